@@ -1,0 +1,149 @@
+"""Source bundles: what a step's script needs, as an archive whose name is the hash of what is in it.
+
+Two checkouts of the same files give the same bundle, wherever and whenever they are made: entries are sorted, times,
+owners and umasks left out, and the hash is taken before compression, because zlib's versions compress differently.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import gzip
+import hashlib
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+# What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
+# adds patterns of its own, in the same notation.
+IGNORED = (
+    ".*",
+    "__pycache__",
+    "*.py[cod]",
+    "*.egg-info",
+    "conf",
+    "tests",
+    "test_*.py",
+    "docs",
+    "*.md",
+    "*.rst",
+    "*.ipynb",
+    "*.png",
+    "*.jpg",
+    "*.jpeg",
+    "*.gif",
+    "*.svg",
+    "*.pdf",
+    "Dockerfile*",
+    "LICENSE*",
+    "build",
+    "dist",
+)
+ARCHIVE = "sourcedir.tar.gz"
+IGNORE_FILE = ".smpignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """An archive to be: the files below `folder`, and the sha256 (hex) of the uncompressed tar."""
+
+    folder: Path
+    files: tuple[str, ...]
+    sha256: str
+
+    @property
+    def has_requirements(self) -> bool:
+        return "requirements.txt" in self.files
+
+    def content(self) -> bytes:
+        """Return the archive, a gzip-compressed tar."""
+        return gzip.compress(_tar(self.folder, self.files), compresslevel=6, mtime=0)
+
+
+def build_bundle(
+    folder: Path, *, entry_point: str, others: Iterable[str] = (), include: tuple[str, ...] = ()
+) -> Bundle:
+    """Return the bundle of a step.
+
+    By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`, the
+    entry points of the model's other steps, unless a file that stays mentions them by name. `include` narrows it to the
+    entry point, `requirements.txt` and the files that match one of its patterns.
+    """
+    files = _listed(folder)
+    if include:
+        kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
+        chosen = tuple(name for name in files if name in kept)
+    else:
+        chosen = _without_unmentioned(folder, files, set(others) - {entry_point})
+    return _bundle(folder, chosen)
+
+
+@lru_cache(maxsize=4096)
+def _bundle(folder: Path, files: tuple[str, ...]) -> Bundle:
+    return Bundle(folder=folder, files=files, sha256=hashlib.sha256(_tar(folder, files)).hexdigest())
+
+
+@lru_cache(maxsize=4096)
+def _listed(folder: Path) -> tuple[str, ...]:
+    """Return the regular files below the folder that aren't ignored, as sorted posix paths. Links are left out."""
+    ignored = (*IGNORED, *_ignore_file(folder))
+    found: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        base = Path(parent).relative_to(folder)
+        folders[:] = sorted(name for name in folders if not _matches((base / name).as_posix(), ignored))
+        for name in names:
+            path = base / name
+            full = Path(parent, name)
+            if not _matches(path.as_posix(), ignored) and full.is_file() and not full.is_symlink():
+                found.append(path.as_posix())
+    return tuple(sorted(found))
+
+
+def _ignore_file(folder: Path) -> tuple[str, ...]:
+    path = folder / IGNORE_FILE
+    if path.is_symlink() or not path.is_file():
+        return ()
+    lines = (line.strip() for line in path.read_text("utf-8", "replace").splitlines())
+    return tuple(line.rstrip("/") for line in lines if line and not line.startswith("#"))
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    """A pattern without '/' looks at the last part of the path, one with '/' at all of it, `*` matching '/' too."""
+    name = PurePosixPath(path).name
+    return any(fnmatch.fnmatchcase(path if "/" in pattern else name, pattern.lstrip("/")) for pattern in patterns)
+
+
+def _without_unmentioned(folder: Path, files: tuple[str, ...], others: set[str]) -> tuple[str, ...]:
+    """Leave out other steps' entry points, but keep each that a kept file mentions: it may import or start it."""
+    kept = [name for name in files if name not in others]
+    left = [name for name in files if name in others]
+    todo = list(kept)
+    while todo and left:
+        words = _words(folder / todo.pop())
+        mentioned = [name for name in left if PurePosixPath(name).stem in words]
+        left = [name for name in left if name not in mentioned]
+        kept += mentioned
+        todo += mentioned
+    return tuple(sorted(kept))
+
+
+@lru_cache(maxsize=65536)
+def _words(path: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"[A-Za-z0-9_-]+", path.read_bytes().decode("utf-8", "replace")))
+
+
+def _tar(folder: Path, files: tuple[str, ...]) -> bytes:
+    buffer = io.BytesIO()
+    # GNU format: no pax headers, whose content depends on the Python version.
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name in files:
+            content = (folder / name).read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            entry.mode = 0o755 if (folder / name).stat().st_mode & 0o100 else 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,170 @@
+"""From checked-out repositories to a checked definition: conf files, graph, definition and every problem in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline_builder.conf import ModelConf, load_conf
+from pipeline_builder.definition import Definition, build_definition
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.graph import Graph, Step, build_graph
+from pipeline_builder.manifest import Manifest, Repo
+from pipeline_builder.schema import describe
+from pipeline_builder.values import build_settings
+
+if TYPE_CHECKING:
+    from pipeline_builder.check import Finding
+    from pipeline_builder.lock import Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """The graph, and the definition that was made of it and passed every check."""
+
+    graph: Graph
+    definition: Definition
+    warnings: tuple[Problem, ...]
+
+
+def compose(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]) -> Composed:
+    """Read the conf files of every enabled repository and compose them.
+
+    `root` is the manifest's folder, `values` what placeholders may name.
+
+    Raises:
+        InputProblems: PB2xx to PB4xx; all that one stage finds, before the next stage starts.
+    """
+    confs = load_confs(manifest, lock, root=root, values=values)
+    settings = build_settings(values)
+    training_dir = root / manifest.training_dir
+    graph = build_graph(confs, training_dir=training_dir, default_source=values.get("SMP_SOURCE_DIR_PATH", ""))
+    definition = build_definition(graph, settings, {repo.name: _public_url(repo) for repo in manifest.repos})
+    _check(definition, graph)
+    return Composed(graph=graph, definition=definition, warnings=definition.warnings)
+
+
+def load_confs(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:
+    """Return every conf file in the order of the manifest.
+
+    Raises:
+        InputProblems: of all files together.
+    """
+    commits = {locked.name: locked.commit for locked in lock.repos}
+    confs: list[ModelConf] = []
+    problems: list[Problem] = []
+    for repo in manifest.repos:
+        folder = root / manifest.training_dir / repo.name
+        files = _files(repo, folder, manifest, values)
+        if not files:
+            problems.append(_no_file(repo, folder, manifest, values))
+        for path in files:
+            label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
+            try:
+                confs.append(load_conf(path, label=label, repo=repo.name, folder=folder, values=values))
+            except InputProblems as error:
+                problems.extend(error.problems)
+    if problems:
+        raise InputProblems(*problems)
+    return tuple(confs)
+
+
+def _files(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the repository's conf files, by its own patterns, or by the glob below the training directory."""
+    if repo.config:
+        found = {path for pattern in repo.config for path in folder.glob(pattern)}
+    else:
+        pattern = _glob(manifest, values)
+        found = set(folder.parent.glob(pattern)) if not pattern.startswith("/") else set()
+    inside = folder.resolve()
+    return tuple(sorted(p for p in found if p.is_file() and p.resolve().is_relative_to(inside)))
+
+
+def _glob(manifest: Manifest, values: Mapping[str, str]) -> str:
+    return values.get("SMP_MODEL_CONFIGPATH", "").strip() or manifest.config
+
+
+def _no_file(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> Problem:
+    if not folder.is_dir():
+        message = f"the repository '{repo.name}' is not checked out"
+        return Problem(id="PB206", message=message, place=repo.place, hint="run 'pipeline-builder checkout'")
+    pattern = " or ".join(describe(glob) for glob in repo.config) or describe(_glob(manifest, values))
+    message = f"no configuration file of the repository '{repo.name}' matches {pattern}"
+    return Problem(id="PB206", message=message, place=repo.place, hint="name it with 'config: …'")
+
+
+def _public_url(repo: Repo) -> str:
+    """A relative url says nothing elsewhere; the repository's name does."""
+    return repo.url if "://" in repo.url or ":" in repo.url else repo.name
+
+
+def _check(definition: Definition, graph: Graph) -> None:
+    from pipeline_builder.check import check_definition
+
+    findings = check_definition(json.loads(definition.content))
+    if findings:
+        raise InputProblems(*(_problem(finding, graph) for finding in findings))
+
+
+def _problem(finding: Finding, graph: Graph) -> Problem:
+    step = graph.by_name.get(finding.step)
+    message = f"step '{finding.step}': {finding.message}" if step else finding.message
+    place = _place(step, finding) if step else _pipeline_place(graph)
+    return Problem(id=finding.id, message=message, place=place, hint=finding.hint)
+
+
+# The conf keys behind a member of a request, by the member's name: where a reader would mend it.
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "InstanceType": ("instance_type",),
+    "InstanceCount": ("instance_count",),
+    "VolumeSizeInGB": ("volume_size_in_gb", "volume_size"),
+    "MaxRuntimeInSeconds": ("max_runtime_seconds", "max_runtime_in_seconds"),
+    "ImageUri": ("image_uri",),
+    "TrainingImage": ("image_uri",),
+    "Image": ("image_uri",),
+    "ProcessingJobName": ("base_job_name",),
+    "TrainingJobName": ("base_job_name",),
+    "TransformJobName": ("base_job_name",),
+    "Environment": ("env",),
+    "HyperParameters": ("hyperparams", "hyperparameters"),
+    "Tags": ("tags",),
+    "ChannelName": ("channels",),
+    "InputName": ("channels",),
+    "LocalPath": ("channels",),
+    "S3Uri": ("channels",),
+    "S3OutputPath": ("output_path",),
+    "ContainerEntrypoint": ("entry_point",),
+    "MaxPayloadInMB": ("max_payload",),
+    "ModelPackageGroupName": ("ModelPackageGroupName",),
+    "ModelPackageDescription": ("ModelPackageDescription",),
+    "ModelApprovalStatus": ("ModelApprovalStatus",),
+    "InferenceSpecification": ("InferenceSpecification",),
+    "SupportedContentTypes": ("InferenceSpecification", "supported_content_types"),
+    "SupportedResponseMIMETypes": ("InferenceSpecification", "supported_response_MIME_types"),
+    "SupportedRealtimeInferenceInstanceTypes": (
+        "InferenceSpecification",
+        "SupportedRealtimeInferenceInstanceTypes",
+    ),
+    "SupportedTransformInstanceTypes": ("InferenceSpecification", "SupportedTransformInstanceTypes"),
+}
+
+
+def _place(step: Step, finding: Finding) -> Place:
+    """Return the place in the conf that a finding most likely comes from: the nearest key, else the step."""
+    document = step.unit.conf.document
+    section = (*step.unit.path, step.section_name)
+    for member in reversed(finding.path):
+        keys = _KEYS.get(str(member), ())
+        for path in ((*section, *keys), *((*section, key) for key in keys)):
+            if keys and path in document.values:
+                return document.place(path)
+    return step.place
+
+
+def _pipeline_place(graph: Graph) -> Place | None:
+    for step in graph.steps:
+        return step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+    return None

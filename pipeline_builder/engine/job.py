@@ -1,0 +1,52 @@
+"""A job as the engine's step handlers describe it and the sandbox runs it: what a container would get."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+OPT_ML = "/opt/ml"
+
+
+class JobEnd(str, enum.Enum):
+    """How a job's process came to its end."""
+
+    EXITED = "exited"
+    TIMED_OUT = "timed out"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One container run. Paths in `command`, `environment` and `workdir` are those inside: `/opt/ml/...`.
+
+    `folder` is the job's own on this machine: `folder/ml` is seen as `/opt/ml`, `folder/log.txt` gets stdout and stderr as
+    they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's environment; its
+    folder comes first on PATH. `timeout` is in seconds.
+    """
+
+    name: str
+    folder: Path
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    python: Path
+    workdir: str
+    timeout: float
+
+    @property
+    def ml(self) -> Path:
+        return self.folder / "ml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """`exit_code` is the command's, 128 + n where signal n ended it."""
+
+    end: JobEnd
+    exit_code: int

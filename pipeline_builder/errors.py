@@ -1,0 +1,117 @@
+"""The vocabulary of failure: problems with a place, and the exceptions that carry an exit code."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class ExitCode(enum.IntEnum):
+    """What the process returns; the numbers are a contract with CI (see `docs/reference/commands.md`)."""
+
+    OK = 0
+    INPUT = 1
+    USAGE = 2
+    REFUSED = 3
+    OUTSIDE = 4
+    FAILED = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a file; `line` and `column` count from 1, `text` is that line without its end."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One finding: what was found, what was expected, where, and what to do (`hint`).
+
+    `id` is stable and documented: PB1xx manifest and checkout, PB2xx conf, PB3xx graph, PB4xx definition, PB5xx local
+    engine, PB6xx templates and deployment. A warning never stops a command.
+    """
+
+    id: str
+    message: str
+    place: Place | None = None
+    hint: str | None = None
+    warning: bool = False
+    related: tuple[Place, ...] = ()
+
+    def __str__(self) -> str:
+        return render_problem(self)
+
+
+def render_problem(problem: Problem) -> str:
+    """Return the problem as people read it: one line, the source line with a caret, other places, the hint."""
+    place = f"{problem.place}: " if problem.place else ""
+    kind = "warning " if problem.warning else ""
+    lines = [f"{place}{kind}{problem.id} {problem.message}"]
+    if problem.place:
+        lines += _render_source_line(problem.place)
+    for other in problem.related:
+        lines.append(f"  also: {other}")
+        lines += _render_source_line(other)
+    if problem.hint:
+        lines.append(f"  hint: {problem.hint}")
+    return "\n".join(lines)
+
+
+def _render_source_line(place: Place) -> list[str]:
+    if not place.line or not place.text.strip():
+        return []
+    # A line can be megabytes long (an attack, or a minified file): show the part around the column.
+    start = max(0, place.column - 80)
+    shown = place.text[start : start + 160].expandtabs(1)
+    return [f"    {shown}", "    " + " " * (place.column - 1 - start) + "^"]
+
+
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Sort by place, then id and message; the same problem said twice is said once."""
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda p: (p.place or Place(""), p.id, p.message)))
+
+
+class PipelineBuilderError(Exception):
+    """An expected failure: shown without a traceback, ends the command with `exit_code`."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = sort_problems(problems)
+        super().__init__("\n".join(render_problem(p) for p in self.problems))
+
+
+class InputProblems(PipelineBuilderError):
+    """The manifest, a conf or another input is wrong; all problems are in it."""
+
+    exit_code = ExitCode.INPUT
+
+
+class PlanRefused(PipelineBuilderError):
+    """The plan is stale or unsafe; nothing was written."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class OutsideFailure(PipelineBuilderError):
+    """Something outside failed: git, AWS, the network, a process."""
+
+    exit_code = ExitCode.OUTSIDE
+
+
+class RunFailed(PipelineBuilderError):
+    """The execution failed, or the gate blocked it."""
+
+    exit_code = ExitCode.FAILED

@@ -1,0 +1,247 @@
+"""The manifest, `model_repos.yaml`: which model repositories there are, and at which revision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.schema import Section, describe, read_section
+from pipeline_builder.source import DataPath, Document
+from pipeline_builder.target import JSON
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
+_SCHEMES = ("https", "ssh", "file")
+# user@host:path, as git and its hosts write ssh addresses.
+_SCP_LIKE = re.compile(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
+
+
+def _name(value: str) -> str:
+    if ".." in value or not re.match(NAME_PATTERN, value):
+        raise ValueError(
+            f"the name {describe(value)} cannot be used: a name is the repository's folder and has lower-case letters, "
+            "digits, '.', '_' and '-', at most 64, the first a letter or digit, no '..'"
+        )
+    return value
+
+
+def _url(value: str) -> str:
+    """Only what git transports safely: `ext::` and its kind run programs, a leading '-' would be an option."""
+    if value.startswith("-") or "::" in value or any(ord(c) < 32 or c == "\x7f" for c in value):
+        raise ValueError(f"the url {describe(value)} is refused, expected https, ssh, file, or a relative path")
+    if _SCP_LIKE.match(value):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme and "://" in value and parts.scheme not in _SCHEMES:
+        raise ValueError(f"the url scheme '{parts.scheme}' is refused, expected https, ssh, file, or a relative path")
+    if "://" in value and (parts.password or (parts.username and parts.scheme == "https")):
+        raise ValueError("the url has credentials in it: take them out and name them with 'credentials: env:NAME'")
+    return value
+
+
+def _revision(value: str) -> str:
+    """A ref name as git-check-ref-format has it, or a commit id; nothing that git could take for an option."""
+    bad = value.startswith(("-", "/", ".")) or value.endswith(("/", ".lock", ".")) or ".." in value or "@{" in value
+    if bad or not re.match(r"^[^\s\x00-\x20~^:?*\[\\\x7f]{1,255}$", value):
+        raise ValueError(f"the revision {describe(value)} is refused, expected a branch, a tag or a full commit id")
+    return value
+
+
+def relative_path(value: str) -> str:
+    """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'."""
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\\" in value or not value.strip() or "\x00" in value:
+        raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
+    return str(path)
+
+
+def _credentials(value: str) -> str:
+    if value.startswith("secretsmanager:"):
+        raise ValueError("'credentials: secretsmanager:…' is not supported yet, use env:NAME")
+    if not re.match(r"^env:[A-Za-z_][A-Za-z0-9_]*$", value):
+        raise ValueError("credentials are named, never written here: expected env:NAME")
+    return value
+
+
+def _as_tuple(value: JSON) -> JSON:
+    return [value] if isinstance(value, str) else value
+
+
+def _revision_text(value: JSON) -> JSON:
+    # An unquoted 1234567 or 1.0 reads as a number; guessing its text back could name another commit.
+    if isinstance(value, bool | int | float):
+        raise ValueError(f"the revision {value} reads as a number, put it in quotes")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+def _not_empty(value: JSON) -> JSON:
+    if value == []:
+        raise ValueError("'repos' is empty, so there is nothing to build")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
+Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
+RelativePath = Annotated[str, AfterValidator(relative_path)]
+Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(_as_tuple)]
+
+
+class RepoSection(Section):
+    """One entry of `repos` as it is written."""
+
+    later: ClassVar[Mapping[str, str]] = {"groups": "take it out; groups come with schedules"}
+
+    url: Url = Field(description="https, ssh, file, or a path relative to the manifest")
+    name: Name | None = Field(None, description="folder under the training directory; default: last part of the url")
+    revision: Revision | None = Field(None, description="branch, tag or full commit id")
+    path: RelativePath = Field("", description="only this folder of the repository")
+    config: Globs = Field((), description="this repository's own configuration path(s)")
+    enabled: bool = Field(True, description="false leaves the repository out")
+    credentials: Annotated[str, AfterValidator(_credentials)] = Field("", description="env:NAME of a token")
+
+
+class DefaultsSection(Section):
+    """What a repository that doesn't say it gets."""
+
+    revision: Revision = Field("main", description="branch, tag or full commit id")
+
+
+class ImageSection(Section):
+    """Which Python packages stand for a container image on the local target."""
+
+    match: Annotated[str, Field(min_length=1)] = Field(description="pattern of the image URI, with * and ?")
+    requirements: tuple[str, ...] = Field((), description="lines as in a requirements file")
+
+
+class LocalSection(Section):
+    """Settings of the local target."""
+
+    s3: dict[str, RelativePath] = Field({}, description="bucket or bucket/prefix: folder with its data")
+    images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
+
+
+class ManifestSection(Section):
+    """The whole file."""
+
+    later: ClassVar[Mapping[str, str]] = {"schedules": "take it out; schedules come with the AWS target"}
+
+    version: Literal[1] = Field(description="version of this format: 1")
+    training_dir: RelativePath = Field("aws-train", description="where the repositories are checked out")
+    config: RelativePath = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
+    defaults: DefaultsSection = Field(DefaultsSection(), description="what repositories that don't say it get")
+    repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
+    local: LocalSection = Field(LocalSection(), description="only for the local target")
+
+
+class Repo(Section):
+    """A model repository. `place` is where its entry stands in the manifest."""
+
+    name: str
+    url: str
+    revision: str
+    path: str = ""
+    config: tuple[str, ...] = ()
+    credentials: str = ""
+    place: Place
+    revision_place: Place
+
+
+class Manifest(Section):
+    """The enabled repositories in the order of the file, and the settings."""
+
+    training_dir: str
+    config: str
+    repos: tuple[Repo, ...]
+    local: LocalSection
+
+
+def build_manifest(document: Document) -> Manifest:
+    """Return the manifest of a parsed file.
+
+    Raises:
+        InputProblems: PB101 to PB107, every problem of the file.
+    """
+    if not isinstance(document.data, dict):
+        message = f"the manifest is {describe(document.data)}, expected a mapping with 'version' and 'repos'"
+        raise InputProblems(Problem(id="PB101", message=message, place=document.place()))
+    section, problems = read_section(ManifestSection, document.data, document, (), _IDS)
+    if section is None:
+        raise InputProblems(*problems)
+    repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
+    found = (*_names_once(repos, document), *_something_enabled(section, document), *_names(section, document))
+    if found:
+        raise InputProblems(*found)
+    enabled = tuple(repo for repo, asked in zip(repos, section.repos, strict=True) if asked.enabled)
+    return Manifest(training_dir=section.training_dir, config=section.config, repos=enabled, local=section.local)
+
+
+def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Document) -> Repo:
+    return Repo(
+        name=repo.name or default_name(repo.url),
+        url=repo.url,
+        revision=repo.revision or section.defaults.revision,
+        path=repo.path if repo.path != "." else "",
+        config=repo.config,
+        credentials=repo.credentials,
+        place=document.place(("repos", index, "url")),
+        revision_place=_revision_place(document, index),
+    )
+
+
+def _revision_place(document: Document, index: int) -> Place:
+    paths: tuple[DataPath, ...] = (("repos", index, "revision"), ("defaults", "revision"))
+    return document.place(next((path for path in paths if path in document.values), ("repos", index, "url")))
+
+
+def default_name(url: str) -> str:
+    """Return the last part of the url without `.git`, in lower case."""
+    last = re.split(r"[/:]", url.rstrip("/"))[-1]
+    return last.removesuffix(".git").lower()
+
+
+def _names_once(repos: tuple[Repo, ...], document: Document) -> tuple[Problem, ...]:
+    first: dict[str, int] = {}
+    problems = []
+    for index, repo in enumerate(repos):
+        if repo.name in first:
+            problems.append(
+                Problem(
+                    id="PB105",
+                    message=f"two repositories have the name '{repo.name}', which is their folder",
+                    place=_name_place(document, index),
+                    related=(_name_place(document, first[repo.name]),),
+                    hint="give one of them another 'name'",
+                )
+            )
+        first.setdefault(repo.name, index)
+    return tuple(problems)
+
+
+def _name_place(document: Document, index: int) -> Place:
+    path = ("repos", index, "name")
+    return document.place(path if path in document.values else ("repos", index, "url"))
+
+
+def _names(section: ManifestSection, document: Document) -> tuple[Problem, ...]:
+    """A name that comes from the url must hold as well; `.` and the like have none."""
+    problems = []
+    for index, repo in enumerate(section.repos):
+        if repo.name is None and not re.match(NAME_PATTERN, default_name(repo.url)):
+            message = f"no folder name can be taken from the url {describe(repo.url)}"
+            place = document.place(("repos", index, "url"))
+            problems.append(Problem(id="PB104", message=message, place=place, hint="add 'name: …'"))
+    return tuple(problems)
+
+
+def _something_enabled(section: ManifestSection, document: Document) -> tuple[Problem, ...]:
+    if any(repo.enabled for repo in section.repos):
+        return ()
+    message = "no repository is enabled, so there is nothing to build"
+    return (Problem(id="PB106", message=message, place=document.place(("repos",), key=True)),)

@@ -1,0 +1,184 @@
+"""The plan: how the composed definition differs from the deployed one, and what running it would do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pipeline_builder.target import JSON, CachePrediction, DeployedPipeline
+
+ChangeKind = Literal["added", "changed", "removed"]
+NAMED = ("OutputName", "InputName", "ChannelName", "Key", "Name", "PropertyFileName")
+_MOST_SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field of a step: `old` and `new` are JSON texts, empty where there is nothing."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happens to one step or parameter."""
+
+    kind: ChangeKind
+    what: Literal["step", "parameter", "pipeline"]
+    name: str
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A plan is a value; `base_sha256` is the deployed definition's, empty where nothing is deployed.
+
+    Applying it is refused where the base is no longer the deployed one.
+    """
+
+    pipeline: str
+    base_sha256: str
+    base_version: int
+    new_sha256: str
+    changes: tuple[Change, ...]
+    predictions: tuple[CachePrediction, ...]
+
+    @property
+    def creates(self) -> bool:
+        return not self.base_sha256
+
+    @property
+    def changed(self) -> bool:
+        return self.base_sha256 != self.new_sha256
+
+
+def build_plan(
+    pipeline: str, content: bytes, deployed: DeployedPipeline | None, predictions: tuple[CachePrediction, ...]
+) -> Plan:
+    """Compare the definition with the deployed one, step by step and field by field."""
+    old: JSON = json.loads(deployed.definition) if deployed else {}
+    new: JSON = json.loads(content)
+    assert isinstance(old, dict)
+    assert isinstance(new, dict)
+    return Plan(
+        pipeline=pipeline,
+        base_sha256=hashlib.sha256(deployed.definition).hexdigest() if deployed else "",
+        base_version=deployed.version if deployed else 0,
+        new_sha256=hashlib.sha256(content).hexdigest(),
+        changes=tuple(_changes(old, new)),
+        predictions=predictions,
+    )
+
+
+def _changes(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[Change]:
+    yield from _compare(_by_name(old.get("Parameters")), _by_name(new.get("Parameters")), "parameter")
+    yield from _compare(_by_name(old.get("Steps")), _by_name(new.get("Steps")), "step")
+    rest = {key: value for key, value in new.items() if key not in ("Parameters", "Steps")}
+    before = {key: value for key, value in old.items() if key not in ("Parameters", "Steps")}
+    if old and rest != before:
+        yield Change(kind="changed", what="pipeline", name="", fields=tuple(_fields(before, rest, "")))
+
+
+def _by_name(items: JSON) -> dict[str, JSON]:
+    found = items if isinstance(items, list) else []
+    return {str(item["Name"]): item for item in found if isinstance(item, dict)}
+
+
+def _compare(old: Mapping[str, JSON], new: Mapping[str, JSON], what: Literal["step", "parameter"]) -> Iterator[Change]:
+    for name in (*new, *(name for name in old if name not in new)):
+        if name not in old:
+            yield Change(kind="added", what=what, name=name)
+        elif name not in new:
+            yield Change(kind="removed", what=what, name=name)
+        elif old[name] != new[name]:
+            yield Change(kind="changed", what=what, name=name, fields=tuple(_fields(old[name], new[name], "")))
+
+
+def _fields(old: JSON, new: JSON, path: str) -> Iterator[FieldChange]:
+    """Yield what differs; list items are told apart by their name where they have one."""
+    if old == new:
+        return
+    before, after = _members(old), _members(new)
+    # References and joins are values, not structures that one would want to see piece by piece.
+    if before is None or after is None or _is_reference(old) or _is_reference(new):
+        yield FieldChange(path=path, old=_shown(old), new=_shown(new))
+        return
+    for key in dict.fromkeys((*before, *after)):
+        inner = f"{path}{key}" if key.startswith("[") or not path else f"{path}.{key}"
+        if key not in before:
+            yield FieldChange(path=inner, old="", new=_shown(after[key]))
+        elif key not in after:
+            yield FieldChange(path=inner, old=_shown(before[key]), new="")
+        else:
+            yield from _fields(before[key], after[key], inner)
+
+
+def _is_reference(value: JSON) -> bool:
+    return isinstance(value, dict) and (value.keys() <= {"Get"} or any(key.startswith("Std:") for key in value))
+
+
+def _members(value: JSON) -> dict[str, JSON] | None:
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list):
+        return None
+    return {_item_key(item, index): item for index, item in enumerate(value)}
+
+
+def _item_key(item: JSON, index: int) -> str:
+    if isinstance(item, dict):
+        for key in NAMED:
+            if isinstance(item.get(key), str):
+                return f"['{item[key]}']"
+    return f"[{index}]"
+
+
+def _shown(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def render_plan(plan: Plan) -> str:
+    """Return the plan as people read it."""
+    lines = [_headline(plan)]
+    signs = {"added": "+", "changed": "~", "removed": "-"}
+    for change in plan.changes:
+        if plan.creates and change.what == "parameter":
+            continue
+        lines.append(f"  {signs[change.kind]} {change.what} {change.name}".rstrip())
+        lines += [
+            f"      {field.path}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
+            for field in change.fields
+        ]
+    if plan.predictions:
+        lines.append("a run would:")
+        width = max(len(prediction.step) for prediction in plan.predictions)
+        lines += [
+            f"  {'cache' if prediction.hit else 'run  '}  {prediction.step:<{width}}  {prediction.reason}"
+            for prediction in plan.predictions
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _headline(plan: Plan) -> str:
+    if plan.creates:
+        return f"pipeline '{plan.pipeline}' will be created ({plan.new_sha256[:12]})"
+    if not plan.changed:
+        return f"pipeline '{plan.pipeline}' is unchanged (version {plan.base_version}, {plan.base_sha256[:12]})"
+    counts = {kind: sum(c.kind == kind for c in plan.changes) for kind in ("added", "changed", "removed")}
+    words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    old, new = plan.base_sha256[:12], plan.new_sha256[:12]
+    return f"pipeline '{plan.pipeline}' will change from version {plan.base_version}: {words} ({old} -> {new})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+
+
+def plan_json(plan: Plan) -> JSON:
+    """Return the plan as JSON."""
+    return {"format": 1, "changed": plan.changed, **asdict(plan)}

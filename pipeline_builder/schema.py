@@ -1,0 +1,173 @@
+"""The bridge from pydantic models to problems with a place, shared by manifest and conf."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline_builder.errors import Problem
+from pipeline_builder.source import DataPath, Document
+from pipeline_builder.target import JSON
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A mapping of a file that people write: frozen, and a key that it doesn't know is a problem.
+
+    `later` has the documented keys that this version doesn't support yet, each with what to do meanwhile.
+    """
+
+    # Validators are built when first used: only the outermost section ever needs one of its own.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
+    later: ClassVar[Mapping[str, str]] = {}
+
+
+def read_section(
+    model: type[Model], data: JSON, document: Document, path: DataPath, ids: Mapping[str, str]
+) -> tuple[Model | None, tuple[Problem, ...]]:
+    """Return the validated section at `path` of the document, or None and every problem in it.
+
+    `ids` gives the problem id by kind: "unknown" for a key that isn't known, "missing" for one that must be there,
+    "later" for one that is documented and not supported yet, and "value" for the rest.
+    """
+    try:
+        return model.model_validate(data), ()
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=True)
+        return None, tuple(_problem(model, detail, document, path, ids) for detail in details)
+
+
+def _problem(
+    model: type[BaseModel], detail: ErrorDetails, document: Document, path: DataPath, ids: Mapping[str, str]
+) -> Problem:
+    location = tuple(detail["loc"])
+    match detail["type"]:
+        case "extra_forbidden":
+            key = str(location[-1])
+            section = section_at(model, location[:-1])
+            place = document.place((*path, *location), key=True)
+            if section and key in section.later:
+                message = f"the key '{key}' is not supported yet"
+                return Problem(id=ids["later"], message=message, place=place, hint=section.later[key])
+            message = f"the key '{key}' is not known here"
+            return Problem(id=ids["unknown"], message=message, place=place, hint=did_you_mean(key, known_keys(section)))
+        case "missing":
+            owner = document.place((*path, *location[:-1]), key=True)
+            return Problem(id=ids["missing"], message=f"the key '{location[-1]}' is missing", place=owner)
+        case _:
+            name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
+            place = document.place((*path, *location))
+            return Problem(id=ids["value"], message=_value_message(name, detail), place=place)
+
+
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _value_message(name: str, detail: ErrorDetails) -> str:
+    """Say what was found and what was expected; messages of our own validators pass as they are."""
+    kind, found = detail["type"], detail.get("input")
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    subject = f"'{name}' is {describe(found)}" if name else f"this is {describe(found)}"
+    if kind in _EXPECTED:
+        return f"{subject}, expected {_EXPECTED[kind]}"
+    if kind in ("literal_error", "enum"):
+        return f"{subject}, expected {detail['ctx']['expected'].replace(' or ', ', ')}"
+    return f"{subject}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def describe(value: object) -> str:
+    """Name a value in a message, shortened."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case str():
+            return f"'{value}'" if len(value) <= 80 else f"'{value[:77]}…'"
+        case _:
+            return str(value)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return "did you mean 'x'" for the nearest known word, else the known words where these are few."""
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'"
+    return "known here: " + ", ".join(words) if 0 < len(words) <= 12 else None
+
+
+def section_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[Section] | None:
+    """Return the section type at `location` below the model, None where there is none."""
+    current: Any = model
+    for part in location:
+        current = _step(current, part)
+    return current if isinstance(current, type) and issubclass(current, Section) else None
+
+
+def known_keys(section: type[BaseModel] | None) -> tuple[str, ...]:
+    """Return the keys that a section takes, in all spellings."""
+    fields = section.model_fields.items() if section else ()
+    return tuple(spelling for name, info in fields for spelling in _spellings(name, info))
+
+
+def _spellings(name: str, info: Any) -> list[str]:
+    choices = getattr(info.validation_alias, "choices", None)
+    if choices:
+        return [str(choice) for choice in choices]
+    return [str(info.validation_alias or info.alias or name)]
+
+
+def _step(current: Any, part: str | int) -> Any:
+    """Go from a type to the type of its member: a model's field, the values of a mapping, the items of a list."""
+    from typing import get_args, get_origin
+
+    if _is_model(current):
+        for name, info in current.model_fields.items():
+            if part == name or part in _spellings(name, info):
+                return _first_model(info.annotation)
+        return None
+    if get_origin(current) in (dict, Mapping):
+        return _first_model(get_args(current)[1])
+    if get_origin(current) in (list, tuple):
+        return _first_model(get_args(current)[0])
+    return current
+
+
+def _first_model(annotation: Any) -> Any:
+    """Of a union take the first member that is a section or a container; that is what a mapping was meant for."""
+    from typing import get_args, get_origin
+
+    if _is_model(annotation) or get_origin(annotation) in (dict, list, tuple, Mapping):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _first_model(arg)) is not None), None)
+
+
+def _is_model(candidate: Any) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)

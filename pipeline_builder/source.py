@@ -1,0 +1,220 @@
+"""YAML files with positions: plain data out, and the place of every key and value by its path."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.target import JSON
+
+if TYPE_CHECKING:
+    import yaml
+
+DataPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text and the label under which people know its file."""
+
+    label: str
+    text: str
+
+    def place(self, line: int, column: int) -> Place:
+        """Return the place of a 1-based line and column."""
+        lines = self.text.split("\n")
+        text = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+        return Place(self.label, line, column, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file: `data` and, for each path into it, where the key and the value begin (1-based line, column)."""
+
+    source: Source
+    data: JSON
+    keys: dict[DataPath, tuple[int, int]] = field(repr=False)
+    values: dict[DataPath, tuple[int, int]] = field(repr=False)
+
+    def place(self, path: DataPath = (), *, key: bool = False) -> Place:
+        """Return the place of the value at `path` (of its key with `key`), or of the nearest thing around it."""
+        while path:
+            at = (self.keys.get(path) if key else None) or self.values.get(path) or self.keys.get(path)
+            if at:
+                return self.source.place(*at)
+            path = path[:-1]
+        return self.source.place(*self.values.get((), (1, 1)))
+
+
+# More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
+_MOST_NODES = 200_000
+
+
+def load_yaml(path: Path, label: str, problem_id: str) -> Document:
+    """Read and parse a YAML file.
+
+    Raises:
+        InputProblems: with `problem_id`, when the file is missing, isn't UTF-8, isn't YAML, or repeats a key.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        found = Problem(
+            id=problem_id,
+            message=f"cannot read '{label}': {os.strerror(error.errno or 0)}",
+            place=Place(label),
+        )
+        raise InputProblems(found) from error
+    except UnicodeDecodeError as error:
+        message = f"'{label}' is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        raise InputProblems(Problem(id=problem_id, message=message, place=Place(label))) from error
+    return parse_yaml(Source(label, text), problem_id)
+
+
+def parse_yaml(source: Source, problem_id: str) -> Document:
+    """Parse one YAML document into plain data with positions.
+
+    Anchors, aliases and merge keys work; tags, several documents and repeated keys are problems. Scalars resolve as in YAML 1.1.
+
+    Raises:
+        InputProblems: with `problem_id` and the place, all repeated keys at once.
+    """
+    import yaml
+
+    # The C loader is some ten times faster; PyYAML builds without libyaml lack it.
+    loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        loader = loader_class(source.text)
+        try:
+            node = loader.get_single_node()
+            reader = _Reader(source, problem_id, loader)
+            data = reader.read(node, ()) if node is not None else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        raise InputProblems(_yaml_problem(source, problem_id, error)) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        message = f"not YAML: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}"
+        raise InputProblems(Problem(id=problem_id, message=message, place=source.place(1, 1))) from error
+    if reader.problems:
+        raise InputProblems(*reader.problems)
+    return Document(source, data, reader.keys, reader.values)
+
+
+def _yaml_problem(source: Source, problem_id: str, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    place = source.place(mark.line + 1, mark.column + 1) if mark else source.place(1, 1)
+    before = place.text[: place.column]
+    if "\t" in before and not before.strip():
+        message, hint = "a tab indents this line, and YAML allows only spaces there", "replace the tab with spaces"
+        return Problem(id=problem_id, message=message, place=place, hint=hint)
+    context = f" ({error.context})" if error.context else ""
+    return Problem(id=problem_id, message=f"not YAML: {error.problem}{context}", place=place)
+
+
+class _Reader:
+    """Turns composed nodes into data, noting where each key and value stands."""
+
+    def __init__(self, source: Source, problem_id: str, loader: yaml.SafeLoader) -> None:
+        self.source = source
+        self.problem_id = problem_id
+        self.loader = loader
+        self.problems: list[Problem] = []
+        self.keys: dict[DataPath, tuple[int, int]] = {}
+        self.values: dict[DataPath, tuple[int, int]] = {}
+        self.nodes = 0
+        self.open: set[int] = set()
+
+    def read(self, node: yaml.Node, path: DataPath) -> JSON:
+        import yaml
+
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            raise yaml.MarkedYAMLError(None, None, "aliases make this file too large", node.start_mark)
+        if id(node) in self.open:
+            raise yaml.MarkedYAMLError(None, None, "an alias contains itself", node.start_mark)
+        self.values.setdefault(path, _position(node))
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else None
+        finally:
+            self.open.discard(id(node))
+
+    def _scalar(self, node: yaml.ScalarNode) -> JSON:
+        import yaml
+
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            raise yaml.MarkedYAMLError(None, None, f"the tag '{node.tag}' is not allowed", node.start_mark)
+        try:
+            value = self.loader.construct_object(node)
+        except ValueError as error:  # 2026-13-45 looks like a date and is none
+            raise yaml.MarkedYAMLError(None, None, f"'{node.value}': {error}", node.start_mark) from error
+        # JSON has no dates, bytes, infinities: what YAML 1.1 takes for one is meant as the text that was written.
+        plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+        return value if plain else str(node.value)
+
+    def _mapping(self, node: yaml.MappingNode, path: DataPath) -> dict[str, JSON]:
+        data: dict[str, JSON] = {}
+        seen: dict[str, tuple[int, int]] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                for merged in self._merged(value_node, path):
+                    data = {**merged, **data}
+                continue
+            key = self._key(key_node)
+            at = _position(key_node)
+            if key in seen:
+                self._duplicate(key, at, seen[key])
+                continue
+            seen[key] = at
+            self._forget((*path, key))
+            self.keys[(*path, key)] = at
+            data[key] = self.read(value_node, (*path, key))
+        return data
+
+    def _forget(self, path: DataPath) -> None:
+        """Drop positions that a merge key left at a path which the mapping itself now sets."""
+        if path in self.values:
+            for positions in (self.keys, self.values):
+                for known in [p for p in positions if p[: len(path)] == path]:
+                    del positions[known]
+
+    def _merged(self, node: yaml.Node, path: DataPath) -> list[dict[str, JSON]]:
+        import yaml
+
+        if isinstance(node, yaml.SequenceNode):
+            return [merged for item in node.value for merged in self._merged(item, path)]
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.MarkedYAMLError(None, None, "'<<' takes a mapping or a list of mappings", node.start_mark)
+        data = self.read(node, path)
+        return [data] if isinstance(data, dict) else []
+
+    def _key(self, node: yaml.Node) -> str:
+        import yaml
+
+        if not isinstance(node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(None, None, "a key must be a plain word", node.start_mark)
+        return str(node.value)
+
+    def _duplicate(self, key: str, at: tuple[int, int], first: tuple[int, int]) -> None:
+        self.problems.append(
+            Problem(
+                id=self.problem_id,
+                message=f"the key '{key}' stands twice in this mapping",
+                place=self.source.place(*at),
+                related=(self.source.place(*first),),
+                hint="keep one of them",
+            )
+        )
+
+
+def _position(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1

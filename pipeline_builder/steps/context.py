@@ -1,0 +1,139 @@
+"""What every step class composes with: settings, code addresses, and the pieces that their requests share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline_builder.conf import Channel, DataFile, JobSection
+from pipeline_builder.graph import Graph, Step
+from pipeline_builder.names import CHANNEL_NAME, shorten
+from pipeline_builder.target import JSON
+from pipeline_builder.values import Settings
+
+Mapped = dict[str, JSON]
+METRICS_OUTPUT = "model_evaluation_metrics"
+METRICS_FILE = "model_evaluation_metrics.json"
+DEFAULT_CHANNEL = "train"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
+    `commit_parameters` the parameter that carries the commit of each repository.
+    """
+
+    graph: Graph
+    settings: Settings
+    code: Mapping[str, str]
+    requirements: frozenset[str] = frozenset()
+    commit_parameters: Mapping[str, str] = field(default_factory=dict)
+    manifest_parameter: str = ""
+    repository_urls: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def base(self) -> str:
+        """The prefix of everything that the pipeline writes."""
+        return f"s3://{self.settings.bucket}/{self.graph.pipeline}"
+
+    def unit_steps(self, step: Step, step_class: str) -> tuple[Step, ...]:
+        """Return the steps of the same model and the given class, in topological order."""
+        return tuple(s for s in self.graph.steps if s.unit.name == step.unit.name and s.step_class == step_class)
+
+    def needed(self, step: Step, step_class: str) -> Step | None:
+        """Return the step of the same model and the given class that this one depends on."""
+        found = [s for s in self.unit_steps(step, step_class) if s.name in step.depends_on]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chained:
+    """One output of a chained step: its label, and a reference to its s3:// address."""
+
+    step: str
+    label: str
+    uri: JSON
+
+
+def get(path: str) -> Mapped:
+    """Return a reference to a parameter, an execution variable or a step's property."""
+    return {"Get": path}
+
+
+def join(separator: str, *values: JSON) -> Mapped:
+    """Return a text that is put together when the pipeline runs."""
+    return {"Std:Join": {"On": separator, "Values": list(values)}}
+
+
+def execution_uri(context: Context, step: Step, *parts: str) -> Mapped:
+    """Return an address of the step's own in each execution, so that no run overwrites another's files."""
+    return join("/", f"{context.base}/executions", get("Execution.PipelineExecutionId"), step.name, *parts)
+
+
+def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANNEL) -> tuple[Chained, ...]:
+    """Return every output of the chained steps; a Processing step has one per channel of its own, others have one.
+
+    `single` is the label of the one output of a Training or Transform step.
+    """
+    outputs: list[Chained] = []
+    for name in step.asked.chained:
+        source = context.graph.by_name[name]
+        if source.step_class == "Processing":
+            outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
+        elif source.step_class == "Training":
+            outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts")))
+        else:
+            outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.TransformOutput.S3OutputPath")))
+    return tuple(outputs)
+
+
+def output_channels(step: Step) -> tuple[str, ...]:
+    """Return the labels of a Processing step's outputs: the channels of its section."""
+    return tuple(step.job.channels) if step.job and step.job.channels else (DEFAULT_CHANNEL,)
+
+
+def output_uri(step: str, output: str) -> Mapped:
+    """Return a reference to the address of a Processing job's output."""
+    return get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
+
+
+def own_channel(job: JobSection) -> str:
+    """Return the one label of a section that takes a single input."""
+    return next(iter(job.channels), DEFAULT_CHANNEL)
+
+
+def file_uri(channel: Channel, file: DataFile) -> str:
+    """Return the address of a data file: as it is written, or below the channel's bucket and prefix."""
+    if file.file_name.startswith("s3://"):
+        return file.file_name
+    parts = (channel.bucket, channel.prefix, file.file_name)
+    return "s3://" + "/".join(part.strip("/") for part in parts if part.strip("/"))
+
+
+def channel_name(step: str, label: str) -> str:
+    """Return the name of a chained channel: `<step>-<label>`."""
+    return shorten(f"{step}-{label}", CHANNEL_NAME)
+
+
+def tag_list(tags: Mapping[str, str]) -> list[JSON]:
+    """Return tags as the service takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def without_empty(request: Mapped) -> Mapped:
+    """Drop members that have nothing in them, so that a request has only what was asked for."""
+    return {key: value for key, value in request.items() if value not in (None, "", [], {})}
+
+
+def vpc_config(settings: Settings) -> Mapped:
+    """Return the network of a job; empty where none is set."""
+    if not settings.subnets:
+        return {}
+    return {"SecurityGroupIds": list(settings.security_groups), "Subnets": list(settings.subnets)}
+
+
+def cache_config(step: Step) -> Mapped:
+    """Return the step cache's configuration, off unless the step turns it on."""
+    if not step.asked.enable_cache or step.job is None:
+        return {}
+    return {"CacheConfig": {"Enabled": True, "ExpireAfter": step.job.cache.expire_after}}

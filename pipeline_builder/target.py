@@ -1,0 +1,227 @@
+"""The protocols that both targets, the local engine and AWS, implement; every stage is handed one of these.
+
+Names and status words are SageMaker's. Times are timezone-aware UTC. URIs are `s3://bucket/key` on both targets.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+
+
+class ExecutionStatus(str, enum.Enum):
+    """PipelineExecutionStatus of the service; the last four are ends."""
+
+    EXECUTING = "Executing"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    SUCCEEDED = "Succeeded"
+    COMPLETED_WITH_FAILURES = "CompletedWithFailures"
+
+    @property
+    def ended(self) -> bool:
+        return self not in (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING)
+
+
+class StepStatus(str, enum.Enum):
+    """StepStatus of the service, and WAITING for a step that has not started (which the service leaves out)."""
+
+    WAITING = "Waiting"
+    STARTING = "Starting"
+    EXECUTING = "Executing"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    SUCCEEDED = "Succeeded"
+
+
+class ApprovalStatus(str, enum.Enum):
+    """ModelApprovalStatus of the service."""
+
+    PENDING = "PendingManualApproval"
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedPipeline:
+    """What the target has under a pipeline's name: the definition's bytes and the version that wrote them."""
+
+    name: str
+    arn: str
+    definition: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One execution of a pipeline."""
+
+    arn: str
+    pipeline: str
+    version: int
+    status: ExecutionStatus
+    definition_sha256: str
+    parameters: Mapping[str, str]
+    fingerprint: str
+    started: datetime
+    ended: datetime | None = None
+    failure_reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """The last part of the ARN, which is what people type."""
+        return self.arn.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepState:
+    """One step of an execution, as ListPipelineExecutionSteps gives it.
+
+    `type` is the definition's step type ("Processing", "Model", …). `cache_hit` is the ARN of the execution whose
+    result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN. `log` tells
+    a person where the log is: a path on the local target.
+    """
+
+    name: str
+    type: str
+    status: StepStatus
+    started: datetime | None = None
+    ended: datetime | None = None
+    cache_hit: str = ""
+    failure_reason: str = ""
+    attempts: int = 1
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    log: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePrediction:
+    """Whether a step would run or hit the cache if the definition were started now, and why."""
+
+    step: str
+    hit: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPackage:
+    """A version of a model package group. `metrics_uri` is ModelQuality's statistics; empty where there is none."""
+
+    arn: str
+    group: str
+    version: int
+    status: ApprovalStatus
+    approval_description: str = ""
+    model_data_url: str = ""
+    image: str = ""
+    metrics_uri: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+    execution: str = ""
+
+
+Observer = Callable[[StepState], None]
+"""Called on each change of a step, possibly from another thread; must be quick and not raise."""
+
+
+class PipelineService(Protocol):
+    """Pipelines and their executions."""
+
+    def describe_pipeline(self, name: str) -> DeployedPipeline | None: ...
+
+    def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
+        """Create the pipeline, or add a version. The same bytes as the newest version add nothing."""
+        ...
+
+    def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
+        """Return a sha256 (hex) of all that decides the outcome: definition, parameters, data behind URIs, images."""
+        ...
+
+    def predict_cache(self, definition: bytes, parameters: Mapping[str, str]) -> tuple[CachePrediction, ...]: ...
+
+    def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
+        """Newest first."""
+        ...
+
+    def describe_execution(self, arn_or_id: str) -> Execution | None: ...
+
+    def start_execution(
+        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str
+    ) -> Execution: ...
+
+    def follow_execution(self, arn: str, observe: Observer) -> Execution:
+        """Return when the execution has ended. Locally this is what runs it, or goes on with an interrupted one.
+
+        Succeeded steps of an interrupted execution stay as they are. KeyboardInterrupt stops all jobs and leaves the
+        execution Stopped.
+        """
+        ...
+
+    def list_steps(self, arn: str) -> tuple[StepState, ...]:
+        """Every step of the execution's definition, in topological order, also those that have not started."""
+        ...
+
+    def definition_of(self, arn: str) -> bytes:
+        """Return the bytes that this execution runs (DescribePipelineDefinitionForExecution)."""
+        ...
+
+    def read_log(self, arn: str, step: str) -> str:
+        """Return the whole log of a step's job; empty where it has none."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Objects under `s3://bucket/key`."""
+
+    def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the URIs that no object has, in order."""
+        ...
+
+    def put(self, uri: str, content: bytes | Path) -> None:
+        """Write atomically: a reader sees the old object, the whole new one, or none."""
+        ...
+
+    def get(self, uri: str) -> bytes:
+        """Return the object's content; KeyError where there is none."""
+        ...
+
+
+class ModelRegistry(Protocol):
+    """Model package groups and the packages in them."""
+
+    def put_group(self, name: str, description: str) -> None: ...
+
+    def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
+        """Newest version first."""
+        ...
+
+    def describe_package(self, arn: str) -> ModelPackage: ...
+
+    def set_approval(
+        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+    ) -> ModelPackage:
+        """Set the status; the same status and description again change nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One of the two places where a pipeline can live. `warnings` are said once, before anything starts."""
+
+    name: str
+    pipelines: PipelineService
+    store: ObjectStore
+    registry: ModelRegistry
+    warnings: tuple[str, ...] = ()
