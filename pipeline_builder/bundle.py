@@ -15,7 +15,6 @@ import re
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 # What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
@@ -64,31 +63,61 @@ class Bundle:
         return gzip.compress(_tar(self.folder, self.files), compresslevel=6, mtime=0)
 
 
-def build_bundle(
-    folder: Path, *, entry_point: str, others: Iterable[str] = (), include: tuple[str, ...] = ()
-) -> Bundle:
-    """Return the bundle of a step.
+class Bundler:
+    """Makes the bundles of one build; it reads each source directory once, whatever number of steps shares it."""
 
-    By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`, the
-    entry points of the model's other steps, unless a file that stays mentions them by name. `include` narrows it to the
-    entry point, `requirements.txt` and the files that match one of its patterns.
-    """
-    files = _listed(folder)
-    if include:
-        kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
-        chosen = tuple(name for name in files if name in kept)
-    else:
-        chosen = _without_unmentioned(folder, files, set(others) - {entry_point})
-    return _bundle(folder, chosen)
+    def __init__(self) -> None:
+        self._listings: dict[Path, tuple[str, ...]] = {}
+        self._words: dict[Path, frozenset[str]] = {}
+        self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
+
+    def bundle(
+        self, folder: Path, *, entry_point: str, others: Iterable[str] = (), include: tuple[str, ...] = ()
+    ) -> Bundle:
+        """Return the bundle of a step.
+
+        By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`,
+        the entry points of the model's other steps, unless a file that stays mentions them by name. `include` narrows
+        it to the entry point, `requirements.txt` and the files that match one of its patterns.
+        """
+        files = self._files(folder)
+        if include:
+            kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
+            chosen = tuple(name for name in files if name in kept)
+        else:
+            chosen = self._without_unmentioned(folder, files, set(others) - {entry_point})
+        key = (folder, chosen)
+        if key not in self._bundles:
+            digest = hashlib.sha256(_tar(folder, chosen)).hexdigest()
+            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=digest)
+        return self._bundles[key]
+
+    def _files(self, folder: Path) -> tuple[str, ...]:
+        if folder not in self._listings:
+            self._listings[folder] = _list_files(folder)
+        return self._listings[folder]
+
+    def _without_unmentioned(self, folder: Path, files: tuple[str, ...], others: set[str]) -> tuple[str, ...]:
+        """Leave out other steps' entry points, but keep each that a kept file mentions: it may import or start it."""
+        kept = [name for name in files if name not in others]
+        left = [name for name in files if name in others]
+        todo = list(kept)
+        while todo and left:
+            words = self._words_of(folder / todo.pop())
+            mentioned = [name for name in left if PurePosixPath(name).stem in words]
+            left = [name for name in left if name not in mentioned]
+            kept += mentioned
+            todo += mentioned
+        return tuple(sorted(kept))
+
+    def _words_of(self, path: Path) -> frozenset[str]:
+        if path not in self._words:
+            text = path.read_bytes().decode("utf-8", "replace")
+            self._words[path] = frozenset(re.findall(r"[A-Za-z0-9_-]+", text))
+        return self._words[path]
 
 
-@lru_cache(maxsize=4096)
-def _bundle(folder: Path, files: tuple[str, ...]) -> Bundle:
-    return Bundle(folder=folder, files=files, sha256=hashlib.sha256(_tar(folder, files)).hexdigest())
-
-
-@lru_cache(maxsize=4096)
-def _listed(folder: Path) -> tuple[str, ...]:
+def _list_files(folder: Path) -> tuple[str, ...]:
     """Return the regular files below the folder that aren't ignored, as sorted posix paths. Links are left out."""
     ignored = (*IGNORED, *_ignore_file(folder))
     found: list[str] = []
@@ -115,25 +144,6 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
     """A pattern without '/' looks at the last part of the path, one with '/' at all of it, `*` matching '/' too."""
     name = PurePosixPath(path).name
     return any(fnmatch.fnmatchcase(path if "/" in pattern else name, pattern.lstrip("/")) for pattern in patterns)
-
-
-def _without_unmentioned(folder: Path, files: tuple[str, ...], others: set[str]) -> tuple[str, ...]:
-    """Leave out other steps' entry points, but keep each that a kept file mentions: it may import or start it."""
-    kept = [name for name in files if name not in others]
-    left = [name for name in files if name in others]
-    todo = list(kept)
-    while todo and left:
-        words = _words(folder / todo.pop())
-        mentioned = [name for name in left if PurePosixPath(name).stem in words]
-        left = [name for name in left if name not in mentioned]
-        kept += mentioned
-        todo += mentioned
-    return tuple(sorted(kept))
-
-
-@lru_cache(maxsize=65536)
-def _words(path: Path) -> frozenset[str]:
-    return frozenset(re.findall(r"[A-Za-z0-9_-]+", path.read_bytes().decode("utf-8", "replace")))
 
 
 def _tar(folder: Path, files: tuple[str, ...]) -> bytes:

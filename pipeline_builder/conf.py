@@ -49,6 +49,10 @@ def _empty(value: JSON) -> JSON:
     return {} if value is None else value
 
 
+def _no_files(value: JSON) -> JSON:
+    return [] if value is None else value
+
+
 def _repack(value: JSON) -> JSON:
     on = value is True or str(value).strip().lower() == "true"
     if on:
@@ -66,9 +70,9 @@ def _iso_duration(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-Env = Annotated[dict[str, Text], BeforeValidator(_empty)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_list)]
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)]
+Env = Annotated[dict[str, Text], BeforeValidator(_empty, json_schema_input_type=dict[str, Text] | None)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -81,7 +85,10 @@ def _tags(value: JSON) -> JSON:
     return value
 
 
-Tags = Annotated[dict[str, Text], BeforeValidator(_tags)]
+Tags = Annotated[
+    dict[str, Text],
+    BeforeValidator(_tags, json_schema_input_type=dict[str, Text] | tuple[dict[str, str], ...] | None),
+]
 
 
 class DataFile(Section):
@@ -106,12 +113,15 @@ class Channel(Section):
     prefix: str = Field(
         "", validation_alias=AliasChoices("s3InputPrefix", "inputBucketPrefix"), description="prefix of the files"
     )
-    data_files: Annotated[tuple[DataFile, ...], BeforeValidator(lambda v: [] if v is None else v)] = Field(
+    data_files: Annotated[tuple[DataFile, ...], BeforeValidator(_no_files)] = Field(
         (), alias="dataFiles", description="the files; every one counts"
     )
 
 
-Channels = Annotated[dict[str, Channel], BeforeValidator(_channels)]
+Channels = Annotated[
+    dict[str, Channel],
+    BeforeValidator(_channels, json_schema_input_type=str | tuple[str, ...] | dict[str, Channel | None]),
+]
 
 
 class CacheSection(Section):
@@ -266,7 +276,7 @@ class RegistrySection(Section):
     group_description: str = Field("", alias="ModelPackageGroupDescription", description="of a new group")
     description: str = Field("", alias="ModelPackageDescription", description="of each package")
     approval_status: Approval | None = Field(None, alias="ModelApprovalStatus", description="approval of a new package")
-    repack: Annotated[bool | None, BeforeValidator(_repack)] = Field(
+    repack: Annotated[bool | None, BeforeValidator(_repack, json_schema_input_type=bool | str)] = Field(
         None, alias="ModelRepack", description="puts the inference code into the model archive"
     )
     inference: InferenceSpecification = Field(alias="InferenceSpecification", description="how the model is served")

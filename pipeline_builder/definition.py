@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pipeline_builder.bundle import ARCHIVE, Bundle, build_bundle
+from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.conf import TransformSection
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.graph import Graph, Step
@@ -85,8 +85,9 @@ def _context(
     bundles: dict[str, Bundle] = {}
     code: dict[str, str] = {}
     requirements = set()
+    bundler = Bundler()
     for step in graph.steps:
-        bundle = _bundle(step)
+        bundle = _bundle(step, bundler)
         if bundle is None:
             continue
         code[step.name] = f"s3://{settings.bucket}/{graph.pipeline}/code/{bundle.sha256}/{ARCHIVE}"
@@ -107,7 +108,7 @@ def _context(
     return context, bundles
 
 
-def _bundle(step: Step) -> Bundle | None:
+def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
     """Return the code of the step's script; for the model steps that is the inference code."""
     section = step.unit.section
     job = step.job if step.step_class != "Transform" else None
@@ -118,7 +119,7 @@ def _bundle(step: Step) -> Bundle | None:
     sections = (section.preprocess, section.train, section.transform, section.evaluate)
     others = [str(PurePosixPath(other.entry_point)) for other in sections if other and other.entry_point]
     entry_point = str(PurePosixPath(job.entry_point))
-    return build_bundle(step.unit.source_directory, entry_point=entry_point, others=others, include=job.include)
+    return bundler.bundle(step.unit.source_directory, entry_point=entry_point, others=others, include=job.include)
 
 
 def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:

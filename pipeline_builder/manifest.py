@@ -90,7 +90,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
 Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
-Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(_as_tuple)]
+Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...])]
 
 
 class RepoSection(Section):

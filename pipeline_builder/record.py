@@ -44,7 +44,7 @@ class StepRecord(_Frozen):
 
 
 class PackageRecord(_Frozen):
-    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None where there is none."""
+    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one."""
 
     arn: str
     group: str

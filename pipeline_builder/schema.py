@@ -28,6 +28,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
     later: ClassVar[Mapping[str, str]] = {}
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Give every spelling of a key its place; pydantic's own schema has the first one only."""
+        schema: dict[str, Any] = handler.resolve_ref_schema(handler(core_schema))
+        properties = schema.get("properties", {})
+        for name, info in cls.model_fields.items():
+            first, *others = _spellings(name, info)
+            properties |= {other: properties[first] for other in others if first in properties}
+        return schema
+
 
 def read_section(
     model: type[Model], data: JSON, document: Document, path: DataPath, ids: Mapping[str, str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -13,6 +14,8 @@ from pipeline_builder.target import JSON
 
 if TYPE_CHECKING:
     import yaml
+
+_URL_LOGIN = re.compile(r"://[^/@\s'\"]+@")
 
 DataPath = tuple[str | int, ...]
 
@@ -28,7 +31,8 @@ class Source:
         """Return the place of a 1-based line and column."""
         lines = self.text.split("\n")
         text = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
-        return Place(self.label, line, column, text)
+        # A problem shows its line, and a url may have a password in it.
+        return Place(self.label, line, column, _URL_LOGIN.sub("://***@", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Document:
 
 # More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
 _MOST_NODES = 200_000
+_DEEPEST = 100
 
 
 def load_yaml(path: Path, label: str, problem_id: str) -> Document:
@@ -78,7 +83,8 @@ def load_yaml(path: Path, label: str, problem_id: str) -> Document:
 def parse_yaml(source: Source, problem_id: str) -> Document:
     """Parse one YAML document into plain data with positions.
 
-    Anchors, aliases and merge keys work; tags, several documents and repeated keys are problems. Scalars resolve as in YAML 1.1.
+    Anchors, aliases and merge keys work; tags, several documents and repeated keys are problems. Scalars resolve as in
+    YAML 1.1.
 
     Raises:
         InputProblems: with `problem_id` and the place, all repeated keys at once.
@@ -88,6 +94,7 @@ def parse_yaml(source: Source, problem_id: str) -> Document:
     # The C loader is some ten times faster; PyYAML builds without libyaml lack it.
     loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        _refuse_depth(source.text, loader_class)
         loader = loader_class(source.text)
         try:
             node = loader.get_single_node()
@@ -97,12 +104,26 @@ def parse_yaml(source: Source, problem_id: str) -> Document:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         raise InputProblems(_yaml_problem(source, problem_id, error)) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        message = f"not YAML: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}"
+    except (yaml.YAMLError, ValueError) as error:
+        message = f"not YAML: {str(error).splitlines()[0]}"
         raise InputProblems(Problem(id=problem_id, message=message, place=source.place(1, 1))) from error
     if reader.problems:
         raise InputProblems(*reader.problems)
     return Document(source, data, reader.keys, reader.values)
+
+
+def _refuse_depth(text: str, loader_class: type) -> None:
+    """libyaml composes by recursion in C: brackets nested by the thousand would end the process, not raise."""
+    import yaml
+
+    indented = max((len(line) - len(line.lstrip(" -?")) for line in text.split("\n")), default=0)
+    if text.count("[") + text.count("{") + indented <= _DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=loader_class):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(None, None, f"nested more than {_DEEPEST} deep", event.start_mark)
 
 
 def _yaml_problem(source: Source, problem_id: str, error: yaml.MarkedYAMLError) -> Problem:
@@ -140,6 +161,8 @@ class _Reader:
         self.values.setdefault(path, _position(node))
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
+        if node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+            raise yaml.MarkedYAMLError(None, None, f"the tag '{node.tag}' is not allowed", node.start_mark)
         self.open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):

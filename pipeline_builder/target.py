@@ -86,8 +86,8 @@ class StepState:
     """One step of an execution, as ListPipelineExecutionSteps gives it.
 
     `type` is the definition's step type ("Processing", "Model", …). `cache_hit` is the ARN of the execution whose
-    result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN. `log` tells
-    a person where the log is: a path on the local target.
+    result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN. `log`
+    tells a person where the log is: a path on the local target.
     """
 
     name: str
@@ -130,6 +130,20 @@ class ModelPackage:
     metadata: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
     execution: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalChange:
+    """One change of a model package's approval."""
+
+    package: str
+    group: str
+    version: int
+    before: ApprovalStatus
+    after: ApprovalStatus
+    by: str
+    description: str
+    when: datetime
 
 
 Observer = Callable[[StepState], None]
@@ -213,6 +227,10 @@ class ModelRegistry(Protocol):
         self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
     ) -> ModelPackage:
         """Set the status; the same status and description again change nothing."""
+        ...
+
+    def list_approvals(self) -> tuple[ApprovalChange, ...]:
+        """Newest first."""
         ...
 
 

@@ -1,0 +1,47 @@
+"""Apply: bring bundles, model package groups and the pipeline to the target; a second time it writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline_builder.definition import Definition
+from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.plan import Plan
+from pipeline_builder.target import DeployedPipeline, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The deployed pipeline, and what had to be written for it."""
+
+    pipeline: DeployedPipeline
+    uploaded: tuple[str, ...]
+    changed: bool
+
+
+def apply(definition: Definition, plan: Plan, target: Target) -> Applied:
+    """Upload the bundles that the store lacks, then put the definition; code is there before anything names it.
+
+    Raises:
+        PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since.
+    """
+    deployed = target.pipelines.describe_pipeline(definition.pipeline)
+    _refuse_stale(definition, plan, deployed)
+    missing = target.store.missing(definition.bundles)
+    for uri in missing:
+        target.store.put(uri, definition.bundles[uri].content())
+    for group, description in definition.groups.items():
+        target.registry.put_group(group, description)
+    pipeline = target.pipelines.put_pipeline(definition.pipeline, definition.content)
+    return Applied(pipeline=pipeline, uploaded=missing, changed=not deployed or pipeline.version != deployed.version)
+
+
+def _refuse_stale(definition: Definition, plan: Plan, deployed: DeployedPipeline | None) -> None:
+    if plan.new_sha256 != definition.sha256:
+        found, planned = definition.sha256[:12], plan.new_sha256[:12]
+        message = f"the plan is for the definition {planned}, and what is built now is {found}"
+        raise PlanRefused(Problem(id="PB420", message=message, hint="plan again"))
+    if plan.base_version != (deployed.version if deployed else 0):
+        now = f"version {deployed.version}" if deployed else "nothing"
+        message = f"the plan was made against version {plan.base_version} of the pipeline, and deployed is {now}"
+        raise PlanRefused(Problem(id="PB421", message=message, hint="plan again, and look at what changed"))

@@ -1,0 +1,451 @@
+"""The command line: the only place that reads the environment, chooses a target, prints, and ends the process."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline_builder import __version__
+from pipeline_builder.errors import ExitCode, PipelineBuilderError, Problem, render_problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.promote import Decision
+    from pipeline_builder.record import RunRecord
+    from pipeline_builder.session import Session
+
+_TARGETS = click.Choice(["local", "aws"])
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line per way in which a command can end
+    """Run the command line and return the exit code; expected failures are shown without a traceback."""
+    wants_json = "--json" in arguments
+    try:
+        main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except PipelineBuilderError as error:
+        _show_problems(error, wants_json=wants_json)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted; the same command goes on from here")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception:  # noqa: BLE001 - the boundary: what nobody expected is a bug, and keeps its traceback
+        import traceback
+
+        traceback.print_exc()
+        say(f"\nThis is a bug in pipeline_builder {__version__}. Please report it with the lines above.")
+        return ExitCode.BUG
+    return ExitCode.OK
+
+
+def say(message: str) -> None:
+    """Progress and messages go to stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def show(result: object, *, as_json: bool, text: str) -> None:
+    """Print a command's result to stdout, for machines or for people."""
+    print(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text.rstrip("\n"), flush=True)
+
+
+def _show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
+    if wants_json:
+        print(json.dumps({"problems": [_problem_json(p) for p in error.problems]}, indent=2, ensure_ascii=False))
+    for problem in error.problems:
+        say(render_problem(problem))
+    errors = sum(not problem.warning for problem in error.problems)
+    if errors > 1:
+        say(f"{errors} problems")
+
+
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(problem)
+
+
+def common(command: Command) -> Command:
+    """Give a command the options that all have, and a session made from them."""
+
+    @functools.wraps(command)
+    def with_session(
+        *,
+        manifest: Path,
+        target: str,
+        state: Path | None,
+        build_dir: Path | None,
+        env_file: Path | None,
+        as_json: bool,
+        jobs: int | None,
+        **arguments: Any,
+    ) -> Any:
+        places = {"manifest": manifest, "state": state, "build": build_dir, "env_file": env_file}
+        session = _session(places, target, jobs)
+        return command(session, as_json=as_json, **arguments)
+
+    options = (
+        click.option("--manifest", type=click.Path(path_type=Path), default="model_repos.yaml", show_default=True),
+        click.option("--target", type=_TARGETS, envvar="SMP_TARGET", default="local", show_default=True),
+        click.option("--state", type=click.Path(path_type=Path), help="Folder of the local target's state."),
+        click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
+        click.option("--env-file", type=click.Path(path_type=Path), help='KEY="value" file; default: .env if there.'),
+        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once on the local target."),
+        click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
+    )
+    for option in reversed(options):
+        with_session = option(with_session)
+    return with_session  # type: ignore[return-value] # click's options keep the callable
+
+
+def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
+    from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Workspace, load_values
+
+    manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
+    default = manifest.parent / ".env"
+    env_file = places["env_file"] or (default if default.is_file() else None)
+    workspace = Workspace(
+        manifest_path=manifest,
+        state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
+        build=(places["build"] or manifest.parent / "build").absolute(),
+        target=target,
+        jobs=jobs or os.cpu_count() or 1,
+        environment=dict(os.environ),
+        values=load_values(os.environ, env_file, target),
+    )
+    return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+
+
+class _InOrder(click.Group):
+    """Lists the commands in the order of the stages, which is the order of this file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="pipeline-builder")
+def main() -> None:
+    """GitOps CI/CD for Amazon SageMaker: many model repositories, one pipeline.
+
+    \b
+    The main job, from checkout to a promoted model:
+      pipeline-builder up
+    """
+
+
+@main.command()
+@common
+@click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
+@click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
+@click.option("--comment", default="", help="Why, for the record.")
+def up(session: Session, *, as_json: bool, locked: bool, rerun: bool, answer: str | None, comment: str) -> None:
+    """The whole job, from checkout to report; asks before it promotes.
+
+    The stages: checkout, validate, build, plan, apply, run, gate, approval, promote, report.
+
+    \b
+    Example: pipeline-builder up --approve --comment "AUC is up by 2 points"
+    """
+    session.checkout(locked=locked)
+    session.validate()
+    session.build()
+    planned = session.plan()
+    session.apply(planned)
+    record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+    if record.verdict and record.verdict.passed and _pending(record):
+        decision = _decision(record, answer, comment)
+        record = session.decide(record, decision) if decision else record
+    _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
+def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
+    """Check out every model repository.
+
+    \b
+    Example: pipeline-builder checkout --locked
+    """
+    done = session.checkout(locked=locked)
+    repos = [{"name": r.name, "commit": r.commit, "tree": r.tree, "revision": r.revision} for r in done.lock.repos]
+    show({"repos": repos}, as_json=as_json, text="\n".join(f"{r['name']}  {r['commit']}" for r in repos))
+
+
+@main.command()
+@common
+def validate(session: Session, *, as_json: bool) -> None:
+    """Check everything offline; all problems at once.
+
+    \b
+    Example: pipeline-builder validate --json
+    """
+    composed = session.validate()
+    steps = [step.name for step in composed.graph.steps]
+    result = {"problems": [_problem_json(w) for w in composed.warnings], "steps": steps}
+    show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+
+
+@main.command()
+@common
+@click.option("--format", "form", type=click.Choice(["text", "mermaid"]), default="text", show_default=True)
+def graph(session: Session, *, as_json: bool, form: str) -> None:
+    """Draw the graph of steps.
+
+    \b
+    Example: pipeline-builder graph --format mermaid
+    """
+    from dataclasses import asdict
+
+    from pipeline_builder.drawing import render_mermaid, render_text
+
+    nodes = session.nodes()
+    text = render_mermaid(nodes) if form == "mermaid" else render_text(nodes)
+    show([asdict(node) for node in nodes], as_json=as_json, text=text)
+
+
+@main.command()
+@common
+def build(session: Session, *, as_json: bool) -> None:
+    """Compose the definition and its code bundles.
+
+    \b
+    Example: pipeline-builder build && cat build/pipeline_definition.json
+    """
+    path = session.build()
+    definition = session.composed.definition
+    bundles = {uri: list(bundle.files) for uri, bundle in definition.bundles.items()}
+    result = {"definition": str(path), "sha256": definition.sha256, "bundles": bundles}
+    show(result, as_json=as_json, text=f"{definition.sha256}  {os.path.relpath(path)}")
+
+
+@main.command()
+@common
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
+def plan(session: Session, *, as_json: bool, out: Path | None, detailed_exitcode: bool) -> None:
+    """Show what would change and what would run.
+
+    \b
+    Example: pipeline-builder plan --out plan.json --detailed-exitcode
+    """
+    from pipeline_builder.plan import plan_json, render_plan
+    from pipeline_builder.workspace import write_file
+
+    planned = session.plan()
+    if out:
+        write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
+    show(plan_json(planned), as_json=as_json, text=render_plan(planned))
+    if detailed_exitcode and planned.changed:
+        raise click.exceptions.Exit(ExitCode.USAGE)
+
+
+@main.command()
+@common
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+def apply(session: Session, *, as_json: bool, plan_file: Path | None) -> None:
+    """Deploy the definition and its code.
+
+    PLAN, a file of 'plan --out', binds it: a pipeline that has moved since is refused.
+
+    \b
+    Example: pipeline-builder apply plan.json
+    """
+    from pipeline_builder.plan import load_plan
+
+    session.build()
+    applied = session.apply(load_plan(plan_file) if plan_file else session.plan())
+    deployed = applied.pipeline
+    result = {"pipeline": deployed.arn, "version": deployed.version, "changed": applied.changed}
+    show(result, as_json=as_json, text=f"{deployed.arn} version {deployed.version}")
+
+
+@main.command("run")
+@common
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+def run_command(session: Session, *, as_json: bool, rerun: bool) -> None:
+    """Run what is deployed, and judge it.
+
+    \b
+    Example: pipeline-builder run --rerun
+    """
+    record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+    _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+@click.option("--comment", default="", help="Why, for the record.")
+def promote(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
+    """Approve the models of a run, by default the last.
+
+    \b
+    Example: pipeline-builder promote --comment "looks right"
+    """
+    record = session.decide(session.load_record(execution), _answer("approve", comment))
+    _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+@click.option("--comment", default="", help="Why, for the record.")
+def reject(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
+    """Reject the models of a run, by default the last.
+
+    \b
+    Example: pipeline-builder reject --comment "recall is too low"
+    """
+    record = session.decide(session.load_record(execution), _answer("reject", comment))
+    _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def report(session: Session, *, as_json: bool, execution: str) -> None:
+    """Write the HTML report of a run.
+
+    \b
+    Example: pipeline-builder report && xdg-open build/report.html
+    """
+    path = session.write_record(session.load_record(execution))
+    show({"report": str(path)}, as_json=as_json, text=os.path.relpath(path))
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def status(session: Session, *, as_json: bool, execution: str) -> None:
+    """Show the steps of an execution.
+
+    \b
+    Example: pipeline-builder status
+    """
+    from pipeline_builder.summary import execution_json, render_status
+
+    found = session.find_execution(execution)
+    steps = session.target.pipelines.list_steps(found.arn)
+    show(execution_json(found, steps), as_json=as_json, text=render_status(found, steps))
+
+
+@main.command()
+@common
+@click.argument("step")
+@click.argument("execution", required=False, default="")
+def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
+    """Print the log of a step.
+
+    \b
+    Example: pipeline-builder logs purchase-intent-Train
+    """
+    from pipeline_builder.errors import InputProblems
+    from pipeline_builder.schema import did_you_mean
+
+    found = session.find_execution(execution)
+    names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
+    if step not in names:
+        message = f"the execution {found.id} has no step '{step}'"
+        raise InputProblems(Problem(id="PB442", message=message, hint=did_you_mean(step, names)))
+    text = session.target.pipelines.read_log(found.arn, step)
+    show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
+
+
+@main.command()
+@common
+def history(session: Session, *, as_json: bool) -> None:
+    """List runs and promotions, newest first.
+
+    \b
+    Example: pipeline-builder history
+    """
+    from pipeline_builder.summary import history_json, render_history
+
+    executions = session.target.pipelines.list_executions()
+    approvals = session.target.registry.list_approvals()
+    show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))
+
+
+@main.command()
+@click.argument("which", type=click.Choice(["manifest", "conf"]), default="conf")
+def schema(which: str) -> None:
+    """Print a JSON Schema for editors.
+
+    \b
+    Example: pipeline-builder schema manifest > manifest.schema.json
+    """
+    from pipeline_builder.conf import ConfFile
+    from pipeline_builder.manifest import ManifestSection
+
+    model = ManifestSection if which == "manifest" else ConfFile
+    show(model.model_json_schema(by_alias=True), as_json=True, text="")
+
+
+def _pending(record: RunRecord) -> bool:
+    return any(package.status == "PendingManualApproval" for package in record.packages)
+
+
+def _decision(record: RunRecord, answer: str | None, comment: str) -> Decision | None:
+    """Return the answer that was given, or ask for one on a terminal; without either there is none."""
+    from pipeline_builder.summary import render_evidence
+
+    if answer:
+        return _answer(answer, comment)
+    if not _terminal():
+        return None
+    say(render_evidence(record))
+    asked: str = click.prompt(
+        "Approve this model? yes / no (reject) / later", type=click.Choice(["yes", "no", "later"]), err=True
+    )
+    if asked == "later":
+        return None
+    why = comment or click.prompt("Comment", default="", show_default=False, err=True)
+    return _answer("approve" if asked == "yes" else "reject", why)
+
+
+def _answer(answer: str, comment: str) -> Decision:
+    import getpass
+
+    from pipeline_builder.promote import Decision
+    from pipeline_builder.target import ApprovalStatus
+
+    status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
+    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or getpass.getuser(), comment=comment)
+
+
+def _conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
+    """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
+    from pipeline_builder.summary import failure_problems, render_result
+    from pipeline_builder.workspace import REPORT
+
+    path = session.workspace.build / REPORT
+    show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(path)))
+    problems = failure_problems(record)
+    if problems:
+        from pipeline_builder.errors import RunFailed
+
+        raise RunFailed(*problems)

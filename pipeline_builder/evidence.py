@@ -1,0 +1,163 @@
+"""Evidence: reads steps, logs, packages, metrics and champions of an execution into one record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline_builder import __version__
+from pipeline_builder.graph import Graph
+from pipeline_builder.lock import Lock
+from pipeline_builder.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
+from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
+
+_TAIL_LINES = 40
+_PACKAGE = "RegisterModel"
+
+
+def collect(
+    execution: Execution, target: Target, *, graph: Graph | None, lock: Lock | None, reused: bool = False
+) -> RunRecord:
+    """Return the record of an execution as it is now.
+
+    `graph` adds what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
+    """
+    states = target.pipelines.list_steps(execution.arn)
+    content = target.pipelines.definition_of(execution.arn)
+    edges = _edges(json.loads(content))
+    steps = tuple(_step(state, execution, target, graph, edges) for state in states)
+    return RunRecord(
+        tool_version=__version__,
+        target=target.name,
+        pipeline=execution.pipeline,
+        pipeline_version=execution.version,
+        execution=execution.arn,
+        status=execution.status.value,
+        started=execution.started,
+        ended=execution.ended,
+        failure_reason=execution.failure_reason,
+        reused=reused,
+        definition_sha256=hashlib.sha256(content).hexdigest(),
+        fingerprint=execution.fingerprint,
+        parameters=dict(execution.parameters),
+        repos=_repos(lock),
+        steps=steps,
+        packages=tuple(_packages(states, steps, target)),
+    )
+
+
+def with_stages(record: RunRecord, stages: Mapping[str, float]) -> RunRecord:
+    """Return the record with how long each stage of the command took."""
+    times = tuple(StageTime(stage=stage, seconds=round(seconds, 3)) for stage, seconds in stages.items())
+    return record.model_copy(update={"stages": times})
+
+
+def _edges(definition: Any) -> dict[str, tuple[str, ...]]:
+    """Return what each step depends on, read from the definition itself: DependsOn, and every reference."""
+    names = {step["Name"] for step in definition["Steps"]}
+    edges = {}
+    for step in definition["Steps"]:
+        found = [name for name in step.get("DependsOn", []) if isinstance(name, str)]
+        found += [name for name in _referred(step.get("Arguments")) if name in names]
+        edges[step["Name"]] = tuple(dict.fromkeys(found))
+    return edges
+
+
+def _referred(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [name for item in value for name in _referred(item)]
+    if not isinstance(value, dict):
+        return []
+    path = value.get("Get")
+    if isinstance(path, str) and path.startswith("Steps."):
+        return [path.split(".")[1]]
+    return [name for item in value.values() for name in _referred(item)]
+
+
+def _step(
+    state: StepState, execution: Execution, target: Target, graph: Graph | None, edges: Mapping[str, tuple[str, ...]]
+) -> StepRecord:
+    step = graph.by_name.get(state.name) if graph else None
+    log = target.pipelines.read_log(execution.arn, state.name) if state.log else ""
+    return StepRecord(
+        name=state.name,
+        type=state.type,
+        step_class=step.step_class if step else state.type,
+        model=step.unit.name if step else "",
+        depends_on=edges.get(state.name, ()),
+        status=state.status.value,
+        started=state.started,
+        ended=state.ended,
+        cache_hit=state.cache_hit,
+        failure_reason=state.failure_reason,
+        log=state.log,
+        log_tail=tuple(log.splitlines()[-_TAIL_LINES:]),
+    )
+
+
+def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
+    return tuple(
+        RepoRecord(
+            name=repo.name,
+            url=repo.url,
+            revision=repo.revision,
+            commit=repo.commit,
+            tree=repo.tree,
+            committed=datetime.fromisoformat(repo.committed.replace("Z", "+00:00")),
+            subject=repo.subject,
+            author=repo.author,
+            path=repo.path,
+        )
+        for repo in (lock.repos if lock else ())
+    )
+
+
+def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], target: Target) -> list[PackageRecord]:
+    """Exactly the packages that this execution registered, from its steps' metadata."""
+    models = {step.name: step.model for step in steps}
+    found = []
+    for state in states:
+        arn = state.metadata.get(_PACKAGE)
+        if not arn:
+            continue
+        package = target.registry.describe_package(arn)
+        champion = find_champion(package, target)
+        found.append(
+            PackageRecord(
+                arn=arn,
+                group=package.group,
+                version=package.version,
+                model=models[state.name] or package.group,
+                step=state.name,
+                status=package.status.value,
+                approval_description=package.approval_description,
+                model_data_url=package.model_data_url,
+                image=package.image,
+                metadata=dict(package.metadata),
+                metrics=read_metrics(package, target),
+                champion_arn=champion.arn if champion else "",
+                champion_version=champion.version if champion else 0,
+                champion_metrics=read_metrics(champion, target) if champion else None,
+            )
+        )
+    return found
+
+
+def find_champion(package: ModelPackage, target: Target) -> ModelPackage | None:
+    """Return the newest approved version of the package's group that is older than the package itself."""
+    others = target.registry.list_packages(package.group)
+    approved = (p for p in others if p.status is ApprovalStatus.APPROVED and p.version < package.version)
+    return next(approved, None)
+
+
+def read_metrics(package: ModelPackage, target: Target) -> Any:
+    """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON."""
+    if not package.metrics_uri:
+        return None
+    try:
+        return json.loads(target.store.get(package.metrics_uri))
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,47 @@
+"""Run: start an execution of the applied pipeline, or find the one that has done the same work already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline_builder.target import DeployedPipeline, Execution, ExecutionStatus, Observer, PipelineService
+
+Origin = Literal["started", "continued", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The execution to follow. `unchanged` is one that has succeeded with the same definition, data and images."""
+
+    execution: Execution
+    origin: Origin
+
+
+def start(service: PipelineService, pipeline: DeployedPipeline, parameters: Mapping[str, str], *, rerun: bool) -> Start:
+    """Return the execution for this pipeline version.
+
+    One that was interrupted is gone on with, one that has succeeded with the same fingerprint is taken as it is; with
+    `rerun`, and after a failure, a new one starts.
+    """
+    fingerprint = service.fingerprint(pipeline.definition, parameters)
+    same = [e for e in service.list_executions(pipeline.name) if e.fingerprint == fingerprint]
+    newest = same[0] if same else None
+    if newest and not rerun:
+        match newest.status:
+            case ExecutionStatus.SUCCEEDED:
+                return Start(execution=newest, origin="unchanged")
+            case ExecutionStatus.EXECUTING | ExecutionStatus.STOPPING | ExecutionStatus.STOPPED:
+                return Start(execution=newest, origin="continued")
+            case _:
+                pass
+    started = service.start_execution(pipeline.name, pipeline.version, parameters, fingerprint=fingerprint)
+    return Start(execution=started, origin="started")
+
+
+def follow(service: PipelineService, begun: Start, observe: Observer) -> Execution:
+    """Return the execution when it has ended, whatever its end."""
+    if begun.origin == "unchanged":
+        return begun.execution
+    return service.follow_execution(begun.execution.arn, observe)

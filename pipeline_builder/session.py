@@ -1,0 +1,348 @@
+"""A session: the stages in their order, each on what the one before it left, as the commands call them.
+
+    manifest -> checkout -> conf -> graph -> definition -> plan -> apply -> run -> gate -> promote -> report
+
+Every stage takes frozen values and returns one; what a stage writes is repeatable. Only here does one stage's output
+become the next one's input, and only here is it said how long each took.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from pipeline_builder.compose import Composed, compose
+from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.manifest import Manifest
+from pipeline_builder.workspace import (
+    BUNDLES,
+    DEFINITION,
+    REPORT,
+    RUN,
+    Workspace,
+    load_manifest,
+    load_workspace_lock,
+    open_target,
+    write_file,
+)
+
+if TYPE_CHECKING:
+    from pipeline_builder.apply import Applied
+    from pipeline_builder.checkout import Checkouts
+    from pipeline_builder.drawing import Node
+    from pipeline_builder.lock import Lock
+    from pipeline_builder.plan import Plan
+    from pipeline_builder.promote import Decision
+    from pipeline_builder.record import RunRecord
+    from pipeline_builder.run import Start
+    from pipeline_builder.target import DeployedPipeline, Execution, Target
+
+
+class Session:
+    """One command's way through the stages. `say` gets a line for people, `warn` a warning."""
+
+    def __init__(self, workspace: Workspace, *, say: Callable[[str], None], warn: Callable[[Problem], None]) -> None:
+        self.workspace = workspace
+        self.say = say
+        self.warn = warn
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[list[str]]:
+        """Time a stage, and say in one line what it did: the words that the body puts into the list."""
+        started = time.monotonic()
+        words: list[str] = []
+        yield words
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+        self.say(f"{name:<9} {' '.join(words)}  {self.seconds[name]:.1f} s")
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        return load_manifest(self.workspace)
+
+    @cached_property
+    def lock(self) -> Lock:
+        lock = load_workspace_lock(self.workspace)
+        known = {repo.name for repo in lock.repos}
+        missing = [repo for repo in self.manifest.repos if repo.name not in known]
+        if missing:
+            raise InputProblems(*(_not_locked(repo.name) for repo in missing))
+        return lock
+
+    @cached_property
+    def target(self) -> Target:
+        target = open_target(self.workspace, self.manifest)
+        for warning in target.warnings:
+            self.warn(Problem(id="PB590", message=warning, warning=True))
+        return target
+
+    @cached_property
+    def composed(self) -> Composed:
+        composed = compose(self.manifest, self.lock, root=self.workspace.root, values=self.workspace.values)
+        for warning in sort_problems(composed.warnings):
+            self.warn(warning)
+        return composed
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Return the commits that travel with an execution."""
+        commits = {repo.name: repo.commit for repo in self.lock.repos}
+        named = self.composed.definition.commit_parameters
+        manifest = {MANIFEST_PARAMETER: self.lock.manifest_commit or UNKNOWN_COMMIT}
+        return manifest | {parameter: commits[repo] for repo, parameter in named.items() if repo in commits}
+
+    def checkout(self, *, locked: bool) -> Checkouts:
+        """Bring every repository to its commit, and write the lock."""
+        from pipeline_builder.checkout import checkout
+        from pipeline_builder.lock import render_lock
+
+        with self.stage("checkout") as words:
+            done = checkout(
+                self.manifest,
+                root=self.workspace.root,
+                cache=self.workspace.state / "git",
+                locked=load_workspace_lock(self.workspace) if locked else None,
+                environment=self.workspace.environment,
+                jobs=8,
+                observe=lambda _name, _what: None,
+            )
+            write_file(self.workspace.lock_path, render_lock(done.lock).encode())
+            for warning in done.warnings:
+                self.warn(warning)
+            changed = sum(repo.changed for repo in done.repos)
+            words.append(f"{_count(len(done.repos), 'repository', 'repositories')}, {changed} changed")
+        return done
+
+    def validate(self) -> Composed:
+        """Compose and check everything, offline."""
+        with self.stage("validate") as words:
+            steps, models = len(self.composed.graph.steps), len({s.unit.name for s in self.composed.graph.steps})
+            words.append(f"{_count(steps, 'step')} of {_count(models, 'model')}, no problems")
+        return self.composed
+
+    def build(self) -> Path:
+        """Write the definition and the bundles that it names; what is there already is left alone."""
+        with self.stage("build") as words:
+            definition = self.composed.definition
+            path = self.workspace.build / DEFINITION
+            changed = write_file(path, definition.content)
+            new = _write_bundles(self.workspace.build / BUNDLES, self.composed)
+            state = "written" if changed else "unchanged"
+            words.append(f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written")
+        return path
+
+    def plan(self) -> Plan:
+        """Compare with what is deployed."""
+        from pipeline_builder.plan import build_plan
+
+        with self.stage("plan") as words:
+            definition = self.composed.definition
+            deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
+            predictions = self.target.pipelines.predict_cache(definition.content, self.parameters)
+            plan = build_plan(definition.pipeline, definition.content, deployed, predictions)
+            hits = sum(prediction.hit for prediction in predictions)
+            what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
+            words.append(f"{what}; {len(predictions) - hits} to run, {hits} from the cache")
+        return plan
+
+    def apply(self, plan: Plan) -> Applied:
+        """Bring the definition and its code to the target."""
+        from pipeline_builder.apply import apply
+
+        with self.stage("apply") as words:
+            applied = apply(self.composed.definition, plan, self.target)
+            state = "applied" if applied.changed else "unchanged"
+            words.append(
+                f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'bundle')} uploaded"
+            )
+        return applied
+
+    def deployed(self) -> DeployedPipeline:
+        """Return what is deployed under the pipeline's name.
+
+        Raises:
+            InputProblems: PB422 where nothing is.
+        """
+        name = self.composed.definition.pipeline
+        found = self.target.pipelines.describe_pipeline(name)
+        if found is None:
+            message = f"the pipeline '{name}' is not deployed"
+            raise InputProblems(Problem(id="PB422", message=message, hint="run 'pipeline-builder apply'"))
+        if found.definition != self.composed.definition.content:
+            message = f"version {found.version} of '{name}' runs, which is not what is checked out now"
+            hint = "run 'pipeline-builder apply' first to run that"
+            self.warn(Problem(id="PB423", message=message, hint=hint, warning=True))
+        return found
+
+    def run(self, pipeline: DeployedPipeline, *, rerun: bool, stream: TextIO, terminal: bool) -> RunRecord:
+        """Start or continue an execution, follow it to its end, judge it, and write the record and the report."""
+        from pipeline_builder.progress import open_progress
+        from pipeline_builder.run import follow, start
+
+        with self.stage("run") as words:
+            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun)
+            self._say_start(begun)
+            if begun.origin == "unchanged":
+                execution = begun.execution
+            else:
+                with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
+                    execution = follow(self.target.pipelines, begun, observe)
+            words.append(f"execution {execution.id} {execution.status.value}")
+        return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
+
+    def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
+        """Collect the evidence of an execution, and let the gate decide."""
+        import hashlib
+
+        from pipeline_builder.evidence import collect, with_stages
+        from pipeline_builder.gate import judge
+
+        with self.stage("gate") as words:
+            record = collect(execution, self.target, graph=self.composed.graph, lock=self.lock, reused=reused)
+            verdict = judge(record, planned_sha256=hashlib.sha256(planned.definition).hexdigest())
+            record = with_stages(record.model_copy(update={"verdict": verdict}), self.seconds)
+            words.append("passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}")
+        self.write_record(record)
+        return record
+
+    def decide(self, record: RunRecord, decision: Decision) -> RunRecord:
+        """Approve or reject the packages of the run."""
+        from pipeline_builder.promote import promote
+
+        with self.stage("promote") as words:
+            done = {package.arn: package for package in promote(record, decision, self.target.registry)}
+            packages = tuple(
+                package.model_copy(
+                    update={
+                        "status": done[package.arn].status.value,
+                        "approval_description": done[package.arn].approval_description,
+                        "metadata": dict(done[package.arn].metadata),
+                    }
+                )
+                for package in record.packages
+            )
+            words.append(", ".join(f"{p.group} version {p.version} {p.status}" for p in packages))
+        record = record.model_copy(update={"packages": packages})
+        self.write_record(record)
+        return record
+
+    def write_record(self, record: RunRecord) -> Path:
+        """Write `run.json` and the report beside it."""
+        from pipeline_builder.report import render_report
+
+        write_file(self.workspace.build / RUN, record.model_dump_json(indent=2).encode() + b"\n")
+        path = self.workspace.build / REPORT
+        write_file(path, render_report(record).encode())
+        return path
+
+    def load_record(self, execution: str = "") -> RunRecord:
+        """Return the record of the last run, or of the named execution, with its packages as they are now.
+
+        Raises:
+            InputProblems: PB440 where there is no run, PB441 where no execution has that name.
+        """
+        from pipeline_builder.evidence import collect
+        from pipeline_builder.record import RunRecord
+
+        path = self.workspace.build / RUN
+        saved = RunRecord.model_validate_json(path.read_bytes()) if path.is_file() else None
+        wanted = execution or (saved.execution if saved else "")
+        found = self.find_execution(wanted)
+        if saved is None or saved.execution != found.arn:
+            return collect(found, self.target, graph=None, lock=None)
+        # What the run recorded stays; only the registry may have moved on since.
+        fresh = collect(found, self.target, graph=None, lock=None)
+        status = {package.arn: package for package in fresh.packages}
+        packages = tuple(
+            package.model_copy(
+                update={
+                    "status": status[package.arn].status,
+                    "approval_description": status[package.arn].approval_description,
+                    "metadata": status[package.arn].metadata,
+                }
+            )
+            for package in saved.packages
+            if package.arn in status
+        )
+        return saved.model_copy(update={"packages": packages})
+
+    def find_execution(self, name: str = "") -> Execution:
+        """Return the named execution (ARN or id), or the newest.
+
+        Raises:
+            InputProblems: PB440 where there is none at all, PB441 where none has that name.
+        """
+        if name:
+            found = self.target.pipelines.describe_execution(name)
+            if found is None:
+                known = ", ".join(e.id for e in self.target.pipelines.list_executions()[:5]) or "none"
+                message = f"there is no execution '{name}'"
+                raise InputProblems(Problem(id="PB441", message=message, hint=f"the newest are: {known}"))
+            return found
+        executions = self.target.pipelines.list_executions()
+        if not executions:
+            message = "nothing has run yet"
+            raise InputProblems(Problem(id="PB440", message=message, hint="run 'pipeline-builder up'"))
+        return executions[0]
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the graph as it is drawn."""
+        from pipeline_builder.drawing import Node
+
+        kinds = {step["Name"]: step["Type"] for step in json.loads(self.composed.definition.content)["Steps"]}
+        return tuple(
+            Node(
+                name=step.name,
+                type=kinds[step.name],
+                step_class=step.step_class,
+                model=step.unit.name,
+                depends_on=step.depends_on,
+            )
+            for step in self.composed.graph.steps
+        )
+
+    def _say_start(self, begun: Start) -> None:
+        execution = begun.execution
+        match begun.origin:
+            case "unchanged":
+                commit = execution.parameters.get(MANIFEST_PARAMETER, "")[:7]
+                at = f"{execution.started:%Y-%m-%d %H:%M} UTC"
+                self.say(
+                    f"          nothing changed since execution {execution.id} of {at} (commit {commit}): "
+                    "same definition, data and images; --rerun runs anew"
+                )
+            case "continued":
+                self.say(f"          continuing execution {execution.id}, which was interrupted")
+            case "started":
+                self.say(f"          execution {execution.id} started")
+
+
+def _not_locked(name: str) -> Problem:
+    message = f"the repository '{name}' is not in the lock"
+    return Problem(id="PB109", message=message, hint="run 'pipeline-builder checkout'")
+
+
+def _write_bundles(folder: Path, composed: Composed) -> int:
+    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
+    import shutil
+
+    wanted = {bundle.sha256: bundle for bundle in composed.definition.bundles.values()}
+    written = 0
+    for sha256, bundle in wanted.items():
+        path = folder / sha256 / "sourcedir.tar.gz"
+        if not path.is_file():
+            written += write_file(path, bundle.content())
+    for old in folder.iterdir() if folder.is_dir() else ():
+        if old.name not in wanted:
+            shutil.rmtree(old, ignore_errors=True)
+    return written
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

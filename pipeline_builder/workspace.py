@@ -1,0 +1,137 @@
+"""The workspace of a command: where manifest, checkouts, build folder and state are, and what is in them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest import Manifest, build_manifest
+from pipeline_builder.source import Source, load_yaml
+from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
+
+if TYPE_CHECKING:
+    from pipeline_builder.lock import Lock
+    from pipeline_builder.target import Target
+
+LOCK = "model_repos.lock.yaml"
+DEFINITION = "pipeline_definition.json"
+PLAN = "plan.json"
+RUN = "run.json"
+REPORT = "report.html"
+BUNDLES = "bundles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything that a command needs to know of its surroundings; made once, in the command line.
+
+    `environment` is the process's own, `values` what placeholders may name: env file first, then the environment.
+    """
+
+    manifest_path: Path
+    state: Path
+    build: Path
+    target: str
+    jobs: int
+    environment: Mapping[str, str]
+    values: Mapping[str, str]
+
+    @property
+    def root(self) -> Path:
+        """The manifest's folder, which every relative path is relative to."""
+        return self.manifest_path.parent
+
+    @property
+    def lock_path(self) -> Path:
+        return self.build / LOCK
+
+
+def load_values(environment: Mapping[str, str], env_file: Path | None, target: str) -> dict[str, str]:
+    """Return the values for placeholders: local defaults, then the env file, then the environment.
+
+    Raises:
+        InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none.
+    """
+    values = dict(LOCAL_DEFAULTS) if target == "local" else {}
+    if env_file is not None:
+        try:
+            text = env_file.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"cannot read the env file '{env_file}': {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
+            raise InputProblems(Problem(id="PB214", message=message)) from error
+        values |= parse_env_file(Source(str(env_file), text))
+    return values | dict(environment)
+
+
+def load_manifest(workspace: Workspace) -> Manifest:
+    """Read the manifest.
+
+    Raises:
+        InputProblems: PB100 to PB107.
+    """
+    path = workspace.manifest_path
+    label = os.path.relpath(path)
+    if not path.is_file():
+        message = f"there is no manifest '{label}'"
+        hint = "go to the folder of model_repos.yaml, or name the file with --manifest"
+        raise InputProblems(Problem(id="PB100", message=message, hint=hint))
+    return build_manifest(load_yaml(path, label, "PB100"))
+
+
+def load_workspace_lock(workspace: Workspace) -> Lock:
+    """Read the lock that the last checkout wrote.
+
+    Raises:
+        InputProblems: PB108 where it can't be read, PB111 where there is none.
+    """
+    from pipeline_builder.lock import load_lock
+
+    if not workspace.lock_path.is_file():
+        message = "the model repositories are not checked out"
+        raise InputProblems(Problem(id="PB111", message=message, hint="run 'pipeline-builder checkout'"))
+    return load_lock(workspace.lock_path)
+
+
+def open_target(workspace: Workspace, manifest: Manifest) -> Target:
+    """Return the target that the command was asked for.
+
+    Raises:
+        InputProblems: PB600 for the AWS target, which is not there yet.
+    """
+    if workspace.target != "local":
+        message = "the AWS target is not supported yet"
+        hint = "--target local runs the same definition on this machine"
+        raise InputProblems(Problem(id="PB600", message=message, hint=hint))
+    from pipeline_builder.engine.local import LocalSettings, open_local_target
+
+    settings = LocalSettings(
+        jobs=workspace.jobs,
+        images=tuple((image.match, image.requirements) for image in manifest.local.images),
+        mounts={name: workspace.root / folder for name, folder in manifest.local.s3.items()},
+    )
+    return open_local_target(workspace.state, settings)
+
+
+def write_file(path: Path, content: bytes) -> bool:
+    """Write the file whole or not at all, and only where it changes; tell whether it did."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner reads; these are meant for others too.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return True

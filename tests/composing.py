@@ -1,0 +1,47 @@
+"""Composes a tiny model repository in a folder, as the stages do it, without git and without a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline_builder.check import check_definition
+from pipeline_builder.conf import load_conf
+from pipeline_builder.definition import Definition, build_definition
+from pipeline_builder.graph import Graph, build_graph
+from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from tests.tiny import CONF, write_model
+
+LABEL = "churn@1f3c9ab:conf/conf.yaml"
+
+
+def compose_graph(training_dir: Path, conf: str = CONF, **values: str) -> Graph:
+    """Write the model repository `churn` below the training directory and return its graph."""
+    folder = training_dir / "churn"
+    if not folder.exists():
+        write_model(folder, conf)
+    return load_graph(training_dir, "churn", **values)
+
+
+def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
+    """Return the graph of the repositories that are below the training directory already."""
+    confs = [
+        load_conf(
+            training_dir / repo / "conf" / "conf.yaml",
+            label=LABEL.replace("churn", repo),
+            repo=repo,
+            folder=training_dir / repo,
+            values={**LOCAL_DEFAULTS, **values},
+        )
+        for repo in repos
+    ]
+    return build_graph(confs, training_dir=training_dir)
+
+
+def compose_definition(training_dir: Path, conf: str = CONF, **values: str) -> Definition:
+    """Return the definition, which every offline check has accepted."""
+    import json
+
+    graph = compose_graph(training_dir, conf, **values)
+    definition = build_definition(graph, build_settings({**LOCAL_DEFAULTS, **values}), {"churn": "churn"})
+    assert check_definition(json.loads(definition.content)) == ()
+    return definition

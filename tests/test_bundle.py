@@ -1,0 +1,92 @@
+"""Code bundles: what is in them, and that only content counts."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+import time
+from pathlib import Path
+
+from pipeline_builder.bundle import Bundle, Bundler
+
+
+def files(folder: Path, **contents: str) -> Path:
+    for name, text in contents.items():
+        path = folder / name.replace("__", "/").replace("_py", ".py").replace("_txt", ".txt").replace("_md", ".md")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def bundle(folder: Path, entry_point: str = "train.py", **options: tuple[str, ...]) -> Bundle:
+    return Bundler().bundle(folder.resolve(), entry_point=entry_point, **options)
+
+
+def test_what_no_step_needs_is_left_out(tmp_path: Path) -> None:
+    files(tmp_path, train_py="", lib__a_py="", README_md="", tests__test_a_py="", requirements_txt="")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "x.pyc").write_bytes(b"x")
+    (tmp_path / ".hidden").write_text("")
+    (tmp_path / "link.py").symlink_to("/etc/passwd")
+    found = bundle(tmp_path)
+    assert found.files == ("lib/a.py", "requirements.txt", "train.py")
+    assert found.has_requirements
+
+
+def test_smpignore_adds_patterns(tmp_path: Path) -> None:
+    files(tmp_path, train_py="", data__big_txt="", notes_txt="")
+    (tmp_path / ".smpignore").write_text("# big things\ndata/\nnotes.*\n")
+    assert bundle(tmp_path).files == ("train.py",)
+
+
+def test_other_entry_points_stay_out_unless_mentioned(tmp_path: Path) -> None:
+    files(tmp_path, train_py="import common", common_py="x = 1", evaluate_py="y = 2", preprocess_py="z = 3")
+    others = ("evaluate.py", "preprocess.py", "train.py")
+    assert bundle(tmp_path, others=others).files == ("common.py", "train.py")
+    files(tmp_path, common_py="from preprocess import z")
+    assert bundle(tmp_path, others=others).files == ("common.py", "preprocess.py", "train.py")
+
+
+def test_a_mentioned_entry_point_brings_what_it_mentions(tmp_path: Path) -> None:
+    files(tmp_path, train_py="import preprocess", preprocess_py="import evaluate", evaluate_py="")
+    found = bundle(tmp_path, others=("evaluate.py", "preprocess.py"))
+    assert found.files == ("evaluate.py", "preprocess.py", "train.py")
+
+
+def test_include_narrows(tmp_path: Path) -> None:
+    files(tmp_path, train_py="", lib__a_py="", lib__b_py="", other_py="")
+    assert bundle(tmp_path, include=("lib/*",)).files == ("lib/a.py", "lib/b.py", "train.py")
+
+
+def test_only_content_counts(tmp_path: Path) -> None:
+    one = files(tmp_path / "one", train_py="x", lib__a_py="y")
+    two = tmp_path / "somewhere" / "else"
+    old = os.umask(0o077)
+    try:
+        shutil.copytree(one, two, copy_function=shutil.copyfile)
+    finally:
+        os.umask(old)
+    for path in two.rglob("*"):
+        os.utime(path, (1, 1))
+    (two / "__pycache__").mkdir()
+    first, second = bundle(one), bundle(two)
+    assert (first.sha256, first.content()) == (second.sha256, second.content())
+    time.sleep(1.1)  # gzip writes seconds: a time in it would show now
+    assert first.content() == second.content()
+
+
+def test_content_changes_the_hash(tmp_path: Path) -> None:
+    one = bundle(files(tmp_path / "one", train_py="x"))
+    two = bundle(files(tmp_path / "two", train_py="y"))
+    assert one.sha256 != two.sha256
+
+
+def test_the_archive_is_a_plain_tar(tmp_path: Path) -> None:
+    files(tmp_path, train_py="x", lib__a_py="y")
+    (tmp_path / "train.py").chmod(0o700)
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(bundle(tmp_path).content()))) as archive:
+        entries = [(e.name, e.mode, e.mtime, e.uid, e.uname) for e in archive.getmembers()]
+    assert entries == [("lib/a.py", 0o644, 0, 0, ""), ("train.py", 0o755, 0, 0, "")]

@@ -1,0 +1,109 @@
+"""The manifest: what it gives, and each of its problems."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.manifest import Manifest, build_manifest
+from pipeline_builder.source import Source, parse_yaml
+
+
+def manifest(text: str) -> Manifest:
+    return build_manifest(parse_yaml(Source("m.yaml", text), "PB100"))
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InputProblems) as caught:
+        manifest(text)
+    return [str(problem).splitlines()[0] for problem in caught.value.problems]
+
+
+def test_defaults() -> None:
+    found = manifest("version: 1\nrepos:\n  - url: https://example.com/ml/Churn.git\n")
+    (repo,) = found.repos
+    assert (repo.name, repo.revision, repo.path, repo.config) == ("churn", "main", "", ())
+    assert (found.training_dir, found.config) == ("aws-train", "*/conf/conf.yaml")
+
+
+def test_disabled_repositories_are_left_out() -> None:
+    text = "version: 1\ndefaults: {revision: dev}\nrepos:\n  - {url: a}\n  - {url: b, enabled: false}\n"
+    assert [(repo.name, repo.revision) for repo in manifest(text).repos] == [("a", "dev")]
+
+
+def test_all_problems_at_once() -> None:
+    text = """\
+version: 1
+repos:
+  - {url: 'ext::sh -c touch% /tmp/x', revison: main}
+  - {url: https://example.com/a.git, revision: --upload-pack=x}
+  - {url: b, name: ../b}
+  - {url: c, name: a/b}
+  - {url: 'https://me:secret@example.com/d.git'}
+  - {url: 'ftp://example.com/e'}
+  - {url: f, path: ../../etc}
+  - {url: g, groups: [nightly]}
+  - {url: h, revision: 1234567}
+  - {revision: main}
+local: {imags: []}
+"""
+    assert problems(text) == [
+        "m.yaml:3:11: PB104 the url 'ext::sh -c touch% /tmp/x' is refused, expected https, ssh, file, or a relative path",
+        "m.yaml:3:39: PB102 the key 'revison' is not known here",
+        "m.yaml:4:48: PB104 the revision '--upload-pack=x' is refused, expected a branch, a tag or a full commit id",
+        "m.yaml:5:20: PB104 the name '../b' cannot be used: a name is the repository's folder and has lower-case letters, "
+        "digits, '.', '_' and '-', at most 64, the first a letter or digit, no '..'",
+        "m.yaml:6:20: PB104 the name 'a/b' cannot be used: a name is the repository's folder and has lower-case letters, "
+        "digits, '.', '_' and '-', at most 64, the first a letter or digit, no '..'",
+        "m.yaml:7:11: PB104 the url has credentials in it: take them out and name them with 'credentials: env:NAME'",
+        "m.yaml:8:11: PB104 the url scheme 'ftp' is refused, expected https, ssh, file, or a relative path",
+        "m.yaml:9:20: PB104 the path '../../etc' is refused, expected a relative path without '..'",
+        "m.yaml:10:14: PB107 the key 'groups' is not supported yet",
+        "m.yaml:11:24: PB104 the revision 1234567 reads as a number, put it in quotes",
+        "m.yaml:12:5: PB103 the key 'url' is missing",
+        "m.yaml:13:9: PB102 the key 'imags' is not known here",
+    ]
+
+
+def test_credentials_in_a_url_are_not_repeated() -> None:
+    with pytest.raises(InputProblems) as caught:
+        manifest("version: 1\nrepos:\n  - url: https://me:secret@example.com/d.git\n")
+    assert "secret" not in str(caught.value)
+    assert "https://***@example.com/d.git" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[]\n", "m.yaml:1:1: PB101 the manifest is a list, expected a mapping with 'version' and 'repos'"),
+        ("", "m.yaml:1:1: PB101 the manifest is empty, expected a mapping with 'version' and 'repos'"),
+        ("version: 2\nrepos: [{url: a}]\n", "m.yaml:1:10: PB104 'version' is 2, expected 1"),
+        ("version: 1\nrepos: []\n", "m.yaml:2:8: PB104 'repos' is empty, so there is nothing to build"),
+        ("version: 1\n", "m.yaml:1:1: PB103 the key 'repos' is missing"),
+        ("version: 1\nrepos: {a: 1}\n", "m.yaml:2:8: PB104 'repos' is a mapping, expected a list"),
+        (
+            "version: 1\nrepos:\n  - {url: a, enabled: false}\n",
+            "m.yaml:2:1: PB106 no repository is enabled, so there is nothing to build",
+        ),
+        (
+            "version: 1\nrepos:\n  - {url: x/a}\n  - {url: y/a.git}\n",
+            "m.yaml:4:11: PB105 two repositories have the name 'a', which is their folder",
+        ),
+        ("version: 1\nrepos:\n  - {url: .}\n", "m.yaml:3:11: PB104 no folder name can be taken from the url '.'"),
+        (
+            "version: 1\nschedules: []\nrepos: [{url: a}]\n",
+            "m.yaml:2:1: PB107 the key 'schedules' is not supported yet",
+        ),
+    ],
+)
+def test_single_problems(text: str, expected: str) -> None:
+    assert problems(text) == [expected]
+
+
+def test_a_misspelt_key_gets_a_suggestion() -> None:
+    with pytest.raises(InputProblems) as caught:
+        manifest("version: 1\nrepos:\n  - {url: a, revison: x}\n")
+    assert str(caught.value) == (
+        "m.yaml:3:14: PB102 the key 'revison' is not known here\n"
+        "      - {url: a, revison: x}\n                 ^\n  hint: did you mean 'revision'"
+    )
