@@ -144,7 +144,7 @@ class Session:
         with self.stage("plan") as words:
             definition = self.composed.definition
             deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
-            predictions = self.target.pipelines.predict_cache(definition.content, self.parameters)
+            predictions = self.target.pipelines.predict_cache(definition.pipeline, definition.content, self.parameters)
             plan = build_plan(definition.pipeline, definition.content, deployed, predictions)
             hits = sum(prediction.hit for prediction in predictions)
             what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.target import JSON
@@ -123,7 +123,8 @@ def _refuse_depth(text: str, loader_class: type) -> None:
     for event in yaml.parse(text, Loader=loader_class):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(None, None, f"nested more than {_DEEPEST} deep", event.start_mark)
+            mark = cast("yaml.Mark", event.start_mark)  # the C parser's mark has the same attributes
+            raise yaml.MarkedYAMLError(None, None, f"nested more than {_DEEPEST} deep", mark)
 
 
 def _yaml_problem(source: Source, problem_id: str, error: yaml.MarkedYAMLError) -> Problem:

@@ -163,7 +163,9 @@ class PipelineService(Protocol):
         """Return a sha256 (hex) of all that decides the outcome: definition, parameters, data behind URIs, images."""
         ...
 
-    def predict_cache(self, definition: bytes, parameters: Mapping[str, str]) -> tuple[CachePrediction, ...]: ...
+    def predict_cache(
+        self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+    ) -> tuple[CachePrediction, ...]: ...
 
     def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
         """Newest first."""

@@ -22,9 +22,9 @@ class JobEnd(str, enum.Enum):
 class Job:
     """One container run. Paths in `command`, `environment` and `workdir` are those inside: `/opt/ml/...`.
 
-    `folder` is the job's own on this machine: `folder/ml` is seen as `/opt/ml`, `folder/log.txt` gets stdout and stderr as
-    they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's environment; its
-    folder comes first on PATH. `timeout` is in seconds.
+    `folder` is the job's own on this machine: `folder/ml` is seen as `/opt/ml`, `folder/log.txt` gets stdout and stderr
+    as they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's
+    environment; its folder comes first on PATH. `timeout` is in seconds.
     """
 
     name: str

@@ -1,0 +1,176 @@
+"""The edges of the graph: those that were asked for, those that references imply, and the order they give."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from pipeline_builder.conf import ModelConf, PipelineSection
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.units import Step
+
+_CHAINABLE = ("Processing", "Training", "Transform")
+
+
+def explicit_edges(
+    owner: ModelConf, pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]
+) -> set[tuple[str, str]]:
+    """Return (before, after) pairs of `dependencies`, whatever white space is around the arrows."""
+    edges: set[tuple[str, str]] = set()
+    for index, text in enumerate(pipeline.dependencies):
+        place = owner.document.place(("conf", "sagemakerPipeline", "dependencies", index))
+        names = [name.strip() for name in text.split(">>")]
+        if len(names) < 2 or not all(names):
+            message = f"the dependency {describe(text)} has no 'a >> b' in it"
+            problems.append(Problem(id="PB312", message=message, place=place))
+            continue
+        problems.extend(_unknown_step(name, steps, place) for name in names if name not in steps)
+        edges.update(pairwise(names))
+    return edges
+
+
+def _unknown_step(name: str, steps: Iterable[str], place: Place) -> Problem:
+    message = f"there is no step '{name}'"
+    return Problem(id="PB313", message=message, place=place, hint=did_you_mean(name, steps))
+
+
+def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
+    """Check that every chained step is there and has an output to take, and that this step can take one."""
+    for step in steps.values():
+        place = step.conf.document.place((*step.path, "chain_input_source_step"))
+        if step.asked.chained and step.step_class in ("CreateModel", "RegisterModel"):
+            message = f"step '{step.name}': a {step.step_class} step takes no chained input"
+            problems.append(Problem(id="PB314", message=message, place=place))
+        if step.asked.prefix and step.step_class != "Transform":
+            message = f"step '{step.name}': 'chain_input_additional_prefix' is for Transform steps only"
+            at = step.conf.document.place((*step.path, "chain_input_additional_prefix"), key=True)
+            problems.append(Problem(id="PB314", message=message, place=at))
+        for source in step.asked.chained:
+            if source not in steps:
+                problems.append(_unknown_step(source, steps, place))
+            elif steps[source].step_class not in _CHAINABLE:
+                message = f"step '{source}' ({steps[source].step_class}) has no output that another step could take"
+                problems.append(Problem(id="PB314", message=message, place=place))
+
+
+def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
+    """A model is made of a trained artifact, a transform runs a model."""
+    needs = {"CreateModel": "Training", "RegisterModel": "Training", "Transform": "CreateModel"}
+    there = {(step.unit.name, step.step_class) for step in steps.values()}
+    for step in steps.values():
+        needed = needs.get(step.step_class)
+        if needed and (step.unit.name, needed) not in there:
+            message = f"step '{step.name}' ({step.step_class}) needs a {needed} step of the model '{step.unit.name}'"
+            yield Problem(id="PB316", message=message, place=step.place)
+
+
+def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str, Step]:
+    """Return the steps with all that they depend on."""
+    explicit: dict[str, tuple[str, ...]] = dict.fromkeys(steps, ())
+    for before, after in sorted(edges):
+        explicit[after] = (*explicit[after], before)
+    by_unit = _by_unit(steps)
+    result = {}
+    for name, step in steps.items():
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps))
+        depends_on = tuple(dict.fromkeys((*implied, *explicit[name])))
+        result[name] = replace(step, depends_on=depends_on, explicit=explicit[name])
+    return result
+
+
+def _by_unit(steps: dict[str, Step]) -> dict[str, list[Step]]:
+    units: dict[str, list[Step]] = {}
+    for step in steps.values():
+        units.setdefault(step.unit.name, []).append(step)
+    return units
+
+
+def _implied(
+    step: Step, siblings: list[Step], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+) -> tuple[str, ...]:
+    """Return the steps of the same unit that the step's request refers to."""
+    last = _last_training(step, siblings, explicit, steps)
+    match step.step_class:
+        case "CreateModel":
+            return last
+        case "Transform":
+            return tuple(s.name for s in siblings if s.step_class == "CreateModel")
+        case "RegisterModel":
+            return (*last, *(s.name for s in siblings if s.step_class == "Metrics"))
+        case _:
+            return ()
+
+
+def _last_training(
+    step: Step, siblings: list[Step], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+) -> tuple[str, ...]:
+    """Return the unit's last Training step along the DAG; of those that come before the step where any is said to."""
+    training = [s.name for s in siblings if s.step_class == "Training"]
+    if len(training) < 2:
+        return tuple(training)
+    before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}
+    order = list(_topological(before, tuple(steps)))
+    ancestors = reach(step.name, before)
+    candidates = [name for name in training if name in ancestors] or training
+    return (max(candidates, key=order.index),)
+
+
+def reach(name: str, before: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return all that comes before a name, directly or not."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        for other in before.get(todo.pop(), ()):
+            if other not in found:
+                found.add(other)
+                todo.append(other)
+    return found
+
+
+def _topological(before: Mapping[str, Iterable[str]], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Order the names; of those that are ready the first listed comes first. A cycle leaves them as listed."""
+    try:
+        sorter = graphlib.TopologicalSorter({name: sorted(before[name]) for name in names})
+        sorter.prepare()
+    except graphlib.CycleError:
+        return names
+    position = {name: index for index, name in enumerate(names)}
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        order += ready
+        sorter.done(*ready)
+    return tuple(order)
+
+
+def topological_order(steps: dict[str, Step], owner: ModelConf) -> tuple[Step, ...]:
+    """Return the steps so that each comes after those that it depends on.
+
+    Raises:
+        InputProblems: PB315, a cycle, shown as one.
+    """
+    before = {name: set(step.depends_on) for name, step in steps.items()}
+    try:
+        graphlib.TopologicalSorter(before).prepare()
+    except graphlib.CycleError as error:
+        raise InputProblems(_cycle(error.args[1], steps, owner)) from None
+    return tuple(steps[name] for name in _topological(before, tuple(steps)))
+
+
+def _cycle(cycle: list[str], steps: dict[str, Step], owner: ModelConf) -> Problem:
+    """Show the cycle from its first step in the file on, at the place of the dependency that closes it."""
+    names = cycle[:-1]
+    start = names.index(min(names, key=list(steps).index))
+    names = names[start:] + names[:start]
+    message = "the steps depend on each other in a cycle: " + " >> ".join([*names, names[0]])
+    pairs = set(zip(names, [*names[1:], names[0]], strict=True))
+    assert owner.section.pipeline
+    for index, text in enumerate(owner.section.pipeline.dependencies):
+        parts = [part.strip() for part in text.split(">>")]
+        if pairs & set(pairwise(parts)):
+            place = owner.document.place(("conf", "sagemakerPipeline", "dependencies", index))
+            return Problem(id="PB315", message=message, place=place, hint="take one of these arrows out")
+    return Problem(id="PB315", message=message, place=steps[names[0]].place, hint="take one of these links out")

@@ -1,0 +1,155 @@
+"""The step cache: what SageMaker compares, with the content in place of every address it is read from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline_builder.engine.document import Step
+from pipeline_builder.engine.state import State, now, parse_time
+from pipeline_builder.engine.store import LocalStore
+
+# Members of a request that SageMaker compares, by step type; Model and RegisterModel are never cached.
+_COMPARED: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification",
+        "CheckpointConfig",
+        "DebugHookConfig",
+        "Environment",
+        "HyperParameters",
+        "InputDataConfig",
+    ),
+    "Transform": ("DataProcessing", "Environment", "TransformInput", "BatchStrategy", "MaxPayloadInMB"),
+}
+_DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A step's cache key; `parts` has a digest for each thing in it, so that a miss can say what changed."""
+
+    sha256: str
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """An entry that answers: the execution that made it, and the step's result and metadata then."""
+
+    execution: str
+    created: datetime
+    result: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+
+def build_key(step: Step, request: Mapping[str, Any], packages: object, store: LocalStore) -> Key:
+    """Return the key of a step with its resolved request; `packages` are what its Python environment is made of.
+
+    The request's `Model`, where there is one, has the resolved model of a transform job.
+    """
+    parts = {"packages": _sha256(packages)}
+    for member in _COMPARED.get(step.type, ()):
+        value = request.get(member)
+        if isinstance(value, list):
+            for item in value:
+                name = item.get("InputName") or item.get("ChannelName")
+                parts[f"input '{name}'"] = _sha256(_by_content(item, store))
+        elif value:
+            parts[member] = _sha256(_by_content(value, store))
+    if "Model" in request:
+        parts["model"] = _sha256(_by_content(request["Model"], store))
+    return Key(sha256=_sha256(parts), parts=parts)
+
+
+def _by_content(value: Any, store: LocalStore) -> Any:
+    """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
+    if isinstance(value, Mapping):
+        return {key: _by_content(item, store) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_by_content(item, store) for item in value]
+    if isinstance(value, str):
+        plain = value[1:-1] if value[:6] == '"s3://' else value
+        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain)) else value
+    return value
+
+
+def find_hit(state: State, store: LocalStore, pipeline: str, step: Step, key: Key) -> Hit | None:
+    """Return the newest entry of the pipeline with this key that is young enough and whose outputs are still there."""
+    rows = state.query("SELECT * FROM cache WHERE pipeline = ? AND key = ? ORDER BY number DESC", pipeline, key.sha256)
+    for row in rows:
+        created = parse_time(row["created"])
+        assert created is not None
+        expired = step.expire_after and created + duration(step.expire_after) < now()
+        if not expired and _still_there(json.loads(row["outputs"]), store):
+            return Hit(
+                execution=row["execution"],
+                created=created,
+                result=json.loads(row["result"]),
+                metadata=json.loads(row["metadata"]),
+            )
+    return None
+
+
+def remember(
+    state: State, pipeline: str, step: Step, key: Key, *, execution: str, outputs: Mapping[str, str], done: Any
+) -> None:
+    """Add an entry; `outputs` maps the addresses that the step wrote to the digests of what is there."""
+    with state.transaction() as db:
+        db.execute(
+            "INSERT INTO cache (pipeline, step, key, parts, outputs, execution, result, metadata, created) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (pipeline, step.name, key.sha256, json.dumps(dict(key.parts)), json.dumps(dict(outputs)), execution,
+             json.dumps(done.result), json.dumps(dict(done.metadata)), now().isoformat()),
+        )  # fmt: skip
+
+
+def why_missed(state: State, pipeline: str, step: Step, key: Key) -> str:
+    """Say what is different from the step's last successful run."""
+    rows = state.query(
+        "SELECT parts, key FROM cache WHERE pipeline = ? AND step = ? ORDER BY number DESC LIMIT 1", pipeline, step.name
+    )
+    if not rows:
+        return "has not run before"
+    if rows[0]["key"] == key.sha256:
+        return "the cached result has expired, or its files are gone"
+    old: dict[str, str] = json.loads(rows[0]["parts"])
+    names = sorted({*old, *key.parts})
+    changed = [name for name in names if old.get(name) != key.parts.get(name)]
+    return "changed: " + ", ".join(_word(name) for name in changed)
+
+
+def _word(part: str) -> str:
+    words = {
+        "AppSpecification": "image or command",
+        "AlgorithmSpecification": "image",
+        "HyperParameters": "hyperparameters or code",
+        "Environment": "environment variables",
+        "input 'code'": "code",
+        "packages": "Python packages",
+        "TransformInput": "input",
+    }
+    return words.get(part, part)
+
+
+def _still_there(outputs: Mapping[str, str], store: LocalStore) -> bool:
+    return all(store.digest(uri) == digest for uri, digest in outputs.items())
+
+
+def duration(text: str) -> timedelta:
+    """Return an ISO 8601 duration; a month counts 30 days and a year 365, as cache expiry needs no calendar."""
+    match = _DURATION.fullmatch(text)
+    parts = [int(part or 0) for part in match.groups()] if match else [0] * 7
+    years, months, weeks, days, hours, minutes, seconds = parts
+    return timedelta(days=years * 365 + months * 30 + weeks * 7 + days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

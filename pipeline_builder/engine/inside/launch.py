@@ -1,0 +1,281 @@
+"""The supervisor of one job: makes a private `/opt/ml`, starts the job, and leaves nothing of it running.
+
+Started by `sandbox.run_job` with `python -I -S`. Standard input is the lifeline: first a line with a number of
+bytes and that many bytes of marshalled dictionary (below), then a line `stop` where the job is to end; its end of file
+means that the engine is gone. Standard error is the job's log. Standard output carries one line: `exit <code>`, or
+`setup <what failed>` where the job could not be started.
+
+    {"private": bool, "ml": path, "tmp": path, "environment_folder": path, "scratch": path, "grace": seconds,
+     "command": [...], "environment": {...}, "workdir": path}
+
+Single-threaded, because a process with threads may not unshare its user namespace. Marshal and not JSON, because `json`
+would add a third to the time that this program needs to start, and both ends are the same interpreter.
+"""
+
+# pathlib would add half to the time that this program needs to start.
+# ruff: noqa: PTH103, PTH123, PTH208
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import select
+import signal
+import sys
+import time
+
+TYPE_CHECKING = False  # `typing` would cost as much as all the other imports
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from pipeline_builder.engine.inside import namespaces
+
+    Spec = dict[str, Any]
+else:
+    import namespaces  # the file beside this one; the package would bring all its imports
+
+LINUX = sys.platform == "linux"
+NOT_FOUND, NOT_RUNNABLE = 127, 126
+SET_DEATH_SIGNAL, SET_SUBREAPER = 1, 36  # from the kernel's prctl.h
+
+
+def main() -> int:
+    """Run the job that the lifeline describes; return 0 unless the job could not be started."""
+    spec, said = _read_spec()
+    wake = _wake_on_child()
+    try:
+        child = _start_private(spec) if spec["private"] else _start_plain(spec)
+    except OSError as error:
+        _say(f"setup {error.strerror or error}: {error.filename or ''}")
+        return 1
+    _say(f"exit {_supervise(child, wake, spec, said)}")
+    return 0
+
+
+def _read_spec() -> tuple[Spec, bytes]:
+    """Return the dictionary at the beginning of the lifeline, and what else has come already."""
+    data = b""
+    while b"\n" not in data or len(data) < data.index(b"\n") + 1 + int(data.partition(b"\n")[0]):
+        part = os.read(0, 65536)
+        if not part:
+            os._exit(1)  # the engine died before it had said what to do
+        data += part
+    size, _, rest = data.partition(b"\n")
+    return marshal.loads(rest[: int(size)]), rest[int(size) :]  # noqa: S302 - written by our own parent process
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the engine is gone; nobody is left to tell
+        os.write(1, text.encode("utf-8", "replace") + b"\n")
+
+
+def _wake_on_child() -> int:
+    """Return a descriptor that becomes readable whenever a child ends."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    os.set_blocking(write_end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    return read_end
+
+
+# --- watching over the child ---------------------------------------------------------------------------------------
+
+
+def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
+    """Wait for the child, obey the lifeline, kill what is left; return the exit code."""
+    kill = _kill_init if spec["private"] else _kill_tree
+    code: int | None = None
+    deadline: float | None = None
+    while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):
+        message, said = said or _wait(wake, deadline), b""
+        if message == b"" or (deadline and time.monotonic() >= deadline):
+            kill(child)
+            code = _reap(child, code, block=True)
+            break
+        if message and not deadline:
+            deadline = time.monotonic() + spec["grace"]
+            _terminate(child, private=spec["private"])
+    kill(child)
+    return 128 + signal.SIGKILL if code is None else code
+
+
+def _reap(child: int, code: int | None, *, block: bool = False) -> int | None:
+    """Collect ended children; return the exit code of `child` once it is known."""
+    while True:
+        sleep = block and code is None
+        try:
+            pid, status = os.waitpid(child if sleep else -1, 0 if sleep else os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if pid == 0:
+            return code
+        if pid == child:
+            code = _exit_code(status)
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _wait(wake: int, deadline: float | None) -> bytes | None:
+    """Sleep until something happens; return what the lifeline said, b"" for its end, None for nothing."""
+    # While a job that was told to stop still has processes, nothing wakes us when the last of them ends.
+    pause = 0.02 if deadline else None
+    ready, _, _ = select.select([0, wake], [], [], pause)
+    if wake in ready:
+        os.read(wake, 512)
+    return os.read(0, 512) if 0 in ready else None
+
+
+def _group_alive(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # macOS says this of a group of zombies, Linux of one that changed its user
+    return LINUX
+
+
+def _terminate(child: int, *, private: bool) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        (os.kill if private else os.killpg)(child, signal.SIGTERM)
+
+
+def _kill_init(child: int) -> None:
+    """Kill process 1 of the job's process namespace: the kernel then ends every other process in it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+
+
+def _kill_tree(child: int) -> None:
+    """Kill the job's process group and, on Linux, also those of its processes that left the group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+    while LINUX and (orphans := [pid for pid in _children() if pid != child]):
+        for pid in orphans:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    """Return the processes whose parent this one is; as subreaper it inherits every orphan of the job."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+        except (OSError, ValueError):
+            continue  # it ended meanwhile
+        if int(parent) == os.getpid() and state != b"Z":
+            found.append(int(name))
+    return found
+
+
+# --- starting it ---------------------------------------------------------------------------------------------------
+
+
+def _start_plain(spec: Spec) -> int:
+    """Start the job as a process group of its own; nothing is private. Works on every POSIX system."""
+    if LINUX:
+        namespaces.prctl(SET_SUBREAPER, 1)
+    return _start_job(spec)
+
+
+def _start_private(spec: Spec) -> int:
+    """Start process 1 of new namespaces, which starts the job; return its process id as seen here."""
+    namespaces.enter()
+    # Kernels before 5.11, and containers whose files are an overlay already, refuse; then all jobs see a job's changes.
+    with contextlib.suppress(OSError):
+        namespaces.mount_overlay(spec["environment_folder"], spec["scratch"])
+    short = namespaces.mount_opt(spec["ml"], spec["tmp"])
+    if short and spec["environment"].get("TMPDIR") == spec["tmp"]:
+        spec["environment"]["TMPDIR"] = short
+    alive, keep = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(keep)
+        _forever(lambda: _be_init(spec, alive))
+    os.close(alive)
+    return pid
+
+
+def _forever(body: Callable[[], int]) -> NoReturn:
+    """Leave a forked child by `body`'s result; it must never return into the parent's code."""
+    try:
+        os._exit(body())
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the log is the only place to tell it
+        os.write(2, f"the job could not be started: {error}\n".encode())
+    finally:
+        os._exit(NOT_RUNNABLE)
+
+
+def _be_init(spec: Spec, alive: int) -> int:
+    """Be process 1: start the job, pass SIGTERM on to its group, reap; return the job's exit code."""
+    namespaces.prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+    if select.select([alive], [], [], 0)[0]:
+        return NOT_RUNNABLE  # the supervisor died before the death signal was set
+    signal.set_wakeup_fd(-1)
+    # A container without the right to mount /proc keeps the outer one: `ps` shows more, all else is the same.
+    with contextlib.suppress(OSError):
+        namespaces.mount_proc()
+    told: list[int] = []
+    job = 0
+
+    def stop(*_: object) -> None:
+        told.append(1)
+        if job and _group_alive(job):
+            os.killpg(job, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    job = _start_job(spec)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    code = None
+    while code is None or (told and _group_alive(job)):
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            break
+        code = _exit_code(status) if pid == job else code
+    return NOT_RUNNABLE if code is None else code
+
+
+def _start_job(spec: Spec) -> int:
+    pid = os.fork()
+    if pid == 0:
+        _forever(lambda: _become_job(spec))
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)  # here and in the child: whoever comes first, the group exists before a signal is sent
+    return pid
+
+
+def _become_job(spec: Spec) -> int:
+    """Replace this process by the command; return the shell's exit code for it only where that isn't possible."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    if LINUX and not spec["private"]:
+        namespaces.prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+    # Python ignores these two, and an ignored signal stays ignored in the new program.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    command, workdir = spec["command"], spec["workdir"]
+    try:
+        os.makedirs(workdir, exist_ok=True)
+        os.chdir(workdir)
+    except OSError as error:
+        os.write(2, f"the working directory '{workdir}' can't be used: {error.strerror}\n".encode())
+        return NOT_RUNNABLE
+    try:
+        os.execvpe(command[0], command, spec["environment"])  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        why = "command not found" if missing else f"command can't be run ({error.strerror})"
+        os.write(2, f"{why}: '{command[0]}', looked for on PATH={spec['environment'].get('PATH', '')}\n".encode())
+        return NOT_FOUND if missing else NOT_RUNNABLE

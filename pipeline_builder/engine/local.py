@@ -1,0 +1,324 @@
+"""The local target: pipelines, executions, objects and model packages on this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import secrets
+import string
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.cache import build_key, find_hit, why_missed
+from pipeline_builder.engine.container import log_tail
+from pipeline_builder.engine.document import Document, Step, load_definition, references
+from pipeline_builder.engine.environments import Environments
+from pipeline_builder.engine.references import Scope, UnresolvedError, parameter_values, resolve
+from pipeline_builder.engine.registry import LocalRegistry
+from pipeline_builder.engine.sandbox import private_mounts_available
+from pipeline_builder.engine.scheduler import Engine, Run, with_model
+from pipeline_builder.engine.state import State, now
+from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.work import StepFailedError, describe_model, layers_of
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import (
+    CachePrediction,
+    DeployedPipeline,
+    Execution,
+    ExecutionStatus,
+    Observer,
+    StepState,
+    StepStatus,
+    Target,
+)
+
+_ARN = "arn:aws:sagemaker:local:000000000000:pipeline"
+_LOG_LINES = 100_000
+_RELOCATED = (
+    "this system gives jobs no private /opt/ml (unprivileged user namespaces are off): paths in SM_* variables and "
+    "arguments are relocated instead, and a script with /opt/ml written into it will not find its files"
+)
+# What is under these members says where a model came from; it decides nothing about the outcome.
+_PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """How this machine runs jobs.
+
+    `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
+    a bucket or bucket/prefix to a folder with its data.
+    """
+
+    jobs: int = 2
+    images: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+
+
+def _new_id() -> str:
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+
+
+def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[[], str] = _new_id) -> Target:
+    """Return the local target whose state is in the folder; the folder is made where it isn't there."""
+    memory = State(state / "state.db")
+    store = LocalStore(state / "store", settings.mounts, memory)
+    private = private_mounts_available()
+    engine = Engine(
+        state=memory,
+        store=store,
+        registry=LocalRegistry(memory),
+        environments=Environments(state / "envs"),
+        images=settings.images,
+        jobs_folder=state / "jobs",
+        jobs=settings.jobs,
+        private=private,
+    )
+    return Target(
+        name="local",
+        pipelines=LocalPipelines(engine, new_id),
+        store=store,
+        registry=engine.registry,
+        warnings=() if private else (_RELOCATED,),
+    )
+
+
+class LocalPipelines:
+    """Pipelines and executions of the local target."""
+
+    def __init__(self, engine: Engine, new_id: Callable[[], str]) -> None:
+        self._engine = engine
+        self._state = engine.state
+        self._new_id = new_id
+
+    def describe_pipeline(self, name: str) -> DeployedPipeline | None:
+        """Return the newest version."""
+        rows = self._state.query("SELECT * FROM versions WHERE pipeline = ? ORDER BY version DESC LIMIT 1", name)
+        if not rows:
+            return None
+        return DeployedPipeline(
+            name=name, arn=f"{_ARN}/{name}", definition=bytes(rows[0]["content"]), version=rows[0]["version"]
+        )
+
+    def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
+        """Add a version, unless the newest has the same bytes. A definition that can't run here is refused."""
+        load_definition(definition)
+        digest = hashlib.sha256(definition).hexdigest()
+        with self._state.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO pipelines VALUES (?, ?)", (name, now().isoformat()))
+            newest = db.execute(
+                "SELECT version, sha256 FROM versions WHERE pipeline = ? ORDER BY version DESC LIMIT 1", (name,)
+            ).fetchone()
+            version = newest["version"] if newest else 0
+            if not newest or newest["sha256"] != digest:
+                version += 1
+                values = (name, version, digest, definition, now().isoformat())
+                db.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", values)
+        return DeployedPipeline(name=name, arn=f"{_ARN}/{name}", definition=definition, version=version)
+
+    def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
+        """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
+        document = load_definition(definition)
+        values = parameter_values(document, parameters)
+        decisive = set(_decisive_parameters(document))
+        data = {uri: self._engine.store.digest(uri) for uri in sorted(set(_input_uris(document)))}
+        facts = {
+            "definition": document.sha256,
+            "parameters": {name: value for name, value in values.items() if name in decisive},
+            "data": data,
+            "images": self._engine.images,
+            "python": sys.version_info[:2],
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def predict_cache(
+        self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+    ) -> tuple[CachePrediction, ...]:
+        """Say for each step whether it would run or come from the cache, and why."""
+        document = load_definition(definition)
+        values = parameter_values(document, parameters)
+        scope = Scope(parameters=values, execution=_execution_scope("predicted", pipeline))
+        results: dict[str, Mapping[str, Any]] = {}
+        return tuple(self._predict(step, scope, results, pipeline) for step in document.steps)
+
+    def _predict(
+        self, step: Step, scope: Scope, results: dict[str, Mapping[str, Any]], pipeline: str
+    ) -> CachePrediction:
+        def answer(reason: str, *, hit: bool = False) -> CachePrediction:
+            return CachePrediction(step=step.name, hit=hit, reason=reason)
+
+        try:
+            request = with_model(step, resolve(step.arguments, replace(scope, results=results)), results)
+            if step.type == "Model":
+                results[step.name] = describe_model(step, request, "predicted")
+                return answer("models are always made anew")
+            if step.type == "RegisterModel":
+                return answer("a run registers a new version")
+            if not step.cached:
+                return answer("the cache is off for this step")
+            layers = layers_of(step, request, self._engine.images, self._engine.store)
+        except UnresolvedError as error:
+            return answer(f"after '{error.step}', which runs")
+        except (InputProblems, StepFailedError):
+            return answer("what it needs isn't there yet")
+        key = build_key(step, request, layers, self._engine.store)
+        hit = find_hit(self._state, self._engine.store, pipeline, step, key)
+        if hit is None:
+            return answer(why_missed(self._state, pipeline, step, key))
+        results[step.name] = hit.result
+        return answer(f"execution {hit.execution.rsplit('/', 1)[-1]} of {hit.created:%Y-%m-%d %H:%M} UTC", hit=True)
+
+    def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
+        """Newest first."""
+        return self._state.executions(pipeline)
+
+    def describe_execution(self, arn_or_id: str) -> Execution | None:
+        """Return the execution with this ARN or id."""
+        return self._state.execution(arn_or_id)
+
+    def start_execution(
+        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str
+    ) -> Execution:
+        """Record an execution; `follow_execution` runs it."""
+        rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
+        document = load_definition(bytes(rows[0]["content"]))
+        parameter_values(document, parameters)
+        arn = f"{_ARN}/{pipeline}/execution/{self._new_id()}"
+        with self._state.transaction() as db:
+            db.execute(
+                "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, fingerprint, "
+                "started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (arn, pipeline, version, ExecutionStatus.EXECUTING.value, document.sha256, json.dumps(dict(parameters)),
+                 fingerprint, now().isoformat()),
+            )  # fmt: skip
+        found = self._state.execution(arn)
+        assert found is not None
+        return found
+
+    def follow_execution(self, arn: str, observe: Observer) -> Execution:
+        """Run the execution to its end, or where another process runs it already, watch it."""
+        with self._owned(arn, observe) as execution:
+            if execution.status.ended and execution.status is not ExecutionStatus.STOPPED:
+                return execution
+            self._run(execution, observe)
+        ended = self._state.execution(arn)
+        assert ended is not None
+        return ended
+
+    def _run(self, execution: Execution, observe: Observer) -> None:
+        document = load_definition(self.definition_of(execution.arn))
+        scope = Scope(
+            parameters=parameter_values(document, execution.parameters),
+            execution=_execution_scope(execution.arn, execution.pipeline, started=execution.started.isoformat()),
+        )
+        self._state.set_execution(execution.arn, ExecutionStatus.EXECUTING)
+        self._state.reset_steps(execution.arn)
+        for state in self.list_steps(execution.arn):
+            if state.status is StepStatus.SUCCEEDED:
+                observe(state)
+        try:
+            status = Run(self._engine, execution, document, scope).run(observe)
+        except KeyboardInterrupt:
+            self._state.set_execution(execution.arn, ExecutionStatus.STOPPED, ended=now(), reason="interrupted")
+            raise
+        except BaseException as error:
+            self._state.set_execution(execution.arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
+            raise
+        failed = [state.name for state in self.list_steps(execution.arn) if state.status is StepStatus.FAILED]
+        reason = f"steps failed: {', '.join(failed)}" if failed else ""
+        self._state.set_execution(execution.arn, status, ended=now(), reason=reason)
+
+    @contextmanager
+    def _owned(self, arn: str, observe: Observer) -> Iterator[Execution]:
+        """Hold the execution's lock: the process that runs it has it, and loses it with its life, however that ends."""
+        execution = self._state.execution(arn)
+        assert execution is not None
+        folder = self._engine.jobs_folder / execution.id
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            seen: dict[str, StepState] = {}
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    for state in self.list_steps(arn):
+                        if state.status is not StepStatus.WAITING and seen.get(state.name) != state:
+                            seen[state.name] = state
+                            observe(state)
+                    time.sleep(0.2)
+            execution = self._state.execution(arn)
+            assert execution is not None
+            yield execution
+
+    def list_steps(self, arn: str) -> tuple[StepState, ...]:
+        """Every step of the execution's definition, in topological order."""
+        known = self._state.steps(arn)
+        document = load_definition(self.definition_of(arn))
+        return tuple(
+            known.get(step.name) or StepState(name=step.name, type=step.type, status=StepStatus.WAITING, attempts=0)
+            for step in document.steps
+        )
+
+    def definition_of(self, arn: str) -> bytes:
+        """Return the bytes that the execution runs."""
+        rows = self._state.query(
+            "SELECT content FROM executions JOIN versions USING (pipeline, version) WHERE arn = ?", arn
+        )
+        if not rows:
+            raise InputProblems(Problem(id="PB441", message=f"there is no execution '{arn}'"))
+        return bytes(rows[0]["content"])
+
+    def read_log(self, arn: str, step: str) -> str:
+        """Return the log of the step's job; of a cached step the log of the job that made the result."""
+        known = self._state.steps(arn).get(step)
+        if known is None:
+            return ""
+        if known.cache_hit:
+            return self.read_log(known.cache_hit, step)
+        lines = log_tail(Path(known.log), _LOG_LINES) if known.log else ()
+        return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _execution_scope(arn: str, pipeline: str, started: str = "") -> dict[str, str]:
+    return {
+        "PipelineExecutionId": arn.rsplit("/", 1)[-1],
+        "PipelineExecutionArn": arn,
+        "PipelineName": pipeline,
+        "PipelineArn": f"{_ARN}/{pipeline}",
+        "StartDateTime": started,
+        "CurrentDateTime": started,
+    }
+
+
+def _decisive_parameters(document: Document) -> Iterator[str]:
+    for step in document.steps:
+        arguments = {key: value for key, value in step.arguments.items() if key not in _PROVENANCE}
+        for path in references(arguments):
+            if path.startswith("Parameters."):
+                yield path.removeprefix("Parameters.")
+
+
+def _input_uris(document: Document) -> Iterator[str]:
+    """Yield the literal addresses that steps read from; what steps write for each other is not among them."""
+    for step in document.steps:
+        for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
+            yield from _literal_uris(step.arguments.get(member))
+
+
+def _literal_uris(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _literal_uris(item)
+    elif isinstance(value, dict):
+        uri = value.get("S3Uri")
+        if isinstance(uri, str):
+            yield uri
+        for item in value.values():
+            yield from _literal_uris(item)

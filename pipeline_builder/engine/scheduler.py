@@ -1,0 +1,192 @@
+"""Runs an execution: ready steps in parallel, each step's state written as it changes, and an end that says it all."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.document import Document, Step
+from pipeline_builder.engine.environments import Environments
+from pipeline_builder.engine.references import Scope, resolve
+from pipeline_builder.engine.registry import LocalRegistry
+from pipeline_builder.engine.state import State, now
+from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.work import (
+    WORK,
+    Done,
+    StepFailedError,
+    StepStoppedError,
+    Tools,
+    layers_of,
+)
+from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What executions run on: state, store, registry, environments, and the folder of their jobs."""
+
+    state: State
+    store: LocalStore
+    registry: LocalRegistry
+    environments: Environments
+    images: tuple[tuple[str, tuple[str, ...]], ...]
+    jobs_folder: Path
+    jobs: int
+    private: bool
+
+
+class Run:
+    """One go at an execution, from what has succeeded already to its end."""
+
+    def __init__(self, engine: Engine, execution: Execution, document: Document, scope: Scope) -> None:
+        self._engine = engine
+        self._execution = execution
+        self._document = document
+        self._scope = scope
+        self._stop = threading.Event()
+        self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
+        self._failed: set[str] = set()
+
+    def run(self, observe: Observer) -> ExecutionStatus:
+        """Run every step that can run; return how the execution ended.
+
+        A failed step leaves its dependents waiting, and all others finish. KeyboardInterrupt stops every job and is
+        raised again when they have ended; so is any exception that is a bug.
+        """
+        todo = [step for step in self._document.steps if step.name not in self._results]
+        running: dict[Future[Done | None], Step] = {}
+        with ThreadPoolExecutor(max_workers=self._engine.jobs, thread_name_prefix="step") as pool:
+            try:
+                while todo or running:
+                    for step in self._ready(todo):
+                        todo.remove(step)
+                        running[pool.submit(self._run_step, step, observe)] = step
+                    if not running:
+                        break
+                    self._collect(running)
+            except BaseException:
+                self._stop.set()
+                raise
+        return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
+
+    def _ready(self, todo: list[Step]) -> list[Step]:
+        return [step for step in todo if all(name in self._results for name in step.before)]
+
+    def _collect(self, running: dict[Future[Done | None], Step]) -> None:
+        # A time-out now and then, because a wait without end can't be interrupted on every system.
+        ended, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+        for future in ended:
+            step = running.pop(future)
+            done = future.result()
+            if done is None:
+                self._failed.add(step.name)
+            else:
+                self._results[step.name] = done.result
+
+    def _run_step(self, step: Step, observe: Observer) -> Done | None:
+        """Run one step to its end and write what became of it; None where it failed."""
+        folder = self._engine.jobs_folder / self._execution.id / step.name
+        known = self._engine.state.steps(self._execution.arn).get(step.name)
+        state = StepState(
+            name=step.name,
+            type=step.type,
+            status=StepStatus.EXECUTING,
+            started=now(),
+            attempts=(known.attempts if known else 0) + 1,
+            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
+        )
+        write = self._writer(observe)
+        write(state, None)
+        try:
+            done, hit = self._outcome(step, state, folder)
+        except StepStoppedError:
+            write(replace(state, status=StepStatus.STOPPED, ended=now()), None)
+            return None
+        except (StepFailedError, PipelineBuilderError) as error:
+            write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=str(error)), None)
+            return None
+        except BaseException as error:
+            reason = f"{type(error).__name__}: {error}"
+            write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=reason), None)
+            raise
+        log = "" if hit else state.log
+        ended = replace(state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log)
+        write(ended, done.result)
+        return done
+
+    def _writer(self, observe: Observer) -> Callable[[StepState, Mapping[str, Any] | None], None]:
+        def write(state: StepState, result: Mapping[str, Any] | None) -> None:
+            self._engine.state.put_step(self._execution.arn, state, result)
+            observe(state)
+
+        return write
+
+    def _outcome(self, step: Step, state: StepState, folder: Path) -> tuple[Done, str]:
+        """Return the step's end, out of the cache (with the ARN it came from) or by doing the work."""
+        if self._stop.is_set():
+            raise StepStoppedError
+        request = self._request(step)
+        key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
+        if key and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key)):
+            return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        done = WORK[step.type](step, request, self._tools(folder, state.attempts))
+        # Inputs and outputs are in the store; only the log is of use later.
+        shutil.rmtree(folder / "ml", ignore_errors=True)
+        if key:
+            outputs = {uri: self._engine.store.digest(uri) for uri in done.outputs}
+            remember(
+                self._engine.state,
+                self._execution.pipeline,
+                step,
+                key,
+                execution=self._execution.arn,
+                outputs=outputs,
+                done=done,
+            )
+        return done, ""
+
+    def _request(self, step: Step) -> dict[str, Any]:
+        scope = replace(self._scope, results=self._results)
+        return with_model(step, resolve(step.arguments, scope), self._results)
+
+    def _key(self, step: Step, request: Mapping[str, Any]) -> Key:
+        layers = layers_of(step, request, self._engine.images, self._engine.store)
+        return build_key(step, request, layers, self._engine.store)
+
+    def _tools(self, folder: Path, attempt: int) -> Tools:
+        engine = self._engine
+        return Tools(
+            execution=self._execution.arn,
+            folder=folder,
+            store=engine.store,
+            registry=engine.registry,
+            environments=engine.environments,
+            images=engine.images,
+            stop=self._stop,
+            private=engine.private,
+            attempt=attempt,
+        )
+
+
+def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Add to a transform request the model that its ModelName names, as `Model`.
+
+    A model's own name is new in every execution; what a transform depends on is the container behind it.
+    """
+    if step.type != "Transform":
+        return request
+    model = next((r for r in results.values() if r.get("ModelName") == request["ModelName"] and "ModelArn" in r), None)
+    if model is None:
+        message = f"there is no model '{request['ModelName']}' in this execution"
+        raise StepFailedError(message)
+    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"]}}

@@ -1,0 +1,189 @@
+"""The object store on disk: `s3://bucket/key` is `store/bucket/key`, or a file of a mounted folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pipeline_builder.engine.state import State
+from pipeline_builder.errors import InputProblems, Problem
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+
+
+class LocalStore:
+    """Objects below `root`; what isn't there is looked for in `mounts` (bucket or bucket/prefix: folder), read-only."""
+
+    def __init__(self, root: Path, mounts: Mapping[str, Path], state: State) -> None:
+        self._root = root
+        # The longest prefix wins.
+        self._mounts = sorted(((name.strip("/"), path) for name, path in mounts.items()), key=lambda m: -len(m[0]))
+        self._state = state
+
+    def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the URIs that no object has, in order."""
+        return tuple(uri for uri in uris if self._find(uri) is None)
+
+    def put(self, uri: str, content: bytes | Path) -> None:
+        """Write an object; a reader sees the old one, the whole new one, or none."""
+        path = self._path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging = self._root / ".staging"
+        staging.mkdir(exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=staging)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, file, 1 << 20)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def get(self, uri: str) -> bytes:
+        """Return the object's content; KeyError where there is none."""
+        path = self._find(uri)
+        if path is None:
+            raise KeyError(uri)
+        return path.read_bytes()
+
+    def download(self, uri: str, folder: Path) -> None:
+        """Copy all that a prefix holds into the folder, so that nothing a job does to it touches the store.
+
+        Raises:
+            InputProblems: PB520 where the prefix holds nothing.
+        """
+        found = self.objects(uri)
+        if not found:
+            raise InputProblems(self._nothing(uri))
+        for name, path in found:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+    def upload(self, folder: Path, uri: str) -> None:
+        """Write every regular file below the folder under the prefix; links a job made are not followed."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                self.put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
+
+    def objects(self, uri: str) -> list[tuple[str, Path]]:
+        """Return what a prefix holds as (name below it, file), sorted.
+
+        As on SageMaker an exact key stands for itself; else all keys below it count, and where there are none, those
+        that begin with it.
+        """
+        exact = self._find(uri)
+        if exact is not None:
+            return [(uri.rsplit("/", 1)[-1], exact)]
+        bucket, key = self._split(uri)
+        prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
+        keys = dict(self._keys(bucket, prefix))
+        if not keys and prefix:
+            parent = key.rpartition("/")[0]
+            near = self._keys(bucket, f"{parent}/" if parent else "")
+            found = [(name.rsplit("/", 1)[-1], path) for name, path in near if name.startswith(key)]
+            return sorted(found)
+        return sorted((name[len(prefix) :], path) for name, path in keys.items())
+
+    def digest(self, uri: str) -> str:
+        """Return the sha256 (hex) of the names and contents that a prefix holds; empty where it holds nothing.
+
+        A file is read once for each content: its digest is kept by path, size, time and inode.
+        """
+        found = self.objects(uri)
+        if not found:
+            return ""
+        total = hashlib.sha256()
+        for name, path in found:
+            total.update(f"{name}\0{self._file_digest(path)}\n".encode())
+        return total.hexdigest()
+
+    def _file_digest(self, path: Path) -> str:
+        facts = path.stat()
+        stamp = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
+        known = self._state.known_digest(str(path), stamp)
+        if known:
+            return known
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        self._state.remember_digest(str(path), stamp, digest.hexdigest())
+        return digest.hexdigest()
+
+    def _find(self, uri: str) -> Path | None:
+        bucket, key = self._split(uri)
+        own = self._root / bucket / key
+        if key and own.is_file():
+            return own
+        for folder, rest in self._mounted(bucket, key):
+            path = folder / rest
+            if rest and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                return path
+        return None
+
+    def _mounted(self, bucket: str, key: str) -> Iterator[tuple[Path, str]]:
+        """Yield the mounted folders that a key can be in, with the key below them."""
+        full = f"{bucket}/{key}"
+        for name, folder in self._mounts:
+            if full == name or full.startswith(f"{name}/"):
+                yield folder, full[len(name) :].strip("/")
+
+    def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
+        """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""
+        seen: set[str] = set()
+        base = self._root / bucket
+        for path in _files(base / prefix):
+            key = path.relative_to(base).as_posix()
+            seen.add(key)
+            yield key, path
+        for name, folder in self._mounts:
+            mounted = name.split("/", 1)
+            start = f"{mounted[1]}/" if len(mounted) > 1 else ""
+            if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
+                continue
+            for path in _files(folder / prefix[len(start) :] if prefix.startswith(start) else folder):
+                key = start + path.relative_to(folder).as_posix()
+                if key not in seen and path.resolve().is_relative_to(folder.resolve()):
+                    seen.add(key)
+                    yield key, path
+
+    def _path(self, uri: str) -> Path:
+        bucket, key = self._split(uri)
+        if not key or key.endswith("/"):
+            raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' names no object"))
+        return self._root / bucket / key
+
+    def _split(self, uri: str) -> tuple[str, str]:
+        """Return bucket and key, refused where they would leave the store."""
+        scheme, _, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        parts = key.rstrip("/").split("/") if key else []
+        bad = any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key
+        if scheme != "s3" or not _BUCKET.fullmatch(bucket) or ".." in bucket or bad:
+            raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
+        return bucket, key
+
+    def _nothing(self, uri: str) -> Problem:
+        bucket, key = self._split(uri)
+        folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
+        where = f"; looked for in {' and '.join(folders)} too" if folders else ""
+        hint = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
+        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=hint)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield Path(parent, name)

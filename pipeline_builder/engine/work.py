@@ -1,0 +1,364 @@
+"""What each step type does: its job runs, its files move, and it ends with a Describe-shaped result."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine import container
+from pipeline_builder.engine.document import Step
+from pipeline_builder.engine.environments import Environments, Layers
+from pipeline_builder.engine.inside import transform
+from pipeline_builder.engine.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.registry import LocalRegistry
+from pipeline_builder.engine.sandbox import run_job
+from pipeline_builder.engine.state import now
+from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.errors import InputProblems, Problem
+
+ACCOUNT = "arn:aws:sagemaker:local:000000000000"
+_JOB_NAME = 63
+_ARCHIVE = "sourcedir.tar.gz"
+Request = Mapping[str, Any]
+
+
+class StepFailedError(Exception):
+    """The step's job failed; the text is the reason that people see."""
+
+
+class StepStoppedError(Exception):
+    """The step's job was stopped from outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a step ended well: its Describe-shaped result, its metadata, and the addresses that it wrote."""
+
+    result: dict[str, Any]
+    metadata: dict[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a step works with; `folder` is the step's own and empty."""
+
+    execution: str
+    folder: Path
+    store: LocalStore
+    registry: LocalRegistry
+    environments: Environments
+    images: tuple[tuple[str, tuple[str, ...]], ...]
+    stop: threading.Event
+    private: bool
+    attempt: int = 1
+
+    @property
+    def execution_id(self) -> str:
+        return self.execution.rsplit("/", 1)[-1]
+
+
+def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
+    """Return a job's name as the service makes it; a name in the definition is its prefix."""
+    seed = f"{tools.execution}/{step.name}/{tools.attempt}"
+    suffix = hashlib.sha256(seed.encode()).hexdigest()[:10]
+    start = prefix or f"pipelines-{tools.execution_id}-{step.name}"
+    return f"{start[: _JOB_NAME - len(suffix) - 1].rstrip('-')}-{suffix}"
+
+
+# --- environments
+
+
+def layers_of(step: Step, request: Request, tools_images: Any, store: LocalStore) -> Layers:
+    """Return the packages of a step's environment: those of its image, then those that its code asks for."""
+    image, code = _image_and_code(step, request)
+    packages = next((lines for pattern, lines in tools_images if fnmatchcase(image, pattern)), ())
+    asked = _requirements(code, store) if code else ()
+    return tuple(layer for layer in (tuple(packages), asked) if layer)
+
+
+def _image_and_code(step: Step, request: Request) -> tuple[str, str]:
+    match step.type:
+        case "Processing":
+            inputs = request.get("ProcessingInputs") or []
+            code = next((i["S3Input"]["S3Uri"] for i in inputs if i["InputName"] == "code"), "")
+            return str(request["AppSpecification"].get("ImageUri", "")), str(code)
+        case "Training":
+            return str(request["AlgorithmSpecification"].get("TrainingImage", "")), _submit_directory(request)
+        case "Transform":
+            primary = request["Model"]["PrimaryContainer"]
+            environment = primary.get("Environment") or {}
+            return str(primary.get("Image", "")), str(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
+        case _:
+            return "", ""
+
+
+def _submit_directory(request: Request) -> str:
+    text = (request.get("HyperParameters") or {}).get("sagemaker_submit_directory", "")
+    return text[1:-1] if text.startswith('"') else str(text)
+
+
+def _requirements(code: str, store: LocalStore) -> tuple[str, ...]:
+    """Read requirements.txt at the root of a code archive without unpacking the rest."""
+    if not code.startswith("s3://"):
+        return ()
+    archive_bytes = _code_bytes(code, store)
+    with tarfile.open(fileobj=io.BytesIO(archive_bytes)) as archive:
+        for name in ("requirements.txt", "./requirements.txt"):
+            try:
+                member = archive.extractfile(name)
+            except KeyError:
+                continue
+            if member:
+                return tuple(member.read().decode("utf-8", "replace").splitlines())
+    return ()
+
+
+def _code_bytes(code: str, store: LocalStore) -> bytes:
+    uri = code if code.endswith(".tar.gz") else f"{code.rstrip('/')}/{_ARCHIVE}"
+    try:
+        return store.get(uri)
+    except KeyError:
+        message = f"the code archive '{uri}' is not in the store"
+        raise InputProblems(Problem(id="PB522", message=message, hint="run 'pipeline-builder apply'")) from None
+
+
+# --- the step types
+
+
+def run_processing(step: Step, request: Request, tools: Tools) -> Done:
+    """Download the inputs, run the container's entry point, upload the outputs."""
+    name = job_name(tools, step, request.get("ProcessingJobName", ""))
+    arn = f"{ACCOUNT}:processing-job/{name}"
+    ml = tools.folder / "ml"
+    for item in request.get("ProcessingInputs") or []:
+        source = item["S3Input"]
+        tools.store.download(source["S3Uri"], _inside(ml, source["LocalPath"]))
+    outputs = [(o["S3Output"]["S3Uri"], _inside(ml, o["S3Output"]["LocalPath"])) for o in _outputs(request)]
+    for _, folder in outputs:
+        folder.mkdir(parents=True, exist_ok=True)
+    container.processing_files(request, ml=ml, job_arn=arn, job_name=name)
+    environment = container.processing_environment(request, job_arn=arn, region="local")
+    _run(step, request, tools, container.processing_command(request), environment, OPT_ML)
+    for uri, folder in outputs:
+        tools.store.upload(folder, uri)
+    result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
+    return Done(result=result, metadata={"ProcessingJob": arn}, outputs=tuple(uri for uri, _ in outputs))
+
+
+def _outputs(request: Request) -> list[Any]:
+    return (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+
+
+def run_training(step: Step, request: Request, tools: Tools) -> Done:
+    """Run the script with its channels and hyperparameters, and keep what it left as model.tar.gz and output.tar.gz."""
+    name = job_name(tools, step, request.get("TrainingJobName", ""))
+    arn = f"{ACCOUNT}:training-job/{name}"
+    ml = tools.folder / "ml"
+    container.training_files(request, ml=ml)
+    for channel in request.get("InputDataConfig") or []:
+        source = channel["DataSource"]["S3DataSource"]["S3Uri"]
+        folder = _inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
+        folder.mkdir(parents=True, exist_ok=True)
+        tools.store.download(source, folder)
+    code = _submit_directory(request)
+    if code.startswith("s3://"):
+        unpack(_code_bytes(code, tools.store), ml / "code")
+    environment = container.training_environment(request, job_name=name, job_arn=arn, region="local")
+    command = container.training_command(request, package=(ml / "code" / "setup.py").is_file())
+    _run(step, request, tools, command, environment, container.CODE)
+    base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
+    tools.store.put(f"{base}/model.tar.gz", pack(ml / "model"))
+    if any((ml / "output" / "data").iterdir()):
+        tools.store.put(f"{base}/output.tar.gz", pack(ml / "output" / "data"))
+    result = {
+        **request,
+        "TrainingJobName": name,
+        "TrainingJobArn": arn,
+        "TrainingJobStatus": "Completed",
+        "SecondaryStatus": "Completed",
+        "ModelArtifacts": {"S3ModelArtifacts": f"{base}/model.tar.gz"},
+    }
+    return Done(result=result, metadata={"TrainingJob": arn}, outputs=(f"{base}/model.tar.gz",))
+
+
+def run_transform(step: Step, request: Request, tools: Tools) -> Done:
+    """Unpack the model and run every input object through the inference handlers."""
+    name = job_name(tools, step, request.get("TransformJobName", ""))
+    arn = f"{ACCOUNT}:transform-job/{name}"
+    ml = tools.folder / "ml"
+    primary = request["Model"]["PrimaryContainer"]
+    program = (primary.get("Environment") or {}).get("SAGEMAKER_PROGRAM", "")
+    if not program:
+        message = f"step '{step.name}': the model has no inference code, and what its image would run is not known here"
+        raise InputProblems(Problem(id="PB513", message=message, hint="name it with 'transform.entry_point'"))
+    unpack(tools.store.get(primary["ModelDataUrl"]), ml / "model")
+    _, code = _image_and_code(step, request)
+    if code.startswith("s3://"):
+        unpack(_code_bytes(code, tools.store), ml / "code")
+    refused = transform.unsupported(request)
+    if refused:
+        raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    tools.store.download(source, ml / "batch" / "input")
+    inputs = sorted(p.relative_to(ml / "batch" / "input") for p in (ml / "batch" / "input").rglob("*") if p.is_file())
+    base = f"{OPT_ML}/batch"
+    files = [(f"{base}/input/{path.as_posix()}", f"{base}/output/{path.as_posix()}.out") for path in inputs]
+    (ml / "batch" / "output").mkdir(parents=True)
+    spec = ml / "batch" / "transform.json"
+    spec.write_text(json.dumps(transform.spec_of(request, program=program, files=files)))
+    script = str(Path(transform.__file__).resolve())
+    command = ("python", script, f"{base}/transform.json")
+    _run(step, request, tools, command, transform.environment_of(request, primary), OPT_ML)
+    uri = request["TransformOutput"]["S3OutputPath"]
+    tools.store.upload(ml / "batch" / "output", uri)
+    result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
+    written = tuple(f"{uri.rstrip('/')}/{path.as_posix()}.out" for path in inputs)
+    return Done(result=result, metadata={"TransformJob": arn}, outputs=written)
+
+
+def describe_model(step: Step, request: Request, execution: str, attempt: int = 1) -> dict[str, Any]:
+    """Return what a CreateModel request makes, which needs no job."""
+    digest = hashlib.sha256(f"{execution}/{step.name}/{attempt}".encode()).hexdigest()[:10]
+    prefix = request.get("ModelName") or f"pipelines-{execution.rsplit('/', 1)[-1]}-{step.name}"
+    name = f"{prefix[: _JOB_NAME - 11].rstrip('-')}-{digest}"
+    return {**request, "ModelName": name, "ModelArn": f"{ACCOUNT}:model/{name}"}
+
+
+def run_model(step: Step, request: Request, tools: Tools) -> Done:
+    """Record a model; its artifact must be there."""
+    url = request["PrimaryContainer"].get("ModelDataUrl", "")
+    if url and tools.store.missing([url]):
+        raise InputProblems(Problem(id="PB523", message=f"step '{step.name}': there is no model artifact at '{url}'"))
+    result = describe_model(step, request, tools.execution, tools.attempt)
+    return Done(result=result, metadata={"Model": result["ModelArn"]})
+
+
+def run_register_model(step: Step, request: Request, tools: Tools) -> Done:
+    """Add a version to the model package group."""
+    package = tools.registry.register(request, execution=tools.execution, step=step.name)
+    result = {
+        **request,
+        "ModelPackageArn": package.arn,
+        "ModelPackageVersion": package.version,
+        "ModelPackageStatus": "Completed",
+        "ModelApprovalStatus": package.status.value,
+    }
+    return Done(result=result, metadata={"RegisterModel": package.arn})
+
+
+WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
+    "Processing": run_processing,
+    "Training": run_training,
+    "Transform": run_transform,
+    "Model": run_model,
+    "RegisterModel": run_register_model,
+}
+
+
+# --- what jobs share
+
+
+def _run(
+    step: Step,
+    request: Request,
+    tools: Tools,
+    command: tuple[str, ...],
+    environment: Mapping[str, str],
+    workdir: str,
+) -> None:
+    """Run the step's job; StepFailedError with the script's own words where it fails."""
+    job = Job(
+        name=step.name,
+        folder=tools.folder,
+        command=command,
+        environment=environment,
+        python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=_log_to(tools)),
+        workdir=workdir,
+        timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
+    )
+    result = run_job(job, stop=tools.stop, private=tools.private)
+    match result.end:
+        case JobEnd.STOPPED:
+            raise StepStoppedError
+        case JobEnd.TIMED_OUT:
+            raise StepFailedError(
+                f"the job ran longer than its maximum run time of {job.timeout:.0f} s and was stopped"
+            )
+        case JobEnd.EXITED if result.exit_code != 0:
+            raise StepFailedError(container.failure_message(job.ml, job.log, result.exit_code))
+        case _:
+            pass
+
+
+def _log_to(tools: Tools) -> Callable[[str], None]:
+    """What is done before the script starts belongs in its log, where a waiting person looks."""
+
+    def write(line: str) -> None:
+        with (tools.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"{now():%H:%M:%S} {line}\n")
+
+    return write
+
+
+def _inside(ml: Path, path: str) -> Path:
+    """Return the file on this machine behind a path below /opt/ml.
+
+    Raises:
+        InputProblems: PB524 for a path elsewhere: there a job would write into this machine's own files.
+    """
+    parts = Path(path).parts
+    if parts[:3] != ("/", "opt", "ml") or ".." in parts:
+        message = f"the path '{path}' is outside of /opt/ml, which is all that a job has of its own here"
+        raise InputProblems(Problem(id="PB524", message=message))
+    return ml.joinpath(*parts[3:])
+
+
+def pack(folder: Path) -> bytes:
+    """Return a gzip-compressed tar of the folder that depends on its content only."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = path.stat().st_size
+            entry.mode = 0o644
+            with path.open("rb") as file:
+                archive.addfile(entry, file)
+    return gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0)
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """Unpack a tar into the folder; an entry that would leave it, a link or a device is refused.
+
+    Raises:
+        InputProblems: PB525.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for entry in archive:
+            path = Path(entry.name)
+            if path.is_absolute() or ".." in path.parts or not (entry.isfile() or entry.isdir()):
+                message = f"the archive entry '{entry.name}' is refused: it is a link, or leaves its folder"
+                raise InputProblems(Problem(id="PB525", message=message))
+            target = folder / path
+            if entry.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = archive.extractfile(entry)
+            assert source is not None
+            with target.open("wb") as file:
+                shutil.copyfileobj(source, file)
+            target.chmod(0o755 if entry.mode & 0o100 else 0o644)

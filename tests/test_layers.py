@@ -1,0 +1,115 @@
+"""Imports point down, and only the modules that are meant to touch the world do."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "pipeline_builder"
+
+# From the top down; a module may import those of lower rows, and of its own row only where it is a package.
+LAYERS = (
+    ("__main__",),
+    ("cli",),
+    ("session",),
+    ("workspace", "progress", "report", "summary", "evidence"),
+    ("checkout", "apply", "run", "promote", "gate"),
+    ("git", "engine"),
+    ("plan", "drawing", "metrics", "record", "lock"),
+    ("compose",),
+    ("definition", "check"),
+    ("steps", "service_model"),
+    ("bundle", "graph"),
+    ("edges",),
+    ("units",),
+    ("conf",),
+    ("manifest", "values", "names"),
+    ("schema",),
+    ("source",),
+    ("target",),
+    ("errors",),
+)
+# Who may import what is heavy or touches the world; everything else stays pure and quick.
+RESERVED = {
+    "boto3": set(),
+    "botocore": set(),
+    "sagemaker": set(),
+    "git": {"git"},
+    "subprocess": {"git", "engine"},
+    "sqlite3": {"engine"},
+    "rich": {"progress"},
+    "jinja2": {"report"},
+    "click": {"cli"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def layer_name(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports at run time, also inside functions, but not for type checking only."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def test_every_module_has_a_layer() -> None:
+    known = {name for row in LAYERS for name in row} | {"__init__"}
+    assert {layer_name(path) for path in modules()} - known == set()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    rank = {name: index for index, row in enumerate(LAYERS) for name in row}
+    own = layer_name(path)
+    if own == "__init__":
+        return
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("pipeline_builder.")}
+    upward = {name for name in used if name in rank and name != own and rank[name] <= rank[own]}
+    assert upward == set()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_adapters_touch_the_world(path: Path) -> None:
+    own = layer_name(path)
+    used = {name.split(".")[0] for name in imports(path)} - {"pipeline_builder"}
+    assert {name for name in used if name in RESERVED and own not in RESERVED[name]} == set()
+
+
+def test_the_engine_imports_nothing_of_the_composer() -> None:
+    allowed = {"errors", "target", "engine"}
+    for path in (PACKAGE / "engine").rglob("*.py"):
+        used = {name.split(".")[1] for name in imports(path) if name.startswith("pipeline_builder.")}
+        assert used <= allowed, path
+
+
+def test_only_the_command_line_reads_the_environment_and_prints() -> None:
+    for path in modules():
+        if layer_name(path) in ("cli", "__main__") or "inside" in path.parts:
+            continue
+        text = path.read_text()
+        assert "print(" not in text.replace(".print(", ""), path
+        if layer_name(path) != "engine":  # the engine hands its own PATH and proxies to jobs
+            assert "os.environ" not in text, path
