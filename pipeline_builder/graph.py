@@ -47,7 +47,8 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
     steps = build_steps(owner, pipeline, models, units, problems)
     edges = explicit_edges(owner, pipeline, steps, problems)
     check_chains(steps, problems)
-    problems.extend(missing_siblings(steps))
+    if not problems:
+        problems.extend(missing_siblings(steps))
     if problems:
         raise InputProblems(*problems)
     ordered = topological_order(with_edges(steps, edges), owner)

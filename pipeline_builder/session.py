@@ -110,7 +110,6 @@ class Session:
                 locked=load_workspace_lock(self.workspace) if locked else None,
                 environment=self.workspace.environment,
                 jobs=8,
-                observe=lambda _name, _what: None,
             )
             write_file(self.workspace.lock_path, render_lock(done.lock).encode())
             for warning in done.warnings:

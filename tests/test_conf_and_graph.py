@@ -110,7 +110,7 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
         (
             ("step_class: Training", "step_class: Trainning"),
             [
-                "churn@1f3c9ab:conf/conf.yaml:39:25: PB204 'step_class' is 'Trainning', expected 'Processing', 'Training', "
+                "churn@1f3c9ab:conf/conf.yaml:41:25: PB204 'step_class' is 'Trainning', expected 'Processing', 'Training', "
                 "'CreateModel', 'Transform', 'Metrics', 'RegisterModel'"
             ],
         ),
@@ -145,12 +145,12 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
         (
             ("step_name: churn-Train", "step_name: churn-Preprocess"),
             [
-                "churn@1f3c9ab:conf/conf.yaml:38:24: PB309 two steps have the name 'churn-Preprocess', expected it once in the pipeline"
+                "churn@1f3c9ab:conf/conf.yaml:40:24: PB309 two steps have the name 'churn-Preprocess', expected it once in the pipeline"
             ],
         ),
         (
             ("chain_input_source_step: [churn-Preprocess]", "chain_input_source_step: [churn-Preproces]"),
-            ["churn@1f3c9ab:conf/conf.yaml:41:38: PB313 there is no step 'churn-Preproces'"],
+            ["churn@1f3c9ab:conf/conf.yaml:43:38: PB313 there is no step 'churn-Preproces'"],
         ),
         (
             (
@@ -158,14 +158,14 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
                 "pipelineName: tiny\n    dependencies: [churn-Metrics >> churn-Train, a >> churn-Train, lone]\n",
             ),
             [
-                "churn@1f3c9ab:conf/conf.yaml:32:50: PB313 there is no step 'a'",
-                "churn@1f3c9ab:conf/conf.yaml:32:68: PB312 the dependency 'lone' has no 'a >> b' in it",
+                "churn@1f3c9ab:conf/conf.yaml:33:50: PB313 there is no step 'a'",
+                "churn@1f3c9ab:conf/conf.yaml:33:68: PB312 the dependency 'lone' has no 'a >> b' in it",
             ],
         ),
         (
             ("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [churn-Metrics >> churn-Train]\n"),
             [
-                "churn@1f3c9ab:conf/conf.yaml:32:20: PB315 the steps depend on each other in a cycle: churn-Train >> "
+                "churn@1f3c9ab:conf/conf.yaml:33:20: PB315 the steps depend on each other in a cycle: churn-Train >> "
                 "churn-CreateModel >> churn-Transform >> churn-Metrics >> churn-Train"
             ],
         ),
@@ -176,28 +176,28 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
         (
             ('ModelRepack: "False"', 'ModelRepack: "True"'),
             [
-                "churn@1f3c9ab:conf/conf.yaml:26:22: PB204 'ModelRepack: \"True\"' is not supported yet, write 'ModelRepack: \"False\"'"
+                "churn@1f3c9ab:conf/conf.yaml:28:22: PB204 'ModelRepack: \"True\"' is not supported yet, write 'ModelRepack: \"False\"'"
             ],
         ),
         (
             ("pipelineName: tiny", "pipelineName: tiny\n    parameters: []"),
-            ["churn@1f3c9ab:conf/conf.yaml:32:5: PB205 the key 'parameters' is not supported yet"],
+            ["churn@1f3c9ab:conf/conf.yaml:33:5: PB205 the key 'parameters' is not supported yet"],
         ),
         (
             ("enable_cache: true", "enable_cache: perhaps"),
-            ["churn@1f3c9ab:conf/conf.yaml:37:27: PB204 'enable_cache' is 'perhaps', expected true or false"],
+            ["churn@1f3c9ab:conf/conf.yaml:39:27: PB204 'enable_cache' is 'perhaps', expected true or false"],
         ),
         (
             ("    churn:\n      source", "    'ch urn':\n      source"),
             [
                 "churn@1f3c9ab:conf/conf.yaml:3:5: PB302 the model name 'ch urn' cannot be used, expected letters, digits, "
                 "'.', '_' and '-'",
-                "churn@1f3c9ab:conf/conf.yaml:33:7: PB308 the model 'churn' is not defined in any file",
+                "churn@1f3c9ab:conf/conf.yaml:34:7: PB308 the model 'churn' is not defined in any file",
             ],
         ),
         (
             ("      evaluate:\n", "      evaluation:\n"),
-            ["churn@1f3c9ab:conf/conf.yaml:21:7: PB202 the key 'evaluation' is not known here"],
+            ["churn@1f3c9ab:conf/conf.yaml:23:7: PB202 the key 'evaluation' is not known here"],
         ),
     ],
 )
@@ -227,7 +227,7 @@ def test_two_files_clash_with_both_places(tmp_path: Path) -> None:
     text = str(caught.value)
     assert "other@1f3c9ab:conf/conf.yaml:3:5: PB301 the model 'churn' is defined twice" in text
     assert "also: churn@1f3c9ab:conf/conf.yaml:3:5" in text
-    assert "other@1f3c9ab:conf/conf.yaml:30:3: PB304 two 'sagemakerPipeline' sections" in text
+    assert "other@1f3c9ab:conf/conf.yaml:31:3: PB304 two 'sagemakerPipeline' sections" in text
     assert "also: churn@1f3c9ab:conf/conf.yaml:30:3" in text
 
 

@@ -1,0 +1,335 @@
+"""git: commits are read through GitPython; what talks to a remote or writes files runs git itself, scrubbed.
+
+GitPython's calls hand on the whole environment of the process and check nothing in their raw form. So every command
+that meets a remote or untrusted content is started here: a fixed argument list, a few variables, no hook, filter, link
+or submodule, in a process group of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+TIMEOUT = 600.0
+"""Seconds that one git command may take."""
+MOST_FILES = 50_000
+MOST_BYTES = 2 * 1024**3
+
+# What git may see of our environment: where it is, how it reaches the network, whose keys it may use.
+_INHERITED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSH_AGENT_PID|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS"
+    r"|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO|GIT_CONFIG_GLOBAL|(?i:(?:https?|all|no)_proxy)"
+)
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PROTOCOL_FROM_USER": "0",
+    "LC_ALL": "C",
+}
+# An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
+_CONFIG = (
+    ("safe.bareRepository", "explicit"),
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.symlinks", "false"),
+    ("core.autocrlf", "false"),
+    ("transfer.fsckObjects", "true"),
+    ("transfer.credentialsInUrl", "die"),
+    ("protocol.version", "2"),
+    ("http.followRedirects", "false"),
+    ("http.lowSpeedLimit", "1000"),
+    ("http.lowSpeedTime", "30"),
+    ("fetch.unpackLimit", "1"),
+    ("fetch.recurseSubmodules", "false"),
+    ("submodule.recurse", "false"),
+    ("core.fsync", "none"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("advice.detachedHead", "false"),
+)
+
+
+class GitError(Exception):
+    """A git command failed; `kind` is unreachable, authentication, missing, timeout or other, the text is git's own."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        self.kind = kind
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit's facts; `committed` is UTC in ISO 8601."""
+
+    commit: str
+    tree: str
+    committed: str
+    subject: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A repository to fetch from: its address, and the token for it where it needs one."""
+
+    url: str
+    local: bool
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """git on this machine. `environment` is the process's own; little of it is handed on."""
+
+    environment: Mapping[str, str]
+
+    # --- remotes
+
+    def resolve(self, remote: Remote, revision: str) -> str:
+        """Return the commit id of a branch, tag, HEAD or full ref as the remote has it now.
+
+        Raises:
+            GitError: kind "missing" where it has none, "ambiguous" where a branch and a tag share the name.
+        """
+        patterns = [revision, f"refs/heads/{revision}", f"refs/tags/{revision}", f"refs/tags/{revision}^{{}}"]
+        text = self._run(["ls-remote", "--", remote.url, *patterns], remote=remote)
+        refs = {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
+        branch = refs.get(f"refs/heads/{revision}")
+        tag = refs.get(f"refs/tags/{revision}^{{}}") or refs.get(f"refs/tags/{revision}")
+        if branch and tag and branch != tag:
+            raise GitError("ambiguous", f"'{revision}' is a branch and a tag")
+        found = refs.get(f"{revision}^{{}}") or refs.get(revision) or branch or tag
+        if not found:
+            raise GitError("missing", f"there is no branch or tag '{revision}'")
+        return found
+
+    def fetch(self, repository: Path, remote: Remote, commit: str) -> None:
+        """Get one commit, without its history, into a bare repository, which is made where it isn't there."""
+        if not (repository / "HEAD").exists():
+            repository.parent.mkdir(parents=True, exist_ok=True)
+            self._run(["init", "--quiet", "--bare", "--template=", "--", str(repository)])
+        arguments = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", remote.url, commit]
+        self._run(arguments, repository=repository, remote=remote)
+
+    # --- a fetched commit
+
+    def has(self, repository: Path, commit: str) -> bool:
+        """Tell whether the commit is there with all of its files."""
+        if not (repository / "HEAD").exists():
+            return False
+        try:
+            self._run(["rev-parse", "--quiet", "--verify", f"{commit}^{{tree}}"], repository=repository)
+        except GitError:
+            return False
+        return True
+
+    def describe(self, repository: Path, commit: str) -> Commit:
+        """Return a commit's facts."""
+        found = _gitpython().Repo(repository).commit(commit)
+        try:
+            seconds = found.committed_date
+            subject = str(found.summary)
+            return Commit(
+                commit=found.hexsha,
+                tree=found.tree.hexsha,
+                committed=_utc(seconds),
+                subject=_plain(subject)[:200],
+                author=_plain(str(found.author.name))[:100],
+            )
+        finally:
+            found.repo.close()
+
+    def tree_of(self, repository: Path, commit: str, path: str) -> str:
+        """Return the id of a folder's tree.
+
+        Raises:
+            GitError: kind "missing" where the commit has no such folder.
+        """
+        spec = f"{commit}:{path}" if path else f"{commit}^{{tree}}"
+        try:
+            found = self._run(["rev-parse", "--quiet", "--verify", spec], repository=repository).strip()
+            kind = self._run(["cat-file", "-t", found], repository=repository).strip()
+        except GitError:
+            kind = ""
+        if kind != "tree":
+            raise GitError("missing", f"there is no folder '{path}' in the commit {commit[:12]}")
+        return found
+
+    def measure(self, repository: Path, tree: str) -> list[str]:
+        """Return the paths of submodules in a tree; stops as soon as it is too large.
+
+        Seven small objects can unfold to a hundred thousand files, so this looks before anything is written.
+
+        Raises:
+            GitError: kind "large".
+        """
+        size = 0
+        submodules: list[str] = []
+        for files, line in enumerate(self._lines(["ls-tree", "-r", "-l", "-z", tree], repository), 1):
+            facts, _, name = line.partition("\t")
+            kind, length = facts.split()[1], facts.split()[3]
+            size += int(length) if length.isdigit() else 0
+            if kind == "commit":
+                submodules.append(name)
+            if files > MOST_FILES or size > MOST_BYTES:
+                raise GitError("large", f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GiB")
+        return submodules
+
+    def export(self, repository: Path, tree: str, folder: Path, index: Path) -> None:
+        """Write a tree's files into a folder, plain: links come out as files with their target in them."""
+        index.unlink(missing_ok=True)
+        extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
+        self._run(["read-tree", tree], repository=repository, extra=extra)
+        self._run(["checkout-index", "--all", "--force", "-u"], repository=repository, extra=extra, folder=folder)
+
+    def is_unchanged(self, repository: Path, folder: Path, index: Path) -> bool:
+        """Tell whether the folder still is what was exported with that index, but for compiled Python files."""
+        if not folder.is_dir() or not index.is_file():
+            return False
+        extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
+        ignored = ["--exclude=__pycache__/", "--exclude=*.pyc"]
+        arguments = ["ls-files", "--modified", "--deleted", "--others", *ignored, "-z"]
+        return not self._run(arguments, repository=repository, extra=extra, folder=folder)
+
+    def head_of(self, folder: Path) -> tuple[str, bool]:
+        """Return the commit of the working tree that a folder is in, and whether it has uncommitted changes there.
+
+        An empty commit says that the folder is in no repository.
+        """
+        module = _gitpython()
+        try:
+            with module.Repo(folder, search_parent_directories=True) as repo:
+                changed = repo.is_dirty(untracked_files=True, path=str(folder))
+                return repo.head.commit.hexsha, changed
+        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError, ValueError):
+            return "", False
+
+    # --- processes
+
+    def _command(self, arguments: list[str], repository: Path | None) -> list[str]:
+        where = [f"--git-dir={repository}"] if repository else []
+        return ["git", *where, *arguments]
+
+    def _environment(self, remote: Remote | None, extra: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in self.environment.items() if _INHERITED.fullmatch(name)}
+        config = list(_CONFIG)
+        protocols = "https:ssh:http" if remote is None or not remote.local else "file"
+        if remote and remote.token:
+            # For this address only, and never in an argument or a file.
+            login = base64.b64encode(f"x-access-token:{remote.token}".encode()).decode()
+            config.append((f"http.{remote.url}.extraHeader", f"Authorization: Basic {login}"))
+        numbered = {
+            "GIT_CONFIG_COUNT": str(len(config)),
+            **{f"GIT_CONFIG_KEY_{i}": key for i, (key, _) in enumerate(config)},
+            **{f"GIT_CONFIG_VALUE_{i}": value for i, (_, value) in enumerate(config)},
+        }
+        return {**kept, **_FIXED, "GIT_ALLOW_PROTOCOL": protocols, **numbered, **extra}
+
+    def _run(
+        self,
+        arguments: list[str],
+        *,
+        repository: Path | None = None,
+        remote: Remote | None = None,
+        extra: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> str:
+        environment = self._environment(remote, extra or {})
+        process = _start(self._command(arguments, repository), environment, folder)
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise GitError("timeout", f"no answer within {TIMEOUT:.0f} s") from None
+        except BaseException:
+            _end(process)
+            raise
+        if process.returncode:
+            raise _error(errors.decode("utf-8", "replace"), remote)
+        return output.decode("utf-8", "replace")
+
+    def _lines(self, arguments: list[str], repository: Path) -> Iterator[str]:
+        """Yield NUL-ended records as they come; the process ends with the reader."""
+        process = _start(self._command(arguments, repository), self._environment(None, {}), None)
+        assert process.stdout is not None
+        try:
+            rest = b""
+            while block := process.stdout.read(1 << 16):
+                *records, rest = (rest + block).split(b"\0")
+                for record in records:
+                    yield record.decode("utf-8", "replace")
+        finally:
+            _end(process)
+            process.stdout.close()
+            if process.stderr:
+                process.stderr.close()
+
+
+def _gitpython() -> ModuleType:
+    """Import GitPython, which takes a sixth of a second, and which would fail by itself where git is missing."""
+    import git
+
+    return git
+
+
+def _plain(text: str) -> str:
+    """Take out what a terminal would obey: the text is somebody's commit message."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _start(command: list[str], environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
+    """Start git in a process group of its own: killing git alone would leave its helpers behind."""
+    try:
+        return subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise GitError("absent", "the program 'git' is not there") from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+_KINDS = (
+    ("authentication", r"Authentication failed|could not read (Username|Password)|403|401|Permission denied"),
+    ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
+    ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
+    ("unreachable", r"Connection|timed out|repository .* not found|Could not read from remote"),
+)
+
+
+def _error(text: str, remote: Remote | None) -> GitError:
+    clean = re.sub(r"://[^/@\s]+@", "://***@", text)
+    if remote and remote.token:
+        clean = clean.replace(remote.token, "***")
+    lines = [line.strip() for line in clean.splitlines() if line.strip()]
+    words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
+    said = (words[0] if words else "git gave no reason").removeprefix("fatal: ").removeprefix("error: ")
+    kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), "other")
+    return GitError(kind, said[:300])
+
+
+def _utc(seconds: int) -> str:
+    from datetime import datetime, timezone
+
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
