@@ -72,7 +72,10 @@ def checkout(
         OutsideFailure: PB150 to PB157, one for every repository that failed.
     """
     git = Git(environment=environment)
-    work = [_Work(repo, manifest, root, cache, git, locked, environment) for repo in manifest.repos]
+    work = [
+        _Work(repo, git, root=root, training_dir=manifest.training_dir, cache=cache, locked=locked)
+        for repo in manifest.repos
+    ]
     for old in (root / manifest.training_dir).glob(".tmp-*"):
         shutil.rmtree(old, ignore_errors=True)
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="git") as pool:
@@ -110,19 +113,18 @@ class _Work:
     def __init__(
         self,
         repo: Repo,
-        manifest: Manifest,
-        root: Path,
-        cache: Path,
         git: Git,
+        *,
+        root: Path,
+        training_dir: str,
+        cache: Path,
         locked: Lock | None,
-        environment: Mapping[str, str],
     ) -> None:
         self.repo = repo
         self.root = root
         self.git = git
         self.locked = locked
-        self.environment = environment
-        self.folder = root / manifest.training_dir / repo.name
+        self.folder = root / training_dir / repo.name
         self.bare = cache / f"{repo.name}.git"
         self.index = cache / f"{repo.name}.index"
         self.state = cache / f"{repo.name}.json"
@@ -154,10 +156,10 @@ class _Work:
         if not self.repo.credentials:
             return ""
         name = self.repo.credentials.removeprefix("env:")
-        if not self.environment.get(name):
+        if not self.git.environment.get(name):
             message = f"the repository '{self.repo.name}' takes its token from '{name}', which is not set"
             raise InputProblems(Problem(id="PB110", message=message, place=self.repo.place))
-        return self.environment[name]
+        return self.git.environment[name]
 
     def commit(self, remote: Remote) -> str:
         if self.locked is not None:

@@ -147,7 +147,7 @@ class LocalPipelines:
         results: dict[str, Mapping[str, Any]] = {}
         return tuple(self._predict(step, scope, results, pipeline) for step in document.steps)
 
-    def _predict(
+    def _predict(  # noqa: PLR0911 - one line for each reason
         self, step: Step, scope: Scope, results: dict[str, Mapping[str, Any]], pipeline: str
     ) -> CachePrediction:
         def answer(reason: str, *, hit: bool = False) -> CachePrediction:

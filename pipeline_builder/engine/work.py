@@ -149,7 +149,7 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
         folder.mkdir(parents=True, exist_ok=True)
     container.processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = container.processing_environment(request, job_arn=arn, region="local")
-    _run(step, request, tools, container.processing_command(request), environment, OPT_ML)
+    _run(step, request, tools, _Program(container.processing_command(request), environment, OPT_ML))
     for uri, folder in outputs:
         tools.store.upload(folder, uri)
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
@@ -176,7 +176,7 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
         unpack(_code_bytes(code, tools.store), ml / "code")
     environment = container.training_environment(request, job_name=name, job_arn=arn, region="local")
     command = container.training_command(request, package=(ml / "code" / "setup.py").is_file())
-    _run(step, request, tools, command, environment, container.CODE)
+    _run(step, request, tools, _Program(command, environment, container.CODE))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
     tools.store.put(f"{base}/model.tar.gz", pack(ml / "model"))
     if any((ml / "output" / "data").iterdir()):
@@ -219,7 +219,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     spec.write_text(json.dumps(transform.spec_of(request, program=program, files=files)))
     script = str(Path(transform.__file__).resolve())
     command = ("python", script, f"{base}/transform.json")
-    _run(step, request, tools, command, transform.environment_of(request, primary), OPT_ML)
+    _run(step, request, tools, _Program(command, transform.environment_of(request, primary), OPT_ML))
     uri = request["TransformOutput"]["S3OutputPath"]
     tools.store.upload(ml / "batch" / "output", uri)
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
@@ -269,22 +269,24 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
 # --- what jobs share
 
 
-def _run(
-    step: Step,
-    request: Request,
-    tools: Tools,
-    command: tuple[str, ...],
-    environment: Mapping[str, str],
-    workdir: str,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What a job runs: its command, its variables, and the folder inside that it starts in."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    workdir: str
+
+
+def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
     """Run the step's job; StepFailedError with the script's own words where it fails."""
     job = Job(
         name=step.name,
         folder=tools.folder,
-        command=command,
-        environment=environment,
+        command=program.command,
+        environment=program.environment,
         python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=_log_to(tools)),
-        workdir=workdir,
+        workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
     )
     result = run_job(job, stop=tools.stop, private=tools.private)
