@@ -223,7 +223,9 @@ class Git:
     def _environment(self, remote: Remote | None, extra: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in self.environment.items() if _INHERITED.fullmatch(name)}
         config = list(_CONFIG)
-        protocols = "https:ssh:http" if remote is None or not remote.local else "file"
+        protocols = "file" if remote and remote.local else "https:ssh"
+        if remote and remote.url.startswith("http://127.0.0.1:"):
+            protocols = "http"  # a server on this machine, as tests and `serve` have it
         if remote and remote.token:
             # For this address only, and never in an argument or a file.
             login = base64.b64encode(f"x-access-token:{remote.token}".encode()).decode()
