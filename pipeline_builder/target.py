@@ -87,7 +87,7 @@ class StepState:
 
     `type` is the definition's step type ("Processing", "Model", …). `cache_hit` is the ARN of the execution whose
     result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN. `log`
-    tells a person where the log is: a path on the local target.
+    tells a person where the log is: a path on the local target; `note` what a running step is busy with, for progress.
     """
 
     name: str
@@ -100,6 +100,7 @@ class StepState:
     attempts: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
+    note: str = ""
 
     @property
     def seconds(self) -> float | None:

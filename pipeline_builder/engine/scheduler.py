@@ -106,7 +106,7 @@ class Run:
         write = self._writer(observe)
         write(state, None)
         try:
-            done, hit = self._outcome(step, state, folder)
+            done, hit = self._outcome(step, state, folder, observe)
         except StepStoppedError:
             write(replace(state, status=StepStatus.STOPPED, ended=now()), None)
             return None
@@ -129,7 +129,7 @@ class Run:
 
         return write
 
-    def _outcome(self, step: Step, state: StepState, folder: Path) -> tuple[Done, str]:
+    def _outcome(self, step: Step, state: StepState, folder: Path, observe: Observer) -> tuple[Done, str]:
         """Return the step's end, out of the cache (with the ARN it came from) or by doing the work."""
         if self._stop.is_set():
             raise StepStoppedError
@@ -139,7 +139,8 @@ class Run:
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        done = WORK[step.type](step, request, self._tools(folder, state.attempts))
+        tools = self._tools(folder, state.attempts, lambda note: observe(replace(state, note=note)))
+        done = WORK[step.type](step, request, tools)
         # Inputs and outputs are in the store; only the log is of use later.
         shutil.rmtree(folder / "ml", ignore_errors=True)
         if key:
@@ -163,7 +164,7 @@ class Run:
         layers = layers_of(step, request, self._engine.images, self._engine.store)
         return build_key(step, request, layers, self._engine.store)
 
-    def _tools(self, folder: Path, attempt: int) -> Tools:
+    def _tools(self, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
         engine = self._engine
         return Tools(
             execution=self._execution.arn,
@@ -174,6 +175,7 @@ class Run:
             images=engine.images,
             stop=self._stop,
             private=engine.private,
+            observe=observe,
             attempt=attempt,
         )
 

@@ -22,7 +22,6 @@ from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.job import OPT_ML, Job, JobEnd
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import run_job
-from pipeline_builder.engine.state import now
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -61,6 +60,7 @@ class Tools:
     images: tuple[tuple[str, tuple[str, ...]], ...]
     stop: threading.Event
     private: bool
+    observe: Callable[[str], None]
     attempt: int = 1
 
     @property
@@ -285,7 +285,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         folder=tools.folder,
         command=program.command,
         environment=program.environment,
-        python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=_log_to(tools)),
+        python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=tools.observe),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
     )
@@ -301,16 +301,6 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             raise StepFailedError(container.failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass
-
-
-def _log_to(tools: Tools) -> Callable[[str], None]:
-    """What is done before the script starts belongs in its log, where a waiting person looks."""
-
-    def write(line: str) -> None:
-        with (tools.folder / "log.txt").open("a", encoding="utf-8") as log:
-            log.write(f"{now():%H:%M:%S} {line}\n")
-
-    return write
 
 
 def _inside(ml: Path, path: str) -> Path:

@@ -1,0 +1,59 @@
+"""Small definitions for the engine's tests, and a local target in a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.local import LocalSettings, open_local_target
+from pipeline_builder.run import Start, follow, start
+from pipeline_builder.target import Execution, StepState, Target
+
+
+def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """Return a Processing step that runs a shell command and keeps what it writes to /opt/ml/processing/output."""
+    uri: Any = {"Std:Join": {"On": "/", "Values": ["s3://local/out", {"Get": "Execution.PipelineExecutionId"}, name]}}
+    request: dict[str, Any] = {
+        "AppSpecification": {"ImageUri": "image:1", "ContainerEntrypoint": ["/bin/sh", "-c", command]},
+        "RoleArn": "arn:aws:iam::000000000000:role/local",
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+        "ProcessingInputs": [
+            {"InputName": key, "S3Input": {"S3Uri": value, "LocalPath": f"/opt/ml/processing/input/{key}"}}
+            for key, value in (inputs or {}).items()
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [{"OutputName": "out", "S3Output": {"S3Uri": uri, "LocalPath": "/opt/ml/processing/output"}}]
+        },
+    }
+    return {"Name": name, "Type": "Processing", "Arguments": request, **more}
+
+
+def output_of(name: str) -> dict[str, str]:
+    """Return a reference to what a `script` step wrote."""
+    return {"Get": f"Steps.{name}.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}
+
+
+CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "P30D"}}
+
+
+def definition(*steps: dict[str, Any], **more: Any) -> bytes:
+    """Return a definition's bytes."""
+    return json.dumps({"Version": "2020-12-01", "Steps": list(steps), **more}).encode()
+
+
+def target(folder: Path, *, jobs: int = 4, **mounts: Path) -> Target:
+    """Open the local target in `folder/state`; `mounts` maps buckets to folders."""
+    return open_local_target(folder / "state", LocalSettings(jobs=jobs, mounts=mounts))
+
+
+def run(
+    local: Target, content: bytes, *, rerun: bool = False, **parameters: str
+) -> tuple[Start, Execution, dict[str, StepState]]:
+    """Deploy and run a definition as the pipeline `p`; gives the start, the execution at its end, and its steps."""
+    deployed = local.pipelines.put_pipeline("p", content)
+    begun = start(local.pipelines, deployed, parameters, rerun=rerun)
+    ended = follow(local.pipelines, begun, lambda _state: None)
+    return begun, ended, {state.name: state for state in local.pipelines.list_steps(ended.arn)}
