@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import graphlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from math import inf
 
 from pipeline_builder.names import PARAMETER_NAME, STEP_NAME
-from pipeline_builder.schema import did_you_mean
+from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.service_model import (
+    EXPECTED,
     MISSING_FIELD,
-    NO_MATCH,
-    NOT_IN_ENUM,
     OUT_OF_RANGE,
-    UNKNOWN_FIELD,
     WRONG_TYPE,
     Fault,
     Lookup,
     NoProperty,
-    Property,
     Shape,
     Shapes,
     load_sagemaker,
@@ -29,32 +25,16 @@ from pipeline_builder.service_model import (
 from pipeline_builder.source import DataPath
 from pipeline_builder.target import JSON
 
-NO_STEP = "PB407"
-NO_PROPERTY = "PB408"
-NOT_DECLARED = "PB409"
-NO_PARAMETER = "PB410"
-STRUCTURE = "PB411"
-DUPLICATE = "PB412"
-PROPERTY_FILE = "PB413"
-LIMIT = "PB414"
-CYCLE = "PB415"
-MEANINGS: Mapping[str, str] = {
-    UNKNOWN_FIELD: "a field that the API's request doesn't have",
-    MISSING_FIELD: "a field is missing that the API's request needs",
-    WRONG_TYPE: "a value or a reference of another type than the API's request takes",
-    NOT_IN_ENUM: "a value that isn't one of those the API's request takes",
-    NO_MATCH: "a text that doesn't match the API's pattern",
-    OUT_OF_RANGE: "too long, too short, too many, too few or out of range for the API",
-    NO_STEP: "a step that isn't there is referred to or waited for",
-    NO_PROPERTY: "a reference to a property that the step's Describe response doesn't have",
-    NOT_DECLARED: "a reference to an output, input or channel that the step doesn't declare",
-    NO_PARAMETER: "a reference to a parameter or execution variable that isn't there",
-    STRUCTURE: "the definition's own structure: versions, keys, types, names",
-    DUPLICATE: "a name that has to be unique stands twice",
-    PROPERTY_FILE: "a property file that isn't declared, or is declared wrongly",
-    LIMIT: "a limit of the service on the definition: sizes and counts",
-    CYCLE: "steps wait for each other",
-}
+# PB401 to PB406, what a request has that its API doesn't take, are in service_model.py.
+NO_STEP = "PB407"  # a step that isn't there is referred to or waited for
+NO_PROPERTY = "PB408"  # a reference to a property that the step's Describe response doesn't have
+NOT_DECLARED = "PB409"  # a reference to an output, input or channel that the step doesn't declare
+NO_PARAMETER = "PB410"  # a reference to a parameter or an execution variable that isn't there
+STRUCTURE = "PB411"  # the definition's own language: version, keys, types, names
+DUPLICATE = "PB412"  # a name that has to be unique stands twice
+PROPERTY_FILE = "PB413"  # a property file that isn't declared, or is declared wrongly
+LIMIT = "PB414"  # a limit of the definition's own language: sizes, counts, ranges
+CYCLE = "PB415"  # steps wait for each other
 
 # What CreatePipeline takes inline; a longer definition goes to S3 (CreatePipelineRequest.PipelineDefinition, "max").
 MOST_CHARACTERS = 1_048_576
@@ -71,202 +51,444 @@ class Finding:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StepType:
-    """The API behind a step type.
+    """The API behind a step type: its request, its Describe response, and what only such a step may have.
 
-    `generated` is the name that the service makes where the step has none (one that is given is its prefix), `keys`
-    what such a step may have besides `Name`, `Type`, `Arguments`, `DependsOn`, `DisplayName` and `Description`.
+    `generated` is the name that the service makes; one that is given is its prefix.
     """
 
     request: str
     response: str
-    generated: str = ""
-    keys: tuple[str, ...] = ()
+    generated: str
+    keys: tuple[str, ...]
 
 
-_JOB_KEYS = ("CacheConfig", "RetryPolicies")
+_JOB = ("CacheConfig", "RetryPolicies")
 STEP_TYPES: Mapping[str, StepType] = {
     "Processing": StepType(
-        request="CreateProcessingJobRequest",
-        response="DescribeProcessingJobResponse",
-        generated="ProcessingJobName",
-        keys=(*_JOB_KEYS, "PropertyFiles"),
+        "CreateProcessingJobRequest", "DescribeProcessingJobResponse", "ProcessingJobName", (*_JOB, "PropertyFiles")
     ),
-    "Training": StepType(
-        request="CreateTrainingJobRequest",
-        response="DescribeTrainingJobResponse",
-        generated="TrainingJobName",
-        keys=_JOB_KEYS,
-    ),
-    "Model": StepType(
-        request="CreateModelInput", response="DescribeModelOutput", generated="ModelName", keys=("RetryPolicies",)
-    ),
-    "Transform": StepType(
-        request="CreateTransformJobRequest",
-        response="DescribeTransformJobResponse",
-        generated="TransformJobName",
-        keys=_JOB_KEYS,
-    ),
-    "RegisterModel": StepType(
-        request="CreateModelPackageInput", response="DescribeModelPackageOutput", keys=("RetryPolicies",)
-    ),
+    "Training": StepType("CreateTrainingJobRequest", "DescribeTrainingJobResponse", "TrainingJobName", _JOB),
+    "Model": StepType("CreateModelInput", "DescribeModelOutput", "ModelName", ("RetryPolicies",)),
+    "Transform": StepType("CreateTransformJobRequest", "DescribeTransformJobResponse", "TransformJobName", _JOB),
+    "RegisterModel": StepType("CreateModelPackageInput", "DescribeModelPackageOutput", "", ("RetryPolicies",)),
 }
 EXECUTION_VARIABLES = (
-    "CurrentDateTime",
-    "PipelineArn",
-    "PipelineExecutionArn",
-    "PipelineExecutionId",
-    "PipelineName",
-    "StartDateTime",
+    *("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn"),
+    *("StartDateTime", "CurrentDateTime"),
 )
 _PARAMETER_TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
-# Which types may stand where a type is expected. A parameter that is no text doesn't stand for text: the service refuses
-# it (aws/sagemaker-python-sdk issues 2425 and 2631), and a join over it is the way; of step properties that isn't known.
+# Which types may stand where one is expected. A parameter that is no text can't stand for text: the service refuses it
+# (aws/sagemaker-python-sdk, issues 2425 and 2631).
+_WHOLE = ("integer", "long")
+_NUMBER = (*_WHOLE, "float", "double")
 _FITTING: Mapping[str, tuple[str, ...]] = {
     "string": ("string",),
-    "integer": ("integer", "long"),
-    "long": ("integer", "long"),
-    "float": ("float", "double", "integer", "long"),
-    "double": ("float", "double", "integer", "long"),
+    **dict.fromkeys(_WHOLE, _WHOLE),
+    **dict.fromkeys(("float", "double"), _NUMBER),
     "boolean": ("boolean",),
-    "scalar": ("string", "integer", "long", "float", "double", "boolean", "timestamp"),
+    "scalar": ("string", *_NUMBER, "boolean", "timestamp"),
 }
-_WORDS = {"string": "a text", "boolean": "true or false", "float": "a number", "double": "a number"}
-# Lists whose entries have a name that has to be unique in the request, by the member that has it.
-_NAMED_LISTS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("ProcessingInputs",), "InputName"),
-    (("ProcessingOutputConfig", "Outputs"), "OutputName"),
-    (("InputDataConfig",), "ChannelName"),
-)
+# Lists of the requests whose entries have a name that is theirs alone, by the member that has it.
+_NAMED_LISTS: Mapping[tuple[str, ...], str] = {
+    ("ProcessingInputs",): "InputName",
+    ("ProcessingOutputConfig", "Outputs"): "OutputName",
+    ("InputDataConfig",): "ChannelName",
+}
+_PROPERTY_FILE = re.compile(r"Steps\.(?P<step>[^.]+)\.PropertyFiles\.(?P<file>.+)")
 
 
-def _structure(required: tuple[str, ...] = (), **members: str) -> Shape:
-    return {
-        "type": "structure",
-        "required": required,
-        "members": {key: {"shape": shape} for key, shape in members.items()},
-    }
+def _structure(required: str, same: str = "", **members: str) -> Shape:
+    """`same` are the members whose shape has the member's name."""
+    shapes = {key: {"shape": shape} for key, shape in {**{key: key for key in same.split()}, **members}.items()}
+    return {"type": "structure", "required": required.split(), "members": shapes}
 
 
 def _list_of(shape: str, **limits: int) -> Shape:
     return {"type": "list", "member": {"shape": shape}, **limits}
 
 
-def _parameter(kind: str, **more: str) -> Shape:
-    return _structure(
-        ("Name", "Type"),
-        Name="ParameterName",
-        Type="ParameterType",
-        DefaultValue=kind,
-        Description="ParameterText",
-        **more,
-    )
+def _one_of(*values: str) -> Shape:
+    return {"type": "string", "enum": values, "plain": True}
 
 
-def _step(step_type: StepType) -> Shape:
-    return _structure(
-        ("Name", "Type", "Arguments"),
-        Name="StepName",
-        Type="Text",
-        Arguments="Anything",
-        DependsOn="DependsOn",
-        DisplayName="DisplayName",
-        Description="StepDescription",
-        **{key: key for key in step_type.keys},
-    )
+def _characters(low: int, high: float = inf, **more: str) -> Shape:
+    return {"type": "string", "plain": True, "min": low, "max": high, **more}
 
 
-_TEXT: Shape = {"type": "string", "plain": True}
-# The definition's own language, in the form of the API's shapes. AWS publishes no normative grammar of it; what the SDK
-# writes is the measure. Step and parameter names: the API's shapes StepName and PipelineParameterName have this pattern,
-# the published schema of the definition has it with {1,64}.
+def _parameter(default: str, **more: str) -> Shape:
+    own = {"Name": "ParameterName", "Type": "ParameterType", "DefaultValue": default, "Description": "Text"}
+    return _structure("Name Type", **own, **more)
+
+
+def _step(keys: Iterable[str]) -> Shape:
+    own = {"Name": "StepName", "Type": "StepType", "Arguments": "Anything", "Description": "StepDescription"}
+    return _structure("Name Type Arguments", " ".join(("DependsOn", "DisplayName", *keys)), **own)
+
+
+_NAME = {"pattern": r"[A-Za-z0-9\-_]*", "expected": "letters, digits, '-' and '_' only"}
+# The definition's own language, as shapes like the API's. AWS has no normative grammar of it: the measure is what its SDK
+# writes. Names: the API's shapes StepName and PipelineParameterName have this pattern, with at most 64 and 256
+# characters; AWS's published schema of definitions has {1,64} for both.
 _LANGUAGE = Shapes(
     {
-        "Anything": {"type": "anything"},
-        "Text": _TEXT,
-        "Word": {**_TEXT, "min": 1},
-        "Flag": {"type": "boolean"},
-        "Object": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Anything"}},
-        "Scalar": {"type": "scalar"},
-        "Scalars": _list_of("Scalar"),
         "the definition": _structure(
-            ("Version", "Steps"),
-            Version="Version",
-            Metadata="Object",
-            Parameters="Parameters",
-            PipelineExperimentConfig="Anything",
-            Steps="Steps",
+            "Version Steps", "Version Parameters Steps", Metadata="Object", PipelineExperimentConfig="Anything"
         ),
-        "Version": {"type": "string", "enum": ["2020-12-01"]},
+        "Version": _one_of("2020-12-01"),
         "Parameters": _list_of("Anything", max=200),
-        "ParameterName": {
-            **_TEXT,
-            "min": 1,
-            "max": PARAMETER_NAME,
-            "pattern": r"[A-Za-z0-9\-_]*",
-            "expected": "letters, digits, '-' and '_' only",
-        },
-        "ParameterType": {"type": "string", "enum": list(_PARAMETER_TYPES)},
-        "ParameterText": {**_TEXT, "max": 1024},
-        "EnumValues": _list_of("ParameterText", min=1),
-        "Integer": {"type": "integer"},
-        "Float": {"type": "float"},
-        "a String parameter": _parameter("ParameterText", EnumValues="EnumValues"),
-        "an Integer parameter": _parameter("Integer"),
-        "a Float parameter": _parameter("Float"),
-        "a Boolean parameter": _parameter("Flag"),
         "Steps": _list_of("Anything", min=1),
-        **{f"a {name} step": _step(step_type) for name, step_type in STEP_TYPES.items()},
-        "StepName": {
-            **_TEXT,
-            "min": 1,
-            "max": STEP_NAME,
-            "pattern": r"[A-Za-z0-9\-_]*",
-            "expected": "letters, digits, '-' and '_' only",
-        },
-        "DisplayName": {**_TEXT, "max": 82},
-        "StepDescription": {**_TEXT, "max": 3072},
+        "String parameters": _parameter("ParameterText", EnumValues="EnumValues"),
+        "Integer parameters": _parameter("Integer"),
+        "Float parameters": _parameter("Float"),
+        "Boolean parameters": _parameter("Flag"),
+        "ParameterName": _characters(1, PARAMETER_NAME, **_NAME),
+        "ParameterType": _one_of(*_PARAMETER_TYPES),
+        "ParameterText": _characters(0, 1024),
+        "EnumValues": _list_of("ParameterText", min=1),
+        "steps": _step(sorted({key for step_type in STEP_TYPES.values() for key in step_type.keys})),
+        **{f"{name} steps": _step(step_type.keys) for name, step_type in STEP_TYPES.items()},
+        "StepName": _characters(1, STEP_NAME, **_NAME),
+        "StepType": _one_of(*STEP_TYPES),
+        "DisplayName": _characters(0, 82),
+        "StepDescription": _characters(0, 3072),
         "DependsOn": _list_of("Anything"),
-        "a run condition": _structure(("Step", "Trigger"), Step="Word", Trigger="Trigger"),
-        "Trigger": {"type": "string", "enum": ["Any", "Failed", "Stopped"]},
-        "CacheConfig": _structure(("Enabled",), Enabled="Flag", ExpireAfter="Duration"),
+        "run conditions": _structure("Step Trigger", "Trigger", Step="Word"),
+        "Trigger": _one_of("Any", "Failed", "Stopped"),
+        "CacheConfig": _structure("Enabled", Enabled="Flag", ExpireAfter="Duration"),
         # The documentation's own examples leave the P out and write units in lower case: 30d, T16m.
-        "Duration": {
-            **_TEXT,
-            "pattern": r"(?i:P?(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?)",
-            "expected": "an ISO 8601 duration such as P30D",
-        },
+        "Duration": _characters(
+            1,
+            pattern=r"(?i:P?(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?)",
+            expected="an ISO 8601 duration such as P30D",
+        ),
         "RetryPolicies": _list_of("RetryPolicy"),
         "RetryPolicy": _structure(
-            ("ExceptionType",),
-            ExceptionType="ExceptionTypes",
-            IntervalSeconds="IntervalSeconds",
-            BackoffRate="BackoffRate",
-            MaxAttempts="MaxAttempts",
-            ExpireAfterMin="ExpireAfterMin",
+            "ExceptionType", "IntervalSeconds BackoffRate MaxAttempts ExpireAfterMin", ExceptionType="ExceptionTypes"
         ),
         "ExceptionTypes": _list_of("ExceptionType", min=1),
-        "ExceptionType": {
-            "type": "string",
-            "enum": [
-                "SageMaker.CAPACITY_ERROR",
-                "SageMaker.JOB_INTERNAL_ERROR",
-                "SageMaker.RESOURCE_LIMIT",
-                "Step.SERVICE_FAULT",
-                "Step.THROTTLING",
-            ],
-        },
+        "ExceptionType": _one_of(
+            *("Step.SERVICE_FAULT", "Step.THROTTLING", "SageMaker.JOB_INTERNAL_ERROR"),
+            *("SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT"),
+        ),
+        # Limits: the documentation's "JSON schema for the retry policy" and the SDK's own checks.
         "IntervalSeconds": {"type": "integer", "min": 0, "max": 43_200},
         "BackoffRate": {"type": "float", "min": 0},
         "MaxAttempts": {"type": "integer", "min": 1, "max": 20},
         "ExpireAfterMin": {"type": "integer", "min": 1, "max": 14_400},
-        "PropertyFiles": _list_of("a property file"),
-        "a property file": _structure(
-            ("PropertyFileName", "OutputName", "FilePath"), PropertyFileName="Word", OutputName="Word", FilePath="Word"
+        "PropertyFiles": _list_of("PropertyFile"),
+        "PropertyFile": _structure(
+            "PropertyFileName OutputName FilePath", PropertyFileName="Word", OutputName="Word", FilePath="Word"
         ),
-        "Std:Join": _structure(("On", "Values"), On="Text", Values="Scalars"),
-        "Std:JsonGet": _structure(("Path",), Path="Word", PropertyFile="PropertyFileReference", S3Uri="Scalar"),
-        "PropertyFileReference": _structure(("Get",), Get="Word"),
+        "Std:Join": _structure("On Values", On="Text", Values="Scalars"),
+        "Std:JsonGet": _structure("Path", Path="Word", PropertyFile="PropertyFileReference", S3Uri="Scalar"),
+        "PropertyFileReference": _structure("Get", Get="Word"),
+        "Anything": {"type": "anything"},
+        "Flag": {"type": "boolean"},
+        "Float": {"type": "float"},
+        "Integer": {"type": "integer"},
+        "Object": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Anything"}},
+        "Scalar": {"type": "scalar"},
+        "Scalars": _list_of("Scalar"),
+        "Text": _characters(0),
+        "Word": _characters(1),
     }
 )
+
+
+def check_definition(definition: JSON) -> tuple[Finding, ...]:
+    """Return everything that is wrong with a definition (its JSON, loaded), in the order of the document.
+
+    Nothing of a network or an account is looked at: quotas, permissions and whether data is there stay open.
+    """
+    if not isinstance(definition, dict):
+        return (Finding("", (), STRUCTURE, f"the definition is {describe(definition)}, expected a mapping"),)
+    scope = _scope(definition)
+    found = [_finding("", (), fault) for fault in _check_outside(definition)]
+    waits: dict[str, dict[str, None]] = {}
+    for index, step in enumerate(_items(definition, "Steps")):
+        name = _text(step, "Name")
+        references = _References(scope, waits.setdefault(name, {}))
+        found += [_finding(name, ("Steps", index), fault) for fault in _check_step(index, step, references)]
+    found += [_cycle(scope, cycle) for cycle in _cycles(waits)]
+    return tuple(sorted(found, key=_position))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What references may ask of a step; `type` is None where there is no such type."""
+
+    index: int
+    type: StepType | None
+    arguments: JSON
+    property_files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """What references may name: the type of each parameter, each step."""
+
+    parameters: Mapping[str, str]
+    steps: Mapping[str, _Step]
+
+
+def _scope(definition: JSON) -> _Scope:
+    parameters: dict[str, str] = {}
+    for item in _items(definition, "Parameters"):
+        parameters.setdefault(_text(item, "Name"), _text(item, "Type"))
+    steps: dict[str, _Step] = {}
+    for index, step in enumerate(_items(definition, "Steps")):
+        known = _Step(
+            index=index,
+            type=STEP_TYPES.get(_text(step, "Type")),
+            arguments=_at(step, ("Arguments",)),
+            property_files=tuple(_text(item, "PropertyFileName") for item in _items(step, "PropertyFiles")),
+        )
+        steps.setdefault(_text(step, "Name"), known)
+    parameters.pop("", None)
+    steps.pop("", None)
+    return _Scope(parameters=parameters, steps=steps)
+
+
+def _check_outside(definition: JSON) -> Iterator[Fault]:
+    """Check all that isn't a step's own."""
+    yield from _outer(_LANGUAGE.check("the definition", definition))
+    for index, item in enumerate(_items(definition, "Parameters")):
+        kind = _text(item, "Type")
+        found = _LANGUAGE.check(f"{kind if kind in _PARAMETER_TYPES else 'String'} parameters", item)
+        yield from _outer(_below(("Parameters", index), found))
+        values, default = _items(item, "EnumValues"), _at(item, ("DefaultValue",))
+        if values and default is not None and default not in values:
+            message = f"is {describe(default)}, expected one of the 'EnumValues'"
+            yield Fault(STRUCTURE, ("Parameters", index, "DefaultValue"), message)
+    yield from _below(("Parameters",), _repeated(_items(definition, "Parameters"), "Name"))
+
+
+def _check_step(index: int, step: JSON, references: _References) -> Iterator[Fault]:
+    kind = _text(step, "Type")
+    yield from _outer(_LANGUAGE.check(f"{kind} steps" if kind in STEP_TYPES else "steps", step))
+    first = references.scope.steps.get(_text(step, "Name"))
+    if first and first.index != index:
+        yield Fault(DUPLICATE, ("Name",), f"is that of Steps[{first.index}] already, and now of Steps[{index}]")
+    for at, item in enumerate(_items(step, "DependsOn")):
+        yield from _below(("DependsOn", at), _check_dependency(item, references))
+    for at, policy in enumerate(_items(step, "RetryPolicies")):
+        if isinstance(policy, dict) and {"MaxAttempts", "ExpireAfterMin"} <= policy.keys():
+            yield Fault(STRUCTURE, ("RetryPolicies", at), "has both 'MaxAttempts' and 'ExpireAfterMin', expected one")
+    if isinstance(step, dict) and kind in STEP_TYPES and "Arguments" in step:
+        yield from _below(("Arguments",), _check_arguments(STEP_TYPES[kind], step["Arguments"], references))
+        yield from _below(("PropertyFiles",), _check_property_files(step))
+
+
+def _check_dependency(item: JSON, references: _References) -> Iterator[Fault]:
+    """An entry is a step's name, or a step with the end of it that lets this one run."""
+    if isinstance(item, dict):
+        yield from _outer(_LANGUAGE.check("run conditions", item))
+    elif not isinstance(item, str):
+        yield Fault(STRUCTURE, (), f"is {describe(item)}, expected the name of a step")
+    before = item if isinstance(item, str) else _text(item, "Step")
+    if before and isinstance(missing := references.step(before), Fault):
+        yield missing
+
+
+def _check_arguments(step_type: StepType, arguments: JSON, references: _References) -> Iterator[Fault]:
+    for fault in load_sagemaker().check(step_type.request, arguments, references):
+        if (fault.id, fault.path) != (MISSING_FIELD, (step_type.generated,)):
+            yield fault
+    for path, key in _NAMED_LISTS.items():
+        yield from _below(path, _repeated(_at(arguments, path), key))
+
+
+def _check_property_files(step: JSON) -> Iterator[Fault]:
+    outputs = _names(_at(step, ("Arguments", "ProcessingOutputConfig", "Outputs")), "OutputName")
+    for index, output in enumerate(_names(_at(step, ("PropertyFiles",)), "OutputName")):
+        if output and output not in outputs:
+            hint = did_you_mean(output, [name for name in outputs if name])
+            yield Fault(PROPERTY_FILE, (index, "OutputName"), f"is '{output}', which the step has no output of", hint)
+    yield from _repeated(_at(step, ("PropertyFiles",)), "PropertyFileName")
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    """Checks the references of one step; `waits` collects the steps that it needs."""
+
+    scope: _Scope
+    waits: dict[str, None]
+
+    def __call__(self, value: dict[str, JSON], wanted: str) -> tuple[Fault, ...]:
+        ((key, inner),) = value.items()
+        match key, inner:
+            case "Get", str():
+                return self._get(inner, wanted)
+            case "Std:Join" | "Std:JsonGet", _:
+                return (*self._function(key, inner), *_unfit(key, "string", wanted))
+            case "Get", _:
+                return (_fault(WRONG_TYPE, f"gets {describe(inner)}, expected a text such as 'Parameters.Name'"),)
+        hint = did_you_mean(key, ("Std:Join", "Std:JsonGet"))
+        return (_fault(WRONG_TYPE, f"has the function '{key}', which isn't there", hint),)
+
+    def step(self, name: str) -> _Step | Fault:
+        """Return the step and note that it is needed."""
+        step = self.scope.steps.get(name)
+        if step is None:
+            message = f"refers to the step '{name}', which isn't there"
+            return _fault(NO_STEP, message, did_you_mean(name, self.scope.steps))
+        self.waits[name] = None
+        return step
+
+    def _function(self, key: str, inner: JSON) -> tuple[Fault, ...]:
+        faults = _below((key,), _LANGUAGE.check(key, inner, self))
+        if faults or key == "Std:Join" or not isinstance(inner, dict):
+            return faults
+        if ("PropertyFile" in inner) == ("S3Uri" in inner):
+            return (_fault(PROPERTY_FILE, "has a Std:JsonGet, which takes either 'PropertyFile' or 'S3Uri'"),)
+        return self._property_file(_text(inner["PropertyFile"], "Get")) if "PropertyFile" in inner else ()
+
+    def _property_file(self, path: str) -> tuple[Fault, ...]:
+        match = _PROPERTY_FILE.fullmatch(path)
+        if match is None:
+            return (_fault(PROPERTY_FILE, f"reads '{path}', expected 'Steps.<step>.PropertyFiles.<name>'"),)
+        step = self.step(match["step"])
+        if isinstance(step, Fault):
+            return (step,)
+        if match["file"] in step.property_files:
+            return ()
+        message = f"reads the property file '{match['file']}', which the step '{match['step']}' doesn't declare"
+        return (_fault(PROPERTY_FILE, message, did_you_mean(match["file"], step.property_files)),)
+
+    def _get(self, path: str, wanted: str) -> tuple[Fault, ...]:
+        kind, _, rest = path.partition(".")
+        match kind:
+            case "Parameters" if rest not in self.scope.parameters:
+                hint = did_you_mean(rest, self.scope.parameters)
+                return (_fault(NO_PARAMETER, f"refers to the parameter '{rest}', which isn't there", hint),)
+            case "Parameters":
+                return _unfit(f"the parameter '{rest}'", _PARAMETER_TYPES.get(self.scope.parameters[rest]), wanted)
+            case "Execution" if rest not in EXECUTION_VARIABLES:
+                hint = did_you_mean(rest, EXECUTION_VARIABLES)
+                return (_fault(NO_PARAMETER, f"refers to the execution variable '{rest}', which isn't there", hint),)
+            case "Execution":
+                return _unfit(f"the execution variable '{rest}'", "string", wanted)
+            case "Steps":
+                return self._property(path, *rest.partition(".")[::2], wanted)
+        expected = "one that begins with 'Parameters.', 'Steps.' or 'Execution.'"
+        return (_fault(WRONG_TYPE, f"is the reference '{path}', expected {expected}"),)
+
+    def _property(self, path: str, name: str, inner: str, wanted: str) -> tuple[Fault, ...]:
+        step = self.step(name)
+        if isinstance(step, Fault):
+            return (step,)
+        if step.type is None:  # its own fault says so
+            return ()
+        found = load_sagemaker().property(step.type.response, inner)
+        if isinstance(found, NoProperty):
+            return (_fault(NO_PROPERTY, f"refers to '{path}', {found.message}", found.hint),)
+        # Whether a property that is a number may stand for text isn't documented: it isn't refused here.
+        unfit = _unfit(f"'{path}'", found.type, "scalar" if wanted == "string" else wanted)
+        undeclared = (_undeclared(lookup, step.arguments) for lookup in found.lookups)
+        return unfit or tuple(
+            _fault(NOT_DECLARED, f"refers to '{path}', and the step '{name}' has {what}", hint)
+            for what, hint in filter(None, undeclared)
+        )
+
+
+def _unfit(what: str, found: str | None, wanted: str) -> tuple[Fault, ...]:
+    """Compare a reference's type with the one that is expected; None is a type that isn't known."""
+    if found is None or found in _FITTING[wanted]:
+        return ()
+    hint = "put it into a Std:Join, which makes text of it" if wanted == "string" else None
+    return (_fault(WRONG_TYPE, f"refers to {what}, which is {EXPECTED[found]}, expected {EXPECTED[wanted]}", hint),)
+
+
+def _undeclared(lookup: Lookup, arguments: JSON) -> tuple[str, str | None] | None:
+    """A list that request and response both have is the same list: say what the request's hasn't."""
+    declared, where = _at(arguments, lookup.path), ".".join(lookup.path)
+    if isinstance(lookup.at, int):
+        short = isinstance(declared, list) and lookup.at >= len(declared)
+        return (f"no [{lookup.at}] in '{where}'", None) if short else None
+    names = _names(declared, lookup.key)
+    if _NAMED_LISTS.get(lookup.path) != lookup.key or lookup.at in names or None in names:
+        return None
+    return f"no '{lookup.at}' in '{where}'", did_you_mean(lookup.at, [name for name in names if name])
+
+
+def _cycles(waits: Mapping[str, Mapping[str, None]]) -> Iterator[list[str]]:
+    """Yield cycles of steps that wait for each other until there is none; no step is in two of them."""
+    left = {name: set(before) for name, before in waits.items()}
+    while left:
+        try:
+            graphlib.TopologicalSorter(left).prepare()
+            return
+        except graphlib.CycleError as error:
+            cycle: list[str] = error.args[1][:-1]
+        yield cycle
+        left = {name: before.difference(cycle) for name, before in left.items() if name not in cycle}
+
+
+def _cycle(scope: _Scope, cycle: list[str]) -> Finding:
+    """Show the cycle from its first step on, each step before the one that waits for it."""
+    start = min(range(len(cycle)), key=lambda at: scope.steps[cycle[at]].index)
+    names = [*cycle[start:], *cycle[:start]]
+    shown = " >> ".join([*names, names[0]])
+    message = "the step waits for itself" if len(cycle) == 1 else f"steps wait for each other in a cycle: {shown}"
+    return Finding(names[0], ("Steps", scope.steps[names[0]].index), CYCLE, message)
+
+
+def _fault(problem_id: str, message: str, hint: str | None = None) -> Fault:
+    return Fault(problem_id, (), message, hint)
+
+
+def _below(path: DataPath, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(Fault(fault.id, (*path, *fault.path), fault.message, fault.hint) for fault in faults)
+
+
+def _outer(faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Give faults of the definition's own language the ids of it: PB401 to PB406 are the API's."""
+    for fault in faults:
+        own = LIMIT if fault.id == OUT_OF_RANGE else STRUCTURE
+        own = PROPERTY_FILE if "PropertyFiles" in fault.path else own
+        yield Fault(own, fault.path, fault.message, fault.hint)
+
+
+def _repeated(items: JSON, key: str) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for index, name in enumerate(_names(items, key)):
+        if name is not None and first.setdefault(name, index) != index:
+            yield Fault(DUPLICATE, (index, key), f"is '{name}', which [{first[name]}] has already")
+
+
+def _finding(step: str, base: DataPath, fault: Fault) -> Finding:
+    """Make a finding; its message names the place in the step, or where there is no step's name in the definition."""
+    path = (*base, *fault.path)
+    shown = path[2:] if step else path
+    shown = shown[1:] if step and shown[:1] == ("Arguments",) and len(shown) > 1 else shown
+    subject = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".")
+    where = f"'{subject}'" if subject else "the step" if step else "the definition"
+    return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint)
+
+
+def _position(finding: Finding) -> tuple[list[tuple[int, str]], str, str]:
+    parts = [(part, "") if isinstance(part, int) else (-1, part) for part in finding.path]
+    return parts, finding.id, finding.message
+
+
+def _at(value: JSON, path: tuple[str, ...]) -> JSON:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _items(value: JSON, key: str) -> list[JSON]:
+    inner = _at(value, (key,))
+    return inner if isinstance(inner, list) else []
+
+
+def _text(value: JSON, key: str) -> str:
+    inner = _at(value, (key,))
+    return inner if isinstance(inner, str) else ""
+
+
+def _names(items: JSON, key: str) -> list[str | None]:
+    """Return the name of each entry of a list; None for one that is no plain text (a reference)."""
+    return [_text(item, key) or None for item in items] if isinstance(items, list) else []

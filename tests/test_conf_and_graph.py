@@ -228,7 +228,7 @@ def test_two_files_clash_with_both_places(tmp_path: Path) -> None:
     assert "other@1f3c9ab:conf/conf.yaml:3:5: PB301 the model 'churn' is defined twice" in text
     assert "also: churn@1f3c9ab:conf/conf.yaml:3:5" in text
     assert "other@1f3c9ab:conf/conf.yaml:31:3: PB304 two 'sagemakerPipeline' sections" in text
-    assert "also: churn@1f3c9ab:conf/conf.yaml:30:3" in text
+    assert "also: churn@1f3c9ab:conf/conf.yaml:31:3" in text
 
 
 def test_a_link_out_of_the_repository_is_refused(tmp_path: Path) -> None:

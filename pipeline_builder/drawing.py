@@ -1,0 +1,227 @@
+"""Pictures of the graph: text for terminals, Mermaid for pages, SVG for the report. Pure."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 200, 56, 64, 22, 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A step as it is drawn; `status`, `seconds` and `cached` where it has run."""
+
+    name: str
+    type: str
+    step_class: str
+    model: str
+    depends_on: tuple[str, ...] = ()
+    status: str = ""
+    seconds: float | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where everything is, in pixels: the upper left corner of each box, and each edge as points from box to box."""
+
+    width: int
+    height: int
+    boxes: Mapping[str, tuple[int, int]]
+    edges: tuple[tuple[str, str, tuple[tuple[int, int], ...]], ...]
+
+
+# --- text
+
+
+def render_text(nodes: Sequence[Node]) -> str:
+    """Return the graph layer by layer: what a step waits for stands above it, and behind it by name."""
+    layers = _layers(nodes)
+    by_name = {node.name: node for node in nodes}
+    width = max((len(node.name) for node in nodes), default=0)
+    kinds = max((len(node.step_class) for node in nodes), default=0)
+    lines: list[str] = []
+    for number, layer in enumerate(layers):
+        lines += [] if not number else ["   │"]
+        for name in layer:
+            node = by_name[name]
+            waits = f"  ← {', '.join(node.depends_on)}" if node.depends_on else ""
+            lines.append(f"  {number + 1:>2}  {name:<{width}}  {node.step_class:<{kinds}}{waits}".rstrip())
+    return "\n".join(line.replace("   │", "   │") for line in lines)
+
+
+# --- Mermaid
+
+
+def render_mermaid(nodes: Sequence[Node]) -> str:
+    """Return a Mermaid flowchart; a step's name is only ever text in it, never syntax."""
+    ids = {node.name: f"s{index}" for index, node in enumerate(nodes)}
+    lines = ["flowchart LR"]
+    for number, model in enumerate(dict.fromkeys(node.model for node in nodes)):
+        lines.append(f'  subgraph m{number}["{_mermaid_text(model)}"]')
+        for node in nodes:
+            if node.model == model:
+                label = f"{_mermaid_text(node.name)}<br/>{_mermaid_text(node.step_class)}"
+                lines.append(f'    {ids[node.name]}["{label}"]:::{_mermaid_class(node.step_class)}')
+        lines.append("  end")
+    lines += [f"  {ids[before]} --> {ids[node.name]}" for node in nodes for before in node.depends_on if before in ids]
+    return "\n".join(lines)
+
+
+def _mermaid_text(text: str) -> str:
+    """Anything but plain letters becomes a character code, which Mermaid shows and never reads."""
+    return "".join(char if char.isalnum() or char in " -_." else f"#{ord(char)};" for char in text)
+
+
+def _mermaid_class(step_class: str) -> str:
+    return "".join(char for char in step_class if char.isalnum()) or "Step"
+
+
+# --- SVG
+
+
+def layout(nodes: Sequence[Node]) -> Layout:
+    """Place the steps in columns by how far they are from the start, each near what it depends on."""
+    layers = _layers(nodes)
+    known = {node.name for node in nodes}
+    before = {node.name: [name for name in node.depends_on if name in known] for node in nodes}
+    slots = _with_passages(layers, before)
+    rows = _arranged(slots)
+    tallest = max((len(column) for column in slots), default=1)
+    height = MARGIN * 2 + tallest * BOX_HEIGHT + (tallest - 1) * GAP_Y
+    width = MARGIN * 2 + len(slots) * BOX_WIDTH + (len(slots) - 1) * GAP_X
+    places: dict[str, tuple[int, int]] = {}
+    for number, column in enumerate(rows):
+        used = len(column) * BOX_HEIGHT + (len(column) - 1) * GAP_Y
+        top = (height - used) // 2
+        for row, key in enumerate(column):
+            places[key] = (MARGIN + number * (BOX_WIDTH + GAP_X), top + row * (BOX_HEIGHT + GAP_Y))
+    edges = tuple((name, after, _route(name, after, places, layers)) for after in before for name in before[after])
+    return Layout(width=width, height=height, boxes={n: places[n] for n in known}, edges=edges)
+
+
+def _layers(nodes: Sequence[Node]) -> list[list[str]]:
+    """Return the names by their longest distance from the start."""
+    known = {node.name: node for node in nodes}
+    depth: dict[str, int] = {}
+    order = graphlib.TopologicalSorter({n: [d for d in node.depends_on if d in known] for n, node in known.items()})
+    for name in order.static_order():
+        depth[name] = max((depth[d] + 1 for d in known[name].depends_on if d in known), default=0)
+    layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for node in nodes:
+        layers[depth[node.name]].append(node.name)
+    return layers
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    keys: list[str]
+    before: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def _passage(before: str, after: str, column: int) -> str:
+    return f"{before}\0{after}\0{column}"
+
+
+def _with_passages(layers: list[list[str]], before: Mapping[str, list[str]]) -> list[_Column]:
+    """Give an edge that skips columns a place of its own in each, so that it runs between boxes and not through them."""
+    depth = {name: number for number, layer in enumerate(layers) for name in layer}
+    columns = [_Column(list(layer), {name: [] for name in layer}) for layer in layers]
+    for after, names in before.items():
+        for name in names:
+            previous = name
+            for number in range(depth[name] + 1, depth[after]):
+                key = _passage(name, after, number)
+                columns[number].keys.append(key)
+                columns[number].before[key] = [previous]
+                previous = key
+            columns[depth[after]].before[after].append(previous)
+    return columns
+
+
+def _arranged(columns: list[_Column]) -> list[list[str]]:
+    """Order each column by the middle of what its members come from; a few rounds settle it."""
+    rows = [list(column.keys) for column in columns]
+    after: dict[str, list[str]] = {}
+    for column in columns:
+        for key, names in column.before.items():
+            for name in names:
+                after.setdefault(name, []).append(key)
+    for _ in range(4):
+        for number in range(1, len(rows)):
+            rows[number] = _by_middle(rows[number], columns[number].before, rows[number - 1])
+        for number in range(len(rows) - 2, -1, -1):
+            rows[number] = _by_middle(rows[number], after, rows[number + 1])
+    return rows
+
+
+def _by_middle(keys: list[str], neighbours: Mapping[str, list[str]], beside: list[str]) -> list[str]:
+    place = {name: index for index, name in enumerate(beside)}
+
+    def middle(item: tuple[int, str]) -> float:
+        index, key = item
+        known = [place[name] for name in neighbours.get(key, ()) if name in place]
+        return sum(known) / len(known) if known else float(index)
+
+    return [key for _, key in sorted(enumerate(keys), key=middle)]
+
+
+def _route(
+    name: str, after: str, places: Mapping[str, tuple[int, int]], layers: list[list[str]]
+) -> tuple[tuple[int, int], ...]:
+    middle = BOX_HEIGHT // 2
+    points = [(places[name][0] + BOX_WIDTH, places[name][1] + middle)]
+    for number in range(len(layers)):
+        key = _passage(name, after, number)
+        if key in places:
+            x, y = places[key]
+            points += [(x, y + middle), (x + BOX_WIDTH, y + middle)]
+    return (*points, (places[after][0], places[after][1] + middle))
+
+
+def render_svg(nodes: Sequence[Node]) -> str:
+    """Return the graph as one SVG element; colours come from the page's style by class, states are words as well."""
+    drawn = layout(nodes)
+    parts = [
+        f'<svg class="dag" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.width} {drawn.height}" '
+        f'width="{drawn.width}" height="{drawn.height}" role="img" aria-label="Graph of the pipeline\'s steps">',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
+    ]
+    parts += [f'<path class="edge" d="{_curve(points)}" marker-end="url(#tip)"/>' for _, _, points in drawn.edges]
+    parts += [_box(node, *drawn.boxes[node.name]) for node in nodes]
+    return "".join([*parts, "</svg>"])
+
+
+def _curve(points: tuple[tuple[int, int], ...]) -> str:
+    (x, y), *rest = points
+    path = [f"M{x} {y}"]
+    for right, down in rest:
+        bend = (right - x) // 2
+        path.append(f"C{x + bend} {y} {right - bend} {down} {right} {down}")
+        x, y = right, down
+    return " ".join(path)
+
+
+def _box(node: Node, x: int, y: int) -> str:
+    state = "cached" if node.cached else node.status or "Waiting"
+    took = f" · {node.seconds:.1f} s" if node.seconds is not None and not node.cached else ""
+    kind = "cached" if node.cached else (node.status or "waiting").lower()
+    title = f"{node.name}: {node.step_class} of {node.model}, {state}{took}"
+    return (
+        f'<g class="step {escape(kind)}"><title>{escape(title)}</title>'
+        f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>'
+        f'<rect class="stripe" x="{x}" y="{y}" width="5" height="{BOX_HEIGHT}" rx="2.5"/>'
+        f'<text class="name" x="{x + 16}" y="{y + 24}">{escape(_cut(node.name, 25))}</text>'
+        f'<text class="kind" x="{x + 16}" y="{y + 42}">{escape(_cut(f"{node.step_class} · {state}{took}", 32))}</text></g>'
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 9]}…{text[-8:]}"

@@ -1,0 +1,136 @@
+"""Evaluation reports: their numbers by dotted path, candidate beside champion, and what can be drawn of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# SageMaker's model-quality reports wrap each number as {"value": …, "standard_deviation": …} below one of these.
+_WRAPPERS = (
+    "binary_classification_metrics",
+    "multiclass_classification_metrics",
+    "regression_metrics",
+)
+_CURVES = ("receiver_operating_characteristic_curve", "precision_recall_curve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number of a report."""
+
+    path: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A number of the candidate beside the champion's; None where one of them doesn't have it."""
+
+    path: str
+    candidate: float | None
+    champion: float | None
+
+    @property
+    def difference(self) -> float | None:
+        if self.candidate is None or self.champion is None:
+            return None
+        return self.candidate - self.champion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """A confusion matrix: `counts[i][j]` is how often what is `labels[i]` was taken for `labels[j]`."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Points of a curve, both axes from 0 to 1."""
+
+    name: str
+    x_label: str
+    y_label: str
+    points: tuple[tuple[float, float], ...]
+
+
+def flatten_metrics(report: Any) -> tuple[Metric, ...]:
+    """Return every single number of a report by its path, curves and matrices left out.
+
+    `binary_classification_metrics.auc.value` is called `auc`: the wrapper and `value` say nothing to a reader.
+    """
+    return tuple(Metric(path=path, value=value) for path, value in _numbers(report, ""))
+
+
+def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        if "value" in value and _number(value["value"]) is not None and set(value) <= {"value", "standard_deviation"}:
+            yield path, float(value["value"])
+            return
+        for key, item in value.items():
+            if key in (*_CURVES, "confusion_matrix"):
+                continue
+            yield from _numbers(item, path if key in _WRAPPERS and not path else f"{path}.{key}".lstrip("."))
+    elif (number := _number(value)) is not None and path:
+        yield path, number
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def compare_metrics(candidate: Any, champion: Any) -> tuple[Compared, ...]:
+    """Return the candidate's numbers in their order, the champion's beside them, then what only the champion has."""
+    new = {metric.path: metric.value for metric in flatten_metrics(candidate)}
+    old = {metric.path: metric.value for metric in flatten_metrics(champion)}
+    paths = (*new, *(path for path in old if path not in new))
+    return tuple(Compared(path=path, candidate=new.get(path), champion=old.get(path)) for path in paths)
+
+
+def find_confusion(report: Any) -> Confusion | None:
+    """Return the report's confusion matrix; None where it has none that is complete."""
+    matrix = _find(report, "confusion_matrix")
+    if not isinstance(matrix, dict) or not matrix:
+        return None
+    labels = tuple(matrix)
+    rows = [matrix[label] for label in labels]
+    if not all(isinstance(row, dict) and all(_number(row.get(label)) is not None for label in labels) for row in rows):
+        return None
+    return Confusion(labels=labels, counts=tuple(tuple(float(row[label]) for label in labels) for row in rows))
+
+
+def find_curves(report: Any) -> tuple[Curve, ...]:
+    """Return the ROC and the precision-recall curve where the report has them."""
+    wanted = (
+        ("receiver_operating_characteristic_curve", "ROC curve", "false_positive_rates", "true_positive_rates",
+         "false positive rate", "true positive rate"),
+        ("precision_recall_curve", "Precision and recall", "recalls", "precisions", "recall", "precision"),
+    )  # fmt: skip
+    curves = []
+    for key, name, x_key, y_key, x_label, y_label in wanted:
+        found = _find(report, key)
+        points = _points(found.get(x_key), found.get(y_key)) if isinstance(found, dict) else ()
+        if len(points) > 1:
+            curves.append(Curve(name=name, x_label=x_label, y_label=y_label, points=points))
+    return tuple(curves)
+
+
+def _points(xs: Any, ys: Any) -> tuple[tuple[float, float], ...]:
+    if not isinstance(xs, list) or not isinstance(ys, list):
+        return ()
+    pairs = ((_number(x), _number(y)) for x, y in zip(xs, ys, strict=False))
+    return tuple((x, y) for x, y in pairs if x is not None and y is not None and 0 <= x <= 1 and 0 <= y <= 1)
+
+
+def _find(report: Any, key: str) -> Any:
+    """Return the value of a key at the top of a report or one level below."""
+    if not isinstance(report, dict):
+        return None
+    if key in report:
+        return report[key]
+    return next((value[key] for value in report.values() if isinstance(value, dict) and key in value), None)
