@@ -128,8 +128,8 @@ def _step(keys: Iterable[str]) -> Shape:
 
 
 _NAME = {"pattern": r"[A-Za-z0-9\-_]*", "expected": "letters, digits, '-' and '_' only"}
-# The definition's own language, as shapes like the API's. AWS has no normative grammar of it: the measure is what its SDK
-# writes. Names: the API's shapes StepName and PipelineParameterName have this pattern, with at most 64 and 256
+# The definition's own language, as shapes like the API's. AWS has no normative grammar of it: what its SDK writes is
+# the measure. Names: the API's shapes StepName and PipelineParameterName have this pattern, with at most 64 and 256
 # characters; AWS's published schema of definitions has {1,64} for both.
 _LANGUAGE = Shapes(
     {
@@ -182,8 +182,7 @@ _LANGUAGE = Shapes(
             "PropertyFileName OutputName FilePath", PropertyFileName="Word", OutputName="Word", FilePath="Word"
         ),
         "Std:Join": _structure("On Values", On="Text", Values="Scalars"),
-        "Std:JsonGet": _structure("Path", Path="Word", PropertyFile="PropertyFileReference", S3Uri="Scalar"),
-        "PropertyFileReference": _structure("Get", Get="Word"),
+        "Std:JsonGet": _structure("Path", Path="Word", PropertyFile="Anything", S3Uri="Scalar"),
         "Anything": {"type": "anything"},
         "Flag": {"type": "boolean"},
         "Float": {"type": "float"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -230,19 +229,11 @@ def add(value: Any, *path: str) -> Change:
     return change
 
 
-def rename_step(definition: Any) -> None:
-    definition["Steps"][1]["Name"] = "churn-Preprocess"
-
-
-def make_cycle(definition: Any) -> None:
-    definition["Steps"][0]["DependsOn"] = ["churn-Metrics"]
-    definition["Steps"][2]["DependsOn"] = ["churn-CreateModel"]
-
-
 ARGUMENTS = "Arguments"
 URI = ("Train", ARGUMENTS, "InputDataConfig", 0, "DataSource", "S3DataSource", "S3Uri")
 URI_TEXT = "'InputDataConfig[0].DataSource.S3DataSource.S3Uri'"
 CLUSTER_PATH = ("Preprocess", ARGUMENTS, "ProcessingResources", "ClusterConfig")
+DESCRIPTION = ("Register", ARGUMENTS, "ModelPackageDescription")
 COUNT = ("Train", ARGUMENTS, "ResourceConfig", "InstanceCount")
 REPORT = {"PropertyFileName": "report", "OutputName": "metrics", "FilePath": "again.json"}
 RETRY: dict[str, Any] = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"]}
@@ -568,9 +559,11 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     ),
     (
         "PB413",
-        put({"Std:JsonGet": {"PropertyFile": get("Steps.churn-Metrics.PropertyFiles.rport"), "Path": "a"}}, *URI),
-        URI,
-        f"{URI_TEXT} reads the property file 'rport', which the step 'churn-Metrics' doesn't declare",
+        put(
+            {"Std:JsonGet": {"PropertyFile": get("Steps.churn-Metrics.PropertyFiles.rport"), "Path": "a"}}, *DESCRIPTION
+        ),
+        DESCRIPTION,
+        "'ModelPackageDescription' reads the property file 'rport', which the step 'churn-Metrics' doesn't declare",
         "did you mean 'report'",
     ),
     (
@@ -612,7 +605,8 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         "PB415",
         put(["churn-Metrics"], "Preprocess", "DependsOn"),
         ("Preprocess",),
-        "steps wait for each other in a cycle: churn-Preprocess >> churn-Metrics >> churn-Preprocess",
+        "steps wait for each other in a cycle: churn-Preprocess >> churn-Train >> churn-CreateModel >> "
+        "churn-Transform >> churn-Metrics >> churn-Preprocess",
         None,
     ),
     (
@@ -629,7 +623,7 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
 def test_a_mistake(
     problem_id: str, change: Change, path: tuple[str | int, ...], message: str, hint: str | None
 ) -> None:
-    definition = copy.deepcopy(VALID)
+    definition = json.loads(json.dumps(VALID))
     change(definition)
     full = full_path(*path)
     step = definition["Steps"][full[1]] if full[0] == "Steps" and len(full) > 1 else {}
@@ -671,7 +665,7 @@ def test_any_json_gives_findings(definition: JSON) -> None:
 
 
 def test_all_findings_at_once_in_the_order_of_the_document() -> None:
-    definition = copy.deepcopy(VALID)
+    definition = json.loads(json.dumps(VALID))
     for _, change, path, _, _ in (CASES[0], CASES[2], CASES[15], CASES[27]):
         assert path
         change(definition)
@@ -687,7 +681,7 @@ def test_all_findings_at_once_in_the_order_of_the_document() -> None:
 
 
 def test_two_cycles_are_two_findings() -> None:
-    definition = copy.deepcopy(VALID)
+    definition = json.loads(json.dumps(VALID))
     put(["churn-Train"], "Preprocess", "DependsOn")(definition)
     put(["churn-Register"], "Metrics", "DependsOn")(definition)
     messages = [finding.message for finding in check_definition(definition)]
@@ -698,7 +692,7 @@ def test_two_cycles_are_two_findings() -> None:
 
 
 def test_a_secret_is_in_no_message() -> None:
-    definition = copy.deepcopy(VALID)
+    definition = json.loads(json.dumps(VALID))
     put("hunter2\n", "Train", ARGUMENTS, "HyperParameters", "token")(definition)
     (finding,) = check_definition(definition)
     assert "hunter2" not in finding.message
@@ -706,7 +700,7 @@ def test_a_secret_is_in_no_message() -> None:
 
 def test_a_referenced_name_is_taken_for_any() -> None:
     """An output whose name comes from a parameter may be the one that is asked for."""
-    definition = copy.deepcopy(VALID)
+    definition = json.loads(json.dumps(VALID))
     outputs = definition["Steps"][0][ARGUMENTS]["ProcessingOutputConfig"]["Outputs"]
     outputs[0]["OutputName"] = get("Parameters.Threshold")
     assert check_definition(definition) == ()

@@ -55,11 +55,11 @@ def session(generator):
     special = generator.choice((0.2, 0.4, 0.6, 0.8, 1.0)) if near else 0.0
     weekend = generator.random() < 0.23
     score = (
-        -4.05 + 0.85 * interest + (1.75 + 0.045 * min(page_value, 50) if page_value > 0 else 0.0) - 22 * exits
+        -2.3 + 0.75 * interest + (1.75 + 0.045 * min(page_value, 50) if page_value > 0 else 0.0) - 22 * exits
         + {"Nov": 0.75, "Oct": 0.25, "Feb": -0.7, "Mar": -0.2, "May": -0.25}.get(month, 0.0)
         + (0.35 if visitor == "New_Visitor" else 0.0) - 0.8 * special + 0.1 * weekend + 0.006 * min(product, 100)
     )  # fmt: skip
-    revenue = generator.random() < 1 / (1 + math.exp(-1.25 * score))
+    revenue = generator.random() < 1 / (1 + math.exp(-score))
     return (
         administrative, administrative_time, informational, informational_time, product, product_time,
         round(bounces, 6), round(exits, 6), round(page_value, 6), special, month,
