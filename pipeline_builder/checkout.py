@@ -21,7 +21,7 @@ _HINTS = {
     "authentication": "name a token with 'credentials: env:NAME', and check that it may read the repository",
     "unreachable": "check the url, and that this machine reaches it",
     "ambiguous": "write refs/heads/… or refs/tags/…",
-    "large": f"at most {MOST_FILES} files and {MOST_BYTES // 1024**3} GiB are checked out; name a folder with 'path: …'",
+    "large": f"at most {MOST_FILES} files, {MOST_BYTES // 1024**3} GiB are checked out; name a folder with 'path: …'",
     "absent": "install git",
 }
 _IDS = {

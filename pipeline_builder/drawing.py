@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 200, 56, 64, 22, 16
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 160, 54, 44, 16, 8
+PASSAGE_HEIGHT = 10
+"""What an edge takes up in a column that it only passes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +92,14 @@ def layout(nodes: Sequence[Node]) -> Layout:
     before = {node.name: [name for name in node.depends_on if name in known] for node in nodes}
     slots = _with_passages(layers, before)
     rows = _arranged(slots)
-    tallest = max((len(column) for column in slots), default=1)
-    height = MARGIN * 2 + tallest * BOX_HEIGHT + (tallest - 1) * GAP_Y
+    height = MARGIN * 2 + max((_used(column) for column in rows), default=0)
     width = MARGIN * 2 + len(slots) * BOX_WIDTH + (len(slots) - 1) * GAP_X
     places: dict[str, tuple[int, int]] = {}
     for number, column in enumerate(rows):
-        used = len(column) * BOX_HEIGHT + (len(column) - 1) * GAP_Y
-        top = (height - used) // 2
-        for row, key in enumerate(column):
-            places[key] = (MARGIN + number * (BOX_WIDTH + GAP_X), top + row * (BOX_HEIGHT + GAP_Y))
+        top = (height - _used(column)) // 2
+        for key in column:
+            places[key] = (MARGIN + number * (BOX_WIDTH + GAP_X), top)
+            top += _height(key) + GAP_Y
     edges = tuple((name, after, _route(name, after, places, layers)) for after in before for name in before[after])
     return Layout(width=width, height=height, boxes={n: places[n] for n in known}, edges=edges)
 
@@ -116,13 +117,18 @@ def _layers(nodes: Sequence[Node]) -> list[list[str]]:
     return layers
 
 
+def _height(key: str) -> int:
+    return PASSAGE_HEIGHT if "\0" in key else BOX_HEIGHT
+
+
+def _used(column: Sequence[str]) -> int:
+    return sum(_height(key) for key in column) + (len(column) - 1) * GAP_Y
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
     keys: list[str]
     before: dict[str, list[str]]
-
-    def __len__(self) -> int:
-        return len(self.keys)
 
 
 def _passage(before: str, after: str, column: int) -> str:
@@ -130,7 +136,7 @@ def _passage(before: str, after: str, column: int) -> str:
 
 
 def _with_passages(layers: list[list[str]], before: Mapping[str, list[str]]) -> list[_Column]:
-    """Give an edge that skips columns a place of its own in each, so that it runs between boxes and not through them."""
+    """Give an edge that skips columns a place of its own in each, so that it runs between boxes."""
     depth = {name: number for number, layer in enumerate(layers) for name in layer}
     columns = [_Column(list(layer), {name: [] for name in layer}) for layer in layers]
     for after, names in before.items():
@@ -181,21 +187,24 @@ def _route(
         key = _passage(name, after, number)
         if key in places:
             x, y = places[key]
-            points += [(x, y + middle), (x + BOX_WIDTH, y + middle)]
+            y += PASSAGE_HEIGHT // 2
+            points += [(x, y), (x + BOX_WIDTH, y)]
     return (*points, (places[after][0], places[after][1] + middle))
 
 
 def render_svg(nodes: Sequence[Node]) -> str:
     """Return the graph as one SVG element; colours come from the page's style by class, states are words as well."""
     drawn = layout(nodes)
+    size = f'viewBox="0 0 {drawn.width} {drawn.height}" width="{drawn.width}" height="{drawn.height}"'
+    label = 'role="img" aria-label="Graph of the pipeline\'s steps"'
+    tip = 'id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
     parts = [
-        f'<svg class="dag" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.width} {drawn.height}" '
-        f'width="{drawn.width}" height="{drawn.height}" role="img" aria-label="Graph of the pipeline\'s steps">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
+        f'<svg class="dag" xmlns="http://www.w3.org/2000/svg" {size} {label}>',
+        f'<defs><marker {tip}><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
     ]
+    several = len({node.model for node in nodes}) > 1
     parts += [f'<path class="edge" d="{_curve(points)}" marker-end="url(#tip)"/>' for _, _, points in drawn.edges]
-    parts += [_box(node, *drawn.boxes[node.name]) for node in nodes]
+    parts += [_box(node, *drawn.boxes[node.name], several=several) for node in nodes]
     return "".join([*parts, "</svg>"])
 
 
@@ -209,17 +218,20 @@ def _curve(points: tuple[tuple[int, int], ...]) -> str:
     return " ".join(path)
 
 
-def _box(node: Node, x: int, y: int) -> str:
+def _box(node: Node, x: int, y: int, *, several: bool) -> str:
     state = "cached" if node.cached else node.status or "Waiting"
-    took = f" · {node.seconds:.1f} s" if node.seconds is not None and not node.cached else ""
+    took = f" {node.seconds:.1f} s" if node.seconds is not None and not node.cached else ""
     kind = "cached" if node.cached else (node.status or "waiting").lower()
     title = f"{node.name}: {node.step_class} of {node.model}, {state}{took}"
+    # In the picture the model's name before each step's would say the same six times.
+    name = node.name.removeprefix(f"{node.model}-") or node.name
+    about = f"{node.model} · {state}{took}" if several else f"{state}{took}"
     return (
         f'<g class="step {escape(kind)}"><title>{escape(title)}</title>'
         f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>'
         f'<rect class="stripe" x="{x}" y="{y}" width="5" height="{BOX_HEIGHT}" rx="2.5"/>'
-        f'<text class="name" x="{x + 16}" y="{y + 24}">{escape(_cut(node.name, 25))}</text>'
-        f'<text class="kind" x="{x + 16}" y="{y + 42}">{escape(_cut(f"{node.step_class} · {state}{took}", 32))}</text></g>'
+        f'<text class="name" x="{x + 16}" y="{y + 23}">{escape(_cut(name, 20))}</text>'
+        f'<text class="kind" x="{x + 16}" y="{y + 41}">{escape(_cut(about, 26))}</text></g>'
     )
 
 

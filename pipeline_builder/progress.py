@@ -92,7 +92,7 @@ class _Table:
         for node in self._nodes:
             state = states.get(node.name) or StepState(name=node.name, type=node.type, status=StepStatus.WAITING)
             style = _STYLES.get(state.status, "")
-            mark = {"Waiting": "·", "Executing": "›", "Succeeded": "✓", "Failed": "✗"}.get(state.status.value, "-")
+            mark = {"Waiting": "·", "Executing": ">", "Succeeded": "✓", "Failed": "✗"}.get(state.status.value, "-")
             table.add_row(
                 Text(mark, style=style),
                 Text(node.name, style="" if state.status is not StepStatus.WAITING else "dim"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-_PLOT = 220
+_PLOT = 205
 """Width and height of a curve's axes, in pixels."""
 
 
@@ -105,7 +105,7 @@ def _safe(html: str) -> str:
     return Markup(html)  # noqa: S704 - made by drawing.py, which escapes
 
 
-def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:
+def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
     statuses = {package.status for package in record.packages}
     if failed:
         names = ", ".join(step.name for step in failed)
@@ -193,7 +193,7 @@ def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
 def format_number(value: float | None) -> str:
     """Return a number as a reader wants it: whole numbers whole, others with four digits that say something."""
     if value is None:
-        return "–"
+        return "none"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"

@@ -22,8 +22,8 @@ class Start:
 def start(service: PipelineService, pipeline: DeployedPipeline, parameters: Mapping[str, str], *, rerun: bool) -> Start:
     """Return the execution for this pipeline version.
 
-    One that was interrupted is gone on with, one that has succeeded with the same fingerprint is taken as it is; with
-    `rerun`, and after a failure, a new one starts.
+    One that was interrupted is gone on with, one that has succeeded with the same fingerprint is taken as it is; after
+    a failure a new one starts, and with `rerun` one that takes nothing from the step cache.
     """
     fingerprint = service.fingerprint(pipeline.definition, parameters)
     same = [e for e in service.list_executions(pipeline.name) if e.fingerprint == fingerprint]
@@ -36,7 +36,9 @@ def start(service: PipelineService, pipeline: DeployedPipeline, parameters: Mapp
                 return Start(execution=newest, origin="continued")
             case _:
                 pass
-    started = service.start_execution(pipeline.name, pipeline.version, parameters, fingerprint=fingerprint)
+    started = service.start_execution(
+        pipeline.name, pipeline.version, parameters, fingerprint=fingerprint, use_cache=not rerun
+    )
     return Start(execution=started, origin="started")
 
 

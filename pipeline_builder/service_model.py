@@ -200,13 +200,35 @@ def load_sagemaker() -> Shapes:
     return Shapes(json.loads(content)["shapes"])
 
 
-@functools.cache
-def compile_pattern(pattern: str) -> Any:
-    r"""Return the compiled pattern of the service model, which is written in Java's dialect, for `fullmatch`.
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether all of the text matches a pattern of the service model."""
+    return _compile(pattern, ascii_only=text.isascii()).fullmatch(text) is not None
 
-    `\w` and `\d` are ASCII there; a pair of surrogates is one character; `\p{L}` needs the package `regex`.
+
+# What is left of Unicode's classes in ASCII; each stands within brackets in the model.
+_ASCII_CLASSES: Mapping[str, str] = {
+    r"\p{Alnum}": "A-Za-z0-9",  # ASCII in Java in any case
+    r"\p{L}": "A-Za-z",
+    r"\p{M}": "",
+    r"\p{N}": "0-9",
+    r"\p{P}": r"!-#%-*,-/:;?@\[-\]_{}",
+    r"\p{S}": r"$+<=>\^`|~",
+    r"\p{Z}": " ",
+}
+
+
+@functools.cache
+def _compile(pattern: str, *, ascii_only: bool) -> Any:
+    r"""Compile a pattern that is written in Java's dialect.
+
+    `\w` and `\d` are ASCII there, two surrogates one character, and an anchor may be repeated to no effect. `\p{L}`
+    asks for the package `regex`, whose import takes longer than all checks: it is left for texts that need it.
     """
-    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF").replace(r"\p{Alnum}", "A-Za-z0-9")
+    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+    pattern = re.sub(r"\$\{1,\d+\}$", "$", pattern)
+    for name, plain in _ASCII_CLASSES.items():
+        if ascii_only or name == r"\p{Alnum}":
+            pattern = pattern.replace(name, plain)
     if r"\p{" not in pattern:
         return re.compile(pattern, re.ASCII)
     import regex
@@ -320,11 +342,13 @@ def _without_value(fault: Fault, value: JSON) -> Fault:
 
 def _enum(name: str, shape: Shape) -> Check:
     values, plain = frozenset(shape["enum"]), shape.get("plain", False)
+    few = len(values) <= 3
+    expected = " or ".join(map(repr, shape["enum"])) if few else f"one of the {len(values)} values of {name}"
 
     @functools.lru_cache(maxsize=64)  # one wrong default is found in every step
     def fault(value: str) -> tuple[Fault, ...]:
-        message = f"is {_shown(value)}, expected one of the {len(values)} values of {name}"
-        return (Fault(NOT_IN_ENUM, (), message, did_you_mean(value, values)),)
+        hint = None if few else did_you_mean(value, values)
+        return (Fault(NOT_IN_ENUM, (), f"is {_shown(value)}, expected {expected}", hint),)
 
     def check(value: JSON, reference: Reference | None) -> tuple[Fault, ...]:
         if not isinstance(value, str):
@@ -344,7 +368,7 @@ def _string(shape: Shape) -> Check:
             return _referenced(value, None if plain else reference, "string")
         if not low <= len(value) <= high:
             return (_out_of_range(f"has {len(value)} characters", low, high),)
-        if pattern and not compile_pattern(pattern).fullmatch(value):
+        if pattern and not matches(pattern, value):
             hint = "take the line break out" if "\n" in value else None
             return (Fault(NO_MATCH, (), f"is {_shown(value)}, expected {expected}", hint),)
         return ()

@@ -175,8 +175,10 @@ class PipelineService(Protocol):
     def describe_execution(self, arn_or_id: str) -> Execution | None: ...
 
     def start_execution(
-        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str
-    ) -> Execution: ...
+        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
+    ) -> Execution:
+        """Start a pipeline's version; without `use_cache` every step does its work again."""
+        ...
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Return when the execution has ended. Locally this is what runs it, or goes on with an interrupted one.

@@ -50,10 +50,16 @@ def target(folder: Path, *, jobs: int = 4, **mounts: Path) -> Target:
 
 
 def run(
-    local: Target, content: bytes, *, rerun: bool = False, **parameters: str
+    local: Target, content: bytes, *, again: bool = False, rerun: bool = False, **parameters: str
 ) -> tuple[Start, Execution, dict[str, StepState]]:
-    """Deploy and run a definition as the pipeline `p`; gives the start, the execution at its end, and its steps."""
+    """Deploy and run a definition as the pipeline `p`; gives the start, the execution at its end, and its steps.
+
+    `again` starts an execution where an equal one has succeeded, with the step cache; `rerun` without.
+    """
     deployed = local.pipelines.put_pipeline("p", content)
     begun = start(local.pipelines, deployed, parameters, rerun=rerun)
+    if again:
+        fresh = local.pipelines.start_execution("p", deployed.version, parameters, fingerprint="again")
+        begun = Start(execution=fresh, origin="started")
     ended = follow(local.pipelines, begun, lambda _state: None)
     return begun, ended, {state.name: state for state in local.pipelines.list_steps(ended.arn)}

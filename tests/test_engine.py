@@ -223,8 +223,10 @@ def test_cache_hits_and_misses(tmp_path: Path) -> None:
         script("c", "true"),
     )
     _, first, _ = run(local, content)
-    _, _, again = run(local, content, rerun=True)
+    _, _, again = run(local, content, again=True)
     assert {n: s.cache_hit for n, s in again.items()} == {"a": first.arn, "b": first.arn, "c": ""}
+    _, _, anew = run(local, content, rerun=True)
+    assert {n: s.cache_hit for n, s in anew.items()} == {"a": "", "b": "", "c": ""}
     (data / "x.txt").write_text("2")  # new data behind the same address
     reasons = {p.step: (p.hit, p.reason) for p in local.pipelines.predict_cache("p", content, {})}
     assert reasons["a"] == (False, "changed: input 'd'")
@@ -240,7 +242,7 @@ def test_an_entry_whose_files_are_gone_does_not_answer(tmp_path: Path) -> None:
     content = definition(script("a", f"echo x > {OUT}/y", **CACHED))
     _, first, _ = run(local, content)
     (tmp_path / "state" / "store" / "local" / "out" / first.id / "a" / "y").write_text("changed by hand")
-    _, _, steps = run(local, content, rerun=True)
+    _, _, steps = run(local, content, again=True)
     assert steps["a"].cache_hit == ""
 
 
@@ -249,7 +251,7 @@ def test_an_expired_entry_does_not_answer(tmp_path: Path) -> None:
     content = definition(script("a", f"echo x > {OUT}/y", CacheConfig={"Enabled": True, "ExpireAfter": "PT1S"}))
     run(local, content)
     time.sleep(1.1)
-    assert run(local, content, rerun=True)[2]["a"].cache_hit == ""
+    assert run(local, content, again=True)[2]["a"].cache_hit == ""
 
 
 # --- the same again, interrupted, killed

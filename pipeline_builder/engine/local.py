@@ -183,7 +183,7 @@ class LocalPipelines:
         return self._state.execution(arn_or_id)
 
     def start_execution(
-        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str
+        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
     ) -> Execution:
         """Record an execution; `follow_execution` runs it."""
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
@@ -193,9 +193,9 @@ class LocalPipelines:
         with self._state.transaction() as db:
             db.execute(
                 "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, fingerprint, "
-                "started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "use_cache, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (arn, pipeline, version, ExecutionStatus.EXECUTING.value, document.sha256, json.dumps(dict(parameters)),
-                 fingerprint, now().isoformat()),
+                 fingerprint, use_cache, now().isoformat()),
             )  # fmt: skip
         found = self._state.execution(arn)
         assert found is not None
@@ -222,8 +222,9 @@ class LocalPipelines:
         for state in self.list_steps(execution.arn):
             if state.status is StepStatus.SUCCEEDED:
                 observe(state)
+        use_cache = self._state.uses_cache(execution.arn)
         try:
-            status = Run(self._engine, execution, document, scope).run(observe)
+            status = Run(self._engine, execution, document, scope, use_cache=use_cache).run(observe)
         except KeyboardInterrupt:
             self._state.set_execution(execution.arn, ExecutionStatus.STOPPED, ended=now(), reason="interrupted")
             raise

@@ -46,7 +46,10 @@ class Engine:
 class Run:
     """One go at an execution, from what has succeeded already to its end."""
 
-    def __init__(self, engine: Engine, execution: Execution, document: Document, scope: Scope) -> None:
+    def __init__(
+        self, engine: Engine, execution: Execution, document: Document, scope: Scope, *, use_cache: bool
+    ) -> None:
+        self._use_cache = use_cache
         self._engine = engine
         self._execution = execution
         self._document = document
@@ -135,7 +138,11 @@ class Run:
             raise StepStoppedError
         request = self._request(step)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
-        if key and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key)):
+        if (
+            key
+            and self._use_cache
+            and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
+        ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS versions (
 CREATE TABLE IF NOT EXISTS executions (
   number INTEGER PRIMARY KEY AUTOINCREMENT, arn TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, version INTEGER NOT NULL,
   status TEXT NOT NULL, definition_sha256 TEXT NOT NULL, parameters TEXT NOT NULL, fingerprint TEXT NOT NULL,
-  started TEXT NOT NULL, ended TEXT, failure_reason TEXT NOT NULL DEFAULT '',
+  use_cache INTEGER NOT NULL DEFAULT 1, started TEXT NOT NULL, ended TEXT, failure_reason TEXT NOT NULL DEFAULT '',
   FOREIGN KEY (pipeline, version) REFERENCES versions
 );
 CREATE TABLE IF NOT EXISTS steps (
@@ -122,6 +122,10 @@ class State:
             arn_or_id if arn_or_id.isalnum() else "",
         )
         return _execution(rows[0]) if rows else None
+
+    def uses_cache(self, arn: str) -> bool:
+        """Tell whether the execution may take results from the step cache."""
+        return bool(self.query("SELECT use_cache FROM executions WHERE arn = ?", arn)[0]["use_cache"])
 
     def set_execution(
         self, arn: str, status: ExecutionStatus, *, ended: datetime | None = None, reason: str = ""
