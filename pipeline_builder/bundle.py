@@ -6,6 +6,7 @@ owners and umasks left out, and the hash is taken before compression, because zl
 
 from __future__ import annotations
 
+import ast
 import fnmatch
 import gzip
 import hashlib
@@ -42,6 +43,10 @@ IGNORED = (
     "build",
     "dist",
 )
+# A script that is named as a file, started with -m, or imported by name at run time.
+_SCRIPT = re.compile(
+    r"""([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
+)
 ARCHIVE = "sourcedir.tar.gz"
 IGNORE_FILE = ".smpignore"
 
@@ -68,7 +73,7 @@ class Bundler:
 
     def __init__(self) -> None:
         self._listings: dict[Path, tuple[str, ...]] = {}
-        self._words: dict[Path, frozenset[str]] = {}
+        self._mentioned: dict[Path, frozenset[str]] = {}
         self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
 
     def bundle(
@@ -77,7 +82,7 @@ class Bundler:
         """Return the bundle of a step.
 
         By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`,
-        the entry points of the model's other steps, unless a file that stays mentions them by name. `include` narrows
+        the entry points of the model's other steps, unless a file that stays imports or names them. `include` narrows
         it to the entry point, `requirements.txt` and the files that match one of its patterns.
         """
         files = self._files(folder)
@@ -103,18 +108,36 @@ class Bundler:
         left = [name for name in files if name in others]
         todo = list(kept)
         while todo and left:
-            words = self._words_of(folder / todo.pop())
-            mentioned = [name for name in left if PurePosixPath(name).stem in words]
+            path = folder / todo.pop()
+            mentioned = [name for name in left if self._mentions(path, PurePosixPath(name).stem)]
             left = [name for name in left if name not in mentioned]
             kept += mentioned
             todo += mentioned
         return tuple(sorted(kept))
 
-    def _words_of(self, path: Path) -> frozenset[str]:
-        if path not in self._words:
-            text = path.read_bytes().decode("utf-8", "replace")
-            self._words[path] = frozenset(re.findall(r"[A-Za-z0-9_-]+", text))
-        return self._words[path]
+    def _mentions(self, path: Path, stem: str) -> bool:
+        if path not in self._mentioned:
+            self._mentioned[path] = _mentioned(path)
+        return stem in self._mentioned[path]
+
+
+def _mentioned(path: Path) -> frozenset[str]:
+    """Return the stems of the modules that a file imports, and of the scripts that it names or starts."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    named = [stem for groups in _SCRIPT.findall(text) for stem in groups if stem]
+    if path.suffix != ".py":
+        return frozenset(named)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        # Not this Python's syntax: any word may be an import.
+        return frozenset(re.findall(r"\w+", text))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named += [part for alias in node.names for part in alias.name.split(".")]
+        elif isinstance(node, ast.ImportFrom):
+            named += [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+    return frozenset(named)
 
 
 def _list_files(folder: Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,10 +28,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line per way in which a command can end
     """Run the command line and return the exit code; expected failures are shown without a traceback."""
     wants_json = "--json" in arguments
+    # A service manager's stop is a person's Ctrl-C: jobs end, the state is written, the next command goes on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
+        ended = main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
+        return ended if isinstance(ended, int) else ExitCode.OK  # an int where a command asked for an exit code
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
@@ -50,7 +52,6 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line per way in whi
         traceback.print_exc()
         say(f"\nThis is a bug in pipeline_builder {__version__}. Please report it with the lines above.")
         return ExitCode.BUG
-    return ExitCode.OK
 
 
 def say(message: str) -> None:
@@ -333,7 +334,7 @@ def report(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder report && xdg-open build/report.html
     """
-    path = session.write_record(session.load_record(execution))
+    path = session.report(session.load_record(execution))
     show({"report": str(path)}, as_json=as_json, text=os.path.relpath(path))
 
 
@@ -440,12 +441,11 @@ def _answer(answer: str, comment: str) -> Decision:
 def _conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
     """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
     from pipeline_builder.summary import failure_problems, render_result
-    from pipeline_builder.workspace import REPORT
 
-    path = session.workspace.build / REPORT
+    path = session.report(record)
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(path)))
     problems = failure_problems(record)
+    for problem in problems:
+        say(render_problem(problem))
     if problems:
-        from pipeline_builder.errors import RunFailed
-
-        raise RunFailed(*problems)
+        raise click.exceptions.Exit(ExitCode.FAILED)

@@ -9,6 +9,7 @@ become the next one's input, and only here is it said how long each took.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -231,13 +232,18 @@ class Session:
         self.write_record(record)
         return record
 
-    def write_record(self, record: RunRecord) -> Path:
-        """Write `run.json` and the report beside it."""
+    def write_record(self, record: RunRecord) -> None:
+        """Write `run.json`, which the next stage reads."""
+        write_file(self.workspace.build / RUN, record.model_dump_json(indent=2).encode() + b"\n")
+
+    def report(self, record: RunRecord) -> Path:
+        """Write the report for people."""
         from pipeline_builder.report import render_report
 
-        write_file(self.workspace.build / RUN, record.model_dump_json(indent=2).encode() + b"\n")
-        path = self.workspace.build / REPORT
-        write_file(path, render_report(record).encode())
+        with self.stage("report") as words:
+            path = self.workspace.build / REPORT
+            write_file(path, render_report(record).encode())
+            words.append(os.path.relpath(path))
         return path
 
     def load_record(self, execution: str = "") -> RunRecord:

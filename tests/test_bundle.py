@@ -10,6 +10,8 @@ import tarfile
 import time
 from pathlib import Path
 
+import pytest
+
 from pipeline_builder.bundle import Bundle, Bundler
 
 
@@ -54,6 +56,27 @@ def test_a_mentioned_entry_point_brings_what_it_mentions(tmp_path: Path) -> None
     files(tmp_path, train_py="import preprocess", preprocess_py="import evaluate", evaluate_py="")
     found = bundle(tmp_path, others=("evaluate.py", "preprocess.py"))
     assert found.files == ("evaluate.py", "preprocess.py", "train.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("import evaluate", True),
+        ("from evaluate import x", True),
+        ("from . import evaluate", True),
+        ("import package.evaluate as e", True),
+        ("subprocess.run(['python', '-m', 'evaluate'])", True),
+        ("subprocess.run(['python', 'evaluate.py'])", True),
+        ("importlib.import_module('evaluate')", True),
+        ("this is not Python, evaluate", True),
+        ("def evaluate(): ...", False),
+        ("folder = 'evaluate'", False),
+        ("# evaluate", False),
+    ],
+)
+def test_what_counts_as_a_mention(tmp_path: Path, text: str, *, kept: bool) -> None:
+    files(tmp_path, train_py=text, evaluate_py="")
+    assert ("evaluate.py" in bundle(tmp_path, others=("evaluate.py",)).files) is kept
 
 
 def test_include_narrows(tmp_path: Path) -> None:

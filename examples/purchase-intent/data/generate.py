@@ -1,7 +1,7 @@
 """Makes synthetic shopping sessions in the shape of the "Online Shoppers Purchasing Intention" table.
 
-The real table is in the UCI repository. This one is made up: no row comes from a real session, and what a model scores on it
-says nothing about real shoppers. The same seed gives the same bytes. Usage: python generate.py OUTPUT.csv
+The real table is in the UCI repository. This one is made up: no row comes from a real session, and what a model scores
+on it says nothing about real shoppers. The same seed gives the same bytes. Usage: python generate.py OUTPUT.csv
 """
 
 import csv

@@ -89,7 +89,8 @@ def progress(every):
 
     def callback(environment):
         if (environment.iteration + 1) % every == 0:
-            scores = ", ".join(f"{name} {metric} {value:.4f}" for name, metric, value, *_ in environment.evaluation_result_list)
+            results = environment.evaluation_result_list
+            scores = ", ".join(f"{name} {metric} {value:.4f}" for name, metric, value, *_ in results)
             print(f"[{environment.iteration + 1}] {scores}", flush=True)
 
     return callback

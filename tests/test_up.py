@@ -1,0 +1,318 @@
+"""The whole job through the command line: up, again, changed, failed, interrupted, killed, approved, rejected."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import EVALUATE, PREPROCESS, TRAIN, variant
+from tests.workspaces import Workspace, make_workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path)
+
+
+def states(workspace: Workspace) -> dict[str, str]:
+    """Return what became of each step in the last run: its status, or `cached`."""
+    steps = workspace.run("status", "--json").json["steps"]
+    return {step["name"].removeprefix("churn-"): "cached" if step["cache_hit"] else step["status"] for step in steps}
+
+
+ALL = ("Preprocess", "Train", "CreateModel", "Transform", "Metrics", "Register")
+
+
+def test_up_trains_and_promotes(workspace: Workspace) -> None:
+    ended = workspace.run("up", "--approve", "--comment", "fine")
+    assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
+    assert states(workspace) == dict.fromkeys(ALL, "Succeeded")
+    record = json.loads((workspace.root / "build" / "run.json").read_text())
+    (package,) = record["packages"]
+    assert package["status"] == "Approved"
+    assert package["approval_description"].startswith("approved by ada: fine (execution ")
+    assert package["metrics"] == {"regression_metrics": {"mae": {"value": 1.0}}}
+    (repo,) = record["repos"]
+    assert package["metadata"]["CommitId"] == package["metadata"]["commit-churn"] == repo["commit"]
+    assert "mae" in ended.out
+    assert "report: build/report.html" in ended.out
+    built = {path.name for path in (workspace.root / "build").iterdir()}
+    assert built == {"pipeline_definition.json", "run.json", "report.html", "model_repos.lock.yaml", "bundles"}
+    assert [line.split()[0] for line in ended.err.splitlines() if line[0].isalpha()] == [
+        "checkout", "validate", "build", "plan", "apply", "run", "gate", "promote", "report",
+    ]  # fmt: skip
+
+
+def test_the_second_time_nothing_is_trained(workspace: Workspace) -> None:
+    workspace.run("up", "--approve")
+    before = workspace.run("history", "--json").json
+    ended = workspace.run("up", "--approve")
+    assert ended.code == 0
+    assert "nothing changed since execution" in ended.err
+    after = workspace.run("history", "--json").json
+    assert (after, len(after["executions"])) == (before, 1)
+    assert workspace.run("up", "--rerun", "--approve").code == 0
+    assert states(workspace) == dict.fromkeys(ALL, "Succeeded")
+    assert len(workspace.run("history", "--json").json["approvals"]) == 2
+
+
+def test_only_what_a_change_touches_runs_again(workspace: Workspace) -> None:
+    workspace.run("up", "--approve")
+    workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
+    plan = workspace.run("checkout"), workspace.run("plan", "--json").json
+    assert [c["name"] for c in plan[1]["changes"]] == ["churn-Metrics"]
+    assert {p["step"]: p["hit"] for p in plan[1]["predictions"]}["churn-Train"]
+    workspace.run("up")
+    assert states(workspace) == {
+        "Preprocess": "cached", "Train": "cached", "CreateModel": "Succeeded", "Transform": "cached",
+        "Metrics": "Succeeded", "Register": "Succeeded",
+    }  # fmt: skip
+    workspace.push("README.md", "nothing that runs")
+    assert "nothing changed since execution" in workspace.run("up").err
+    (workspace.root / "data" / "numbers.csv").write_text("1\n2\n3\n4\n5\n7\n")
+    workspace.run("up")
+    assert states(workspace)["Preprocess"] == "Succeeded"
+
+
+def test_without_an_answer_the_run_waits(workspace: Workspace) -> None:
+    ended = workspace.run("up")
+    assert ended.code == 0
+    assert "waiting for approval: 'pipeline-builder promote' or 'pipeline-builder reject'" in ended.out
+    promoted = workspace.run("promote", "--comment", "later")
+    assert (promoted.code, "Approved: approved by ada: later" in promoted.out) == (0, True)
+    again = workspace.run("promote", "--comment", "later")
+    assert again.code == 0
+    assert len(workspace.run("history", "--json").json["approvals"]) == 1
+
+
+def test_reject(workspace: Workspace) -> None:
+    ended = workspace.run("up", "--reject", "--comment", "too old")
+    assert (ended.code, "Rejected: rejected by ada: too old" in ended.out) == (0, True)
+
+
+def test_the_champion_is_compared(workspace: Workspace) -> None:
+    workspace.run("up", "--approve")
+    workspace.push("conf/conf.yaml", variant(("scale: 2", "scale: 1")))
+    ended = workspace.run("up")
+    assert "tiny-churn version 2 (PendingManualApproval, against version 1)" in ended.out
+    assert "champion 1" in ended.out
+
+
+def test_a_failing_script(workspace: Workspace) -> None:
+    workspace.push("scripts/train.py", "print('so far so good')\nraise SystemExit('the numbers are wrong')\n")
+    ended = workspace.run("up", "--approve")
+    assert ended.code == 5
+    assert "step 'churn-Train' failed: so far so good\nthe numbers are wrong" in ended.err
+    assert f"the whole log: {workspace.root}/.pipeline_builder/jobs/" in ended.err
+    assert "Traceback" not in ended.err
+    assert states(workspace) == {
+        "Preprocess": "Succeeded", "Train": "Failed", "CreateModel": "Waiting", "Transform": "Waiting",
+        "Metrics": "Waiting", "Register": "Waiting",
+    }  # fmt: skip
+    assert workspace.run("logs", "churn-Train").out == "so far so good\nthe numbers are wrong\n"
+    assert workspace.run("promote").code == 1
+    workspace.push("scripts/train.py", TRAIN)
+    assert workspace.run("up", "--approve").code == 0
+    assert states(workspace)["Preprocess"] == "cached"
+
+
+def test_a_failing_script_as_json(workspace: Workspace) -> None:
+    workspace.push("scripts/train.py", "raise SystemExit(3)\n")
+    ended = workspace.run("up", "--json")
+    assert (ended.code, ended.json["status"]) == (5, "Failed")
+
+
+def test_killed_and_repeated(workspace: Workspace) -> None:
+    count = workspace.root / "count"
+    slow = f"open({str(count)!r}, 'a').write('train ')\nimport time\ntime.sleep(1.5)\n"
+    workspace.push("scripts/train.py", slow + TRAIN)
+    workspace.push("scripts/preprocess.py", f"open({str(count)!r}, 'a').write('preprocess ')\n" + PREPROCESS)
+    process = workspace.start("up", "--approve")
+    wait_for(lambda: count.exists() and "train" in count.read_text())
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    ended = workspace.run("up", "--approve")
+    assert ended.code == 0, ended.err
+    assert "which was interrupted" in ended.err
+    assert count.read_text().split() == ["preprocess", "train", "train"]
+    assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert ended.out.count("model-package/tiny-churn/1") == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("delay", [0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.6, 2.0])
+def test_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -> None:
+    process = workspace.start("up", "--approve")
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    ended = workspace.run("up", "--approve")
+    assert ended.code == 0, ended.err
+    assert set(states(workspace).values()) <= {"Succeeded", "cached"}
+    history = workspace.run("history", "--json").json
+    assert len(history["executions"]) == 1
+    assert [a["after"] for a in history["approvals"]] == ["Approved"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number: signal.Signals) -> None:
+    marker = f"7{os.getpid()}.25"
+    workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
+    process = workspace.start("up")
+    wait_for(lambda: marker in processes())
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in errors) == (130, False), errors
+    assert "interrupted; the same command goes on from here" in errors
+    assert marker not in processes()
+    assert states(workspace)["Train"] == "Stopped"
+    workspace.push("scripts/train.py", TRAIN)
+    assert workspace.run("up").code == 0
+
+
+def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
+    workspace.run("checkout")
+    running = [workspace.start("up") for _ in range(2)]
+    outputs = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0], outputs
+    assert len(workspace.run("history", "--json").json["executions"]) == 1
+
+
+def test_the_prompt_on_a_terminal(workspace: Workspace) -> None:
+    main, side = pty.openpty()
+    environment = workspace.environment(TERM="xterm", COLUMNS="100", LINES="40")
+    process = subprocess.Popen(
+        workspace.command("up"), cwd=workspace.root, env=environment, stdin=side, stdout=side, stderr=side
+    )
+    os.close(side)
+    seen = read_until(main, "yes / no (reject) / later")
+    assert "mae" in seen
+    os.write(main, b"yes\n")
+    read_until(main, "Comment")
+    os.write(main, b"looks right\n")
+    seen = read_until(main, "report: ")
+    assert process.wait(30) == 0
+    os.close(main)
+    assert "Approved: approved by ada: looks right" in seen
+
+
+def test_same_commits_elsewhere_give_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.run("checkout")
+    first = workspace.run("build", "--json").json
+    other = Workspace(tmp_path / "some where" / "else")
+    shutil.copytree(
+        workspace.root, other.root, ignore=shutil.ignore_patterns(".pipeline_builder", "build", "aws-train")
+    )
+    environment = {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+    old = os.umask(0o077)
+    try:
+        other.run("checkout", **environment)
+        second = other.run("build", "--json", **environment).json
+    finally:
+        os.umask(old)
+    definition = "pipeline_definition.json"
+    bytes_of = [(w.root / "build" / definition).read_bytes() for w in (workspace, other)]
+    assert bytes_of[0] == bytes_of[1]
+    assert (first["sha256"], first["bundles"]) == (second["sha256"], second["bundles"])
+    text = bytes_of[0].decode()
+    assert str(workspace.root) not in text
+
+
+def test_the_target_is_not_in_the_definition(workspace: Workspace) -> None:
+    workspace.run("checkout")
+    values = {
+        "SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1", "SMP_S3BUCKETNAME": "b",
+        "SMP_ROLE": "arn:aws:iam::123456789012:role/r",
+    }  # fmt: skip
+    (workspace.root / "data2").mkdir()
+    local = workspace.run("build", "--json", **values)
+    aws = workspace.run("build", "--json", "--target", "aws", **values)
+    assert (local.code, aws.code) == (0, 0), aws.err
+    assert local.json["sha256"] == aws.json["sha256"]
+
+
+def test_a_commit_that_changes_nothing_that_runs_changes_no_byte(workspace: Workspace) -> None:
+    workspace.run("checkout")
+    before = workspace.run("build", "--json").json["sha256"]
+    workspace.push("docs/notes.md", "words")
+    workspace.run("checkout")
+    assert workspace.run("build", "--json").json["sha256"] == before
+
+
+def test_a_stale_plan_is_refused(workspace: Workspace) -> None:
+    workspace.run("checkout")
+    workspace.run("plan", "--out", "plan.json")
+    assert workspace.run("plan", "--detailed-exitcode").code == 2
+    assert workspace.run("apply", "plan.json").code == 0
+    assert workspace.run("plan", "--detailed-exitcode").code == 0
+    ended = workspace.run("apply", "plan.json")
+    assert (ended.code, "PB421" in ended.err) == (3, True)
+    workspace.push("conf/conf.yaml", variant(("scale: 2", "scale: 3")))
+    workspace.run("checkout")
+    ended = workspace.run("apply", "plan.json")
+    assert (ended.code, "PB420" in ended.err) == (3, True)
+
+
+def test_each_stage_is_a_command(workspace: Workspace) -> None:
+    for arguments in (["checkout"], ["validate"], ["build"], ["plan"], ["apply"], ["run"], ["promote"], ["report"]):
+        ended = workspace.run(*arguments)
+        assert (ended.code, bool(ended.out)) == (0, True), (arguments, ended.err)
+    assert "Approved" in workspace.run("history").out
+    assert all(f"churn-{name} " in workspace.run("graph").out for name in ALL)
+    assert workspace.run("graph", "--format", "mermaid").out.startswith("flowchart LR")
+    for command in ("checkout", "validate", "graph", "build", "plan", "apply", "run", "report", "status", "history"):
+        assert workspace.run(command, "--json").json, command
+
+
+def test_lost_folders_are_made_again(workspace: Workspace) -> None:
+    workspace.run("up", "--approve")
+    for name in ("build", "aws-train"):
+        shutil.rmtree(workspace.root / name)
+        ended = workspace.run("up", "--approve")
+        assert (ended.code, "nothing changed since" in ended.err) == (0, True), ended.err
+    shutil.rmtree(workspace.root / ".pipeline_builder" / "store")
+    assert workspace.run("up", "--rerun", "--approve").code == 0
+    shutil.rmtree(workspace.root / ".pipeline_builder")
+    assert workspace.run("up", "--approve").code == 0
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def processes() -> str:
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def read_until(terminal: int, text: str) -> str:
+    seen = ""
+    deadline = time.monotonic() + 60
+    while text not in seen:
+        assert time.monotonic() < deadline, seen
+        try:
+            seen += os.read(terminal, 65536).decode("utf-8", "replace")
+        except OSError:
+            break
+    return seen
+
+
+def test_help_and_the_schema_need_no_workspace(tmp_path: Path) -> None:
+    outside = Workspace(tmp_path)
+    assert outside.run("--help").out.startswith("Usage: pipeline-builder")
+    schema = outside.run("schema", "conf").json
+    assert schema["additionalProperties"] is False
+    train = schema["$defs"]["TrainSection"]["properties"]
+    assert {"hyperparams", "hyperparameters", "max_runtime_seconds", "max_runtime_in_seconds"} <= set(train)
+    assert "repos" in outside.run("schema", "manifest").json["properties"]

@@ -1,0 +1,108 @@
+"""A workspace in a temporary folder: a manifest, the tiny model in a git repository of its own, and its data."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.repositories import ENVIRONMENT, commit, make_repository
+from tests.tiny import CONF, DATA, write_model
+
+MANIFEST = """\
+version: 1
+repos:
+  - url: remotes/churn
+local:
+  s3: {local/churn: data}
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder to run commands in."""
+
+    root: Path
+
+    @property
+    def remote(self) -> Path:
+        return self.root / "remotes" / "churn"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pipeline_builder", *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        code = str(Path(__file__).resolve().parent.parent)
+        cache = {name: os.environ[name] for name in ("UV_CACHE_DIR", "SSL_CERT_FILE") if name in os.environ}
+        home = {"HOME": os.environ.get("HOME", "/root"), "PYTHONPATH": code, "USER": "ada", "LOGNAME": "ada"}
+        return {**ENVIRONMENT, **home, **cache, **more}
+
+    def run(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command to its end."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(**environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(**environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def push(self, name: str, text: str) -> str:
+        """Commit a changed file to the model repository."""
+        path = self.remote / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return commit(self.remote, f"change {name}")
+
+    def files(self) -> dict[str, bytes]:
+        """Return every file of the workspace but git's own and the state's."""
+        skipped = {".git", ".pipeline_builder"}
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for path in sorted(self.root.rglob("*"))
+            if path.is_file() and not skipped & set(path.parts)
+        }
+
+
+def make_workspace(root: Path, *, conf: str = CONF, manifest: str = MANIFEST) -> Workspace:
+    """Make a workspace with the tiny model."""
+    write_model(root / "remotes" / "churn", conf)
+    make_repository(root / "remotes" / "churn")
+    (root / "data").mkdir()
+    (root / "data" / "numbers.csv").write_text(DATA)
+    (root / "model_repos.yaml").write_text(manifest)
+    return Workspace(root)
