@@ -6,7 +6,6 @@ owners and umasks left out, and the hash is taken before compression, because zl
 
 from __future__ import annotations
 
-import ast
 import fnmatch
 import gzip
 import hashlib
@@ -43,9 +42,12 @@ IGNORED = (
     "build",
     "dist",
 )
-# A script that is named as a file, started with -m, or imported by name at run time.
+# A script that is named as a file, started with -m, or imported by its name at run time.
 _SCRIPT = re.compile(
     r"""([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
+)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:import[ \t]+([^\n#]+)|from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+))", re.MULTILINE
 )
 ARCHIVE = "sourcedir.tar.gz"
 IGNORE_FILE = ".smpignore"
@@ -122,21 +124,14 @@ class Bundler:
 
 
 def _mentioned(path: Path) -> frozenset[str]:
-    """Return the stems of the modules that a file imports, and of the scripts that it names or starts."""
+    """Return the stems of the modules that a file imports, and of the scripts that it names or starts.
+
+    By pattern, not by parsing: what one Python version can't parse another can, and the bundle must not depend on that.
+    """
     text = path.read_bytes().decode("utf-8", "replace")
     named = [stem for groups in _SCRIPT.findall(text) for stem in groups if stem]
-    if path.suffix != ".py":
-        return frozenset(named)
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        # Not this Python's syntax: any word may be an import.
-        return frozenset(re.findall(r"\w+", text))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            named += [part for alias in node.names for part in alias.name.split(".")]
-        elif isinstance(node, ast.ImportFrom):
-            named += [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+    for groups in _IMPORT.findall(text):
+        named += re.findall(r"\w+", " ".join(groups))
     return frozenset(named)
 
 

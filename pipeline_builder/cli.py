@@ -25,7 +25,7 @@ _TARGETS = click.Choice(["local", "aws"])
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line per way in which a command can end
+def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code; expected failures are shown without a traceback."""
     wants_json = "--json" in arguments
     # A service manager's stop is a person's Ctrl-C: jobs end, the state is written, the next command goes on.
