@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,7 +13,8 @@ from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.conf import TransformSection
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.graph import Graph, Step
-from pipeline_builder.names import parameter_name
+from pipeline_builder.names import PIPELINE_NAME, parameter_name
+from pipeline_builder.schema import describe
 from pipeline_builder.steps import COMPOSERS
 from pipeline_builder.steps.context import Context, Mapped
 from pipeline_builder.target import JSON
@@ -55,10 +57,11 @@ def build_definition(graph: Graph, settings: Settings, repository_urls: Mapping[
     into the content; commits come in as parameters when an execution starts.
 
     Raises:
-        InputProblems: PB320 to PB324, all of them.
+        InputProblems: PB320 to PB325, all of them.
     """
     context, bundles = _context(graph, settings, repository_urls)
     steps, problems = _compose_steps(context)
+    problems += _pipeline_problems(graph)
     if problems:
         raise InputProblems(*problems)
     document: JSON = {
@@ -135,6 +138,16 @@ def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
         explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
         steps.append({"Name": step.name, **composed, **explicit})
     return steps, problems
+
+
+def _pipeline_problems(graph: Graph) -> list[Problem]:
+    """Check the pipeline's name: job names are made of it, so fewer characters do than the service model says."""
+    if len(graph.pipeline) <= PIPELINE_NAME and re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", graph.pipeline):
+        return []
+    place = graph.steps[0].conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+    message = f"the pipeline name {describe(graph.pipeline)} cannot be used"
+    hint = f"letters, digits and single '-' between them, at most {PIPELINE_NAME}"
+    return [Problem(id="PB325", message=message, place=place, hint=hint)]
 
 
 def _parameter(name: str) -> JSON:

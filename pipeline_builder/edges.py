@@ -152,17 +152,31 @@ def topological_order(steps: dict[str, Step], owner: ModelConf) -> tuple[Step, .
     Raises:
         InputProblems: PB315, a cycle, shown as one.
     """
-    before = {name: set(step.depends_on) for name, step in steps.items()}
+    before = {name: step.depends_on for name, step in steps.items()}
     try:
         graphlib.TopologicalSorter(before).prepare()
     except graphlib.CycleError as error:
-        raise InputProblems(_cycle(error.args[1], steps, owner)) from None
+        cycle = min((_shortest_cycle(name, before) for name in error.args[1][1:]), key=len)
+        raise InputProblems(_cycle(cycle, steps, owner)) from None
     return tuple(steps[name] for name in _topological(before, tuple(steps)))
 
 
-def _cycle(cycle: list[str], steps: dict[str, Step], owner: ModelConf) -> Problem:
+def _shortest_cycle(name: str, before: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the shortest way from a step back to itself, in the order in which the steps would run."""
+    ways = [[name]]
+    seen: set[str] = set()
+    for way in ways:
+        for earlier in before[way[-1]]:
+            if earlier == name:
+                return way[::-1]
+            if earlier not in seen:
+                seen.add(earlier)
+                ways.append([*way, earlier])
+    return list(before)  # not reached: the name is on a cycle
+
+
+def _cycle(names: list[str], steps: dict[str, Step], owner: ModelConf) -> Problem:
     """Show the cycle from its first step in the file on, at the place of the dependency that closes it."""
-    names = cycle[:-1]
     start = names.index(min(names, key=list(steps).index))
     names = names[start:] + names[:start]
     message = "the steps depend on each other in a cycle: " + " >> ".join([*names, names[0]])

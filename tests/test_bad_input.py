@@ -1,0 +1,272 @@
+"""Bad input through the command line: exit code, exact text, nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.repositories import commit, git
+from tests.tiny import CONF, variant
+from tests.workspaces import MANIFEST, Workspace, make_workspace
+
+REPO = "  - url: remotes/churn\n"
+
+
+def manifest(old: str, new: str) -> str:
+    assert old in MANIFEST
+    return MANIFEST.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "version: 1\nrepos:\n\t- url: x\n",
+            "model_repos.yaml:3:1: PB100 a tab indents this line, and YAML allows only spaces there\n"
+            "     - url: x\n    ^\n  hint: replace the tab with spaces\n",
+        ),
+        (
+            "version: 1\nrepos: [\n",
+            "model_repos.yaml:3:1: PB100 not YAML: did not find expected node content (while parsing a flow node)\n",
+        ),
+        (
+            manifest(REPO, REPO + REPO),
+            "model_repos.yaml:4:10: PB105 two repositories have the name 'churn', which is their folder\n"
+            "      - url: remotes/churn\n             ^\n  also: model_repos.yaml:3:10\n      - url: remotes/churn\n"
+            "             ^\n  hint: give one of them another 'name'\n",
+        ),
+        (
+            manifest("url: remotes", "urll: remotes"),
+            "model_repos.yaml:3:5: PB102 the key 'urll' is not known here\n      - urll: remotes/churn\n        ^\n"
+            "  hint: did you mean 'url'\n"
+            "model_repos.yaml:3:5: PB103 the key 'url' is missing\n      - urll: remotes/churn\n        ^\n2 problems\n",
+        ),
+        (
+            manifest("url: remotes/churn", "{name: a, url: 'ext::sh -c id'}").replace("- {", "- {"),
+            "model_repos.yaml:3:20: PB104 the url 'ext::sh -c id' is refused, expected https, ssh, file, or a relative path\n"
+            "      - {name: a, url: 'ext::sh -c id'}\n                       ^\n",
+        ),
+        (
+            manifest(REPO, REPO + "    revision: --upload-pack=id\n"),
+            "model_repos.yaml:4:15: PB104 the revision '--upload-pack=id' is refused, expected a branch, a tag or a full "
+            "commit id\n        revision: --upload-pack=id\n                  ^\n",
+        ),
+        (
+            manifest(REPO, REPO + "    name: ../x\n"),
+            "model_repos.yaml:4:11: PB104 the name '../x' cannot be used: a name is the repository's folder and has "
+            "lower-case letters, digits, '.', '_' and '-', at most 64, the first a letter or digit, no '..'\n"
+            "        name: ../x\n              ^\n",
+        ),
+        (
+            manifest(REPO, REPO + "    enabled: false\n"),
+            "model_repos.yaml:2:1: PB106 no repository is enabled, so there is nothing to build\n    repos:\n    ^\n",
+        ),
+    ],
+)
+def test_manifests(tmp_path: Path, text: str, expected: str) -> None:
+    workspace = make_workspace(tmp_path, manifest=text)
+    before = workspace.files()
+    ended = workspace.run("up")
+    assert (ended.code, ended.out, ended.err) == (1, "", expected)
+    assert workspace.files() == before
+    assert not (tmp_path / ".pipeline_builder").exists()
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    ended = Workspace(tmp_path).run("up")
+    assert (ended.code, ended.err) == (
+        1,
+        "PB100 there is no manifest 'model_repos.yaml'\n"
+        "  hint: go to the folder of model_repos.yaml, or name the file with --manifest\n",
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def place(workspace: Workspace) -> str:
+    return f"churn@{git(workspace.remote, 'rev-parse', 'HEAD')[:7]}:conf/conf.yaml"
+
+
+@pytest.mark.parametrize(
+    ("conf", "expected"),
+    [
+        (
+            CONF.replace("    churn:\n", "\tchurn:\n", 1),
+            "{}:3:1: PB201 a tab indents this line, and YAML allows only spaces there\n     churn:\n    ^\n"
+            "  hint: replace the tab with spaces\n",
+        ),
+        (
+            variant(("hyperparams:", "hyperparms:")),
+            "{}:17:9: PB202 the key 'hyperparms' is not known here\n            hyperparms: {{scale: 2}}\n            ^\n"
+            "  hint: did you mean 'hyperparams'\n",
+        ),
+        (
+            variant(("step_class: Metrics", "step_class: Metric")),
+            "{}:52:25: PB204 'step_class' is 'Metric', expected 'Processing', 'Training', 'CreateModel', 'Transform', "
+            "'Metrics', 'RegisterModel'\n                step_class: Metric\n                            ^\n",
+        ),
+        (
+            variant(("source_directory: scripts", "source_directory: skripts")),
+            "{}:4:25: PB305 the source directory 'skripts' of the model 'churn' is not there\n"
+            "          source_directory: skripts\n                            ^\n"
+            "  hint: it was looked for below 'aws-train' and in the repository 'churn'\n",
+        ),
+        (
+            variant(("entry_point: evaluate.py", "entry_point: evaluation.py")),
+            "{}:25:22: PB307 the entry point 'evaluation.py' is not in the source directory\n"
+            "            entry_point: evaluation.py\n                         ^\n  hint: did you mean 'evaluate.py'\n",
+        ),
+        (
+            variant(("entry_point: evaluate.py", "entry_point: ../../../../etc/passwd")),
+            "{}:25:22: PB204 the path '../../../../etc/passwd' is refused, expected a relative path without '..'\n"
+            "            entry_point: ../../../../etc/passwd\n                         ^\n",
+        ),
+        (
+            CONF.split("  sagemakerPipeline:", maxsplit=1)[0],
+            "{}:1:1: PB303 no file has a 'sagemakerPipeline' section, expected it in exactly one\n    conf:\n    ^\n",
+        ),
+        (
+            variant(
+                ("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [churn-Register >> churn-Preprocess]\n")
+            ),
+            "{}:33:20: PB315 the steps depend on each other in a cycle: churn-Preprocess >> churn-Train >> churn-Register "
+            ">> churn-Preprocess\n        dependencies: [churn-Register >> churn-Preprocess]\n                       ^\n"
+            "  hint: take one of these arrows out\n",
+        ),
+        (
+            variant(("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [churn-Train >> churn-Regster]\n")),
+            "{}:33:20: PB313 there is no step 'churn-Regster'\n        dependencies: [churn-Train >> churn-Regster]\n"
+            "                       ^\n  hint: did you mean 'churn-Register'\n",
+        ),
+        (
+            variant(("step_name: churn-Metrics", "step_name: churn-Train")),
+            "{}:51:24: PB309 two steps have the name 'churn-Train', expected it once in the pipeline\n"
+            "              - step_name: churn-Train\n                           ^\n  also: {}:40:24\n"
+            "              - step_name: churn-Train\n                           ^\n",
+        ),
+        (
+            variant(("image_uri: example.com/tiny:1", "image_uri: SMP_IMAGE")),
+            "{}:6:20: PB210 the placeholder 'SMP_IMAGE' has no value\n            image_uri: SMP_IMAGE\n"
+            "                       ^\n  hint: set SMP_IMAGE in the environment or in .env\n",
+        ),
+        (
+            variant(
+                (
+                    "        hyperparams: {scale: 2}",
+                    "        hyperparams: {scale: 2}\n        instance_type: ml.m5.2xlage",
+                )
+            ),
+            "{}:18:24: PB404 step 'churn-Train': 'ResourceConfig.InstanceType' is 'ml.m5.2xlage', expected one of the ",
+        ),
+        (
+            variant(("pipelineName: tiny", "pipelineName: tiny_pipeline")),
+            "{}:32:19: PB325 the pipeline name 'tiny_pipeline'",
+        ),
+    ],
+)
+def test_confs(tmp_path: Path, conf: str, expected: str) -> None:
+    workspace = make_workspace(tmp_path, conf=conf)
+    workspace.run("checkout")
+    before = workspace.files()
+    ended = workspace.run("up")
+    errors = "".join(line for line in ended.err.splitlines(keepends=True) if not line.startswith("checkout "))
+    wanted = expected.format(place(workspace), place(workspace))
+    assert (ended.code, ended.out) == (1, "")
+    assert errors == wanted or (not wanted.endswith("\n") and errors.startswith(wanted)), errors
+    assert workspace.files() == before
+
+
+def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
+    conf = variant(("entry_point: train.py", "entrypoint: train.py"), ("step_class: Metrics", "step_class: Metric"))
+    workspace = make_workspace(tmp_path, conf=conf)
+    workspace.run("checkout")
+    ended = workspace.run("validate", "--json")
+    assert (ended.code, [p["id"] for p in ended.json["problems"]]) == (1, ["PB203", "PB202", "PB204"])
+    assert "3 problems" in ended.err
+
+
+def test_two_pipelines(tmp_path: Path) -> None:
+    workspace = make_workspace(
+        tmp_path, manifest=MANIFEST.replace(REPO, REPO + "  - {name: other, url: remotes/churn}\n")
+    )
+    ended = workspace.run("up")
+    assert ended.code == 1
+    assert "PB304 two 'sagemakerPipeline' sections, expected it in exactly one of all files" in ended.err
+    assert "PB301 the model 'churn' is defined twice" in ended.err
+
+
+def test_git_failures_name_the_repository_and_touch_nothing(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    assert workspace.run("checkout").code == 0
+    before = workspace.files()
+    lines = REPO + "    revision: gone\n  - {name: other, url: remotes/nowhere}\n"
+    (tmp_path / "model_repos.yaml").write_text(MANIFEST.replace(REPO, lines))
+    ended = workspace.run("up")
+    assert ended.code == 4
+    assert "model_repos.yaml:4:15: PB152 the repository 'churn' has no revision 'gone'" in ended.err
+    assert "model_repos.yaml:5:24: PB151 the repository 'other' cannot be reached: '" in ended.err
+    assert {**workspace.files(), "model_repos.yaml": b""} == {**before, "model_repos.yaml": b""}
+
+
+def test_a_secret_in_a_url_is_not_shown(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, manifest=MANIFEST.replace("remotes/churn", "https://me:hunter2@example.com/x"))
+    ended = workspace.run("up", "--json")
+    assert ended.code == 1
+    assert "hunter2" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nonsense"], "No such command 'nonsense'."),
+        (["up", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
+        (["graph", "--format", "png"], "'png' is not one of"),
+        (["up", "--target", "moon"], "'moon' is not one of 'local', 'aws'."),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, arguments: list[str], expected: str) -> None:
+    ended = Workspace(tmp_path).run(*arguments)
+    assert (ended.code, expected in ended.err) == (2, True), ended.err
+
+
+def test_commands_before_their_time(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    for command, expected in {
+        "validate": "PB111 the model repositories are not checked out",
+        "status": "PB440 nothing has run yet",
+        "promote": "PB440 nothing has run yet",
+    }.items():
+        ended = workspace.run(command)
+        assert (ended.code, expected in ended.err) == (1, True), ended.err
+    workspace.run("checkout")
+    assert "PB422 the pipeline 'tiny' is not deployed" in workspace.run("run").err
+    workspace.run("up")
+    assert "PB441 there is no execution 'nope'" in workspace.run("status", "nope").err
+    assert "hint: did you mean 'churn-Train'" in workspace.run("logs", "churn-Trian").err
+
+
+def test_the_aws_target_says_that_it_is_not_there(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    workspace.run("checkout")
+    values = {"SMP_ACCOUNTID": "1", "SMP_REGION": "r", "SMP_S3BUCKETNAME": "b"}
+    ended = workspace.run("validate", "--target", "aws", **values)
+    assert (ended.code, "PB211 'SMP_ROLE' has no value" in ended.err) == (1, True)
+    role = "arn:aws:iam::123456789012:role/r"
+    ended = workspace.run("plan", "--target", "aws", SMP_ROLE=role, **values)
+    assert (ended.code, "PB600 the AWS target is not supported yet" in ended.err) == (1, True)
+
+
+def test_curly_quotes_in_the_env_file(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (tmp_path / ".env").write_text("SMP_ROLE=\u201crole\u201d\n", encoding="utf-8")
+    ended = workspace.run("checkout")
+    assert (ended.code, "PB213 a curly quote would become part of the value" in ended.err) == (1, True)
+
+
+def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (workspace.remote / "conf" / "conf.yaml").unlink()
+    (workspace.remote / "conf" / "conf.yaml").symlink_to("/etc/passwd")
+    commit(workspace.remote, "a link")
+    ended = workspace.run("up")
+    assert (ended.code, "PB201 the file is '/etc/passwd', expected a mapping with 'conf'" in ended.err) == (1, True)
