@@ -150,9 +150,10 @@ def _fill_text(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def _unset(name: str, document: Document, path: DataPath, values: Mapping[str, str]) -> Problem:
-    near = did_you_mean(name, {*KNOWN, *(known for known in values if known.startswith("SMP_"))})
-    hint = (
-        near if near and name not in KNOWN and near.startswith("did") else f"set {name} in the environment or in .env"
-    )
+    # The common beginning would make any two of them look alike.
+    known = {other.removeprefix("SMP_") for other in (*KNOWN, *values) if other.startswith("SMP_")} - {name[4:]}
+    near = did_you_mean(name.removeprefix("SMP_"), known) if name.startswith("SMP_") and name not in KNOWN else None
+    right = near.replace("'", "'SMP_", 1) if near and near.startswith("did you mean") else ""
+    hint = right or f"set {name} in the environment or in .env"
     message = f"the placeholder '{name}' has no value"
     return Problem(id="PB210", message=message, place=document.place(path), hint=hint)
