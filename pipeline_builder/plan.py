@@ -49,6 +49,8 @@ class Plan:
     new_sha256: str
     changes: tuple[Change, ...]
     predictions: tuple[CachePrediction, ...]
+    unchanged_since: str = ""
+    """The execution that a run would take as it is, empty where it would start one."""
 
     @property
     def creates(self) -> bool:
@@ -60,7 +62,12 @@ class Plan:
 
 
 def build_plan(
-    pipeline: str, content: bytes, deployed: DeployedPipeline | None, predictions: tuple[CachePrediction, ...]
+    pipeline: str,
+    content: bytes,
+    deployed: DeployedPipeline | None,
+    predictions: tuple[CachePrediction, ...],
+    *,
+    unchanged_since: str = "",
 ) -> Plan:
     """Compare the definition with the deployed one, step by step and field by field."""
     old: JSON = json.loads(deployed.definition) if deployed else {}
@@ -74,6 +81,7 @@ def build_plan(
         new_sha256=hashlib.sha256(content).hexdigest(),
         changes=tuple(_changes(old, new)),
         predictions=predictions,
+        unchanged_since=unchanged_since,
     )
 
 
@@ -156,7 +164,10 @@ def render_plan(plan: Plan) -> str:
             f"      {field.path}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
             for field in change.fields
         ]
-    if plan.predictions:
+    if plan.unchanged_since:
+        lines.append(f"a run would do nothing: the same has succeeded in execution {plan.unchanged_since}")
+        lines.append("with --rerun every step would run")
+    elif plan.predictions:
         lines.append("a run would:")
         width = max(len(prediction.step) for prediction in plan.predictions)
         lines += [

@@ -42,6 +42,15 @@ def start(service: PipelineService, pipeline: DeployedPipeline, parameters: Mapp
     return Start(execution=started, origin="started")
 
 
+def find_unchanged(
+    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+) -> Execution | None:
+    """Return the execution that a run of this definition would take as it is; None where it would start one."""
+    fingerprint = service.fingerprint(definition, parameters)
+    newest = next((e for e in service.list_executions(pipeline) if e.fingerprint == fingerprint), None)
+    return newest if newest and newest.status is ExecutionStatus.SUCCEEDED else None
+
+
 def follow(service: PipelineService, begun: Start, observe: Observer) -> Execution:
     """Return the execution when it has ended, whatever its end."""
     if begun.origin == "unchanged":

@@ -140,15 +140,20 @@ class Session:
     def plan(self) -> Plan:
         """Compare with what is deployed."""
         from pipeline_builder.plan import build_plan
+        from pipeline_builder.run import find_unchanged
 
         with self.stage("plan") as words:
             definition = self.composed.definition
             deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
             predictions = self.target.pipelines.predict_cache(definition.pipeline, definition.content, self.parameters)
-            plan = build_plan(definition.pipeline, definition.content, deployed, predictions)
+            pipelines = self.target.pipelines
+            same = find_unchanged(pipelines, definition.pipeline, definition.content, self.parameters)
+            since = same.id if same else ""
+            plan = build_plan(definition.pipeline, definition.content, deployed, predictions, unchanged_since=since)
             hits = sum(prediction.hit for prediction in predictions)
             what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
-            words.append(f"{what}; {len(predictions) - hits} to run, {hits} from the cache")
+            to_do = "nothing to run" if since else f"{len(predictions) - hits} to run, {hits} from the cache"
+            words.append(f"{what}; {to_do}")
         return plan
 
     def apply(self, plan: Plan) -> Applied:

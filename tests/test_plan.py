@@ -1,0 +1,89 @@
+"""The plan: what differs, field by field, and how it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.plan import build_plan, load_plan, plan_json, render_plan
+from pipeline_builder.target import CachePrediction, DeployedPipeline
+
+
+def step(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"Name": name, "Type": "Training", "Arguments": arguments}
+
+
+def content(*steps: dict[str, Any], **more: Any) -> bytes:
+    return json.dumps({"Version": "2020-12-01", "Steps": list(steps), **more}).encode()
+
+
+def deployed(definition: bytes) -> DeployedPipeline:
+    return DeployedPipeline(name="p", arn="arn", definition=definition, version=3)
+
+
+OLD = content(
+    step("a", HyperParameters={"x": "1"}, InputDataConfig=[{"ChannelName": "t", "Uri": "u"}]), step("gone", Image="i")
+)
+NEW = content(
+    step(
+        "a", HyperParameters={"x": "2", "y": "3"}, InputDataConfig=[{"ChannelName": "t", "Uri": {"Get": "Steps.b.X"}}]
+    ),
+    step("b", Image="i"),
+)
+
+
+def test_a_plan_field_by_field() -> None:
+    predictions = (
+        CachePrediction(step="a", hit=False, reason="changed: hyperparameters or code"),
+        CachePrediction(step="b", hit=True, reason="execution e of 2026-01-01 00:00 UTC"),
+    )
+    plan = build_plan("p", NEW, deployed(OLD), predictions)
+    old, new = (hashlib.sha256(c).hexdigest()[:12] for c in (OLD, NEW))
+    assert render_plan(plan) == (
+        f"pipeline 'p' will change from version 3: 1 added, 1 changed, 1 removed ({old} -> {new})\n"
+        "  ~ step a\n"
+        '      Arguments.HyperParameters.x: "1" -> "2"\n'
+        '      Arguments.HyperParameters.y: (none) -> "3"\n'
+        '      Arguments.InputDataConfig[\'t\'].Uri: "u" -> {"Get": "Steps.b.X"}\n'
+        "  + step b\n"
+        "  - step gone\n"
+        "a run would:\n"
+        "  run    a  changed: hyperparameters or code\n"
+        "  cache  b  execution e of 2026-01-01 00:00 UTC\n"
+    )
+
+
+def test_the_order_of_steps_and_white_space_are_no_change() -> None:
+    other = json.dumps(json.loads(OLD), indent=3, sort_keys=True).encode()
+    plan = build_plan("p", other, deployed(OLD), ())
+    assert plan.changes == ()
+
+
+def test_nothing_deployed_and_nothing_changed() -> None:
+    created = build_plan("p", NEW, None, ())
+    assert (created.creates, created.changed, [c.kind for c in created.changes]) == (True, True, ["added", "added"])
+    same = build_plan("p", OLD, deployed(OLD), (), unchanged_since="e1")
+    assert (same.changed, same.changes) == (False, ())
+    assert render_plan(same) == (
+        f"pipeline 'p' is unchanged (version 3, {hashlib.sha256(OLD).hexdigest()[:12]})\n"
+        "a run would do nothing: the same has succeeded in execution e1\nwith --rerun every step would run\n"
+    )
+
+
+def test_a_plan_is_read_back(tmp_path: Path) -> None:
+    plan = build_plan("p", NEW, deployed(OLD), ())
+    (tmp_path / "plan.json").write_text(json.dumps(plan_json(plan)))
+    read = load_plan(tmp_path / "plan.json")
+    assert (read.new_sha256, read.base_version) == (plan.new_sha256, 3)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"pipeline": 1}'])
+def test_no_plan(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(InputProblems, match="PB424 cannot take the plan"):
+        load_plan(tmp_path / "plan.json")
