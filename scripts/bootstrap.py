@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 COMMAND = VENV / "bin" / "pipeline-builder"
+OWN_UV = VENV / "bin" / "uv"
 REQUIREMENTS = {"run": "requirements.txt", "dev": "requirements-dev.txt"}
-FORMAT = "1"
+FORMAT = "2"
 
 
 def main(kind: str) -> None:
@@ -37,7 +39,7 @@ def main(kind: str) -> None:
             return
         started = time.monotonic()
         say(f"setting up .venv from {REQUIREMENTS[kind]} (Python {sys.version.split()[0]})")
-        if not works(PYTHON):
+        if not works(PYTHON) or not (shutil.which("uv") or OWN_UV.exists()):
             make_venv()
         install(ROOT / REQUIREMENTS[kind])
         write(VENV / "lib" / version_folder() / "site-packages" / "pipeline_builder.pth", f"{ROOT}\n")
@@ -84,15 +86,17 @@ def pinned_uv() -> str:
 
 def install(requirements: Path) -> None:
     """Install what is missing; uv takes packages from its cache where it can."""
-    own = VENV / "bin" / "uv"
-    uv = str(own) if own.exists() else shutil.which("uv") or "uv"
+    uv = str(OWN_UV) if OWN_UV.exists() else shutil.which("uv") or "uv"
     command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON), "--require-hashes", "-r", str(requirements)]
     run(command)
 
 
 def command_script() -> str:
-    """The console command; the checkout itself is on the path, so a change in it needs no new installation."""
-    return f"#!{PYTHON}\nimport sys\nfrom pipeline_builder.__main__ import main\nsys.exit(main())\n"
+    """The console command, through sh because a path in a first line may have no blank in it.
+
+    The checkout itself is on Python's path, so a change in it needs no new installation.
+    """
+    return f'#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -m pipeline_builder "$@"\n'
 
 
 def works(python: Path) -> bool:
