@@ -199,9 +199,10 @@ class _Reader:
                 self._duplicate(key, at, seen[key])
                 continue
             seen[key] = at
-            self._forget((*path, key))
-            self.keys[(*path, key)] = at
-            data[key] = self.read(value_node, (*path, key))
+            inner = (*path, key)
+            self._forget(inner)
+            self.keys[inner] = at
+            data[key] = self.read(value_node, inner)
         return data
 
     def _forget(self, path: DataPath) -> None:

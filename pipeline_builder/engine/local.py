@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import secrets
+import sqlite3
 import string
 import sys
 import time
@@ -185,18 +186,27 @@ class LocalPipelines:
     def start_execution(
         self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
     ) -> Execution:
-        """Record an execution; `follow_execution` runs it."""
+        """Record an execution; `follow_execution` runs it.
+
+        An equal one that another process has started meanwhile is given instead of a second.
+        """
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
         document = load_definition(bytes(rows[0]["content"]))
         parameter_values(document, parameters)
         arn = f"{_ARN}/{pipeline}/execution/{self._new_id()}"
+        values = (
+            arn, pipeline, version, ExecutionStatus.EXECUTING.value, document.sha256, json.dumps(dict(parameters)),
+            fingerprint, use_cache, now().isoformat(),
+        )  # fmt: skip
         with self._state.transaction() as db:
-            db.execute(
-                "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, fingerprint, "
-                "use_cache, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (arn, pipeline, version, ExecutionStatus.EXECUTING.value, document.sha256, json.dumps(dict(parameters)),
-                 fingerprint, use_cache, now().isoformat()),
-            )  # fmt: skip
+            twin = _equal_execution(db, pipeline, version, fingerprint, use_cache=use_cache)
+            if not twin:
+                db.execute(
+                    "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, "
+                    "fingerprint, use_cache, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+        arn = twin or arn
         found = self._state.execution(arn)
         assert found is not None
         return found
@@ -296,6 +306,19 @@ def _execution_scope(arn: str, pipeline: str, started: str = "") -> dict[str, st
         "StartDateTime": started,
         "CurrentDateTime": started,
     }
+
+
+def _equal_execution(db: sqlite3.Connection, pipeline: str, version: int, fingerprint: str, *, use_cache: bool) -> str:
+    """Return the newest execution where it has the fingerprint and is going on, or has done the work already."""
+    row = db.execute(
+        "SELECT arn, status, use_cache, fingerprint FROM executions WHERE pipeline = ? AND version = ? "
+        "ORDER BY number DESC LIMIT 1",
+        (pipeline, version),
+    ).fetchone()
+    if not row or row["fingerprint"] != fingerprint or bool(row["use_cache"]) != use_cache:
+        return ""
+    ends = (ExecutionStatus.EXECUTING.value, *([ExecutionStatus.SUCCEEDED.value] if use_cache else []))
+    return str(row["arn"]) if row["status"] in ends else ""
 
 
 def _decisive_parameters(document: Document) -> Iterator[str]:
