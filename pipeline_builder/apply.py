@@ -20,16 +20,17 @@ class Applied:
 
 
 def apply(definition: Definition, plan: Plan, target: Target) -> Applied:
-    """Upload the bundles that the store lacks, then put the definition; code is there before anything names it.
+    """Upload what the store lacks, then put the definition: code and data lists are there before anything names them.
 
     Raises:
         PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since.
     """
     deployed = target.pipelines.describe_pipeline(definition.pipeline)
     _refuse_stale(definition, plan, deployed)
-    missing = target.store.missing(definition.bundles)
+    missing = target.store.missing((*definition.bundles, *definition.manifests))
     for uri in missing:
-        target.store.put(uri, definition.bundles[uri].content())
+        bundle = definition.bundles.get(uri)
+        target.store.put(uri, bundle.content() if bundle else definition.manifests[uri])
     for group, description in definition.groups.items():
         target.registry.put_group(group, description)
     pipeline = target.pipelines.put_pipeline(definition.pipeline, definition.content)

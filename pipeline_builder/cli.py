@@ -114,12 +114,14 @@ def common(command: Command) -> Command:
 
 
 def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
+    from pipeline_builder.framework import FILE as FRAMEWORK
     from pipeline_builder.session import Session
     from pipeline_builder.workspace import Workspace, load_values
 
     manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
     default = manifest.parent / ".env"
     env_file = places["env_file"] or (default if default.is_file() else None)
+    values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
     workspace = Workspace(
         manifest_path=manifest,
         state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
@@ -127,7 +129,8 @@ def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -
         target=target,
         jobs=jobs or os.cpu_count() or 1,
         environment=dict(os.environ),
-        values=load_values(os.environ, env_file, target),
+        values=values,
+        tags=tags,
     )
     return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 

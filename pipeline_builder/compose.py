@@ -12,6 +12,7 @@ from pipeline_builder.conf import ModelConf, load_conf
 from pipeline_builder.definition import Definition, build_definition
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.graph import Graph, Step, build_graph
+from pipeline_builder.images import resolve_images
 from pipeline_builder.manifest import Manifest, Repo
 from pipeline_builder.schema import describe
 from pipeline_builder.values import build_settings
@@ -23,28 +24,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """The graph, and the definition that was made of it and passed every check."""
+    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets."""
 
     graph: Graph
     definition: Definition
     warnings: tuple[Problem, ...]
+    images: Mapping[str, str]
 
 
-def compose(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]) -> Composed:
+def compose(
+    manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str], tags: Mapping[str, str] | None = None
+) -> Composed:
     """Read the conf files of every enabled repository and compose them.
 
-    `root` is the manifest's folder, `values` what placeholders may name.
+    `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job.
 
     Raises:
         InputProblems: PB2xx to PB4xx; all that one stage finds, before the next stage starts.
     """
     confs = load_confs(manifest, lock, root=root, values=values)
-    settings = build_settings(values)
+    settings = build_settings(values, tags)
     training_dir = root / manifest.training_dir
     graph = build_graph(confs, training_dir=training_dir, default_source=values.get("SMP_SOURCE_DIR_PATH", ""))
-    definition = build_definition(graph, settings, {repo.name: _public_url(repo) for repo in manifest.repos})
+    images, resolved = resolve_images(graph, settings, lock.images)
+    urls = {repo.name: _public_url(repo) for repo in manifest.repos}
+    definition = build_definition(graph, settings, urls, images)
     _check(definition, graph)
-    return Composed(graph=graph, definition=definition, warnings=definition.warnings)
+    return Composed(graph=graph, definition=definition, warnings=definition.warnings, images=resolved)
 
 
 def load_confs(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:
@@ -106,11 +112,11 @@ def _check(definition: Definition, graph: Graph) -> None:
 
     findings = check_definition(json.loads(definition.content))
     if findings:
-        raise InputProblems(*(_problem(finding, graph) for finding in findings))
+        raise InputProblems(*(_problem(finding, graph, definition) for finding in findings))
 
 
-def _problem(finding: Finding, graph: Graph) -> Problem:
-    step = graph.by_name.get(finding.step)
+def _problem(finding: Finding, graph: Graph, definition: Definition) -> Problem:
+    step = graph.by_name.get(definition.owners.get(finding.step, finding.step))
     message = f"step '{finding.step}': {finding.message}" if step else finding.message
     place = _place(step, finding) if step else _pipeline_place(graph)
     return Problem(id=finding.id, message=message, place=place, hint=finding.hint)

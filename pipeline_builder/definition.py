@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
-from pipeline_builder.conf import TransformSection
+from pipeline_builder.conf import ParameterSection
+from pipeline_builder.credentials import looks_like_secret
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.graph import Graph, Step
 from pipeline_builder.names import PIPELINE_NAME, parameter_name
 from pipeline_builder.schema import describe
+from pipeline_builder.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.steps import COMPOSERS
-from pipeline_builder.steps.context import Context, Mapped
+from pipeline_builder.steps.context import Context, Mapped, chained_outputs, retry_policies
+from pipeline_builder.steps.data import DataInput, files_of, processing_inputs, training_inputs
+from pipeline_builder.steps.gate import compose_gate, fail_name, gate_name
+from pipeline_builder.steps.merging import merge
+from pipeline_builder.steps.repack import compose_repack, needs_repack, repack_name
 from pipeline_builder.target import JSON
 from pipeline_builder.values import Settings
 
@@ -31,14 +37,17 @@ class Definition:
     """A composed definition.
 
     `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
-    maps the s3:// address of each code archive to what goes there, `groups` each model package group to its
-    description.
+    maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
+    content, `owners` every step's name to the conf's step that it was composed for, `groups` each model package group
+    to its description.
     """
 
     pipeline: str
     content: bytes
     sha256: str
     bundles: Mapping[str, Bundle]
+    manifests: Mapping[str, bytes]
+    owners: Mapping[str, str]
     groups: Mapping[str, str]
     commit_parameters: Mapping[str, str]
     warnings: tuple[Problem, ...] = ()
@@ -50,16 +59,22 @@ def canonical(value: JSON) -> bytes:
     return text.encode() + b"\n"
 
 
-def build_definition(graph: Graph, settings: Settings, repository_urls: Mapping[str, str]) -> Definition:
+def build_definition(
+    graph: Graph,
+    settings: Settings,
+    repository_urls: Mapping[str, str],
+    images: Mapping[tuple[str, str], str] | None = None,
+) -> Definition:
     """Compose the graph.
 
-    `repository_urls` has the url of each repository that a unit may come from. Nothing of time, machine or folder gets
+    `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
+    confs name by framework and version, by model and section. Nothing of time, machine or folder gets
     into the content; commits come in as parameters when an execution starts.
 
     Raises:
-        InputProblems: PB320 to PB325, all of them.
+        InputProblems: PB320 to PB328, all of them.
     """
-    context, bundles = _context(graph, settings, repository_urls)
+    context, bundles = _context(graph, settings, repository_urls, images or {})
     steps, problems = _compose_steps(context)
     problems += _pipeline_problems(graph)
     if problems:
@@ -67,7 +82,7 @@ def build_definition(graph: Graph, settings: Settings, repository_urls: Mapping[
     document: JSON = {
         "Version": "2020-12-01",
         "Metadata": {},
-        "Parameters": [_parameter(name) for name in (MANIFEST_PARAMETER, *context.commit_parameters.values())],
+        "Parameters": _parameters(context),
         "Steps": [*steps],
     }
     content = canonical(document)
@@ -76,6 +91,8 @@ def build_definition(graph: Graph, settings: Settings, repository_urls: Mapping[
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         bundles=bundles,
+        manifests=_manifests(context),
+        owners=_owners(graph),
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         warnings=tuple(warning for step in graph.steps for warning in _warnings(step)),
@@ -83,7 +100,7 @@ def build_definition(graph: Graph, settings: Settings, repository_urls: Mapping[
 
 
 def _context(
-    graph: Graph, settings: Settings, repository_urls: Mapping[str, str]
+    graph: Graph, settings: Settings, repository_urls: Mapping[str, str], images: Mapping[tuple[str, str], str]
 ) -> tuple[Context, Mapping[str, Bundle]]:
     bundles: dict[str, Bundle] = {}
     code: dict[str, str] = {}
@@ -107,6 +124,7 @@ def _context(
         commit_parameters={name: parameter_name("Commit", name) for name in names},
         manifest_parameter=MANIFEST_PARAMETER,
         repository_urls=repository_urls,
+        images=images,
     )
     return context, bundles
 
@@ -126,18 +144,61 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
 
 
 def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
-    steps: list[Mapped] = []
+    steps: dict[str, Mapped] = {}
     problems: list[Problem] = []
     for step in context.graph.steps:
-        problems.extend(_unsupported(step))
+        problems.extend(_without_bucket(step))
         try:
-            composed = COMPOSERS[step.step_class](context, step)
+            composed = [*_repack(context, step), _compose_step(context, step)]
         except InputProblems as error:
             problems.extend(error.problems)
             continue
-        explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
-        steps.append({"Name": step.name, **composed, **explicit})
-    return steps, problems
+        problems.extend(_secrets(step, composed[-1]))
+        steps.update((str(found["Name"]), found) for found in composed)
+    return list(steps.values()), problems
+
+
+def _secrets(step: Step, composed: Mapped) -> list[Problem]:
+    """Refuse what looks like a secret; its line isn't shown, and neither is its value."""
+    arguments = composed["Arguments"]
+    problems = []
+    for member, spelling in (("Environment", "env"), ("HyperParameters", "hyperparams")):
+        values = arguments.get(member) if isinstance(arguments, dict) else None
+        for key, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, str) and looks_like_secret(key, value):
+                problems.append(_secret(step, key, spelling))
+    return problems
+
+
+def _secret(step: Step, key: str, spelling: str) -> Problem:
+    place = replace(step.section_place(spelling, key), text="")
+    message = f"step '{step.name}': the value of '{key}' in '{spelling}' looks like a secret"
+    hint = "everybody who may read the pipeline would see it: keep it in AWS Secrets Manager, and give its name"
+    return Problem(id="PB328", message=message, place=place, hint=hint)
+
+
+def _compose_step(context: Context, step: Step) -> Mapped:
+    """Return the step with what the conf merges over its request; behind a gate where the model has bounds."""
+    composed = COMPOSERS[step.step_class](context, step)
+    section = step.registry if step.step_class == "RegisterModel" else step.job
+    arguments = merge(composed["Arguments"], section.arguments if section else {})
+    explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
+    found: Mapped = {
+        "Name": step.name,
+        **composed,
+        "Arguments": merge(arguments, step.asked.arguments),
+        **retry_policies(step),
+        **explicit,
+    }
+    return compose_gate(context, step, found) if step.step_class == "RegisterModel" else found
+
+
+def _repack(context: Context, step: Step) -> list[Mapped]:
+    if step.step_class not in ("CreateModel", "RegisterModel") or not needs_repack(step):
+        return []
+    training = context.needed(step, "Training")
+    assert training is not None
+    return [compose_repack(context, step, training)]
 
 
 def _pipeline_problems(graph: Graph) -> list[Problem]:
@@ -150,50 +211,73 @@ def _pipeline_problems(graph: Graph) -> list[Problem]:
     return [Problem(id="PB325", message=message, place=place, hint=hint)]
 
 
-def _parameter(name: str) -> JSON:
-    return {"Name": name, "Type": "String", "DefaultValue": UNKNOWN_COMMIT}
+def _parameters(context: Context) -> list[JSON]:
+    names = (MANIFEST_PARAMETER, *context.commit_parameters.values())
+    commits: list[JSON] = [{"Name": name, "Type": "String", "DefaultValue": UNKNOWN_COMMIT} for name in names]
+    return [*commits, *(_parameter(parameter) for parameter in context.graph.parameters)]
+
+
+def _parameter(parameter: ParameterSection) -> JSON:
+    default: Mapped = {} if parameter.default is None else {"DefaultValue": parameter.default}
+    return {"Name": parameter.name, "Type": parameter.type, **default}
+
+
+def _manifests(context: Context) -> dict[str, bytes]:
+    """Return the content of every manifest that the steps name, by its address."""
+    found: dict[str, bytes] = {}
+    for step in context.graph.steps:
+        inputs: tuple[DataInput, ...] = ()
+        if isinstance(step.job, TrainSection):
+            inputs = training_inputs(step, step.job)
+        elif isinstance(step.job, PreprocessSection | EvaluateSection):
+            inputs, _ = processing_inputs(step, step.job, len(chained_outputs(context, step)))
+        manifests = [data.manifest for data in inputs if data.manifest]
+        found.update((manifest.uri(context.base), manifest.content) for manifest in manifests)
+    return found
 
 
 def _groups(graph: Graph, steps: list[Mapped]) -> Mapping[str, str]:
+    """Return the groups that the steps register into; one whose name only a run knows isn't among them."""
     groups: dict[str, str] = {}
-    for composed in steps:
-        arguments = composed["Arguments"]
-        if composed["Type"] == "RegisterModel" and isinstance(arguments, dict):
-            step = graph.by_name[str(composed["Name"])]
-            groups.setdefault(str(arguments["ModelPackageGroupName"]), step.registry.group_description)
+    for name, group in _registered([*steps]):
+        if isinstance(group, str):
+            groups.setdefault(group, graph.by_name[name].registry.group_description)
     return groups
 
 
-def _unsupported(step: Step) -> list[Problem]:
-    """What the language has and this version can't compose yet is said, never left out."""
+def _registered(steps: JSON) -> Iterator[tuple[str, JSON]]:
+    """Yield the name and the group of every RegisterModel step, also of those behind a gate."""
+    for composed in steps if isinstance(steps, list) else ():
+        if not isinstance(composed, dict) or not isinstance(arguments := composed["Arguments"], dict):
+            continue
+        if composed["Type"] == "RegisterModel":
+            yield str(composed["Name"]), arguments["ModelPackageGroupName"]
+        yield from _registered(arguments.get("IfSteps") if composed["Type"] == "Condition" else None)
+
+
+def _owners(graph: Graph) -> Mapping[str, str]:
+    """Return the conf's step behind each step that is composed for it."""
+    owners = {step.name: step.name for step in graph.steps}
+    for step in graph.steps:
+        if step.step_class == "RegisterModel":
+            owners |= {gate_name(step.name): step.name, fail_name(step.name): step.name}
+        if step.step_class == "Training":
+            owners[repack_name(step)] = step.name
+    return owners
+
+
+def _without_bucket(step: Step) -> list[Problem]:
+    """A file that is no s3:// address needs its channel's bucket."""
     problems = []
-    if step.step_class == "Training" and step.job:
-        for name, channel in step.job.channels.items():
-            if len(channel.data_files) > 1:
-                message = (
-                    f"the training channel '{name}' has {len(channel.data_files)} files, which is not supported yet"
-                )
-                place = step.section_place("channels", name)
-                hint = "give each file a channel of its own, or name their common prefix"
-                problems.append(Problem(id="PB324", message=message, place=place, hint=hint))
-    if step.step_class == "CreateModel" and step.registry.repack is None and _has_inference_code(step):
-        message = "'ModelRepack' is on unless it is turned off, and it is not supported yet"
-        place = step.section_place("ModelRepack")
-        hint = "write 'ModelRepack: \"False\"' in 'registry': the container then fetches the inference code itself"
-        problems.append(Problem(id="PB324", message=message, place=place, hint=hint))
-    for name, channel in step.job.channels.items() if step.job else ():
-        for file in channel.data_files:
-            if not file.file_name.startswith("s3://") and not channel.bucket:
-                message = f"the file '{file.file_name}' of channel '{name}' has no bucket"
-                place = step.section_place("channels", name)
-                hint = "write it as s3://bucket/key, or give the channel 's3BucketName' and 's3InputPrefix'"
-                problems.append(Problem(id="PB322", message=message, place=place, hint=hint))
+    for name, file, _ in files_of(step.job.channels) if step.job else ():
+        assert step.job is not None
+        text = file.file_name
+        if isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
+            message = f"the file '{text}' of channel '{name}' has no bucket"
+            place = step.section_place("channels", name)
+            hint = "write it as s3://bucket/key, or give the channel 's3BucketName' and 's3InputPrefix'"
+            problems.append(Problem(id="PB322", message=message, place=place, hint=hint))
     return problems
-
-
-def _has_inference_code(step: Step) -> bool:
-    section = step.unit.section.transform
-    return bool(section and section.entry_point)
 
 
 # Keys that a section takes for compatibility, by what they'd be in the other sections, and why they do nothing there.

@@ -9,7 +9,9 @@ from itertools import pairwise
 
 from pipeline_builder.conf import ModelConf, PipelineSection
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.expressions import references
 from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.source import DataPath
 from pipeline_builder.units import Step
 
 _CHAINABLE = ("Processing", "Training", "Transform")
@@ -56,6 +58,49 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
                 problems.append(Problem(id="PB314", message=message, place=place))
 
 
+def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
+    """Check that every expression in a step's sections names a parameter or a step that is there."""
+    parameters = [parameter.name for parameter in pipeline.parameters]
+    for step in steps.values():
+        for path, at in _references(step):
+            kind, _, rest = path.partition(".")
+            document = step.conf.document if at[:2] == step.path[:2] else step.unit.conf.document
+            if kind == "Parameters" and rest not in parameters:
+                message = f"the parameter '{rest}' is not declared in 'sagemakerPipeline.parameters'"
+                hint = did_you_mean(rest, parameters)
+                problems.append(Problem(id="PB317", message=message, place=document.place(at), hint=hint))
+            if kind == "Steps" and rest.split(".")[0] not in steps:
+                problems.append(_unknown_step(rest.split(".")[0], steps, document.place(at)))
+
+
+def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list[Problem]) -> None:
+    """Check that parameters have names of their own and defaults of their type."""
+    base: DataPath = ("conf", "sagemakerPipeline", "parameters")
+    first: dict[str, int] = {}
+    for index, parameter in enumerate(pipeline.parameters):
+        place = owner.document.place((*base, index, "name"))
+        if first.setdefault(parameter.name, index) != index:
+            before = owner.document.place((*base, first[parameter.name], "name"))
+            message = f"the parameter '{parameter.name}' is declared twice"
+            problems.append(Problem(id="PB318", message=message, place=place, related=(before,)))
+        if parameter.name == "ManifestCommit" or parameter.name.startswith("Commit-"):
+            message = f"the parameter name '{parameter.name}' is taken: commits travel in it"
+            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
+        if not parameter.fits():
+            message = f"the default of '{parameter.name}' is {describe(parameter.default)}, expected {parameter.type}"
+            place = owner.document.place((*base, index, "default"))
+            problems.append(Problem(id="PB318", message=message, place=place))
+
+
+def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
+    """Yield every reference in the sections that the step is made of, with the place of it."""
+    sections = step.unit.conf.section_data(step.unit.name)
+    yield from references(sections.get(step.section_name))
+    yield from references(step.asked.arguments)
+    if step.step_class == "RegisterModel":
+        yield from references(sections.get("gate"))
+
+
 def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
     """A model is made of a trained artifact, a transform runs a model."""
     needs = {"CreateModel": "Training", "RegisterModel": "Training", "Transform": "CreateModel"}
@@ -75,7 +120,8 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
     by_unit = _by_unit(steps)
     result = {}
     for name, step in steps.items():
-        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps))
+        referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred)
         depends_on = tuple(dict.fromkeys((*implied, *explicit[name])))
         result[name] = replace(step, depends_on=depends_on, explicit=explicit[name])
     return result

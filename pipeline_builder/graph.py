@@ -6,8 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.conf import ModelConf
-from pipeline_builder.edges import check_chains, explicit_edges, missing_siblings, reach, topological_order, with_edges
+from pipeline_builder.conf import ModelConf, ParameterSection
+from pipeline_builder.edges import (
+    check_chains,
+    check_parameters,
+    check_references,
+    explicit_edges,
+    missing_siblings,
+    reach,
+    topological_order,
+    with_edges,
+)
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
 
@@ -22,6 +31,7 @@ class Graph:
     steps: tuple[Step, ...]
     by_name: Mapping[str, Step]
     units: Mapping[str, Unit]
+    parameters: tuple[ParameterSection, ...] = ()
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Return every step that the step depends on, directly or not."""
@@ -35,7 +45,7 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
     none.
 
     Raises:
-        InputProblems: PB301 to PB316, all of them.
+        InputProblems: PB301 to PB318, all of them.
     """
     files = tuple(confs)
     problems: list[Problem] = []
@@ -43,13 +53,21 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
     owner, pipeline = find_pipeline(files, problems)
     if owner is None or pipeline is None:
         raise InputProblems(*problems)
-    units = build_units(models, training_dir, default_source, problems)
+    units = build_units(models, pipeline, training_dir, default_source, problems)
     steps = build_steps(owner, pipeline, models, units, problems)
     edges = explicit_edges(owner, pipeline, steps, problems)
     check_chains(steps, problems)
+    check_parameters(owner, pipeline, problems)
+    check_references(pipeline, steps, problems)
     if not problems:
         problems.extend(missing_siblings(steps))
     if problems:
         raise InputProblems(*problems)
     ordered = topological_order(with_edges(steps, edges), owner)
-    return Graph(pipeline=pipeline.name, steps=ordered, by_name={step.name: step for step in ordered}, units=units)
+    return Graph(
+        pipeline=pipeline.name,
+        steps=ordered,
+        by_name={step.name: step for step in ordered},
+        units=units,
+        parameters=pipeline.parameters,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,11 +35,15 @@ class LockedRepo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """Every repository, and the commit of the manifest's own; that is empty where it is in no repository."""
+    """Every repository, and the commit of the manifest's own; that is empty where it is in no repository.
+
+    `images` has the address of each image that a conf names by framework and version, by what decides it.
+    """
 
     manifest_commit: str
     repos: tuple[LockedRepo, ...]
     manifest_dirty: bool = False
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 class _RepoSection(Section):
@@ -60,6 +64,7 @@ class _LockSection(Section):
     manifest_commit: str
     manifest_dirty: bool = False
     repos: tuple[_RepoSection, ...]
+    images: dict[str, str] = Field(default_factory=dict)
 
 
 def render_lock(lock: Lock) -> str:
@@ -73,6 +78,9 @@ def render_lock(lock: Lock) -> str:
     for repo in lock.repos:
         fields = [f"{key}: {json.dumps(value)}" for key, value in asdict(repo).items()]
         lines += [f"  - {fields[0]}", *(f"    {field}" for field in fields[1:])]
+    if lock.images:
+        lines.append("images:")
+        lines += [f"  {json.dumps(key)}: {json.dumps(uri)}" for key, uri in sorted(lock.images.items())]
     return _HEADER + "\n".join(lines) + "\n"
 
 
@@ -91,4 +99,5 @@ def load_lock(path: Path) -> Lock:
         manifest_commit=section.manifest_commit,
         manifest_dirty=section.manifest_dirty,
         repos=tuple(LockedRepo(**repo.model_dump()) for repo in section.repos),
+        images=section.images,
     )

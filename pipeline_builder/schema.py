@@ -71,6 +71,9 @@ def _problem(
         case "missing":
             owner = document.place((*path, *location[:-1]), key=True)
             return Problem(id=ids["missing"], message=f"the key '{location[-1]}' is missing", place=owner)
+        case "absent":
+            owner = document.place((*path, *location), key=True)
+            return Problem(id=ids["missing"], message=detail["msg"], place=owner)
         case _:
             name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
             place = document.place((*path, *location))

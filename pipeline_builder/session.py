@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, TextIO
 from pipeline_builder.compose import Composed, compose
 from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.lock import render_lock
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.workspace import (
     BUNDLES,
@@ -46,10 +48,21 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One command's way through the stages. `say` gets a line for people, `warn` a warning."""
+    """One command's way through the stages.
 
-    def __init__(self, workspace: Workspace, *, say: Callable[[str], None], warn: Callable[[Problem], None]) -> None:
+    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        say: Callable[[str], None],
+        warn: Callable[[Problem], None],
+        given: Mapping[str, str] | None = None,
+    ) -> None:
         self.workspace = workspace
+        self.given = given or {}
         self.say = say
         self.warn = warn
         self.seconds: dict[str, float] = {}
@@ -85,23 +98,32 @@ class Session:
 
     @cached_property
     def composed(self) -> Composed:
-        composed = compose(self.manifest, self.lock, root=self.workspace.root, values=self.workspace.values)
+        composed = compose(
+            self.manifest,
+            self.lock,
+            root=self.workspace.root,
+            values=self.workspace.values,
+            tags=self.workspace.tags,
+        )
+        if dict(composed.images) != dict(self.lock.images):
+            self.lock = replace(self.lock, images=composed.images)
+            write_file(self.workspace.lock_path, render_lock(self.lock).encode())
         for warning in sort_problems(composed.warnings):
             self.warn(warning)
         return composed
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return the commits that travel with an execution."""
+        """Return what an execution starts with: the commits that travel with it, and the parameters that were given."""
         commits = {repo.name: repo.commit for repo in self.lock.repos}
         named = self.composed.definition.commit_parameters
         manifest = {MANIFEST_PARAMETER: self.lock.manifest_commit or UNKNOWN_COMMIT}
-        return manifest | {parameter: commits[repo] for repo, parameter in named.items() if repo in commits}
+        known = {parameter: commits[repo] for repo, parameter in named.items() if repo in commits}
+        return manifest | known | dict(self.given)
 
     def checkout(self, *, locked: bool) -> Checkouts:
         """Bring every repository to its commit, and write the lock."""
         from pipeline_builder.checkout import checkout
-        from pipeline_builder.lock import render_lock
 
         with self.stage("checkout") as words:
             done = checkout(
@@ -112,12 +134,20 @@ class Session:
                 environment=self.workspace.environment,
                 jobs=8,
             )
-            write_file(self.workspace.lock_path, render_lock(done.lock).encode())
+            lock = replace(done.lock, images=self._locked_images())
+            write_file(self.workspace.lock_path, render_lock(lock).encode())
             for warning in done.warnings:
                 self.warn(warning)
             changed = sum(repo.changed for repo in done.repos)
             words.append(f"{_count(len(done.repos), 'repository', 'repositories')}, {changed} changed")
         return done
+
+    def _locked_images(self) -> Mapping[str, str]:
+        """Images that were resolved stay so: commits move with a checkout, addresses of images don't."""
+        try:
+            return load_workspace_lock(self.workspace).images
+        except InputProblems:
+            return {}
 
     def validate(self) -> Composed:
         """Compose and check everything, offline."""

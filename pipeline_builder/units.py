@@ -7,35 +7,46 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.conf import (
-    JobSection,
-    ModelConf,
-    ModelSection,
-    PipelineSection,
-    RegistrySection,
-    StepClass,
-    StepSection,
-)
+from pipeline_builder.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
 from pipeline_builder.errors import Place, Problem
-from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.fields import StepClass
+from pipeline_builder.schema import describe, did_you_mean, known_keys, read_section
+from pipeline_builder.sections import (
+    EvaluateSection,
+    JobSection,
+    PreprocessSection,
+    RegistrySection,
+    TrainSection,
+    TransformSection,
+)
 from pipeline_builder.source import DataPath
 
 _SECTION_OF: Mapping[StepClass, str] = {
+    "Processing": "preprocess",
     "Training": "train",
     "CreateModel": "registry",
     "Transform": "transform",
     "Metrics": "evaluate",
     "RegisterModel": "registry",
 }
-_JOB_CLASSES = ("Processing", "Training", "Transform", "Metrics")
+_KIND_OF: Mapping[StepClass, type[JobSection]] = {
+    "Processing": PreprocessSection,
+    "Training": TrainSection,
+    "Transform": TransformSection,
+    "Metrics": EvaluateSection,
+}
+JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
+# The classes whose step_type chooses a section.
+_CHOOSING = ("Processing", "Training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A modeling unit: one model's sections and the folder with its scripts."""
+    """A modeling unit: one model's sections and the folder with its scripts; `jobs` are its job sections by name."""
 
     name: str
     section: ModelSection
+    jobs: Mapping[str, JobSection]
     conf: ModelConf
     source_directory: Path
 
@@ -62,8 +73,7 @@ class Step:
     @property
     def job(self) -> JobSection | None:
         """The section of the step's job; None for CreateModel and RegisterModel."""
-        section = getattr(self.unit.section, self.section_name, None)
-        return section if isinstance(section, JobSection) else None
+        return self.unit.jobs.get(self.section_name)
 
     @property
     def registry(self) -> RegistrySection:
@@ -115,7 +125,11 @@ def find_pipeline(
 
 
 def build_units(
-    models: dict[str, ModelConf], training_dir: Path, default_source: str, problems: list[Problem]
+    models: dict[str, ModelConf],
+    pipeline: PipelineSection,
+    training_dir: Path,
+    default_source: str,
+    problems: list[Problem],
 ) -> dict[str, Unit]:
     """Return every model with its source directory, which must be there and stay below the training directory."""
     units = {}
@@ -123,10 +137,37 @@ def build_units(
         section = conf.section.models[name]
         asked = section.source_directory or default_source
         folder = _source_directory(name, asked, conf, training_dir, problems)
-        units[name] = Unit(name=name, section=section, conf=conf, source_directory=folder or conf.folder)
+        steps = pipeline.models[name].steps if name in pipeline.models else ()
+        units[name] = Unit(
+            name=name,
+            section=section,
+            jobs=_jobs(name, conf, steps, problems),
+            conf=conf,
+            source_directory=folder or conf.folder,
+        )
         if folder:
             _check_entry_points(units[name], problems)
     return units
+
+
+def _jobs(name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]) -> dict[str, JobSection]:
+    """Return the model's job sections; one of another name is what the step that names it makes of it."""
+    section = conf.section.models[name]
+    jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
+    kinds = {step.step_type: _KIND_OF[step.step_class] for step in steps if step.step_class in _CHOOSING}
+    for key, data in section.others.items():
+        path: DataPath = ("conf", "models", name, key)
+        if key not in kinds:
+            hint = did_you_mean(key, known_keys(ModelSection))
+            message = f"the key '{key}' is not known here"
+            place = conf.document.place(path, key=True)
+            problems.append(Problem(id=IDS["unknown"], message=message, place=place, hint=hint))
+            continue
+        job, found = read_section(kinds[key], data, conf.document, path, IDS)
+        problems.extend(found)
+        if job is not None:
+            jobs[key] = job
+    return jobs
 
 
 def _source_directory(
@@ -153,9 +194,8 @@ def _source_directory(
 
 def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
-    for name in ("preprocess", "train", "transform", "evaluate"):
-        section: JobSection | None = getattr(unit.section, name)
-        if section is None or not section.entry_point:
+    for name, section in unit.jobs.items():
+        if not section.entry_point:
             continue
         script = (unit.source_directory / section.entry_point).resolve()
         place = unit.conf.document.place((*unit.path, name, "entry_point"))
@@ -200,8 +240,8 @@ def build_steps(
 
 
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
-    name = asked.step_type if asked.step_class in ("Processing", "Training") and asked.step_type else ""
-    section_name = name or _SECTION_OF.get(asked.step_class, "preprocess")
+    chosen = asked.step_type if asked.step_class in _CHOOSING else ""
+    section_name = chosen or _SECTION_OF[asked.step_class]
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
@@ -217,17 +257,24 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
 
 def _section_problems(step: Step) -> Iterable[Problem]:
     """The section that configures the step is there and is of the right kind."""
-    unit, needed = step.unit, [step.section_name]
-    jobs = [name for name in ("preprocess", "train", "transform", "evaluate") if getattr(unit.section, name)]
-    if step.step_class in _JOB_CLASSES and step.section_name not in ("preprocess", "train", "transform", "evaluate"):
+    unit, kind = step.unit, _KIND_OF.get(step.step_class)
+    if kind is None:
+        found = unit.section.registry is not None
+    else:  # a section of another name that couldn't be read has had its problems said already
+        found = step.section_name in unit.jobs or step.section_name in unit.section.others
+    if not found and unit.section.others.keys() - unit.jobs.keys():
+        return  # a misspelt section is said already, and is most likely the one
+    if not found and step.asked.step_type and step.step_class in _CHOOSING:
         message = f"step '{step.name}': there is no section '{step.section_name}'"
         place = step.conf.document.place((*step.path, "step_type"))
-        yield Problem(id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, jobs))
-        return
-    if step.step_class == "CreateModel":
-        needed.append("transform") if unit.section.transform else None
-    for name in needed:
-        if getattr(unit.section, name) is None:
-            message = f"step '{step.name}' ({step.step_class}) needs the section '{name}' of the model '{unit.name}'"
-            place = unit.conf.document.place(unit.path, key=True)
-            yield Problem(id="PB311", message=message, place=place, related=(step.place,))
+        yield Problem(id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, unit.jobs))
+    elif not found:
+        message = (
+            f"step '{step.name}' ({step.step_class}) needs the section '{step.section_name}' of the model '{unit.name}'"
+        )
+        place = unit.conf.document.place(unit.path, key=True)
+        yield Problem(id="PB311", message=message, place=place, related=(step.place,))
+    elif kind is not None and step.job is not None and not isinstance(step.job, kind):
+        message = f"step '{step.name}': the section '{step.section_name}' is not one for a {step.step_class} step"
+        place = step.conf.document.place((*step.path, "step_type"))
+        yield Problem(id="PB311", message=message, place=place)

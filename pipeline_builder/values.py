@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.schema import did_you_mean
@@ -50,10 +50,11 @@ class Settings:
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     kms_key: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_settings(values: Mapping[str, str]) -> Settings:
-    """Return the settings.
+def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings; `tags` go on the pipeline and on every job.
 
     Raises:
         InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given.
@@ -80,6 +81,7 @@ def build_settings(values: Mapping[str, str]) -> Settings:
         subnets=subnets,
         security_groups=groups,
         kms_key=values.get("SMP_KMSKEY", "").strip(),
+        tags=tags or {},
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.framework import load_framework
 from pipeline_builder.manifest import Manifest, build_manifest
 from pipeline_builder.source import Source, load_yaml
 from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
@@ -30,7 +31,8 @@ BUNDLES = "bundles"
 class Workspace:
     """Everything that a command needs to know of its surroundings; made once, in the command line.
 
-    `environment` is the process's own, `values` what placeholders may name: env file first, then the environment.
+    `environment` is the process's own, `values` what placeholders may name: framework file first, then env file, then
+    the environment; `tags` go on every job.
     """
 
     manifest_path: Path
@@ -40,6 +42,7 @@ class Workspace:
     jobs: int
     environment: Mapping[str, str]
     values: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -51,13 +54,23 @@ class Workspace:
         return self.build / LOCK
 
 
-def load_values(environment: Mapping[str, str], env_file: Path | None, target: str) -> dict[str, str]:
-    """Return the values for placeholders: local defaults, then the env file, then the environment.
+def load_values(
+    environment: Mapping[str, str], env_file: Path | None, target: str, framework: Path
+) -> tuple[dict[str, str], Mapping[str, str]]:
+    """Return the values for placeholders: local defaults, framework file, env file, environment; and the tags.
 
     Raises:
-        InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none.
+        InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none, PB216 for the
+            framework file.
     """
-    values = dict(LOCAL_DEFAULTS) if target == "local" else {}
+    defaults = dict(LOCAL_DEFAULTS) if target == "local" else {}
+    values = {**_env_file_values(env_file), **environment}
+    found = load_framework(framework, {**defaults, **values})
+    return {**defaults, **found.values, **values}, found.tags
+
+
+def _env_file_values(env_file: Path | None) -> dict[str, str]:
+    values: dict[str, str] = {}
     if env_file is not None:
         try:
             text = env_file.read_text("utf-8-sig")
@@ -65,7 +78,7 @@ def load_values(environment: Mapping[str, str], env_file: Path | None, target: s
             message = f"cannot read the env file '{env_file}': {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
             raise InputProblems(Problem(id="PB214", message=message)) from error
         values |= parse_env_file(Source(str(env_file), text))
-    return values | dict(environment)
+    return values
 
 
 def load_manifest(workspace: Workspace) -> Manifest:

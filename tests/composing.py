@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline_builder.check import check_definition
@@ -37,11 +39,22 @@ def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
     return build_graph(confs, training_dir=training_dir)
 
 
-def compose_definition(training_dir: Path, conf: str = CONF, **values: str) -> Definition:
-    """Return the definition, which every offline check has accepted."""
-    import json
-
-    graph = compose_graph(training_dir, conf, **values)
-    definition = build_definition(graph, build_settings({**LOCAL_DEFAULTS, **values}), {"churn": "churn"})
+def compose_definition(
+    training_dir: Path,
+    conf: str = CONF,
+    *,
+    files: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    **values: str,
+) -> Definition:
+    """Return the definition, which every offline check has accepted; `files` are more files of the source directory."""
+    if not (training_dir / "churn").exists():
+        write_model(training_dir / "churn", conf)
+    for name, text in (files or {}).items():
+        path = training_dir / "churn" / "scripts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    graph = load_graph(training_dir, "churn", **values)
+    definition = build_definition(graph, build_settings({**LOCAL_DEFAULTS, **values}, tags), {"churn": "churn"})
     assert check_definition(json.loads(definition.content)) == ()
     return definition

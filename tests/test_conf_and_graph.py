@@ -174,16 +174,6 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
             ["churn@1f3c9ab:conf/conf.yaml:12:27: PB210 the placeholder 'SMP_S3BUCKET' has no value"],
         ),
         (
-            ('ModelRepack: "False"', 'ModelRepack: "True"'),
-            [
-                "churn@1f3c9ab:conf/conf.yaml:28:22: PB204 'ModelRepack: \"True\"' is not supported yet, write 'ModelRepack: \"False\"'"
-            ],
-        ),
-        (
-            ("pipelineName: tiny", "pipelineName: tiny\n    parameters: []"),
-            ["churn@1f3c9ab:conf/conf.yaml:33:5: PB205 the key 'parameters' is not supported yet"],
-        ),
-        (
             ("enable_cache: true", "enable_cache: perhaps"),
             ["churn@1f3c9ab:conf/conf.yaml:39:27: PB204 'enable_cache' is 'perhaps', expected true or false"],
         ),

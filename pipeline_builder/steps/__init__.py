@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pipeline_builder.conf import StepClass
+from pipeline_builder.fields import StepClass
 from pipeline_builder.graph import Step
 from pipeline_builder.steps.context import Context, Mapped
 from pipeline_builder.steps.model import compose_create_model, compose_register_model

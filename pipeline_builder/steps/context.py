@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.conf import Channel, DataFile, JobSection
+from pipeline_builder.expressions import Expression, get, join
 from pipeline_builder.graph import Graph, Step
 from pipeline_builder.names import CHANNEL_NAME, shorten
+from pipeline_builder.sections import InferenceSpecification, JobSection
 from pipeline_builder.target import JSON
 from pipeline_builder.values import Settings
 
@@ -15,12 +16,16 @@ Mapped = dict[str, JSON]
 METRICS_OUTPUT = "model_evaluation_metrics"
 METRICS_FILE = "model_evaluation_metrics.json"
 DEFAULT_CHANNEL = "train"
+_STEP_ERRORS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
+_JOB_ERRORS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
-    `commit_parameters` the parameter that carries the commit of each repository.
+    `commit_parameters` the parameter that carries the commit of each repository, `images` the address of each image
+    that confs name by framework and version, by model and section.
     """
 
     graph: Graph
@@ -30,6 +35,23 @@ class Context:
     commit_parameters: Mapping[str, str] = field(default_factory=dict)
     manifest_parameter: str = ""
     repository_urls: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def image(self, step: Step, section: JobSection | InferenceSpecification) -> JSON:
+        """Return the address of the image of a step's section."""
+        name = step.section_name if isinstance(section, JobSection) else "registry"
+        return section.image_uri or self.images.get((step.unit.name, name), "")
+
+    def text(self, value: str | Expression) -> JSON:
+        """Return a value for a place where the service wants a text: a parameter of another type goes into a join."""
+        kinds = {f"Parameters.{parameter.name}": parameter.type for parameter in self.graph.parameters}
+        if isinstance(value, Expression) and kinds.get(str(value.get("Get")), "String") != "String":
+            return join("", dict(value))
+        return value
+
+    def texts(self, values: Mapping[str, str | Expression]) -> Mapped:
+        """Return a mapping of texts."""
+        return {key: self.text(value) for key, value in values.items()}
 
     @property
     def base(self) -> str:
@@ -55,19 +77,9 @@ class Chained:
     uri: JSON
 
 
-def get(path: str) -> Mapped:
-    """Return a reference to a parameter, an execution variable or a step's property."""
-    return {"Get": path}
-
-
-def join(separator: str, *values: JSON) -> Mapped:
-    """Return a text that is put together when the pipeline runs."""
-    return {"Std:Join": {"On": separator, "Values": list(values)}}
-
-
-def execution_uri(context: Context, step: Step, *parts: str) -> Mapped:
+def execution_uri(context: Context, step: str, *parts: str) -> Mapped:
     """Return an address of the step's own in each execution, so that no run overwrites another's files."""
-    return join("/", f"{context.base}/executions", get("Execution.PipelineExecutionId"), step.name, *parts)
+    return join("/", f"{context.base}/executions", get("Execution.PipelineExecutionId"), step, *parts)
 
 
 def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANNEL) -> tuple[Chained, ...]:
@@ -102,22 +114,15 @@ def own_channel(job: JobSection) -> str:
     return next(iter(job.channels), DEFAULT_CHANNEL)
 
 
-def file_uri(channel: Channel, file: DataFile) -> str:
-    """Return the address of a data file: as it is written, or below the channel's bucket and prefix."""
-    if file.file_name.startswith("s3://"):
-        return file.file_name
-    parts = (channel.bucket, channel.prefix, file.file_name)
-    return "s3://" + "/".join(part.strip("/") for part in parts if part.strip("/"))
-
-
 def channel_name(step: str, label: str) -> str:
     """Return the name of a chained channel: `<step>-<label>`."""
     return shorten(f"{step}-{label}", CHANNEL_NAME)
 
 
-def tag_list(tags: Mapping[str, str]) -> list[JSON]:
-    """Return tags as the service takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+def tag_list(context: Context, tags: Mapping[str, str | Expression]) -> list[JSON]:
+    """Return the framework's tags and, over them, a section's own, as the service takes them."""
+    merged = {**context.settings.tags, **tags}
+    return [{"Key": key, "Value": context.text(value)} for key, value in sorted(merged.items())]
 
 
 def without_empty(request: Mapped) -> Mapped:
@@ -137,3 +142,21 @@ def cache_config(step: Step) -> Mapped:
     if not step.asked.enable_cache or step.job is None:
         return {}
     return {"CacheConfig": {"Enabled": True, "ExpireAfter": step.job.cache.expire_after}}
+
+
+def retry_policies(step: Step) -> Mapped:
+    """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
+    section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.job
+    policies: list[JSON] = []
+    for retry in section.retry if section else ():
+        policy: Mapped = {
+            "ExceptionType": list(retry.exceptions or (*_STEP_ERRORS, *(_JOB_ERRORS if step.job else ()))),
+            "IntervalSeconds": retry.interval_seconds,
+            "BackoffRate": retry.backoff_rate,
+        }
+        if retry.expire_after_minutes is not None:
+            policy["ExpireAfterMin"] = retry.expire_after_minutes
+        if retry.max_attempts is not None or retry.expire_after_minutes is None:
+            policy["MaxAttempts"] = retry.max_attempts or _ATTEMPTS
+        policies.append(policy)
+    return {"RetryPolicies": policies} if policies else {}

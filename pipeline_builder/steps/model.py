@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline_builder.expressions import get, join
 from pipeline_builder.graph import Step
 from pipeline_builder.names import GROUP_NAME, shorten
 from pipeline_builder.steps.context import (
@@ -9,13 +10,12 @@ from pipeline_builder.steps.context import (
     METRICS_OUTPUT,
     Context,
     Mapped,
-    get,
-    join,
     output_uri,
     tag_list,
     vpc_config,
     without_empty,
 )
+from pipeline_builder.steps.repack import needs_repack, repacked_uri
 from pipeline_builder.target import JSON
 
 # The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
@@ -30,7 +30,7 @@ def compose_create_model(context: Context, step: Step) -> Mapped:
         "ExecutionRoleArn": settings.role,
         "PrimaryContainer": container(context, step, url="ModelDataUrl"),
         "VpcConfig": vpc_config(settings),
-        "Tags": tag_list(step.unit.section.transform.tags) if step.unit.section.transform else [],
+        "Tags": tag_list(context, step.unit.section.transform.tags if step.unit.section.transform else {}),
     }
     return {"Type": "Model", "Arguments": without_empty(request)}
 
@@ -47,28 +47,30 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
         "SupportedTransformInstanceTypes": list(inference.transform_instances),
     }
     request: Mapped = {
-        "ModelPackageGroupName": group_name(context.graph.pipeline, unit.name, registry.group),
+        "ModelPackageGroupName": registry.group or group_name(context.graph.pipeline, unit.name),
         "ModelPackageDescription": registry.description,
         "ModelApprovalStatus": registry.approval,
         "InferenceSpecification": without_empty(specification),
         "ModelMetrics": _metrics(context, step),
+        "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
         **_provenance(context, step),
     }
     return {"Type": "RegisterModel", "Arguments": without_empty(request)}
 
 
-def group_name(pipeline: str, model: str, asked: str) -> str:
-    """Return the model package group: as asked, else `<pipeline>-<model>` in the letters that the service takes."""
+def group_name(pipeline: str, model: str) -> str:
+    """Return the default model package group: `<pipeline>-<model>` in the letters that the service takes."""
     plain = "".join(char if char.isalnum() else "-" for char in f"{pipeline}-{model}")
-    return asked or shorten(plain, GROUP_NAME)
+    return shorten(plain, GROUP_NAME)
 
 
 def container(context: Context, step: Step, *, url: str) -> Mapped:
     """Return image, model artifact and inference code.
 
-    Without repacking the code stays outside the archive, and `SAGEMAKER_SUBMIT_DIRECTORY` tells the container's toolkit
-    where to fetch it from, as the SDK's own models do.
+    With repacking the code is in the archive. Without, it stays outside, and `SAGEMAKER_SUBMIT_DIRECTORY` tells the
+    container's toolkit where to fetch it from, as the SDK's own models do.
     """
+    repack = needs_repack(step)
     training = context.needed(step, "Training")
     assert training is not None
     section = step.unit.section.transform
@@ -78,11 +80,11 @@ def container(context: Context, step: Step, *, url: str) -> Mapped:
             "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
             "SAGEMAKER_PROGRAM": section.entry_point,
             "SAGEMAKER_REGION": context.settings.region,
-            "SAGEMAKER_SUBMIT_DIRECTORY": context.code[step.name],
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code" if repack else context.code[step.name],
         }
     definition: Mapped = {
-        "Image": step.registry.inference.image_uri,
-        url: get(f"Steps.{training.name}.ModelArtifacts.S3ModelArtifacts"),
+        "Image": context.image(step, step.registry.inference),
+        url: repacked_uri(training) if repack else get(f"Steps.{training.name}.ModelArtifacts.S3ModelArtifacts"),
         "Environment": environment,
     }
     return without_empty(definition)

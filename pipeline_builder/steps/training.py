@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
-from pipeline_builder.conf import TrainSection
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.expressions import Expression, references
 from pipeline_builder.graph import Step
+from pipeline_builder.sections import TrainSection
 from pipeline_builder.steps.context import (
     Context,
     Mapped,
@@ -13,11 +15,11 @@ from pipeline_builder.steps.context import (
     chained_outputs,
     channel_name,
     execution_uri,
-    file_uri,
     tag_list,
     vpc_config,
     without_empty,
 )
+from pipeline_builder.steps.data import DataInput, training_inputs
 from pipeline_builder.target import JSON
 
 
@@ -32,26 +34,35 @@ def compose_training(context: Context, step: Step) -> Mapped:
         "VolumeSizeInGB": job.volume_size,
         "VolumeKmsKeyId": settings.kms_key,
     }
-    output: Mapped = {"S3OutputPath": job.output_path or execution_uri(context, step), "KmsKeyId": settings.kms_key}
+    output: Mapped = {
+        "S3OutputPath": job.output_path or execution_uri(context, step.name),
+        "KmsKeyId": settings.kms_key,
+    }
     request: Mapped = {
         "TrainingJobName": job.base_job_name,
         "RoleArn": settings.role,
-        "AlgorithmSpecification": {"TrainingImage": job.image_uri, "TrainingInputMode": job.input_mode},
+        "AlgorithmSpecification": {"TrainingImage": context.image(step, job), "TrainingInputMode": job.input_mode},
         "HyperParameters": hyperparameters(context, step, job),
         "InputDataConfig": _channels(context, step, job),
         "OutputDataConfig": without_empty(output),
         "ResourceConfig": without_empty(resources),
         "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
-        "Environment": dict(job.env),
+        "Environment": context.texts(job.env),
         "VpcConfig": network,
         "EnableInterContainerTrafficEncryption": True if network else None,
-        "Tags": tag_list(job.tags),
+        "Tags": tag_list(context, job.tags),
     }
     return {"Type": "Training", "Arguments": without_empty(request), **cache_config(step)}
 
 
 def hyperparameters(context: Context, step: Step, job: TrainSection) -> Mapped:
-    """Return the script's arguments and what tells the toolkit which script to run, every value JSON encoded."""
+    """Return the script's arguments and what tells the toolkit which script to run, every value JSON encoded.
+
+    An expression stays as it is: the toolkit takes a text that isn't JSON for what it says.
+
+    Raises:
+        InputProblems: PB326 for an expression inside of a list or mapping, which would be encoded as text.
+    """
     values: dict[str, JSON] = {
         "sagemaker_program": job.entry_point,
         "sagemaker_submit_directory": context.code[step.name],
@@ -59,15 +70,22 @@ def hyperparameters(context: Context, step: Step, job: TrainSection) -> Mapped:
         "sagemaker_region": context.settings.region,
         **job.hyperparameters,
     }
-    return {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    return {name: _encoded(context, step, name, value) for name, value in values.items()}
+
+
+def _encoded(context: Context, step: Step, name: str, value: JSON) -> JSON:
+    if isinstance(value, Expression):
+        return context.text(value)
+    if next(references(value), None):
+        message = f"step '{step.name}': the hyperparameter '{name}' has a reference inside of a list or mapping"
+        hint = "make each reference a hyperparameter of its own"
+        place = step.section_place("hyperparams", name)
+        raise InputProblems(Problem(id="PB326", message=message, place=place, hint=hint))
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _channels(context: Context, step: Step, job: TrainSection) -> list[JSON]:
-    own = [
-        _channel(name, file_uri(channel, file), job)
-        for name, channel in job.channels.items()
-        for file in channel.data_files
-    ]
+    own = [_own(context, data, job) for data in training_inputs(step, job)]
     chained = [_channel(channel_name(o.step, o.label), o.uri, job) for o in chained_outputs(context, step)]
     start = _channel("model", job.model_data_uri, job) if job.model_data_uri else None
     if start:
@@ -76,6 +94,12 @@ def _channels(context: Context, step: Step, job: TrainSection) -> list[JSON]:
     return [*own, *chained, *([start] if start else [])]
 
 
-def _channel(name: str, uri: JSON, job: TrainSection) -> Mapped:
-    source: Mapped = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": job.distribution}
+def _own(context: Context, data: DataInput, job: TrainSection) -> Mapped:
+    if data.manifest:
+        return _channel(data.name, data.manifest.uri(context.base), job, kind="ManifestFile")
+    return _channel(data.name, data.uri, job)
+
+
+def _channel(name: str, uri: JSON, job: TrainSection, *, kind: str = "S3Prefix") -> Mapped:
+    source: Mapped = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": job.distribution}
     return without_empty({"ChannelName": name, "DataSource": {"S3DataSource": source}, "ContentType": job.content_type})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline_builder.conf import TransformSection
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.expressions import get, join, s3_uri
 from pipeline_builder.graph import Step
 from pipeline_builder.schema import did_you_mean
+from pipeline_builder.sections import TransformSection
 from pipeline_builder.steps.context import (
     Chained,
     Context,
@@ -13,13 +14,11 @@ from pipeline_builder.steps.context import (
     cache_config,
     chained_outputs,
     execution_uri,
-    file_uri,
-    get,
-    join,
     own_channel,
     tag_list,
     without_empty,
 )
+from pipeline_builder.steps.data import files_of
 from pipeline_builder.target import JSON
 
 
@@ -60,15 +59,15 @@ def compose_transform(context: Context, step: Step) -> Mapped:
         "DataProcessing": without_empty(
             {"InputFilter": job.input_filter, "OutputFilter": job.output_filter, "JoinSource": job.join_source}
         ),
-        "Environment": dict(job.env),
-        "Tags": tag_list(job.tags),
+        "Environment": context.texts(job.env),
+        "Tags": tag_list(context, job.tags),
     }
     return {"Type": "Transform", "Arguments": without_empty(request), **cache_config(step)}
 
 
 def _input(context: Context, step: Step, job: TransformSection) -> JSON:
     chained = chained_outputs(context, step, single=own_channel(job))
-    own = [file_uri(channel, file) for channel in job.channels.values() for file in channel.data_files]
+    own = [uri for _, _, uri in files_of(job.channels)]
     if chained:
         uri = _chosen(step, chained, job).uri
         return join("/", uri, step.asked.prefix.strip("/")) if step.asked.prefix.strip("/") else uri
@@ -99,6 +98,5 @@ def _chosen(step: Step, chained: tuple[Chained, ...], job: TransformSection) -> 
 def _output(context: Context, step: Step, job: TransformSection) -> JSON:
     for channel in job.channels.values():
         if channel.bucket:
-            parts = (channel.bucket, channel.prefix.strip("/"), step.unit.name, "predictions", "transform")
-            return "s3://" + "/".join(part for part in parts if part)
-    return execution_uri(context, step)
+            return s3_uri(channel.bucket, channel.prefix, step.unit.name, "predictions", "transform")
+    return execution_uri(context, step.name)

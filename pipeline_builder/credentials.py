@@ -1,0 +1,34 @@
+"""What looks like a secret: everything in a definition can be read by whoever may describe the pipeline."""
+
+from __future__ import annotations
+
+import re
+
+# Tokens that are recognised by their form alone.
+_FORMS = re.compile(
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # AWS access keys
+    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{20,}"  # git hosts
+    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{30,}|\b[sr]k_live_[A-Za-z0-9]{20,}|\bAIza[A-Za-z0-9_-]{35}"
+    r"|\bsk-[A-Za-z0-9_-]{32,}|\bdapi[a-f0-9]{32}\b|\bnpm_[A-Za-z0-9]{36}|\bpypi-[A-Za-z0-9_-]{50,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."  # JSON web tokens
+    r"|://[^/\s:@]+:[^/\s@]+@"  # a login in an address
+)
+# Keys whose value is one. Only the end of the name counts: MAX_TOKENS, TOKENIZER and SECRET_NAME are none.
+_NAMES = re.compile(
+    r"(?:^|[_.-])(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|secret_?key|private_?key|credentials?)$",
+    re.IGNORECASE,
+)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SHORTEST = 6
+# What such a key may hold: the name of a secret, a special token of a tokenizer, a number, a path, a switch.
+_HARMLESS = re.compile(r"arn:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
+
+
+def looks_like_secret(key: str, value: str) -> bool:
+    """Tell whether the value of a variable or hyperparameter looks like a password, a token or a key."""
+    plain = value.strip().strip("\"'")
+    if _FORMS.search(plain):
+        return True
+    named = _NAMES.search(_CAMEL.sub("_", key))
+    return bool(named) and len(plain) >= _SHORTEST and not _HARMLESS.match(plain)
