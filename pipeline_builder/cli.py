@@ -135,6 +135,25 @@ def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -
     return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 
 
+def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping."""
+    pairs = [text.partition("=") for text in given]
+    for (name, equals, _value), text in zip(pairs, given, strict=True):
+        if not equals or not name:
+            raise click.BadParameter(f"'{text}' is no NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+parameters_option = click.option(
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parameters,
+    help="Value of a pipeline parameter; may be repeated.",
+)
+
+
 def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
 
@@ -165,7 +184,17 @@ def main() -> None:
 @click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
 @click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
 @click.option("--comment", default="", help="Why, for the record.")
-def up(session: Session, *, as_json: bool, locked: bool, rerun: bool, answer: str | None, comment: str) -> None:
+@parameters_option
+def up(
+    session: Session,
+    *,
+    as_json: bool,
+    locked: bool,
+    rerun: bool,
+    answer: str | None,
+    comment: str,
+    given: Mapping[str, str],
+) -> None:
     """The whole job, from checkout to report; asks before it promotes.
 
     The stages: checkout, validate, build, plan, apply, run, gate, approval, promote, report.
@@ -173,6 +202,7 @@ def up(session: Session, *, as_json: bool, locked: bool, rerun: bool, answer: st
     \b
     Example: pipeline-builder up --approve --comment "AUC is up by 2 points"
     """
+    session.given = given
     session.checkout(locked=locked)
     session.validate()
     session.build()
@@ -250,7 +280,10 @@ def build(session: Session, *, as_json: bool) -> None:
 @common
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
-def plan(session: Session, *, as_json: bool, out: Path | None, detailed_exitcode: bool) -> None:
+@parameters_option
+def plan(
+    session: Session, *, as_json: bool, out: Path | None, detailed_exitcode: bool, given: Mapping[str, str]
+) -> None:
     """Show what would change and what would run.
 
     \b
@@ -259,6 +292,7 @@ def plan(session: Session, *, as_json: bool, out: Path | None, detailed_exitcode
     from pipeline_builder.plan import plan_json, render_plan
     from pipeline_builder.workspace import write_file
 
+    session.given = given
     planned = session.plan()
     if out:
         write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
@@ -290,12 +324,14 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None) -> None:
 @main.command("run")
 @common
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
-def run_command(session: Session, *, as_json: bool, rerun: bool) -> None:
+@parameters_option
+def run_command(session: Session, *, as_json: bool, rerun: bool, given: Mapping[str, str]) -> None:
     """Run what is deployed, and judge it.
 
     \b
-    Example: pipeline-builder run --rerun
+    Example: pipeline-builder run --rerun --parameter epochs=20
     """
+    session.given = given
     record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
     _conclude(session, record, as_json=as_json)
 

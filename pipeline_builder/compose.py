@@ -62,9 +62,10 @@ def load_confs(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[st
     commits = {locked.name: locked.commit for locked in lock.repos}
     confs: list[ModelConf] = []
     problems: list[Problem] = []
+    matches = _matches(manifest, root / manifest.training_dir, values)
     for repo in manifest.repos:
         folder = root / manifest.training_dir / repo.name
-        files = _files(repo, folder, manifest, values)
+        files = _files(repo, folder, matches)
         if not files:
             problems.append(_no_file(repo, folder, manifest, values))
         for path in files:
@@ -78,13 +79,22 @@ def load_confs(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[st
     return tuple(confs)
 
 
-def _files(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> tuple[Path, ...]:
+def _matches(manifest: Manifest, training_dir: Path, values: Mapping[str, str]) -> Mapping[str, list[Path]]:
+    """Return what the glob below the training directory finds, by the folder of the repository."""
+    pattern = _glob(manifest, values)
+    found: dict[str, list[Path]] = {}
+    for path in training_dir.glob(pattern) if not pattern.startswith("/") else ():
+        found.setdefault(path.relative_to(training_dir).parts[0], []).append(path)
+    return found
+
+
+def _files(repo: Repo, folder: Path, matches: Mapping[str, list[Path]]) -> tuple[Path, ...]:
     """Return the repository's conf files, by its own patterns, or by the glob below the training directory."""
-    if repo.config:
-        found = {path for pattern in repo.config for path in folder.glob(pattern)}
-    else:
-        pattern = _glob(manifest, values)
-        found = set(folder.parent.glob(pattern)) if not pattern.startswith("/") else set()
+    found = (
+        {path for pattern in repo.config for path in folder.glob(pattern)}
+        if repo.config
+        else matches.get(repo.name, ())
+    )
     inside = folder.resolve()
     return tuple(sorted(p for p in found if p.is_file() and p.resolve().is_relative_to(inside)))
 

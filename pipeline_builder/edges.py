@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -117,7 +117,7 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
     explicit: dict[str, tuple[str, ...]] = dict.fromkeys(steps, ())
     for before, after in sorted(edges):
         explicit[after] = (*explicit[after], before)
-    by_unit = _by_unit(steps)
+    by_unit = steps_by_unit(steps.values())
     result = {}
     for name, step in steps.items():
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
@@ -127,15 +127,16 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
     return result
 
 
-def _by_unit(steps: dict[str, Step]) -> dict[str, list[Step]]:
+def steps_by_unit(steps: Iterable[Step]) -> dict[str, tuple[Step, ...]]:
+    """Return the steps of each modeling unit, in their order."""
     units: dict[str, list[Step]] = {}
-    for step in steps.values():
+    for step in steps:
         units.setdefault(step.unit.name, []).append(step)
-    return units
+    return {name: tuple(found) for name, found in units.items()}
 
 
 def _implied(
-    step: Step, siblings: list[Step], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
     """Return the steps of the same unit that the step's request refers to."""
     last = _last_training(step, siblings, explicit, steps)
@@ -151,7 +152,7 @@ def _implied(
 
 
 def _last_training(
-    step: Step, siblings: list[Step], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
     """Return the unit's last Training step along the DAG; of those that come before the step where any is said to."""
     training = [s.name for s in siblings if s.step_class == "Training"]
@@ -159,17 +160,17 @@ def _last_training(
         return tuple(training)
     before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}
     order = list(_topological(before, tuple(steps)))
-    ancestors = reach(step.name, before)
+    ancestors = reach(step.name, lambda name: before[name])
     candidates = [name for name in training if name in ancestors] or training
     return (max(candidates, key=order.index),)
 
 
-def reach(name: str, before: Mapping[str, Iterable[str]]) -> set[str]:
-    """Return all that comes before a name, directly or not."""
+def reach(name: str, before: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return all that comes before a name, directly or not; `before` tells what comes directly before one."""
     found: set[str] = set()
     todo = [name]
     while todo:
-        for other in before.get(todo.pop(), ()):
+        for other in before(todo.pop()):
             if other not in found:
                 found.add(other)
                 todo.append(other)

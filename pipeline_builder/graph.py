@@ -14,6 +14,7 @@ from pipeline_builder.edges import (
     explicit_edges,
     missing_siblings,
     reach,
+    steps_by_unit,
     topological_order,
     with_edges,
 )
@@ -30,12 +31,13 @@ class Graph:
     pipeline: str
     steps: tuple[Step, ...]
     by_name: Mapping[str, Step]
+    by_unit: Mapping[str, tuple[Step, ...]]
     units: Mapping[str, Unit]
     parameters: tuple[ParameterSection, ...] = ()
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Return every step that the step depends on, directly or not."""
-        return frozenset(reach(name, {step.name: step.depends_on for step in self.steps}))
+        return frozenset(reach(name, lambda step: self.by_name[step].depends_on))
 
 
 def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_source: str = "") -> Graph:
@@ -68,6 +70,7 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
         pipeline=pipeline.name,
         steps=ordered,
         by_name={step.name: step for step in ordered},
+        by_unit=steps_by_unit(ordered),
         units=units,
         parameters=pipeline.parameters,
     )

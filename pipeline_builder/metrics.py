@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,18 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def metric_at(report: Any, path: str) -> float | None:
+    """Return the number at a path such as `binary_classification_metrics.auc.value` or `folds[0].rmse`, or None."""
+    for part in re.findall(r"[^.\[\]]+|\[\d+\]", path):
+        if part.startswith("[") and isinstance(report, list) and int(part[1:-1]) < len(report):
+            report = report[int(part[1:-1])]
+        elif isinstance(report, dict) and part in report:
+            report = report[part]
+        else:
+            return None
+    return _number(report)
 
 
 def compare_metrics(candidate: Any, champion: Any) -> tuple[Compared, ...]:

@@ -59,10 +59,9 @@ class Session:
         *,
         say: Callable[[str], None],
         warn: Callable[[Problem], None],
-        given: Mapping[str, str] | None = None,
     ) -> None:
         self.workspace = workspace
-        self.given = given or {}
+        self.given: Mapping[str, str] = {}
         self.say = say
         self.warn = warn
         self.seconds: dict[str, float] = {}
@@ -240,7 +239,9 @@ class Session:
 
         with self.stage("gate") as words:
             record = collect(execution, self.target, graph=self.composed.graph, lock=self.lock, reused=reused)
-            verdict = judge(record, planned_sha256=hashlib.sha256(planned.definition).hexdigest())
+            gates = {name: unit.section.gate for name, unit in self.composed.graph.units.items()}
+            planned_sha256 = hashlib.sha256(planned.definition).hexdigest()
+            verdict = judge(record, planned_sha256=planned_sha256, gates=gates)
             record = with_stages(record.model_copy(update={"verdict": verdict}), self.seconds)
             words.append("passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}")
         self.write_record(record)

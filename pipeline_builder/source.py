@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass, field
@@ -29,10 +30,16 @@ class Source:
 
     def place(self, line: int, column: int) -> Place:
         """Return the place of a 1-based line and column."""
-        lines = self.text.split("\n")
+        lines = _lines(self.text)
         text = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
         # A problem shows its line, and a url may have a password in it.
         return Place(self.label, line, column, _URL_LOGIN.sub("://***@", text))
+
+
+@functools.lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    """A file's lines: whoever asks for one place of it asks for more."""
+    return text.split("\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden" / "tiny.json"
 NETWORK = {"SMP_SUBNETS": "subnet-1, subnet-2", "SMP_SECURITYGROUPS": "sg-1", "SMP_KMSKEY": "alias/k"}
 
 
-def steps(tmp_path: Path, conf: str = CONF, **values: str) -> dict[str, dict[str, Any]]:
+def steps(tmp_path: Path, conf: str = CONF, **values: Any) -> dict[str, dict[str, Any]]:
     document = json.loads(compose_definition(tmp_path, conf, **values).content)
     return {step["Name"].removeprefix("churn-"): step for step in document["Steps"]}
 

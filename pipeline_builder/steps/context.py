@@ -60,7 +60,7 @@ class Context:
 
     def unit_steps(self, step: Step, step_class: str) -> tuple[Step, ...]:
         """Return the steps of the same model and the given class, in topological order."""
-        return tuple(s for s in self.graph.steps if s.unit.name == step.unit.name and s.step_class == step_class)
+        return tuple(s for s in self.graph.by_unit[step.unit.name] if s.step_class == step_class)
 
     def needed(self, step: Step, step_class: str) -> Step | None:
         """Return the step of the same model and the given class that this one depends on."""

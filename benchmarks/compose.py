@@ -1,0 +1,94 @@
+"""Composing many units: validate and build of 1, 10, 100 and 1,000 units of six steps, as commands on files on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.tiny import CONF, write_model  # noqa: E402 - the repository isn't installed
+
+SIZES = (1, 10, 100, 1000)
+RUNS = 3
+
+
+def make_workspace(folder: Path, units: int) -> None:
+    """Write a manifest, its checkouts with one conf file each, and the lock, as 'checkout' leaves them."""
+    head, steps = CONF.split("  sagemakerPipeline:\n")
+    pipeline = ["  sagemakerPipeline:\n    pipelineName: many\n    models:\n"]
+    manifest = ["version: 1\nrepos:\n"]
+    lock = ["version: 1\nmanifest_commit: ''\nmanifest_dirty: false\nrepos:\n"]
+    for number in range(units):
+        name = f"unit{number:04d}"
+        write_model(folder / "aws-train" / name, head.replace("churn", name))
+        pipeline.append(steps.split("    models:\n")[1].replace("churn", name))
+        manifest.append(f"  - url: https://git.example.com/{name}.git\n")
+        lock.append(
+            f"  - {{name: {name}, url: 'https://git.example.com/{name}.git', revision: main, commit: {'a' * 40}, "
+            f"tree: {'b' * 40}, committed: '2026-01-01T00:00:00Z'}}\n"
+        )
+    first = folder / "aws-train" / "unit0000" / "conf" / "conf.yaml"
+    first.write_text(first.read_text() + "".join(pipeline))
+    (folder / "model_repos.yaml").write_text("".join(manifest))
+    (folder / "build").mkdir()
+    (folder / "build" / "model_repos.lock.yaml").write_text("".join(lock))
+
+
+def measure(folder: Path, *command: str) -> tuple[float, float]:
+    """Return the seconds (median of RUNS) and the peak memory in MB of a command."""
+    seconds = []
+    peak = 0.0
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pipeline_builder", *command],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert child.stderr
+        errors = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        seconds.append(time.perf_counter() - started)
+        peak = max(peak, usage.ru_maxrss / 1024)
+        if child.returncode:
+            sys.exit(errors.decode())
+    return statistics.median(seconds), peak
+
+
+def main() -> None:
+    """Print the table."""
+    rows = []
+    per_unit: dict[tuple[str, int], float] = {}
+    for units in SIZES:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            make_workspace(folder, units)
+            for command in ("validate", "build", "build again"):
+                seconds, peak = measure(folder, command.split()[0])
+                per_unit[command, units] = seconds / units
+                rows.append((command, str(units), f"{seconds:.2f}", f"{1000 * seconds / units:.2f}", f"{peak:.0f}"))
+            size = (folder / "build" / "pipeline_definition.json").stat().st_size
+            steps = len(json.loads((folder / "build" / "pipeline_definition.json").read_text())["Steps"])
+            rows.append(("definition", str(units), "", f"{size / units / 1000:.1f} kB", f"{steps} steps"))
+    for row in (("command", "units", "seconds", "ms a unit", "MB"), *rows):
+        print("  {:<12} {:>6} {:>8} {:>10} {:>11}".format(*row))
+    for command in ("validate", "build"):
+        ratio = per_unit[command, 1000] / per_unit[command, 100]
+        print(f"{command}: time a unit at 1,000 is {ratio:.2f} times that at 100")
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()
