@@ -7,13 +7,14 @@ owners and umasks left out, and the hash is taken before compression, because zl
 from __future__ import annotations
 
 import fnmatch
+import functools
 import gzip
 import hashlib
 import io
 import os
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -50,6 +51,8 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:import[ \t]+([^\n#]+)|from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+))", re.MULTILINE
 )
 ARCHIVE = "sourcedir.tar.gz"
+# Bytes up to which a file's content is kept while bundles are made.
+_SMALL = 100_000
 IGNORE_FILE = ".smpignore"
 
 
@@ -67,7 +70,7 @@ class Bundle:
 
     def content(self) -> bytes:
         """Return the archive, a gzip-compressed tar."""
-        return gzip.compress(_tar(self.folder, self.files), compresslevel=6, mtime=0)
+        return gzip.compress(_tar(self.folder, self.files, Path.read_bytes), compresslevel=6, mtime=0)
 
 
 class Bundler:
@@ -76,6 +79,7 @@ class Bundler:
     def __init__(self) -> None:
         self._listings: dict[Path, tuple[str, ...]] = {}
         self._mentioned: dict[Path, frozenset[str]] = {}
+        self._contents: dict[Path, bytes] = {}
         self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
 
     def bundle(
@@ -95,7 +99,7 @@ class Bundler:
             chosen = self._without_unmentioned(folder, files, set(others) - {entry_point})
         key = (folder, chosen)
         if key not in self._bundles:
-            digest = hashlib.sha256(_tar(folder, chosen)).hexdigest()
+            digest = hashlib.sha256(_tar(folder, chosen, self._read)).hexdigest()
             self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=digest)
         return self._bundles[key]
 
@@ -119,16 +123,25 @@ class Bundler:
 
     def _mentions(self, path: Path, stem: str) -> bool:
         if path not in self._mentioned:
-            self._mentioned[path] = _mentioned(path)
+            self._mentioned[path] = _mentioned(self._read(path))
         return stem in self._mentioned[path]
 
+    def _read(self, path: Path) -> bytes:
+        """Read a file once, unless it is large: most are in several bundles."""
+        if path in self._contents:
+            return self._contents[path]
+        content = path.read_bytes()
+        if len(content) <= _SMALL:
+            self._contents[path] = content
+        return content
 
-def _mentioned(path: Path) -> frozenset[str]:
+
+def _mentioned(content: bytes) -> frozenset[str]:
     """Return the stems of the modules that a file imports, and of the scripts that it names or starts.
 
     By pattern, not by parsing: what one Python version can't parse another can, and the bundle must not depend on that.
     """
-    text = path.read_bytes().decode("utf-8", "replace")
+    text = content.decode("utf-8", "replace")
     named = [stem for groups in _SCRIPT.findall(text) for stem in groups if stem]
     for groups in _IMPORT.findall(text):
         named += re.findall(r"\w+", " ".join(groups))
@@ -138,16 +151,19 @@ def _mentioned(path: Path) -> frozenset[str]:
 def _list_files(folder: Path) -> tuple[str, ...]:
     """Return the regular files below the folder that aren't ignored, as sorted posix paths. Links are left out."""
     ignored = (*IGNORED, *_ignore_file(folder))
-    found: list[str] = []
-    for parent, folders, names in os.walk(folder):
-        base = Path(parent).relative_to(folder)
-        folders[:] = sorted(name for name in folders if not _matches((base / name).as_posix(), ignored))
-        for name in names:
-            path = base / name
-            full = Path(parent, name)
-            if not _matches(path.as_posix(), ignored) and full.is_file() and not full.is_symlink():
-                found.append(path.as_posix())
-    return tuple(sorted(found))
+    return tuple(sorted(_walk(folder, "", ignored)))
+
+
+def _walk(folder: Path, base: str, ignored: tuple[str, ...]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = f"{base}{entry.name}"
+            if _matches(path, ignored):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{path}/", ignored)
+            elif entry.is_file(follow_symlinks=False):
+                yield path
 
 
 def _ignore_file(folder: Path) -> tuple[str, ...]:
@@ -158,20 +174,30 @@ def _ignore_file(folder: Path) -> tuple[str, ...]:
     return tuple(line.rstrip("/") for line in lines if line and not line.startswith("#"))
 
 
-def _matches(path: str, patterns: Iterable[str]) -> bool:
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
     """A pattern without '/' looks at the last part of the path, one with '/' at all of it, `*` matching '/' too."""
-    name = PurePosixPath(path).name
-    return any(fnmatch.fnmatchcase(path if "/" in pattern else name, pattern.lstrip("/")) for pattern in patterns)
+    names, paths = _compiled(patterns)
+    return bool(names.match(path.rpartition("/")[2]) or paths.match(path))
 
 
-def _tar(folder: Path, files: tuple[str, ...]) -> bytes:
+@functools.lru_cache(maxsize=1000)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns for names and those for whole paths, each as one expression."""
+    never = "(?!)"
+    names = [fnmatch.translate(pattern) for pattern in patterns if "/" not in pattern]
+    paths = [fnmatch.translate(pattern.lstrip("/")) for pattern in patterns if "/" in pattern]
+    return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
+
+
+def _tar(folder: Path, files: tuple[str, ...], read: Callable[[Path], bytes]) -> bytes:
     buffer = io.BytesIO()
     # GNU format: no pax headers, whose content depends on the Python version.
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name in files:
-            content = (folder / name).read_bytes()
+            path = folder / name
+            content = read(path)
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
-            entry.mode = 0o755 if (folder / name).stat().st_mode & 0o100 else 0o644
+            entry.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()

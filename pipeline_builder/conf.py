@@ -129,6 +129,12 @@ class ModelConf:
     section: ConfSection
     data: JSON
 
+    @property
+    def has_expressions(self) -> bool:
+        """Whether there can be an expression in the file; most have none, and then nobody has to look for one."""
+        text = self.document.source.text
+        return "$" in text or "Get" in text or "Std:" in text
+
     def section_data(self, model: str) -> Mapping[str, JSON]:
         """Return a model's sections as they are written, with their expressions."""
         data = self.data

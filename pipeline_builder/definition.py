@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.conf import ParameterSection
@@ -137,10 +136,8 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
         job = section.transform
     if job is None or not job.entry_point:
         return None
-    sections = (section.preprocess, section.train, section.transform, section.evaluate)
-    others = [str(PurePosixPath(other.entry_point)) for other in sections if other and other.entry_point]
-    entry_point = str(PurePosixPath(job.entry_point))
-    return bundler.bundle(step.unit.source_directory, entry_point=entry_point, others=others, include=job.include)
+    others = [other.entry_point for other in step.unit.jobs.values() if other.entry_point]
+    return bundler.bundle(step.unit.source_directory, entry_point=job.entry_point, others=others, include=job.include)
 
 
 def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:

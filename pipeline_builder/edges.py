@@ -94,6 +94,8 @@ def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list
 
 def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
     """Yield every reference in the sections that the step is made of, with the place of it."""
+    if not step.unit.conf.has_expressions and not step.asked.arguments:
+        return
     sections = step.unit.conf.section_data(step.unit.name)
     yield from references(sections.get(step.section_name))
     yield from references(step.asked.arguments)

@@ -207,7 +207,8 @@ class _Reader:
                 continue
             seen[key] = at
             inner = (*path, key)
-            self._forget(inner)
+            if key in data:
+                self._forget(inner)
             self.keys[inner] = at
             data[key] = self.read(value_node, inner)
         return data

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,9 +197,9 @@ def _source_directory(
 def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
     for name, section in unit.jobs.items():
-        if not section.entry_point:
+        if not section.entry_point or _is_plain_file(unit.source_directory, section.entry_point):
             continue
-        script = (unit.source_directory / section.entry_point).resolve()
+        script = Path(os.path.realpath(unit.source_directory / section.entry_point))
         place = unit.conf.document.place((*unit.path, name, "entry_point"))
         if not script.is_relative_to(unit.source_directory):
             message = f"the entry point {describe(section.entry_point)} leaves the source directory"
@@ -207,6 +209,14 @@ def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
             message = f"the entry point {describe(section.entry_point)} is not in the source directory"
             hint = did_you_mean(section.entry_point, scripts)
             problems.append(Problem(id="PB307", message=message, place=place, hint=hint))
+
+
+def _is_plain_file(folder: Path, name: str) -> bool:
+    """Tell whether a file lies directly in the folder and is no link: then nothing has to be resolved."""
+    try:
+        return "/" not in name and stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)
+    except OSError:
+        return False
 
 
 def build_steps(
