@@ -1,4 +1,4 @@
-"""Offline checks of a pipeline definition: its outer language, every step's request, every reference."""
+"""Offline checks of a pipeline definition: its own language, every step's request, every reference."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import graphlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
 
-from pipeline_builder.names import PARAMETER_NAME, STEP_NAME
+from pipeline_builder.language import LANGUAGE, PARAMETER_TYPES, STEP_TYPES, StepType
 from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.service_model import (
     EXPECTED,
@@ -18,8 +17,6 @@ from pipeline_builder.service_model import (
     Fault,
     Lookup,
     NoProperty,
-    Shape,
-    Shapes,
     load_sagemaker,
 )
 from pipeline_builder.source import DataPath
@@ -36,9 +33,6 @@ PROPERTY_FILE = "PB413"  # a property file that isn't declared, or is declared w
 LIMIT = "PB414"  # a limit of the definition's own language: sizes, counts, ranges
 CYCLE = "PB415"  # steps wait for each other
 
-# What CreatePipeline takes inline; a longer definition goes to S3 (CreatePipelineRequest.PipelineDefinition, "max").
-MOST_CHARACTERS = 1_048_576
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -51,34 +45,10 @@ class Finding:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepType:
-    """The API behind a step type: its request, its Describe response, and what only such a step may have.
-
-    `generated` is the name that the service makes; one that is given is its prefix.
-    """
-
-    request: str
-    response: str
-    generated: str
-    keys: tuple[str, ...]
-
-
-_JOB = ("CacheConfig", "RetryPolicies")
-STEP_TYPES: Mapping[str, StepType] = {
-    "Processing": StepType(
-        "CreateProcessingJobRequest", "DescribeProcessingJobResponse", "ProcessingJobName", (*_JOB, "PropertyFiles")
-    ),
-    "Training": StepType("CreateTrainingJobRequest", "DescribeTrainingJobResponse", "TrainingJobName", _JOB),
-    "Model": StepType("CreateModelInput", "DescribeModelOutput", "ModelName", ("RetryPolicies",)),
-    "Transform": StepType("CreateTransformJobRequest", "DescribeTransformJobResponse", "TransformJobName", _JOB),
-    "RegisterModel": StepType("CreateModelPackageInput", "DescribeModelPackageOutput", "", ("RetryPolicies",)),
-}
 EXECUTION_VARIABLES = (
     *("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn"),
     *("StartDateTime", "CurrentDateTime"),
 )
-_PARAMETER_TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
 # Which types may stand where one is expected. A parameter that is no text can't stand for text: the service refuses it
 # (aws/sagemaker-python-sdk, issues 2425 and 2631).
 _WHOLE = ("integer", "long")
@@ -97,103 +67,6 @@ _NAMED_LISTS: Mapping[tuple[str, ...], str] = {
     ("InputDataConfig",): "ChannelName",
 }
 _PROPERTY_FILE = re.compile(r"Steps\.(?P<step>[^.]+)\.PropertyFiles\.(?P<file>.+)")
-
-
-def _structure(required: str, same: str = "", **members: str) -> Shape:
-    """`same` are the members whose shape has the member's name."""
-    shapes = {key: {"shape": shape} for key, shape in {**{key: key for key in same.split()}, **members}.items()}
-    return {"type": "structure", "required": required.split(), "members": shapes}
-
-
-def _list_of(shape: str, **limits: int) -> Shape:
-    return {"type": "list", "member": {"shape": shape}, **limits}
-
-
-def _one_of(*values: str) -> Shape:
-    return {"type": "string", "enum": values, "plain": True}
-
-
-def _characters(low: int, high: float = inf, **more: str) -> Shape:
-    return {"type": "string", "plain": True, "min": low, "max": high, **more}
-
-
-def _parameter(default: str, **more: str) -> Shape:
-    own = {"Name": "ParameterName", "Type": "ParameterType", "DefaultValue": default, "Description": "Text"}
-    return _structure("Name Type", **own, **more)
-
-
-def _step(keys: Iterable[str]) -> Shape:
-    own = {"Name": "StepName", "Type": "StepType", "Arguments": "Anything", "Description": "StepDescription"}
-    return _structure("Name Type Arguments", " ".join(("DependsOn", "DisplayName", *keys)), **own)
-
-
-_NAME = {"pattern": r"[A-Za-z0-9\-_]*", "expected": "letters, digits, '-' and '_' only"}
-# The definition's own language, as shapes like the API's. AWS has no normative grammar of it: what its SDK writes is
-# the measure. Names: the API's shapes StepName and PipelineParameterName have this pattern, with at most 64 and 256
-# characters; AWS's published schema of definitions has {1,64} for both.
-_LANGUAGE = Shapes(
-    {
-        "the definition": _structure(
-            "Version Steps", "Version Parameters Steps", Metadata="Object", PipelineExperimentConfig="Anything"
-        ),
-        "Version": _one_of("2020-12-01"),
-        "Parameters": _list_of("Anything", max=200),
-        "Steps": _list_of("Anything", min=1),
-        "String parameters": _parameter("ParameterText", EnumValues="EnumValues"),
-        "Integer parameters": _parameter("Integer"),
-        "Float parameters": _parameter("Float"),
-        "Boolean parameters": _parameter("Flag"),
-        "ParameterName": _characters(1, PARAMETER_NAME, **_NAME),
-        "ParameterType": _one_of(*_PARAMETER_TYPES),
-        "ParameterText": _characters(0, 1024),
-        "EnumValues": _list_of("ParameterText", min=1),
-        "steps": _step(sorted({key for step_type in STEP_TYPES.values() for key in step_type.keys})),
-        **{f"{name} steps": _step(step_type.keys) for name, step_type in STEP_TYPES.items()},
-        "StepName": _characters(1, STEP_NAME, **_NAME),
-        "StepType": _one_of(*STEP_TYPES),
-        "DisplayName": _characters(0, 82),
-        "StepDescription": _characters(0, 3072),
-        "DependsOn": _list_of("Anything"),
-        "run conditions": _structure("Step Trigger", "Trigger", Step="Word"),
-        "Trigger": _one_of("Any", "Failed", "Stopped"),
-        "CacheConfig": _structure("Enabled", Enabled="Flag", ExpireAfter="Duration"),
-        # The documentation's own examples leave the P out and write units in lower case: 30d, T16m.
-        "Duration": _characters(
-            1,
-            pattern=r"(?i:P?(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?)",
-            expected="an ISO 8601 duration such as P30D",
-        ),
-        "RetryPolicies": _list_of("RetryPolicy"),
-        "RetryPolicy": _structure(
-            "ExceptionType", "IntervalSeconds BackoffRate MaxAttempts ExpireAfterMin", ExceptionType="ExceptionTypes"
-        ),
-        "ExceptionTypes": _list_of("ExceptionType", min=1),
-        "ExceptionType": _one_of(
-            *("Step.SERVICE_FAULT", "Step.THROTTLING", "SageMaker.JOB_INTERNAL_ERROR"),
-            *("SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT"),
-        ),
-        # Limits: the documentation's "JSON schema for the retry policy" and the SDK's own checks.
-        "IntervalSeconds": {"type": "integer", "min": 0, "max": 43_200},
-        "BackoffRate": {"type": "float", "min": 0},
-        "MaxAttempts": {"type": "integer", "min": 1, "max": 20},
-        "ExpireAfterMin": {"type": "integer", "min": 1, "max": 14_400},
-        "PropertyFiles": _list_of("PropertyFile"),
-        "PropertyFile": _structure(
-            "PropertyFileName OutputName FilePath", PropertyFileName="Word", OutputName="Word", FilePath="Word"
-        ),
-        "Std:Join": _structure("On Values", On="Text", Values="Scalars"),
-        "Std:JsonGet": _structure("Path", Path="Word", PropertyFile="Anything", S3Uri="Scalar"),
-        "Anything": {"type": "anything"},
-        "Flag": {"type": "boolean"},
-        "Float": {"type": "float"},
-        "Integer": {"type": "integer"},
-        "Object": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Anything"}},
-        "Scalar": {"type": "scalar"},
-        "Scalars": _list_of("Scalar"),
-        "Text": _characters(0),
-        "Word": _characters(1),
-    }
-)
 
 
 def check_definition(definition: JSON) -> tuple[Finding, ...]:
@@ -252,10 +125,10 @@ def _scope(definition: JSON) -> _Scope:
 
 def _check_outside(definition: JSON) -> Iterator[Fault]:
     """Check all that isn't a step's own."""
-    yield from _outer(_LANGUAGE.check("the definition", definition))
+    yield from _outer(LANGUAGE.check("the definition", definition))
     for index, item in enumerate(_items(definition, "Parameters")):
         kind = _text(item, "Type")
-        found = _LANGUAGE.check(f"{kind if kind in _PARAMETER_TYPES else 'String'} parameters", item)
+        found = LANGUAGE.check(f"{kind if kind in PARAMETER_TYPES else 'String'} parameters", item)
         yield from _outer(_below(("Parameters", index), found))
         values, default = _items(item, "EnumValues"), _at(item, ("DefaultValue",))
         if values and default is not None and default not in values:
@@ -266,7 +139,7 @@ def _check_outside(definition: JSON) -> Iterator[Fault]:
 
 def _check_step(index: int, step: JSON, references: _References) -> Iterator[Fault]:
     kind = _text(step, "Type")
-    yield from _outer(_LANGUAGE.check(f"{kind} steps" if kind in STEP_TYPES else "steps", step))
+    yield from _outer(LANGUAGE.check(f"{kind} steps" if kind in STEP_TYPES else "steps", step))
     first = references.scope.steps.get(_text(step, "Name"))
     if first and first.index != index:
         yield Fault(DUPLICATE, ("Name",), f"is that of Steps[{first.index}] already, and now of Steps[{index}]")
@@ -283,7 +156,7 @@ def _check_step(index: int, step: JSON, references: _References) -> Iterator[Fau
 def _check_dependency(item: JSON, references: _References) -> Iterator[Fault]:
     """An entry is a step's name, or a step with the end of it that lets this one run."""
     if isinstance(item, dict):
-        yield from _outer(_LANGUAGE.check("run conditions", item))
+        yield from _outer(LANGUAGE.check("run conditions", item))
     elif not isinstance(item, str):
         yield Fault(STRUCTURE, (), f"is {describe(item)}, expected the name of a step")
     before = item if isinstance(item, str) else _text(item, "Step")
@@ -337,7 +210,7 @@ class _References:
         return step
 
     def _function(self, key: str, inner: JSON) -> tuple[Fault, ...]:
-        faults = _below((key,), _LANGUAGE.check(key, inner, self))
+        faults = _below((key,), LANGUAGE.check(key, inner, self))
         if faults or key == "Std:Join" or not isinstance(inner, dict):
             return faults
         if ("PropertyFile" in inner) == ("S3Uri" in inner):
@@ -363,7 +236,7 @@ class _References:
                 hint = did_you_mean(rest, self.scope.parameters)
                 return (_fault(NO_PARAMETER, f"refers to the parameter '{rest}', which isn't there", hint),)
             case "Parameters":
-                return _unfit(f"the parameter '{rest}'", _PARAMETER_TYPES.get(self.scope.parameters[rest]), wanted)
+                return _unfit(f"the parameter '{rest}'", PARAMETER_TYPES.get(self.scope.parameters[rest]), wanted)
             case "Execution" if rest not in EXECUTION_VARIABLES:
                 hint = did_you_mean(rest, EXECUTION_VARIABLES)
                 return (_fault(NO_PARAMETER, f"refers to the execution variable '{rest}', which isn't there", hint),)
