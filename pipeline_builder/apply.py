@@ -42,6 +42,8 @@ def _refuse_stale(definition: Definition, plan: Plan, deployed: DeployedPipeline
         found, planned = definition.sha256[:12], plan.new_sha256[:12]
         message = f"the plan is for the definition {planned}, and what is built now is {found}"
         raise PlanRefused(Problem(id="PB420", message=message, hint="plan again"))
+    if deployed and deployed.definition == definition.content:
+        return  # another process has applied the same meanwhile: there is nothing left that could be overwritten
     if plan.base_version != (deployed.version if deployed else 0):
         now = f"version {deployed.version}" if deployed else "nothing"
         message = f"the plan was made against version {plan.base_version} of the pipeline, and deployed is {now}"

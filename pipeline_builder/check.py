@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.language import LANGUAGE, PARAMETER_TYPES, STEP_TYPES, StepType
+from pipeline_builder.language import CONDITION_TYPES, LANGUAGE, PARAMETER_TYPES, STEP_TYPES, StepType
 from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.service_model import (
     EXPECTED,
@@ -17,7 +17,6 @@ from pipeline_builder.service_model import (
     Fault,
     Lookup,
     NoProperty,
-    load_sagemaker,
 )
 from pipeline_builder.source import DataPath
 from pipeline_builder.target import JSON
@@ -79,19 +78,40 @@ def check_definition(definition: JSON) -> tuple[Finding, ...]:
     scope = _scope(definition)
     found = [_finding("", (), fault) for fault in _check_outside(definition)]
     waits: dict[str, dict[str, None]] = {}
-    for index, step in enumerate(_items(definition, "Steps")):
-        name = _text(step, "Name")
+    for place in _places(definition, ("Steps",)):
+        name = _text(place.step, "Name")
         references = _References(scope, waits.setdefault(name, {}))
-        found += [_finding(name, ("Steps", index), fault) for fault in _check_step(index, step, references)]
+        if place.condition:
+            references.waits[place.condition] = None
+        found += [_finding(name, place.path, fault) for fault in _check_step(place, references)]
     found += [_cycle(scope, cycle) for cycle in _cycles(waits)]
     return tuple(sorted(found, key=_position))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A step as it stands at `path`; `condition` is the name of the Condition step that it is nested in."""
+
+    path: DataPath
+    step: JSON
+    condition: str = ""
+
+
+def _places(holder: JSON, path: DataPath, condition: str = "") -> Iterator[_Place]:
+    """Yield every step of a list of steps in the order of the document, each before those nested in it."""
+    for index, step in enumerate(_items(holder, str(path[-1]))):
+        place = _Place(path=(*path, index), step=step, condition=condition)
+        yield place
+        for branch in ("IfSteps", "ElseSteps") if _text(step, "Type") == "Condition" else ():
+            inner = (*place.path, "Arguments", branch)
+            yield from _places(_at(step, ("Arguments",)), inner, _text(step, "Name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
     """What references may ask of a step; `type` is None where there is no such type."""
 
-    index: int
+    path: DataPath
     type: StepType | None
     arguments: JSON
     property_files: tuple[str, ...]
@@ -110,9 +130,10 @@ def _scope(definition: JSON) -> _Scope:
     for item in _items(definition, "Parameters"):
         parameters.setdefault(_text(item, "Name"), _text(item, "Type"))
     steps: dict[str, _Step] = {}
-    for index, step in enumerate(_items(definition, "Steps")):
+    for place in _places(definition, ("Steps",)):
+        step = place.step
         known = _Step(
-            index=index,
+            path=place.path,
             type=STEP_TYPES.get(_text(step, "Type")),
             arguments=_at(step, ("Arguments",)),
             property_files=tuple(_text(item, "PropertyFileName") for item in _items(step, "PropertyFiles")),
@@ -137,12 +158,14 @@ def _check_outside(definition: JSON) -> Iterator[Fault]:
     yield from _below(("Parameters",), _repeated(_items(definition, "Parameters"), "Name"))
 
 
-def _check_step(index: int, step: JSON, references: _References) -> Iterator[Fault]:
+def _check_step(place: _Place, references: _References) -> Iterator[Fault]:
+    step = place.step
     kind = _text(step, "Type")
     yield from _outer(LANGUAGE.check(f"{kind} steps" if kind in STEP_TYPES else "steps", step))
     first = references.scope.steps.get(_text(step, "Name"))
-    if first and first.index != index:
-        yield Fault(DUPLICATE, ("Name",), f"is that of Steps[{first.index}] already, and now of Steps[{index}]")
+    if first and first.path != place.path:
+        message = f"is that of {_subject(first.path)} already, and now of {_subject(place.path)}"
+        yield Fault(DUPLICATE, ("Name",), message)
     for at, item in enumerate(_items(step, "DependsOn")):
         yield from _below(("DependsOn", at), _check_dependency(item, references))
     for at, policy in enumerate(_items(step, "RetryPolicies")):
@@ -165,11 +188,31 @@ def _check_dependency(item: JSON, references: _References) -> Iterator[Fault]:
 
 
 def _check_arguments(step_type: StepType, arguments: JSON, references: _References) -> Iterator[Fault]:
-    for fault in load_sagemaker().check(step_type.request, arguments, references):
+    if not step_type.api:
+        yield from _outer(step_type.shapes.check(step_type.request, arguments, references))
+        yield from _check_conditions(arguments, references)
+        return
+    for fault in step_type.shapes.check(step_type.request, arguments, references):
         if (fault.id, fault.path) != (MISSING_FIELD, (step_type.generated,)):
             yield fault
     for path, key in _NAMED_LISTS.items():
         yield from _below(path, _repeated(_at(arguments, path), key))
+
+
+def _check_conditions(holder: JSON, references: _References) -> Iterator[Fault]:
+    for index, item in enumerate(_items(holder, "Conditions")):
+        yield from _below(("Conditions", index), _check_condition(item, references))
+
+
+def _check_condition(item: JSON, references: _References) -> Iterator[Fault]:
+    kind = _text(item, "Type")
+    yield from _outer(
+        LANGUAGE.check(f"{kind} conditions" if kind in CONDITION_TYPES else "conditions", item, references)
+    )
+    if kind == "Not" and _at(item, ("Condition",)) is not None:
+        yield from _below(("Condition",), _check_condition(_at(item, ("Condition",)), references))
+    if kind == "Or":
+        yield from _check_conditions(item, references)
 
 
 def _check_property_files(step: JSON) -> Iterator[Fault]:
@@ -193,8 +236,10 @@ class _References:
         match key, inner:
             case "Get", str():
                 return self._get(inner, wanted)
-            case "Std:Join" | "Std:JsonGet", _:
+            case "Std:Join", _:
                 return (*self._function(key, inner), *_unfit(key, "string", wanted))
+            case "Std:JsonGet", _:  # what the file has there, of whatever type
+                return self._function(key, inner)
             case "Get", _:
                 return (_fault(WRONG_TYPE, f"gets {describe(inner)}, expected a text such as 'Parameters.Name'"),)
         hint = did_you_mean(key, ("Std:Join", "Std:JsonGet"))
@@ -253,7 +298,7 @@ class _References:
             return (step,)
         if step.type is None:  # its own fault says so
             return ()
-        found = load_sagemaker().property(step.type.response, inner)
+        found = step.type.shapes.property(step.type.response, inner)
         if isinstance(found, NoProperty):
             return (_fault(NO_PROPERTY, f"refers to '{path}', {found.message}", found.hint),)
         # Whether a property that is a number may stand for text isn't documented: it isn't refused here.
@@ -300,11 +345,11 @@ def _cycles(waits: Mapping[str, Mapping[str, None]]) -> Iterator[list[str]]:
 
 def _cycle(scope: _Scope, cycle: list[str]) -> Finding:
     """Show the cycle from its first step on, each step before the one that waits for it."""
-    start = min(range(len(cycle)), key=lambda at: scope.steps[cycle[at]].index)
+    start = min(range(len(cycle)), key=lambda at: _order(scope.steps[cycle[at]].path))
     names = [*cycle[start:], *cycle[:start]]
     shown = " >> ".join([*names, names[0]])
     message = "the step waits for itself" if len(cycle) == 1 else f"steps wait for each other in a cycle: {shown}"
-    return Finding(names[0], ("Steps", scope.steps[names[0]].index), CYCLE, message)
+    return Finding(names[0], scope.steps[names[0]].path, CYCLE, message)
 
 
 def _fault(problem_id: str, message: str, hint: str | None = None) -> Fault:
@@ -318,6 +363,9 @@ def _below(path: DataPath, faults: Iterable[Fault]) -> tuple[Fault, ...]:
 def _outer(faults: Iterable[Fault]) -> Iterator[Fault]:
     """Give faults of the definition's own language the ids of it: PB401 to PB406 are the API's."""
     for fault in faults:
+        if fault.id > OUT_OF_RANGE:  # of a reference
+            yield fault
+            continue
         own = LIMIT if fault.id == OUT_OF_RANGE else STRUCTURE
         own = PROPERTY_FILE if "PropertyFiles" in fault.path else own
         yield Fault(own, fault.path, fault.message, fault.hint)
@@ -333,16 +381,22 @@ def _repeated(items: JSON, key: str) -> Iterator[Fault]:
 def _finding(step: str, base: DataPath, fault: Fault) -> Finding:
     """Make a finding; its message names the place in the step, or where there is no step's name in the definition."""
     path = (*base, *fault.path)
-    shown = path[2:] if step else path
-    shown = shown[1:] if step and shown[:1] == ("Arguments",) and len(shown) > 1 else shown
-    subject = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".")
+    shown = fault.path if step else path
+    subject = _subject(shown[1:] if step and shown[:1] == ("Arguments",) and len(shown) > 1 else shown)
     where = f"'{subject}'" if subject else "the step" if step else "the definition"
     return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint)
 
 
+def _subject(path: DataPath) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def _order(path: DataPath) -> list[tuple[int, str]]:
+    return [(part, "") if isinstance(part, int) else (-1, part) for part in path]
+
+
 def _position(finding: Finding) -> tuple[list[tuple[int, str]], str, str]:
-    parts = [(part, "") if isinstance(part, int) else (-1, part) for part in finding.path]
-    return parts, finding.id, finding.message
+    return _order(finding.path), finding.id, finding.message
 
 
 def _at(value: JSON, path: tuple[str, ...]) -> JSON:

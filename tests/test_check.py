@@ -175,6 +175,37 @@ REGISTER: dict[str, Any] = {
         },
     },
 }
+REPORT_AUC = {"Std:JsonGet": {"PropertyFile": get("Steps.churn-Metrics.PropertyFiles.report"), "Path": "auc.value"}}
+FAIL: dict[str, Any] = {
+    "Name": "churn-Fail",
+    "Type": "Fail",
+    "Arguments": {"ErrorMessage": join("auc is", REPORT_AUC, "in", get("Execution.PipelineName"))},
+}
+GATE: dict[str, Any] = {
+    "Name": "churn-Gate",
+    "Type": "Condition",
+    "Arguments": {
+        "Conditions": [
+            {"Type": "GreaterThanOrEqualTo", "LeftValue": REPORT_AUC, "RightValue": get("Parameters.Rate")},
+            {"Type": "Not", "Condition": {"Type": "Equals", "LeftValue": get("Parameters.Spot"), "RightValue": True}},
+            {
+                "Type": "Or",
+                "Conditions": [
+                    {"Type": "In", "QueryValue": get("Parameters.Threshold"), "Values": ["a", get("Parameters.Rate")]},
+                    {"Type": "LessThan", "LeftValue": get("Steps.churn-Other.Outcome"), "RightValue": 3},
+                ],
+            },
+        ],
+        "IfSteps": [REGISTER],
+        "ElseSteps": [FAIL],
+    },
+}
+OTHER: dict[str, Any] = {
+    "Name": "churn-Other",
+    "Type": "Condition",
+    "Arguments": {"Conditions": [{"Type": "LessThan", "LeftValue": 1, "RightValue": get("Parameters.MaxDepth")}]},
+    "DependsOn": ["churn-Train"],
+}
 VALID: dict[str, Any] = {
     "Version": "2020-12-01",
     "Metadata": {},
@@ -187,13 +218,17 @@ VALID: dict[str, Any] = {
         {"Name": "Spot", "Type": "Boolean", "DefaultValue": False},
     ],
     "PipelineExperimentConfig": {"ExperimentName": get("Execution.PipelineName")},
-    "Steps": [PREPROCESS, TRAIN, CREATE_MODEL, TRANSFORM, METRICS, REGISTER],
+    "Steps": [PREPROCESS, TRAIN, CREATE_MODEL, TRANSFORM, METRICS, GATE, OTHER],
 }
-NUMBERS = {step["Name"].removeprefix("churn-"): index for index, step in enumerate(VALID["Steps"])}
+PLACES: dict[str, tuple[str | int, ...]] = {
+    **{step["Name"].removeprefix("churn-"): ("Steps", index) for index, step in enumerate(VALID["Steps"])},
+    "Register": ("Steps", 5, "Arguments", "IfSteps", 0),
+    "Fail": ("Steps", 5, "Arguments", "ElseSteps", 0),
+}
 
 
-def test_six_steps_of_all_types_pass() -> None:
-    assert {step["Type"] for step in VALID["Steps"]} == set(STEP_TYPES)
+def test_steps_of_all_types_pass() -> None:
+    assert {step["Type"] for step in [*VALID["Steps"], REGISTER, FAIL]} == set(STEP_TYPES)
     assert check_definition(VALID) == ()
 
 
@@ -217,7 +252,7 @@ def put(value: Any, *path: str | int) -> Change:
 
 
 def full_path(*path: str | int) -> tuple[str | int, ...]:
-    return ("Steps", NUMBERS[str(path[0])], *path[1:]) if path and path[0] in NUMBERS else path
+    return (*PLACES[str(path[0])], *path[1:]) if path and path[0] in PLACES else path
 
 
 def add(value: Any, *path: str) -> Change:
@@ -237,6 +272,7 @@ CLUSTER_PATH = ("Preprocess", ARGUMENTS, "ProcessingResources", "ClusterConfig")
 DESCRIPTION = ("Register", ARGUMENTS, "ModelPackageDescription")
 COUNT = ("Train", ARGUMENTS, "ResourceConfig", "InstanceCount")
 REPORT = {"PropertyFileName": "report", "OutputName": "metrics", "FilePath": "again.json"}
+OR = ("Gate", ARGUMENTS, "Conditions", 2, "Conditions")
 RETRY: dict[str, Any] = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"]}
 
 
@@ -458,7 +494,7 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         "PB411",
         put("Proccessing", "Preprocess", "Type"),
         ("Preprocess", "Type"),
-        "'Type' is 'Proccessing', expected one of the 5 values of StepType",
+        "'Type' is 'Proccessing', expected one of the 7 values of StepType",
         "did you mean 'Processing'",
     ),
     (
@@ -474,6 +510,91 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         ("Register", "CacheConfig"),
         "'CacheConfig' isn't a field of RegisterModel steps",
         "known here: Arguments, DependsOn, Description, DisplayName, Name, RetryPolicies, Type",
+    ),
+    (
+        "PB411",
+        put([{"ExceptionType": ["Step.THROTTLING", "SageMaker.CAPACITY_ERROR"]}], "Register", "RetryPolicies"),
+        ("Register", "RetryPolicies", 0, "ExceptionType", 1),
+        "'RetryPolicies[0].ExceptionType[1]' is 'SageMaker.CAPACITY_ERROR', "
+        "expected 'Step.SERVICE_FAULT' or 'Step.THROTTLING'",
+        None,
+    ),
+    (
+        "PB411",
+        put({"Type": "Not"}, "Gate", ARGUMENTS, "Conditions", 1),
+        ("Gate", ARGUMENTS, "Conditions", 1, "Condition"),
+        "'Conditions[1].Condition' is missing",
+        None,
+    ),
+    (
+        "PB411",
+        put("Bigger", *OR, 1, "Type"),
+        (*OR, 1, "Type"),
+        "'Conditions[2].Conditions[1].Type' is 'Bigger', expected one of the 8 values of ConditionType",
+        "known here: Equals, GreaterThan, GreaterThanOrEqualTo, In, LessThan, LessThanOrEqualTo, Not, Or",
+    ),
+    (
+        "PB414",
+        put([], *OR, 0, "Values"),
+        (*OR, 0, "Values"),
+        "'Conditions[2].Conditions[0].Values' has 0 entries, expected at least 1",
+        None,
+    ),
+    (
+        "PB411",
+        put({}, "Gate", ARGUMENTS, "Conditions", 0, "LeftValue"),
+        ("Gate", ARGUMENTS, "Conditions", 0, "LeftValue"),
+        "'Conditions[0].LeftValue' is a mapping, expected a single value or a reference",
+        None,
+    ),
+    (
+        "PB411",
+        put([REGISTER], "Gate", ARGUMENTS, "ThenSteps"),
+        ("Gate", ARGUMENTS, "ThenSteps"),
+        "'ThenSteps' isn't a field of the arguments of Condition steps",
+        "did you mean 'ElseSteps'",
+    ),
+    (
+        "PB411",
+        put({"Enabled": True}, "Gate", "CacheConfig"),
+        ("Gate", "CacheConfig"),
+        "'CacheConfig' isn't a field of Condition steps",
+        "known here: Arguments, DependsOn, Description, DisplayName, Name, Type",
+    ),
+    (
+        "PB411",
+        put(5, "Fail", ARGUMENTS, "ErrorMessage"),
+        ("Fail", ARGUMENTS, "ErrorMessage"),
+        "'ErrorMessage' is 5, expected a text",
+        "the service takes only text here: write it in quotes",
+    ),
+    (
+        "PB407",
+        put(get("Steps.churn-Metric.ProcessingJobName"), *OR, 1, "LeftValue"),
+        (*OR, 1, "LeftValue"),
+        "'Conditions[2].Conditions[1].LeftValue' refers to the step 'churn-Metric', which isn't there",
+        "did you mean 'churn-Metrics'",
+    ),
+    (
+        "PB408",
+        put(get("Steps.churn-Other.Result"), "Fail", ARGUMENTS, "ErrorMessage"),
+        ("Fail", ARGUMENTS, "ErrorMessage"),
+        "'ErrorMessage' refers to 'Steps.churn-Other.Result', and a Condition step has no 'Result'",
+        "known here: Outcome",
+    ),
+    (
+        "PB408",
+        put(get("Steps.churn-Fail.ErrorMessage"), *DESCRIPTION),
+        DESCRIPTION,
+        "'ModelPackageDescription' refers to 'Steps.churn-Fail.ErrorMessage', and a Fail step has no 'ErrorMessage'",
+        None,
+    ),
+    (
+        "PB415",
+        put(["churn-Fail"], "Metrics", "DependsOn"),
+        ("Metrics",),
+        "steps wait for each other in a cycle: churn-Metrics >> churn-Gate >> churn-Fail >> churn-Metrics",
+        None,
     ),
     (
         "PB411",
@@ -520,8 +641,8 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     (
         "PB411",
         add("Train", "Steps"),
-        ("Steps", 6),
-        "'Steps[6]' is 'Train', expected a mapping",
+        ("Steps", 7),
+        "'Steps[7]' is 'Train', expected a mapping",
         None,
     ),
     (
@@ -534,8 +655,15 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     (
         "PB412",
         add(CREATE_MODEL, "Steps"),
-        ("Steps", 6, "Name"),
-        "'Name' is that of Steps[2] already, and now of Steps[6]",
+        ("Steps", 7, "Name"),
+        "'Name' is that of Steps[2] already, and now of Steps[7]",
+        None,
+    ),
+    (
+        "PB412",
+        put("churn-Register", "Fail", "Name"),
+        ("Fail", "Name"),
+        "'Name' is that of Steps[5].Arguments.IfSteps[0] already, and now of Steps[5].Arguments.ElseSteps[0]",
         None,
     ),
     (
@@ -635,9 +763,22 @@ def test_a_mistake(
     definition = json.loads(json.dumps(VALID))
     change(definition)
     full = full_path(*path)
-    step = definition["Steps"][full[1]] if full[0] == "Steps" and len(full) > 1 else {}
-    name = step["Name"] if isinstance(step, dict) and step else ""
+    name = step_name(definition, full)
     assert check_definition(definition) == (Finding(name, full, problem_id, message, hint),)
+
+
+def step_name(definition: Any, path: tuple[str | int, ...]) -> str:
+    """The name of the innermost step that the path leads through."""
+    name = ""
+    value: Any = definition
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        if path[0] == "Steps" and isinstance(value, dict) and {"Name", "Type"} <= value.keys():
+            name = value["Name"]
+    return str(name)
 
 
 def test_every_id_has_a_mistake() -> None:
@@ -670,6 +811,29 @@ def test_any_json_gives_findings(definition: JSON) -> None:
     found = check_definition(definition)
     assert found
     assert all(finding.id[:3] == "PB4" and finding.message for finding in found)
+
+
+def test_the_spelling_of_not_that_the_service_refuses() -> None:
+    definition = json.loads(json.dumps(VALID))
+    condition = definition["Steps"][5]["Arguments"]["Conditions"][1]
+    condition["Expression"] = condition.pop("Condition")
+    assert [(finding.id, finding.message) for finding in check_definition(definition)] == [
+        ("PB411", "'Conditions[1].Condition' is missing"),
+        ("PB411", "'Conditions[1].Expression' isn't a field of Not conditions"),
+    ]
+
+
+def test_conditions_nest_to_any_depth() -> None:
+    inner: dict[str, Any] = {"Name": "innermost", "Type": "Fail", "Arguments": {"ErrorMessage": get("Parameters.Nope")}}
+    for depth in range(40):
+        conditions = [{"Type": "Equals", "LeftValue": 1, "RightValue": 1}]
+        inner = {
+            "Name": f"c{depth}",
+            "Type": "Condition",
+            "Arguments": {"Conditions": conditions, "ElseSteps": [inner]},
+        }
+    (finding,) = check_definition({"Version": "2020-12-01", "Steps": [inner]})
+    assert (finding.step, finding.id, len(finding.path)) == ("innermost", "PB410", 2 + 40 * 3 + 2)
 
 
 @pytest.mark.parametrize("duration", ["P30D", "PT1H", "P1Y2M3W4DT5H6M7S", "30d", "5y", "T16m", "30dT5h"])
@@ -721,7 +885,7 @@ def test_two_cycles_are_two_findings() -> None:
     messages = [finding.message for finding in check_definition(definition)]
     assert messages == [
         "steps wait for each other in a cycle: churn-Preprocess >> churn-Train >> churn-Preprocess",
-        "steps wait for each other in a cycle: churn-Metrics >> churn-Register >> churn-Metrics",
+        "steps wait for each other in a cycle: churn-Metrics >> churn-Gate >> churn-Register >> churn-Metrics",
     ]
 
 
