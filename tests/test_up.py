@@ -254,12 +254,21 @@ def test_a_stale_plan_is_refused(workspace: Workspace) -> None:
     assert workspace.run("plan", "--detailed-exitcode").code == 2
     assert workspace.run("apply", "plan.json").code == 0
     assert workspace.run("plan", "--detailed-exitcode").code == 0
-    ended = workspace.run("apply", "plan.json")
-    assert (ended.code, "PB421" in ended.err) == (3, True)
-    workspace.push("conf/conf.yaml", variant(("scale: 2", "scale: 3")))
-    workspace.run("checkout")
+    assert workspace.run("apply", "plan.json").code == 0  # what it would do is done
+    _scale(workspace, 3)
     ended = workspace.run("apply", "plan.json")
     assert (ended.code, "PB420" in ended.err) == (3, True)
+    workspace.run("plan", "--out", "plan.json")
+    _scale(workspace, 4)
+    workspace.run("apply")
+    _scale(workspace, 3)
+    ended = workspace.run("apply", "plan.json")
+    assert (ended.code, "PB421" in ended.err) == (3, True)
+
+
+def _scale(workspace: Workspace, scale: int) -> None:
+    workspace.push("conf/conf.yaml", variant(("scale: 2", f"scale: {scale}")))
+    workspace.run("checkout")
 
 
 def test_each_stage_is_a_command(workspace: Workspace) -> None:
