@@ -70,7 +70,11 @@ def _show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
     for problem in error.problems:
         say(render_problem(problem))
     errors = sum(not problem.warning for problem in error.problems)
-    if errors > 1:
+    if error.exit_code is ExitCode.INPUT:
+        first = next(problem.id for problem in error.problems if not problem.warning)
+        count = f"{errors} problems; " if errors > 1 else ""
+        say(f"{count}'pipeline-builder explain {first}' says more")
+    elif errors > 1:
         say(f"{errors} problems")
 
 
@@ -443,6 +447,28 @@ def schema(which: str) -> None:
 
     model = ManifestSection if which == "manifest" else ConfFile
     show(model.model_json_schema(by_alias=True), as_json=True, text="")
+
+
+@main.command()
+@click.argument("problem", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines.")
+def explain(problem: str, *, as_json: bool) -> None:
+    """Say what a problem means and what to do about it.
+
+    \b
+    Example: pipeline-builder explain PB204
+    """
+    from dataclasses import asdict
+
+    from pipeline_builder.explanations import load_explanations, render_explanation
+    from pipeline_builder.schema import did_you_mean
+
+    known = load_explanations()
+    found = known.get(problem.upper())
+    if found is None:
+        hint = did_you_mean(problem.upper(), known)
+        raise click.UsageError(f"there is no problem '{problem}'" + (f", {hint}" if hint else ""))
+    show(asdict(found), as_json=as_json, text=render_explanation(found))
 
 
 def _pending(record: RunRecord) -> bool:

@@ -34,7 +34,7 @@ class Section(BaseModel):
         schema: dict[str, Any] = handler.resolve_ref_schema(handler(core_schema))
         properties = schema.get("properties", {})
         for name, info in cls.model_fields.items():
-            first, *others = _spellings(name, info)
+            first, *others = spellings(name, info)
             properties |= {other: properties[first] for other in others if first in properties}
         return schema
 
@@ -147,10 +147,11 @@ def section_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[
 def known_keys(section: type[BaseModel] | None) -> tuple[str, ...]:
     """Return the keys that a section takes, in all spellings."""
     fields = section.model_fields.items() if section else ()
-    return tuple(spelling for name, info in fields for spelling in _spellings(name, info))
+    return tuple(spelling for name, info in fields for spelling in spellings(name, info))
 
 
-def _spellings(name: str, info: Any) -> list[str]:
+def spellings(name: str, info: Any) -> list[str]:
+    """Return the keys that stand for a field in a file, the preferred one first."""
     choices = getattr(info.validation_alias, "choices", None)
     if choices:
         return [str(choice) for choice in choices]
@@ -163,7 +164,7 @@ def _step(current: Any, part: str | int) -> Any:
 
     if _is_model(current):
         for name, info in current.model_fields.items():
-            if part == name or part in _spellings(name, info):
+            if part == name or part in spellings(name, info):
                 return _first_model(info.annotation)
         return None
     if get_origin(current) in (dict, Mapping):

@@ -30,7 +30,7 @@ LAYERS = (
     ("sections",),
     ("fields", "manifest", "values", "names"),
     ("expressions", "schema", "credentials"),
-    ("source",),
+    ("source", "explanations"),
     ("target",),
     ("errors",),
 )

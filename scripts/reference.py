@@ -1,0 +1,168 @@
+"""Writes the generated parts of `docs/`: tables from the models, problems from their catalogue, JSON Schemas.
+
+A page is written by hand around them: what is between `<!-- keys: Section -->` and `<!-- end -->` is replaced.
+Usage: reference.py [--check]; `--check` writes nothing, and ends with 1 where something is not up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
+
+import click
+from pydantic_core import PydanticUndefined
+
+from pipeline_builder import conf, framework, manifest, sections
+from pipeline_builder.cli import main as command_line
+from pipeline_builder.explanations import Explanation, load_explanations
+from pipeline_builder.schema import Section, spellings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+KINDS = {"1": "manifest and checkout", "2": "conf.yaml and values", "3": "models and steps",
+         "4": "definition, plan, run, approval", "5": "local engine", "6": "AWS"}  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Write what has changed, or with `--check` name it."""
+    pages = {DOCS / "reference" / "problems.md": problems_page(load_explanations().values()), **schemas()}
+    for path in sorted((DOCS / "reference").glob("*.md")):
+        pages.setdefault(path, fill(path.read_text("utf-8")))
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        print(f"{'stale' if '--check' in arguments else 'written'}: {path.relative_to(ROOT)}")
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(pages[path], "utf-8")
+    return int(bool(stale) and "--check" in arguments)
+
+
+def fill(page: str) -> str:
+    """Replace the text between each pair of marks by what it is now."""
+
+    def new(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{generated(match[2], match[3])}\n{match[4]}"
+
+    return re.sub(r"(<!-- (keys|options): ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL)
+
+
+def generated(kind: str, name: str) -> str:
+    """Return the table that a mark asks for."""
+    return keys_table(section(name)) if kind == "keys" else "\n".join(command_lines())
+
+
+def section(name: str) -> type[Section]:
+    """Return the section of that name; where two modules have one, the module's name stands before it."""
+    modules: dict[str, tuple[ModuleType, ...]] = {"conf": (conf, sections), "manifest": (manifest,)}
+    *prefix, plain = name.split(" ")
+    candidates = modules[prefix[0]] if prefix else (conf, sections, manifest, framework)
+    found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
+    return found
+
+
+def keys_table(model: type[Section]) -> str:
+    """Return a table of the section's keys: spellings, default, meaning."""
+    rows = ["| key | default | meaning |", "| --- | --- | --- |"]
+    for name, info in model.model_fields.items():
+        keys = " or ".join(f"`{key}`" for key in spellings(name, info))
+        values = " · ".join(f"`{value}`" for value in literals(info.annotation))
+        meaning = f"{info.description}: {values}" if values else str(info.description)
+        rows.append(f"| {keys} | {default(info)} | {cell(meaning)} |")
+    return "\n".join(rows)
+
+
+def default(info: Any) -> str:
+    """Return a field's default as it would be written."""
+    if info.is_required():
+        return "**required**"
+    value = info.default
+    if value is PydanticUndefined or value in (None, "", (), {}) or isinstance(value, Section):
+        return ""
+    if isinstance(value, tuple):
+        return cell("[" + ", ".join(f"`{item}`" for item in value) + "]")
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def literals(annotation: Any) -> Iterator[str]:
+    """Yield the values of the Literal in an annotation."""
+    if get_origin(annotation) is Literal:
+        yield from (str(value) for value in get_args(annotation))
+    elif get_origin(annotation) not in (dict, tuple):
+        for inner in get_args(annotation):
+            yield from literals(inner)
+
+
+def cell(text: str) -> str:
+    """Return the text as it may stand in a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def command_lines() -> Iterator[str]:
+    """Yield a table of commands with what each takes besides the options of all."""
+    common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs"}
+    yield "| command | arguments and options of its own |"
+    yield "| --- | --- |"
+    for name, command in command_line.commands.items():
+        shown = [parameter for parameter in command.params if parameter.name not in common]
+        yield f"| `{name}` | {', '.join(dict.fromkeys(option(parameter) for parameter in shown))} |"
+
+
+def option(parameter: click.Parameter) -> str:
+    """Return an option with what it does, or an argument."""
+    if isinstance(parameter, click.Option):
+        value = "" if parameter.is_flag else f" {parameter.make_metavar(click.Context(click.Command('x')))}"
+        return cell(f"`{parameter.opts[0]}{value}` {lowered(parameter.help or '')}".strip())
+    return f"`{(parameter.metavar or str(parameter.name).upper()).strip('[]')}`"
+
+
+def lowered(sentence: str) -> str:
+    """Return a sentence as a part of another."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+def problems_page(explanations: Any) -> str:
+    """Return the page of all problems."""
+    lines = [
+        "# Problems",
+        "",
+        "Every problem has an id that stays the same. `pipeline-builder explain ID` prints what is written here. A",
+        "message gives file, line and column, the line itself, and where it can a hint; all problems of a stage are",
+        "reported at once. This page is generated by `scripts/docs` from `pipeline_builder/problems.yaml`.",
+    ]
+    kind = ""
+    for explanation in explanations:
+        if explanation.id[2] != kind:
+            kind = explanation.id[2]
+            lines += ["", f"## PB{kind}xx: {KINDS[kind]}"]
+        lines += ["", *problem_lines(explanation)]
+    return "\n".join(lines) + "\n"
+
+
+def problem_lines(explanation: Explanation) -> list[str]:
+    """Return a problem's part of the page."""
+    return [
+        f"### {explanation.id}",
+        "",
+        f"    {explanation.example}",
+        "",
+        explanation.cause.replace("<", "&lt;"),
+        f"**What to do:** {explanation.mend}".replace("<", "&lt;"),
+    ]
+
+
+def schemas() -> dict[Path, str]:
+    """Return the JSON Schemas for editors, by where they are."""
+    models: dict[str, type[Section]] = {"conf": conf.ConfFile, "manifest": manifest.ManifestSection}
+    return {
+        DOCS / "schemas" / f"{name}.schema.json": json.dumps(model.model_json_schema(by_alias=True), indent=1) + "\n"
+        for name, model in models.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
