@@ -221,13 +221,14 @@ def _curve(points: tuple[tuple[int, int], ...]) -> str:
 def _box(node: Node, x: int, y: int, *, several: bool) -> str:
     state = "cached" if node.cached else node.status or "Waiting"
     took = f" {node.seconds:.1f} s" if node.seconds is not None and not node.cached else ""
-    kind = "cached" if node.cached else (node.status or "waiting").lower()
+    # A word of the page's style, whatever the state is called: `escape` leaves quotes alone.
+    kind = "".join(char for char in state.lower() if char.isalpha())
     title = f"{node.name}: {node.step_class} of {node.model}, {state}{took}"
     # In the picture the model's name before each step's would say the same six times.
     name = node.name.removeprefix(f"{node.model}-") or node.name
     about = f"{node.model} · {state}{took}" if several else f"{state}{took}"
     return (
-        f'<g class="step {escape(kind)}"><title>{escape(title)}</title>'
+        f'<g class="step {kind}"><title>{escape(title)}</title>'
         f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>'
         f'<rect class="stripe" x="{x}" y="{y}" width="5" height="{BOX_HEIGHT}" rx="2.5"/>'
         f'<text class="name" x="{x + 16}" y="{y + 23}">{escape(_cut(name, 20))}</text>'

@@ -62,9 +62,9 @@ class Environments:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")) as lock:
             if not _is_ready(folder):
-                observe(f"making the Python environment {folder.name} ({_describe(cleaned)})")
+                observe(f"making the Python environment {folder.name[:8]} ({_describe(cleaned)})")
                 self._build(folder, cleaned, lock)
-                observe(f"the Python environment {folder.name} is ready")
+                observe(f"the Python environment {folder.name[:8]} is ready")
         return folder / "bin" / "python"
 
     def _build(self, folder: Path, layers: Layers, lock: int) -> None:
