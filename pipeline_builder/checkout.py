@@ -15,6 +15,7 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuild
 from pipeline_builder.git import MOST_BYTES, MOST_FILES, Git, GitError, Remote
 from pipeline_builder.lock import Lock, LockedRepo
 from pipeline_builder.manifest import Manifest, Repo
+from pipeline_builder.schema import did_you_mean
 
 _COMMIT = 40
 _HINTS = {
@@ -276,4 +277,5 @@ class _Work:
         if missing_folder:
             message = f"the repository '{name}': {error}"
         place = self.repo.revision_place if at_revision and not missing_folder else self.repo.place
-        return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=_HINTS.get(error.kind)))
+        hint = did_you_mean(revision, error.known) if error.known else _HINTS.get(error.kind)
+        return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))

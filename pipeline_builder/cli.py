@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pipeline_builder import __version__
-from pipeline_builder.errors import ExitCode, PipelineBuilderError, Problem, render_problem
+from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
@@ -22,36 +23,53 @@ if TYPE_CHECKING:
     from pipeline_builder.session import Session
 
 _TARGETS = click.Choice(["local", "aws"])
+# What the system refuses for reasons that are not the program's.
+_OF_THIS_MACHINE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EMFILE,
+    errno.ENFILE, errno.ENAMETOOLONG, errno.ENOMEM, errno.EIO, errno.EFBIG, errno.ELOOP,
+}  # fmt: skip
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code; expected failures are shown without a traceback."""
-    wants_json = "--json" in arguments
     # A service manager's stop is a person's Ctrl-C: jobs end, the state is written, the next command goes on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         ended = main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
-        return ended if isinstance(ended, int) else ExitCode.OK  # an int where a command asked for an exit code
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.USAGE
-    except PipelineBuilderError as error:
-        _show_problems(error, wants_json=wants_json)
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted; the same command goes on from here")
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`): nothing is wrong, and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
-    except Exception:  # noqa: BLE001 - the boundary: what nobody expected is a bug, and keeps its traceback
-        import traceback
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary
+        return _show_failure(error, wants_json="--json" in arguments)
+    return ended if isinstance(ended, int) else ExitCode.OK  # an int where a command asked for an exit code
 
-        traceback.print_exc()
-        say(f"\nThis is a bug in pipeline_builder {__version__}. Please report it with the lines above.")
-        return ExitCode.BUG
+
+def _show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
+    """Show what ended a command, and return its exit code; what nobody expected is a bug, and keeps its traceback."""
+    code = ExitCode.BUG
+    match error:
+        case click.ClickException():
+            error.show()
+            code = ExitCode.USAGE
+        case PipelineBuilderError():
+            _show_problems(error, wants_json=wants_json)
+            code = error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            say("interrupted; the same command goes on from here")
+            code = ExitCode.INTERRUPTED
+        case BrokenPipeError():
+            # Whoever read our output has gone (`| head`): nothing is wrong, and nothing more can be said.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = ExitCode.OK
+        case OSError(errno=number) if number in _OF_THIS_MACHINE:
+            where = f" '{os.path.relpath(error.filename)}'" if isinstance(error.filename, str) else " a file"
+            problem = Problem(id="PB001", message=f"cannot use{where}: {error.strerror}")
+            _show_problems(OutsideFailure(problem), wants_json=wants_json)
+            code = ExitCode.OUTSIDE
+        case _:
+            import traceback
+
+            traceback.print_exception(error)
+            say(f"\nThis is a bug in pipeline_builder {__version__}. Please report it with the lines above.")
+    return code
 
 
 def say(message: str) -> None:

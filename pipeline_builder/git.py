@@ -60,10 +60,14 @@ _CONFIG = (
 
 
 class GitError(Exception):
-    """A git command failed; `kind` is unreachable, authentication, missing, timeout or other, the text is git's own."""
+    """A git command failed; `kind` is unreachable, authentication, missing, timeout or other, the text is git's own.
 
-    def __init__(self, kind: str, text: str) -> None:
+    `known` has the branches that there are, where the one that was asked for is missing.
+    """
+
+    def __init__(self, kind: str, text: str, known: tuple[str, ...] = ()) -> None:
         self.kind = kind
+        self.known = known
         super().__init__(text)
 
 
@@ -110,7 +114,9 @@ class Git:
             raise GitError("ambiguous", f"'{revision}' is a branch and a tag")
         found = refs.get(f"{revision}^{{}}") or refs.get(revision) or branch or tag
         if not found:
-            raise GitError("missing", f"there is no branch or tag '{revision}'")
+            heads = self._run(["ls-remote", "--heads", "--", remote.url], remote=remote).splitlines()
+            known = tuple(_plain(line.partition("\trefs/heads/")[2]) for line in heads)
+            raise GitError("missing", f"there is no branch or tag '{revision}'", known)
         return found
 
     def fetch(self, repository: Path, remote: Remote, commit: str) -> None:

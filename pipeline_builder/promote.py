@@ -32,11 +32,18 @@ def promote(record: RunRecord, decision: Decision, registry: ModelRegistry) -> t
     if not record.packages:
         message = f"the execution {record.execution} registered no model package, so there is nothing to decide"
         raise InputProblems(Problem(id="PB430", message=message))
-    approves = decision.status is ApprovalStatus.APPROVED
-    if approves and not (record.verdict and record.verdict.passed):
-        reasons = "; ".join(record.verdict.reasons) if record.verdict else "it was not judged"
-        raise RunFailed(Problem(id="PB431", message=f"the gate blocks this run: {reasons}"))
+    if decision.status is ApprovalStatus.APPROVED:
+        _refuse_blocked(record)
     return tuple(_decide(package, record, decision, registry) for package in record.packages)
+
+
+def _refuse_blocked(record: RunRecord) -> None:
+    if record.verdict is None:
+        hint = "'pipeline-builder run' judges it, and runs nothing where nothing changed"
+        raise RunFailed(Problem(id="PB431", message="this run was not judged by the gate yet", hint=hint))
+    if not record.verdict.passed:
+        reasons = "; ".join(record.verdict.reasons)
+        raise RunFailed(Problem(id="PB431", message=f"the gate blocks this run: {reasons}"))
 
 
 def _decide(package: PackageRecord, record: RunRecord, decision: Decision, registry: ModelRegistry) -> ModelPackage:

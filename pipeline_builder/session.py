@@ -291,10 +291,8 @@ class Session:
             InputProblems: PB440 where there is no run, PB441 where no execution has that name.
         """
         from pipeline_builder.evidence import collect
-        from pipeline_builder.record import RunRecord
 
-        path = self.workspace.build / RUN
-        saved = RunRecord.model_validate_json(path.read_bytes()) if path.is_file() else None
+        saved = _saved_record(self.workspace.build / RUN)
         wanted = execution or (saved.execution if saved else "")
         found = self.find_execution(wanted)
         if saved is None or saved.execution != found.arn:
@@ -376,6 +374,18 @@ def _without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _saved_record(path: Path) -> RunRecord | None:
+    """Return the record in the file; None where it is missing, damaged or another version's."""
+    from pydantic import ValidationError
+
+    from pipeline_builder.record import RunRecord
+
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def _not_locked(name: str) -> Problem:

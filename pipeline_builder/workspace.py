@@ -90,7 +90,8 @@ def load_manifest(workspace: Workspace) -> Manifest:
     path = workspace.manifest_path
     label = os.path.relpath(path)
     if not path.is_file():
-        message = f"there is no manifest '{label}'"
+        what = "is not a regular file" if path.exists() else "is not there"
+        message = f"the manifest '{label}' {what}"
         hint = "go to the folder of model_repos.yaml, or name the file with --manifest"
         raise InputProblems(Problem(id="PB100", message=message, hint=hint))
     return build_manifest(load_yaml(path, label, "PB100"))

@@ -116,10 +116,20 @@ def version_folder() -> str:
 def run(command: list[str]) -> None:
     """Run a command; its own output says what failed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
+    if not has_cache_folder():
+        caches = {"UV_CACHE_DIR": str(ROOT / ".pipeline_builder" / "cache"), "PIP_NO_CACHE_DIR": "1"}
+        environment = {**caches, **environment}
     result = subprocess.run(command, check=False, env=environment)
     if result.returncode:
         say(f"'{command[0]} {command[1]} …' failed with exit code {result.returncode}; the set-up can be repeated")
         sys.exit(4)
+
+
+def has_cache_folder() -> bool:
+    """Tell whether the user has a folder for caches; service accounts often have none."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return os.access(there, os.W_OK)
 
 
 def read(path: Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.repositories import commit, git
 from tests.tiny import CONF, variant
-from tests.workspaces import MANIFEST, Workspace, make_workspace
+from tests.workspaces import MANIFEST, Ended, Workspace, make_workspace
 
 REPO = "  - url: remotes/churn\n"
 
@@ -16,6 +16,13 @@ REPO = "  - url: remotes/churn\n"
 def manifest(old: str, new: str) -> str:
     assert old in MANIFEST
     return MANIFEST.replace(old, new, 1)
+
+
+def problems_of(ended: Ended) -> str:
+    """What was said of problems: without the stages before, and without the last line, which names `explain`."""
+    *lines, last = [line for line in ended.err.splitlines(keepends=True) if not line.startswith("checkout ")]
+    assert last.endswith("says more\n"), ended.err
+    return "".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +47,7 @@ def manifest(old: str, new: str) -> str:
             manifest("url: remotes", "urll: remotes"),
             "model_repos.yaml:3:5: PB102 the key 'urll' is not known here\n      - urll: remotes/churn\n        ^\n"
             "  hint: did you mean 'url'\n"
-            "model_repos.yaml:3:5: PB103 the key 'url' is missing\n      - urll: remotes/churn\n        ^\n2 problems\n",
+            "model_repos.yaml:3:5: PB103 the key 'url' is missing\n      - urll: remotes/churn\n        ^\n",
         ),
         (
             manifest("url: remotes/churn", "{name: a, url: 'ext::sh -c id'}").replace("- {", "- {"),
@@ -68,16 +75,16 @@ def test_manifests(tmp_path: Path, text: str, expected: str) -> None:
     workspace = make_workspace(tmp_path, manifest=text)
     before = workspace.files()
     ended = workspace.run("up")
-    assert (ended.code, ended.out, ended.err) == (1, "", expected)
+    assert (ended.code, ended.out, problems_of(ended)) == (1, "", expected)
     assert workspace.files() == before
     assert not (tmp_path / ".pipeline_builder").exists()
 
 
 def test_no_manifest(tmp_path: Path) -> None:
     ended = Workspace(tmp_path).run("up")
-    assert (ended.code, ended.err) == (
+    assert (ended.code, problems_of(ended)) == (
         1,
-        "PB100 there is no manifest 'model_repos.yaml'\n"
+        "PB100 the manifest 'model_repos.yaml' is not there\n"
         "  hint: go to the folder of model_repos.yaml, or name the file with --manifest\n",
     )
     assert not list(tmp_path.iterdir())
@@ -169,7 +176,7 @@ def test_confs(tmp_path: Path, conf: str, expected: str) -> None:
     workspace.run("checkout")
     before = workspace.files()
     ended = workspace.run("up")
-    errors = "".join(line for line in ended.err.splitlines(keepends=True) if not line.startswith("checkout "))
+    errors = problems_of(ended)
     wanted = expected.format(place(workspace), place(workspace))
     assert (ended.code, ended.out) == (1, "")
     assert errors == wanted or (not wanted.endswith("\n") and errors.startswith(wanted)), errors
@@ -182,7 +189,7 @@ def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
     workspace.run("checkout")
     ended = workspace.run("validate", "--json")
     assert (ended.code, [p["id"] for p in ended.json["problems"]]) == (1, ["PB203", "PB202", "PB204"])
-    assert "3 problems" in ended.err
+    assert ended.err.endswith("3 problems; 'pipeline-builder explain PB203' says more\n")
 
 
 def test_two_pipelines(tmp_path: Path) -> None:
@@ -270,3 +277,39 @@ def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:
     commit(workspace.remote, "a link")
     ended = workspace.run("up")
     assert (ended.code, "PB201 the file is '/etc/passwd', expected a mapping with 'conf'" in ended.err) == (1, True)
+
+
+def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    workspace.run("up")
+    (workspace.root / "build" / "run.json").write_text("{")
+    ended = workspace.run("promote")
+    assert (ended.code, "hint: 'pipeline-builder run' judges it" in ended.err) == (5, True)
+    assert workspace.run("run").code == 0
+    assert workspace.run("promote").code == 0
+    assert "Approved" in workspace.run("status").out + workspace.run("history").out
+
+
+def test_a_damaged_state(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (workspace.root / ".pipeline_builder").mkdir()
+    (workspace.root / ".pipeline_builder" / "state.db").write_text("garbage")
+    ended = workspace.run("status")
+    assert (ended.code, "cannot be used: file is not a database" in ended.err) == (4, True)
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    ended = workspace.run("up", "--state", "model_repos.yaml")
+    assert (ended.code, ended.err) == (4, "PB001 cannot use 'model_repos.yaml/git': Not a directory\n")
+
+
+def test_a_missing_branch_names_those_that_there_are(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, manifest=manifest(REPO, REPO + "    revision: mian\n"))
+    ended = workspace.run("checkout")
+    assert (ended.code, "hint: did you mean 'main'" in ended.err) == (4, True)
+
+
+def test_explain(tmp_path: Path) -> None:
+    assert "expected a whole number" in Workspace(tmp_path).run("explain", "pb204").out
+    assert Workspace(tmp_path).run("explain", "PB999").code == 2

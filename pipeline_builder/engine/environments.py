@@ -68,17 +68,17 @@ class Environments:
         return folder / "bin" / "python"
 
     def _build(self, folder: Path, layers: Layers, lock: int) -> None:
-        uv = self.uv or find_uv()
+        uv, cache = self.uv or find_uv(), self.folder / "cache"
         shutil.rmtree(folder, ignore_errors=True)
-        _run_uv([str(uv), "venv", "--python", sys.executable, str(folder)], lock, layers)
+        _run_uv([str(uv), "venv", "--python", sys.executable, str(folder)], lock, layers, cache)
         # Compiled here, because jobs don't write into an environment that others use; for pip alone it isn't worth it.
         compiled = ["--compile-bytecode"] if layers else []
         install = [str(uv), "pip", "install", *compiled, "--python", str(folder / "bin" / "python")]
-        _run_uv([*install, "pip"], lock, layers)  # because scripts call it
+        _run_uv([*install, "pip"], lock, layers, cache)  # because scripts call it
         for number, layer in enumerate(layers):
             file = folder / f"layer-{number}.txt"
             file.write_text("\n".join(layer) + "\n", encoding="utf-8")
-            _run_uv([*install, "--requirement", str(file)], lock, layers)
+            _run_uv([*install, "--requirement", str(file)], lock, layers, cache)
         link_openmp(folder)
         _write_ready(folder, layers)
 
@@ -218,11 +218,11 @@ def _locked(file: Path) -> Iterator[int]:
         yield handle.fileno()
 
 
-def _run_uv(command: list[str], lock: int, layers: Layers) -> None:
+def _run_uv(command: list[str], lock: int, layers: Layers, cache: Path) -> None:
     # uv inherits the lock: where this process is killed, nobody builds in the folder until its uv has ended as well.
     result = subprocess.run(
         [*command[:1], "--no-progress", "--color", "never", *command[1:]],
-        env=_uv_environment(), stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[lock], check=False,
+        env=_uv_environment(cache), stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[lock], check=False,
     )  # fmt: skip
     if result.returncode:
         said = result.stderr.decode("utf-8", "replace").strip().splitlines()[-15:]
@@ -240,12 +240,17 @@ def _hint(message: str) -> str:
     return "run the same requirements with 'uv pip install' to look closer"
 
 
-def _uv_environment() -> dict[str, str]:
+def _uv_environment(cache: Path) -> dict[str, str]:
+    """Return uv's environment; `cache` is for users without a folder for caches, as service accounts are."""
     environment = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name)}
     for theirs, ours in _FROM_PIP.items():
         if theirs in os.environ and ours not in environment:
             environment[ours] = os.environ[theirs]
     environment.pop("UV_PYTHON", None)
+    usual = Path(environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    there = next(parent for parent in (usual, *usual.parents) if parent.exists())
+    if not os.access(there, os.W_OK):
+        environment.setdefault("UV_CACHE_DIR", str(cache.absolute()))
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
     environment.setdefault("UV_LINK_MODE", "copy")
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
 
 _VERSION = 1
@@ -66,10 +66,20 @@ class State:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            message = f"the state '{path}' cannot be used: {error}"
+            hint = "where it is damaged, move it away: runs and approvals so far are lost with it, models are not"
+            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint)) from error
+
+    def _prepare(self) -> None:
         with self.transaction() as db:
             (found,) = db.execute("PRAGMA user_version").fetchone()
             if found > _VERSION:
-                message = f"the state '{path}' was written by a newer version (format {found}, known is {_VERSION})"
+                message = (
+                    f"the state '{self._path}' was written by a newer version (format {found}, known is {_VERSION})"
+                )
                 raise InputProblems(Problem(id="PB530", message=message, hint="update, or use another --state"))
             if found < _VERSION:
                 for statement in _TABLES.split(";\n"):
