@@ -267,7 +267,9 @@ def validate(session: Session, *, as_json: bool) -> None:
 
 @main.command()
 @common
-@click.option("--format", "form", type=click.Choice(["text", "mermaid"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
+)
 def graph(session: Session, *, as_json: bool, form: str) -> None:
     """Draw the graph of steps.
 
@@ -276,11 +278,12 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     """
     from dataclasses import asdict
 
-    from pipeline_builder.drawing import render_mermaid, render_text
+    from pipeline_builder import drawing
 
     nodes = session.nodes()
-    text = render_mermaid(nodes) if form == "mermaid" else render_text(nodes)
-    show([asdict(node) for node in nodes], as_json=as_json, text=text)
+    as_json = as_json or form == "json"
+    draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
+    show([asdict(node) for node in nodes], as_json=as_json, text=draw.get(form, drawing.render_text)(nodes))
 
 
 @main.command()

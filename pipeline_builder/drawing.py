@@ -82,7 +82,33 @@ def _mermaid_class(step_class: str) -> str:
     return "".join(char for char in step_class if char.isalnum()) or "Step"
 
 
+# --- Graphviz
+
+
+def render_dot(nodes: Sequence[Node]) -> str:
+    """Return a Graphviz graph, a cluster for each model."""
+    lines = ["digraph pipeline {", '  rankdir=LR; node [shape=box, style=rounded, fontname="sans-serif"];']
+    for number, model in enumerate(dict.fromkeys(node.model for node in nodes)):
+        lines.append(f"  subgraph cluster_{number} {{ label={_dot_text(model)};")
+        lines += [f"    {_dot_text(node.name)};" for node in nodes if node.model == model]
+        lines.append("  }")
+    known = {node.name for node in nodes}
+    edges = ((before, node.name) for node in nodes for before in node.depends_on if before in known)
+    return "\n".join([*lines, *(f"  {_dot_text(before)} -> {_dot_text(after)};" for before, after in edges), "}"])
+
+
+def _dot_text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 # --- SVG
+
+STYLE = (
+    "text{font:13px system-ui,sans-serif;fill:#1b2330}.kind{font-size:11.5px;fill:#5b6675}"
+    "rect{fill:#fff;stroke:#d5dae2;stroke-width:1.5}.stripe{stroke:none;fill:#8a94a3}"
+    ".edge{fill:none;stroke:#5b6675;stroke-width:1.4}.tip{fill:#5b6675}"
+)
+"""What a drawing looks like outside of the report, which has colours of its own, for dark screens too."""
 
 
 def layout(nodes: Sequence[Node]) -> Layout:
@@ -192,20 +218,26 @@ def _route(
     return (*points, (places[after][0], places[after][1] + middle))
 
 
-def render_svg(nodes: Sequence[Node]) -> str:
-    """Return the graph as one SVG element; colours come from the page's style by class, states are words as well."""
+def render_svg(nodes: Sequence[Node], *, style: str = "") -> str:
+    """Return the graph as one SVG element; colours come from the style by class, states are words as well."""
     drawn = layout(nodes)
     size = f'viewBox="0 0 {drawn.width} {drawn.height}" width="{drawn.width}" height="{drawn.height}"'
     label = 'role="img" aria-label="Graph of the pipeline\'s steps"'
     tip = 'id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
     parts = [
         f'<svg class="dag" xmlns="http://www.w3.org/2000/svg" {size} {label}>',
+        f"<style>{style}</style>" if style else "",
         f'<defs><marker {tip}><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
     ]
     several = len({node.model for node in nodes}) > 1
     parts += [f'<path class="edge" d="{_curve(points)}" marker-end="url(#tip)"/>' for _, _, points in drawn.edges]
     parts += [_box(node, *drawn.boxes[node.name], several=several) for node in nodes]
     return "".join([*parts, "</svg>"])
+
+
+def render_image(nodes: Sequence[Node]) -> str:
+    """Return the graph as an SVG file of its own, white behind it."""
+    return render_svg(nodes, style=STYLE)
 
 
 def _curve(points: tuple[tuple[int, int], ...]) -> str:

@@ -8,7 +8,17 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.drawing import BOX_HEIGHT, BOX_WIDTH, Node, layout, render_mermaid, render_svg, render_text
+from pipeline_builder.drawing import (
+    BOX_HEIGHT,
+    BOX_WIDTH,
+    Node,
+    layout,
+    render_dot,
+    render_image,
+    render_mermaid,
+    render_svg,
+    render_text,
+)
 
 DIAMOND = (
     Node(name="a", type="Processing", step_class="Processing", model="m"),
@@ -44,6 +54,24 @@ def test_mermaid() -> None:
         "  end\n"
         "  s0 --> s1\n  s0 --> s2\n  s1 --> s3\n  s2 --> s3\n  s0 --> s3"
     )
+
+
+def test_dot() -> None:
+    odd = Node(name='a"b\\', type="T", step_class="T", model="m", depends_on=("gone",))
+    assert render_dot([odd, *DIAMOND[:2]]).splitlines()[2:] == [
+        '  subgraph cluster_0 { label="m";',
+        '    "a\\"b\\\\";',
+        '    "a";',
+        '    "b";',
+        "  }",
+        '  "a" -> "b";',
+        "}",
+    ]
+
+
+def test_an_image_of_its_own_has_its_style() -> None:
+    root = ET.fromstring(render_image(DIAMOND))
+    assert root.find("{http://www.w3.org/2000/svg}style") is not None
 
 
 def test_svg_says_states_in_words() -> None:
