@@ -108,7 +108,7 @@ STYLE = (
     "rect{fill:#fff;stroke:#d5dae2;stroke-width:1.5}.stripe{stroke:none;fill:#8a94a3}"
     ".edge{fill:none;stroke:#5b6675;stroke-width:1.4}.tip{fill:#5b6675}"
 )
-"""What a drawing looks like outside of the report, which has colours of its own, for dark screens too."""
+"""What a drawing looks like outside of the report, which has colours of its own."""
 
 
 def layout(nodes: Sequence[Node]) -> Layout:
@@ -236,7 +236,7 @@ def render_svg(nodes: Sequence[Node], *, style: str = "") -> str:
 
 
 def render_image(nodes: Sequence[Node]) -> str:
-    """Return the graph as an SVG file of its own, white behind it."""
+    """Return the graph as an SVG file of its own"""
     return render_svg(nodes, style=STYLE)
 
 
