@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.engine.archives import unpack
 from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.references import Scope, parameter_values, resolve
-from pipeline_builder.engine.work import unpack
+from pipeline_builder.engine.parameters import parameter_values
+from pipeline_builder.engine.references import Scope, resolve
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, StepStatus
 from tests.definitions import CACHED, definition, output_of, run, script, target

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.store import MANIFEST, LocalStore
 
 # Members of a request that SageMaker compares, by step type; Model and RegisterModel are never cached.
 _COMPARED: Mapping[str, tuple[str, ...]] = {
@@ -72,6 +72,9 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
 def _by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
+        uri, kind = value.get("S3Uri"), value.get("S3DataType")
+        if isinstance(uri, str) and kind == MANIFEST and (digest := store.digest(uri, kind=kind)):
+            return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
         return {key: _by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):
         return [_by_content(item, store) for item in value]
