@@ -15,7 +15,6 @@ import pytest
 
 from pipeline_builder.engine.archives import unpack
 from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.references import Scope, resolve
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, StepStatus
@@ -47,14 +46,14 @@ def test_order_follows_references_and_depends_on() -> None:
 def test_what_the_engine_cannot_run_is_said_before_anything_runs() -> None:
     content = definition(
         {"Name": "t", "Type": "Tuning", "Arguments": {}},
-        {**script("a", "true"), "RetryPolicies": [{}]},
+        {**script("a", "true"), "Surprise": 1},
         script("b", "true", DependsOn=["nope", {"Step": "a", "Trigger": "Failed"}]),
     )
     assert problem(content).splitlines() == [
-        "PB501 step 'a': the local engine doesn't support 'RetryPolicies' yet",
+        "PB501 step 'a': the local engine doesn't support 'Surprise' yet",
         "PB501 step 'b': the local engine doesn't support a condition in 'DependsOn' yet",
         "PB501 step 't': the local engine can't run a 'Tuning' step, only: Processing, Training, Model, Transform, "
-        "RegisterModel",
+        "RegisterModel, Condition, Fail",
         "PB502 step 'b' refers to the step 'nope', which isn't there",
     ]
 
@@ -110,19 +109,6 @@ def test_references_that_lead_nowhere(path: str, why: str) -> None:
     with pytest.raises(InputProblems) as caught:
         resolve({"Get": path}, scope())
     assert str(caught.value) == f"PB504 the reference '{path}' leads nowhere: {why}"
-
-
-def test_parameters() -> None:
-    declared = [{"Name": "A", "Type": "String", "DefaultValue": "x"}, {"Name": "N", "Type": "Integer"}]
-    document = load_definition(definition(script("a", "true"), Parameters=declared))
-    assert parameter_values(document, {"N": 2}) == {"A": "x", "N": 2}
-    with pytest.raises(InputProblems) as caught:
-        parameter_values(document, {"A": 1, "Z": 2})
-    assert str(caught.value).splitlines() == [
-        "PB505 the parameter 'A' is 1, expected String",
-        "PB505 the parameter 'N' has no value",
-        "PB505 there is no parameter 'Z'",
-    ]
 
 
 # --- running

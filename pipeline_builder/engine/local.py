@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -207,8 +207,7 @@ class LocalPipelines:
         except BaseException as error:
             self._state.set_execution(execution.arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
             raise
-        failed = [state.name for state in self.list_steps(execution.arn) if state.status is StepStatus.FAILED]
-        reason = f"steps failed: {', '.join(failed)}" if failed else ""
+        reason = _failure_reason(self.list_steps(execution.arn))
         self._state.set_execution(execution.arn, status, ended=now(), reason=reason)
 
     @contextmanager
@@ -262,6 +261,14 @@ class LocalPipelines:
             return self.read_log(known.cache_hit, step)
         lines = log_tail(Path(known.log), _LOG_LINES) if known.log else ()
         return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _failure_reason(states: Sequence[StepState]) -> str:
+    """Return what a Fail step says, else which steps failed."""
+    failed = [state for state in states if state.status is StepStatus.FAILED]
+    said = [state.failure_reason for state in failed if state.type == "Fail"]
+    names = ", ".join(state.name for state in failed if state.type != "Fail")
+    return "; ".join([*said, *([f"steps failed: {names}"] if names else [])])
 
 
 def _waiting(step: Step) -> StepState:

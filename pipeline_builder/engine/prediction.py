@@ -34,8 +34,11 @@ class _Prediction:
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def of(self, step: Step) -> CachePrediction:
-        if step.branch and step.name in skipped_steps(self.document, self.results):
-            reason = f"'{step.branch.condition}' goes the other way"
+        skipped = skipped_steps(self.document, self.results)
+        if step.name in skipped:
+            earlier = next((name for name in step.before if name in skipped), None)
+            other = f"'{step.branch.condition}' goes the other way" if step.branch else ""
+            reason = f"waits for '{earlier}', which is skipped" if earlier else other
             return CachePrediction(step=step.name, hit=False, reason=reason, skipped=True)
         if step.branch and step.branch.condition not in self.results:
             reason = f"if '{step.branch.condition}' comes out as {step.branch.outcome}"
