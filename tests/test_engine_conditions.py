@@ -279,8 +279,8 @@ def test_parameters_of_nested_steps_and_conditions_decide(tmp_path: Path) -> Non
     content = definition(step, Parameters=parameters)
     local = target(tmp_path)
     run(local, content)
-    origins = [run(local, content, **{name: "b"})[0].origin for name in ("Other", "Inner", "Mode")]
-    assert origins == ["unchanged", "started", "started"]
+    started = (run(local, content, Other="b"), run(local, content, Inner="b"), run(local, content, Mode="b"))
+    assert [begun.origin for begun, _, _ in started] == ["unchanged", "started", "started"]
 
 
 def start_and_kill(tmp_path: Path, content: bytes, begun: Path) -> None:
