@@ -224,6 +224,19 @@ def test_cache_hits_and_misses(tmp_path: Path) -> None:
     assert local.store.get(f"s3://local/out/{third.id}/b/z") == b"2"
 
 
+def test_a_new_output_is_not_in_an_old_result(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    one = script("a", f"mkdir -p {OUT} {OUT}2; echo x > {OUT}2/y", **CACHED)
+    run(local, definition(one))
+    both = json.loads(json.dumps(one))
+    outputs = both["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    outputs.append({"OutputName": "new", "S3Output": {"S3Uri": "s3://local/new", "LocalPath": f"{OUT}2"}})
+    new = {"Get": "Steps.a.ProcessingOutputConfig.Outputs['new'].S3Output.S3Uri"}
+    content = definition(both, script("b", "true", inputs={"new": new}))
+    assert local.pipelines.predict_cache("p", content, {})[0].reason == "changed: outputs"
+    assert run(local, content)[1].status is ExecutionStatus.SUCCEEDED
+
+
 def test_an_entry_whose_files_are_gone_does_not_answer(tmp_path: Path) -> None:
     local = target(tmp_path)
     content = definition(script("a", f"echo x > {OUT}/y", **CACHED))

@@ -64,9 +64,20 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
                 parts[f"input '{name}'"] = _sha256(_by_content(item, store))
         elif value:
             parts[member] = _sha256(_by_content(value, store))
+    if outputs := _outputs(request):
+        parts["outputs"] = _sha256(outputs)
     if "Model" in request:
         parts["model"] = _sha256(_by_content(request["Model"], store))
     return Key(sha256=_sha256(parts), parts=parts)
+
+
+def _outputs(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return names and folders of a processing job's outputs.
+
+    SageMaker doesn't compare them, so that a step which refers to a new output of a cached one fails there.
+    """
+    outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+    return {str(item["OutputName"]): str(item["S3Output"]["LocalPath"]) for item in outputs}
 
 
 def _by_content(value: Any, store: LocalStore) -> Any:
