@@ -42,6 +42,18 @@ def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     for step in document.steps:
         for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
             yield from _literal(step.arguments.get(member))
+        yield from _json_files(step.arguments)
+
+
+def _json_files(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the addresses of the JSON files that functions anywhere in a step read."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _json_files(item)
+    elif isinstance(value, dict):
+        yield from _literal(value.get("Std:JsonGet"))
+        for item in value.values():
+            yield from _json_files(item)
 
 
 def _literal(value: Any) -> Iterator[tuple[str, str]]:
