@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder import __version__
-from pipeline_builder.graph import Graph
+from pipeline_builder.drawing import Node
 from pipeline_builder.lock import Lock
+from pipeline_builder.outline import outline
 from pipeline_builder.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
 from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
 
@@ -19,16 +20,18 @@ _PACKAGE = "RegisterModel"
 
 
 def collect(
-    execution: Execution, target: Target, *, graph: Graph | None, lock: Lock | None, reused: bool = False
+    execution: Execution, target: Target, *, nodes: Sequence[Node] = (), lock: Lock | None = None, reused: bool = False
 ) -> RunRecord:
     """Return the record of an execution as it is now.
 
-    `graph` adds what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
+    `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
     states = target.pipelines.list_steps(execution.arn)
     content = target.pipelines.definition_of(execution.arn)
-    edges = _edges(json.loads(content))
-    steps = tuple(_step(state, execution, target, graph, edges) for state in states)
+    edges = {step.name: step.depends_on for step in outline(content)}
+    known = {node.name: node for node in nodes}
+    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log}
+    steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
     return RunRecord(
         tool_version=__version__,
         target=target.name,
@@ -55,39 +58,13 @@ def with_stages(record: RunRecord, stages: Mapping[str, float]) -> RunRecord:
     return record.model_copy(update={"stages": times})
 
 
-def _edges(definition: Any) -> dict[str, tuple[str, ...]]:
-    """Return what each step depends on, read from the definition itself: DependsOn, and every reference."""
-    names = {step["Name"] for step in definition["Steps"]}
-    edges = {}
-    for step in definition["Steps"]:
-        found = [name for name in step.get("DependsOn", []) if isinstance(name, str)]
-        found += [name for name in _referred(step.get("Arguments")) if name in names]
-        edges[step["Name"]] = tuple(dict.fromkeys(found))
-    return edges
-
-
-def _referred(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [name for item in value for name in _referred(item)]
-    if not isinstance(value, dict):
-        return []
-    path = value.get("Get")
-    if isinstance(path, str) and path.startswith("Steps."):
-        return [path.split(".")[1]]
-    return [name for item in value.values() for name in _referred(item)]
-
-
-def _step(
-    state: StepState, execution: Execution, target: Target, graph: Graph | None, edges: Mapping[str, tuple[str, ...]]
-) -> StepRecord:
-    step = graph.by_name.get(state.name) if graph else None
-    log = target.pipelines.read_log(execution.arn, state.name) if state.log else ""
+def _step(state: StepState, node: Node | None, depends_on: tuple[str, ...], log: str) -> StepRecord:
     return StepRecord(
         name=state.name,
         type=state.type,
-        step_class=step.step_class if step else state.type,
-        model=step.unit.name if step else "",
-        depends_on=edges.get(state.name, ()),
+        step_class=node.step_class if node else state.type,
+        model=node.model if node else "",
+        depends_on=depends_on,
         status=state.status.value,
         started=state.started,
         ended=state.ended,

@@ -171,10 +171,14 @@ def render_plan(plan: Plan) -> str:
         lines.append("a run would:")
         width = max(len(prediction.step) for prediction in plan.predictions)
         lines += [
-            f"  {'cache' if prediction.hit else 'run  '}  {prediction.step:<{width}}  {prediction.reason}"
+            f"  {_fate(prediction):<5}  {prediction.step:<{width}}  {prediction.reason}"
             for prediction in plan.predictions
         ]
     return "\n".join(lines) + "\n"
+
+
+def _fate(prediction: CachePrediction) -> str:
+    return "skip" if prediction.skipped else "cache" if prediction.hit else "run"
 
 
 def _headline(plan: Plan) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STYLES = {
     StepStatus.WAITING: "dim",
+    StepStatus.SKIPPED: "dim",
     StepStatus.EXECUTING: "bold cyan",
     StepStatus.SUCCEEDED: "green",
     StepStatus.FAILED: "bold red",
@@ -66,7 +67,9 @@ def describe(state: StepState) -> str:
     if state.status is StepStatus.FAILED:
         lines = state.failure_reason.strip().splitlines()
         return f"Failed{took}: {lines[-1] if lines else 'no reason given'}"
-    return f"{state.status.value}{took}" + (f": {state.note}" if state.note else "")
+    outcome = state.metadata.get("Condition")
+    about = state.note or (f"comes out as {outcome}" if outcome else "")
+    return f"{state.status.value}{took}" + (f": {about}" if about else "")
 
 
 class _Table:
@@ -95,7 +98,7 @@ class _Table:
             mark = {"Waiting": "·", "Executing": ">", "Succeeded": "✓", "Failed": "✗"}.get(state.status.value, "-")
             table.add_row(
                 Text(mark, style=style),
-                Text(node.name, style="" if state.status is not StepStatus.WAITING else "dim"),
+                Text(node.name, style="dim" if state.status in (StepStatus.WAITING, StepStatus.SKIPPED) else ""),
                 Text(node.step_class, style="dim"),
                 Text(self._elapsed(state), justify="right"),
                 Text(_words(state), style=style, overflow="ellipsis", no_wrap=True),
@@ -114,4 +117,6 @@ def _words(state: StepState) -> str:
         return describe(state)
     if state.status is StepStatus.EXECUTING:
         return state.note or "running"
+    if "Condition" in state.metadata:
+        return f"comes out as {state.metadata['Condition']}"
     return "" if state.status is StepStatus.WAITING else state.status.value.lower()

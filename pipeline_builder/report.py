@@ -107,6 +107,8 @@ def _safe(html: str) -> str:
 
 def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
     statuses = {package.status for package in record.packages}
+    if failed and all(step.type == "Fail" for step in failed):
+        return Headline(word="Blocked", sentence="; ".join(step.failure_reason for step in failed), tone="bad")
     if failed:
         names = ", ".join(step.name for step in failed)
         return Headline(word="Failed", sentence=f"{names} failed; nothing may be promoted.", tone="bad")

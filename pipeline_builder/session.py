@@ -9,7 +9,6 @@ become the next one's input, and only here is it said how long each took.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -182,8 +181,9 @@ class Session:
             since = same.id if same else ""
             plan = build_plan(definition.pipeline, definition.content, deployed, predictions, unchanged_since=since)
             hits = sum(prediction.hit for prediction in predictions)
+            to_run = sum(not prediction.hit and not prediction.skipped for prediction in predictions)
             what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
-            to_do = "nothing to run" if since else f"{len(predictions) - hits} to run, {hits} from the cache"
+            to_do = "nothing to run" if since else f"{to_run} to run, {hits} from the cache"
             words.append(f"{what}; {to_do}")
         return plan
 
@@ -240,7 +240,7 @@ class Session:
         from pipeline_builder.gate import judge
 
         with self.stage("gate") as words:
-            record = collect(execution, self.target, graph=self.composed.graph, lock=self.lock, reused=reused)
+            record = collect(execution, self.target, nodes=self.nodes(), lock=self.lock, reused=reused)
             gates = {name: unit.section.gate for name, unit in self.composed.graph.units.items()}
             planned_sha256 = hashlib.sha256(planned.definition).hexdigest()
             verdict = judge(record, planned_sha256=planned_sha256, gates=gates)
@@ -296,9 +296,9 @@ class Session:
         wanted = execution or (saved.execution if saved else "")
         found = self.find_execution(wanted)
         if saved is None or saved.execution != found.arn:
-            return collect(found, self.target, graph=None, lock=None)
+            return collect(found, self.target)
         # What the run recorded stays; only the registry may have moved on since.
-        fresh = collect(found, self.target, graph=None, lock=None)
+        fresh = collect(found, self.target)
         status = {package.arn: package for package in fresh.packages}
         packages = tuple(
             package.model_copy(
@@ -333,20 +333,25 @@ class Session:
         return executions[0]
 
     def nodes(self) -> tuple[Node, ...]:
-        """Return the graph as it is drawn."""
+        """Return the graph as it is drawn: what the conf asks for, and what is composed around it."""
         from pipeline_builder.drawing import Node
+        from pipeline_builder.outline import outline
 
-        kinds = {step["Name"]: step["Type"] for step in json.loads(self.composed.definition.content)["Steps"]}
-        return tuple(
-            Node(
-                name=step.name,
-                type=kinds[step.name],
-                step_class=step.step_class,
-                model=step.unit.name,
-                depends_on=step.depends_on,
+        graph, definition = self.composed.graph, self.composed.definition
+        nodes = []
+        for step in outline(definition.content):
+            owner = graph.by_name[definition.owners[step.name]]
+            own = step.name == owner.name
+            nodes.append(
+                Node(
+                    name=step.name,
+                    type=step.type,
+                    step_class=owner.step_class if own else step.type,
+                    model=owner.unit.name,
+                    depends_on=step.depends_on,
+                )
             )
-            for step in self.composed.graph.steps
-        )
+        return tuple(nodes)
 
     def _say_start(self, begun: Start) -> None:
         execution = begun.execution

@@ -26,7 +26,10 @@ def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
 
 def _step_line(step: StepState, width: int) -> str:
     took = f"{step.seconds:.1f} s" if step.seconds is not None else ""
-    note = f"cached (execution {step.cache_hit.rsplit('/', 1)[-1]})" if step.cache_hit else step.failure_reason
+    outcome = step.metadata.get("Condition")
+    note = step.failure_reason or (f"comes out as {outcome}" if outcome else "")
+    if step.cache_hit:
+        note = f"cached (execution {step.cache_hit.rsplit('/', 1)[-1]})"
     first = note.splitlines()[0] if note else ""
     return f"  {step.name:<{width}}  {step.status.value:<9}  {took:>8}  {first}".rstrip()
 

@@ -31,9 +31,12 @@ class ExecutionStatus(str, enum.Enum):
 
 
 class StepStatus(str, enum.Enum):
-    """StepStatus of the service, and WAITING for a step that has not started (which the service leaves out)."""
+    """StepStatus of the service, and two for steps that the service leaves out: WAITING for one that has not started,
+    SKIPPED for one that won't run, because a condition went the other way.
+    """
 
     WAITING = "Waiting"
+    SKIPPED = "Skipped"
     STARTING = "Starting"
     EXECUTING = "Executing"
     STOPPING = "Stopping"
@@ -86,8 +89,9 @@ class StepState:
     """One step of an execution, as ListPipelineExecutionSteps gives it.
 
     `type` is the definition's step type ("Processing", "Model", …). `cache_hit` is the ARN of the execution whose
-    result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN. `log`
-    tells a person where the log is: a path on the local target; `note` what a running step is busy with, for progress.
+    result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN, and
+    "Condition" to the outcome of a Condition step, "True" or "False". `log` tells a person where the log is: a path on
+    the local target; `note` what a running step is busy with, for progress.
     """
 
     name: str
@@ -109,11 +113,12 @@ class StepState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePrediction:
-    """Whether a step would run or hit the cache if the definition were started now, and why."""
+    """Whether a step would run, hit the cache or be skipped if the definition were started now, and why."""
 
     step: str
     hit: bool
     reason: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,39 @@ def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **m
     return {"Name": name, "Type": "Processing", "Arguments": request, **more}
 
 
+def condition(
+    name: str,
+    *conditions: dict[str, Any],
+    then: list[dict[str, Any]] | None = None,
+    otherwise: list[dict[str, Any]] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a Condition step with its branches."""
+    arguments = {"Conditions": list(conditions), "IfSteps": then or [], "ElseSteps": otherwise or []}
+    return {"Name": name, "Type": "Condition", "Arguments": arguments, **more}
+
+
+def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
+    """Return a condition on two values."""
+    return {"Type": kind, "LeftValue": left, "RightValue": right}
+
+
+def fail(name: str, message: Any = "no") -> dict[str, Any]:
+    """Return a Fail step."""
+    return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": message}}
+
+
+def measured(name: str, report: str, **more: Any) -> dict[str, Any]:
+    """Return a step whose output `out` has a property file `report` with this JSON text."""
+    files = [{"PropertyFileName": "report", "OutputName": "out", "FilePath": "report.json"}]
+    return script(name, f"echo '{report}' > /opt/ml/processing/output/report.json", PropertyFiles=files, **more)
+
+
+def read_report(name: str, path: str) -> dict[str, Any]:
+    """Return a reference to a value of a `measured` step's report."""
+    return {"Std:JsonGet": {"PropertyFile": {"Get": f"Steps.{name}.PropertyFiles.report"}, "Path": path}}
+
+
 def output_of(name: str) -> dict[str, str]:
     """Return a reference to what a `script` step wrote."""
     return {"Get": f"Steps.{name}.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.engine.archives import unpack
 from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.references import Scope, parameter_values, resolve
-from pipeline_builder.engine.work import unpack
+from pipeline_builder.engine.references import Scope, resolve
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, StepStatus
 from tests.definitions import CACHED, definition, output_of, run, script, target
@@ -46,14 +46,14 @@ def test_order_follows_references_and_depends_on() -> None:
 def test_what_the_engine_cannot_run_is_said_before_anything_runs() -> None:
     content = definition(
         {"Name": "t", "Type": "Tuning", "Arguments": {}},
-        {**script("a", "true"), "RetryPolicies": [{}]},
+        {**script("a", "true"), "Surprise": 1},
         script("b", "true", DependsOn=["nope", {"Step": "a", "Trigger": "Failed"}]),
     )
     assert problem(content).splitlines() == [
-        "PB501 step 'a': the local engine doesn't support 'RetryPolicies' yet",
+        "PB501 step 'a': the local engine doesn't support 'Surprise' yet",
         "PB501 step 'b': the local engine doesn't support a condition in 'DependsOn' yet",
         "PB501 step 't': the local engine can't run a 'Tuning' step, only: Processing, Training, Model, Transform, "
-        "RegisterModel",
+        "RegisterModel, Condition, Fail",
         "PB502 step 'b' refers to the step 'nope', which isn't there",
     ]
 
@@ -109,19 +109,6 @@ def test_references_that_lead_nowhere(path: str, why: str) -> None:
     with pytest.raises(InputProblems) as caught:
         resolve({"Get": path}, scope())
     assert str(caught.value) == f"PB504 the reference '{path}' leads nowhere: {why}"
-
-
-def test_parameters() -> None:
-    declared = [{"Name": "A", "Type": "String", "DefaultValue": "x"}, {"Name": "N", "Type": "Integer"}]
-    document = load_definition(definition(script("a", "true"), Parameters=declared))
-    assert parameter_values(document, {"N": 2}) == {"A": "x", "N": 2}
-    with pytest.raises(InputProblems) as caught:
-        parameter_values(document, {"A": 1, "Z": 2})
-    assert str(caught.value).splitlines() == [
-        "PB505 the parameter 'A' is 1, expected String",
-        "PB505 the parameter 'N' has no value",
-        "PB505 there is no parameter 'Z'",
-    ]
 
 
 # --- running
@@ -235,6 +222,19 @@ def test_cache_hits_and_misses(tmp_path: Path) -> None:
     _, third, steps = run(local, content)
     assert {n: s.cache_hit for n, s in steps.items()} == {"a": "", "b": "", "c": ""}
     assert local.store.get(f"s3://local/out/{third.id}/b/z") == b"2"
+
+
+def test_a_new_output_is_not_in_an_old_result(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    one = script("a", f"mkdir -p {OUT} {OUT}2; echo x > {OUT}2/y", **CACHED)
+    run(local, definition(one))
+    both = json.loads(json.dumps(one))
+    outputs = both["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    outputs.append({"OutputName": "new", "S3Output": {"S3Uri": "s3://local/new", "LocalPath": f"{OUT}2"}})
+    new = {"Get": "Steps.a.ProcessingOutputConfig.Outputs['new'].S3Output.S3Uri"}
+    content = definition(both, script("b", "true", inputs={"new": new}))
+    assert local.pipelines.predict_cache("p", content, {})[0].reason == "changed: outputs"
+    assert run(local, content)[1].status is ExecutionStatus.SUCCEEDED
 
 
 def test_an_entry_whose_files_are_gone_does_not_answer(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ LAYERS = (
     ("workspace", "progress", "report", "summary", "evidence"),
     ("checkout", "apply", "run", "promote", "gate"),
     ("git", "engine"),
-    ("plan", "drawing", "metrics", "record", "lock"),
+    ("plan", "drawing", "metrics", "record", "lock", "outline"),
     ("compose",),
     ("definition", "check", "images"),
     ("steps", "language"),

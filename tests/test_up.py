@@ -8,6 +8,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,93 @@ def test_a_failing_script(workspace: Workspace) -> None:
     assert states(workspace)["Preprocess"] == "cached"
 
 
+def gate(bound: float, *more: tuple[str, str]) -> str:
+    """Return the conf with a bound on the metric, which is 1.0."""
+    text = f"      gate: [{{metric: regression_metrics.mae.value, max: {bound}}}]\n"
+    return variant(("      registry:\n", f"{text}      registry:\n"), *more)
+
+
+def test_a_model_within_its_bounds_is_registered(workspace: Workspace) -> None:
+    workspace.push("conf/conf.yaml", gate(1.5))
+    workspace.run("checkout")
+    reasons = {p["step"]: p["reason"] for p in workspace.run("plan", "--json").json["predictions"]}
+    assert reasons["churn-Register"] == "if 'churn-Register-Gate' comes out as True"
+    ended = workspace.run("up", "--approve")
+    assert (ended.code, "tiny-churn version 1 (Approved" in ended.out) == (0, True), ended.err
+    assert states(workspace) == {
+        **dict.fromkeys(ALL, "Succeeded"), "Register-Gate": "Succeeded", "Register-Blocked": "Skipped",
+    }  # fmt: skip
+    assert "churn-Register-Gate     Succeeded" in workspace.run("status").out
+    record = json.loads((workspace.root / "build" / "run.json").read_text())
+    steps = {step["name"]: step for step in record["steps"]}
+    assert steps["churn-Register"]["depends_on"] == ["churn-Register-Gate", "churn-Train", "churn-Metrics"]
+    made = {name: (step["model"], step["step_class"]) for name, step in steps.items()}
+    assert made["churn-Register-Gate"] == ("churn", "Condition")
+    assert made["churn-Register-Blocked"] == ("churn", "Fail")
+    assert made["churn-Register"] == ("churn", "RegisterModel")
+    report = (workspace.root / "build" / "report.html").read_text()
+    assert "not needed: a condition went the other way" in report
+    assert "nothing changed since execution" in workspace.run("up").err
+
+
+def test_a_model_beyond_its_bounds_is_not_registered(workspace: Workspace) -> None:
+    workspace.push("conf/conf.yaml", gate(0.5))
+    ended = workspace.run("up", "--approve")
+    blocked = (
+        "the gate of the model 'churn' blocks it from the registry: "
+        "regression_metrics.mae.value is 1.0, expected at most 0.5"
+    )
+    assert (ended.code, f"PB500 step 'churn-Register-Blocked' failed: {blocked}" in ended.err) == (5, True), ended.err
+    assert "Traceback" not in ended.err
+    found = states(workspace)
+    assert (found["Register-Gate"], found["Register"], found["Register-Blocked"]) == ("Succeeded", "Skipped", "Failed")
+    record = json.loads((workspace.root / "build" / "run.json").read_text())
+    assert (record["packages"], record["failure_reason"]) == ([], blocked)
+    assert '<span class="badge">Blocked</span>' in (workspace.root / "build" / "report.html").read_text()
+    assert workspace.run("history", "--json").json["approvals"] == []
+    assert workspace.run("promote").code == 1
+    plan = workspace.run("plan").out
+    assert "skip   churn-Register          'churn-Register-Gate' goes the other way" in plan
+    workspace.push("conf/conf.yaml", gate(1.5))
+    ended = workspace.run("up", "--approve")
+    assert (ended.code, "tiny-churn version 1 (Approved" in ended.out) == (0, True), ended.err
+    assert states(workspace)["Train"] == "cached"
+
+
+def test_a_repacked_model_carries_its_code(workspace: Workspace) -> None:
+    workspace.push("conf/conf.yaml", gate(1.5, ('ModelRepack: "False"', 'ModelRepack: "True"')))
+    workspace.push("scripts/requirements.txt", "# nothing\n")
+    ended = workspace.run("up", "--approve")
+    assert ended.code == 0, ended.err
+    assert states(workspace)["Train-Repack"] == "Succeeded"
+    (package,) = json.loads((workspace.root / "build" / "run.json").read_text())["packages"]
+    store = workspace.root / ".pipeline_builder" / "store"
+    with tarfile.open(store / package["model_data_url"].removeprefix("s3://")) as archive:
+        assert {"./mean.txt", "./code/inference.py", "./code/requirements.txt"} <= set(archive.getnames())
+    assert "churn-Train-Repack      Processing     ← churn-Train" in workspace.run("graph").out
+    # The archive depends on its content only: what is behind it comes from the cache.
+    workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
+    assert workspace.run("up").code == 0
+    found = states(workspace)
+    assert (found["Train-Repack"], found["Transform"], found["Metrics"]) == ("cached", "cached", "Succeeded")
+
+
+def test_parameters_of_the_command_line(workspace: Workspace) -> None:
+    declared = "    pipelineName: tiny\n    parameters: [{name: Scale, type: Integer}, {name: Quick, type: Boolean}]\n"
+    conf = variant(
+        ("    pipelineName: tiny\n", declared),
+        ("hyperparams: {scale: 2}", "hyperparams: {scale: $params.Scale}\n        env: {QUICK: $params.Quick}"),
+    )
+    workspace.push("conf/conf.yaml", conf)
+    ended = workspace.run("up")
+    assert (ended.code, "the parameters 'Scale', 'Quick' have no value, and no default" in ended.err) == (1, True)
+    ended = workspace.run("up", "--parameter", "Scale=two", "--parameter", "Quick=no", "--parameter", "Other=1")
+    assert (ended.code, ended.err.count("PB505"), "Traceback" in ended.err) == (1, 3, False), ended.err
+    ended = workspace.run("up", "--parameter", "Scale=3", "--parameter", "Quick=true")
+    assert ended.code == 0, ended.err
+    assert "mean: 6.0" in workspace.run("logs", "churn-Train").out
+
+
 def test_a_failing_script_as_json(workspace: Workspace) -> None:
     workspace.push("scripts/train.py", "raise SystemExit(3)\n")
     ended = workspace.run("up", "--json")
@@ -145,6 +233,21 @@ def test_killed_and_repeated(workspace: Workspace) -> None:
     assert "which was interrupted" in ended.err
     assert count.read_text().split() == ["preprocess", "train", "train"]
     assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert ended.out.count("model-package/tiny-churn/1") == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("delay", [0.5, 0.8, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+def test_a_gated_run_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -> None:
+    workspace.push("conf/conf.yaml", gate(1.5))
+    process = workspace.start("up", "--approve")
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    ended = workspace.run("up", "--approve")
+    assert ended.code == 0, ended.err
+    found = states(workspace)
+    assert (found.pop("Register-Blocked"), set(found.values()) <= {"Succeeded", "cached"}) == ("Skipped", True)
     assert ended.out.count("model-package/tiny-churn/1") == 1
 
 

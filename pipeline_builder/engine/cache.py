@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.store import MANIFEST, LocalStore
 
 # Members of a request that SageMaker compares, by step type; Model and RegisterModel are never cached.
 _COMPARED: Mapping[str, tuple[str, ...]] = {
@@ -64,14 +64,28 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
                 parts[f"input '{name}'"] = _sha256(_by_content(item, store))
         elif value:
             parts[member] = _sha256(_by_content(value, store))
+    if outputs := _outputs(request):
+        parts["outputs"] = _sha256(outputs)
     if "Model" in request:
         parts["model"] = _sha256(_by_content(request["Model"], store))
     return Key(sha256=_sha256(parts), parts=parts)
 
 
+def _outputs(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return names and folders of a processing job's outputs.
+
+    SageMaker doesn't compare them, so that a step which refers to a new output of a cached one fails there.
+    """
+    outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+    return {str(item["OutputName"]): str(item["S3Output"]["LocalPath"]) for item in outputs}
+
+
 def _by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
+        uri, kind = value.get("S3Uri"), value.get("S3DataType")
+        if isinstance(uri, str) and kind == MANIFEST and (digest := store.digest(uri, kind=kind)):
+            return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
         return {key: _by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):
         return [_by_content(item, store) for item in value]

@@ -1,25 +1,58 @@
-"""The definition as the engine reads it: steps with their edges in topological order, or why it can't run them."""
+"""The definition as the engine reads it: every step, nested ones too, in topological order, or why it can't run."""
 
 from __future__ import annotations
 
 import graphlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
 
 VERSION = "2020-12-01"
-STEP_TYPES = ("Processing", "Training", "Model", "Transform", "RegisterModel")
+STEP_TYPES = ("Processing", "Training", "Model", "Transform", "RegisterModel", "Condition", "Fail")
 # What a step may have besides; anything else asks for something that would not happen.
-_STEP_KEYS = {"Name", "Type", "Arguments", "DependsOn", "CacheConfig", "PropertyFiles", "DisplayName", "Description"}
+_STEP_KEYS = {
+    "Name", "Type", "Arguments", "DependsOn", "CacheConfig", "PropertyFiles", "RetryPolicies", "DisplayName",
+    "Description",
+}  # fmt: skip
+# The steps of each branch of a Condition step, by the outcome that takes it.
+_BRANCHES = {"IfSteps": True, "ElseSteps": False}
+# What the service does where a policy leaves it open [documentation of retry policies].
+_RETRY = {"IntervalSeconds": 1, "BackoffRate": 2.0, "MaxAttempts": 5}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Where a nested step stands: it runs if the Condition step `condition` comes out as `outcome`."""
+
+    condition: str
+    outcome: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """When a step is tried again: `interval` seconds after the first failure, each time `backoff` times longer.
+
+    `attempts` counts the tries after the first, None where only time is the limit; `minutes` is that limit, or None.
+    """
+
+    exceptions: tuple[str, ...]
+    interval: float
+    backoff: float
+    attempts: int | None
+    minutes: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step as it stands in the definition; `before` has all that it waits for, by DependsOn or by reference."""
+    """A step as it stands in the definition; `before` has all that it waits for, by DependsOn or by reference.
+
+    A nested step waits for its Condition step too, and `arguments` of a Condition step are its conditions only: the
+    steps inside are steps of their own. `property_files` maps names to (output, path below it).
+    """
 
     name: str
     type: str
@@ -27,15 +60,19 @@ class Step:
     before: tuple[str, ...]
     cached: bool = False
     expire_after: str = ""
+    branch: Branch | None = None
+    property_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    retries: tuple[Retry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A pipeline parameter; `default` is None where a value has to be given."""
+    """A pipeline parameter; `default` is None where a value has to be given, `allowed` empty where any value is."""
 
     name: str
     type: str
     default: str | int | float | bool | None = None
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +84,6 @@ class Document:
     steps: tuple[Step, ...]
     parameters: tuple[Parameter, ...]
 
-    def step(self, name: str) -> Step:
-        return next(step for step in self.steps if step.name == name)
-
 
 def load_definition(content: bytes) -> Document:
     """Read a definition.
@@ -59,23 +93,33 @@ def load_definition(content: bytes) -> Document:
     """
     try:
         data = json.loads(content)
-        raw: list[dict[str, Any]] = list(data["Steps"])
-        names = [str(step["Name"]) for step in raw]
+        placed = list(_placed(data["Steps"]))
+        names = [str(step["Name"]) for step, _ in placed]
         version = data["Version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error}")) from error
-    problems = [problem for step in raw for problem in _refused(step, names)]
+    problems = [problem for step, _ in placed for problem in _refused(step, names)]
     if version != VERSION:
         problems.append(_problem("PB501", f"the definition has version '{version}', expected '{VERSION}'"))
     if problems:
         raise InputProblems(*problems)
-    steps = {str(step["Name"]): _step(step) for step in raw}
+    steps = {str(step["Name"]): _step(step, branch) for step, branch in placed}
     return Document(
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         steps=_ordered(steps),
         parameters=tuple(_parameter(item) for item in data.get("Parameters") or ()),
     )
+
+
+def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield every step with the branch that it is in, each Condition step before the steps inside of it."""
+    for step in steps:
+        yield step, branch
+        if step.get("Type") == "Condition":
+            for key, outcome in _BRANCHES.items():
+                inner = Branch(condition=str(step["Name"]), outcome=outcome)
+                yield from _placed((step.get("Arguments") or {}).get(key) or (), inner)
 
 
 def _refused(step: Mapping[str, Any], names: list[str]) -> Iterator[Problem]:
@@ -95,21 +139,44 @@ def _refused(step: Mapping[str, Any], names: list[str]) -> Iterator[Problem]:
             yield _problem("PB502", f"step '{name}' refers to the step '{before}', which isn't there")
 
 
-def _step(step: Mapping[str, Any]) -> Step:
+def _step(step: Mapping[str, Any], branch: Branch | None) -> Step:
     cache = step.get("CacheConfig") or {}
+    files = step.get("PropertyFiles") or ()
     return Step(
         name=str(step["Name"]),
         type=str(step["Type"]),
-        arguments=step.get("Arguments") or {},
-        before=_before(step),
+        arguments=_own_arguments(step),
+        before=(*_before(step), *((branch.condition,) if branch else ())),
         cached=bool(cache.get("Enabled")),
         expire_after=str(cache.get("ExpireAfter") or ""),
+        branch=branch,
+        property_files={str(f["PropertyFileName"]): (str(f["OutputName"]), str(f["FilePath"])) for f in files},
+        retries=tuple(_retry(policy) for policy in step.get("RetryPolicies") or ()),
+    )
+
+
+def _own_arguments(step: Mapping[str, Any]) -> dict[str, Any]:
+    arguments: dict[str, Any] = step.get("Arguments") or {}
+    if step.get("Type") != "Condition":
+        return arguments
+    return {key: value for key, value in arguments.items() if key not in _BRANCHES}
+
+
+def _retry(policy: Mapping[str, Any]) -> Retry:
+    minutes = policy.get("ExpireAfterMin")
+    given = {**_RETRY, **policy}
+    return Retry(
+        exceptions=tuple(policy.get("ExceptionType") or ()),
+        interval=float(given["IntervalSeconds"]),
+        backoff=float(given["BackoffRate"]),
+        attempts=None if minutes is not None and "MaxAttempts" not in policy else int(given["MaxAttempts"]),
+        minutes=None if minutes is None else float(minutes),
     )
 
 
 def _before(step: Mapping[str, Any]) -> tuple[str, ...]:
     asked = [name for name in step.get("DependsOn") or () if isinstance(name, str)]
-    referred = [path.split(".")[1].split("[")[0] for path in references(step.get("Arguments")) if path[:6] == "Steps."]
+    referred = [path.split(".")[1].split("[")[0] for path in references(_own_arguments(step)) if path[:6] == "Steps."]
     return tuple(dict.fromkeys((*asked, *referred)))
 
 
@@ -126,7 +193,8 @@ def references(value: Any) -> Iterator[str]:
 
 
 def _parameter(item: Mapping[str, Any]) -> Parameter:
-    return Parameter(name=str(item["Name"]), type=str(item["Type"]), default=item.get("DefaultValue"))
+    allowed = tuple(item.get("EnumValues") or ())
+    return Parameter(name=str(item["Name"]), type=str(item["Type"]), default=item.get("DefaultValue"), allowed=allowed)
 
 
 def _ordered(steps: dict[str, Step]) -> tuple[Step, ...]:

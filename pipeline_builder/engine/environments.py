@@ -36,6 +36,10 @@ _FROM_PIP = {
 }  # fmt: skip
 
 
+class OutageError(OutsideFailure):
+    """The package index could not be reached: the same may work a little later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Environments:
     """The environments in `folder`, each in a folder named by the hash of all that decides its content.
@@ -229,15 +233,20 @@ def _run_uv(command: list[str], lock: int, layers: Layers, cache: Path) -> None:
         message = f"the Python environment for {_describe(layers)} could not be made; uv said:\n    " + "\n    ".join(
             said
         )
-        raise OutsideFailure(Problem(id="PB510", message=_masked(message), hint=_hint(message)))
+        raise _failure(message)
 
 
-def _hint(message: str) -> str:
+def _failure(message: str) -> OutsideFailure:
+    # uv has no exit code of its own for any of these.
+    kind = OutsideFailure
     if re.search(r"No solution found|no version of|was not found in the package registry", message):
-        return "no published versions fit together: change the requirements, or the image's in the manifest's 'local'"
-    if re.search(r"dns error|Connect|timed? ?out|offline|network", message, re.IGNORECASE):
-        return "the package index could not be reached: look at the network, the proxy variables and UV_DEFAULT_INDEX"
-    return "run the same requirements with 'uv pip install' to look closer"
+        hint = "no published versions fit together: change the requirements, or the image's in the manifest's 'local'"
+    elif re.search(r"dns error|Connect|timed? ?out|offline|network", message, re.IGNORECASE):
+        kind = OutageError
+        hint = "the package index could not be reached: look at the network, the proxy variables and UV_DEFAULT_INDEX"
+    else:
+        hint = "run the same requirements with 'uv pip install' to look closer"
+    return kind(Problem(id="PB510", message=_masked(message), hint=hint))
 
 
 def _uv_environment(cache: Path) -> dict[str, str]:

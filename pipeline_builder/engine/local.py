@@ -8,25 +8,25 @@ import json
 import secrets
 import sqlite3
 import string
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from pipeline_builder.engine.cache import build_key, find_hit, why_missed
+from pipeline_builder.engine.conditions import skipped_steps
 from pipeline_builder.engine.container import log_tail
-from pipeline_builder.engine.document import Document, Step, load_definition, references
+from pipeline_builder.engine.document import Document, Step, load_definition
 from pipeline_builder.engine.environments import Environments
-from pipeline_builder.engine.references import Scope, UnresolvedError, parameter_values, resolve
+from pipeline_builder.engine.fingerprint import build_fingerprint
+from pipeline_builder.engine.parameters import parameter_values
+from pipeline_builder.engine.prediction import predict
+from pipeline_builder.engine.references import Scope
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import private_mounts_available
-from pipeline_builder.engine.scheduler import Engine, Run, with_model
+from pipeline_builder.engine.scheduler import Engine, Run
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
-from pipeline_builder.engine.work import StepFailedError, describe_model, layers_of
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import (
     CachePrediction,
@@ -45,8 +45,6 @@ _RELOCATED = (
     "this system gives jobs no private /opt/ml (unprivileged user namespaces are off): paths in SM_* variables and "
     "arguments are relocated instead, and a script with /opt/ml written into it will not find its files"
 )
-# What is under these members says where a model came from; it decides nothing about the outcome.
-_PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,53 +125,23 @@ class LocalPipelines:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        decisive = set(_decisive_parameters(document))
-        data = {uri: self._engine.store.digest(uri) for uri in sorted(set(_input_uris(document)))}
-        facts = {
-            "definition": document.sha256,
-            "parameters": {name: value for name, value in values.items() if name in decisive},
-            "data": data,
-            "images": self._engine.images,
-            "python": sys.version_info[:2],
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return build_fingerprint(document, values, self._engine.images, self._engine.store)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
         """Say for each step whether it would run or come from the cache, and why."""
         document = load_definition(definition)
-        values = parameter_values(document, parameters)
-        scope = Scope(parameters=values, execution=_execution_scope("predicted", pipeline))
-        results: dict[str, Mapping[str, Any]] = {}
-        return tuple(self._predict(step, scope, results, pipeline) for step in document.steps)
+        scope = self._scope(document, parameters, _execution_scope("predicted", pipeline))
+        return predict(self._engine, pipeline, document, scope)
 
-    def _predict(  # noqa: PLR0911 - one line for each reason
-        self, step: Step, scope: Scope, results: dict[str, Mapping[str, Any]], pipeline: str
-    ) -> CachePrediction:
-        def answer(reason: str, *, hit: bool = False) -> CachePrediction:
-            return CachePrediction(step=step.name, hit=hit, reason=reason)
-
-        try:
-            request = with_model(step, resolve(step.arguments, replace(scope, results=results)), results)
-            if step.type == "Model":
-                results[step.name] = describe_model(step, request, "predicted")
-                return answer("models are always made anew")
-            if step.type == "RegisterModel":
-                return answer("a run registers a new version")
-            if not step.cached:
-                return answer("the cache is off for this step")
-            layers = layers_of(step, request, self._engine.images, self._engine.store)
-        except UnresolvedError as error:
-            return answer(f"after '{error.step}', which runs")
-        except (InputProblems, StepFailedError):
-            return answer("what it needs isn't there yet")
-        key = build_key(step, request, layers, self._engine.store)
-        hit = find_hit(self._state, self._engine.store, pipeline, step, key)
-        if hit is None:
-            return answer(why_missed(self._state, pipeline, step, key))
-        results[step.name] = hit.result
-        return answer(f"execution {hit.execution.rsplit('/', 1)[-1]} of {hit.created:%Y-%m-%d %H:%M} UTC", hit=True)
+    def _scope(self, document: Document, parameters: Mapping[str, str], execution: Mapping[str, str]) -> Scope:
+        return Scope(
+            parameters=parameter_values(document, parameters),
+            execution=execution,
+            property_files={step.name: step.property_files for step in document.steps},
+            read=self._engine.store.get,
+        )
 
     def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
         """Newest first."""
@@ -223,10 +191,8 @@ class LocalPipelines:
 
     def _run(self, execution: Execution, observe: Observer) -> None:
         document = load_definition(self.definition_of(execution.arn))
-        scope = Scope(
-            parameters=parameter_values(document, execution.parameters),
-            execution=_execution_scope(execution.arn, execution.pipeline, started=execution.started.isoformat()),
-        )
+        variables = _execution_scope(execution.arn, execution.pipeline, started=execution.started.isoformat())
+        scope = self._scope(document, execution.parameters, variables)
         self._state.set_execution(execution.arn, ExecutionStatus.EXECUTING)
         self._state.reset_steps(execution.arn)
         for state in self.list_steps(execution.arn):
@@ -241,8 +207,7 @@ class LocalPipelines:
         except BaseException as error:
             self._state.set_execution(execution.arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
             raise
-        failed = [state.name for state in self.list_steps(execution.arn) if state.status is StepStatus.FAILED]
-        reason = f"steps failed: {', '.join(failed)}" if failed else ""
+        reason = _failure_reason(self.list_steps(execution.arn))
         self._state.set_execution(execution.arn, status, ended=now(), reason=reason)
 
     @contextmanager
@@ -272,9 +237,10 @@ class LocalPipelines:
         """Every step of the execution's definition, in topological order."""
         known = self._state.steps(arn)
         document = load_definition(self.definition_of(arn))
+        skipped = skipped_steps(document, self._state.results(arn))
         return tuple(
-            known.get(step.name) or StepState(name=step.name, type=step.type, status=StepStatus.WAITING, attempts=0)
-            for step in document.steps
+            replace(state, status=StepStatus.SKIPPED) if state.name in skipped else state
+            for state in (known.get(step.name) or _waiting(step) for step in document.steps)
         )
 
     def definition_of(self, arn: str) -> bytes:
@@ -295,6 +261,18 @@ class LocalPipelines:
             return self.read_log(known.cache_hit, step)
         lines = log_tail(Path(known.log), _LOG_LINES) if known.log else ()
         return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _failure_reason(states: Sequence[StepState]) -> str:
+    """Return what a Fail step says, else which steps failed."""
+    failed = [state for state in states if state.status is StepStatus.FAILED]
+    said = [state.failure_reason for state in failed if state.type == "Fail"]
+    names = ", ".join(state.name for state in failed if state.type != "Fail")
+    return "; ".join([*said, *([f"steps failed: {names}"] if names else [])])
+
+
+def _waiting(step: Step) -> StepState:
+    return StepState(name=step.name, type=step.type, status=StepStatus.WAITING, attempts=0)
 
 
 def _execution_scope(arn: str, pipeline: str, started: str = "") -> dict[str, str]:
@@ -319,30 +297,3 @@ def _equal_execution(db: sqlite3.Connection, pipeline: str, version: int, finger
         return ""
     ends = (ExecutionStatus.EXECUTING.value, *([ExecutionStatus.SUCCEEDED.value] if use_cache else []))
     return str(row["arn"]) if row["status"] in ends else ""
-
-
-def _decisive_parameters(document: Document) -> Iterator[str]:
-    for step in document.steps:
-        arguments = {key: value for key, value in step.arguments.items() if key not in _PROVENANCE}
-        for path in references(arguments):
-            if path.startswith("Parameters."):
-                yield path.removeprefix("Parameters.")
-
-
-def _input_uris(document: Document) -> Iterator[str]:
-    """Yield the literal addresses that steps read from; what steps write for each other is not among them."""
-    for step in document.steps:
-        for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
-            yield from _literal_uris(step.arguments.get(member))
-
-
-def _literal_uris(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _literal_uris(item)
-    elif isinstance(value, dict):
-        uri = value.get("S3Uri")
-        if isinstance(uri, str):
-            yield uri
-        for item in value.values():
-            yield from _literal_uris(item)

@@ -1,25 +1,23 @@
-"""References of a definition, resolved: parameters, execution variables, properties of steps that have ended, joins."""
+"""References of a definition, resolved: parameters, execution variables, properties of steps, joins, JSON files."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline_builder.engine.document import Document, Parameter
 from pipeline_builder.errors import InputProblems, Problem
 
 # A path: names with dots between them, each with list indices or quoted names behind it.
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
 # Lists of structures that a path may look into by name, by the member that has the name.
 _NAME_KEYS = ("OutputName", "InputName", "ChannelName", "Name")
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "String": (str,),
-    "Integer": (int,),
-    "Float": (float, int),
-    "Boolean": (bool,),
-}
+# A path into a JSON file, as the SDK writes it: `a.b[0].c`; the names may have any letters.
+_JSON_PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
+_PROPERTY_FILE = re.compile(r"Steps\.([^.]+)\.PropertyFiles\.(.+)")
+_MOST_SHOWN = 10
 
 
 class UnresolvedError(Exception):
@@ -30,13 +28,23 @@ class UnresolvedError(Exception):
         super().__init__(step)
 
 
+def _nothing(uri: str) -> bytes:
+    raise KeyError(uri)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What references can see. `results` maps the steps that have ended to their Describe-shaped results."""
+    """What references can see. `results` maps the steps that have ended to their Describe-shaped results.
+
+    `property_files` has the property files of each step, by step and name, as (output, path below it); `read` returns
+    the content of an object of the store, KeyError where there is none.
+    """
 
     parameters: Mapping[str, Any]
     execution: Mapping[str, str]
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    property_files: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    read: Callable[[str], bytes] = _nothing
 
 
 def resolve(value: Any, scope: Scope) -> Any:
@@ -44,7 +52,7 @@ def resolve(value: Any, scope: Scope) -> Any:
 
     Raises:
         UnresolvedError: for a property of a step that has no result.
-        InputProblems: PB504 for a reference that leads nowhere.
+        InputProblems: PB504 for a reference that leads nowhere, PB506 for a JSON file that hasn't what is asked for.
     """
     if isinstance(value, list):
         return [resolve(item, scope) for item in value]
@@ -55,6 +63,8 @@ def resolve(value: Any, scope: Scope) -> Any:
     if "Std:Join" in value and len(value) == 1:
         join = value["Std:Join"]
         return str(join["On"]).join(_joined(resolve(item, scope)) for item in join["Values"])
+    if "Std:JsonGet" in value and len(value) == 1:
+        return _json_get(value["Std:JsonGet"], scope)
     if any(key.startswith("Std:") for key in value):
         raise _broken(next(iter(value)), "the local engine doesn't support this function yet")
     return {key: resolve(item, scope) for key, item in value.items()}
@@ -106,33 +116,69 @@ def _broken(path: str, why: str) -> InputProblems:
     return InputProblems(Problem(id="PB504", message=f"the reference '{path}' leads nowhere: {why}"))
 
 
-def parameter_values(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value of each parameter: as it was given, else the default.
-
-    Raises:
-        InputProblems: PB505 for a parameter that isn't there, has no value or has a value of another type; all of them.
-    """
-    declared = {parameter.name: parameter for parameter in document.parameters}
-    problems = [_parameter_problem(f"there is no parameter '{name}'") for name in given if name not in declared]
-    values: dict[str, Any] = {}
-    for name, parameter in declared.items():
-        value = given.get(name, parameter.default)
-        if value is None:
-            problems.append(_parameter_problem(f"the parameter '{name}' has no value"))
-        elif not _fits(parameter, value):
-            message = f"the parameter '{name}' is {value!r}, expected {parameter.type}"
-            problems.append(_parameter_problem(message))
-        values[name] = value
-    if problems:
-        raise InputProblems(*problems)
-    return values
+# --- Std:JsonGet
 
 
-def _fits(parameter: Parameter, value: Any) -> bool:
-    if isinstance(value, bool) and parameter.type != "Boolean":
-        return False
-    return isinstance(value, _TYPES.get(parameter.type, (str,)))
+def _json_get(get: Mapping[str, Any], scope: Scope) -> str | int | float | bool:
+    """Return the number, text or flag at a path in a step's property file, or in the object at an address."""
+    path = str(get["Path"])
+    uri = str(resolve(get["S3Uri"], scope)) if "S3Uri" in get else _property_file(get["PropertyFile"], scope)
+    try:
+        value = json.loads(scope.read(uri))
+    except KeyError:
+        raise _unreadable(uri, f"it isn't there, and '{path}' was to be read from it") from None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(uri, f"it is no JSON: {error}") from None
+    found = _at(value, path, uri)
+    if isinstance(found, str | int | float):
+        return found
+    kind = "a list" if isinstance(found, list) else "a mapping" if isinstance(found, dict) else "empty"
+    raise _unreadable(uri, f"'{path}' is {kind} there, expected a number, a text or a flag")
 
 
-def _parameter_problem(message: str) -> Problem:
-    return Problem(id="PB505", message=message)
+def _property_file(reference: Any, scope: Scope) -> str:
+    text = reference.get("Get") if isinstance(reference, Mapping) else reference
+    match = _PROPERTY_FILE.fullmatch(str(text))
+    if match is None:
+        raise _broken(str(text), "expected 'Steps.<step>.PropertyFiles.<name>'")
+    step, name = match.groups()
+    found = scope.property_files.get(step, {}).get(name)
+    if found is None:
+        raise _broken(str(text), "the step declares no such property file")
+    output, path = found
+    uri = _get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri", scope)
+    return f"{str(uri).rstrip('/')}/{path}"
+
+
+def _at(value: Any, path: str, uri: str) -> Any:
+    position = 2 if path.startswith("$.") else 0
+    while position < len(path):
+        match = _JSON_PART.match(path, position)
+        if not match:
+            raise _unreadable(uri, f"the path '{path}' can't be read from '{path[position:]}' on")
+        name, index, single, double = match.groups()
+        name = next((text for text in (name, single, double) if text is not None), None)
+        if isinstance(value, dict) and name is not None and name in value:
+            value = value[name]
+        elif isinstance(value, list) and index is not None and int(index) < len(value):
+            value = value[int(index)]
+        else:
+            where = f"'{path[:position]}'" if position else "the file"
+            raise _unreadable(uri, f"it has no '{path}': {where} has {_members(value)}")
+        position = match.end()
+    return value
+
+
+def _members(value: Any) -> str:
+    """Say what could have been asked for."""
+    if isinstance(value, list):
+        return f"{len(value)} items"
+    if not isinstance(value, dict):
+        return "nothing below it"
+    names = [f"'{name}'" for name in value]
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return (", ".join(names[:_MOST_SHOWN]) or "no members") + more
+
+
+def _unreadable(uri: str, why: str) -> InputProblems:
+    return InputProblems(Problem(id="PB506", message=f"the JSON file '{uri}' can't be used: {why}"))

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.conditions import skipped_steps
 from pipeline_builder.engine.document import Document, Step
 from pipeline_builder.engine.environments import Environments
+from pipeline_builder.engine.packages import layers_of
 from pipeline_builder.engine.references import Scope, resolve
 from pipeline_builder.engine.registry import LocalRegistry
+from pipeline_builder.engine.retries import Patience
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.engine.work import (
@@ -23,7 +26,6 @@ from pipeline_builder.engine.work import (
     StepFailedError,
     StepStoppedError,
     Tools,
-    layers_of,
 )
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
@@ -61,7 +63,8 @@ class Run:
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
 
-        A failed step leaves its dependents waiting, and all others finish. KeyboardInterrupt stops every job and is
+        A failed step leaves its dependents waiting, and all others finish; a condition that has been decided stays so,
+        and the steps of its other branch don't run. KeyboardInterrupt stops every job and is
         raised again when they have ended; so is any exception that is a bug.
         """
         todo = [step for step in self._document.steps if step.name not in self._results]
@@ -69,6 +72,7 @@ class Run:
         with ThreadPoolExecutor(max_workers=self._engine.jobs, thread_name_prefix="step") as pool:
             try:
                 while todo or running:
+                    self._skip(todo, observe)
                     for step in self._ready(todo):
                         todo.remove(step)
                         running[pool.submit(self._run_step, step, observe)] = step
@@ -79,6 +83,12 @@ class Run:
                 self._stop.set()
                 raise
         return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
+
+    def _skip(self, todo: list[Step], observe: Observer) -> None:
+        skipped = skipped_steps(self._document, self._results)
+        for step in [step for step in todo if step.name in skipped]:
+            todo.remove(step)
+            observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
 
     def _ready(self, todo: list[Step]) -> list[Step]:
         return [step for step in todo if all(name in self._results for name in step.before)]
@@ -107,22 +117,32 @@ class Run:
             log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
         )
         write = self._writer(observe)
-        write(state, None)
-        try:
-            done, hit = self._outcome(step, state, folder, observe)
-        except StepStoppedError:
-            write(replace(state, status=StepStatus.STOPPED, ended=now()), None)
-            return None
-        except (StepFailedError, PipelineBuilderError) as error:
-            write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=str(error)), None)
-            return None
-        except BaseException as error:
-            reason = f"{type(error).__name__}: {error}"
-            write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=reason), None)
-            raise
+        patience = Patience(step.retries)
+        while True:
+            write(state, None)
+            try:
+                return self._succeeded(step, state, folder, observe)
+            except StepStoppedError:
+                write(replace(state, status=StepStatus.STOPPED, ended=now()), None)
+                return None
+            except (StepFailedError, PipelineBuilderError) as error:
+                seconds = patience.wait_after(error)
+                if seconds is None or self._stop.is_set():
+                    write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=str(error)), None)
+                    return None
+                observe(replace(state, note=f"try {state.attempts} failed, the next one is in {seconds:g} s"))
+                self._stop.wait(seconds)
+                state = replace(state, attempts=state.attempts + 1)
+            except BaseException as error:
+                reason = f"{type(error).__name__}: {error}"
+                write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=reason), None)
+                raise
+
+    def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
+        done, hit = self._outcome(step, state, folder, observe)
         log = "" if hit else state.log
         ended = replace(state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log)
-        write(ended, done.result)
+        self._writer(observe)(ended, done.result)
         return done
 
     def _writer(self, observe: Observer) -> Callable[[StepState, Mapping[str, Any] | None], None]:

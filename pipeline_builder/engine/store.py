@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 from pipeline_builder.engine.state import State
 from pipeline_builder.errors import InputProblems, Problem
 
+PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
+_HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -56,13 +59,13 @@ class LocalStore:
             raise KeyError(uri)
         return path.read_bytes()
 
-    def download(self, uri: str, folder: Path) -> None:
-        """Copy all that a prefix holds into the folder, so that nothing a job does to it touches the store.
+    def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> None:
+        """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
 
         Raises:
-            InputProblems: PB520 where the prefix holds nothing.
+            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527.
         """
-        found = self.objects(uri)
+        found = self.objects(uri, kind=kind)
         if not found:
             raise InputProblems(self._nothing(uri))
         for name, path in found:
@@ -76,12 +79,17 @@ class LocalStore:
             if path.is_file() and not path.is_symlink():
                 self.put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
 
-    def objects(self, uri: str) -> list[tuple[str, Path]]:
-        """Return what a prefix holds as (name below it, file), sorted.
+    def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
+        """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType.
 
         As on SageMaker an exact key stands for itself; else all keys below it count, and where there are none, those
-        that begin with it.
+        that begin with it. A manifest holds what it lists, by the names that it gives them.
+
+        Raises:
+            InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
         """
+        if kind != PREFIX:
+            return self._listed(uri, kind)
         exact = self._find(uri)
         if exact is not None:
             return [(uri.rsplit("/", 1)[-1], exact)]
@@ -95,12 +103,34 @@ class LocalStore:
             return sorted(found)
         return sorted((name[len(prefix) :], path) for name, path in keys.items())
 
-    def digest(self, uri: str) -> str:
-        """Return the sha256 (hex) of the names and contents that a prefix holds; empty where it holds nothing.
+    def _listed(self, uri: str, kind: str) -> list[tuple[str, Path]]:
+        """Return what a manifest lists; nothing where there is no manifest."""
+        if kind != MANIFEST:
+            message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
+            raise InputProblems(Problem(id="PB527", message=message))
+        manifest = self._find(uri)
+        if manifest is None:
+            return []
+        prefix, names = _manifest(uri, manifest.read_bytes())
+        found = {name: self._find(f"{prefix}{name}") for name in names}
+        missing = [f"'{prefix}{name}'" for name, path in found.items() if path is None]
+        if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            message = f"the manifest '{uri}' names what isn't there: {', '.join(missing[:5])}{more}"
+            raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
+        return sorted((name, path) for name, path in found.items() if path is not None)
+
+    def digest(self, uri: str, *, kind: str = PREFIX) -> str:
+        """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
 
         A file is read once for each content: its digest is kept by path, size, time and inode.
         """
-        found = self.objects(uri)
+        try:
+            found = self.objects(uri, kind=kind)
+        except InputProblems:
+            if kind == PREFIX:
+                raise
+            return ""  # the step that reads it says what is wrong with it
         if not found:
             return ""
         total = hashlib.sha256()
@@ -178,8 +208,21 @@ class LocalStore:
         bucket, key = self._split(uri)
         folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
         where = f"; looked for in {' and '.join(folders)} too" if folders else ""
-        hint = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
-        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=hint)
+        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
+
+
+def _manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
+    """Return the prefix and the names of a manifest: `[{"prefix": "s3://…/"}, "name", …]`."""
+    try:
+        first, *names = json.loads(content)
+        prefix = first["prefix"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        prefix, names = None, []
+    if not isinstance(prefix, str) or not names or not all(isinstance(name, str) for name in names):
+        message = f"'{uri}' is no manifest"
+        hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
+        raise InputProblems(Problem(id="PB527", message=message, hint=hint))
+    return prefix, names
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
-import shutil
-import tarfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine import container
+from pipeline_builder.engine.archives import pack, unpack
+from pipeline_builder.engine.conditions import OUTCOME, decide
 from pipeline_builder.engine.document import Step
-from pipeline_builder.engine.environments import Environments, Layers
+from pipeline_builder.engine.environments import Environments
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.packages import code_bytes, image_and_code, layers_of, model_bytes, submit_directory
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import run_job
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 
 ACCOUNT = "arn:aws:sagemaker:local:000000000000"
 _JOB_NAME = 63
-_ARCHIVE = "sourcedir.tar.gz"
 Request = Mapping[str, Any]
 
 
@@ -76,63 +73,6 @@ def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     return f"{start[: _JOB_NAME - len(suffix) - 1].rstrip('-')}-{suffix}"
 
 
-# --- environments
-
-
-def layers_of(step: Step, request: Request, tools_images: Any, store: LocalStore) -> Layers:
-    """Return the packages of a step's environment: those of its image, then those that its code asks for."""
-    image, code = _image_and_code(step, request)
-    packages = next((lines for pattern, lines in tools_images if fnmatchcase(image, pattern)), ())
-    asked = _requirements(code, store) if code else ()
-    return tuple(layer for layer in (tuple(packages), asked) if layer)
-
-
-def _image_and_code(step: Step, request: Request) -> tuple[str, str]:
-    match step.type:
-        case "Processing":
-            inputs = request.get("ProcessingInputs") or []
-            code = next((i["S3Input"]["S3Uri"] for i in inputs if i["InputName"] == "code"), "")
-            return str(request["AppSpecification"].get("ImageUri", "")), str(code)
-        case "Training":
-            return str(request["AlgorithmSpecification"].get("TrainingImage", "")), _submit_directory(request)
-        case "Transform":
-            primary = request["Model"]["PrimaryContainer"]
-            environment = primary.get("Environment") or {}
-            return str(primary.get("Image", "")), str(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
-        case _:
-            return "", ""
-
-
-def _submit_directory(request: Request) -> str:
-    text = (request.get("HyperParameters") or {}).get("sagemaker_submit_directory", "")
-    return text[1:-1] if text.startswith('"') else str(text)
-
-
-def _requirements(code: str, store: LocalStore) -> tuple[str, ...]:
-    """Read requirements.txt at the root of a code archive without unpacking the rest."""
-    if not code.startswith("s3://"):
-        return ()
-    archive_bytes = _code_bytes(code, store)
-    with tarfile.open(fileobj=io.BytesIO(archive_bytes)) as archive:
-        for name in ("requirements.txt", "./requirements.txt"):
-            try:
-                member = archive.extractfile(name)
-            except KeyError:
-                continue
-            if member:
-                return tuple(member.read().decode("utf-8", "replace").splitlines())
-    return ()
-
-
-def _code_bytes(code: str, store: LocalStore) -> bytes:
-    uri = code if code.endswith(".tar.gz") else f"{code.rstrip('/')}/{_ARCHIVE}"
-    try:
-        return store.get(uri)
-    except KeyError:
-        message = f"the code archive '{uri}' is not in the store"
-        raise InputProblems(Problem(id="PB522", message=message, hint="run 'pipeline-builder apply'")) from None
-
-
 # --- the step types
 
 
@@ -143,7 +83,7 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     for item in request.get("ProcessingInputs") or []:
         source = item["S3Input"]
-        tools.store.download(source["S3Uri"], _inside(ml, source["LocalPath"]))
+        _download(source, _inside(ml, source["LocalPath"]), tools)
     outputs = [(o["S3Output"]["S3Uri"], _inside(ml, o["S3Output"]["LocalPath"])) for o in _outputs(request)]
     for _, folder in outputs:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,6 +94,11 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
         tools.store.upload(folder, uri)
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
     return Done(result=result, metadata={"ProcessingJob": arn}, outputs=tuple(uri for uri, _ in outputs))
+
+
+def _download(source: Request, folder: Path, tools: Tools) -> None:
+    """Bring an S3 data source of any of the three kinds of jobs into a folder."""
+    tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
 
 
 def _outputs(request: Request) -> list[Any]:
@@ -167,13 +112,12 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     container.training_files(request, ml=ml)
     for channel in request.get("InputDataConfig") or []:
-        source = channel["DataSource"]["S3DataSource"]["S3Uri"]
         folder = _inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
         folder.mkdir(parents=True, exist_ok=True)
-        tools.store.download(source, folder)
-    code = _submit_directory(request)
+        _download(channel["DataSource"]["S3DataSource"], folder, tools)
+    code = submit_directory(request)
     if code.startswith("s3://"):
-        unpack(_code_bytes(code, tools.store), ml / "code")
+        unpack(code_bytes(code, tools.store), ml / "code")
     environment = container.training_environment(request, job_name=name, job_arn=arn, region="local")
     command = container.training_command(request, package=(ml / "code" / "setup.py").is_file())
     _run(step, request, tools, _Program(command, environment, container.CODE))
@@ -202,15 +146,14 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     if not program:
         message = f"step '{step.name}': the model has no inference code, and what its image would run is not known here"
         raise InputProblems(Problem(id="PB513", message=message, hint="name it with 'transform.entry_point'"))
-    unpack(tools.store.get(primary["ModelDataUrl"]), ml / "model")
-    _, code = _image_and_code(step, request)
+    unpack(model_bytes(step, request, tools.store), ml / "model")
+    _, code = image_and_code(step, request)
     if code.startswith("s3://"):
-        unpack(_code_bytes(code, tools.store), ml / "code")
+        unpack(code_bytes(code, tools.store), ml / "code")
     refused = transform.unsupported(request)
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    tools.store.download(source, ml / "batch" / "input")
+    _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
     inputs = sorted(p.relative_to(ml / "batch" / "input") for p in (ml / "batch" / "input").rglob("*") if p.is_file())
     base = f"{OPT_ML}/batch"
     files = [(f"{base}/input/{path.as_posix()}", f"{base}/output/{path.as_posix()}.out") for path in inputs]
@@ -257,12 +200,27 @@ def run_register_model(step: Step, request: Request, tools: Tools) -> Done:
     return Done(result=result, metadata={"RegisterModel": package.arn})
 
 
+def run_condition(step: Step, request: Request, tools: Tools) -> Done:
+    """Decide; the outcome is the step's result, and which steps run follows from it."""
+    del step, tools
+    outcome = str(decide(request["Conditions"]))
+    return Done(result={OUTCOME: outcome}, metadata={"Condition": outcome})
+
+
+def run_fail(step: Step, request: Request, tools: Tools) -> Done:
+    """Fail, with the message that the definition gives the step."""
+    del tools
+    raise StepFailedError(str(request.get("ErrorMessage") or f"the pipeline came to the Fail step '{step.name}'"))
+
+
 WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
     "Processing": run_processing,
     "Training": run_training,
     "Transform": run_transform,
     "Model": run_model,
     "RegisterModel": run_register_model,
+    "Condition": run_condition,
+    "Fail": run_fail,
 }
 
 
@@ -314,43 +272,3 @@ def _inside(ml: Path, path: str) -> Path:
         message = f"the path '{path}' is outside of /opt/ml, which is all that a job has of its own here"
         raise InputProblems(Problem(id="PB524", message=message))
     return ml.joinpath(*parts[3:])
-
-
-def pack(folder: Path) -> bytes:
-    """Return a gzip-compressed tar of the folder that depends on its content only."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
-            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            entry.size = path.stat().st_size
-            entry.mode = 0o644
-            with path.open("rb") as file:
-                archive.addfile(entry, file)
-    return gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0)
-
-
-def unpack(content: bytes, folder: Path) -> None:
-    """Unpack a tar into the folder; an entry that would leave it, a link or a device is refused.
-
-    Raises:
-        InputProblems: PB525.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        for entry in archive:
-            path = Path(entry.name)
-            if path.is_absolute() or ".." in path.parts or not (entry.isfile() or entry.isdir()):
-                message = f"the archive entry '{entry.name}' is refused: it is a link, or leaves its folder"
-                raise InputProblems(Problem(id="PB525", message=message))
-            target = folder / path
-            if entry.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source = archive.extractfile(entry)
-            assert source is not None
-            with target.open("wb") as file:
-                shutil.copyfileobj(source, file)
-            target.chmod(0o755 if entry.mode & 0o100 else 0o644)
