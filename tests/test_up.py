@@ -207,7 +207,7 @@ def test_parameters_of_the_command_line(workspace: Workspace) -> None:
     ended = workspace.run("up")
     assert (ended.code, "the parameters 'Scale', 'Quick' have no value, and no default" in ended.err) == (1, True)
     ended = workspace.run("up", "--parameter", "Scale=two", "--parameter", "Quick=no", "--parameter", "Other=1")
-    assert (ended.code, ended.err.count("PB505"), "Traceback" in ended.err) == (1, 3, False), ended.err
+    assert (ended.code, ended.err.count("PB505 "), "Traceback" in ended.err) == (1, 3, False), ended.err
     ended = workspace.run("up", "--parameter", "Scale=3", "--parameter", "Quick=true")
     assert ended.code == 0, ended.err
     assert "mean: 6.0" in workspace.run("logs", "churn-Train").out
