@@ -56,10 +56,13 @@ def test_a_pipe_that_cannot_take_every_letter() -> None:
 def test_the_table_on_a_terminal() -> None:
     """What is on the screen at the end; markup in a step's words stays what it is."""
     ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "w") as stream:
-        with open_progress(NODES, stream=stream, terminal=True, now=lambda: NOON + timedelta(seconds=75)) as observe:
-            observe(state("churn-Train", StepStatus.EXECUTING))
-            observe(state("churn-Metrics", StepStatus.FAILED, 0.2, failure_reason="[bold]no[/bold]"))
+    later = NOON + timedelta(seconds=75)
+    with (
+        os.fdopen(theirs, "w") as stream,
+        open_progress(NODES, stream=stream, terminal=True, now=lambda: later) as observe,
+    ):
+        observe(state("churn-Train", StepStatus.EXECUTING))
+        observe(state("churn-Metrics", StepStatus.FAILED, 0.2, failure_reason="[bold]no[/bold]"))
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", _all_of(ours))
     last = [line for line in re.split(r"[\r\n]+", text) if line.strip()][-2:]
     assert re.fullmatch(r">\s+churn-Train\s+Training\s+1:15\s+running\s*", last[0])
