@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.target import JSON
 
-_BRANCHES = ("IfSteps", "ElseSteps")
+BRANCHES = ("IfSteps", "ElseSteps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ def _steps(steps: JSON, condition: tuple[str, ...]) -> Iterator[OutlinedStep]:
         name, arguments = str(step["Name"]), step.get("Arguments")
         inside: dict[str, JSON] = {}
         if step["Type"] == "Condition" and isinstance(arguments, dict):
-            inside = {key: arguments[key] for key in _BRANCHES if key in arguments}
-            arguments = {key: value for key, value in arguments.items() if key not in _BRANCHES}
+            inside = {key: arguments[key] for key in BRANCHES if key in arguments}
+            arguments = {key: value for key, value in arguments.items() if key not in BRANCHES}
         asked = step.get("DependsOn")
         explicit = [_name(item) for item in asked] if isinstance(asked, list) else []
         before = dict.fromkeys((*condition, *explicit, *_referred(arguments)))

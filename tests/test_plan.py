@@ -37,6 +37,24 @@ NEW = content(
 )
 
 
+def gated(bound: float, *steps: dict[str, Any]) -> bytes:
+    conditions = [{"Type": "GreaterThan", "LeftValue": 1, "RightValue": bound}]
+    arguments = {"Conditions": conditions, "IfSteps": list(steps), "ElseSteps": []}
+    return content({"Name": "gate", "Type": "Condition", "Arguments": arguments})
+
+
+def test_a_step_inside_of_a_condition_is_a_step() -> None:
+    plan = build_plan("p", gated(2, step("a", x=2), step("b")), deployed(gated(1, step("a", x=1))), ())
+    assert render_plan(plan).splitlines()[1:] == [
+        "  ~ step gate",
+        "      Arguments.Conditions[0].RightValue: 1 -> 2",
+        '      Arguments.IfSteps[1]: (none) -> "b"',
+        "  ~ step a",
+        "      Arguments.x: 1 -> 2",
+        "  + step b",
+    ]
+
+
 def test_a_plan_field_by_field() -> None:
     predictions = (
         CachePrediction(step="a", hit=False, reason="changed: hyperparameters or code"),
