@@ -33,7 +33,8 @@ def apply(definition: Definition, plan: Plan, target: Target) -> Applied:
         target.store.put(uri, bundle.content() if bundle else definition.manifests[uri])
     for group, description in definition.groups.items():
         target.registry.put_group(group, description)
-    pipeline = target.pipelines.put_pipeline(definition.pipeline, definition.content)
+    same = deployed is not None and deployed.definition == definition.content and not deployed.drifted
+    pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
     return Applied(pipeline=pipeline, uploaded=missing, changed=not deployed or pipeline.version != deployed.version)
 
 

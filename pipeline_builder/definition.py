@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
+from pipeline_builder.canonical import canonical
 from pipeline_builder.conf import ParameterSection
 from pipeline_builder.credentials import looks_like_secret
 from pipeline_builder.errors import InputProblems, Problem
@@ -50,12 +50,6 @@ class Definition:
     groups: Mapping[str, str]
     commit_parameters: Mapping[str, str]
     warnings: tuple[Problem, ...] = ()
-
-
-def canonical(value: JSON) -> bytes:
-    """Return the one way in which a JSON value is written."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
 
 
 def build_definition(

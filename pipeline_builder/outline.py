@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.target import JSON
 
-BRANCHES = ("IfSteps", "ElseSteps")
+_BRANCHES = ("IfSteps", "ElseSteps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ def _steps(steps: JSON, condition: tuple[str, ...]) -> Iterator[OutlinedStep]:
         name, arguments = str(step["Name"]), step.get("Arguments")
         inside: dict[str, JSON] = {}
         if step["Type"] == "Condition" and isinstance(arguments, dict):
-            inside = {key: arguments[key] for key in BRANCHES if key in arguments}
-            arguments = {key: value for key, value in arguments.items() if key not in BRANCHES}
+            inside = {key: arguments[key] for key in _BRANCHES if key in arguments}
+            arguments = {key: value for key, value in arguments.items() if key not in _BRANCHES}
         asked = step.get("DependsOn")
         explicit = [_name(item) for item in asked] if isinstance(asked, list) else []
         before = dict.fromkeys((*condition, *explicit, *_referred(arguments)))
@@ -62,3 +62,48 @@ def _referred(value: JSON) -> Iterator[str]:
             yield path.split(".")[1]
         for item in value.values():
             yield from _referred(item)
+
+
+def by_name(items: JSON) -> dict[str, JSON]:
+    """Return the items of a list by their names."""
+    found = items if isinstance(items, list) else []
+    return {str(item["Name"]): item for item in found if isinstance(item, dict)}
+
+
+def flat_steps(items: JSON) -> dict[str, JSON]:
+    """Return every step by name; of those inside of a Condition step it keeps the names only."""
+    found: dict[str, JSON] = {}
+    for name, step in by_name(items).items():
+        arguments = step.get("Arguments") if isinstance(step, dict) else None
+        found[name] = step
+        if isinstance(step, dict) and isinstance(arguments, dict) and step.get("Type") == "Condition":
+            inside = {branch: flat_steps(arguments.get(branch)) for branch in _BRANCHES if branch in arguments}
+            names: dict[str, JSON] = {branch: list(steps) for branch, steps in inside.items()}
+            found[name] = {**step, "Arguments": {**arguments, **names}}
+            for steps in inside.values():
+                found |= steps
+    return found
+
+
+# What is under these members says where a model came from; it decides nothing about the outcome.
+_PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
+
+
+def decisive_parameters(content: bytes) -> frozenset[str]:
+    """Return the parameters that decide about an execution's outcome: all that are used, but for provenance."""
+    definition: JSON = json.loads(content)
+    assert isinstance(definition, dict)
+    return frozenset(_parameters(definition.get("Steps")))
+
+
+def _parameters(value: JSON) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _parameters(item)
+    elif isinstance(value, dict):
+        path = value.get("Get")
+        if isinstance(path, str) and path.startswith("Parameters."):
+            yield path.removeprefix("Parameters.")
+        for key, item in value.items():
+            if key not in _PROVENANCE:
+                yield from _parameters(item)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.outline import BRANCHES
+from pipeline_builder.outline import by_name, flat_steps
 from pipeline_builder.target import JSON, CachePrediction, DeployedPipeline
 
 ChangeKind = Literal["added", "changed", "removed"]
@@ -87,32 +87,12 @@ def build_plan(
 
 
 def _changes(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[Change]:
-    yield from _compare(_by_name(old.get("Parameters")), _by_name(new.get("Parameters")), "parameter")
-    yield from _compare(_steps(old.get("Steps")), _steps(new.get("Steps")), "step")
+    yield from _compare(by_name(old.get("Parameters")), by_name(new.get("Parameters")), "parameter")
+    yield from _compare(flat_steps(old.get("Steps")), flat_steps(new.get("Steps")), "step")
     rest = {key: value for key, value in new.items() if key not in ("Parameters", "Steps")}
     before = {key: value for key, value in old.items() if key not in ("Parameters", "Steps")}
     if old and rest != before:
         yield Change(kind="changed", what="pipeline", name="", fields=tuple(_fields(before, rest, "")))
-
-
-def _by_name(items: JSON) -> dict[str, JSON]:
-    found = items if isinstance(items, list) else []
-    return {str(item["Name"]): item for item in found if isinstance(item, dict)}
-
-
-def _steps(items: JSON) -> dict[str, JSON]:
-    """Return every step by name; of those inside of a Condition step it keeps the names only."""
-    found: dict[str, JSON] = {}
-    for name, step in _by_name(items).items():
-        arguments = step.get("Arguments") if isinstance(step, dict) else None
-        found[name] = step
-        if isinstance(step, dict) and isinstance(arguments, dict) and step.get("Type") == "Condition":
-            inside = {branch: _steps(arguments.get(branch)) for branch in BRANCHES if branch in arguments}
-            names: dict[str, JSON] = {branch: list(steps) for branch, steps in inside.items()}
-            found[name] = {**step, "Arguments": {**arguments, **names}}
-            for steps in inside.values():
-                found |= steps
-    return found
 
 
 def _compare(old: Mapping[str, JSON], new: Mapping[str, JSON], what: Literal["step", "parameter"]) -> Iterator[Change]:

@@ -55,12 +55,16 @@ class ApprovalStatus(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedPipeline:
-    """What the target has under a pipeline's name: the definition's bytes and the version that wrote them."""
+    """What the target has under a pipeline's name: the definition's bytes and the version that wrote them.
+
+    `drifted` says that what is deployed is not what this tool deployed last: somebody has changed it by other means.
+    """
 
     name: str
     arn: str
     definition: bytes
     version: int
+    drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

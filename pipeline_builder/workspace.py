@@ -112,15 +112,13 @@ def load_workspace_lock(workspace: Workspace) -> Lock:
 
 
 def open_target(workspace: Workspace, manifest: Manifest) -> Target:
-    """Return the target that the command was asked for.
+    """Return the target that the command was asked for; nothing is called or started yet.
 
     Raises:
-        InputProblems: PB600 for the AWS target, which is not there yet.
+        InputProblems: PB211, PB212 where the AWS target lacks a value.
     """
-    if workspace.target != "local":
-        message = "the AWS target is not supported yet"
-        hint = "--target local runs the same definition on this machine"
-        raise InputProblems(Problem(id="PB600", message=message, hint=hint))
+    if workspace.target == "aws":
+        return _open_aws(workspace)
     from pipeline_builder.engine.local import LocalSettings, open_local_target
 
     settings = LocalSettings(
@@ -129,6 +127,22 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
         mounts={name: workspace.root / folder for name, folder in manifest.local.s3.items()},
     )
     return open_local_target(workspace.state, settings)
+
+
+def _open_aws(workspace: Workspace) -> Target:
+    from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+    from pipeline_builder.values import build_settings
+
+    settings = build_settings(workspace.values, workspace.tags)
+    return open_aws_target(
+        AwsSettings(
+            region=settings.region,
+            role=settings.role,
+            bucket=settings.bucket,
+            kms_key=settings.kms_key,
+            tags=settings.tags,
+        )
+    )
 
 
 def write_file(path: Path, content: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition import canonical
+from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.names import parameter_name, shorten
 from tests.composing import compose_definition

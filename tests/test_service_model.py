@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from botocore.loaders import Loader  # type: ignore[import-untyped] # it has no types
-from botocore.model import ServiceModel  # type: ignore[import-untyped] # it has no types
-from botocore.validate import ParamValidator  # type: ignore[import-untyped] # it has no types
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
 from pipeline_builder.service_model import (
     MISSING_FIELD,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from pipeline_builder.durations import duration
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time
 from pipeline_builder.engine.store import MANIFEST, LocalStore
@@ -27,9 +27,6 @@ _COMPARED: Mapping[str, tuple[str, ...]] = {
     ),
     "Transform": ("DataProcessing", "Environment", "TransformInput", "BatchStrategy", "MaxPayloadInMB"),
 }
-_DURATION = re.compile(
-    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +152,6 @@ def _word(part: str) -> str:
 
 def _still_there(outputs: Mapping[str, str], store: LocalStore) -> bool:
     return all(store.digest(uri) == digest for uri, digest in outputs.items())
-
-
-def duration(text: str) -> timedelta:
-    """Return an ISO 8601 duration; a month counts 30 days and a year 365, as cache expiry needs no calendar."""
-    match = _DURATION.fullmatch(text)
-    parts = [int(part or 0) for part in match.groups()] if match else [0] * 7
-    years, months, weeks, days, hours, minutes, seconds = parts
-    return timedelta(days=years * 365 + months * 30 + weeks * 7 + days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _sha256(value: object) -> str:

@@ -1,0 +1,1 @@
+"""The AWS target: SageMaker pipelines, S3 objects and the model registry, through boto3."""

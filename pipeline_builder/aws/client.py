@@ -1,0 +1,148 @@
+"""Calls to AWS: one session, one policy of retries, and every failure as a problem that says what to do."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pipeline_builder import __version__
+from pipeline_builder.errors import OutsideFailure, Problem
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+_ATTEMPTS = 8
+_CREDENTIALS = (
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+    "SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestExpired", "IncompleteSignature",
+    "MissingAuthenticationToken",
+)  # fmt: skip
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
+_THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
+_LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
+_ABSENT = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404")
+
+
+class NotFoundError(Exception):
+    """What was asked for isn't there; the caller knows what that means."""
+
+
+class Aws:
+    """AWS as the credentials and the Region of this process reach it; clients are made when first used."""
+
+    def __init__(self, region: str, *, session: Session | None = None) -> None:
+        self._region = region
+        self._session = session
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self.calls: dict[str, int] = {}
+        """How often each operation was called, for the benchmarks."""
+
+    def client(self, service: str) -> Any:
+        """Return the service's client; clients may be used by several threads, sessions may not."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
+
+    def _make(self, service: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+            connect_timeout=10,
+            read_timeout=60,
+            user_agent_extra=f"pipeline-builder/{__version__}",
+            max_pool_connections=16,
+        )
+        self._session = self._session or boto3.Session(region_name=self._region or None)
+        with translated(f"{service} client"):
+            return self._session.client(service, config=config)
+
+    def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Call an operation (in snake case) and return its response.
+
+        Raises:
+            NotFoundError: where the service says that what was asked for isn't there.
+            OutsideFailure: PB701 to PB707 for everything else.
+        """
+        client = self.client(service)
+        self.calls[operation] = self.calls.get(operation, 0) + 1
+        with translated(operation):
+            response: dict[str, Any] = getattr(client, operation)(**arguments)
+            return response
+
+    def pages(self, service: str, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a listing."""
+        paginator = self.client(service).get_paginator(operation)
+        with translated(operation):
+            for page in paginator.paginate(**arguments):
+                self.calls[operation] = self.calls.get(operation, 0) + 1
+                yield page
+
+
+class translated:  # noqa: N801 - it is used as a function
+    """A context that turns botocore's exceptions into NotFoundError or problems with an id."""
+
+    def __init__(self, operation: str) -> None:
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            return
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if isinstance(error, ClientError):
+            found = error.response.get("Error", {})
+            code, said = str(found.get("Code", "")), str(found.get("Message", ""))
+            if code in _ABSENT or (code == "ValidationException" and re.search(r"does not exist|not found", said)):
+                raise NotFoundError(said or code) from error
+            raise OutsideFailure(_refused(self._operation, code, said)) from error
+        if isinstance(error, BotoCoreError):
+            raise OutsideFailure(_unreachable(self._operation, error)) from error
+
+
+def _refused(operation: str, code: str, said: str) -> Problem:
+    shown = f"AWS refused {operation}: {code}: {_short(said)}"
+    if code in _CREDENTIALS:
+        hint = "the credentials are expired or wrong: log in again ('aws sso login'), or check AWS_PROFILE"
+        return Problem(id="PB701", message=shown, hint=hint)
+    if code in _DENIED:
+        return Problem(id="PB704", message=shown, hint="the role or user needs a permission for that")
+    if code in _THROTTLED:
+        hint = f"it was tried {_ATTEMPTS} times; repeat the command, it goes on where it was"
+        return Problem(id="PB705", message=shown, hint=hint)
+    if code in _LIMITS:
+        return Problem(id="PB706", message=shown, hint="ask for a higher quota in Service Quotas, or wait for others")
+    if code.startswith("5") or code in ("InternalFailure", "InternalError", "ServiceUnavailable", "ServiceException"):
+        return Problem(id="PB703", message=shown, hint="a fault of the service: repeat the command")
+    return Problem(id="PB707", message=shown)
+
+
+def _unreachable(operation: str, error: Exception) -> Problem:
+    from botocore import exceptions
+
+    said = _short(str(error))
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError
+                  | exceptions.CredentialRetrievalError | exceptions.TokenRetrievalError
+                  | exceptions.ProfileNotFound | exceptions.SSOError):  # fmt: skip
+        hint = "log in ('aws configure', 'aws sso login'), or name a profile with AWS_PROFILE"
+        return Problem(id="PB701", message=f"no credentials for AWS: {said}", hint=hint)
+    if isinstance(error, exceptions.NoRegionError):
+        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_REGION")
+    if isinstance(error, exceptions.HTTPClientError | exceptions.EndpointConnectionError):
+        hint = "look at the network, the proxy variables and the Region; then repeat the command"
+        return Problem(id="PB703", message=f"AWS could not be reached for {operation}: {said}", hint=hint)
+    return Problem(id="PB707", message=f"AWS could not be asked for {operation}: {said}")
+
+
+def _short(text: str) -> str:
+    """Return a service's words in one line; a token or signature in them never gets out."""
+    plain = re.sub(r"(?i)(token|signature|secret|credential)=[^&\s]+", r"\1=***", " ".join(text.split()))
+    return plain if len(plain) <= 400 else f"{plain[:399]}…"

@@ -1,0 +1,37 @@
+"""The AWS target, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.pipelines import PipelineSettings, SageMakerPipelines
+from pipeline_builder.aws.polling import Clock
+from pipeline_builder.aws.registry import SageMakerRegistry
+from pipeline_builder.aws.store import S3Store
+from pipeline_builder.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsSettings:
+    """Where and as what pipelines run; credentials come from where boto3 finds them."""
+
+    region: str
+    role: str
+    bucket: str
+    kms_key: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clock | None = None) -> Target:
+    """Return the AWS target; nothing is called yet."""
+    aws = aws or Aws(settings.region)
+    store = S3Store(aws, settings.kms_key)
+    shared = PipelineSettings(role=settings.role, bucket=settings.bucket, tags=settings.tags)
+    return Target(
+        name="aws",
+        pipelines=SageMakerPipelines(aws, store, shared, clock=clock),
+        store=store,
+        registry=SageMakerRegistry(aws, settings.tags),
+    )

@@ -1,0 +1,260 @@
+"""Pipelines and their executions on SageMaker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_builder.aws import logs, prediction
+from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.facts import Facts, read_facts, token
+from pipeline_builder.aws.polling import Changes, Clock, Pace
+from pipeline_builder.aws.steps import is_going_on, read_steps
+from pipeline_builder.aws.store import S3Store
+from pipeline_builder.canonical import canonical
+from pipeline_builder.outline import decisive_parameters, outline
+from pipeline_builder.target import (
+    CachePrediction,
+    DeployedPipeline,
+    Execution,
+    ExecutionStatus,
+    Observer,
+    StepState,
+)
+
+INLINE = 1_048_576
+"""Characters of a definition that the service takes in a request; a longer one goes by S3."""
+_NEWEST = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """What pipelines on AWS share: the execution role, the bucket for large definitions, tags."""
+
+    role: str
+    bucket: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class SageMakerPipelines:
+    """Pipelines and executions of one account and Region."""
+
+    def __init__(self, aws: Aws, store: S3Store, settings: PipelineSettings, *, clock: Clock | None = None) -> None:
+        self._aws = aws
+        self._store = store
+        self._settings = settings
+        self._clock = clock or Clock()
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        return self._aws.call("sagemaker", operation, **arguments)
+
+    # --- pipelines
+
+    def describe_pipeline(self, name: str) -> DeployedPipeline | None:
+        """Return what is deployed, its definition in canonical form; None where there is no such pipeline."""
+        try:
+            found = self._call("describe_pipeline", PipelineName=name)
+        except NotFoundError:
+            return None
+        definition = canonical(json.loads(found["PipelineDefinition"]))
+        applied = read_facts(found.get("PipelineDescription", "")).definition
+        return DeployedPipeline(
+            name=name,
+            arn=found["PipelineArn"],
+            definition=definition,
+            version=self._newest_version(name),
+            drifted=bool(applied) and applied != hashlib.sha256(definition).hexdigest(),
+        )
+
+    def _newest_version(self, name: str) -> int:
+        listed = self._call("list_pipeline_versions", PipelineName=name, SortOrder="Descending", MaxResults=1)
+        newest = listed.get("PipelineVersionSummaries") or [{}]
+        return int(newest[0].get("PipelineVersionId") or 0)
+
+    def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
+        """Create the pipeline, or update it; a repeated creation finds the first one's by its token."""
+        digest = hashlib.sha256(definition).hexdigest()
+        arguments: dict[str, Any] = {
+            "PipelineName": name,
+            "RoleArn": self._settings.role,
+            "PipelineDescription": str(Facts(definition=digest)),
+            **self._place(name, definition, digest),
+        }
+        deployed = self.describe_pipeline(name)
+        if deployed is None:
+            tags = [{"Key": key, "Value": value} for key, value in self._settings.tags.items()]
+            more = {"Tags": tags} if tags else {}
+            self._call("create_pipeline", **arguments, **more, ClientRequestToken=token("create", name, digest))
+        elif deployed.definition != definition or deployed.drifted:
+            self._call("update_pipeline", **arguments)
+        else:
+            return deployed
+        written = self.describe_pipeline(name)
+        assert written is not None
+        return written
+
+    def _place(self, name: str, definition: bytes, digest: str) -> dict[str, Any]:
+        """Return the definition as the request takes it: inline, or where it is too long by its address."""
+        text = definition.decode()
+        if len(text) <= INLINE:
+            return {"PipelineDefinition": text}
+        key = f"{name}/definitions/{digest}.json"
+        self._store.put(f"s3://{self._settings.bucket}/{key}", definition)
+        return {"PipelineDefinitionS3Location": {"Bucket": self._settings.bucket, "ObjectKey": key}}
+
+    def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
+        """Return the sha256 of the definition and the parameters that decide; data behind addresses isn't looked at."""
+        decisive = decisive_parameters(definition)
+        facts = {
+            "definition": hashlib.sha256(definition).hexdigest(),
+            "parameters": {name: value for name, value in parameters.items() if name in decisive},
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def predict_cache(
+        self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+    ) -> tuple[CachePrediction, ...]:
+        """Compare with the newest execution that succeeded, as SageMaker's step cache does."""
+        listed = self.list_executions(pipeline)
+        newest = next((e for e in listed if e.status is ExecutionStatus.SUCCEEDED), None)
+        if newest is None:
+            return prediction.predict(definition, parameters, None)
+        content, values = self.definition_of(newest.arn), self._parameters(newest.arn)
+        return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values))
+
+    # --- executions
+
+    def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
+        """Return the newest hundred, newest first."""
+        if pipeline is None:
+            return ()
+        try:
+            listed = self._call(
+                "list_pipeline_executions", PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending",
+                MaxResults=_NEWEST,
+            )  # fmt: skip
+        except NotFoundError:
+            return ()
+        return tuple(_summary(item, pipeline) for item in listed.get("PipelineExecutionSummaries", ()))
+
+    def describe_execution(self, arn_or_id: str) -> Execution | None:
+        """Return the execution with this ARN; an id alone says nothing about its pipeline."""
+        if not arn_or_id.startswith("arn:"):
+            return None
+        try:
+            found = self._call("describe_pipeline_execution", PipelineExecutionArn=arn_or_id)
+        except NotFoundError:
+            return None
+        return _execution(found, parameters=self._parameters(arn_or_id))
+
+    def start_execution(
+        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
+    ) -> Execution:
+        """Start a version of a pipeline. The same call again, by whomever, finds the same execution.
+
+        A new one starts where all of the fingerprint have ended otherwise; `use_cache` is not in the service's hands:
+        each step's CacheConfig decides.
+        """
+        same = [e for e in self.list_executions(pipeline) if e.fingerprint == fingerprint and e.status.ended]
+        attempt = sum(e.status is not ExecutionStatus.SUCCEEDED or not use_cache for e in same)
+        commit = parameters.get("ManifestCommit", "")
+        facts = Facts(definition="", fingerprint=fingerprint, commit=commit)
+        bound = {"PipelineVersionId": version} if version else {}
+        started = self._call(
+            "start_pipeline_execution",
+            PipelineName=pipeline,
+            PipelineParameters=[{"Name": name, "Value": value} for name, value in sorted(parameters.items())],
+            PipelineExecutionDescription=str(facts),
+            ClientRequestToken=token("start", pipeline, str(version), fingerprint, str(attempt)),
+            **bound,
+        )
+        found = self.describe_execution(started["PipelineExecutionArn"])
+        assert found is not None
+        return found
+
+    def follow_execution(self, arn: str, observe: Observer) -> Execution:
+        """Look until the execution has ended; an interruption leaves it going on."""
+        steps = outline(self.definition_of(arn))
+        changes, pace = Changes(observe), Pace(clock=self._clock)
+        while True:
+            states = read_steps(self._listed(arn), steps)
+            changed = changes.tell(states)
+            if pace.is_time_to_describe(going_on=is_going_on(states)):
+                found = self._call("describe_pipeline_execution", PipelineExecutionArn=arn)
+                if ExecutionStatus(found["PipelineExecutionStatus"]).ended:
+                    changes.tell(read_steps(self._listed(arn), steps))
+                    return _execution(found, parameters=self._parameters(arn))
+            pace.wait(changed=changed)
+
+    def stop_execution(self, arn: str) -> None:
+        """Ask the service to stop an execution; it ends its jobs and then says Stopped."""
+        self._call("stop_pipeline_execution", PipelineExecutionArn=arn, ClientRequestToken=token("stop", arn))
+
+    def retry_execution(self, arn: str) -> Execution:
+        """Go on with a failed or stopped execution where it was; the same call again finds that going on."""
+        before = self._call("describe_pipeline_execution", PipelineExecutionArn=arn)
+        if ExecutionStatus(before["PipelineExecutionStatus"]).ended:
+            ended = str(before.get("LastModifiedTime", ""))
+            self._call(
+                "retry_pipeline_execution", PipelineExecutionArn=arn, ClientRequestToken=token("retry", arn, ended)
+            )
+        found = self.describe_execution(arn)
+        assert found is not None
+        return found
+
+    def list_steps(self, arn: str) -> tuple[StepState, ...]:
+        """Every step of the execution's definition, also those that have not started."""
+        return read_steps(self._listed(arn), outline(self.definition_of(arn)))
+
+    def _listed(self, arn: str) -> Iterable[Mapping[str, Any]]:
+        pages = self._aws.pages("sagemaker", "list_pipeline_execution_steps", PipelineExecutionArn=arn)
+        return [item for page in pages for item in page["PipelineExecutionSteps"]]
+
+    def _parameters(self, arn: str) -> dict[str, str]:
+        pages = self._aws.pages("sagemaker", "list_pipeline_parameters_for_execution", PipelineExecutionArn=arn)
+        return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+    def definition_of(self, arn: str) -> bytes:
+        """Return what really runs, in canonical form."""
+        found = self._call("describe_pipeline_definition_for_execution", PipelineExecutionArn=arn)
+        return canonical(json.loads(found["PipelineDefinition"]))
+
+    def read_log(self, arn: str, step: str) -> str:
+        """Return the end of the CloudWatch log of a step's job, all of its streams."""
+        state = next((state for state in self.list_steps(arn) if state.name == step), None)
+        return logs.read(self._aws, state.log) if state and state.log else ""
+
+
+def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:
+    facts = read_facts(item.get("PipelineExecutionDescription", ""))
+    return Execution(
+        arn=item["PipelineExecutionArn"],
+        pipeline=pipeline,
+        version=0,
+        status=ExecutionStatus(item["PipelineExecutionStatus"]),
+        definition_sha256=facts.definition,
+        parameters={"ManifestCommit": facts.commit} if facts.commit else {},
+        fingerprint=facts.fingerprint,
+        started=item["StartTime"],
+        failure_reason=item.get("PipelineExecutionFailureReason", ""),
+    )
+
+
+def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execution:
+    facts = read_facts(found.get("PipelineExecutionDescription", ""))
+    status = ExecutionStatus(found["PipelineExecutionStatus"])
+    return Execution(
+        arn=found["PipelineExecutionArn"],
+        pipeline=found["PipelineArn"].rsplit("/", 1)[-1],
+        version=int(found.get("PipelineVersionId") or 0),
+        status=status,
+        definition_sha256=facts.definition,
+        parameters=parameters,
+        fingerprint=facts.fingerprint,
+        started=found["CreationTime"],
+        ended=found.get("LastModifiedTime") if status.ended else None,
+        failure_reason=found.get("FailureReason", ""),
+    )

@@ -1,0 +1,128 @@
+"""What SageMaker's step cache would answer: the comparison that the service documents, made beforehand.
+
+It looks at the request only. Compared are the members below; instance types, outputs and tags don't count, and the
+data behind an unchanged address isn't looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from pipeline_builder.durations import duration
+from pipeline_builder.outline import OutlinedStep, flat_steps, outline
+from pipeline_builder.target import CachePrediction, Execution
+
+COMPARED: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "Environment", "HyperParameters",
+        "InputDataConfig",
+    ),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+}  # fmt: skip
+_NEVER = {
+    "Model": "models are always made anew",
+    "RegisterModel": "a run registers a new version",
+    "Condition": "conditions are always decided anew",
+    "Fail": "only where the condition before it says so",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An execution that succeeded, the definition that it ran (canonical bytes), and its parameters."""
+
+    execution: Execution
+    definition: bytes
+    parameters: Mapping[str, str]
+
+
+def predict(
+    definition: bytes, parameters: Mapping[str, str], earlier: Earlier | None, now: datetime | None = None
+) -> tuple[CachePrediction, ...]:
+    """Say for each step whether it would run or come from the cache, and why."""
+    new = _resolved(definition, parameters)
+    old = _resolved(earlier.definition, earlier.parameters) if earlier else {}
+    runs: set[str] = set()
+    found = []
+    for step in _in_order(outline(definition)):
+        reason = _reason(new[step.name], old.get(step.name), runs, earlier, now or datetime.now(timezone.utc))
+        hit = not reason
+        if not hit:
+            runs.add(step.name)
+        since = f"execution {earlier.execution.id} of {earlier.execution.started:%Y-%m-%d %H:%M} UTC" if earlier else ""
+        found.append(CachePrediction(step=step.name, hit=hit, reason=reason or since))
+    return tuple(found)
+
+
+def _in_order(steps: tuple[OutlinedStep, ...]) -> Iterator[OutlinedStep]:
+    """Yield each step after those that it depends on."""
+    from graphlib import TopologicalSorter
+
+    by_name = {step.name: step for step in steps}
+    order = TopologicalSorter({step.name: step.depends_on for step in steps}).static_order()
+    yield from (by_name[name] for name in order)
+
+
+def _reason(
+    step: Mapping[str, Any], before: Mapping[str, Any] | None, runs: set[str], earlier: Earlier | None, now: datetime
+) -> str:
+    """Return why the step would run; empty where the cache would answer."""
+    kind = str(step["Type"])
+    if kind not in COMPARED:
+        return _NEVER.get(kind, f"{kind} steps are not cached")
+    if not _caches(step):
+        return "the cache is off for this step"
+    compared = {member: step["Arguments"].get(member) for member in COMPARED[kind]}
+    if after := next((name for name in _referred(compared) if name in runs), ""):
+        return f"after '{after}', which runs"
+    if earlier is None or before is None:
+        return "it has not run before"
+    changed = ", ".join(member for member, value in compared.items() if before["Arguments"].get(member) != value)
+    return f"changed: {changed}" if changed else _outdated(step, before, earlier.execution.started, now)
+
+
+def _caches(step: Mapping[str, Any]) -> bool:
+    return bool((step.get("CacheConfig") or {}).get("Enabled"))
+
+
+def _outdated(step: Mapping[str, Any], before: Mapping[str, Any], made: datetime, now: datetime) -> str:
+    if not _caches(before):
+        return "its cache was off then"
+    expires = step["CacheConfig"].get("ExpireAfter")
+    return f"its result of {made:%Y-%m-%d} has expired" if expires and made + duration(expires) < now else ""
+
+
+def _referred(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _referred(item)
+    elif isinstance(value, dict):
+        path = value.get("Get")
+        if isinstance(path, str) and path.startswith("Steps."):
+            yield path.split(".")[1]
+        for item in value.values():
+            yield from _referred(item)
+
+
+def _resolved(definition: bytes, parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the steps by name, their parameters replaced by what they stand for."""
+    document = json.loads(definition)
+    defaults = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
+    values = {name: str(value) for name, value in {**defaults, **parameters}.items()}
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, list):
+            return [fill(item) for item in value]
+        if isinstance(value, dict):
+            path = value.get("Get")
+            if isinstance(path, str) and path.startswith("Parameters."):
+                return values.get(path.removeprefix("Parameters."))
+            return {key: fill(item) for key, item in value.items()}
+        return value
+
+    return {name: fill(step) for name, step in flat_steps(document.get("Steps", [])).items()}

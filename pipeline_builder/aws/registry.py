@@ -1,0 +1,117 @@
+"""The model registry of SageMaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
+
+_DESCRIPTION = 1024
+_METADATA = 50
+_VALUE = 256
+
+
+class SageMakerRegistry:
+    """Model package groups and packages of one account and Region."""
+
+    def __init__(self, aws: Aws, tags: Mapping[str, str] | None = None) -> None:
+        self._aws = aws
+        self._tags = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        self._groups: set[str] | None = None
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        return self._aws.call("sagemaker", operation, **arguments)
+
+    def put_group(self, name: str, description: str) -> None:
+        """Create the group, unless it is there; what groups there are is asked once."""
+        if self._groups is None:
+            pages = self._aws.pages("sagemaker", "list_model_package_groups")
+            self._groups = {g["ModelPackageGroupName"] for page in pages for g in page["ModelPackageGroupSummaryList"]}
+        if name in self._groups:
+            return
+        more: dict[str, Any] = {"Tags": self._tags} if self._tags else {}
+        if description:
+            more["ModelPackageGroupDescription"] = description
+        self._call("create_model_package_group", ModelPackageGroupName=name, **more)
+        self._groups.add(name)
+
+    def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
+        """Newest version first. The list alone has neither metrics nor metadata: `describe_package` has."""
+        try:
+            return tuple(sorted(self._listed(group), key=lambda package: -package.version))
+        except NotFoundError:
+            return ()
+
+    def _listed(self, group: str) -> Iterator[ModelPackage]:
+        pages = self._aws.pages(
+            "sagemaker", "list_model_packages", ModelPackageGroupName=group, SortBy="CreationTime",
+            SortOrder="Descending",
+        )  # fmt: skip
+        for page in pages:
+            for item in page["ModelPackageSummaryList"]:
+                yield ModelPackage(
+                    arn=item["ModelPackageArn"],
+                    group=group,
+                    version=int(item.get("ModelPackageVersion") or 0),
+                    status=ApprovalStatus(item.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value),
+                    created=item.get("CreationTime"),
+                )
+
+    def describe_package(self, arn: str) -> ModelPackage:
+        """Return the package.
+
+        Raises:
+            InputProblems: PB531 where there is none with this ARN.
+        """
+        try:
+            return _package(self._call("describe_model_package", ModelPackageName=arn))
+        except NotFoundError as error:
+            raise InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'")) from error
+
+    def set_approval(
+        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+    ) -> ModelPackage:
+        """Set the status; the same status and description again change nothing."""
+        del by  # it stands in the description, and CloudTrail knows the caller
+        current = self.describe_package(arn)
+        shown = description if len(description) <= _DESCRIPTION else f"{description[: _DESCRIPTION - 1]}…"
+        if current.status is status and current.approval_description == shown:
+            return current
+        room = max(_METADATA - len(current.metadata), 0)
+        new = {key: value[:_VALUE] for key, value in metadata.items() if key not in current.metadata}
+        kept = {key: value[:_VALUE] for key, value in metadata.items() if key in current.metadata}
+        self._call(
+            "update_model_package",
+            ModelPackageArn=arn,
+            ModelApprovalStatus=status.value,
+            ApprovalDescription=shown,
+            CustomerMetadataProperties={**kept, **dict(list(new.items())[:room])},
+        )
+        return self.describe_package(arn)
+
+    def list_approvals(self) -> tuple[ApprovalChange, ...]:
+        """Nothing: SageMaker keeps the present state of a package only; CloudTrail has what came before."""
+        return ()
+
+
+def _package(found: Mapping[str, Any]) -> ModelPackage:
+    containers = (found.get("InferenceSpecification") or {}).get("Containers") or [{}]
+    quality = ((found.get("ModelMetrics") or {}).get("ModelQuality") or {}).get("Statistics") or {}
+    provenance = {
+        key: value for key, value in (found.get("MetadataProperties") or {}).items() if isinstance(value, str)
+    }
+    return ModelPackage(
+        arn=found["ModelPackageArn"],
+        group=found.get("ModelPackageGroupName", ""),
+        version=int(found.get("ModelPackageVersion") or 0),
+        status=ApprovalStatus(found.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value),
+        approval_description=found.get("ApprovalDescription", ""),
+        model_data_url=containers[0].get("ModelDataUrl", ""),
+        image=containers[0].get("Image", ""),
+        metrics_uri=quality.get("S3Uri", ""),
+        metadata={**provenance, **(found.get("CustomerMetadataProperties") or {})},
+        created=found.get("CreationTime"),
+    )

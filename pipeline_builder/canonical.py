@@ -1,0 +1,13 @@
+"""Canonical JSON: the same value always gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline_builder.target import JSON
+
+
+def canonical(value: JSON) -> bytes:
+    """Return the one way in which a JSON value is written: sorted keys, fixed separators, a final newline, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
