@@ -71,7 +71,9 @@ def test_decide(conditions: list[dict[str, Any]], expected: bool) -> None:
     assert decide(conditions) is expected
 
 
-@pytest.mark.parametrize("wrong", [compare("LessThan", "a", 1), compare("LessThan", True, False), {"Type": "Odd"}])
+@pytest.mark.parametrize(
+    "wrong", [compare("LessThan", "a", 1), compare("LessThan", True, False), {"Type": "Odd"}, {"Type": "Equals"}]
+)
 def test_what_cannot_be_decided(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputProblems, match="PB507"):
         decide([NO, either(YES, wrong)])

@@ -22,10 +22,13 @@ def decide(conditions: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether all of the conditions hold; references in them are resolved already.
 
     Raises:
-        InputProblems: PB507 for values that can't be compared, or a condition that isn't known.
+        InputProblems: PB507 for values that can't be compared, or a condition that isn't known or isn't whole.
     """
-    # Every one is looked at, so that a wrong one is found whatever the others say.
-    found = [_holds(condition) for condition in conditions]
+    try:
+        # Every one is looked at, so that a wrong one is found whatever the others say.
+        found = [_holds(condition) for condition in conditions]
+    except (KeyError, AttributeError) as error:
+        raise _refused(f"a condition isn't whole: {error!r}") from error
     return all(found)
 
 

@@ -105,17 +105,9 @@ class Run:
                 self._results[step.name] = done.result
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
-        """Run one step to its end and write what became of it; None where it failed."""
+        """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
         folder = self._engine.jobs_folder / self._execution.id / step.name
-        known = self._engine.state.steps(self._execution.arn).get(step.name)
-        state = StepState(
-            name=step.name,
-            type=step.type,
-            status=StepStatus.EXECUTING,
-            started=now(),
-            attempts=(known.attempts if known else 0) + 1,
-            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
-        )
+        state = self._begun(step, folder)
         write = self._writer(observe)
         patience = Patience(step.retries)
         while True:
@@ -137,6 +129,17 @@ class Run:
                 reason = f"{type(error).__name__}: {error}"
                 write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=reason), None)
                 raise
+
+    def _begun(self, step: Step, folder: Path) -> StepState:
+        known = self._engine.state.steps(self._execution.arn).get(step.name)
+        return StepState(
+            name=step.name,
+            type=step.type,
+            status=StepStatus.EXECUTING,
+            started=now(),
+            attempts=(known.attempts if known else 0) + 1,
+            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
+        )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
         done, hit = self._outcome(step, state, folder, observe)
