@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from pipeline_builder.engine.document import Document
+from pipeline_builder.engine.document import Document, Step
 from pipeline_builder.errors import InputProblems, Problem
 
 OUTCOME = "Outcome"
@@ -74,9 +74,14 @@ def skipped_steps(document: Document, results: Mapping[str, Mapping[str, Any]]) 
     """
     skipped: set[str] = set()
     for step in document.steps:
-        branch = step.branch
-        outcome = results.get(branch.condition, {}).get(OUTCOME) if branch else None
-        other = branch is not None and outcome is not None and outcome != str(branch.outcome)
-        if other or any(name in skipped for name in step.before):
+        if is_skipped(step, results, skipped):
             skipped.add(step.name)
     return frozenset(skipped)
+
+
+def is_skipped(step: Step, results: Mapping[str, Mapping[str, Any]], skipped: Collection[str]) -> bool:
+    """Tell whether a step will not run; `skipped` has those of the steps before it that won't."""
+    branch = step.branch
+    outcome = results.get(branch.condition, {}).get(OUTCOME) if branch else None
+    other = branch is not None and outcome is not None and outcome != str(branch.outcome)
+    return other or any(name in skipped for name in step.before)

@@ -59,6 +59,7 @@ class Run:
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         self._failed: set[str] = set()
+        self._decided = True  # by what has succeeded already
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -72,7 +73,8 @@ class Run:
         with ThreadPoolExecutor(max_workers=self._engine.jobs, thread_name_prefix="step") as pool:
             try:
                 while todo or running:
-                    self._skip(todo, observe)
+                    if self._decided:
+                        self._skip(todo, observe)
                     for step in self._ready(todo):
                         todo.remove(step)
                         running[pool.submit(self._run_step, step, observe)] = step
@@ -85,6 +87,7 @@ class Run:
         return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
 
     def _skip(self, todo: list[Step], observe: Observer) -> None:
+        self._decided = False
         skipped = skipped_steps(self._document, self._results)
         for step in [step for step in todo if step.name in skipped]:
             todo.remove(step)
@@ -103,6 +106,7 @@ class Run:
                 self._failed.add(step.name)
             else:
                 self._results[step.name] = done.result
+                self._decided = self._decided or step.type == "Condition"
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
         """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
