@@ -237,8 +237,7 @@ class LocalPipelines:
         """Every step of the execution's definition, in topological order."""
         known = self._state.steps(arn)
         document = load_definition(self.definition_of(arn))
-        conditions = any(step.branch for step in document.steps)
-        skipped = skipped_steps(document, self._state.results(arn)) if conditions else frozenset()
+        skipped = skipped_steps(document, self._state.results(arn))
         return tuple(
             replace(state, status=StepStatus.SKIPPED) if state.name in skipped else state
             for state in (known.get(step.name) or _waiting(step) for step in document.steps)
