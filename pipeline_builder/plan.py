@@ -174,7 +174,9 @@ def render_plan(plan: Plan) -> str:
 
 
 def _fate(prediction: CachePrediction) -> str:
-    return "skip" if prediction.skipped else "cache" if prediction.hit else "run"
+    if prediction.skipped:
+        return "skip"
+    return "cache" if prediction.hit else "maybe" if prediction.conditional else "run"
 
 
 def _headline(plan: Plan) -> str:

@@ -181,9 +181,11 @@ class Session:
             since = same.id if same else ""
             plan = build_plan(definition.pipeline, definition.content, deployed, predictions, unchanged_since=since)
             hits = sum(prediction.hit for prediction in predictions)
-            to_run = sum(not prediction.hit and not prediction.skipped for prediction in predictions)
+            maybe = sum(prediction.conditional for prediction in predictions)
+            to_run = len(predictions) - hits - maybe - sum(prediction.skipped for prediction in predictions)
             what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
-            to_do = "nothing to run" if since else f"{to_run} to run, {hits} from the cache"
+            by_condition = f", {maybe} by conditions" if maybe else ""
+            to_do = "nothing to run" if since else f"{to_run} to run, {hits} from the cache{by_condition}"
             words.append(f"{what}; {to_do}")
         return plan
 

@@ -117,12 +117,16 @@ class StepState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePrediction:
-    """Whether a step would run, hit the cache or be skipped if the definition were started now, and why."""
+    """Whether a step would run, hit the cache or be skipped if the definition were started now, and why.
+
+    `conditional` is a step of a branch whose condition can't be decided before the run.
+    """
 
     step: str
     hit: bool
     reason: str
     skipped: bool = False
+    conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,22 @@ def test_a_cycle_is_shown() -> None:
         "PB503 the steps depend on each other in a cycle: a >> b >> a",
         "PB503 the steps depend on each other in a cycle: b >> a >> b",
     )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"PropertyFiles": [{}]},
+        {"PropertyFiles": 1},
+        {"RetryPolicies": [1]},
+        {"RetryPolicies": [{"IntervalSeconds": "x"}]},
+        {"Type": "Condition", "Arguments": {"IfSteps": [1]}},
+        {"Type": "Condition", "Arguments": {"ElseSteps": [{}]}},
+        {"Type": "Condition", "Arguments": 1},
+    ],
+)
+def test_broken_parts_of_a_step(more: dict[str, Any]) -> None:
+    assert problem(definition({**script("a", "true"), **more})).startswith("PB501 ")
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"Version": "1", "Steps": []}', b'{"Steps": 1}'])

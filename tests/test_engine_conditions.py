@@ -16,7 +16,7 @@ import pytest
 from pipeline_builder.engine.conditions import decide
 from pipeline_builder.engine.document import load_definition
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import ExecutionStatus
+from pipeline_builder.target import CachePrediction, ExecutionStatus
 from tests.definitions import (
     CACHED,
     compare,
@@ -71,7 +71,9 @@ def test_decide(conditions: list[dict[str, Any]], expected: bool) -> None:
     assert decide(conditions) is expected
 
 
-@pytest.mark.parametrize("wrong", [compare("LessThan", "a", 1), compare("LessThan", True, False), {"Type": "Odd"}])
+@pytest.mark.parametrize(
+    "wrong", [compare("LessThan", "a", 1), compare("LessThan", True, False), {"Type": "Odd"}, {"Type": "Equals"}]
+)
 def test_what_cannot_be_decided(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputProblems, match="PB507"):
         decide([NO, either(YES, wrong)])
@@ -262,14 +264,15 @@ def test_predictions_and_the_cache_of_nested_steps(tmp_path: Path) -> None:
 
     def predicted(content: bytes) -> dict[str, tuple[str, str]]:
         found = local.pipelines.predict_cache("p", content, {})
-        return {
-            p.step: ("skip" if p.skipped else "cache" if p.hit else "run", p.reason.split(" of ")[0]) for p in found
-        }
+        return {p.step: (fate(p), p.reason.split(" of ")[0]) for p in found}
+
+    def fate(p: CachePrediction) -> str:
+        return "skip" if p.skipped else "maybe" if p.conditional else "cache" if p.hit else "run"
 
     assert predicted(gated(tmp_path)) == {
         "m": ("run", "has not run before"), "c": ("run", "after 'm', which runs"),
-        "yes": ("run", "if 'c' comes out as True"), "f": ("run", "if 'c' comes out as False"),
-        "after": ("run", "the cache is off for this step"),
+        "yes": ("maybe", "if 'c' comes out as True"), "f": ("maybe", "if 'c' comes out as False"),
+        "after": ("maybe", "if 'yes' runs"),
     }  # fmt: skip
     _, first, _ = run(local, gated(tmp_path))
     assert predicted(gated(tmp_path)) == {

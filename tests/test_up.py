@@ -136,6 +136,9 @@ def test_a_model_within_its_bounds_is_registered(workspace: Workspace) -> None:
     workspace.push("conf/conf.yaml", gate(1.5))
     workspace.run("checkout")
     reasons = {p["step"]: p["reason"] for p in workspace.run("plan", "--json").json["predictions"]}
+    words = workspace.run("plan")
+    assert "6 to run, 0 from the cache, 2 by conditions" in words.err
+    assert "maybe  churn-Register-Blocked  if 'churn-Register-Gate' comes out as False" in words.out
     assert reasons["churn-Register"] == "if 'churn-Register-Gate' comes out as True"
     ended = workspace.run("up", "--approve")
     assert (ended.code, "tiny-churn version 1 (Approved" in ended.out) == (0, True), ended.err

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from pipeline_builder.engine.document import Document
+from pipeline_builder.engine.document import Document, Step
 from pipeline_builder.errors import InputProblems, Problem
 
 OUTCOME = "Outcome"
@@ -22,10 +22,13 @@ def decide(conditions: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether all of the conditions hold; references in them are resolved already.
 
     Raises:
-        InputProblems: PB507 for values that can't be compared, or a condition that isn't known.
+        InputProblems: PB507 for values that can't be compared, or a condition that isn't known or isn't whole.
     """
-    # Every one is looked at, so that a wrong one is found whatever the others say.
-    found = [_holds(condition) for condition in conditions]
+    try:
+        # Every one is looked at, so that a wrong one is found whatever the others say.
+        found = [_holds(condition) for condition in conditions]
+    except (KeyError, AttributeError) as error:
+        raise _refused(f"a condition isn't whole: {error!r}") from error
     return all(found)
 
 
@@ -71,9 +74,14 @@ def skipped_steps(document: Document, results: Mapping[str, Mapping[str, Any]]) 
     """
     skipped: set[str] = set()
     for step in document.steps:
-        branch = step.branch
-        outcome = results.get(branch.condition, {}).get(OUTCOME) if branch else None
-        other = branch is not None and outcome is not None and outcome != str(branch.outcome)
-        if other or any(name in skipped for name in step.before):
+        if is_skipped(step, results, skipped):
             skipped.add(step.name)
     return frozenset(skipped)
+
+
+def is_skipped(step: Step, results: Mapping[str, Mapping[str, Any]], skipped: Collection[str]) -> bool:
+    """Tell whether a step will not run; `skipped` has those of the steps before it that won't."""
+    branch = step.branch
+    outcome = results.get(branch.condition, {}).get(OUTCOME) if branch else None
+    other = branch is not None and outcome is not None and outcome != str(branch.outcome)
+    return other or any(name in skipped for name in step.before)

@@ -103,13 +103,13 @@ def load_definition(content: bytes) -> Document:
         problems.append(_problem("PB501", f"the definition has version '{version}', expected '{VERSION}'"))
     if problems:
         raise InputProblems(*problems)
-    steps = {str(step["Name"]): _step(step, branch) for step, branch in placed}
-    return Document(
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-        steps=_ordered(steps),
-        parameters=tuple(_parameter(item) for item in data.get("Parameters") or ()),
-    )
+    try:
+        steps = {str(step["Name"]): _step(step, branch) for step, branch in placed}
+        parameters = tuple(_parameter(item) for item in data.get("Parameters") or ())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error!r}")) from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Document(content=content, sha256=sha256, steps=_ordered(steps), parameters=parameters)
 
 
 def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> Iterator[tuple[dict[str, Any], Any]]:

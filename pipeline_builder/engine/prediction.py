@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.engine.cache import build_key, find_hit, why_missed
-from pipeline_builder.engine.conditions import OUTCOME, decide, skipped_steps
+from pipeline_builder.engine.conditions import OUTCOME, decide, is_skipped
 from pipeline_builder.engine.document import Document, Step
 from pipeline_builder.engine.packages import layers_of
 from pipeline_builder.engine.references import Scope, UnresolvedError, resolve
@@ -19,30 +19,31 @@ from pipeline_builder.target import CachePrediction
 
 def predict(engine: Engine, pipeline: str, document: Document, scope: Scope) -> tuple[CachePrediction, ...]:
     """Return a prediction for each step, in topological order."""
-    prediction = _Prediction(engine, pipeline, document, scope)
+    prediction = _Prediction(engine, pipeline, scope)
     return tuple(prediction.of(step) for step in document.steps)
 
 
 @dataclass(frozen=True, slots=True)
 class _Prediction:
-    """`results` has what is known already of the steps so far: what would come from the cache, and decisions."""
+    """`results` has what is known of the steps so far: what would come from the cache, and decisions."""
 
     engine: Engine
     pipeline: str
-    document: Document
     scope: Scope
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+    conditional: set[str] = field(default_factory=set)
 
     def of(self, step: Step) -> CachePrediction:
-        skipped = skipped_steps(self.document, self.results)
-        if step.name in skipped:
-            earlier = next((name for name in step.before if name in skipped), None)
+        if is_skipped(step, self.results, self.skipped):
+            earlier = next((name for name in step.before if name in self.skipped), None)
             other = f"'{step.branch.condition}' goes the other way" if step.branch else ""
             reason = f"waits for '{earlier}', which is skipped" if earlier else other
+            self.skipped.add(step.name)
             return CachePrediction(step=step.name, hit=False, reason=reason, skipped=True)
-        if step.branch and step.branch.condition not in self.results:
-            reason = f"if '{step.branch.condition}' comes out as {step.branch.outcome}"
-            return CachePrediction(step=step.name, hit=False, reason=reason)
+        if reason := self._condition(step):
+            self.conditional.add(step.name)
+            return CachePrediction(step=step.name, hit=False, reason=reason, conditional=True)
         try:
             hit, reason = self._looked_up(step)
         except UnresolvedError as error:
@@ -50,6 +51,13 @@ class _Prediction:
         except (InputProblems, StepFailedError):
             hit, reason = False, "what it needs isn't there yet"
         return CachePrediction(step=step.name, hit=hit, reason=reason)
+
+    def _condition(self, step: Step) -> str:
+        """Say on what it depends whether the step runs, where that can't be told yet."""
+        if step.branch and step.branch.condition not in self.results:
+            return f"if '{step.branch.condition}' comes out as {step.branch.outcome}"
+        earlier = next((name for name in step.before if name in self.conditional), None)
+        return f"if '{earlier}' runs" if earlier else ""
 
     def _looked_up(self, step: Step) -> tuple[bool, str]:
         """Return whether the cache answers, and the reason for either."""

@@ -137,14 +137,14 @@ def _json_get(get: Mapping[str, Any], scope: Scope) -> str | int | float | bool:
 
 
 def _property_file(reference: Any, scope: Scope) -> str:
-    text = reference.get("Get") if isinstance(reference, Mapping) else reference
-    match = _PROPERTY_FILE.fullmatch(str(text))
+    text = str(reference.get("Get") if isinstance(reference, Mapping) else reference)
+    match = _PROPERTY_FILE.fullmatch(text) if isinstance(reference, Mapping) else None
     if match is None:
-        raise _broken(str(text), "expected 'Steps.<step>.PropertyFiles.<name>'")
+        raise _broken(text, "expected a Get of 'Steps.<step>.PropertyFiles.<name>'")
     step, name = match.groups()
     found = scope.property_files.get(step, {}).get(name)
     if found is None:
-        raise _broken(str(text), "the step declares no such property file")
+        raise _broken(text, "the step declares no such property file")
     output, path = found
     uri = _get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri", scope)
     return f"{str(uri).rstrip('/')}/{path}"

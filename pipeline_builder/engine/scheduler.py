@@ -59,6 +59,7 @@ class Run:
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         self._failed: set[str] = set()
+        self._decided = True  # by what has succeeded already
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -72,7 +73,8 @@ class Run:
         with ThreadPoolExecutor(max_workers=self._engine.jobs, thread_name_prefix="step") as pool:
             try:
                 while todo or running:
-                    self._skip(todo, observe)
+                    if self._decided:
+                        self._skip(todo, observe)
                     for step in self._ready(todo):
                         todo.remove(step)
                         running[pool.submit(self._run_step, step, observe)] = step
@@ -85,6 +87,7 @@ class Run:
         return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
 
     def _skip(self, todo: list[Step], observe: Observer) -> None:
+        self._decided = False
         skipped = skipped_steps(self._document, self._results)
         for step in [step for step in todo if step.name in skipped]:
             todo.remove(step)
@@ -103,19 +106,12 @@ class Run:
                 self._failed.add(step.name)
             else:
                 self._results[step.name] = done.result
+                self._decided = self._decided or step.type == "Condition"
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
-        """Run one step to its end and write what became of it; None where it failed."""
+        """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
         folder = self._engine.jobs_folder / self._execution.id / step.name
-        known = self._engine.state.steps(self._execution.arn).get(step.name)
-        state = StepState(
-            name=step.name,
-            type=step.type,
-            status=StepStatus.EXECUTING,
-            started=now(),
-            attempts=(known.attempts if known else 0) + 1,
-            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
-        )
+        state = self._begun(step, folder)
         write = self._writer(observe)
         patience = Patience(step.retries)
         while True:
@@ -137,6 +133,17 @@ class Run:
                 reason = f"{type(error).__name__}: {error}"
                 write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=reason), None)
                 raise
+
+    def _begun(self, step: Step, folder: Path) -> StepState:
+        known = self._engine.state.steps(self._execution.arn).get(step.name)
+        return StepState(
+            name=step.name,
+            type=step.type,
+            status=StepStatus.EXECUTING,
+            started=now(),
+            attempts=(known.attempts if known else 0) + 1,
+            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
+        )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
         done, hit = self._outcome(step, state, folder, observe)
