@@ -252,15 +252,15 @@ def test_commands_before_their_time(tmp_path: Path) -> None:
     assert "hint: did you mean 'churn-Train'" in workspace.run("logs", "churn-Trian").err
 
 
-def test_the_aws_target_says_that_it_is_not_there(tmp_path: Path) -> None:
+def test_the_aws_target_says_what_it_lacks(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     workspace.run("checkout")
-    values = {"SMP_ACCOUNTID": "1", "SMP_REGION": "r", "SMP_S3BUCKETNAME": "b"}
+    values = {"SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1", "SMP_S3BUCKETNAME": "bucket"}
     ended = workspace.run("validate", "--target", "aws", **values)
     assert (ended.code, "PB211 'SMP_ROLE' has no value" in ended.err) == (1, True)
-    role = "arn:aws:iam::123456789012:role/r"
-    ended = workspace.run("plan", "--target", "aws", SMP_ROLE=role, **values)
-    assert (ended.code, "PB600 the AWS target is not supported yet" in ended.err) == (1, True)
+    values |= {"SMP_ROLE": "arn:aws:iam::123456789012:role/r", "AWS_EC2_METADATA_DISABLED": "true"}
+    ended = workspace.run("plan", "--target", "aws", **values, HOME=str(tmp_path))
+    assert (ended.code, "PB701 no credentials for AWS" in ended.err) == (4, True), ended.err
 
 
 def test_curly_quotes_in_the_env_file(tmp_path: Path) -> None:
