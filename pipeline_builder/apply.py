@@ -19,12 +19,18 @@ class Applied:
     changed: bool
 
 
-def apply(definition: Definition, plan: Plan, target: Target) -> Applied:
+def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = False) -> Applied:
     """Upload what the store lacks, then put the definition: code and data lists are there before anything names them.
 
     Raises:
-        PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since.
+        PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since, PB425
+            where it is unsafe and not forced.
     """
+    if plan.unsafe and not force:
+        hint = "look at the plan; where it is meant, --force applies it"
+        raise PlanRefused(
+            *(Problem(id="PB425", message=f"the plan is unsafe: {why}", hint=hint) for why in plan.unsafe)
+        )
     deployed = target.pipelines.describe_pipeline(definition.pipeline)
     _refuse_stale(definition, plan, deployed)
     missing = target.store.missing((*definition.bundles, *definition.manifests))

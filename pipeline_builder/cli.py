@@ -8,14 +8,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pipeline_builder import __version__
-from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, render_problem
+from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
@@ -52,6 +53,11 @@ def _show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
         case PipelineBuilderError():
             _show_problems(error, wants_json=wants_json)
             code = error.exit_code
+        case TimeIsUpError():
+            _show_problems(
+                RunFailed(Problem(id="PB444", message="the time that the run may take is over")), wants_json=wants_json
+            )
+            code = ExitCode.FAILED
         case click.Abort() | KeyboardInterrupt():
             say("interrupted; the same command goes on from here")
             code = ExitCode.INTERRUPTED
@@ -79,7 +85,7 @@ def say(message: str) -> None:
 
 def show(result: object, *, as_json: bool, text: str) -> None:
     """Print a command's result to stdout, for machines or for people."""
-    print(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text.rstrip("\n"), flush=True)
+    click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text.rstrip("\n"))
 
 
 def _show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
@@ -176,6 +182,40 @@ parameters_option = click.option(
 )
 
 
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="End a run that takes longer."
+)
+
+
+class TimeIsUpError(KeyboardInterrupt):
+    """The time that a run may take is over; jobs end as they do on Ctrl-C."""
+
+
+@contextmanager
+def _time_limit(minutes: float | None) -> Iterator[None]:
+    """Interrupt what is inside after that time."""
+
+    def ring(*_: object) -> None:
+        raise TimeIsUpError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, (minutes or 0) * 60)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _coloured(text: str) -> str:
+    """Return a plan with added, changed and removed in colours, which click takes out again where nobody sees them."""
+    colours = {"+": "green", "~": "yellow", "-": "red"}
+    return "\n".join(
+        click.style(line, fg=colours[line[2]]) if line[:2] == "  " and line[2:4] in ("+ ", "~ ", "- ") else line
+        for line in text.split("\n")
+    )
+
+
 def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
 
@@ -206,6 +246,8 @@ def main() -> None:
 @click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
 @click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
 @click.option("--comment", default="", help="Why, for the record.")
+@click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
+@timeout_option
 @parameters_option
 def up(
     session: Session,
@@ -215,6 +257,8 @@ def up(
     rerun: bool,
     answer: str | None,
     comment: str,
+    force: bool,
+    timeout: float | None,
     given: Mapping[str, str],
 ) -> None:
     """The whole job, from checkout to report; asks before it promotes.
@@ -229,8 +273,9 @@ def up(
     session.validate()
     session.build()
     planned = session.plan()
-    session.apply(planned)
-    record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+    session.apply(planned, force=force)
+    with _time_limit(timeout):
+        record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
     if record.verdict and record.verdict.passed and _pending(record):
         decision = _decision(record, answer, comment)
         record = session.decide(record, decision) if decision else record
@@ -305,23 +350,31 @@ def build(session: Session, *, as_json: bool) -> None:
 @common
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @parameters_option
 def plan(
-    session: Session, *, as_json: bool, out: Path | None, detailed_exitcode: bool, given: Mapping[str, str]
+    session: Session,
+    *,
+    as_json: bool,
+    out: Path | None,
+    detailed_exitcode: bool,
+    form: str,
+    given: Mapping[str, str],
 ) -> None:
     """Show what would change and what would run.
 
     \b
     Example: pipeline-builder plan --out plan.json --detailed-exitcode
     """
-    from pipeline_builder.plan import plan_json, render_plan
+    from pipeline_builder.plan import plan_json, render_markdown, render_plan
     from pipeline_builder.workspace import write_file
 
     session.given = given
     planned = session.plan()
     if out:
         write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
-    show(plan_json(planned), as_json=as_json, text=render_plan(planned))
+    text = render_markdown(planned) if form == "markdown" else _coloured(render_plan(planned))
+    show(plan_json(planned), as_json=as_json or form == "json", text=text)
     if detailed_exitcode and planned.changed:
         raise click.exceptions.Exit(ExitCode.USAGE)
 
@@ -329,7 +382,8 @@ def plan(
 @main.command()
 @common
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
-def apply(session: Session, *, as_json: bool, plan_file: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
+def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: bool) -> None:
     """Deploy the definition and its code.
 
     PLAN, a file of 'plan --out', binds it: a pipeline that has moved since is refused.
@@ -340,7 +394,7 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None) -> None:
     from pipeline_builder.plan import load_plan
 
     session.build()
-    applied = session.apply(load_plan(plan_file) if plan_file else session.plan())
+    applied = session.apply(load_plan(plan_file) if plan_file else session.plan(), force=force)
     deployed = applied.pipeline
     result = {"pipeline": deployed.arn, "version": deployed.version, "changed": applied.changed}
     show(result, as_json=as_json, text=f"{deployed.arn} version {deployed.version}")
@@ -349,16 +403,69 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None) -> None:
 @main.command("run")
 @common
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
+@click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
+@timeout_option
 @parameters_option
-def run_command(session: Session, *, as_json: bool, rerun: bool, given: Mapping[str, str]) -> None:
+def run_command(
+    session: Session,
+    *,
+    as_json: bool,
+    rerun: bool,
+    no_wait: bool,
+    leave: bool,
+    timeout: float | None,
+    given: Mapping[str, str],
+) -> None:
     """Run what is deployed, and judge it.
 
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
     """
     session.given = given
-    record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+    if session.workspace.target == "local" and (no_wait or leave):
+        raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
+    if no_wait:
+        started = session.start(session.deployed(), rerun=rerun)
+        show({"execution": started.arn}, as_json=as_json, text=started.arn)
+        return
+    try:
+        with _time_limit(timeout):
+            record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+    except TimeIsUpError:
+        if not leave and session.workspace.target != "local":
+            session.stop("")
+        raise
     _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def retry(session: Session, *, as_json: bool, execution: str) -> None:
+    """Go on with a failed or stopped execution.
+
+    What has succeeded stays; the rest is done again with the same definition.
+
+    \b
+    Example: pipeline-builder retry
+    """
+    record = session.retry(execution, stream=sys.stderr, terminal=_terminal())
+    _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def stop(session: Session, *, as_json: bool, execution: str) -> None:
+    """Stop an execution and its jobs, by default the last.
+
+    \b
+    Example: pipeline-builder stop
+    """
+    found = session.stop(execution)
+    result = {"execution": found.arn, "status": found.status.value}
+    show(result, as_json=as_json, text=f"{found.id} {found.status.value}")
 
 
 @main.command()
@@ -387,6 +494,21 @@ def reject(session: Session, *, as_json: bool, execution: str, comment: str) -> 
     """
     record = session.decide(session.load_record(execution), _answer("reject", comment))
     _conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("model")
+@click.option("--comment", required=True, help="Why, for the record.")
+def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
+    """Reject a model's champion; the approved version before it is the champion again.
+
+    \b
+    Example: pipeline-builder rollback churn --comment "complaints about false alarms"
+    """
+    old, new = session.rollback(model, _answer("reject", comment))
+    result = {"rejected": old.arn, "champion": new.arn}
+    show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
 
 
 @main.command()
@@ -450,7 +572,7 @@ def history(session: Session, *, as_json: bool) -> None:
     """
     from pipeline_builder.summary import history_json, render_history
 
-    executions = session.target.pipelines.list_executions()
+    executions = session.executions()
     approvals = session.target.registry.list_approvals()
     show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))
 

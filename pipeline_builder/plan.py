@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,9 @@ from pipeline_builder.target import JSON, CachePrediction, DeployedPipeline
 ChangeKind = Literal["added", "changed", "removed"]
 NAMED = ("OutputName", "InputName", "ChannelName", "Key", "Name", "PropertyFileName")
 _MOST_SHOWN = 160
+_FEW = 10
+"""A pipeline of fewer steps may lose any number of them."""
+_MOST_REMOVED = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,10 @@ class Plan:
     predictions: tuple[CachePrediction, ...]
     unchanged_since: str = ""
     """The execution that a run would take as it is, empty where it would start one."""
+    drift: tuple[Change, ...] = ()
+    """What somebody changed in the deployed pipeline by other means, since it was applied."""
+    unsafe: tuple[str, ...] = ()
+    """Why applying it needs `--force`."""
 
     @property
     def creates(self) -> bool:
@@ -75,6 +83,7 @@ def build_plan(
     new: JSON = json.loads(content)
     assert isinstance(old, dict)
     assert isinstance(new, dict)
+    applied: JSON = json.loads(deployed.applied) if deployed and deployed.applied else None
     return Plan(
         pipeline=pipeline,
         base_sha256=hashlib.sha256(deployed.definition).hexdigest() if deployed else "",
@@ -83,7 +92,22 @@ def build_plan(
         changes=tuple(_changes(old, new)),
         predictions=predictions,
         unchanged_since=unchanged_since,
+        drift=tuple(_changes(applied, old)) if isinstance(applied, dict) else (),
+        unsafe=tuple(_unsafe(old, new)),
     )
+
+
+def with_rename(plan: Plan, before: str) -> Plan:
+    """Return the plan as one that gives the pipeline another name: the old one would stay, with its schedules."""
+    return replace(plan, unsafe=(*plan.unsafe, f"it renames the pipeline from '{before}', which would stay as it is"))
+
+
+def _unsafe(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[str]:
+    """A conf that lost most of its steps is rarely meant: a model repository was not found, or a merge went wrong."""
+    before, after = flat_steps(old.get("Steps")), flat_steps(new.get("Steps"))
+    removed = sum(name not in after for name in before)
+    if len(before) >= _FEW and removed / len(before) > _MOST_REMOVED:
+        yield f"it removes {removed} of {len(before)} steps"
 
 
 def _changes(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[Change]:
@@ -150,16 +174,8 @@ def _shown(value: JSON) -> str:
 
 def render_plan(plan: Plan) -> str:
     """Return the plan as people read it."""
-    lines = [_headline(plan)]
-    signs = {"added": "+", "changed": "~", "removed": "-"}
-    for change in plan.changes:
-        if plan.creates and change.what == "parameter":
-            continue
-        lines.append(f"  {signs[change.kind]} {change.what} {change.name}".rstrip())
-        lines += [
-            f"      {field.path}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
-            for field in change.fields
-        ]
+    lines = [_headline(plan), *_drift_lines(plan), *(f"  needs --force: {reason}" for reason in plan.unsafe)]
+    lines += [*_change_lines(plan.changes, creates=plan.creates)]
     if plan.unchanged_since:
         lines.append(f"a run would do nothing: the same has succeeded in execution {plan.unchanged_since}")
         lines.append("with --rerun every step would run")
@@ -171,6 +187,52 @@ def render_plan(plan: Plan) -> str:
             for prediction in plan.predictions
         ]
     return "\n".join(lines) + "\n"
+
+
+def _drift_lines(plan: Plan) -> list[str]:
+    if not plan.drift:
+        return []
+    return ["  somebody has changed the deployed pipeline since it was applied:", *_change_lines(plan.drift), "  now:"]
+
+
+def _change_lines(changes: tuple[Change, ...], *, creates: bool = False) -> list[str]:
+    lines = []
+    signs = {"added": "+", "changed": "~", "removed": "-"}
+    for change in changes:
+        if creates and change.what == "parameter":
+            continue
+        lines.append(f"  {signs[change.kind]} {change.what} {change.name}".rstrip())
+        lines += [
+            f"      {field.path}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
+            for field in change.fields
+        ]
+    return lines
+
+
+def render_markdown(plan: Plan) -> str:
+    """Return the plan as a comment for a pull request: a headline, the changes, and what a run would do."""
+    text = render_plan(plan).rstrip("\n").split("\n")
+    fence = "`" * (3 + max((len(run) for line in text for run in re.findall("`+", line)), default=0))
+    runs = sum(not (p.hit or p.skipped) for p in plan.predictions)
+    hits = sum(p.hit for p in plan.predictions)
+    state = "nothing to run" if plan.unchanged_since else f"{runs} steps to run, {hits} from the cache"
+    head = _headline(plan).replace("`", "'")
+    return (
+        f"**{_inert(head)}**; {state}\n\n<details><summary>Plan</summary>\n\n{fence}diff\n"
+        + "\n".join(_diff_line(line) for line in text[1:])
+        + f"\n{fence}\n\n</details>\n"
+    )
+
+
+def _inert(text: str) -> str:
+    """Return the text with nothing in it that Markdown or HTML would act upon."""
+    return re.sub(r"([\\*_\[\]<>&@#|~!])", r"\\\1", text)
+
+
+def _diff_line(line: str) -> str:
+    """Put the sign into the first column, where a diff has its colours."""
+    match = re.match(r"^ {2}([+~-]) (.*)$", line)
+    return f"{match[1].replace('~', '!')} {match[2]}" if match else f"  {line}".rstrip()
 
 
 def _fate(prediction: CachePrediction) -> str:
@@ -214,6 +276,7 @@ def load_plan(path: Path) -> Plan:
             new_sha256=str(data["new_sha256"]),
             changes=(),
             predictions=(),
+            unsafe=tuple(str(reason) for reason in data.get("unsafe", ())),
         )
     except OSError as error:
         raise InputProblems(_no_plan(path, error.strerror or "it cannot be read")) from error

@@ -37,6 +37,31 @@ def promote(record: RunRecord, decision: Decision, registry: ModelRegistry) -> t
     return tuple(_decide(package, record, decision, registry) for package in record.packages)
 
 
+def rollback(group: str, decision: Decision, registry: ModelRegistry) -> tuple[ModelPackage, ModelPackage]:
+    """Reject the group's newest approved version; return it, and the one before it, which is the champion again.
+
+    A repeated call after a kill finds it rejected with the same words, and rejects nothing more.
+
+    Raises:
+        InputProblems: PB433 where there is no approved version to go back to.
+    """
+    packages = registry.list_packages(group)
+    why = " ".join(f"rolled back by {decision.by}: {decision.comment}".split())[:_MOST_DESCRIPTION]
+    approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
+    rejected = next((package for package in packages if package.status is ApprovalStatus.REJECTED), None)
+    if rejected and approved and rejected.version > approved[0].version:
+        known = registry.describe_package(rejected.arn)
+        if known.approval_description == why:
+            return known, approved[0]
+    if len(approved) < 2:
+        message = f"'{group}' has {'one approved version' if approved else 'no approved version'}"
+        hint = "a rollback needs the one in use and one before it"
+        raise InputProblems(Problem(id="PB433", message=message, hint=hint))
+    current, before = approved[:2]
+    done = registry.set_approval(current.arn, ApprovalStatus.REJECTED, description=why, metadata={}, by=decision.by)
+    return done, before
+
+
 def _refuse_blocked(record: RunRecord) -> None:
     if record.verdict is None:
         hint = "'pipeline-builder run' judges it, and runs nothing where nothing changed"

@@ -23,9 +23,11 @@ from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.lock import render_lock
 from pipeline_builder.manifest import Manifest
+from pipeline_builder.schema import did_you_mean
 from pipeline_builder.workspace import (
     BUNDLES,
     DEFINITION,
+    JUNIT,
     REPORT,
     RUN,
     Workspace,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
     from pipeline_builder.run import Start
-    from pipeline_builder.target import DeployedPipeline, Execution, Target
+    from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Target
 
 
 class Session:
@@ -169,7 +171,7 @@ class Session:
 
     def plan(self) -> Plan:
         """Compare with what is deployed."""
-        from pipeline_builder.plan import build_plan
+        from pipeline_builder.plan import build_plan, with_rename
         from pipeline_builder.run import find_unchanged
 
         with self.stage("plan") as words:
@@ -180,6 +182,8 @@ class Session:
             same = find_unchanged(pipelines, definition.pipeline, definition.content, self.parameters)
             since = same.id if same else ""
             plan = build_plan(definition.pipeline, definition.content, deployed, predictions, unchanged_since=since)
+            before = self._saved_pipeline()
+            plan = with_rename(plan, before) if plan.creates and before not in ("", plan.pipeline) else plan
             hits = sum(prediction.hit for prediction in predictions)
             maybe = sum(prediction.conditional for prediction in predictions)
             to_run = len(predictions) - hits - maybe - sum(prediction.skipped for prediction in predictions)
@@ -189,12 +193,12 @@ class Session:
             words.append(f"{what}; {to_do}")
         return plan
 
-    def apply(self, plan: Plan) -> Applied:
+    def apply(self, plan: Plan, *, force: bool = False) -> Applied:
         """Bring the definition and its code to the target."""
         from pipeline_builder.apply import apply
 
         with self.stage("apply") as words:
-            applied = apply(self.composed.definition, plan, self.target)
+            applied = apply(self.composed.definition, plan, self.target, force=force)
             state = "applied" if applied.changed else "unchanged"
             words.append(
                 f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'bundle')} uploaded"
@@ -233,6 +237,15 @@ class Session:
                     execution = follow(self.target.pipelines, begun, observe)
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
+
+    def start(self, pipeline: DeployedPipeline, *, rerun: bool) -> Execution:
+        """Start an execution, or find the one that a repeated call has started, and leave it going on."""
+        from pipeline_builder.run import start
+
+        with self.stage("run") as words:
+            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun)
+            words.append(f"execution {begun.execution.id} {begun.origin}")
+        return begun.execution
 
     def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
         """Collect the evidence of an execution, and let the gate decide."""
@@ -273,8 +286,11 @@ class Session:
         return record
 
     def write_record(self, record: RunRecord) -> None:
-        """Write `run.json`, which the next stage reads."""
+        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
+        from pipeline_builder.junit import render_junit
+
         write_file(self.workspace.build / RUN, record.model_dump_json(indent=2).encode() + b"\n")
+        write_file(self.workspace.build / JUNIT, render_junit(record).encode())
 
     def report(self, record: RunRecord) -> Path:
         """Write the report for people."""
@@ -321,18 +337,84 @@ class Session:
         Raises:
             InputProblems: PB440 where there is none at all, PB441 where none has that name.
         """
+        if name and (found := self.target.pipelines.describe_execution(name)):
+            return found
+        executions = self.executions()
         if name:
-            found = self.target.pipelines.describe_execution(name)
-            if found is None:
-                known = ", ".join(e.id for e in self.target.pipelines.list_executions()[:5]) or "none"
+            named = next((e for e in executions if e.id == name), None)
+            if named is None:
+                known = ", ".join(e.id for e in executions[:5]) or "none"
                 message = f"there is no execution '{name}'"
                 raise InputProblems(Problem(id="PB441", message=message, hint=f"the newest are: {known}"))
-            return found
-        executions = self.target.pipelines.list_executions()
+            return self.target.pipelines.describe_execution(named.arn) or named
         if not executions:
             message = "nothing has run yet"
             raise InputProblems(Problem(id="PB440", message=message, hint="run 'pipeline-builder up'"))
         return executions[0]
+
+    def executions(self) -> tuple[Execution, ...]:
+        """Return the executions, newest first; on AWS those of the pipeline, as an account has many."""
+        pipelines = self.target.pipelines
+        if self.workspace.target == "local":
+            return pipelines.list_executions()
+        return pipelines.list_executions(self._saved_pipeline() or self.composed.definition.pipeline)
+
+    def _saved_pipeline(self) -> str:
+        """Return the pipeline of the last run's record, empty where there is none of this target."""
+        saved = _saved_record(self.workspace.build / RUN)
+        return saved.pipeline if saved and saved.target == self.workspace.target else ""
+
+    def stop(self, name: str) -> Execution:
+        """Stop an execution, and wait until it has stopped."""
+        execution = self.find_execution(name)
+        with self.stage("stop") as words:
+            if not execution.status.ended:
+                self.target.pipelines.stop_execution(execution.arn)
+                while not execution.status.ended:
+                    time.sleep(0.5)
+                    execution = self.target.pipelines.describe_execution(execution.arn) or execution
+            words.append(f"execution {execution.id} {execution.status.value}")
+        return execution
+
+    def retry(self, name: str, *, stream: TextIO, terminal: bool) -> RunRecord:
+        """Go on with a failed or stopped execution where it was, and judge it as a run."""
+        from pipeline_builder.progress import open_progress
+
+        with self.stage("run") as words:
+            execution = self.target.pipelines.retry_execution(self.find_execution(name).arn)
+            with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
+                execution = self.target.pipelines.follow_execution(execution.arn, observe)
+            words.append(f"execution {execution.id} {execution.status.value}")
+        return self.judge(execution, planned=self.deployed(), reused=False)
+
+    def rollback(self, model: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
+        """Reject the champion of a model, so that the approved version before it is the champion again."""
+        from pipeline_builder.promote import rollback
+
+        groups = self._groups()
+        if model not in groups:
+            hint = did_you_mean(model, groups)
+            raise InputProblems(Problem(id="PB432", message=f"there is no model '{model}'", hint=hint))
+        group = groups[model]
+        with self.stage("rollback") as words:
+            old, new = rollback(group, decision, self.target.registry)
+            words.append(f"{group}: version {old.version} {old.status.value}, the champion is version {new.version}")
+        return old, new
+
+    def _groups(self) -> dict[str, str]:
+        """Return the model package group of each model that is registered, and each group under its own name too."""
+        import json
+
+        from pipeline_builder.outline import flat_steps
+
+        definition, by_name = self.composed.definition, self.composed.graph.by_name
+        found = {group: group for group in definition.groups}
+        for name, step in flat_steps(json.loads(definition.content)["Steps"]).items():
+            arguments = step.get("Arguments") if isinstance(step, dict) else None
+            group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
+            if isinstance(group, str):
+                found[by_name[definition.owners[name]].unit.name] = group
+        return found
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the graph as it is drawn: what the conf asks for, and what is composed around it."""

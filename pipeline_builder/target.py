@@ -57,7 +57,8 @@ class ApprovalStatus(str, enum.Enum):
 class DeployedPipeline:
     """What the target has under a pipeline's name: the definition's bytes and the version that wrote them.
 
-    `drifted` says that what is deployed is not what this tool deployed last: somebody has changed it by other means.
+    `drifted` says that what is deployed is not what this tool deployed last: somebody has changed it by other means;
+    `applied` has the bytes that it deployed, where they are still known.
     """
 
     name: str
@@ -65,6 +66,7 @@ class DeployedPipeline:
     definition: bytes
     version: int
     drifted: bool = False
+    applied: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +201,14 @@ class PipelineService(Protocol):
         Succeeded steps of an interrupted execution stay as they are. KeyboardInterrupt stops all jobs and leaves the
         execution Stopped.
         """
+        ...
+
+    def stop_execution(self, arn: str) -> None:
+        """Ask for an end of the execution and its jobs; one that has ended stays as it is."""
+        ...
+
+    def retry_execution(self, arn: str) -> Execution:
+        """Make a failed or stopped execution go on where it was; `follow_execution` follows it."""
         ...
 
     def list_steps(self, arn: str) -> tuple[StepState, ...]:

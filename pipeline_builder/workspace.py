@@ -24,6 +24,7 @@ DEFINITION = "pipeline_definition.json"
 PLAN = "plan.json"
 RUN = "run.json"
 REPORT = "report.html"
+JUNIT = "junit.xml"
 BUNDLES = "bundles"
 
 

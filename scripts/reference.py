@@ -25,7 +25,8 @@ from pipeline_builder.schema import Section, spellings
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 KINDS = {"0": "this machine", "1": "manifest and checkout", "2": "conf.yaml and values", "3": "models and steps",
-         "4": "definition, plan, run, approval", "5": "local engine", "6": "templates and deployment", "7": "calls to AWS"}  # fmt: skip
+         "4": "definition, plan, run, approval", "5": "local engine", "6": "templates and deployment",
+         "7": "calls to AWS"}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

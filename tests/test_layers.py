@@ -15,7 +15,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("session",),
-    ("workspace", "progress", "report", "summary", "evidence"),
+    ("workspace", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
     ("git", "engine", "aws"),
     ("plan", "drawing", "metrics", "record", "lock"),
