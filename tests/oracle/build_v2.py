@@ -8,6 +8,7 @@ those of the case's conf.yaml; everything else is the SDK's own.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from tests.oracle.aws import BUCKET, REGION, ROLE, boto_session, cut_the_network
 cut_the_network()
 
 from sagemaker.estimator import Estimator  # noqa: E402 - the network is cut before the SDK is there
-from sagemaker.inputs import TrainingInput, TransformInput  # noqa: E402
+from sagemaker.inputs import TrainingInput  # noqa: E402
 from sagemaker.model import Model  # noqa: E402
 from sagemaker.model_metrics import MetricsSource, ModelMetrics  # noqa: E402
 from sagemaker.network import NetworkConfig  # noqa: E402
@@ -49,6 +50,8 @@ from sagemaker.workflow.retry import (  # noqa: E402
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep  # noqa: E402
 
 QUIET = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
+sys.excepthook = sys.__excepthook__  # the SDK's own cuts lines to 80 columns
+logging.disable(logging.WARNING)  # it says at each step what it leaves out
 SESSION = PipelineSession(boto_session=boto_session(), default_bucket=BUCKET, sagemaker_config=QUIET)
 METRICS = "model_evaluation_metrics"
 
@@ -205,12 +208,13 @@ class Unit:
         step = f"{self.name}-Transform"
         transformer = Transformer(
             model_name=self.model_step.properties.ModelName,
-            instance_count=1,
+            instance_count=self.transform.get("instance_count", 1),
             instance_type=self.instance,
             output_path=self.own(step),
-            accept="text/csv",
+            accept=self.transform.get("accept", "text/csv"),
             assemble_with="Line",
             strategy=self.transform.get("strategy"),
+            max_payload=self.transform.get("max_payload"),
             output_kms_key=self.key,
             volume_kms_key=self.key,
             base_transform_job_name=self.job_names.get("transform"),
@@ -219,7 +223,13 @@ class Unit:
         )
         data = Join(on="/", values=[self.output(self.transform_channel), f"{self.transform_channel}.csv"])
         arguments = transformer.transform(
-            data=data, content_type="text/csv", split_type="Line", compression_type="None"
+            data=data,
+            content_type=self.transform.get("content_type", "text/csv"),
+            split_type="Line",
+            compression_type="None",
+            input_filter=self.transform.get("input_filter"),
+            output_filter=self.transform.get("output_filter"),
+            join_source=self.transform.get("join_source"),
         )
         return TransformStep(
             name=step,
@@ -350,13 +360,112 @@ def purchase_intent(source: str) -> Any:
     return build(name, unit.steps())
 
 
+def chained_from_another_model(source: str) -> Any:
+    unit = Unit(name="churn", pipeline="tiny", source=source, channels=("train", "test", "features"))
+    steps = unit.steps()
+    scorer = Estimator(
+        image_uri="example.com/other:1",
+        role=ROLE,
+        instance_count=1,
+        instance_type="ml.m5.2xlarge",
+        volume_size=32,
+        max_run=3000,
+        output_path=unit.own("scorer-Train"),
+        entry_point="train.py",
+        source_dir=source,
+        sagemaker_session=SESSION,
+    )
+    channels = {f"churn-Preprocess-{name}": TrainingInput(unit.output(name)) for name in unit.channels}
+    channels["churn-Train-train"] = TrainingInput(unit.train_step.properties.ModelArtifacts.S3ModelArtifacts)
+    last = TrainingStep(name="scorer-Train", step_args=scorer.fit(channels), depends_on=[steps[-1]])
+    return build("tiny", [*steps, last])
+
+
+def parameters(source: str) -> Any:
+    scale = ParameterFloat(name="Scale", default_value=2.0)
+    day = ParameterString(name="Day", default_value="2026-01-01")
+    instances = ParameterInteger(name="Instances", default_value=1)
+    return tiny(
+        source,
+        data=Join(on="/", values=[f"s3://{BUCKET}/churn", day, "numbers.csv"]),
+        hyperparameters={"scale": scale, "day": day},
+        train_instances=instances,
+        environment={"INSTANCES": instances.to_string(), "DAY": Join(on="", values=["day-", day])},
+        parameters=[scale, day, instances],
+    )
+
+
+def retries(source: str) -> Any:
+    step_errors = [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING]
+    job_errors = [
+        SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
+        SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
+        SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT,
+    ]
+    capacity = [SageMakerJobExceptionTypeEnum.CAPACITY_ERROR]
+    throttled = [StepExceptionTypeEnum.THROTTLING]
+    return tiny(
+        source,
+        # The SDK has two classes of policies, so what is one policy with us is two with it.
+        train_retries=[
+            StepRetryPolicy(exception_types=step_errors, max_attempts=3),
+            SageMakerJobStepRetryPolicy(exception_types=job_errors, max_attempts=3),
+        ],
+        transform_retries=[
+            StepRetryPolicy(exception_types=throttled, interval_seconds=5, backoff_rate=1.5, expire_after_mins=30),
+            SageMakerJobStepRetryPolicy(exception_types=capacity, max_attempts=2),
+        ],
+        register_retries=[StepRetryPolicy(exception_types=step_errors, max_attempts=4)],
+    )
+
+
+def network_key_and_tags(source: str) -> Any:
+    return tiny(
+        source,
+        network=NetworkConfig(
+            subnets=["subnet-1", "subnet-2"], security_group_ids=["sg-1"], encrypt_inter_container_traffic=True
+        ),
+        key="alias/k",
+        tags={"team": "platform", "cost": "42"},
+        train_tags={"team": "churn", "stage": "train"},
+    )
+
+
+def transform_keys(source: str) -> Any:
+    return tiny(
+        source,
+        transform={
+            "strategy": "SingleRecord",
+            "max_payload": 6,
+            "join_source": "Input",
+            "input_filter": "$[1:]",
+            "output_filter": "$[0,-1]",
+            "content_type": "application/jsonlines",
+            "accept": "application/json",
+            "instance_count": 2,
+        },
+    )
+
 def main(folder: str, *names: str) -> None:
     """Write the cases' definitions to `definitions.json`, because the SDK itself prints to stdout."""
     definitions = {name: CASES[name](str(Path(folder) / name)) for name in names}
     (Path(folder) / "definitions.json").write_text(json.dumps(definitions))
 
 
-CASES: dict[str, Callable[[str], Any]] = {"tiny": tiny, "purchase-intent": purchase_intent}
+CASES: dict[str, Callable[[str], Any]] = {
+    "purchase-intent": purchase_intent,
+    "chained-from-another-model": chained_from_another_model,
+    "cache-expiry": lambda source: tiny(source, train_expiry="P10D"),
+    "parameters": parameters,
+    "retries": retries,
+    "gate": lambda source: tiny(
+        source,
+        bounds=[("regression_metrics.mae.value", None, 9.0), ("regression_metrics.r2.value", 0.5, 1.0)],
+    ),
+    "repack": lambda source: tiny(source, repack=True),
+    "network-key-and-tags": network_key_and_tags,
+    "transform-keys": transform_keys,
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -48,7 +48,7 @@ def run_in_sdk(version: str, module: str, *arguments: str, home: Path) -> None:
     }
     command = [str(sdk_python(version)), "-m", module, *arguments]
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
 
 
 def _uv(*arguments: str) -> None:

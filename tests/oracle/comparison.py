@@ -1,0 +1,71 @@
+"""Compares two definitions, member by member, and says where they differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_CODE = re.compile(r"s3://[^\"]*/(sourcedir\.tar\.gz|runproc\.sh)")
+# The SDK's ModelStep adds what it makes to the name that it was given.
+_GENERATED = {"-CreateModel-CreateModel": "-CreateModel", "-Register-RegisterModel": "-Register"}
+_NAMES = ("Name", "InputName", "OutputName", "ChannelName", "Key", "PropertyFileName")
+
+
+class _Nothing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two values at the same path; `NOTHING` where one of the definitions has none.
+
+    The path begins with the step's type, so that it is the same for the steps of every model.
+    """
+
+    path: str
+    sdk: Any
+    ours: Any
+    step: str = ""
+
+
+def normalised(value: Any) -> Any:
+    """Return the value with code locations and the names that the SDK makes up as they are in ours."""
+    if isinstance(value, str):
+        text = _CODE.sub(r"<code>/\1", value)
+        for made_up, plain in _GENERATED.items():
+            text = text.replace(made_up, plain)
+        return text
+    if isinstance(value, dict):
+        return {key: normalised(item) for key, item in value.items()}
+    return [normalised(item) for item in value] if isinstance(value, list) else value
+
+
+def differences(sdk: Any, ours: Any, path: str = "", step: str = "") -> Iterator[Difference]:
+    """Yield every difference; lists of named things are compared by name, in any order."""
+    if isinstance(sdk, dict) and isinstance(ours, dict):
+        if {"Name", "Type"} <= sdk.keys() and sdk.get("Type") == ours.get("Type"):
+            path, step = (sdk["Type"], sdk["Name"]) if "Arguments" in sdk else (path, step)
+        keys = dict.fromkeys((*sdk, *ours))
+        pairs = {f".{key}": (sdk.get(key, NOTHING), ours.get(key, NOTHING)) for key in keys}
+    elif isinstance(sdk, list) and isinstance(ours, list) and (name := _name(sdk + ours)):
+        left, right = ({item[name]: item for item in items} for items in (sdk, ours))
+        keys = dict.fromkeys((*left, *right))
+        pairs = {f"[{key}]": (left.get(key, NOTHING), right.get(key, NOTHING)) for key in keys}
+    else:
+        if sdk != ours or isinstance(sdk, bool) != isinstance(ours, bool):
+            yield Difference(path.strip("."), sdk, ours, step)
+        return
+    for key, (one, other) in pairs.items():
+        yield from differences(one, other, path + key, step)
+
+
+def _name(items: list[Any]) -> str | None:
+    if not items or not all(isinstance(item, dict) for item in items):
+        return None
+    return next((key for key in _NAMES if all(isinstance(item.get(key), str) for item in items)), None)
