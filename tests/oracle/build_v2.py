@@ -21,12 +21,14 @@ cut_the_network()
 
 from sagemaker.estimator import Estimator  # noqa: E402 - the network is cut before the SDK is there
 from sagemaker.inputs import TrainingInput  # noqa: E402
+from sagemaker.metadata_properties import MetadataProperties  # noqa: E402
 from sagemaker.model import Model  # noqa: E402
 from sagemaker.model_metrics import MetricsSource, ModelMetrics  # noqa: E402
 from sagemaker.network import NetworkConfig  # noqa: E402
 from sagemaker.processing import FrameworkProcessor, ProcessingInput, ProcessingOutput  # noqa: E402
 from sagemaker.sklearn.estimator import SKLearn  # noqa: E402
 from sagemaker.sklearn.model import SKLearnModel  # noqa: E402
+from sagemaker.telemetry import telemetry_logging  # noqa: E402
 from sagemaker.transformer import Transformer  # noqa: E402
 from sagemaker.workflow.condition_step import ConditionStep  # noqa: E402
 from sagemaker.workflow.conditions import (  # noqa: E402
@@ -40,6 +42,7 @@ from sagemaker.workflow.model_step import ModelStep  # noqa: E402
 from sagemaker.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString  # noqa: E402
 from sagemaker.workflow.pipeline import Pipeline  # noqa: E402
 from sagemaker.workflow.pipeline_context import PipelineSession  # noqa: E402
+from sagemaker.workflow.pipeline_definition_config import PipelineDefinitionConfig  # noqa: E402
 from sagemaker.workflow.properties import PropertyFile  # noqa: E402
 from sagemaker.workflow.retry import (  # noqa: E402
     SageMakerJobExceptionTypeEnum,
@@ -49,11 +52,13 @@ from sagemaker.workflow.retry import (  # noqa: E402
 )
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep  # noqa: E402
 
-QUIET = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 sys.excepthook = sys.__excepthook__  # the SDK's own cuts lines to 80 columns
 logging.disable(logging.WARNING)  # it says at each step what it leaves out
-SESSION = PipelineSession(boto_session=boto_session(), default_bucket=BUCKET, sagemaker_config=QUIET)
+SESSION = PipelineSession(boto_session=boto_session(), default_bucket=BUCKET)
+# The documented way to opt out makes the SDK check its whole configuration a hundred times for each pipeline.
+telemetry_logging._send_telemetry_request = lambda *_: None
 METRICS = "model_evaluation_metrics"
+MANIFEST = ParameterString(name="ManifestCommit", default_value="unknown")
 
 
 @dataclass(kw_only=True)
@@ -71,9 +76,17 @@ class Unit:
     hyperparameters: Mapping[str, Any] = field(default_factory=lambda: {"scale": 2})
     instance: str = "ml.m5.2xlarge"
     train_instances: Any = 1
+    train_script: str = "train.py"
+    evaluate_script: str = "evaluate.py"
+    estimator: Mapping[str, Any] = field(default_factory=dict)
+    train_inputs: Mapping[str, Any] = field(default_factory=dict)
+    processor: Mapping[str, Any] = field(default_factory=dict)
+    distribution: str = "FullyReplicated"
+    upload: str = "EndOfJob"
+    evaluate_environment: Mapping[str, str] | None = None
     volumes: tuple[int, int, int] = (32, 32, 50)
     run_times: tuple[int, int, int] = (3000, 3000, 3600)
-    job_names: Mapping[str, str] = field(default_factory=dict)
+    job_names: Mapping[str, str | None] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     train_retries: Sequence[Any] = ()
     transform_retries: Sequence[Any] = ()
@@ -104,6 +117,11 @@ class Unit:
             self.preprocess_step, self.train_step, self.model_step, self.transform_step, self.metrics_step, last
         ]  # fmt: skip
 
+    @property
+    def commit(self) -> Any:
+        """Return the parameter that brings the commit of the model's repository."""
+        return ParameterString(name=f"Commit-{self.name}", default_value="unknown")
+
     def own(self, *parts: str) -> Any:
         """Return an address of each execution's own."""
         return Join(
@@ -114,35 +132,46 @@ class Unit:
         tags = {**self.tags, **(more or {})}
         return [{"Key": key, "Value": value} for key, value in sorted(tags.items())] or None
 
-    def _processor(self, section: str, index: int) -> Any:
-        return FrameworkProcessor(
-            estimator_cls=SKLearn,
-            framework_version="1.2-1",
-            image_uri=self.image,
-            role=ROLE,
-            instance_count=1,
-            instance_type=self.instance,
-            volume_size_in_gb=self.volumes[index],
-            max_runtime_in_seconds=self.run_times[index],
-            base_job_name=self.job_names.get(section),
-            network_config=self.network,
-            volume_kms_key=self.key,
-            output_kms_key=self.key,
-            tags=self._tags(),
-            sagemaker_session=SESSION,
-        )
+    def _processor(self, section: str, index: int, **more: Any) -> Any:
+        arguments = {
+            "estimator_cls": SKLearn,
+            "framework_version": "1.2-1",
+            "image_uri": self.image,
+            "role": ROLE,
+            "instance_count": 1,
+            "instance_type": self.instance,
+            "volume_size_in_gb": self.volumes[index],
+            "max_runtime_in_seconds": self.run_times[index],
+            "base_job_name": self.job_names.get(section),
+            "network_config": self.network,
+            "volume_kms_key": self.key,
+            "output_kms_key": self.key,
+            "tags": self._tags(),
+            "sagemaker_session": SESSION,
+        }
+        return FrameworkProcessor(**{**arguments, **more})
 
     def _preprocess(self) -> Any:
         step = f"{self.name}-Preprocess"
         base = "/opt/ml/processing"
-        arguments = self._processor("preprocess", 0).run(
+        arguments = self._processor("preprocess", 0, **self.processor).run(
             code="preprocess.py",
             source_dir=self.source,
             inputs=[
-                ProcessingInput(input_name="raw_data", source=self.data, destination=f"{base}/input/raw_data"),
+                ProcessingInput(
+                    input_name="raw_data",
+                    source=self.data,
+                    destination=f"{base}/input/raw_data",
+                    s3_data_distribution_type=self.distribution,
+                ),
             ],
             outputs=[
-                ProcessingOutput(output_name=name, source=f"{base}/output/{name}", destination=self.own(step, name))
+                ProcessingOutput(
+                    output_name=name,
+                    source=f"{base}/output/{name}",
+                    destination=self.own(step, name),
+                    s3_upload_mode=self.upload,
+                )
                 for name in self.channels
             ],
         )
@@ -164,7 +193,7 @@ class Unit:
             base_job_name=self.job_names.get("train"),
             output_path=self.own(step),
             hyperparameters=dict(self.hyperparameters),
-            entry_point="train.py",
+            entry_point=self.train_script,
             source_dir=self.source,
             environment=dict(self.environment) or None,
             subnets=self.network.subnets if self.network else None,
@@ -174,8 +203,10 @@ class Unit:
             output_kms_key=self.key,
             tags=self._tags(self.train_tags),
             sagemaker_session=SESSION,
+            **self.estimator,
         )
-        channels = {f"{self.name}-Preprocess-{name}": TrainingInput(self.output(name)) for name in self.channels}
+        chained = {f"{self.name}-Preprocess-{name}": TrainingInput(self.output(name)) for name in self.channels}
+        channels = {**self.train_inputs, **chained}
         return TrainingStep(
             name=step,
             step_args=estimator.fit(channels),
@@ -185,6 +216,7 @@ class Unit:
 
     def _model(self) -> Any:
         common = {
+            "name": self.job_names.get("model"),
             "image_uri": self.image,
             "model_data": self.train_step.properties.ModelArtifacts.S3ModelArtifacts,
             "role": ROLE,
@@ -202,11 +234,16 @@ class Unit:
         return SKLearnModel(framework_version="1.2-1", **common)  # of all models the one that leaves the archive alone
 
     def _model_step(self) -> Any:
-        return ModelStep(name=f"{self.name}-CreateModel", step_args=self._model().create(tags=self._tags()))
+        return ModelStep(
+            name=f"{self.name}-CreateModel",
+            step_args=self._model().create(tags=self._tags()),
+            retry_policies=list(self.register_retries) or None,
+        )
 
     def _transform(self) -> Any:
         step = f"{self.name}-Transform"
         transformer = Transformer(
+            env=self.transform.get("environment"),
             model_name=self.model_step.properties.ModelName,
             instance_count=self.transform.get("instance_count", 1),
             instance_type=self.instance,
@@ -244,8 +281,8 @@ class Unit:
         predictions = f"{self.name}-Transform-predictions"
         chained = {predictions: self.transform_step.properties.TransformOutput.S3OutputPath}
         chained |= {f"{self.name}-Preprocess-{name}": self.output(name) for name in self.channels}
-        arguments = self._processor("evaluate", 2).run(
-            code="evaluate.py",
+        arguments = self._processor("evaluate", 2, env=self.evaluate_environment).run(
+            code=self.evaluate_script,
             source_dir=self.source,
             inputs=[
                 ProcessingInput(input_name=name, source=uri, destination=f"{base}/input/{name}")
@@ -274,6 +311,10 @@ class Unit:
             approval_status="PendingManualApproval",
             description=self.description,
             model_metrics=ModelMetrics(model_statistics=report),
+            metadata_properties=MetadataProperties(
+                commit_id=self.commit, repository=self.name, generated_by="pipeline_builder"
+            ),
+            customer_metadata_properties={"manifest-commit": MANIFEST, f"commit-{self.name}": self.commit},
         )
         return ModelStep(
             name=f"{self.name}-Register",
@@ -313,15 +354,21 @@ def cached(expiry: str = "P30D") -> CacheConfig:
     return CacheConfig(enable_caching=True, expire_after=expiry)
 
 
-def build(name: str, steps: Sequence[Any], parameters: Sequence[Any] = ()) -> Any:
-    """Return the pipeline's definition."""
-    pipeline = Pipeline(name=name, steps=list(steps), parameters=list(parameters), sagemaker_session=SESSION)
+def build(unit: Unit, steps: Sequence[Any], parameters: Sequence[Any] = (), *, prefixes: bool = False) -> Any:
+    """Return the pipeline's definition; `prefixes` keeps the base names of jobs in it."""
+    pipeline = Pipeline(
+        name=unit.pipeline,
+        steps=list(steps),
+        parameters=[MANIFEST, unit.commit, *parameters],
+        pipeline_definition_config=PipelineDefinitionConfig(use_custom_job_prefix=prefixes),
+        sagemaker_session=SESSION,
+    )
     return json.loads(pipeline.definition())
 
 
-def tiny(source: str, **changes: Any) -> Any:
-    parameters = changes.pop("parameters", ())
-    return build("tiny", Unit(name="churn", pipeline="tiny", source=source, **changes).steps(), parameters)
+def tiny(source: str, *, parameters: Sequence[Any] = (), prefixes: bool = False, **changes: Any) -> Any:
+    unit = Unit(name="churn", pipeline="tiny", source=source, **changes)
+    return build(unit, unit.steps(), parameters, prefixes=prefixes)
 
 
 def purchase_intent(source: str) -> Any:
@@ -357,7 +404,7 @@ def purchase_intent(source: str) -> Any:
         realtime=("ml.t2.medium", "ml.m5.large"),
         transforms=("ml.m5.large",),
     )
-    return build(name, unit.steps())
+    return build(unit, unit.steps())
 
 
 def chained_from_another_model(source: str) -> Any:
@@ -378,7 +425,7 @@ def chained_from_another_model(source: str) -> Any:
     channels = {f"churn-Preprocess-{name}": TrainingInput(unit.output(name)) for name in unit.channels}
     channels["churn-Train-train"] = TrainingInput(unit.train_step.properties.ModelArtifacts.S3ModelArtifacts)
     last = TrainingStep(name="scorer-Train", step_args=scorer.fit(channels), depends_on=[steps[-1]])
-    return build("tiny", [*steps, last])
+    return build(unit, [*steps, last])
 
 
 def parameters(source: str) -> Any:
@@ -387,7 +434,7 @@ def parameters(source: str) -> Any:
     instances = ParameterInteger(name="Instances", default_value=1)
     return tiny(
         source,
-        data=Join(on="/", values=[f"s3://{BUCKET}/churn", day, "numbers.csv"]),
+        data=Join(on="", values=[f"s3://{BUCKET}/churn/", day, "/numbers.csv"]),
         hyperparameters={"scale": scale, "day": day},
         train_instances=instances,
         environment={"INSTANCES": instances.to_string(), "DAY": Join(on="", values=["day-", day])},
@@ -452,9 +499,35 @@ def main(folder: str, *names: str) -> None:
     (Path(folder) / "definitions.json").write_text(json.dumps(definitions))
 
 
+_NAMES = {"preprocess": "prepare", "train": "fit", "model": "mean", "transform": "score", "evaluate": "measure"}
+
 CASES: dict[str, Callable[[str], Any]] = {
     "purchase-intent": purchase_intent,
     "chained-from-another-model": chained_from_another_model,
+    "a-file-in-each-channel": lambda source: tiny(
+        source, train_inputs={"train": TrainingInput("s3://b/train.csv"), "test": TrainingInput("s3://b/test.csv")}
+    ),
+    "entry-point-in-a-folder": lambda source: tiny(
+        source, train_script="jobs/train.py", evaluate_script="jobs/deep/evaluate.py"
+    ),
+    "processing-keys": lambda source: tiny(
+        source,
+        processor={
+            "max_runtime_in_seconds": 60,
+            "volume_size_in_gb": 5,
+            "instance_count": 2,
+            "instance_type": "ml.c5.xlarge",
+        },
+        distribution="ShardedByS3Key",
+        upload="Continuous",
+    ),
+    "variables-of-jobs": lambda source: tiny(
+        source,
+        environment={"LEVEL": "3", "NAME": "us-east-1-x", "ON": "true"},
+        transform={"environment": {"A": "b"}},
+        evaluate_environment={"A": "c"},
+    ),
+    "job-names": lambda source: tiny(source, job_names=_NAMES, prefixes=True),
     "cache-expiry": lambda source: tiny(source, train_expiry="P10D"),
     "parameters": parameters,
     "retries": retries,

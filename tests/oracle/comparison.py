@@ -57,12 +57,21 @@ def differences(sdk: Any, ours: Any, path: str = "", step: str = "") -> Iterator
         left, right = ({item[name]: item for item in items} for items in (sdk, ours))
         keys = dict.fromkeys((*left, *right))
         pairs = {f"[{key}]": (left.get(key, NOTHING), right.get(key, NOTHING)) for key in keys}
+    elif _alike(sdk, ours):
+        pairs = {f"[{index}]": pair for index, pair in enumerate(zip(sdk, ours, strict=True))}
     else:
         if sdk != ours or isinstance(sdk, bool) != isinstance(ours, bool):
             yield Difference(path.strip("."), sdk, ours, step)
         return
     for key, (one, other) in pairs.items():
         yield from differences(one, other, path + key, step)
+
+
+def _alike(sdk: Any, ours: Any) -> bool:
+    """Tell whether both are lists of as many mappings."""
+    if not isinstance(sdk, list) or not isinstance(ours, list) or len(sdk) != len(ours):
+        return False
+    return all(isinstance(item, dict) for item in (*sdk, *ours))
 
 
 def _name(items: list[Any]) -> str | None:

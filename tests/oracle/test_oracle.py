@@ -18,16 +18,33 @@ import pytest
 
 from pipeline_builder.definition import build_definition
 from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
-from tests.cases import CASES
+from tests.cases import CASES, Case
 from tests.composing import compose_definition, load_graph
 from tests.oracle.comparison import differences, normalised
 from tests.oracle.environment import ROOT, run_in_sdk
-from tests.tiny import SCRIPTS
+from tests.tiny import SCRIPTS, variant
 
 VALUES = {**LOCAL_DEFAULTS, "SMP_REGION": "us-east-1", "SMP_ROLE": "arn:aws:iam::000000000000:role/pipeline"}
 EXAMPLE = ROOT / "examples" / "purchase-intent"
+OWN_CASES = {
+    "job-names": Case(
+        variant(
+            ("entry_point: preprocess.py\n", "entry_point: preprocess.py\n        base_job_name: prepare\n"),
+            ("entry_point: train.py\n", "entry_point: train.py\n        base_job_name: fit\n"),
+            ("entry_point: inference.py\n", "entry_point: inference.py\n        base_job_name: score\n"),
+            ("entry_point: evaluate.py\n", "entry_point: evaluate.py\n        base_job_name: measure\n"),
+            ("      source_directory: scripts\n", "      source_directory: scripts\n      name: mean\n"),
+        )
+    ),
+}
+ALL = {**CASES, **OWN_CASES}
 COMPARED = (
     "purchase-intent",
+    "job-names",
+    "a-file-in-each-channel",
+    "entry-point-in-a-folder",
+    "processing-keys",
+    "variables-of-jobs",
     "chained-from-another-model",
     "cache-expiry",
     "parameters",
@@ -59,16 +76,18 @@ def write_sources(folder: Path, name: str) -> None:
         shutil.copytree(EXAMPLE / "scripts", folder)
         return
     folder.mkdir()
-    for file, text in SCRIPTS.items():
-        (folder / file).write_text(text)
+    for file, text in {**SCRIPTS, **ALL[name].files}.items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def by_us(folder: Path, name: str) -> Any:
     """Return our own definition of the case."""
     if name != "purchase-intent":
-        case = CASES[name]
+        case = ALL[name]
         values = {**VALUES, **case.values}
-        return json.loads(compose_definition(folder, case.conf, tags=case.tags, **values).content)
+        return json.loads(compose_definition(folder, case.conf, files=case.files, tags=case.tags, **values).content)
     shutil.copytree(EXAMPLE, folder / name)
     graph = load_graph(folder, name, **VALUES)
     return json.loads(build_definition(graph, build_settings(VALUES), {name: name}).content)
