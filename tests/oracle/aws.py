@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -31,13 +31,19 @@ def cut_the_network() -> None:
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        print(f"a connection was tried: {event} {arguments[-1]!r}", file=sys.stderr)
-        os._exit(3)  # the SDK swallows exceptions in some places
+        _end(f"a connection was tried: {event} {arguments[-1]!r}")
+
+
+def _end(message: str) -> NoReturn:
+    """End the process at once, because the SDK swallows exceptions in some places."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+    os._exit(3)
 
 
 def boto_session() -> Any:
     """Return a session whose clients answer uploads themselves, without sending them."""
-    import boto3
+    import boto3  # type: ignore[import-not-found] # only the SDK's environment has it
 
     session = boto3.Session(region_name=REGION)
     session.events.register("before-send", _answer)
@@ -52,12 +58,11 @@ _ANSWERS = {"ListBuckets": _BUCKETS, "HeadBucket": "", "PutObject": ""}
 
 def _answer(request: Any, event_name: str, **_: Any) -> Any:
     """Botocore takes what a handler of `before-send` returns for the service's answer."""
-    from botocore.awsrequest import AWSResponse
+    from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped] # it has no types
 
-    operation = event_name.split(".")[-1]
+    operation = event_name.rpartition(".")[2]
     if operation not in _ANSWERS:
-        print(f"an AWS call was tried: {event_name} {request.url}", file=sys.stderr)
-        os._exit(3)
+        _end(f"an AWS call was tried: {event_name} {request.url}")
     if operation == "PutObject":
         UPLOADED.append(request.url)
     return AWSResponse(request.url, 200, {}, _Body(_ANSWERS[operation].encode()))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.aws import BUCKET, REGION, ROLE, boto_session, cut_the_network
+from tests.oracle.aws import BUCKET, ROLE, boto_session, cut_the_network
 
 cut_the_network()
 
@@ -125,7 +125,8 @@ class Unit:
     def own(self, *parts: str) -> Any:
         """Return an address of each execution's own."""
         return Join(
-            on="/", values=[f"s3://{BUCKET}/{self.pipeline}/executions", ExecutionVariables.PIPELINE_EXECUTION_ID, *parts]
+            on="/",
+            values=[f"s3://{BUCKET}/{self.pipeline}/executions", ExecutionVariables.PIPELINE_EXECUTION_ID, *parts],
         )
 
     def _tags(self, more: Mapping[str, str] | None = None) -> list[dict[str, str]] | None:
@@ -293,15 +294,11 @@ class Unit:
             ],
         )
         self.report = PropertyFile(name=METRICS, output_name=METRICS, path=f"{METRICS}.json")
-        return ProcessingStep(
-            name=step, step_args=arguments, property_files=[self.report], cache_config=cached()
-        )
+        return ProcessingStep(name=step, step_args=arguments, property_files=[self.report], cache_config=cached())
 
     def _register(self) -> Any:
         output = self.metrics_step.properties.ProcessingOutputConfig.Outputs[METRICS].S3Output.S3Uri
-        report = MetricsSource(
-            content_type="application/json", s3_uri=Join(on="/", values=[output, f"{METRICS}.json"])
-        )
+        report = MetricsSource(content_type="application/json", s3_uri=Join(on="/", values=[output, f"{METRICS}.json"]))
         arguments = self._model().register(
             content_types=list(self.content_types),
             response_types=list(self.content_types),
@@ -492,6 +489,7 @@ def transform_keys(source: str) -> Any:
             "instance_count": 2,
         },
     )
+
 
 def main(folder: str, *names: str) -> None:
     """Write the cases' definitions to `definitions.json`, because the SDK itself prints to stdout."""

@@ -19,6 +19,8 @@ class _Nothing:
 
 
 NOTHING = _Nothing()
+# In a listed difference: whatever value it is, but one.
+ANYTHING = object()
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def normalised(value: Any) -> Any:
 
 def differences(sdk: Any, ours: Any, path: str = "", step: str = "") -> Iterator[Difference]:
     """Yield every difference; lists of named things are compared by name, in any order."""
-    if isinstance(sdk, dict) and isinstance(ours, dict):
+    if isinstance(sdk, dict) and isinstance(ours, dict) and (sdk.keys() & ours.keys() or not sdk or not ours):
         if {"Name", "Type"} <= sdk.keys() and sdk.get("Type") == ours.get("Type"):
             path, step = (sdk["Type"], sdk["Name"]) if "Arguments" in sdk else (path, step)
         keys = dict.fromkeys((*sdk, *ours))
@@ -78,3 +80,26 @@ def _name(items: list[Any]) -> str | None:
     if not items or not all(isinstance(item, dict) for item in items):
         return None
     return next((key for key in _NAMES if all(isinstance(item.get(key), str) for item in items)), None)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A difference that is meant, and why. It has to occur in each of the `cases`, or without them in all but `but`."""
+
+    path: str
+    sdk: Any
+    ours: Any
+    reason: str
+    cases: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+
+    def holds(self, case: str) -> bool:
+        """Tell whether the difference is to be found in a case."""
+        return case in self.cases if self.cases else case not in self.but
+
+    def matches(self, found: Difference) -> bool:
+        """Tell whether this is the difference that was found."""
+        return self.path == found.path and all(
+            listed == value or (listed is ANYTHING and value is not NOTHING)
+            for listed, value in ((self.sdk, found.sdk), (self.ours, found.ours))
+        )
