@@ -53,7 +53,15 @@ def boto_session() -> Any:
 # The address of every file that the SDK uploaded while composing.
 UPLOADED: list[str] = []
 _BUCKETS = f"<ListAllMyBucketsResult><Buckets><Bucket><Name>{BUCKET}</Name></Bucket></Buckets></ListAllMyBucketsResult>"
-_ANSWERS = {"ListBuckets": _BUCKETS, "HeadBucket": "", "PutObject": ""}
+_DENIED = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>by the test</Message></Error></ErrorResponse>"
+_ANSWERS = {
+    "ListBuckets": (200, _BUCKETS),
+    "HeadBucket": (200, ""),
+    "PutObject": (200, ""),
+    # Version 3 asks IAM about the role, and goes on where it may not.
+    "SimulatePrincipalPolicy": (403, _DENIED),
+    "GetRole": (403, _DENIED),
+}
 
 
 def _answer(request: Any, event_name: str, **_: Any) -> Any:
@@ -65,7 +73,8 @@ def _answer(request: Any, event_name: str, **_: Any) -> Any:
         _end(f"an AWS call was tried: {event_name} {request.url}")
     if operation == "PutObject":
         UPLOADED.append(request.url)
-    return AWSResponse(request.url, 200, {}, _Body(_ANSWERS[operation].encode()))
+    status, body = _ANSWERS[operation]
+    return AWSResponse(request.url, status, {}, _Body(body.encode()))
 
 
 class _Body:
