@@ -1,6 +1,6 @@
-"""The tiny pipeline built with the classes of version 3 of the SageMaker SDK: `python -m tests.oracle.build_v3 FOLDER`.
+"""The tiny pipeline built with the classes of version 3 of the SageMaker SDK: `python -m tests.oracle.build_v3 FOLDER CASE`.
 
-Runs inside the environment of that version; FOLDER/tiny is the source directory. Writes FOLDER/definitions.json.
+Runs inside the environment of that version; FOLDER/CASE is the source directory. Writes FOLDER/definitions.json.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tests.oracle.aws import BUCKET, ROLE, boto_session, cut_the_network
 
 cut_the_network()
 
+from sagemaker.core.metadata_properties import MetadataProperties  # noqa: E402
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics  # noqa: E402 - the network is cut before
 from sagemaker.core.processing import FrameworkProcessor  # noqa: E402
 from sagemaker.core.shapes import (  # noqa: E402
@@ -31,6 +32,7 @@ from sagemaker.core.training.configs import Compute, InputData, SourceCode  # no
 from sagemaker.core.transformer import Transformer  # noqa: E402
 from sagemaker.core.workflow.execution_variables import ExecutionVariables  # noqa: E402
 from sagemaker.core.workflow.functions import Join  # noqa: E402
+from sagemaker.core.workflow.parameters import ParameterString  # noqa: E402
 from sagemaker.core.workflow.pipeline_context import PipelineSession  # noqa: E402
 from sagemaker.core.workflow.properties import PropertyFile  # noqa: E402
 from sagemaker.mlops.workflow.model_step import ModelStep  # noqa: E402
@@ -47,6 +49,8 @@ CACHED = CacheConfig(enable_caching=True, expire_after="P30D")
 IMAGE = "example.com/tiny:1"
 INSTANCE = "ml.m5.2xlarge"
 BASE = "/opt/ml/processing"
+MANIFEST = ParameterString(name="ManifestCommit", default_value="unknown")
+COMMIT = ParameterString(name="Commit-churn", default_value="unknown")
 METRICS = "model_evaluation_metrics"
 
 
@@ -155,12 +159,15 @@ def tiny(source: str) -> Any:
         model_package_group_name="tiny-churn",
         approval_status="PendingManualApproval",
         model_metrics=ModelMetrics(model_statistics=statistics),
+        metadata_properties=MetadataProperties(commit_id=COMMIT, repository="churn", generated_by="pipeline_builder"),
+        customer_metadata_properties={"manifest-commit": MANIFEST, "commit-churn": COMMIT},
     )
     register = ModelStep(name="churn-Register", step_args=registered)
     steps = [prepare, fit, model, predict, measure, register]
-    return json.loads(Pipeline(name="tiny", steps=steps, sagemaker_session=SESSION).definition())
+    pipeline = Pipeline(name="tiny", steps=steps, parameters=[MANIFEST, COMMIT], sagemaker_session=SESSION)
+    return json.loads(pipeline.definition())
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    (folder / "definitions.json").write_text(json.dumps({"tiny": tiny(str(folder / "tiny"))}))
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    (folder / "definitions.json").write_text(json.dumps({name: tiny(str(folder / name))}))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _CODE = re.compile(r"s3://[^\"]*/(sourcedir\.tar\.gz|runproc\.sh)")
+# Version 3 makes up a name for every model.
+_MODEL = re.compile(r"(?<=-RepackModel-)model-[0-9a-f]{8}\b")
 # The SDK's ModelStep adds what it makes to the name that it was given.
 _GENERATED = {"-CreateModel-CreateModel": "-CreateModel", "-Register-RegisterModel": "-Register"}
 _NAMES = ("Name", "InputName", "OutputName", "ChannelName", "Key", "PropertyFileName")
@@ -39,7 +41,7 @@ class Difference:
 def normalised(value: Any) -> Any:
     """Return the value with code locations and the names that the SDK makes up as they are in ours."""
     if isinstance(value, str):
-        text = _CODE.sub(r"<code>/\1", value)
+        text = _MODEL.sub("0", _CODE.sub(r"<code>/\1", value))
         for made_up, plain in _GENERATED.items():
             text = text.replace(made_up, plain)
         return text

@@ -27,6 +27,10 @@ def _repacking(path: str, sdk: Any, ours: Any) -> Listed:
     return Listed(path, sdk, ours, reason, cases=("repack",))
 
 
+def _not_said(path: str) -> Listed:
+    return Listed(path, NOTHING, False, "the service's default")
+
+
 def _left_out(path: str, *cases: str) -> Listed:
     reason = "the SDK leaves the names of jobs out unless it is told to keep them, as in the case 'job-names'"
     return Listed(path, NOTHING, ANYTHING, reason, cases=cases)
@@ -111,5 +115,48 @@ LISTED = (
         "RegisterModel.Arguments.InferenceSpecification.Containers[0].ModelDataUrl",
         _sdk_repacked("Register"),
         _OUR_REPACKED,
+    ),
+)
+
+# Version 3 against our 'repack' case, because it leaves no archive alone. It has a way of its own to bring a script into
+# a container: channels and inputs with driver scripts, under keys that have the time in them.
+_SUBMITTED = (
+    "it sends the script by channels of its own, not in the form of AWS's training toolkit, which all images have"
+)
+_SAME_AS_V2 = (
+    "PipelineExperimentConfig",
+    "Processing.Arguments.AppSpecification.ContainerEntrypoint",
+    "Processing.Arguments.ProcessingInputs[entrypoint]",
+    "Processing.Arguments.ProcessingInputs[code].S3Input.LocalPath",
+    "RegisterModel.Arguments.ModelMetrics.Bias",
+    "RegisterModel.Arguments.ModelMetrics.Explainability",
+    "RegisterModel.Arguments.SkipModelValidation",
+)
+_INPUTS = ("raw_data", "code", "churn-Transform-predictions", "churn-Preprocess-train", "churn-Preprocess-test")
+LISTED_V3 = (
+    *(entry for entry in LISTED if entry.path in _SAME_AS_V2 or entry.cases == ("repack",)),
+    Listed("MlflowConfig", None, NOTHING, "nothing is said"),
+    *(_not_said(f"Processing.Arguments.ProcessingInputs[{name}].AppManaged") for name in _INPUTS),
+    *(
+        _not_said(f"Processing.Arguments.ProcessingOutputConfig.Outputs[{name}].AppManaged")
+        for name in ("train", "test", "model_evaluation_metrics")
+    ),
+    Listed(
+        "Processing.Arguments.ProcessingInputs[code].S3Input.S3Uri",
+        ANYTHING,
+        "<code>/sourcedir.tar.gz",
+        "its folder with the same archive in it, named after the time",
+    ),
+    Listed("Training.Arguments.AlgorithmSpecification.ContainerEntrypoint", ["/bin/bash"], NOTHING, _SUBMITTED),
+    Listed("Training.Arguments.AlgorithmSpecification.ContainerArguments", ANYTHING, NOTHING, _SUBMITTED),
+    Listed("Training.Arguments.InputDataConfig[code]", ANYTHING, NOTHING, _SUBMITTED),
+    Listed("Training.Arguments.InputDataConfig[sm_drivers]", ANYTHING, NOTHING, _SUBMITTED),
+    *(
+        Listed(f"Training.Arguments.HyperParameters.sagemaker_{name}", NOTHING, ANYTHING, _SUBMITTED)
+        for name in ("container_log_level", "program", "region", "submit_directory")
+    ),
+    *(
+        Listed(f"Training.Arguments.InputDataConfig[{name}].InputMode", "File", NOTHING, "that of the job")
+        for name in ("churn-Preprocess-train", "churn-Preprocess-test")
     ),
 )

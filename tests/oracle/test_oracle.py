@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from pipeline_builder.definition import build_definition
 from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
 from tests.cases import CASES, Case
 from tests.composing import compose_definition, load_graph
-from tests.oracle.comparison import differences, normalised
+from tests.oracle.comparison import Listed, differences, normalised
 from tests.oracle.environment import ROOT, run_in_sdk
-from tests.oracle.listed import LISTED
+from tests.oracle.listed import LISTED, LISTED_V3
 from tests.tiny import SCRIPTS, variant
 
 VALUES = {**LOCAL_DEFAULTS, "SMP_REGION": "us-east-1", "SMP_ROLE": "arn:aws:iam::000000000000:role/pipeline"}
@@ -60,24 +61,28 @@ COMPARED = (
 
 @pytest.fixture(scope="session")
 def by_sdk(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the SDK's definitions by case; one test process makes them for all."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "oracle"
+    """Return the definitions of version 2 of the SDK by case."""
+    return built_by_sdk("v2", tmp_path_factory.getbasetemp(), COMPARED)
+
+
+def built_by_sdk(version: str, base: Path, cases: Sequence[str]) -> Any:
+    """Return the SDK's definitions by case; one test process makes them for all of a run."""
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"oracle-{version}"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         if not (folder / "definitions.json").exists():
-            for name in COMPARED:
+            for name in cases:
                 write_sources(folder / name, name)
-            run_in_sdk("v2", "tests.oracle.build_v2", str(folder), *COMPARED, home=folder)
+            run_in_sdk(version, f"tests.oracle.build_{version}", str(folder), *cases, home=folder)
     return json.loads((folder / "definitions.json").read_text())
 
 
 def write_sources(folder: Path, name: str) -> None:
     if name == "purchase-intent":
-        shutil.copytree(EXAMPLE / "scripts", folder)
+        shutil.copytree(EXAMPLE / "scripts", folder, dirs_exist_ok=True)
         return
-    folder.mkdir()
+    shutil.rmtree(folder, ignore_errors=True)
     for file, text in {**SCRIPTS, **ALL[name].files}.items():
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,8 +103,12 @@ def by_us(folder: Path, name: str) -> Any:
 @pytest.mark.long
 @pytest.mark.parametrize("name", COMPARED)
 def test_our_definition_is_the_sdks_but_for_what_is_listed(by_sdk: Any, tmp_path: Path, name: str) -> None:
-    found = list(differences(normalised(by_sdk[name]), normalised(by_us(tmp_path, name))))
-    listed = [entry for entry in LISTED if entry.holds(name)]
+    compare(by_sdk[name], by_us(tmp_path, name), [entry for entry in LISTED if entry.holds(name)])
+
+
+def compare(sdk: Any, ours: Any, listed: Sequence[Listed]) -> None:
+    """Fail where the definitions differ in anything but what is listed, and where something listed no longer differs."""
+    found = list(differences(normalised(sdk), normalised(ours)))
     assert [difference for difference in found if not any(entry.matches(difference) for entry in listed)] == []
     gone = [entry for entry in listed if not any(entry.matches(difference) for difference in found)]
     assert gone == [], "these no longer differ: take them off the list"
@@ -109,6 +118,15 @@ def test_our_definition_is_the_sdks_but_for_what_is_listed(by_sdk: Any, tmp_path
 @pytest.mark.parametrize("name", COMPARED)
 def test_our_checks_accept_what_the_sdk_writes(by_sdk: Any, name: str) -> None:
     assert check_definition(by_sdk[name]) == ()
+
+
+@pytest.mark.long
+def test_version_3_agrees_but_for_how_it_brings_scripts(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    sdk = built_by_sdk("v3", tmp_path_factory.getbasetemp(), ["repack"])["repack"]
+    assert check_definition(sdk) == ()
+    compare(sdk, by_us(tmp_path, "repack"), LISTED_V3)
 
 
 @pytest.mark.long
