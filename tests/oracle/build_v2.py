@@ -171,6 +171,20 @@ def transform_keys(source: str) -> Any:
     )
 
 
+def spot(source: str) -> Any:
+    return tiny(
+        source,
+        hyperparameters={"scale": 2, "deep": [1, "a"], "on": True, "none": None, "text": 'a "b"', "rate": 1.0e-5},
+        estimator={
+            "use_spot_instances": True,
+            "max_wait": 7200,
+            "checkpoint_s3_uri": "s3://b/checkpoints",
+            "model_uri": "s3://b/model.tar.gz",
+        },
+        input_modes={"train": "FastFile"},
+    )
+
+
 def main(folder: str, *names: str) -> None:
     """Write the cases' definitions to `definitions.json`, because the SDK itself prints to stdout."""
     definitions = {name: CASES[name](str(Path(folder) / name)) for name in names}
@@ -185,6 +199,10 @@ CASES: dict[str, Callable[[str], Any]] = {
     "a-file-in-each-channel": lambda source: tiny(
         source, train_inputs={"train": TrainingInput("s3://b/train.csv"), "test": TrainingInput("s3://b/test.csv")}
     ),
+    "several-files-in-a-channel": lambda source: tiny(
+        source, train_inputs={"train": TrainingInput("s3://local/manifest.json", s3_data_type="ManifestFile")}
+    ),
+    "spot": spot,
     "entry-point-in-a-folder": lambda source: tiny(
         source, train_script="jobs/train.py", evaluate_script="jobs/deep/evaluate.py"
     ),

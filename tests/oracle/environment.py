@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ def sdk_python(version: str) -> Path:
     with (folder.parent / f"{version}.lock").open("w") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)  # several test processes may ask at once
         if not ready.exists():
+            for old in folder.parent.glob(f"{version}-*"):
+                shutil.rmtree(old)
             _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
             python = str(folder / "bin" / "python")
             _uv("pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(lock))

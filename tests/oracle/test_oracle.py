@@ -39,12 +39,27 @@ OWN_CASES = {
             ("      source_directory: scripts\n", "      source_directory: scripts\n      name: mean\n"),
         )
     ),
+    "spot": Case(
+        variant(
+            (
+                "        hyperparams: {scale: 2}\n",
+                "        hyperparams: {scale: 2, deep: [1, a], on: true, none: null, text: 'a \"b\"', rate: 1.0e-5}\n"
+                "        model_data_uri: s3://b/model.tar.gz\n"
+                "        arguments:\n          EnableManagedSpotTraining: true\n"
+                "          CheckpointConfig: {S3Uri: s3://b/checkpoints}\n"
+                "          StoppingCondition: {MaxWaitTimeInSeconds: 7200}\n"
+                "          InputDataConfig:\n            - {ChannelName: churn-Preprocess-train, InputMode: FastFile}\n",
+            )
+        )
+    ),
 }
 ALL = {**CASES, **OWN_CASES}
 COMPARED = (
     "purchase-intent",
     "job-names",
     "a-file-in-each-channel",
+    "several-files-in-a-channel",
+    "spot",
     "entry-point-in-a-folder",
     "processing-keys",
     "variables-of-jobs",

@@ -68,6 +68,7 @@ class Unit:
     train_script: str = "train.py"
     evaluate_script: str = "evaluate.py"
     estimator: Mapping[str, Any] = field(default_factory=dict)
+    input_modes: Mapping[str, str] = field(default_factory=dict)
     train_inputs: Mapping[str, Any] = field(default_factory=dict)
     processor: Mapping[str, Any] = field(default_factory=dict)
     distribution: str = "FullyReplicated"
@@ -195,7 +196,10 @@ class Unit:
             sagemaker_session=SESSION,
             **self.estimator,
         )
-        chained = {f"{self.name}-Preprocess-{name}": TrainingInput(self.output(name)) for name in self.channels}
+        chained = {
+            f"{self.name}-Preprocess-{name}": TrainingInput(self.output(name), input_mode=self.input_modes.get(name))
+            for name in self.channels
+        }
         channels = {**self.train_inputs, **chained}
         return TrainingStep(
             name=step,
