@@ -43,7 +43,7 @@ def _end(message: str) -> NoReturn:
 
 def boto_session() -> Any:
     """Return a session whose clients answer uploads themselves, without sending them."""
-    import boto3  # type: ignore[import-untyped] # it has no types
+    import boto3
 
     session = boto3.Session(region_name=REGION)
     session.events.register("before-send", _answer)
@@ -66,7 +66,7 @@ _ANSWERS = {
 
 def _answer(request: Any, event_name: str, **_: Any) -> Any:
     """Botocore takes what a handler of `before-send` returns for the service's answer."""
-    from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped] # it has no types
+    from botocore.awsrequest import AWSResponse
 
     operation = event_name.rpartition(".")[2]
     if operation not in _ANSWERS:
