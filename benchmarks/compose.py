@@ -1,4 +1,7 @@
-"""Composing many units: validate and build of 1, 10, 100 and 1,000 units of six steps, as commands on files on disk."""
+"""Composing many units: validate and build of 1, 10, 100 and 1,000 units of six steps, as commands on files on disk.
+
+With `--sdk` the SageMaker SDK composes the same 10 and 100 units in the same run, as a process of its own too.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.tiny import CONF, write_model  # noqa: E402 - the repository isn't installed
 
+SDK_SIZES = (10, 100)
 SIZES = (1, 10, 100, 1000)
 RUNS = 3
 
@@ -67,8 +71,25 @@ def measure(folder: Path, *command: str) -> tuple[float, float]:
     return statistics.median(seconds), peak
 
 
-def main() -> None:
+def measure_sdk(folder: Path, units: int) -> float:
+    """Return the seconds (median of RUNS) that the SDK takes for the units; its environment is there already."""
+    from tests.oracle.environment import run_in_sdk
+
+    def compose() -> float:
+        started = time.perf_counter()
+        run_in_sdk("v2", "benchmarks.compose_sdk", str(folder), str(units), home=folder)
+        return time.perf_counter() - started
+
+    return statistics.median(compose() for _ in range(RUNS))
+
+
+def main(*, with_sdk: bool) -> None:
     """Print the table."""
+    if with_sdk:
+        from tests.oracle.environment import sdk_python
+
+        sdk_python("v2")
+    sdk: dict[int, float] = {}
     rows = []
     per_unit: dict[tuple[str, int], float] = {}
     for units in SIZES:
@@ -79,6 +100,9 @@ def main() -> None:
                 seconds, peak = measure(folder, command.split()[0])
                 per_unit[command, units] = seconds / units
                 rows.append((command, str(units), f"{seconds:.2f}", f"{1000 * seconds / units:.2f}", f"{peak:.0f}"))
+            if with_sdk and units in SDK_SIZES:
+                sdk[units] = measure_sdk(folder, units)
+                rows.append(("SDK", str(units), f"{sdk[units]:.2f}", f"{1000 * sdk[units] / units:.2f}", ""))
             size = (folder / "build" / "pipeline_definition.json").stat().st_size
             steps = len(json.loads((folder / "build" / "pipeline_definition.json").read_text())["Steps"])
             rows.append(("definition", str(units), "", f"{size / units / 1000:.1f} kB", f"{steps} steps"))
@@ -87,8 +111,11 @@ def main() -> None:
     for command in ("validate", "build"):
         ratio = per_unit[command, 1000] / per_unit[command, 100]
         print(f"{command}: time a unit at 1,000 is {ratio:.2f} times that at 100")
+    for units, seconds in sdk.items():
+        ratio = seconds / (per_unit["build", units] * units)
+        print(f"the SDK takes {ratio:.0f} times as long for {units} units as build")
 
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    main()
+    main(with_sdk="--sdk" in sys.argv[1:])

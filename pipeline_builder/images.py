@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import ModuleType
+from typing import cast
 
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.graph import Graph, Step
@@ -91,7 +93,7 @@ def _want(step: Step, name: str, section: JobSection | InferenceSpecification, i
 def _ask_sdk(wanted: Wanted, region: str) -> str:
     image = wanted.image
     try:
-        from sagemaker import image_uris
+        image_uris = _image_data()
     except ImportError as error:
         message = (
             f"the image of {image.framework} {image.version} needs the SageMaker SDK's image data, which isn't there"
@@ -113,3 +115,12 @@ def _ask_sdk(wanted: Wanted, region: str) -> str:
     except (ValueError, KeyError, TypeError) as error:
         message = f"the SageMaker SDK knows no image of {image.framework} {image.version}: {str(error)[:300]}"
         raise InputProblems(Problem(id="PB217", message=message, place=wanted.place)) from error
+
+
+def _image_data() -> ModuleType:
+    """Return the SDK's module, which version 3 has in another place."""
+    try:
+        from sagemaker import image_uris
+    except ImportError:
+        from sagemaker.core import image_uris
+    return cast("ModuleType", image_uris)

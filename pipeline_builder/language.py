@@ -96,7 +96,11 @@ NAME = {"pattern": r"[A-Za-z0-9\-_]*", "expected": "letters, digits, '-' and '_'
 LANGUAGE = Shapes(
     {
         "the definition": _structure(
-            "Version Steps", "Version Parameters Steps", Metadata="Object", PipelineExperimentConfig="Anything"
+            "Version Steps",
+            "Version Parameters Steps",
+            Metadata="Object",
+            PipelineExperimentConfig="Anything",
+            MlflowConfig="Anything",
         ),
         "Version": _one_of("2020-12-01"),
         "Parameters": _list_of("Anything", max=200),
