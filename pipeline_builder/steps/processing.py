@@ -94,7 +94,7 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
             "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
             "ProcessingResources": {"ClusterConfig": without_empty(cluster)},
             "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
-            "Environment": context.texts(job.env),
+            "Environment": {**_output_names(step, outputs), **context.texts(job.env)},
             "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},
             "Tags": tag_list(context, job.tags),
         }
@@ -142,6 +142,19 @@ def input_folder(step: Step, source_name: str) -> str:
         if channel.input_path and any(file.source_name == source_name for file in channel.data_files):
             return channel.input_path.rstrip("/")
     return f"{_BASE}/input"
+
+
+def _output_names(step: Step, outputs: list[JSON]) -> Mapped:
+    """Name the outputs where the step cache can see them.
+
+    SageMaker's cache doesn't compare outputs: with a channel more, a cached step would still hit, and whoever refers to
+    the new output would find nothing.
+    """
+    if not step.asked.enable_cache or step.step_class != "Processing":
+        return {}
+    return {
+        "SMP_OUTPUT_CHANNELS": ",".join(str(output["OutputName"]) for output in outputs if isinstance(output, dict))
+    }
 
 
 def _chained(context: Context, step: Step, job: PreprocessSection | EvaluateSection) -> list[JSON]:

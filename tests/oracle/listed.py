@@ -17,6 +17,8 @@ _OUR_REPACKED = {
     }
 }
 
+_OUTPUTS = "the step cache doesn't compare outputs: their names stand where it looks"
+
 
 def _sdk_repacked(step: str) -> Any:
     return {"Get": f"Steps.churn-{step}-RepackModel-0.ModelArtifacts.S3ModelArtifacts"}
@@ -61,6 +63,7 @@ LISTED = (
         f"{_BASE}/code",
         "the same folder",
     ),
+    Listed("Processing.Arguments.Environment", NOTHING, ANYTHING, _OUTPUTS),
     Listed(
         "Processing.Arguments.NetworkConfig.EnableNetworkIsolation",
         False,
@@ -134,6 +137,7 @@ _SAME_AS_V2 = (
 )
 _INPUTS = ("raw_data", "code", "churn-Transform-predictions", "churn-Preprocess-train", "churn-Preprocess-test")
 LISTED_V3 = (
+    Listed("Processing.Arguments.Environment", NOTHING, ANYTHING, _OUTPUTS),
     *(entry for entry in LISTED if entry.path in _SAME_AS_V2 or entry.cases == ("repack",)),
     Listed("MlflowConfig", None, NOTHING, "nothing is said"),
     *(_not_said(f"Processing.Arguments.ProcessingInputs[{name}].AppManaged") for name in _INPUTS),
