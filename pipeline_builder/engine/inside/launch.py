@@ -91,8 +91,8 @@ def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
     while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):
         message, said = said or _wait(wake, deadline), b""
         if message == b"" or (deadline and time.monotonic() >= deadline):
-            kill(child)
-            code = _reap(child, code, block=True)
+            ended = kill(child)
+            code = _reap(child, code, block=True) if ended is None else ended
             break
         if message and not deadline:
             deadline = time.monotonic() + spec["grace"]
@@ -151,14 +151,27 @@ def _kill_init(child: int) -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def _kill_tree(child: int) -> None:
-    """Kill the job's process group and, on Linux, also those of its processes that left the group."""
+def _kill_tree(child: int) -> int | None:
+    """Kill the job's process group and, on Linux, also those of its processes that left the group.
+
+    Returns the child's exit code where it was collected here. That no child is found by looking proves nothing: one may
+    have handed on to another while we looked. All are gone when the kernel knows of none.
+    """
+    code = None
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
-    while LINUX and (orphans := [pid for pid in _children() if pid != child]):
-        for pid in orphans:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+    while LINUX:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == child:
+            code = _exit_code(status)
+        elif pid == 0:
+            for orphan in _children():
+                os.kill(orphan, signal.SIGKILL)
+            time.sleep(0.001)
+    return code
 
 
 def _children() -> list[int]:
