@@ -95,8 +95,9 @@ class NoProperty:
 class Shapes:
     """Shapes by name, in botocore's form; the check of each is made when it is first needed, and kept."""
 
-    def __init__(self, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, shapes: Mapping[str, Shape], operations: Mapping[str, Shape] | None = None) -> None:
         self.shapes = shapes
+        self.operations = operations or {}
         self._checks: dict[str, Check] = {}
         self._properties: dict[tuple[str, str], Property | NoProperty] = {}
 
@@ -197,7 +198,8 @@ def load_sagemaker() -> Shapes:
     folder = max(path for path in versions if any(path.glob("service-2.json*")))
     plain = folder / "service-2.json"
     content = plain.read_bytes() if plain.exists() else gzip.decompress(plain.with_suffix(".json.gz").read_bytes())
-    return Shapes(json.loads(content)["shapes"])
+    model = json.loads(content)
+    return Shapes(model["shapes"], model["operations"])
 
 
 def matches(pattern: str, text: str) -> bool:

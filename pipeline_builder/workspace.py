@@ -16,6 +16,7 @@ from pipeline_builder.source import Source, load_yaml
 from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
 
 if TYPE_CHECKING:
+    from pipeline_builder.engine.local import LocalSettings
     from pipeline_builder.lock import Lock
     from pipeline_builder.target import Target
 
@@ -120,14 +121,34 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
     """
     if workspace.target == "aws":
         return _open_aws(workspace)
-    from pipeline_builder.engine.local import LocalSettings, open_local_target
+    from pipeline_builder.engine.local import open_local_target
 
-    settings = LocalSettings(
-        jobs=workspace.jobs,
+    return open_local_target(workspace.state, local_settings(workspace.root, manifest, workspace.jobs))
+
+
+def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
+    """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
+    from pipeline_builder.engine.local import LocalSettings
+
+    if manifest is None:
+        return LocalSettings(jobs=jobs)
+    return LocalSettings(
+        jobs=jobs,
         images=tuple((image.match, image.requirements) for image in manifest.local.images),
-        mounts={name: workspace.root / folder for name, folder in manifest.local.s3.items()},
+        mounts={name: root / folder for name, folder in manifest.local.s3.items()},
     )
-    return open_local_target(workspace.state, settings)
+
+
+def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:
+    """Return how this machine runs jobs, by the manifest's `local` section where there is one.
+
+    Raises:
+        InputProblems: PB100 to PB107 for the manifest.
+    """
+    if manifest_path is None:
+        return local_settings(Path(), None, jobs)
+    manifest = build_manifest(load_yaml(manifest_path, os.path.relpath(manifest_path), "PB100"))
+    return local_settings(manifest_path.parent, manifest, jobs)
 
 
 def _open_aws(workspace: Workspace) -> Target:

@@ -17,6 +17,7 @@ LAYERS = (
     ("session",),
     ("workspace", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
+    ("serve",),
     ("git", "engine", "aws"),
     ("plan", "drawing", "metrics", "record", "lock"),
     ("outline",),
@@ -44,6 +45,7 @@ RESERVED = {
     "subprocess": {"git", "engine"},
     "sqlite3": {"engine"},
     "rich": {"progress"},
+    "werkzeug": {"serve"},
     "jinja2": {"report"},
     "click": {"cli"},
 }

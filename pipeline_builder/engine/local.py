@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import secrets
 import sqlite3
 import string
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline_builder.engine.conditions import skipped_steps
 from pipeline_builder.engine.container import log_tail
-from pipeline_builder.engine.document import Document, Step, load_definition
+from pipeline_builder.engine.document import load_definition
 from pipeline_builder.engine.environments import Environments
+from pipeline_builder.engine.execution import (
+    PIPELINE_ARN,
+    build_scope,
+    definition_of,
+    execution_variables,
+    list_steps,
+    run_execution,
+)
 from pipeline_builder.engine.fingerprint import build_fingerprint
 from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.prediction import predict
-from pipeline_builder.engine.references import Scope
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import private_mounts_available
-from pipeline_builder.engine.scheduler import Engine, Run
+from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
-from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import (
     CachePrediction,
     DeployedPipeline,
@@ -35,11 +37,9 @@ from pipeline_builder.target import (
     ExecutionStatus,
     Observer,
     StepState,
-    StepStatus,
     Target,
 )
 
-_ARN = "arn:aws:sagemaker:local:000000000000:pipeline"
 _LOG_LINES = 100_000
 _RELOCATED = (
     "this system gives jobs no private /opt/ml (unprivileged user namespaces are off): paths in SM_* variables and "
@@ -64,27 +64,35 @@ def _new_id() -> str:
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
 
 
-def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[[], str] = _new_id) -> Target:
-    """Return the local target whose state is in the folder; the folder is made where it isn't there."""
+def open_engine(state: Path, settings: LocalSettings) -> Engine:
+    """Return the engine whose state is in the folder; the folder is made where it isn't there."""
     memory = State(state / "state.db")
-    store = LocalStore(state / "store", settings.mounts, memory)
-    private = private_mounts_available()
-    engine = Engine(
+    return Engine(
         state=memory,
-        store=store,
+        store=LocalStore(state / "store", settings.mounts, memory),
         registry=LocalRegistry(memory),
         environments=Environments(state / "envs"),
         images=settings.images,
         jobs_folder=state / "jobs",
         jobs=settings.jobs,
-        private=private,
+        private=private_mounts_available(),
     )
+
+
+def engine_warnings(engine: Engine) -> tuple[str, ...]:
+    """Return what people should know before anything runs on this machine."""
+    return () if engine.private else (_RELOCATED,)
+
+
+def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[[], str] = _new_id) -> Target:
+    """Return the local target whose state is in the folder; the folder is made where it isn't there."""
+    engine = open_engine(state, settings)
     return Target(
         name="local",
         pipelines=LocalPipelines(engine, new_id),
-        store=store,
+        store=engine.store,
         registry=engine.registry,
-        warnings=() if private else (_RELOCATED,),
+        warnings=engine_warnings(engine),
     )
 
 
@@ -98,28 +106,23 @@ class LocalPipelines:
 
     def describe_pipeline(self, name: str) -> DeployedPipeline | None:
         """Return the newest version."""
-        rows = self._state.query("SELECT * FROM versions WHERE pipeline = ? ORDER BY version DESC LIMIT 1", name)
+        rows = self._state.query(
+            "SELECT versions.* FROM versions JOIN pipelines ON name = pipeline "
+            "WHERE pipeline = ? AND NOT deleted ORDER BY version DESC LIMIT 1",
+            name,
+        )
         if not rows:
             return None
         return DeployedPipeline(
-            name=name, arn=f"{_ARN}/{name}", definition=bytes(rows[0]["content"]), version=rows[0]["version"]
+            name=name, arn=f"{PIPELINE_ARN}/{name}", definition=bytes(rows[0]["content"]), version=rows[0]["version"]
         )
 
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
         """Add a version, unless the newest has the same bytes. A definition that can't run here is refused."""
         load_definition(definition)
-        digest = hashlib.sha256(definition).hexdigest()
         with self._state.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO pipelines VALUES (?, ?)", (name, now().isoformat()))
-            newest = db.execute(
-                "SELECT version, sha256 FROM versions WHERE pipeline = ? ORDER BY version DESC LIMIT 1", (name,)
-            ).fetchone()
-            version = newest["version"] if newest else 0
-            if not newest or newest["sha256"] != digest:
-                version += 1
-                values = (name, version, digest, definition, now().isoformat())
-                db.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", values)
-        return DeployedPipeline(name=name, arn=f"{_ARN}/{name}", definition=definition, version=version)
+            version = put_version(db, name, definition)
+        return DeployedPipeline(name=name, arn=f"{PIPELINE_ARN}/{name}", definition=definition, version=version)
 
     def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
@@ -132,16 +135,8 @@ class LocalPipelines:
     ) -> tuple[CachePrediction, ...]:
         """Say for each step whether it would run or come from the cache, and why."""
         document = load_definition(definition)
-        scope = self._scope(document, parameters, _execution_scope("predicted", pipeline))
+        scope = build_scope(document, parameters, execution_variables("predicted", pipeline), self._engine.store)
         return predict(self._engine, pipeline, document, scope)
-
-    def _scope(self, document: Document, parameters: Mapping[str, str], execution: Mapping[str, str]) -> Scope:
-        return Scope(
-            parameters=parameter_values(document, parameters),
-            execution=execution,
-            property_files={step.name: step.property_files for step in document.steps},
-            read=self._engine.store.get,
-        )
 
     def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
         """Newest first."""
@@ -161,7 +156,7 @@ class LocalPipelines:
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
         document = load_definition(bytes(rows[0]["content"]))
         parameter_values(document, parameters)
-        arn = f"{_ARN}/{pipeline}/execution/{self._new_id()}"
+        arn = f"{PIPELINE_ARN}/{pipeline}/execution/{self._new_id()}"
         values = (
             arn, pipeline, version, ExecutionStatus.EXECUTING.value, document.sha256, json.dumps(dict(parameters)),
             fingerprint, use_cache, now().isoformat(),
@@ -181,76 +176,15 @@ class LocalPipelines:
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Run the execution to its end, or where another process runs it already, watch it."""
-        with self._owned(arn, observe) as execution:
-            if execution.status.ended and execution.status is not ExecutionStatus.STOPPED:
-                return execution
-            self._run(execution, observe)
-        ended = self._state.execution(arn)
-        assert ended is not None
-        return ended
-
-    def _run(self, execution: Execution, observe: Observer) -> None:
-        document = load_definition(self.definition_of(execution.arn))
-        variables = _execution_scope(execution.arn, execution.pipeline, started=execution.started.isoformat())
-        scope = self._scope(document, execution.parameters, variables)
-        self._state.set_execution(execution.arn, ExecutionStatus.EXECUTING)
-        self._state.reset_steps(execution.arn)
-        for state in self.list_steps(execution.arn):
-            if state.status is StepStatus.SUCCEEDED:
-                observe(state)
-        use_cache = self._state.uses_cache(execution.arn)
-        try:
-            status = Run(self._engine, execution, document, scope, use_cache=use_cache).run(observe)
-        except KeyboardInterrupt:
-            self._state.set_execution(execution.arn, ExecutionStatus.STOPPED, ended=now(), reason="interrupted")
-            raise
-        except BaseException as error:
-            self._state.set_execution(execution.arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
-            raise
-        reason = _failure_reason(self.list_steps(execution.arn))
-        self._state.set_execution(execution.arn, status, ended=now(), reason=reason)
-
-    @contextmanager
-    def _owned(self, arn: str, observe: Observer) -> Iterator[Execution]:
-        """Hold the execution's lock: the process that runs it has it, and loses it with its life, however that ends."""
-        execution = self._state.execution(arn)
-        assert execution is not None
-        folder = self._engine.jobs_folder / execution.id
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            seen: dict[str, StepState] = {}
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    for state in self.list_steps(arn):
-                        if state.status is not StepStatus.WAITING and seen.get(state.name) != state:
-                            seen[state.name] = state
-                            observe(state)
-                    time.sleep(0.2)
-            execution = self._state.execution(arn)
-            assert execution is not None
-            yield execution
+        return run_execution(self._engine, arn, observe, revive=True)
 
     def list_steps(self, arn: str) -> tuple[StepState, ...]:
         """Every step of the execution's definition, in topological order."""
-        known = self._state.steps(arn)
-        document = load_definition(self.definition_of(arn))
-        skipped = skipped_steps(document, self._state.results(arn))
-        return tuple(
-            replace(state, status=StepStatus.SKIPPED) if state.name in skipped else state
-            for state in (known.get(step.name) or _waiting(step) for step in document.steps)
-        )
+        return list_steps(self._state, arn)
 
     def definition_of(self, arn: str) -> bytes:
         """Return the bytes that the execution runs."""
-        rows = self._state.query(
-            "SELECT content FROM executions JOIN versions USING (pipeline, version) WHERE arn = ?", arn
-        )
-        if not rows:
-            raise InputProblems(Problem(id="PB441", message=f"there is no execution '{arn}'"))
-        return bytes(rows[0]["content"])
+        return definition_of(self._state, arn)
 
     def read_log(self, arn: str, step: str) -> str:
         """Return the log of the step's job; of a cached step the log of the job that made the result."""
@@ -263,27 +197,23 @@ class LocalPipelines:
         return "\n".join(lines) + ("\n" if lines else "")
 
 
-def _failure_reason(states: Sequence[StepState]) -> str:
-    """Return what a Fail step says, else which steps failed."""
-    failed = [state for state in states if state.status is StepStatus.FAILED]
-    said = [state.failure_reason for state in failed if state.type == "Fail"]
-    names = ", ".join(state.name for state in failed if state.type != "Fail")
-    return "; ".join([*said, *([f"steps failed: {names}"] if names else [])])
+def put_version(db: sqlite3.Connection, pipeline: str, definition: bytes) -> int:
+    """Add a version to the pipeline, unless the newest has the same bytes; return its number.
 
-
-def _waiting(step: Step) -> StepState:
-    return StepState(name=step.name, type=step.type, status=StepStatus.WAITING, attempts=0)
-
-
-def _execution_scope(arn: str, pipeline: str, started: str = "") -> dict[str, str]:
-    return {
-        "PipelineExecutionId": arn.rsplit("/", 1)[-1],
-        "PipelineExecutionArn": arn,
-        "PipelineName": pipeline,
-        "PipelineArn": f"{_ARN}/{pipeline}",
-        "StartDateTime": started,
-        "CurrentDateTime": started,
-    }
+    A pipeline that isn't there is made, one that was deleted is there again, its versions counting on.
+    """
+    time, digest = now().isoformat(), hashlib.sha256(definition).hexdigest()
+    db.execute("INSERT OR IGNORE INTO pipelines (name, created) VALUES (?, ?)", (pipeline, time))
+    db.execute("UPDATE pipelines SET deleted = 0, modified = ? WHERE name = ?", (time, pipeline))
+    newest = db.execute(
+        "SELECT version, sha256 FROM versions WHERE pipeline = ? ORDER BY version DESC LIMIT 1", (pipeline,)
+    ).fetchone()
+    version: int = newest["version"] if newest else 0
+    if newest and newest["sha256"] == digest:
+        return version
+    values = (pipeline, version + 1, digest, definition, time)
+    db.execute("INSERT INTO versions (pipeline, version, sha256, content, created) VALUES (?, ?, ?, ?, ?)", values)
+    return version + 1
 
 
 def _equal_execution(db: sqlite3.Connection, pipeline: str, version: int, fingerprint: str, *, use_cache: bool) -> str:

@@ -27,7 +27,7 @@ class LocalRegistry:
 
     def register(self, request: Mapping[str, Any], *, execution: str, step: str) -> ModelPackage:
         """Add a version to the request's group, once for each step of an execution, however often it is asked."""
-        group = str(request["ModelPackageGroupName"])
+        group = str(request["ModelPackageGroupName"]).rsplit("/", 1)[-1]
         with self._state.transaction() as db:
             _put_group(db, group, "")
             rows = db.execute("SELECT * FROM packages WHERE execution = ? AND step = ?", (execution, step)).fetchall()
@@ -42,7 +42,8 @@ class LocalRegistry:
                 **(request.get("CustomerMetadataProperties") or {}),
             }
             db.execute(
-                "INSERT INTO packages VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?)",
+                "INSERT INTO packages (arn, group_name, version, status, request, metadata, execution, step, created) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (arn, group, version, status, json.dumps(request), json.dumps(metadata), execution, step,
                  now().isoformat()),
             )  # fmt: skip
@@ -50,7 +51,11 @@ class LocalRegistry:
 
     def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Newest version first."""
-        rows = self._state.query("SELECT * FROM packages WHERE group_name = ? ORDER BY version DESC", group)
+        rows = self._state.query(
+            "SELECT * FROM packages WHERE group_name = ? AND json_extract(details, '$.deleted') IS NULL "
+            "ORDER BY version DESC",
+            group,
+        )
         return tuple(_package(row) for row in rows)
 
     def describe_package(self, arn: str) -> ModelPackage:
@@ -94,7 +99,9 @@ class LocalRegistry:
 
 
 def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
-    db.execute("INSERT OR IGNORE INTO package_groups VALUES (?, ?, ?)", (name, description, now().isoformat()))
+    values = (name, description, now().isoformat())
+    db.execute("INSERT OR IGNORE INTO package_groups (name, description, created) VALUES (?, ?, ?)", values)
+    db.execute("UPDATE package_groups SET deleted = 0 WHERE name = ? AND deleted", (name,))
 
 
 def _package(row: sqlite3.Row) -> ModelPackage:

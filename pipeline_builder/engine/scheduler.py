@@ -14,6 +14,7 @@ from pipeline_builder.engine.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.conditions import skipped_steps
 from pipeline_builder.engine.document import Document, Step
 from pipeline_builder.engine.environments import Environments
+from pipeline_builder.engine.jobs import keep_log, recorded
 from pipeline_builder.engine.packages import layers_of
 from pipeline_builder.engine.references import Scope, resolve
 from pipeline_builder.engine.registry import LocalRegistry
@@ -45,20 +46,35 @@ class Engine:
     private: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far a run may go: `selected` steps only, where there are any, and `parallel` of them at once.
+
+    `halt` being set ends the run's jobs and leaves the execution as it is.
+    """
+
+    use_cache: bool = True
+    selected: frozenset[str] = frozenset()
+    parallel: int | None = None
+    halt: threading.Event | None = None
+
+
 class Run:
     """One go at an execution, from what has succeeded already to its end."""
 
     def __init__(
-        self, engine: Engine, execution: Execution, document: Document, scope: Scope, *, use_cache: bool
+        self, engine: Engine, execution: Execution, document: Document, scope: Scope, *, limits: Limits
     ) -> None:
-        self._use_cache = use_cache
+        self._limits = limits
         self._engine = engine
         self._execution = execution
         self._document = document
         self._scope = scope
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
-        self._failed: set[str] = set()
+        # What failed before a halt stays failed; in any other run these steps wait again by now.
+        known = engine.state.steps(execution.arn).values()
+        self._failed = {state.name for state in known if state.status is StepStatus.FAILED}
         self._decided = True  # by what has succeeded already
 
     def run(self, observe: Observer) -> ExecutionStatus:
@@ -66,13 +82,17 @@ class Run:
 
         A failed step leaves its dependents waiting, and all others finish; a condition that has been decided stays so,
         and the steps of its other branch don't run. KeyboardInterrupt stops every job and is
-        raised again when they have ended; so is any exception that is a bug.
+        raised again when they have ended; so is any exception that is a bug. An execution that somebody asks to stop
+        (status Stopping, from whatever process) ends Stopped; one that is halted stays Executing.
         """
-        todo = [step for step in self._document.steps if step.name not in self._results]
+        todo = self._todo()
         running: dict[Future[Done | None], Step] = {}
-        with ThreadPoolExecutor(max_workers=self._engine.jobs, thread_name_prefix="step") as pool:
+        workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
             try:
                 while todo or running:
+                    if self._asked_to_stop():
+                        todo = []
                     if self._decided:
                         self._skip(todo, observe)
                     for step in self._ready(todo):
@@ -84,7 +104,22 @@ class Run:
             except BaseException:
                 self._stop.set()
                 raise
+        if self._stop.is_set():
+            return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
         return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
+
+    def _todo(self) -> list[Step]:
+        selected = self._limits.selected
+        done = {*self._results, *self._failed}
+        return [s for s in self._document.steps if s.name not in done and (not selected or s.name in selected)]
+
+    def _halted(self) -> bool:
+        return self._limits.halt is not None and self._limits.halt.is_set()
+
+    def _asked_to_stop(self) -> bool:
+        if self._halted() or self._engine.state.status(self._execution.arn) is ExecutionStatus.STOPPING:
+            self._stop.set()
+        return self._stop.is_set()
 
     def _skip(self, todo: list[Step], observe: Observer) -> None:
         self._decided = False
@@ -98,7 +133,7 @@ class Run:
 
     def _collect(self, running: dict[Future[Done | None], Step]) -> None:
         # A time-out now and then, because a wait without end can't be interrupted on every system.
-        ended, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+        ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
         for future in ended:
             step = running.pop(future)
             done = future.result()
@@ -167,14 +202,17 @@ class Run:
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
         if (
             key
-            and self._use_cache
+            and self._limits.use_cache
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        keep_log(self._engine.state, folder)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         tools = self._tools(folder, state.attempts, lambda note: observe(replace(state, note=note)))
-        done = WORK[step.type](step, request, tools)
+        with recorded(self._engine.state, step, request, tools) as job:
+            done = WORK[step.type](step, request, tools)
+            job.result = done.result
         # Inputs and outputs are in the store; only the log is of use later.
         shutil.rmtree(folder / "ml", ignore_errors=True)
         if key:

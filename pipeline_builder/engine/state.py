@@ -11,53 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
-
-_VERSION = 1
-_TABLES = """
-CREATE TABLE IF NOT EXISTS pipelines (
-  name TEXT PRIMARY KEY, created TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS versions (
-  pipeline TEXT NOT NULL REFERENCES pipelines, version INTEGER NOT NULL, sha256 TEXT NOT NULL, content BLOB NOT NULL,
-  created TEXT NOT NULL, PRIMARY KEY (pipeline, version)
-);
-CREATE TABLE IF NOT EXISTS executions (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, arn TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, version INTEGER NOT NULL,
-  status TEXT NOT NULL, definition_sha256 TEXT NOT NULL, parameters TEXT NOT NULL, fingerprint TEXT NOT NULL,
-  use_cache INTEGER NOT NULL DEFAULT 1, started TEXT NOT NULL, ended TEXT, failure_reason TEXT NOT NULL DEFAULT '',
-  FOREIGN KEY (pipeline, version) REFERENCES versions
-);
-CREATE TABLE IF NOT EXISTS steps (
-  execution TEXT NOT NULL REFERENCES executions (arn), name TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL,
-  started TEXT, ended TEXT, cache_hit TEXT NOT NULL DEFAULT '', failure_reason TEXT NOT NULL DEFAULT '',
-  attempts INTEGER NOT NULL DEFAULT 0, metadata TEXT NOT NULL DEFAULT '{}', log TEXT NOT NULL DEFAULT '', result TEXT,
-  PRIMARY KEY (execution, name)
-);
-CREATE TABLE IF NOT EXISTS cache (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, pipeline TEXT NOT NULL, step TEXT NOT NULL, key TEXT NOT NULL,
-  parts TEXT NOT NULL, outputs TEXT NOT NULL, execution TEXT NOT NULL, result TEXT NOT NULL, metadata TEXT NOT NULL,
-  created TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS cache_by_key ON cache (pipeline, key);
-CREATE TABLE IF NOT EXISTS package_groups (
-  name TEXT PRIMARY KEY, description TEXT NOT NULL, created TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS packages (
-  arn TEXT PRIMARY KEY, group_name TEXT NOT NULL REFERENCES package_groups, version INTEGER NOT NULL,
-  status TEXT NOT NULL, approval_description TEXT NOT NULL DEFAULT '', request TEXT NOT NULL, metadata TEXT NOT NULL,
-  execution TEXT NOT NULL, step TEXT NOT NULL, created TEXT NOT NULL,
-  UNIQUE (group_name, version), UNIQUE (execution, step)
-);
-CREATE TABLE IF NOT EXISTS approvals (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, package TEXT NOT NULL REFERENCES packages, before TEXT NOT NULL,
-  after TEXT NOT NULL, by_whom TEXT NOT NULL, description TEXT NOT NULL, at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS digests (
-  path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL
-);
-"""
 
 
 class State:
@@ -76,15 +32,16 @@ class State:
     def _prepare(self) -> None:
         with self.transaction() as db:
             (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found > _VERSION:
+            if found > len(MIGRATIONS):
                 message = (
-                    f"the state '{self._path}' was written by a newer version (format {found}, known is {_VERSION})"
+                    f"the state '{self._path}' was written by a newer version "
+                    f"(format {found}, known is {len(MIGRATIONS)})"
                 )
                 raise InputProblems(Problem(id="PB530", message=message, hint="update, or use another --state"))
-            if found < _VERSION:
-                for statement in _TABLES.split(";\n"):
+            for number, statements in enumerate(MIGRATIONS[found:], start=found + 1):
+                for statement in statements:
                     db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_VERSION}")
+                db.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -137,15 +94,34 @@ class State:
         """Tell whether the execution may take results from the step cache."""
         return bool(self.query("SELECT use_cache FROM executions WHERE arn = ?", arn)[0]["use_cache"])
 
+    def details(self, arn: str) -> dict[str, Any]:
+        """Return what the execution was started with besides, in the words of the API."""
+        details: dict[str, Any] = json.loads(
+            self.query("SELECT details FROM executions WHERE arn = ?", arn)[0]["details"]
+        )
+        return details
+
     def set_execution(
         self, arn: str, status: ExecutionStatus, *, ended: datetime | None = None, reason: str = ""
     ) -> None:
         """Set the status; an execution that goes on has no end."""
         with self.transaction() as db:
             db.execute(
-                "UPDATE executions SET status = ?, ended = ?, failure_reason = ? WHERE arn = ?",
-                (status.value, _text(ended), reason, arn),
+                "UPDATE executions SET status = ?, ended = ?, failure_reason = ?, modified = ? WHERE arn = ?",
+                (status.value, _text(ended), reason, now().isoformat(), arn),
             )
+
+    def begin_execution(self, arn: str) -> None:
+        """Say that the execution is going on, unless somebody has asked meanwhile that it stops."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE executions SET status = ?, ended = NULL, failure_reason = '' WHERE arn = ? AND status != ?",
+                (ExecutionStatus.EXECUTING.value, arn, ExecutionStatus.STOPPING.value),
+            )
+
+    def status(self, arn: str) -> ExecutionStatus:
+        """Return the execution's status, a cheap look."""
+        return ExecutionStatus(self.query("SELECT status FROM executions WHERE arn = ?", arn)[0]["status"])
 
     def steps(self, arn: str) -> dict[str, StepState]:
         """Return every step that has a row, by name."""
@@ -161,7 +137,8 @@ class State:
         """Write a step's state, and with its end its result."""
         with self.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO steps (execution, name, type, status, started, ended, cache_hit, "
+                "failure_reason, attempts, metadata, log, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     arn, state.name, state.type, state.status.value, _text(state.started), _text(state.ended),
                     state.cache_hit, state.failure_reason, state.attempts, json.dumps(dict(state.metadata)), state.log,
@@ -169,10 +146,11 @@ class State:
                 ),
             )  # fmt: skip
 
-    def reset_steps(self, arn: str) -> None:
-        """Let every step wait again that has not succeeded; attempts stay counted."""
+    def reset_steps(self, arn: str, *, keep_failed: bool = False) -> None:
+        """Let every step wait again that has not succeeded (or, where asked, failed); attempts stay counted."""
+        kept = (StepStatus.SUCCEEDED, StepStatus.FAILED) if keep_failed else (StepStatus.SUCCEEDED,)
         for state in self.steps(arn).values():
-            if state.status is not StepStatus.SUCCEEDED:
+            if state.status not in kept:
                 waiting = replace(state, status=StepStatus.WAITING, started=None, ended=None, failure_reason="")
                 self.put_step(arn, waiting)
 

@@ -30,15 +30,11 @@ class LocalStore:
 
     def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
         """Return those of the URIs that no object has, in order."""
-        return tuple(uri for uri in uris if self._find(uri) is None)
+        return tuple(uri for uri in uris if self.find(uri) is None)
 
     def put(self, uri: str, content: bytes | Path) -> None:
         """Write an object; a reader sees the old one, the whole new one, or none."""
-        path = self._path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging = self._root / ".staging"
-        staging.mkdir(exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=staging)
+        handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
             with os.fdopen(handle, "wb") as file:
                 if isinstance(content, bytes):
@@ -46,15 +42,42 @@ class LocalStore:
                 else:
                     with content.open("rb") as source:
                         shutil.copyfileobj(source, file, 1 << 20)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
+            self.adopt(uri, Path(temporary))
+        finally:
             Path(temporary).unlink(missing_ok=True)
-            raise
+
+    def staging(self) -> Path:
+        """Return the folder for files that are still being written, from where `adopt` takes them."""
+        folder = self._root / ".staging"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def adopt(self, uri: str, file: Path, *, new: bool = False) -> Path:
+        """Make a file of the staging folder an object, and return where it is; the file is gone from where it was.
+
+        Raises:
+            FileExistsError: with `new`, where there is an object already.
+        """
+        path = self._path(uri)
+        file.chmod(0o644)
+        if new and self.find(uri) is not None:
+            raise FileExistsError(uri)
+        for last in (False, True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if new:
+                    os.link(file, path)
+                else:
+                    file.replace(path)
+                break
+            except FileNotFoundError:
+                if last:  # not just a folder that was empty and has been taken away meanwhile
+                    raise
+        return path
 
     def get(self, uri: str) -> bytes:
         """Return the object's content; KeyError where there is none."""
-        path = self._find(uri)
+        path = self.find(uri)
         if path is None:
             raise KeyError(uri)
         return path.read_bytes()
@@ -90,7 +113,7 @@ class LocalStore:
         """
         if kind != PREFIX:
             return self._listed(uri, kind)
-        exact = self._find(uri)
+        exact = self.find(uri)
         if exact is not None:
             return [(uri.rsplit("/", 1)[-1], exact)]
         bucket, key = self._split(uri)
@@ -108,11 +131,11 @@ class LocalStore:
         if kind != MANIFEST:
             message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
             raise InputProblems(Problem(id="PB527", message=message))
-        manifest = self._find(uri)
+        manifest = self.find(uri)
         if manifest is None:
             return []
         prefix, names = _manifest(uri, manifest.read_bytes())
-        found = {name: self._find(f"{prefix}{name}") for name in names}
+        found = {name: self.find(f"{prefix}{name}") for name in names}
         missing = [f"'{prefix}{name}'" for name, path in found.items() if path is None]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -151,7 +174,8 @@ class LocalStore:
         self._state.remember_digest(str(path), stamp, digest.hexdigest())
         return digest.hexdigest()
 
-    def _find(self, uri: str) -> Path | None:
+    def find(self, uri: str) -> Path | None:
+        """Return the file of an object, None where there is none."""
         bucket, key = self._split(uri)
         own = self._root / bucket / key
         if key and own.is_file():
@@ -168,6 +192,25 @@ class LocalStore:
         for name, folder in self._mounts:
             if full == name or full.startswith(f"{name}/"):
                 yield folder, full[len(name) :].strip("/")
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    def bucket(self, name: str) -> Path:
+        """Return the folder of a bucket, which need not be there; PB521 for what can't be a bucket's name."""
+        return self._root / self._split(f"s3://{name}/")[0]
+
+    def buckets(self) -> tuple[str, ...]:
+        """Return the buckets that have a folder here or are mounted, sorted."""
+        own = {path.name for path in self._root.iterdir() if path.is_dir()} if self._root.is_dir() else set()
+        mounted = {name.split("/", 1)[0] for name, _ in self._mounts}
+        return tuple(sorted(name for name in own | mounted if _BUCKET.fullmatch(name)))
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
+        """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""
+        self._split(f"s3://{bucket}/{prefix}")
+        return self._keys(bucket, prefix)
 
     def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
         """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""

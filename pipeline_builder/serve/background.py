@@ -1,0 +1,66 @@
+"""Executions in the background: a thread for each, from its start to its end, or until the server ends."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from collections.abc import Callable
+
+from pipeline_builder.engine.execution import run_execution
+from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.engine.starts import unfinished
+from pipeline_builder.engine.state import now
+from pipeline_builder.target import ExecutionStatus, StepState
+
+
+def new_id() -> str:
+    """Return the id of a new execution."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+
+
+class Background:
+    """Runs executions; `say` gets a line for people about each start and end."""
+
+    def __init__(self, engine: Engine, say: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._say = say
+        self._halt = threading.Event()
+        self._lock = threading.Lock()
+        self._threads: dict[str, threading.Thread] = {}
+
+    def resume(self) -> None:
+        """Go on with what was interrupted."""
+        for execution in unfinished(self._engine.state):
+            self.start(execution.arn)
+
+    def start(self, arn: str) -> None:
+        """Run an execution, or where another process runs it, watch it, to go on with it should that one die."""
+        with self._lock:
+            if self._halt.is_set():
+                return
+            thread = threading.Thread(target=self._run, args=(arn,), name=f"execution-{arn.rsplit('/', 1)[-1]}")
+            self._threads = {key: known for key, known in self._threads.items() if known.is_alive()}
+            self._threads[f"{arn} {thread.name} {id(thread)}"] = thread
+            thread.start()
+
+    def end(self) -> None:
+        """End every job; the executions stay as they are, and the next server goes on with them."""
+        with self._lock:
+            self._halt.set()
+            threads = list(self._threads.values())
+        for thread in threads:
+            thread.join()
+
+    def _run(self, arn: str) -> None:
+        try:
+            ended = run_execution(self._engine, arn, _nothing, halt=self._halt)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not seem to go on
+            self._engine.state.set_execution(arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
+            self._say(f"{arn} failed: {type(error).__name__}: {error}")
+        else:
+            self._say(f"{arn} {ended.status.value}")
+
+
+def _nothing(state: StepState) -> None:
+    del state

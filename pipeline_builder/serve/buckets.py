@@ -1,0 +1,198 @@
+"""The S3 calls on buckets: made, looked at, emptied, listed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from werkzeug.wrappers import Response
+
+from pipeline_builder.engine.objects import ObjectFacts
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.serve.place import Place, S3Error, check_bucket, document, iso, xml_response
+from pipeline_builder.serve.xml import Value, read_xml
+
+LIST_QUERY = (
+    "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token", "encoding-type", "fetch-owner",
+    "list-type", "max-buckets", "bucket-region",
+)  # fmt: skip
+_MOST = 1000
+
+
+def list_buckets(place: Place) -> Response:
+    """List buckets."""
+    store = place.objects.store
+    items: list[Value] = [{"Name": name, "CreationDate": "2020-01-01T00:00:00.000Z"} for name in store.buckets()]
+    return xml_response("ListAllMyBucketsResult", {"Owner": {"ID": "local"}, "Buckets": {"Bucket": items}})
+
+
+def get_location(place: Place) -> Response:
+    """Say where a bucket is; an empty text is S3's word for us-east-1."""
+    check_bucket(place)
+    return xml_response("LocationConstraint", {})
+
+
+def head_bucket(place: Place) -> Response:
+    """Say whether a bucket is there."""
+    check_bucket(place)
+    return Response(headers={"x-amz-bucket-region": "us-east-1"})
+
+
+def create_bucket(place: Place) -> Response:
+    """Make a bucket; one's own that is there already is no mistake."""
+    try:
+        place.objects.store.bucket(place.bucket).mkdir(parents=True, exist_ok=True)
+    except InputProblems:
+        raise S3Error("InvalidBucketName", "The specified bucket is not valid.") from None
+    return Response(headers={"Location": f"/{place.bucket}"})
+
+
+def delete_bucket(place: Place) -> Response:
+    """Delete an empty bucket."""
+    check_bucket(place)
+    try:
+        place.objects.store.bucket(place.bucket).rmdir()
+    except FileNotFoundError:
+        raise PermissionError from None  # it is a mounted one
+    except OSError:
+        raise S3Error("BucketNotEmpty", "The bucket you tried to delete is not empty", 409) from None
+    return Response(status=204)
+
+
+def delete_objects(place: Place) -> Response:
+    """Delete many objects; what can't be deleted is said for each."""
+    check_bucket(place)
+    try:
+        root = read_xml(document(place.request))
+    except ValueError as error:
+        raise S3Error("MalformedXML", str(error)) from error
+    done: list[Value] = []
+    failed: list[Value] = []
+    for key in [item.findtext("Key") or "" for item in root.findall("Object")]:
+        if _deleted(place, key):
+            done.append({"Key": key})
+        else:
+            failed.append({"Key": key, "Code": "AccessDenied", "Message": "it is in a mounted folder"})
+    shown = [] if root.findtext("Quiet") == "true" else done
+    return xml_response("DeleteResult", {"Deleted": shown, "Error": failed})
+
+
+def _deleted(place: Place, key: str) -> bool:
+    try:
+        if not key.endswith("/"):
+            place.objects.delete(f"s3://{place.bucket}/{key}")
+    except PermissionError:
+        return False
+    except InputProblems:
+        pass  # there can be no such object
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listing:
+    """A page of a bucket: objects, prefixes of more, and the name after which the next page begins."""
+
+    contents: list[tuple[str, ObjectFacts]]
+    prefixes: list[str]
+    last: str
+    more: bool
+
+
+def _listing(place: Place, after: str) -> _Listing:
+    """Return the names after `after`, keys and common prefixes together in one order."""
+    check_bucket(place)
+    asked = place.request.args
+    most = _count(asked.get("max-keys", str(_MOST)))
+    prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
+    contents: list[tuple[str, ObjectFacts]] = []
+    prefixes: list[str] = []
+    last = ""
+    for name, facts in _names(place, prefix, delimiter, after):
+        if len(contents) + len(prefixes) == most:
+            return _Listing(contents=contents, prefixes=prefixes, last=last, more=most > 0)
+        last = name
+        if facts is None:
+            prefixes.append(name)
+        else:
+            contents.append((name, facts))
+    return _Listing(contents=contents, prefixes=prefixes, last=last, more=False)
+
+
+def _names(place: Place, prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, ObjectFacts | None]]:
+    seen = ""
+    for key, path in place.objects.keys(place.bucket, prefix):
+        head, cut, _ = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+        name = f"{prefix}{head}{cut}" if cut else key
+        if name.encode() <= after.encode() or name == seen:
+            continue
+        seen = name
+        yield name, None if cut else place.objects.facts_of(path)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise S3Error("InvalidArgument", f"'{text}' is no number of keys")
+    return min(int(text), _MOST)
+
+
+def list_v2(place: Place) -> Response:
+    """List a bucket."""
+    asked = place.request.args
+    token = asked.get("continuation-token", "")
+    listing = _listing(place, _after(token) if token else asked.get("start-after", ""))
+    following = base64.urlsafe_b64encode(listing.last.encode()).decode() if listing.more else None
+    count = len(listing.contents) + len(listing.prefixes)
+    more: dict[str, Value] = {"KeyCount": count, "NextContinuationToken": following}
+    return _render(place, listing, {**more, "ContinuationToken": token or None})
+
+
+def _after(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (ValueError, binascii.Error) as error:
+        raise S3Error("InvalidArgument", "The continuation token provided is incorrect") from error
+
+
+def list_v1(place: Place) -> Response:
+    """List a bucket as older clients do it."""
+    marker = place.request.args.get("marker", "")
+    listing = _listing(place, marker)
+    following = _shown(place, listing.last) if listing.more else None
+    return _render(place, listing, {"Marker": _shown(place, marker), "NextMarker": following})
+
+
+def _render(place: Place, listing: _Listing, more: dict[str, Value]) -> Response:
+    asked = place.request.args
+    contents: list[Value] = [
+        {
+            "Key": _shown(place, key),
+            "LastModified": iso(facts),
+            "ETag": f'"{facts.etag}"',
+            "Size": facts.size,
+            "StorageClass": "STANDARD",
+        }
+        for key, facts in listing.contents
+    ]
+    prefixes: list[Value] = [{"Prefix": _shown(place, prefix)} for prefix in listing.prefixes]
+    return xml_response(
+        "ListBucketResult",
+        {
+            "Name": place.bucket,
+            "Prefix": _shown(place, asked.get("prefix", "")),
+            "Delimiter": _shown(place, asked["delimiter"]) if "delimiter" in asked else None,
+            "MaxKeys": _count(asked.get("max-keys", str(_MOST))),
+            "EncodingType": asked.get("encoding-type"),
+            "IsTruncated": listing.more,
+            **more,
+            "Contents": contents,
+            "CommonPrefixes": prefixes,
+        },
+    )
+
+
+def _shown(place: Place, key: str) -> str:
+    """Return a key as the client wants it: XML can't hold every character that a key can."""
+    return quote(key, safe="/") if place.request.args.get("encoding-type") == "url" else key

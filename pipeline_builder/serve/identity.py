@@ -1,0 +1,52 @@
+"""STS and IAM: the two calls by which an SDK finds out whose account it is in and what a role's ARN is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from werkzeug.wrappers import Response
+
+from pipeline_builder.serve.xml import Value, render_xml
+
+ACCOUNT = "000000000000"
+_STS = "https://sts.amazonaws.com/doc/2011-06-15/"
+_IAM = "https://iam.amazonaws.com/doc/2010-05-08/"
+
+
+def answer_query(form: Mapping[str, str]) -> Response:
+    """Answer a request of the query protocol, whose form says what is asked."""
+    match form.get("Action"):
+        case "GetCallerIdentity":
+            user = {"Arn": f"arn:aws:iam::{ACCOUNT}:user/local", "UserId": "AIDALOCAL", "Account": ACCOUNT}
+            return _result("GetCallerIdentity", user, _STS)
+        case "GetRole" if form.get("RoleName"):
+            return _result("GetRole", {"Role": _role(form["RoleName"])}, _IAM)
+        case other:
+            return _error("InvalidAction", f"'{other}' is not served by the local engine")
+
+
+def _role(name: str) -> dict[str, Value]:
+    return {
+        "Path": "/",
+        "RoleName": name,
+        "RoleId": "AROALOCAL",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "CreateDate": "2020-01-01T00:00:00Z",
+    }
+
+
+def _result(action: str, result: Mapping[str, Value], namespace: str) -> Response:
+    content: Mapping[str, Value] = {
+        f"{action}Result": result,
+        "ResponseMetadata": {"RequestId": secrets.token_hex(16)},
+    }
+    return Response(render_xml(f"{action}Response", content, namespace), content_type="text/xml")
+
+
+def _error(code: str, message: str) -> Response:
+    content: Mapping[str, Value] = {
+        "Error": {"Type": "Sender", "Code": code, "Message": message},
+        "RequestId": secrets.token_hex(16),
+    }
+    return Response(render_xml("ErrorResponse", content, _STS), status=400, content_type="text/xml")

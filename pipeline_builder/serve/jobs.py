@@ -1,0 +1,130 @@
+"""The operations on jobs and models: described and listed as SageMaker does it, made by executions only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline_builder.engine.jobs import JobRecord, find_job, list_jobs
+from pipeline_builder.serve.paging import between, ordered, page
+from pipeline_builder.serve.protocol import Call, Handler
+
+# What SageMaker takes where a request leaves it out.
+_RUN_TIME = {"MaxRuntimeInSeconds": 86_400}
+_TRAINING_STATUS = {"InProgress": "Training"}
+
+
+def describe_processing_job(call: Call) -> Mapping[str, Any]:
+    """Describe a processing job."""
+    job = _find(call, "processing-job", call.request["ProcessingJobName"])
+    return {
+        "StoppingCondition": _RUN_TIME,
+        **_basics(job, "Processing"),
+        "LastModifiedTime": job.ended or job.started,
+        "ExitMessage": job.reason or None,
+    }
+
+
+def describe_training_job(call: Call) -> Mapping[str, Any]:
+    """Describe a training job."""
+    job = _find(call, "training-job", call.request["TrainingJobName"])
+    seconds = int((job.ended - job.started).total_seconds()) if job.ended else None
+    base = str(job.request["OutputDataConfig"]["S3OutputPath"]).rstrip("/")
+    return {
+        "StoppingCondition": _RUN_TIME,
+        "ModelArtifacts": {"S3ModelArtifacts": f"{base}/{job.name}/output/model.tar.gz"},
+        **_basics(job, "Training"),
+        "SecondaryStatus": _TRAINING_STATUS.get(job.status, job.status),
+        "SecondaryStatusTransitions": _transitions(job),
+        "LastModifiedTime": job.ended or job.started,
+        "TrainingTimeInSeconds": seconds or None,
+        "BillableTimeInSeconds": seconds or None,
+        "EnableNetworkIsolation": job.request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": False,
+        "EnableManagedSpotTraining": False,
+    }
+
+
+def _transitions(job: JobRecord) -> list[dict[str, Any]]:
+    training = {"Status": "Training", "StartTime": job.started, "EndTime": job.ended}
+    if job.ended is None:
+        return [training]
+    end = {"Status": job.status, "StartTime": job.ended, "EndTime": job.ended, "StatusMessage": job.reason or None}
+    return [training, end]
+
+
+def describe_transform_job(call: Call) -> Mapping[str, Any]:
+    """Describe a batch transform job."""
+    return _basics(_find(call, "transform-job", call.request["TransformJobName"]), "Transform")
+
+
+def describe_model(call: Call) -> Mapping[str, Any]:
+    """Describe a model."""
+    model = _find(call, "model", call.request["ModelName"])
+    return {**model.result, "CreationTime": model.started, "EnableNetworkIsolation": False}
+
+
+def _find(call: Call, kind: str, name: str) -> JobRecord:
+    job = find_job(call.engine.state, kind, name)
+    if job is None:
+        what = "model" if kind == "model" else "job"
+        raise call.not_found(f"Could not find the requested {what} with name: {name}")
+    return job
+
+
+def _basics(job: JobRecord, word: str) -> dict[str, Any]:
+    return {
+        **job.request,
+        **job.result,
+        f"{word}JobName": job.name,
+        f"{word}JobArn": job.arn,
+        f"{word}JobStatus": job.status,
+        "FailureReason": job.reason or None,
+        "CreationTime": job.started,
+        f"{word}StartTime": job.started,
+        f"{word}EndTime": job.ended,
+    }
+
+
+def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
+    """List the jobs of a kind."""
+    wanted, part = call.request.get("StatusEquals"), call.request.get("NameContains") or ""
+    known = [
+        job
+        for job in reversed(list_jobs(call.engine.state, kind))
+        if wanted in (None, job.status) and part.lower() in job.name.lower()
+    ]
+    found = between(known, call.request, lambda job: job.started, "CreationTime")
+    found = between(found, call.request, _modified, "LastModifiedTime")
+    keys = {"Name": lambda j: j.name, "CreationTime": lambda j: j.started, "Status": lambda j: j.status}
+    items, token = page(call, ordered(found, call.request, keys, by="CreationTime"), lambda job: job.name)
+    summaries = [{**_basics(item, word), "LastModifiedTime": _modified(item)} for item in items]
+    return {f"{word}JobSummaries": summaries, "NextToken": token}
+
+
+def _modified(job: JobRecord) -> datetime:
+    return job.ended or job.started
+
+
+def list_models(call: Call) -> Mapping[str, Any]:
+    """List models."""
+    part = call.request.get("NameContains") or ""
+    known = [m for m in reversed(list_jobs(call.engine.state, "model")) if part.lower() in m.name.lower()]
+    found = between(known, call.request, lambda model: model.started, "CreationTime")
+    keys = {"Name": lambda model: model.name, "CreationTime": lambda model: model.started}
+    items, token = page(call, ordered(found, call.request, keys, by="CreationTime"), lambda model: model.name)
+    models = [{"ModelName": m.name, "ModelArn": m.arn, "CreationTime": m.started} for m in items]
+    return {"Models": models, "NextToken": token}
+
+
+OPERATIONS: Mapping[str, Handler] = {
+    "DescribeProcessingJob": describe_processing_job,
+    "DescribeTrainingJob": describe_training_job,
+    "DescribeTransformJob": describe_transform_job,
+    "DescribeModel": describe_model,
+    "ListProcessingJobs": lambda call: _list(call, "processing-job", "Processing"),
+    "ListTrainingJobs": lambda call: _list(call, "training-job", "Training"),
+    "ListTransformJobs": lambda call: _list(call, "transform-job", "Transform"),
+    "ListModels": list_models,
+}

@@ -1,0 +1,153 @@
+"""Uploads in parts: each part is a file, and the last request makes one object of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+from werkzeug.wrappers import Response
+
+from pipeline_builder.serve.place import (
+    Place,
+    S3Error,
+    check_bucket,
+    copy_source,
+    document,
+    iso,
+    kept_headers,
+    xml_response,
+)
+from pipeline_builder.serve.uploads import received
+from pipeline_builder.serve.xml import read_xml
+
+QUERY = ("uploads", "uploadId", "partNumber")
+_ABOUT = "upload.json"
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_MOST_PARTS = 10_000
+
+
+def create(place: Place) -> Response:
+    """Begin an upload."""
+    check_bucket(place)
+    place.objects.store.missing([place.uri])  # refuses a key that can't be a file
+    number = secrets.token_hex(16)
+    folder = _folder(place, number)
+    folder.mkdir(parents=True)
+    (folder / _ABOUT).write_text(json.dumps({"uri": place.uri, "headers": kept_headers(place.request)}))
+    answer = {"Bucket": place.bucket, "Key": place.key, "UploadId": number}
+    return xml_response("InitiateMultipartUploadResult", answer)
+
+
+def _folder(place: Place, number: str) -> Path:
+    if not re.fullmatch(r"[0-9a-f]{32}", number):
+        raise _nothing()
+    return place.objects.store.root / ".uploads" / number
+
+
+def _nothing() -> S3Error:
+    return S3Error("NoSuchUpload", "The specified multipart upload does not exist.", 404)
+
+
+def _found(place: Place) -> Path:
+    """Return the folder of the upload that the request names, which is one of this object."""
+    folder = _folder(place, place.request.args["uploadId"])
+    try:
+        about = json.loads((folder / _ABOUT).read_text())
+    except OSError:
+        raise _nothing() from None
+    if about["uri"] != place.uri:
+        raise _nothing()
+    return folder
+
+
+def upload_part(place: Place) -> Response:
+    """Take a part; the same number again takes the place of the one before."""
+    folder = _found(place)
+    number = place.request.args.get("partNumber", "")
+    if not number.isdigit() or not 1 <= int(number) <= _MOST_PARTS:
+        raise S3Error("InvalidArgument", f"a part's number is 1 to {_MOST_PARTS}, not '{number}'")
+    target = folder / f"{int(number)}"
+    if "x-amz-copy-source" in place.request.headers:
+        return _copy_part(place, target)
+    with received(place.request, place.objects.store.staging()) as upload:
+        upload.file.replace(_with_etag(target, upload.md5))
+    return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
+
+
+def _with_etag(target: Path, md5: str) -> Path:
+    """Return the file of a part, which has its MD5 in its name; an older one of the same number is taken away."""
+    for old in target.parent.glob(f"{target.name}.*"):
+        old.unlink()
+    return target.with_name(f"{target.name}.{md5}")
+
+
+def _copy_part(place: Place, target: Path) -> Response:
+    source = copy_source(place)
+    asked = place.request.headers.get("x-amz-copy-source-range", f"bytes=0-{source.size - 1}")
+    match = _RANGE.fullmatch(asked)
+    if match is None or int(match[2]) >= source.size:
+        raise S3Error("InvalidArgument", f"'{asked}' is no range of the source")
+    with source.path.open("rb") as content:
+        content.seek(int(match[1]))
+        part = content.read(int(match[2]) - int(match[1]) + 1)
+    md5 = hashlib.md5(part, usedforsecurity=False).hexdigest()
+    _with_etag(target, md5).write_bytes(part)
+    return xml_response("CopyPartResult", {"ETag": f'"{md5}"', "LastModified": iso(source)})
+
+
+def complete(place: Place) -> Response:
+    """Make one object of the parts that the request lists, in its order."""
+    folder = _found(place)
+    parts = [_part(folder, *item) for item in _listed(place)]
+    digests = b"".join(bytes.fromhex(part.suffix[1:]) for part in parts)
+    etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+    headers = json.loads((folder / _ABOUT).read_text())["headers"]
+    new = place.request.headers.get("If-None-Match") == "*"
+    with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
+        try:
+            for part in parts:
+                with part.open("rb") as content:
+                    shutil.copyfileobj(content, file, 1 << 20)
+            file.close()
+            place.objects.put(place.uri, Path(file.name), etag, headers, new=new)
+        except FileExistsError:
+            raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+    shutil.rmtree(folder)
+    answer = {"Location": f"/{place.bucket}/{place.key}", "Bucket": place.bucket, "Key": place.key}
+    return xml_response("CompleteMultipartUploadResult", {**answer, "ETag": f'"{etag}"'})
+
+
+def _listed(place: Place) -> list[tuple[int, str]]:
+    try:
+        root = read_xml(document(place.request))
+        listed = [
+            (int(part.findtext("PartNumber") or ""), (part.findtext("ETag") or "").strip('"'))
+            for part in root.findall("Part")
+        ]
+    except ValueError as error:
+        raise S3Error("MalformedXML", str(error)) from error
+    if not listed:
+        raise S3Error("MalformedXML", "an upload has at least one part")
+    if listed != sorted(listed):
+        raise S3Error("InvalidPartOrder", "The list of parts was not in ascending order.")
+    return listed
+
+
+def _part(folder: Path, number: int, etag: str) -> Path:
+    part = next(folder.glob(f"{number}.*"), None)
+    if part is None or part.suffix != f".{etag}":
+        raise S3Error("InvalidPart", f"Part {number} could not be found, or its ETag is another.")
+    return part
+
+
+def abort(place: Place) -> Response:
+    """Throw an upload away."""
+    shutil.rmtree(_found(place))
+    return Response(status=204)

@@ -1,0 +1,97 @@
+"""The S3 calls on objects: read, written, copied, deleted."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from pathlib import Path
+
+from werkzeug.http import http_date
+from werkzeug.utils import send_file
+from werkzeug.wrappers import Response
+
+from pipeline_builder.serve.place import (
+    Place,
+    S3Error,
+    check_bucket,
+    check_if_match,
+    copy_source,
+    facts,
+    iso,
+    kept_headers,
+    xml_response,
+)
+from pipeline_builder.serve.uploads import received
+
+
+def get_object(place: Place) -> Response:
+    """Give an object, whole or a range of it, or (HEAD) only what is known of it."""
+    found = facts(place)
+    response = send_file(
+        found.path,
+        place.request.environ,
+        mimetype=found.headers.get("Content-Type", "binary/octet-stream"),
+        conditional=True,
+        etag=found.etag,
+        last_modified=found.modified,
+    )
+    whole = response.status_code == 200
+    for name, value in found.headers.items():
+        if not name.startswith("x-amz-checksum-") or (whole and place.request.headers.get("x-amz-checksum-mode")):
+            response.headers[name] = value
+    response.headers.pop("Date", None)
+    response.headers["Last-Modified"] = http_date(found.modified)
+    if response.status_code == 412:
+        response.close()
+        raise S3Error("PreconditionFailed", "At least one of the preconditions did not hold.", 412)
+    return response
+
+
+def put_object(place: Place) -> Response:
+    """Write an object, or with x-amz-copy-source copy one."""
+    check_bucket(place)
+    if place.key.endswith("/"):
+        raise S3Error("InvalidArgument", f"objects are files here, so the key '{place.key}' can't end with '/'")
+    place.objects.store.missing([place.uri])  # refuses a key that can't be a file before the body is read
+    if "x-amz-copy-source" in place.request.headers:
+        return _copy(place)
+    check_if_match(place)
+    new = place.request.headers.get("If-None-Match") == "*"
+    with received(place.request, place.objects.store.staging()) as upload:
+        headers = {**kept_headers(place.request), **upload.checksums}
+        try:
+            place.objects.put(place.uri, upload.file, upload.md5, headers, new=new)
+        except FileExistsError:
+            raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
+        except OSError as error:
+            raise _too_long(error) from error
+    return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
+
+
+def _too_long(error: OSError) -> Exception:
+    return S3Error("KeyTooLongError", "a part of the key is too long") if error.errno == errno.ENAMETOOLONG else error
+
+
+def _copy(place: Place) -> Response:
+    source = copy_source(place)
+    replace = place.request.headers.get("x-amz-metadata-directive") == "REPLACE"
+    headers = kept_headers(place.request) if replace else source.headers
+    with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
+        try:
+            with source.path.open("rb") as content:
+                shutil.copyfileobj(content, file, 1 << 20)
+            file.close()
+            place.objects.put(place.uri, Path(file.name), source.etag, headers)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+    copied = facts(place)
+    return xml_response("CopyObjectResult", {"ETag": f'"{copied.etag}"', "LastModified": iso(copied)})
+
+
+def delete_object(place: Place) -> Response:
+    """Delete an object; one that isn't there is none."""
+    check_bucket(place)
+    if not place.key.endswith("/"):
+        place.objects.delete(place.uri)
+    return Response(status=204)

@@ -1,0 +1,96 @@
+"""What the S3 calls share: what a request is about, S3's errors, the headers that an object keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from werkzeug.wrappers import Request, Response
+
+from pipeline_builder.engine.objects import ObjectFacts, Objects
+from pipeline_builder.serve.xml import Value, render_xml
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_DOCUMENT_LIMIT = 8 << 20
+# What is given back as it came; user metadata besides.
+_KEPT = ("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control", "Expires")
+
+
+class S3Error(Exception):
+    """What S3 answers instead of a result."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        self.code = code
+        self.status = status
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a request is about: a bucket, or an object in it. `key` is empty for a bucket."""
+
+    request: Request
+    objects: Objects
+    bucket: str
+    key: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def xml_response(name: str, value: Mapping[str, Value]) -> Response:
+    """Return a document of S3's."""
+    return Response(render_xml(name, value, NAMESPACE), content_type="application/xml")
+
+
+def document(request: Request) -> bytes:
+    """Return a request's body where it is an XML document, which is small."""
+    request.max_content_length = _DOCUMENT_LIMIT
+    return request.get_data()
+
+
+def check_bucket(place: Place) -> None:
+    """Raise NoSuchBucket where the bucket isn't there."""
+    if place.bucket not in place.objects.store.buckets():
+        raise S3Error("NoSuchBucket", "The specified bucket does not exist", 404)
+
+
+def facts(place: Place) -> ObjectFacts:
+    """Return the object, or raise NoSuchKey."""
+    check_bucket(place)
+    found = place.objects.facts(place.uri) if not place.key.endswith("/") else None
+    if found is None:
+        raise S3Error("NoSuchKey", "The specified key does not exist.", 404)
+    return found
+
+
+def kept_headers(request: Request) -> dict[str, str]:
+    """Return the headers of an upload that are given back with the object."""
+    own = {name: request.headers[name] for name in _KEPT if name in request.headers}
+    encoding = [word.strip() for word in own.pop("Content-Encoding", "").split(",")]
+    if left := ",".join(word for word in encoding if word and word != "aws-chunked"):
+        own["Content-Encoding"] = left
+    metadata = {k.lower(): v for k, v in request.headers.items() if k.lower().startswith("x-amz-meta-")}
+    return {**own, **metadata}
+
+
+def check_if_match(place: Place) -> None:
+    """Raise PreconditionFailed where the object isn't the one that If-Match names."""
+    wanted = place.request.headers.get("If-Match")
+    found = place.objects.facts(place.uri) if wanted else None
+    if wanted and (found is None or wanted.strip('"') not in (found.etag, "*")):
+        raise S3Error("PreconditionFailed", "The object is not the one that If-Match names.", 412)
+
+
+def copy_source(place: Place) -> ObjectFacts:
+    """Return the object that x-amz-copy-source names."""
+    path = unquote(place.request.headers["x-amz-copy-source"]).lstrip("/")
+    bucket, _, key = path.partition("?")[0].partition("/")
+    return facts(Place(request=place.request, objects=place.objects, bucket=bucket, key=key))
+
+
+def iso(found: ObjectFacts) -> str:
+    """Return when an object was written, as XML has it."""
+    return found.modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")

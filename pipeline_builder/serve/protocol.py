@@ -1,0 +1,136 @@
+"""AWS JSON 1.1: operations by name, requests and responses after the service model, errors with the service's codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.serve.background import Background
+from pipeline_builder.service_model import Fault, Shapes, load_sagemaker
+
+VALIDATION = "ValidationException"
+NOT_FOUND = "ResourceNotFound"
+CONFLICT = "ConflictException"
+TOO_MANY = "ResourceLimitExceeded"
+# The codes of problems that are no mistake in the request itself.
+_CODES = {"PB540": CONFLICT}
+
+
+class ServiceError(Exception):
+    """What an operation answers instead of a result: the service's code, a message, the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        self.code = code
+        self.message = message
+        self.status = status
+        super().__init__(f"{code}: {message}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of an operation of SageMaker: what was asked, and what it is answered from."""
+
+    operation: str
+    request: Mapping[str, Any]
+    engine: Engine
+    background: Background
+
+    def not_found(self, what: str) -> ServiceError:
+        """Return the error for a resource that isn't there, by the code that the operation has for it."""
+        listed = [error["shape"] for error in load_sagemaker().operations[self.operation].get("errors", ())]
+        return ServiceError(NOT_FOUND if NOT_FOUND in listed else VALIDATION, what)
+
+
+Handler = Callable[[Call], Mapping[str, Any] | None]
+
+
+def answer_sagemaker(
+    operations: Mapping[str, Handler], operation: str, body: bytes, engine: Engine, background: Background
+) -> bytes:
+    """Return the JSON that answers an operation.
+
+    Raises:
+        ServiceError: the request is wrong, or can't be done.
+    """
+    handler = operations.get(operation)
+    if handler is None:
+        known = operation in load_sagemaker().operations
+        why = "is not served by the local engine" if known else "is no operation of SageMaker"
+        raise ServiceError("UnknownOperationException", f"'{operation}' {why}")
+    request = parse_body(body)
+    _check(operation, request)
+    try:
+        result = handler(Call(operation=operation, request=request, engine=engine, background=background))
+    except PipelineBuilderError as error:
+        code = _CODES.get(error.problems[0].id, VALIDATION)
+        raise ServiceError(code, "; ".join(problem.message for problem in error.problems)) from error
+    shape = load_sagemaker().operations[operation].get("output")
+    return json.dumps(fit(load_sagemaker(), shape["shape"], result or {}) if shape else {}).encode()
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a request has as its body.
+
+    Raises:
+        ServiceError: SerializationException where it is none.
+    """
+    try:
+        request = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise ServiceError("SerializationException", f"the request's body is no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise ServiceError("SerializationException", "the request's body is no JSON object")
+    return request
+
+
+def _check(operation: str, request: dict[str, Any]) -> None:
+    model = load_sagemaker()
+    shape = model.operations[operation].get("input")
+    faults = model.check(shape["shape"], request) if shape else ()
+    if faults:
+        said = "; ".join(_said(fault) for fault in faults)
+        many = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''} detected: "
+        raise ServiceError(VALIDATION, many + said)
+
+
+def _said(fault: Fault) -> str:
+    where = ".".join(str(part) for part in fault.path)
+    hint = f" ({fault.hint})" if fault.hint else ""
+    return f"'{where}' {fault.message}{hint}" if where else f"{fault.message}{hint}"
+
+
+def fit(model: Shapes, name: str, value: Any) -> Any:
+    """Return the value as the shape has it: no other members, nothing empty, times as seconds since 1970."""
+    shape = model.shapes[name]
+    match shape["type"]:
+        case "structure":
+            members = shape["members"]
+            known = {key: item for key, item in value.items() if key in members and item is not None}
+            return {key: fit(model, members[key]["shape"], item) for key, item in known.items()}
+        case "list":
+            return [fit(model, shape["member"]["shape"], item) for item in value]
+        case "map":
+            return {key: fit(model, shape["value"]["shape"], item) for key, item in value.items()}
+        case "timestamp" if isinstance(value, datetime):
+            return round(value.timestamp(), 3)
+        case "string" if "max" in shape and isinstance(value, str):
+            return value[: shape["max"]]
+        case _:
+            return value
+
+
+def time_of(value: Any) -> datetime:
+    """Return a time of a request, which is seconds since 1970.
+
+    Raises:
+        ServiceError: it is none.
+    """
+    try:
+        return datetime.fromtimestamp(float(value), tz=timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise ServiceError("SerializationException", f"{value!r} is no time in seconds since 1970") from error

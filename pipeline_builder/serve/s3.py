@@ -1,0 +1,80 @@
+"""The S3 calls of AWS clients on the engine's object store, by path: /bucket/key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
+from werkzeug.wrappers import Request, Response
+
+from pipeline_builder.engine.objects import Objects
+from pipeline_builder.engine.state import State
+from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.serve import buckets, multipart, objects
+from pipeline_builder.serve.place import Place, S3Error
+from pipeline_builder.serve.uploads import UploadError
+from pipeline_builder.serve.xml import Value, render_xml
+
+# What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
+_PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
+
+
+S3Handler = Callable[[Place], Response]
+
+
+_EXPECTED: Mapping[type[Exception], tuple[str, str, int]] = {
+    RequestEntityTooLarge: ("EntityTooLarge", "the upload is larger than 5 GB", 400),
+    RequestedRangeNotSatisfiable: ("InvalidRange", "The requested range is not satisfiable", 416),
+    IsADirectoryError: ("InvalidArgument", "objects are files here, and there are others below this one", 400),
+    NotADirectoryError: ("InvalidArgument", "objects are files here, and one is where a folder would have to be", 400),
+    PermissionError: ("AccessDenied", "this is in a mounted folder, which is only read", 403),
+}
+
+
+def answer_s3(request: Request, store: LocalStore, state: State) -> Response:
+    """Answer a request of the S3 REST API."""
+    bucket, _, key = request.path.lstrip("/").partition("/")
+    place = Place(request=request, objects=Objects(store, state), bucket=bucket, key=key)
+    try:
+        return _handler(place)(place)
+    except (S3Error, UploadError) as error:
+        return _error(place, error.code, str(error), getattr(error, "status", 400))
+    except InputProblems as error:
+        return _error(place, "InvalidArgument", "; ".join(problem.message for problem in error.problems))
+    except tuple(_EXPECTED) as error:
+        code, message, status = next(said for kind, said in _EXPECTED.items() if isinstance(error, kind))
+        return _error(place, code, f"{message}: '{place.bucket}/{place.key}'", status)
+
+
+def _handler(place: Place) -> S3Handler:
+    kind = "object" if place.key else "bucket" if place.bucket else "service"
+    query = {name for name in place.request.args if not _PLAIN.fullmatch(name)}
+    routes: Mapping[tuple[str, str], Mapping[str, S3Handler]] = {
+        ("service", "GET"): {"": buckets.list_buckets},
+        ("bucket", "GET"): {"location": buckets.get_location, "list-type": buckets.list_v2, "": buckets.list_v1},
+        ("bucket", "HEAD"): {"": buckets.head_bucket},
+        ("bucket", "PUT"): {"": buckets.create_bucket},
+        ("bucket", "DELETE"): {"": buckets.delete_bucket},
+        ("bucket", "POST"): {"delete": buckets.delete_objects},
+        ("object", "GET"): {"": objects.get_object},
+        ("object", "HEAD"): {"": objects.get_object},
+        ("object", "PUT"): {"uploadId": multipart.upload_part, "": objects.put_object},
+        ("object", "DELETE"): {"uploadId": multipart.abort, "": objects.delete_object},
+        ("object", "POST"): {"uploads": multipart.create, "uploadId": multipart.complete},
+    }
+    known = routes.get((kind, place.request.method), {})
+    name = next((name for name in known if name and name in query), "")
+    more = query - {name, *buckets.LIST_QUERY, *multipart.QUERY}
+    if name not in known or more:
+        what = f"?{min(more)}" if more else ""
+        message = f"{place.request.method} of a {kind}{what} is not served by the local engine"
+        raise S3Error("NotImplemented", message, 501)
+    return known[name]
+
+
+def _error(place: Place, code: str, message: str, status: int = 400) -> Response:
+    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": f"/{place.bucket}/{place.key}"}
+    body = render_xml("Error", content, "").replace(b' xmlns=""', b"")
+    return Response(b"" if place.request.method == "HEAD" else body, status=status, content_type="application/xml")

@@ -1,0 +1,70 @@
+"""The operation that lists the steps of an execution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline_builder.engine.execution import list_steps
+from pipeline_builder.engine.jobs import JobRecord, jobs_of
+from pipeline_builder.engine.starts import taken_steps
+from pipeline_builder.serve.executions import find_execution
+from pipeline_builder.serve.paging import page
+from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
+from pipeline_builder.target import StepState, StepStatus
+
+_NOT_LISTED = (StepStatus.WAITING, StepStatus.SKIPPED)
+# The member of a step's metadata that has the ARN of its job, by the kind of the job.
+_MEMBERS = {
+    "processing-job": "ProcessingJob",
+    "training-job": "TrainingJob",
+    "transform-job": "TransformJob",
+    "model": "Model",
+}
+
+
+def list_pipeline_execution_steps(call: Call) -> Mapping[str, Any]:
+    """List the steps that have started, by their start; those that wait or are skipped are not listed."""
+    arn = call.request.get("PipelineExecutionArn")
+    if arn is None:
+        raise ServiceError(VALIDATION, "'PipelineExecutionArn' is missing")
+    found = find_execution(call, arn)
+    jobs = jobs_of(call.engine.state, found.arn)
+    taken = taken_steps(call.engine.state, found.arn)
+    started = [state for state in list_steps(call.engine.state, found.arn) if state.status not in _NOT_LISTED]
+    # Those of equal times stay in the order of the graph.
+    ordered = sorted(started, key=lambda state: state.started or datetime.min.replace(tzinfo=found.started.tzinfo))
+    if call.request.get("SortOrder") != "Ascending":
+        ordered.reverse()
+    items, token = page(call, ordered, lambda state: state.name)
+    steps = [_step(item, jobs.get(item.name), taken.get(item.name)) for item in items]
+    return {"PipelineExecutionSteps": steps, "NextToken": token}
+
+
+def _step(state: StepState, job: JobRecord | None, source: str | None) -> dict[str, Any]:
+    return {
+        "StepName": state.name,
+        "StartTime": state.started,
+        "EndTime": state.ended,
+        "StepStatus": state.status.value,
+        "AttemptCount": state.attempts,
+        "FailureReason": state.failure_reason or None,
+        "CacheHitResult": {"SourcePipelineExecutionArn": state.cache_hit} if state.cache_hit else None,
+        "SelectiveExecutionResult": {"SourcePipelineExecutionArn": source} if source else None,
+        "Metadata": _metadata(state, job),
+    }
+
+
+def _metadata(state: StepState, job: JobRecord | None) -> dict[str, Any] | None:
+    if state.type == "Fail":
+        return {"Fail": {"ErrorMessage": state.failure_reason}}
+    known = {
+        kind: {"Outcome" if kind == "Condition" else "Arn": value} for kind, value in state.metadata.items()
+    }  # of a job that goes on, or failed, only its record knows
+    if not known and job is not None:
+        known = {_MEMBERS[job.kind]: {"Arn": job.arn}}
+    return known or None
+
+
+OPERATIONS: Mapping[str, Handler] = {"ListPipelineExecutionSteps": list_pipeline_execution_steps}
