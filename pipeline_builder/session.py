@@ -380,8 +380,14 @@ class Session:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
         from pipeline_builder.progress import open_progress
 
+        found = self.find_execution(name)
+        if found.status.value in ("Succeeded", "CompletedWithFailures"):
+            message = (
+                f"the execution '{found.id}' is {found.status.value}, only Failed or Stopped ones are gone on with"
+            )
+            raise InputProblems(Problem(id="PB443", message=message, hint="'run --rerun' does everything anew"))
         with self.stage("run") as words:
-            execution = self.target.pipelines.retry_execution(self.find_execution(name).arn)
+            execution = self.target.pipelines.retry_execution(found.arn)
             with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
                 execution = self.target.pipelines.follow_execution(execution.arn, observe)
             words.append(f"execution {execution.id} {execution.status.value}")

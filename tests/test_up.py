@@ -47,7 +47,14 @@ def test_up_trains_and_promotes(workspace: Workspace) -> None:
     assert "mae" in ended.out
     assert "report: build/report.html" in ended.out
     built = {path.name for path in (workspace.root / "build").iterdir()}
-    assert built == {"pipeline_definition.json", "run.json", "report.html", "model_repos.lock.yaml", "bundles"}
+    assert built == {
+        "pipeline_definition.json",
+        "run.json",
+        "report.html",
+        "junit.xml",
+        "model_repos.lock.yaml",
+        "bundles",
+    }
     assert [line.split()[0] for line in ended.err.splitlines() if line[0].isalpha()] == [
         "checkout", "validate", "build", "plan", "apply", "run", "gate", "promote", "report",
     ]  # fmt: skip
@@ -283,6 +290,58 @@ def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number:
     assert states(workspace)["Train"] == "Stopped"
     workspace.push("scripts/train.py", TRAIN)
     assert workspace.run("up").code == 0
+
+
+def test_stop_from_another_shell(workspace: Workspace) -> None:
+    marker = f"8{os.getpid()}.25"
+    workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
+    process = workspace.start("up")
+    wait_for(lambda: marker in processes())
+    ended = workspace.run("stop")
+    assert (ended.code, ended.out.split()[-1]) == (0, "Stopped"), ended.err
+    assert marker not in processes()
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in errors) == (5, False), errors
+    assert states(workspace)["Train"] == "Stopped"
+    assert workspace.run("stop").out.split()[-1] == "Stopped"
+
+
+def test_stop_of_an_execution_that_nobody_runs(workspace: Workspace) -> None:
+    marker = f"9{os.getpid()}.25"
+    workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
+    process = workspace.start("up")
+    wait_for(lambda: marker in processes())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert workspace.run("stop", "--json").json["status"] == "Stopped"
+
+
+def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    workspace.push("scripts/train.py", f"open({str(marker)!r})\n" + TRAIN)
+    assert workspace.run("up").code == 5
+    marker.touch()
+    ended = workspace.run("retry")
+    assert ended.code == 0, ended.err
+    assert set(states(workspace).values()) == {"Succeeded"}
+    (execution,) = workspace.run("history", "--json").json["executions"]
+    again = workspace.run("retry")
+    assert (again.code, "PB443 the execution '" in again.err) == (1, True), again.err
+    assert workspace.run("promote").code == 0, execution
+
+
+def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
+    assert workspace.run("up", "--approve").code == 0
+    refused = workspace.run("rollback", "churn", "--comment", "too slow")
+    assert (refused.code, "PB433" in refused.err) == (1, True), refused.err
+    workspace.push("scripts/train.py", TRAIN + "# another\n")
+    assert workspace.run("up", "--approve").code == 0
+    ended = workspace.run("rollback", "churn", "--comment", "too slow")
+    assert ended.code == 0, ended.err
+    approvals = workspace.run("history", "--json").json["approvals"]
+    (newest, *_) = approvals
+    assert (newest["package"].rsplit("/", 1)[1], newest["after"]) == ("2", "Rejected")
+    assert "too slow" in newest["description"]
 
 
 def test_two_at_once_share_one_execution(workspace: Workspace) -> None:

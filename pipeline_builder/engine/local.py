@@ -7,6 +7,7 @@ import json
 import secrets
 import sqlite3
 import string
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipeline_builder.engine.prediction import predict
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import private_mounts_available
 from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.engine.starts import ask_to_retry, ask_to_stop
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.target import (
@@ -177,6 +179,22 @@ class LocalPipelines:
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Run the execution to its end, or where another process runs it already, watch it."""
         return run_execution(self._engine, arn, observe, revive=True)
+
+    def stop_execution(self, arn: str) -> None:
+        """Return when the execution and its jobs have ended; one that nobody runs, after a kill, ends here."""
+        with self._state.transaction() as db:
+            asked = ask_to_stop(db, arn)
+        if asked:
+            # With an event, because a stop leaves failed steps as they are.
+            run_execution(self._engine, arn, lambda _: None, halt=threading.Event())
+
+    def retry_execution(self, arn: str) -> Execution:
+        """Let a failed or stopped execution go on where it was; one that goes on already is given as it is."""
+        with self._state.transaction() as db:
+            ask_to_retry(db, arn)
+        found = self._state.execution(arn)
+        assert found is not None
+        return found
 
     def list_steps(self, arn: str) -> tuple[StepState, ...]:
         """Every step of the execution's definition, in topological order."""
