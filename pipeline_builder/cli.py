@@ -405,6 +405,14 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: boo
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
+@click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
+@click.option(
+    "--changed-since",
+    "since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="LOCK",
+    help="Run only what changed since that lock, and what depends on it.",
+)
 @timeout_option
 @parameters_option
 def run_command(
@@ -414,10 +422,15 @@ def run_command(
     rerun: bool,
     no_wait: bool,
     leave: bool,
+    names: tuple[str, ...],
+    since: Path | None,
     timeout: float | None,
     given: Mapping[str, str],
 ) -> None:
     """Run what is deployed, and judge it.
+
+    With --select or --changed-since other steps don't run: their results are taken from the last execution that
+    succeeded.
 
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
@@ -425,13 +438,21 @@ def run_command(
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
+    if names and since:
+        raise click.UsageError("give --select or --changed-since, not both")
+    selection = session.select(names, since) if names or since else None
+    if selection and not selection.steps:
+        show({"execution": None}, as_json=as_json, text="nothing to run")
+        return
     if no_wait:
-        started = session.start(session.deployed(), rerun=rerun)
+        started = session.start(session.deployed(), rerun=rerun, selection=selection)
         show({"execution": started.arn}, as_json=as_json, text=started.arn)
         return
     try:
         with _time_limit(timeout):
-            record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+            record = session.run(
+                session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal(), selection=selection
+            )
     except TimeIsUpError:
         if not leave and session.workspace.target != "local":
             session.stop("")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
     from pipeline_builder.run import Start
-    from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Target
+    from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
 
 
 class Session:
@@ -222,13 +222,41 @@ class Session:
             self.warn(Problem(id="PB423", message=message, hint=hint, warning=True))
         return found
 
-    def run(self, pipeline: DeployedPipeline, *, rerun: bool, stream: TextIO, terminal: bool) -> RunRecord:
+    def select(self, names: Sequence[str], since: Path | None) -> Selection | None:
+        """Limit a run to named steps, or to what changed since a lock; None where everything has to run.
+
+        Raises:
+            InputProblems: PB108 for a lock that is none, PB442 and PB445 for steps that can't be selected.
+        """
+        from pipeline_builder.lock import load_lock
+        from pipeline_builder.selection import Changes, select_changed, select_steps
+
+        definition, pipelines = self.composed.definition, self.target.pipelines
+        if since is None:
+            found = select_steps(pipelines, definition.pipeline, definition.content, names)
+        else:
+            steps = self.composed.graph.by_name
+            repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
+            changes = Changes(before=load_lock(since), now=self.lock, repo_of=repo_of)
+            found = select_changed(pipelines, definition.pipeline, definition.content, changes)
+        self.say(f"select    {found.words}")
+        return found.selection
+
+    def run(
+        self,
+        pipeline: DeployedPipeline,
+        *,
+        rerun: bool,
+        stream: TextIO,
+        terminal: bool,
+        selection: Selection | None = None,
+    ) -> RunRecord:
         """Start or continue an execution, follow it to its end, judge it, and write the record and the report."""
         from pipeline_builder.progress import open_progress
         from pipeline_builder.run import follow, start
 
         with self.stage("run") as words:
-            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun)
+            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun, selection=selection)
             self._say_start(begun)
             if begun.origin == "unchanged":
                 execution = begun.execution
@@ -238,12 +266,12 @@ class Session:
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
 
-    def start(self, pipeline: DeployedPipeline, *, rerun: bool) -> Execution:
+    def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
         from pipeline_builder.run import start
 
         with self.stage("run") as words:
-            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun)
+            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun, selection=selection)
             words.append(f"execution {begun.execution.id} {begun.origin}")
         return begun.execution
 

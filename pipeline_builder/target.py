@@ -162,6 +162,14 @@ class ApprovalChange:
     when: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The steps that an execution is limited to; results of others are those of the execution `source` (its ARN)."""
+
+    steps: tuple[str, ...]
+    source: str
+
+
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
 
@@ -190,7 +198,14 @@ class PipelineService(Protocol):
     def describe_execution(self, arn_or_id: str) -> Execution | None: ...
 
     def start_execution(
-        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
+        self,
+        pipeline: str,
+        version: int,
+        parameters: Mapping[str, str],
+        *,
+        fingerprint: str,
+        use_cache: bool = True,
+        selection: Selection | None = None,
     ) -> Execution:
         """Start a pipeline's version; without `use_cache` every step does its work again."""
         ...

@@ -330,6 +330,24 @@ def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
     assert workspace.run("promote").code == 0, execution
 
 
+def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
+    assert workspace.run("up").code == 0
+    before = shutil.copy(workspace.root / "build" / "model_repos.lock.yaml", workspace.root / "before.yaml")
+    ended = workspace.run("run", "--changed-since", str(before), "--json")
+    assert (ended.code, ended.json) == (0, {"execution": None}), ended.err
+    ended = workspace.run("run", "--select", "churn-Metrics")
+    assert ended.code == 0, ended.err
+    assert "left out: churn-Preprocess, churn-Train, churn-CreateModel, churn-Transform, churn-Register" in ended.err
+    found = states(workspace)
+    assert (found["Metrics"], found["CreateModel"], found["Register"]) == ("cached", "Waiting", "Waiting")
+    workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
+    assert [workspace.run(name).code for name in ("checkout", "apply")] == [0, 0]
+    ended = workspace.run("run", "--changed-since", str(before))
+    assert (ended.code, "6 steps (changed: churn)" in ended.err) == (0, True), ended.err
+    assert states(workspace)["Register"] == "Succeeded"
+    assert workspace.run("run", "--select", "a", "--changed-since", str(before)).code == 2
+
+
 def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
     assert workspace.run("up", "--approve").code == 0
     refused = workspace.run("rollback", "churn", "--comment", "too slow")
