@@ -116,12 +116,18 @@ class Session:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return what an execution starts with: the commits that travel with it, and the parameters that were given."""
+        """Return what an execution starts with: commits, fingerprints of data, what was given."""
         commits = {repo.name: repo.commit for repo in self.lock.repos}
         named = self.composed.definition.commit_parameters
         manifest = {MANIFEST_PARAMETER: self.lock.manifest_commit or UNKNOWN_COMMIT}
         known = {parameter: commits[repo] for repo, parameter in named.items() if repo in commits}
-        return manifest | known | dict(self.given)
+        return manifest | known | self._fingerprints | dict(self.given)
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the data that the conf wants cached results to depend on; looked at once in a command."""
+        data = self.composed.definition.data
+        return {name: self.target.store.data_fingerprint(uris) for name, uris in data.items()}
 
     def checkout(self, *, locked: bool) -> Checkouts:
         """Bring every repository to its commit, and write the lock."""

@@ -254,6 +254,10 @@ class ObjectStore(Protocol):
         """Return the object's content; KeyError where there is none."""
         ...
 
+    def data_fingerprint(self, uris: Iterable[str]) -> str:
+        """Return a sha256 (hex) of what lies at these addresses and prefixes, by names and contents."""
+        ...
+
 
 class ModelRegistry(Protocol):
     """Model package groups and the packages in them."""

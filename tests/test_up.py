@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import EVALUATE, PREPROCESS, TRAIN, variant
+from tests.cases import CASES
+from tests.tiny import DATA, EVALUATE, PREPROCESS, TRAIN, variant
 from tests.workspaces import Workspace, make_workspace
 
 
@@ -328,6 +329,21 @@ def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
     again = workspace.run("retry")
     assert (again.code, "PB443 the execution '" in again.err) == (1, True), again.err
     assert workspace.run("promote").code == 0, execution
+
+
+def test_a_result_stands_only_while_its_data_does(workspace: Workspace) -> None:
+    workspace.push("conf/conf.yaml", CASES["cached-by-data"].conf)
+    assert workspace.run("up").code == 0
+    definition = (workspace.root / "build" / "pipeline_definition.json").read_bytes()
+    first = json.loads((workspace.root / "build" / "run.json").read_text())["parameters"]["Data-churn-Preprocess"]
+    (workspace.root / "data" / "numbers.csv").write_text(DATA + "11\n12\n")
+    ended = workspace.run("up")
+    assert ended.code == 0, ended.err
+    assert states(workspace)["Preprocess"] == "Succeeded"
+    second = json.loads((workspace.root / "build" / "run.json").read_text())["parameters"]["Data-churn-Preprocess"]
+    assert (len(first), len(second), first != second) == (64, 64, True)
+    assert (workspace.root / "build" / "pipeline_definition.json").read_bytes() == definition
+    assert "nothing to run" in workspace.run("up").err
 
 
 def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
