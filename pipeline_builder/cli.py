@@ -299,14 +299,17 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
 @main.command()
 @common
 def validate(session: Session, *, as_json: bool) -> None:
-    """Check everything offline; all problems at once.
+    """Check everything; all problems at once.
+
+    Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
 
     \b
     Example: pipeline-builder validate --json
     """
     composed = session.validate()
+    warnings = [*composed.warnings, *(session.preflight() if session.workspace.target == "aws" else ())]
     steps = [step.name for step in composed.graph.steps]
-    result = {"problems": [_problem_json(w) for w in composed.warnings], "steps": steps}
+    result = {"problems": [_problem_json(w) for w in warnings], "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
 
 

@@ -164,6 +164,21 @@ class Session:
             words.append(f"{_count(steps, 'step')} of {_count(models, 'model')}, no problems")
         return self.composed
 
+    def preflight(self) -> tuple[Problem, ...]:
+        """Look whether the target has what the definition needs; return the warnings.
+
+        Raises:
+            InputProblems: PB701 to PB716, every finding.
+        """
+        with self.stage("preflight") as words:
+            found = self.target.preflight(self.composed.definition.content)
+            if any(not problem.warning for problem in found):
+                raise InputProblems(*found)
+            for problem in found:
+                self.warn(problem)
+            words.append(f"{self.target.name}: {_count(len(found), 'warning')}")
+        return found
+
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""
         with self.stage("build") as words:

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pipeline_builder.errors import Problem
+
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
 
@@ -281,12 +283,21 @@ class ModelRegistry(Protocol):
         ...
 
 
+def _no_findings(definition: bytes) -> tuple[Problem, ...]:
+    del definition
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One of the two places where a pipeline can live. `warnings` are said once, before anything starts."""
+    """One of the two places where a pipeline can live. `warnings` are said once, before anything starts.
+
+    `preflight` looks whether the place has what a definition needs, and returns every finding.
+    """
 
     name: str
     pipelines: PipelineService
     store: ObjectStore
     registry: ModelRegistry
     warnings: tuple[str, ...] = ()
+    preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings

@@ -22,7 +22,10 @@ _CREDENTIALS = (
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
 _THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
 _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
-_ABSENT = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404")
+_ABSENT = (
+    "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
+    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException",
+)  # fmt: skip
 
 
 class NotFoundError(Exception):
