@@ -150,6 +150,10 @@ def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -
     default = manifest.parent / ".env"
     env_file = places["env_file"] or (default if default.is_file() else None)
     values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
+    if target == "aws":
+        from pipeline_builder.aws.identity import look_up
+
+        values = look_up(values)
     workspace = Workspace(
         manifest_path=manifest,
         state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
