@@ -411,6 +411,7 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: boo
 @common
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
+@click.option("--resume", is_flag=True, help="Follow the last execution, whatever it runs, and judge it.")
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
 @click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
 @click.option(
@@ -428,6 +429,7 @@ def run_command(
     as_json: bool,
     rerun: bool,
     no_wait: bool,
+    resume: bool,
     leave: bool,
     names: tuple[str, ...],
     since: Path | None,
@@ -445,6 +447,11 @@ def run_command(
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
+    if resume:
+        with _time_limit(timeout):
+            record = session.resume(stream=sys.stderr, terminal=_terminal())
+        _conclude(session, record, as_json=as_json)
+        return
     if names and since:
         raise click.UsageError("give --select or --changed-since, not both")
     selection = session.select(names, since) if names or since else None

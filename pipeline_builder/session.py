@@ -287,6 +287,19 @@ class Session:
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
 
+    def resume(self, *, stream: TextIO, terminal: bool) -> RunRecord:
+        """Follow the newest execution to its end, whatever definition it runs, and judge it."""
+        return self._follow(self.find_execution(), stream=stream, terminal=terminal)
+
+    def _follow(self, execution: Execution, *, stream: TextIO, terminal: bool) -> RunRecord:
+        from pipeline_builder.progress import open_progress
+
+        with self.stage("run") as words:
+            with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
+                ended = self.target.pipelines.follow_execution(execution.arn, observe)
+            words.append(f"execution {ended.id} {ended.status.value}")
+        return self.judge(ended, planned=self.deployed(), reused=False)
+
     def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
         from pipeline_builder.run import start
@@ -426,21 +439,16 @@ class Session:
         return execution
 
     def retry(self, name: str, *, stream: TextIO, terminal: bool) -> RunRecord:
-        """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        from pipeline_builder.progress import open_progress
+        """Go on with a failed or stopped execution where it was, and judge it as a run.
 
+        Raises:
+            InputProblems: PB443 where it has nothing left to do.
+        """
         found = self.find_execution(name)
         if found.status.value in ("Succeeded", "CompletedWithFailures"):
-            message = (
-                f"the execution '{found.id}' is {found.status.value}, only Failed or Stopped ones are gone on with"
-            )
+            message = f"the execution '{found.id}' is {found.status.value}, only Failed or Stopped ones go on"
             raise InputProblems(Problem(id="PB443", message=message, hint="'run --rerun' does everything anew"))
-        with self.stage("run") as words:
-            execution = self.target.pipelines.retry_execution(found.arn)
-            with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
-                execution = self.target.pipelines.follow_execution(execution.arn, observe)
-            words.append(f"execution {execution.id} {execution.status.value}")
-        return self.judge(execution, planned=self.deployed(), reused=False)
+        return self._follow(self.target.pipelines.retry_execution(found.arn), stream=stream, terminal=terminal)
 
     def rollback(self, model: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
         """Reject the champion of a model, so that the approved version before it is the champion again."""

@@ -364,6 +364,21 @@ def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
     assert workspace.run("run", "--select", "a", "--changed-since", str(before)).code == 2
 
 
+def test_resume_follows_what_was_interrupted(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
+    workspace.push("scripts/train.py", waits + TRAIN)
+    process = workspace.start("up")
+    wait_for(lambda: "churn-Train" in workspace.run("status").out and states(workspace)["Train"] == "Executing")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    marker.touch()
+    ended = workspace.run("run", "--resume")
+    assert (ended.code, set(states(workspace).values())) == (0, {"Succeeded"}), ended.err
+    assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert workspace.run("run", "--resume").code == 0
+
+
 def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
     assert workspace.run("up", "--approve").code == 0
     refused = workspace.run("rollback", "churn", "--comment", "too slow")
