@@ -507,13 +507,16 @@ def stop(session: Session, *, as_json: bool, execution: str) -> None:
 @common
 @click.argument("execution", required=False, default="")
 @click.option("--comment", default="", help="Why, for the record.")
-def promote(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
+@click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
+def promote(session: Session, *, as_json: bool, execution: str, comment: str, role: str | None) -> None:
     """Approve the models of a run, by default the last.
 
     \b
     Example: pipeline-builder promote --comment "looks right"
     """
     record = session.decide(session.load_record(execution), _answer("approve", comment))
+    if role:
+        session.copy_packages(record, role)
     _conclude(session, record, as_json=as_json)
 
 

@@ -278,6 +278,12 @@ class ModelRegistry(Protocol):
         """Set the status; the same status and description again change nothing."""
         ...
 
+    def copy_package(self, arn: str, role: str) -> str:
+        """Copy a package into the group of the same name in another account, as that account's role (its ARN); return
+        the copy's ARN. Again, it finds the copy.
+        """
+        ...
+
     def list_approvals(self) -> tuple[ApprovalChange, ...]:
         """Newest first."""
         ...
