@@ -16,6 +16,7 @@ from pipeline_builder.fields import (
     EmptyList,
     EmptyMapping,
     Env,
+    Image,
     Names,
     Number,
     Regression,
@@ -128,7 +129,7 @@ class ImageSection(Section):
 class JobSection(Section):
     """What all job sections have in common."""
 
-    image_uri: Word = Field("", description="address of the container image")
+    image_uri: Image = Field("", description="address of the container image")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")
     entry_point: RelativePath = Field(description="script to run, below the source directory")
     include: Names = Field(
@@ -170,7 +171,9 @@ class _InputModes(JobSection):
     s3_data_distribution_type: Annotated[Literal["FullyReplicated", "ShardedByS3Key"] | Expression, REFERABLE] = Field(
         "FullyReplicated", description="how instances share the data"
     )
-    s3_data_type: Literal["S3Prefix", "ManifestFile"] = Field("S3Prefix", description="what the addresses are")
+    s3_data_type: Annotated[Literal["S3Prefix", "ManifestFile"] | Expression, REFERABLE] = Field(
+        "S3Prefix", description="what the addresses are"
+    )
     s3_input_mode: Annotated[Literal["File", "Pipe"] | Expression, REFERABLE] = Field(
         "File", description="how data arrives"
     )
@@ -233,7 +236,7 @@ class TrainSection(JobSection):
 class TransformSection(JobSection):
     """The batch transform's job; its entry point is the inference code."""
 
-    image_uri: Word = Field("", description="has no effect: the registry's image is used")
+    image_uri: Image = Field("", description="has no effect: the registry's image is used")
     entry_point: RelativePath | None = Field(None, description="inference script, below the source directory")  # type: ignore[assignment] # it is optional here only
     strategy: Annotated[Literal["SingleRecord", "MultiRecord"] | Expression | None, REFERABLE] = Field(
         None, description="records per request"
@@ -268,7 +271,7 @@ class EvaluateSection(_InputModes):
 class InferenceSpecification(Section):
     """How the registered model is served."""
 
-    image_uri: Word = Field("", description="address of the inference image")
+    image_uri: Image = Field("", description="address of the inference image")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")
     content_types: Words = Field(
         ("application/json",),

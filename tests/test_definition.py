@@ -140,6 +140,68 @@ def test_problems(tmp_path: Path, replacement: tuple[str, str], expected: str) -
     assert expected in str(caught.value)
 
 
+_FIRST = "    pipelineName: tiny\n"
+_LAST = "          - step_name: churn-Register\n            step_class: RegisterModel\n"
+_GATE = ("      registry:\n", "      gate: [{metric: a.b, max: 9}]\n      registry:\n")
+_PACK = ('        ModelRepack: "False"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "name"),
+    [(_PACK, "churn-Train-Repack"), (_GATE, "churn-Register-Gate"), (_GATE, "churn-Register-Blocked")],
+)
+def test_no_step_is_lost_to_one_that_is_made(tmp_path: Path, made_by: tuple[str, str], name: str) -> None:
+    own = (_LAST, f"{_LAST}          - {{step_name: {name}, step_class: Processing}}\n")
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, variant(made_by, own))
+    assert str(caught.value).count("PB309") == 1
+    assert f"PB309 two steps have the name '{name}': this one, and one that is made for the step" in str(caught.value)
+
+
+def test_the_report_of_a_metrics_step_can_be_chained(tmp_path: Path) -> None:
+    more = "          - {step_name: churn-Card, step_class: Processing, chain_input_source_step: churn-Metrics}\n"
+    found = steps(tmp_path, variant((_LAST, _LAST + more)))["Card"]["Arguments"]["ProcessingInputs"][1]
+    path = "/opt/ml/processing/input/churn-Metrics-input-model_evaluation_metrics"
+    assert found["S3Input"]["LocalPath"] == path
+    assert "Outputs['model_evaluation_metrics']" in found["S3Input"]["S3Uri"]["Get"]
+
+
+def test_an_expression_where_composing_needs_the_value_is_said(tmp_path: Path) -> None:
+    conf = variant(
+        (_FIRST, f"{_FIRST}    parameters: [{{name: X}}]\n"), ("step_name: churn-Train\n", "step_name: $params.X\n")
+    )
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, conf)
+    message = "PB204 'step_name' is an expression, and what it says is needed before anything runs, expected a text"
+    assert message in str(caught.value)
+
+
+def test_a_model_name_may_be_an_expression(tmp_path: Path) -> None:
+    conf = variant(
+        (_FIRST, f"{_FIRST}    parameters: [{{name: X, default: m}}]\n"),
+        ("      source_directory: scripts\n", "      source_directory: scripts\n      name: $params.X\n"),
+    )
+    assert steps(tmp_path, conf)["CreateModel"]["Arguments"]["ModelName"] == {"Get": "Parameters.X"}
+
+
+def test_two_spellings_of_one_key_are_a_clash(tmp_path: Path) -> None:
+    conf = variant(
+        ("        hyperparams: {scale: 2}\n", "        hyperparams: {scale: 2}\n        hyperparameters: {a: 1}\n")
+    )
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, conf)
+    assert "PB204 'hyperparams' and 'hyperparameters' are the same key, expected one of them" in str(caught.value)
+    assert "also: churn@1f3c9ab:conf/conf.yaml:17:9" in str(caught.value)
+
+
+def test_an_image_has_no_white_space(tmp_path: Path) -> None:
+    conf = variant(
+        ("image_uri: example.com/tiny:1\n        entry_point: train", "image_uri: 'a b'\n        entry_point: train")
+    )
+    with pytest.raises(InputProblems, match="PB204 the image 'a b' has white space in it"):
+        compose_definition(tmp_path, conf)
+
+
 def test_keys_without_effect_are_said(tmp_path: Path) -> None:
     conf = variant(
         ("        split_type: Line", "        split_type: Line\n        image_uri: x\n        volume_size: 3")

@@ -283,6 +283,40 @@ def test_what_looks_like_a_secret_is_refused_without_showing_it(
     assert value not in str(caught.value)
 
 
+_TRAIN = "        hyperparams: {scale: 2}\n"
+_MODEL = "            step_class: CreateModel\n"
+
+
+@pytest.mark.parametrize(
+    ("replacement", "expected"),
+    [
+        ((_TRAIN, "        hyperparams: {hub: {token: hunter2hunter2}}\n"), "the value of 'hub' in 'hyperparams'"),
+        ((_TRAIN, f"{_TRAIN}        env: {{A: {{'Std:Join': {{'On': '', Values: [hf_{'a' * 34}]}}}}}}\n"), "'A' in 'env'"),
+        ((_MODEL, f"{_MODEL}            arguments: {{PrimaryContainer: {{Environment: {{DB_PASSWORD: hunter2hunter2}}}}}}\n"),
+         "'DB_PASSWORD' in 'env'"),
+        (("pipelineName: tiny\n", "pipelineName: tiny\n    parameters: [{name: HubToken, default: hunter2hunter2}]\n"),
+         "the default of the parameter 'HubToken'"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_found_wherever_it_would_be_read(
+    tmp_path: Path, replacement: tuple[str, str], expected: str
+) -> None:
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, variant(replacement))
+    assert "PB328" in str(caught.value)
+    assert f"{expected} looks like a secret" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "hf_a" not in str(caught.value)
+
+
+def test_a_secrets_name_may_come_from_a_parameter(tmp_path: Path) -> None:
+    conf = variant(
+        (_TRAIN, f"{_TRAIN}        env: {{DB_PASSWORD: $params.Name, API_KEY: keys-of-$params.Name}}\n"),
+        ("pipelineName: tiny\n", "pipelineName: tiny\n    parameters: [{name: Name}]\n"),
+    )
+    compose_definition(tmp_path, conf)
+
+
 def test_same_bytes_whatever_does_not_matter(tmp_path: Path) -> None:
     """Another folder, umask and time, shuffled keys, caches and pictures beside the scripts."""
     first = compose_definition(tmp_path / "a")
