@@ -64,13 +64,16 @@ class EvaluateChannel(Channel):
 
 
 def _channels(value: JSON) -> JSON:
-    """`channels: train` and `channels: {train: }` both declare a channel without data of its own."""
+    """`channels: train` and `channels: {train: }` both declare a channel without data of its own.
+
+    They are read in the order of their names: that of the keys in a file decides nothing.
+    """
     if isinstance(value, str):
         return {value: {}}
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return {str(item): {} for item in value}
+        return {str(item): {} for item in sorted(map(str, value))}
     if isinstance(value, dict):
-        return {key: {} if channel is None else channel for key, channel in value.items()}
+        return {key: {} if channel is None else channel for key, channel in sorted(value.items())}
     return {} if value is None else value
 
 

@@ -129,7 +129,7 @@ def test_requirements_are_installed_before_the_script_runs(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("replacement", "expected"),
     [
-        (("channels: test\n", "channels: tset\n"), "PB321 step 'churn-Transform' (Transform) takes one input, and the chained outputs are: train, test"),
+        (("channels: test\n", "channels: tset\n"), "PB321 step 'churn-Transform' (Transform) takes one input, and the chained outputs are: test, train"),
         (("            chain_input_source_step: [churn-Preprocess]\n            chain_input_additional_prefix: test.csv\n", ""), "PB320 step 'churn-Transform' (Transform) takes one input, found none"),
         (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: numbers.csv"), "PB322 the file 'numbers.csv' of channel 'train' has no bucket"),
     ],

@@ -114,8 +114,12 @@ def output_uri(step: str, output: str) -> Mapped:
 
 
 def own_channel(job: JobSection) -> str:
-    """Return the one label of a section that takes a single input."""
-    return next(iter(job.channels), DEFAULT_CHANNEL)
+    """Return the one label of a section that takes a single input: its channel.
+
+    Of several it is one without files of its own, which has no other purpose than to give the label.
+    """
+    labels = [name for name, channel in job.channels.items() if not channel.data_files]
+    return next(iter(labels or job.channels), DEFAULT_CHANNEL)
 
 
 def channel_name(step: str, label: str) -> str:
