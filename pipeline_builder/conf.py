@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.expressions import read_expressions
-from pipeline_builder.fields import Arguments, EmptyMapping, Names, StepClass, Switch
+from pipeline_builder.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
 from pipeline_builder.manifest import RelativePath
 from pipeline_builder.schema import Section, describe, read_section
 from pipeline_builder.sections import (
@@ -40,7 +40,7 @@ class ModelSection(Section):
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"
     )
-    name: str = Field("", description="name of the SageMaker model")
+    name: Word = Field("", description="name of the SageMaker model")
     preprocess: PreprocessSection | None = Field(None, description="a Processing step's job")
     train: TrainSection | None = Field(None, description="a Training step's job")
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")

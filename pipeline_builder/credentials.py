@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+
+from pipeline_builder.target import JSON
 
 # Tokens that are recognised by their form alone.
 _FORMS = re.compile(
@@ -32,3 +36,37 @@ def looks_like_secret(key: str, value: str) -> bool:
         return True
     named = _NAMES.search(_CAMEL.sub("_", key))
     return bool(named) and len(plain) >= _SHORTEST and not _HARMLESS.match(plain)
+
+
+def find_secrets(request: JSON) -> Iterator[tuple[str, str]]:
+    """Yield the member (Environment or HyperParameters) and the key of all that looks like a secret in a request."""
+    if isinstance(request, list):
+        for item in request:
+            yield from find_secrets(item)
+    for member, values in request.items() if isinstance(request, dict) else ():
+        if member in ("Environment", "HyperParameters") and isinstance(values, dict):
+            for key, value in values.items():
+                if any(looks_like_secret(name, text) for name, text in _texts(key, value)):
+                    yield member, key
+        else:
+            yield from find_secrets(values)
+
+
+def _texts(key: str, value: JSON) -> Iterator[tuple[str, str]]:
+    """Yield every text of a value with the key that it stands under; a hyperparameter's is JSON.
+
+    Of a text that is put together at run time only the form tells: a part of it is no value of the key.
+    """
+    if isinstance(value, str):
+        yield key, value
+        if value.startswith(("{", "[")):
+            try:
+                yield from _texts(key, json.loads(value))
+            except ValueError:
+                return
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(key, item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts("" if key == "Std:Join" else name, item)

@@ -14,7 +14,7 @@ from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.source import DataPath
 from pipeline_builder.units import Step
 
-_CHAINABLE = ("Processing", "Training", "Transform")
+_CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
 
 
 def explicit_edges(

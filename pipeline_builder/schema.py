@@ -66,6 +66,10 @@ def _problem(
             if section and key in section.later:
                 message = f"the key '{key}' is not supported yet"
                 return Problem(id=ids["later"], message=message, place=place, hint=section.later[key])
+            if other := _other_spelling(section, key, document, (*path, *location[:-1])):
+                message = f"'{other}' and '{key}' are the same key, expected one of them"
+                related = (document.place((*path, *location[:-1], other), key=True),)
+                return Problem(id=ids["value"], message=message, place=place, related=related)
             message = f"the key '{key}' is not known here"
             return Problem(id=ids["unknown"], message=message, place=place, hint=did_you_mean(key, known_keys(section)))
         case "missing":
@@ -78,6 +82,15 @@ def _problem(
             name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
             place = document.place((*path, *location))
             return Problem(id=ids["value"], message=_value_message(name, detail), place=place)
+
+
+def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
+    """Return the other spelling of a key that the file has too; only one of them can be read."""
+    for name, info in section.model_fields.items() if section else ():
+        words = spellings(name, info)
+        if key in words:
+            return next((word for word in words if word != key and (*path, word) in document.keys), None)
+    return None
 
 
 _EXPECTED = {
@@ -103,6 +116,8 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     subject = f"'{name}' is {describe(found)}" if name else f"this is {describe(found)}"
+    if isinstance(found, dict) and type(found) is not dict:  # an Expression, which this module doesn't know
+        subject = f"'{name}' is an expression, and what it says is needed before anything runs"
     if kind in _EXPECTED:
         return f"{subject}, expected {_EXPECTED[kind]}"
     if kind in ("literal_error", "enum"):
