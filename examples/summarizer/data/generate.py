@@ -40,7 +40,12 @@ TOPICS = [
         "{a} will be late because {reason}.",
     ),
     (
-        ["a: It's {c}'s birthday on {day}.", "b: Oh, I forgot! Any idea?", "a: How about {gift}?", "b: {c} will love it."],
+        [
+            "a: It's {c}'s birthday on {day}.",
+            "b: Oh, I forgot! Any idea?",
+            "a: How about {gift}?",
+            "b: {c} will love it.",
+        ],
         "{a} and {b} will give {c} {gift} for the birthday on {day}.",
     ),
     (

@@ -26,7 +26,9 @@ def main():
     test, validation, train = records[:held_out], records[held_out : 2 * held_out], records[2 * held_out :]
     if not train:
         raise SystemExit(f"{len(records)} dialogues are too few for a train, a validation and a test set")
-    tokenizer = make_tokenizer(train) if arguments.model_id == TINY else AutoTokenizer.from_pretrained(arguments.model_id)
+    tokenizer = (
+        make_tokenizer(train) if arguments.model_id == TINY else AutoTokenizer.from_pretrained(arguments.model_id)
+    )
     output = Path(arguments.output)
     tokenizer.save_pretrained(str(output / "tokenizer"))
     for name, part in (("train", train), ("validation", validation)):

@@ -21,7 +21,7 @@ from transformers import (
     set_seed,
 )
 
-# Not a name on the hub: Falcon-40B's architecture with a few thousand random weights, to try everything but the quality.
+# Not a name on the hub: Falcon-40B's architecture with a few random weights, to try everything but the quality.
 TINY = "tiny-random-falcon"
 
 
@@ -61,7 +61,7 @@ def parse_arguments():
     parser.add_argument("--learning_rate", type=float, default=2e-4)
     parser.add_argument("--batch_size", type=int, default=4)
     parser.add_argument("--gradient_accumulation_steps", type=int, default=1)
-    parser.add_argument("--gradient_checkpointing", type=boolean, default=True)
+    parser.add_argument("--gradient_checkpointing", type=boolean, default=True, help="less memory, more time")
     parser.add_argument("--lora_r", type=int, default=16)
     parser.add_argument("--lora_alpha", type=int, default=32)
     parser.add_argument("--lora_dropout", type=float, default=0.05)
@@ -95,6 +95,7 @@ def read_rows(folder):
 def load_base(arguments, tokenizer):
     """Return the model to tune: one from the hub, spread over all GPUs, or the tiny one."""
     if arguments.model_id == TINY:
+        torch.set_num_threads(1)  # more threads only make so small a model slower
         return FalconForCausalLM(tiny_config(tokenizer))
     options = {"torch_dtype": torch.float32 if arguments.precision == "fp32" else torch.bfloat16}
     if arguments.precision == "4bit":
@@ -116,7 +117,7 @@ def tiny_config(tokenizer):
         num_attention_heads=4,
         num_kv_heads=2,
         new_decoder_architecture=True,
-        initializer_range=0.1,  # the embeddings stay as they are: large enough for the output to tell tokens apart
+        initializer_range=0.1,  # the embeddings stay as they are, and have to tell tokens apart
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
