@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import platform
@@ -16,19 +15,14 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.check import check_definition
-from pipeline_builder.definition import build_definition
 from pipeline_builder.manifest import build_manifest
 from pipeline_builder.source import load_yaml
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
-from tests.composing import load_graph
+from tests.examples import EXAMPLES, ROOT, check_golden, check_scripts
 from tests.repositories import ENVIRONMENT
 
-ROOT = Path(__file__).resolve().parent.parent
-EXAMPLE = ROOT / "examples" / "summarizer"
+EXAMPLE = EXAMPLES / "summarizer"
 MANIFEST = "examples/summarizer/model_repos.yaml"
 DATA = ROOT / "examples" / "data" / "summarizer" / "dialogues.jsonl"
-GOLDEN = Path(__file__).parent / "golden" / "examples" / "summarizer.json"
 
 
 def test_the_data_is_what_the_generator_makes() -> None:
@@ -47,15 +41,8 @@ def test_the_data_has_the_shape_of_samsum() -> None:
         assert record["summary"].split()[0] in speakers
 
 
-def test_the_scripts_know_nothing_of_where_they_run() -> None:
-    for script in (EXAMPLE / "scripts").glob("*.py"):
-        assert "pipeline_builder" not in script.read_text()
-        assert not re.search(r"\blocal\b", script.read_text()), script
-
-
-def test_the_scripts_are_fit_for_the_python_of_the_image() -> None:
-    for script in EXAMPLE.rglob("scripts/*.py"):
-        ast.parse(script.read_text(), feature_version=(3, 8))
+def test_the_scripts_are_fit_for_the_containers() -> None:
+    check_scripts(EXAMPLE)
 
 
 def test_the_manifest_has_data_and_packages_for_all_that_the_conf_names() -> None:
@@ -69,16 +56,7 @@ def test_the_manifest_has_data_and_packages_for_all_that_the_conf_names() -> Non
 
 
 def test_golden() -> None:
-    graph = load_graph(ROOT / "examples", "summarizer")
-    definition = build_definition(graph, build_settings(LOCAL_DEFAULTS, {}), {"summarizer": "summarizer"})
-    found = json.loads(definition.content)
-    assert check_definition(found) == ()
-    pretty = re.sub(r"\b[0-9a-f]{64}\b", "<hash>", json.dumps(found, indent=1, sort_keys=True)) + "\n"
-    if not GOLDEN.exists():
-        GOLDEN.parent.mkdir(parents=True, exist_ok=True)
-        GOLDEN.write_text(pretty)
-        pytest.fail(f"{GOLDEN} was written; read it")
-    assert pretty == GOLDEN.read_text()
+    check_golden("summarizer", EXAMPLES, "summarizer")
 
 
 @pytest.mark.parametrize(
