@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.conf import ModelConf, load_conf
+from pipeline_builder.conf import ModelConf, read_conf
 from pipeline_builder.definition import Definition, build_definition
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.graph import Graph, Step, build_graph
 from pipeline_builder.images import resolve_images
 from pipeline_builder.manifest import Manifest, Repo
 from pipeline_builder.schema import describe
-from pipeline_builder.values import build_settings
+from pipeline_builder.values import Settings, build_settings
 
 if TYPE_CHECKING:
     from pipeline_builder.check import Finding
@@ -40,12 +40,14 @@ def compose(
     `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job.
 
     Raises:
-        InputProblems: PB2xx to PB4xx; all that one stage finds, before the next stage starts.
+        InputProblems: PB2xx to PB4xx. With those of the files come those of the graph which hold whatever is meant by
+            what is wrong in the files; otherwise all that one stage finds, before the next stage starts.
     """
-    confs = load_confs(manifest, lock, root=root, values=values)
-    settings = build_settings(values, tags)
-    training_dir = root / manifest.training_dir
-    graph = build_graph(confs, training_dir=training_dir, default_source=values.get("SMP_SOURCE_DIR_PATH", ""))
+    confs, problems = read_confs(manifest, lock, root=root, values=values)
+    settings = _settings(values, tags, problems)
+    graph = _graph(confs, problems, root / manifest.training_dir, values)
+    if problems or settings is None or graph is None:
+        raise InputProblems(*problems)
     images, resolved = resolve_images(graph, settings, lock.images)
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
     definition = build_definition(graph, settings, urls, images)
@@ -53,30 +55,57 @@ def compose(
     return Composed(graph=graph, definition=definition, warnings=definition.warnings, images=resolved)
 
 
-def load_confs(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:
-    """Return every conf file in the order of the manifest.
+def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:
+    try:
+        return build_settings(values, tags)
+    except InputProblems as error:
+        problems.extend(error.problems)
+        return None
 
-    Raises:
-        InputProblems: of all files together.
-    """
+
+# What doesn't depend on a key that couldn't be read: clashes, wrong names, missing files, cycles.
+_CERTAIN = (
+    *("PB301", "PB302", "PB303", "PB304", "PB306", "PB307", "PB308", "PB309", "PB310"),
+    *("PB312", "PB313", "PB314", "PB315", "PB316", "PB318"),
+)
+
+
+def _graph(
+    confs: tuple[ModelConf | None, ...], problems: list[Problem], training_dir: Path, values: Mapping[str, str]
+) -> Graph | None:
+    """Combine the files; of those with problems, only what is wrong besides is said."""
+    whole = [conf for conf in confs if conf is not None]
+    if len(whole) < len(confs) or not confs:
+        return None
+    try:
+        return build_graph(whole, training_dir=training_dir, default_source=values.get("SMP_SOURCE_DIR_PATH", ""))
+    except InputProblems as error:
+        said = {problem.place for problem in problems}
+        more = [p for p in error.problems if not said or (p.id in _CERTAIN and p.place not in said)]
+        problems.extend(more)
+        return None
+
+
+def read_confs(
+    manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]
+) -> tuple[tuple[ModelConf | None, ...], list[Problem]]:
+    """Return what could be read of every conf file, in the order of the manifest, and every problem in them."""
     commits = {locked.name: locked.commit for locked in lock.repos}
-    confs: list[ModelConf] = []
+    confs: list[ModelConf | None] = []
     problems: list[Problem] = []
     matches = _matches(manifest, root / manifest.training_dir, values)
     for repo in manifest.repos:
         folder = root / manifest.training_dir / repo.name
         files = _files(repo, folder, matches)
         if not files:
+            confs.append(None)
             problems.append(_no_file(repo, folder, manifest, values))
         for path in files:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
-            try:
-                confs.append(load_conf(path, label=label, repo=repo.name, folder=folder, values=values))
-            except InputProblems as error:
-                problems.extend(error.problems)
-    if problems:
-        raise InputProblems(*problems)
-    return tuple(confs)
+            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values)
+            confs.append(conf)
+            problems.extend(found)
+    return tuple(confs), problems
 
 
 def _matches(manifest: Manifest, training_dir: Path, values: Mapping[str, str]) -> Mapping[str, list[Path]]:

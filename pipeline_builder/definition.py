@@ -276,12 +276,17 @@ def _owners(graph: Graph) -> Mapping[str, str]:
 
 
 def _without_bucket(step: Step) -> list[Problem]:
-    """A file that is no s3:// address needs its channel's bucket."""
+    """A file that is no s3:// address needs its channel's bucket; one with another scheme is none at all."""
     problems = []
     for name, file, _ in files_of(step.job.channels) if step.job else ():
         assert step.job is not None
         text = file.file_name
-        if isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
+        if isinstance(text, str) and "://" in text and not text.startswith("s3://"):
+            message = f"the file '{text}' of channel '{name}' is not in S3"
+            place = step.section_place("channels", name)
+            hint = "write it as s3://bucket/key; the service fetches data from nowhere else"
+            problems.append(Problem(id="PB322", message=message, place=place, hint=hint))
+        elif isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
             message = f"the file '{text}' of channel '{name}' has no bucket"
             place = step.section_place("channels", name)
             hint = "write it as s3://bucket/key, or give the channel 's3BucketName' and 's3InputPrefix'"
