@@ -60,18 +60,30 @@ def build_definition(
 ) -> Definition:
     """Compose the graph.
 
+    Raises:
+        InputProblems: PB320 to PB328, all of them.
+    """
+    definition, problems = read_definition(graph, settings, repository_urls, images)
+    if problems:
+        raise InputProblems(*problems)
+    return definition
+
+
+def read_definition(
+    graph: Graph,
+    settings: Settings,
+    repository_urls: Mapping[str, str],
+    images: Mapping[tuple[str, str], str] | None = None,
+) -> tuple[Definition, list[Problem]]:
+    """Compose what can be composed of the graph; with problems the definition lacks the steps that they are about.
+
     `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
     confs name by framework and version, by model and section. Nothing of time, machine or folder gets
     into the content; commits come in as parameters when an execution starts.
-
-    Raises:
-        InputProblems: PB320 to PB328, all of them.
     """
     context, bundles = _context(graph, settings, repository_urls, images or {})
     steps, problems = _compose_steps(context)
     problems += _pipeline_problems(graph)
-    if problems:
-        raise InputProblems(*problems)
     document: JSON = {
         "Version": "2020-12-01",
         "Metadata": {},
@@ -79,17 +91,18 @@ def build_definition(
         "Steps": [*steps],
     }
     content = canonical(document)
-    return Definition(
+    definition = Definition(
         pipeline=graph.pipeline,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         bundles=bundles,
-        manifests=_manifests(context),
+        manifests={} if problems else _manifests(context),
         owners=_owners(graph),
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         warnings=tuple(warning for step in graph.steps for warning in _warnings(step)),
     )
+    return definition, problems
 
 
 def _context(
@@ -139,7 +152,9 @@ def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
     taken: dict[str, Step] = {}
     problems: list[Problem] = []
     for step in context.graph.steps:
-        problems.extend(_without_bucket(step))
+        if nowhere := _without_bucket(step):
+            problems.extend(nowhere)
+            continue
         try:
             composed = [*_repack(context, step), _compose_step(context, step)]
         except InputProblems as error:

@@ -207,6 +207,22 @@ def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
              ("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [lone, churn-Metrics >> churn-Train]\n")],
             ["PB203 the key 'entry_point'", "PB202 the key 'entrypoint'", "PB312 the dependency 'lone'", "PB204 'enable_cache'"],
         ),
+        # Nor does a wrong link hide a wrong value, a secret, a clash or a cycle.
+        (
+            [("[churn-Preprocess]", "[churn-Preproces]"), ("hyperparams: {scale: 2}", "instance_type: ml.m5.2xlage"),
+             ("split_type: Line", "env: {DB_PASSWORD: hunter2hunter2}"), ("fileName: s3://SMP_S3BUCKETNAME/", "fileName: ")],
+            ["PB322 the file 'churn/numbers.csv'", "PB404 step 'churn-Train'", "PB328 step 'churn-Transform'", "PB313 there is no step"],
+        ),
+        (
+            [("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [churn-Metrics >> churn-Train, x >> churn-Train]\n"),
+             ("hyperparams: {scale: 2}", "instance_type: ml.m5.2xlage")],
+            ["PB315 the steps depend on each other", "PB313 there is no step 'x'"],
+        ),
+        (
+            [("            chain_input_source_step: [churn-Preprocess]\n            chain_input_additional_prefix: test.csv\n", ""),
+             ("hyperparams: {scale: 2}", "instance_type: ml.m5.2xlage")],
+            ["PB404 step 'churn-Train'", "PB320 step 'churn-Transform'"],
+        ),
         # What only follows from a mistake isn't said: the section that wasn't read is no missing section.
         ([("      evaluate:\n        image_uri: example.com/tiny:1\n", "      evaluate:\n")], ["PB203 the key 'image_uri'"]),
         ([(_TRAIN_SECTION, "      train: 3\n")], ["PB204 'train' is 3"]),
