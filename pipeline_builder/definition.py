@@ -62,18 +62,30 @@ def build_definition(
 ) -> Definition:
     """Compose the graph.
 
+    Raises:
+        InputProblems: PB320 to PB328, all of them.
+    """
+    definition, problems = read_definition(graph, settings, repository_urls, images)
+    if problems:
+        raise InputProblems(*problems)
+    return definition
+
+
+def read_definition(
+    graph: Graph,
+    settings: Settings,
+    repository_urls: Mapping[str, str],
+    images: Mapping[tuple[str, str], str] | None = None,
+) -> tuple[Definition, list[Problem]]:
+    """Compose what can be composed of the graph; with problems the definition lacks the steps that they are about.
+
     `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
     confs name by framework and version, by model and section. Nothing of time, machine or folder gets
     into the content; commits come in as parameters when an execution starts.
-
-    Raises:
-        InputProblems: PB320 to PB328, all of them.
     """
     context, bundles = _context(graph, settings, repository_urls, images or {})
     steps, problems = _compose_steps(context)
     problems += _pipeline_problems(graph)
-    if problems:
-        raise InputProblems(*problems)
     document: JSON = {
         "Version": "2020-12-01",
         "Metadata": {},
@@ -81,18 +93,19 @@ def build_definition(
         "Steps": [*steps],
     }
     content = canonical(document)
-    return Definition(
+    definition = Definition(
         pipeline=graph.pipeline,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         bundles=bundles,
-        manifests=_manifests(context),
+        manifests={} if problems else _manifests(context),
         owners=_owners(graph),
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=tuple(warning for step in graph.steps for warning in _warnings(step)),
     )
+    return definition, problems
 
 
 def _context(
@@ -143,7 +156,9 @@ def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
     taken: dict[str, Step] = {}
     problems: list[Problem] = []
     for step in context.graph.steps:
-        problems.extend(_without_bucket(step))
+        if nowhere := _without_bucket(step):
+            problems.extend(nowhere)
+            continue
         try:
             composed = [*_repack(context, step), _compose_step(context, step)]
         except InputProblems as error:
@@ -283,12 +298,17 @@ def _owners(graph: Graph) -> Mapping[str, str]:
 
 
 def _without_bucket(step: Step) -> list[Problem]:
-    """A file that is no s3:// address needs its channel's bucket."""
+    """A file that is no s3:// address needs its channel's bucket; one with another scheme is none at all."""
     problems = []
     for name, file, _ in files_of(step.job.channels) if step.job else ():
         assert step.job is not None
         text = file.file_name
-        if isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
+        if isinstance(text, str) and "://" in text and not text.startswith("s3://"):
+            message = f"the file '{text}' of channel '{name}' is not in S3"
+            place = step.section_place("channels", name)
+            hint = "write it as s3://bucket/key; the service fetches data from nowhere else"
+            problems.append(Problem(id="PB322", message=message, place=place, hint=hint))
+        elif isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
             message = f"the file '{text}' of channel '{name}' has no bucket"
             place = step.section_place("channels", name)
             hint = "write it as s3://bucket/key, or give the channel 's3BucketName' and 's3InputPrefix'"

@@ -106,7 +106,9 @@ class RetrySection(Section):
     )
     interval_seconds: int = Field(1, description="pause before the first retry, seconds")
     backoff_rate: float = Field(2.0, description="each pause is that many times the one before")
-    max_attempts: int | None = Field(None, description="tries at most; this or expire_after_minutes, default 5")
+    max_attempts: int | None = Field(
+        None, ge=1, le=20, description="tries at most; this or expire_after_minutes, default 5"
+    )
     expire_after_minutes: int | None = Field(None, description="give up after so many minutes")
 
 
@@ -339,7 +341,7 @@ class RegistrySection(Section):
 class GateSection(Section):
     """A bound on a metric."""
 
-    metric: str = Field(description="path into model_evaluation_metrics.json, such as auc.value")
+    metric: str = Field(min_length=1, description="path into model_evaluation_metrics.json, such as auc.value")
     min: Number | None = Field(None, description="below it the model is never registered")
     max: Number | None = Field(None, description="above it the model is never registered")
     max_regression: Regression | None = Field(
@@ -353,6 +355,8 @@ class GateSection(Section):
     def _has_a_bound(self) -> GateSection:
         if self.min is None and self.max is None and self.max_regression is None:
             raise ValueError(f"the gate on '{self.metric}' has no bound: give it 'min', 'max' or 'max_regression'")
+        if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
+            raise ValueError(f"the gate on '{self.metric}' passes nothing: 'min' is {self.min:g}, 'max' {self.max:g}")
         if self.max_regression is not None and self.better is None and (self.min is None) == (self.max is None):
             raise ValueError(
                 f"the gate on '{self.metric}' doesn't say which way is better: add 'better: higher' or lower"

@@ -78,6 +78,12 @@ class Step:
         return self.unit.jobs.get(self.section_name)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the section that configures the step is there and is of the right kind."""
+        kind = _KIND_OF.get(self.step_class)
+        return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
+
+    @property
     def registry(self) -> RegistrySection:
         assert self.unit.section.registry is not None
         return self.unit.section.registry

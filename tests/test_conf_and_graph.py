@@ -158,6 +158,8 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
                 "pipelineName: tiny\n    dependencies: [churn-Metrics >> churn-Train, a >> churn-Train, lone]\n",
             ),
             [
+                "churn@1f3c9ab:conf/conf.yaml:33:20: PB315 the steps depend on each other in a cycle: churn-Train >> "
+                "churn-CreateModel >> churn-Transform >> churn-Metrics >> churn-Train",
                 "churn@1f3c9ab:conf/conf.yaml:33:50: PB313 there is no step 'a'",
                 "churn@1f3c9ab:conf/conf.yaml:33:68: PB312 the dependency 'lone' has no 'a >> b' in it",
             ],

@@ -132,6 +132,10 @@ def test_requirements_are_installed_before_the_script_runs(tmp_path: Path) -> No
     [
         (("channels: test\n", "channels: tset\n"), "PB321 step 'churn-Transform' (Transform) takes one input, and the chained outputs are: test, train"),
         (("            chain_input_source_step: [churn-Preprocess]\n            chain_input_additional_prefix: test.csv\n", ""), "PB320 step 'churn-Transform' (Transform) takes one input, found none"),
+        (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: https://x/y.csv"), "PB322 the file 'https://x/y.csv' of channel 'train' is not in S3"),
+        (("hyperparams: {scale: 2}", "retry: 0"), "PB204 'max_attempts' is 0"),
+        (("      registry:\n", "      gate: [{metric: a.b, min: 2, max: 1.5}]\n      registry:\n"), "PB204 the gate on 'a.b' passes nothing: 'min' is 2, 'max' 1.5"),
+        (("      registry:\n", "      gate: [{metric: '', min: 2}]\n      registry:\n"), "PB204 'metric' is ''"),
         (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: numbers.csv"), "PB322 the file 'numbers.csv' of channel 'train' has no bucket"),
     ],
 )  # fmt: skip

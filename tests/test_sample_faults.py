@@ -162,6 +162,15 @@ def test_a15_a_file_name_goes_below_its_channels_bucket_and_prefix(tmp_path: Pat
     ]  # fmt: skip
 
 
+def test_a15_a_bucket_may_be_written_with_its_scheme(tmp_path: Path) -> None:
+    file = "              - {sourceName: a, fileName: n.csv}\n            s3Bucket: s3://b/\n"
+    written = (
+        "              - sourceName: raw_data\n                fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv\n"
+    )
+    inputs = compose(tmp_path, variant((written, file)))["Preprocess"]["Arguments"]["ProcessingInputs"]
+    assert inputs[0]["S3Input"]["S3Uri"] == "s3://b/n.csv"
+
+
 def test_a16_seven_inputs_are_seven_and_more_than_ten_share_a_manifest(tmp_path: Path) -> None:
     inputs = case(tmp_path / "a", "seven-inputs")["Preprocess"]["Arguments"]["ProcessingInputs"]
     assert len(inputs) == 8

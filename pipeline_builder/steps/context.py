@@ -167,6 +167,6 @@ def retry_policies(step: Step) -> Mapped:
         if retry.expire_after_minutes is not None:
             policy["ExpireAfterMin"] = retry.expire_after_minutes
         if retry.max_attempts is not None or retry.expire_after_minutes is None:
-            policy["MaxAttempts"] = retry.max_attempts or _ATTEMPTS
+            policy["MaxAttempts"] = _ATTEMPTS if retry.max_attempts is None else retry.max_attempts
         policies.append(policy)
     return {"RetryPolicies": policies} if policies else {}
