@@ -67,7 +67,7 @@ def test_an_execution_runs_its_steps_and_tells_of_them(served: Served) -> None:
         ("Write", "Succeeded", 1),
         ("Read", "Succeeded", 1),
     ]
-    assert all(step["Metadata"]["ProcessingJob"]["Arn"].startswith("arn:aws:sagemaker:local:") for step in steps)
+    assert all(step["Metadata"]["ProcessingJob"]["Arn"].startswith("arn:aws:sagemaker:localhost:") for step in steps)
     assert any("Succeeded" in line for line in until(lambda: served.said))
 
 
