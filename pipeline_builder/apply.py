@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pipeline_builder.definition import Definition
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.plan import Plan
 from pipeline_builder.target import DeployedPipeline, Target
+
+_UPLOADS = 8
+"""Objects that are uploaded at once: small ones, whose time is the network's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +38,24 @@ def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = F
     deployed = target.pipelines.describe_pipeline(definition.pipeline)
     _refuse_stale(definition, plan, deployed)
     missing = target.store.missing((*definition.bundles, *definition.manifests))
-    for uri in missing:
-        bundle = definition.bundles.get(uri)
-        target.store.put(uri, bundle.content() if bundle else definition.manifests[uri])
+    _upload(definition, missing, target)
     for group, description in definition.groups.items():
         target.registry.put_group(group, description)
     same = deployed is not None and deployed.definition == definition.content and not deployed.drifted
     pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
     return Applied(pipeline=pipeline, uploaded=missing, changed=not deployed or pipeline.version != deployed.version)
+
+
+def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> None:
+    """Put several objects at once. Where one fails all others are brought to their end, and it is said."""
+
+    def put(uri: str) -> None:
+        bundle = definition.bundles.get(uri)
+        target.store.put(uri, bundle.content() if bundle else definition.manifests[uri])
+
+    with ThreadPoolExecutor(max_workers=_UPLOADS, thread_name_prefix="upload") as pool:
+        for done in [pool.submit(put, uri) for uri in uris]:
+            done.result()
 
 
 def _refuse_stale(definition: Definition, plan: Plan, deployed: DeployedPipeline | None) -> None:

@@ -150,6 +150,10 @@ def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -
     default = manifest.parent / ".env"
     env_file = places["env_file"] or (default if default.is_file() else None)
     values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
+    if target == "aws":
+        from pipeline_builder.aws.identity import look_up
+
+        values = look_up(values)
     workspace = Workspace(
         manifest_path=manifest,
         state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
@@ -299,14 +303,17 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
 @main.command()
 @common
 def validate(session: Session, *, as_json: bool) -> None:
-    """Check everything offline; all problems at once.
+    """Check everything; all problems at once.
+
+    Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
 
     \b
     Example: pipeline-builder validate --json
     """
     composed = session.validate()
+    warnings = [*composed.warnings, *(session.preflight() if session.workspace.target == "aws" else ())]
     steps = [step.name for step in composed.graph.steps]
-    result = {"problems": [_problem_json(w) for w in composed.warnings], "steps": steps}
+    result = {"problems": [_problem_json(w) for w in warnings], "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
 
 
@@ -404,7 +411,16 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: boo
 @common
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
+@click.option("--resume", is_flag=True, help="Follow the last execution, whatever it runs, and judge it.")
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
+@click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
+@click.option(
+    "--changed-since",
+    "since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="LOCK",
+    help="Run only what changed since that lock, and what depends on it.",
+)
 @timeout_option
 @parameters_option
 def run_command(
@@ -413,11 +429,17 @@ def run_command(
     as_json: bool,
     rerun: bool,
     no_wait: bool,
+    resume: bool,
     leave: bool,
+    names: tuple[str, ...],
+    since: Path | None,
     timeout: float | None,
     given: Mapping[str, str],
 ) -> None:
     """Run what is deployed, and judge it.
+
+    With --select or --changed-since other steps don't run: their results are taken from the last execution that
+    succeeded.
 
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
@@ -425,13 +447,26 @@ def run_command(
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
+    if resume:
+        with _time_limit(timeout):
+            record = session.resume(stream=sys.stderr, terminal=_terminal())
+        _conclude(session, record, as_json=as_json)
+        return
+    if names and since:
+        raise click.UsageError("give --select or --changed-since, not both")
+    selection = session.select(names, since) if names or since else None
+    if selection and not selection.steps:
+        show({"execution": None}, as_json=as_json, text="nothing to run")
+        return
     if no_wait:
-        started = session.start(session.deployed(), rerun=rerun)
+        started = session.start(session.deployed(), rerun=rerun, selection=selection)
         show({"execution": started.arn}, as_json=as_json, text=started.arn)
         return
     try:
         with _time_limit(timeout):
-            record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+            record = session.run(
+                session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal(), selection=selection
+            )
     except TimeIsUpError:
         if not leave and session.workspace.target != "local":
             session.stop("")
@@ -472,13 +507,16 @@ def stop(session: Session, *, as_json: bool, execution: str) -> None:
 @common
 @click.argument("execution", required=False, default="")
 @click.option("--comment", default="", help="Why, for the record.")
-def promote(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
+@click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
+def promote(session: Session, *, as_json: bool, execution: str, comment: str, role: str | None) -> None:
     """Approve the models of a run, by default the last.
 
     \b
     Example: pipeline-builder promote --comment "looks right"
     """
     record = session.decide(session.load_record(execution), _answer("approve", comment))
+    if role:
+        session.copy_packages(record, role)
     _conclude(session, record, as_json=as_json)
 
 

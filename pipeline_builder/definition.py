@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.canonical import canonical
@@ -19,6 +19,7 @@ from pipeline_builder.sections import EvaluateSection, PreprocessSection, TrainS
 from pipeline_builder.steps import COMPOSERS
 from pipeline_builder.steps.context import Context, Mapped, chained_outputs, retry_policies
 from pipeline_builder.steps.data import DataInput, files_of, processing_inputs, training_inputs
+from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_fingerprint, without_data
 from pipeline_builder.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.steps.merging import merge
 from pipeline_builder.steps.repack import compose_repack, needs_repack, repack_name
@@ -37,8 +38,8 @@ class Definition:
 
     `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
-    content, `owners` every step's name to the conf's step that it was composed for, `groups` each model package group
-    to its description.
+    content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
+    name to the conf's step that it was composed for, `groups` each model package group to its description.
     """
 
     pipeline: str
@@ -49,6 +50,7 @@ class Definition:
     owners: Mapping[str, str]
     groups: Mapping[str, str]
     commit_parameters: Mapping[str, str]
+    data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
 
@@ -100,6 +102,7 @@ def read_definition(
         owners=_owners(graph),
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
+        data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=tuple(warning for step in graph.steps for warning in _warnings(step)),
     )
     return definition, problems
@@ -128,6 +131,7 @@ def _context(
         code=code,
         requirements=frozenset(requirements),
         commit_parameters={name: parameter_name("Commit", name) for name in names},
+        data_parameters=data_parameters(graph),
         manifest_parameter=MANIFEST_PARAMETER,
         repository_urls=repository_urls,
         images=images,
@@ -196,6 +200,9 @@ def _compose_step(context: Context, step: Step) -> Mapped:
     composed = COMPOSERS[step.step_class](context, step)
     section = step.registry if step.step_class == "RegisterModel" else step.job
     arguments = merge(composed["Arguments"], section.arguments if section else {})
+    if (parameter := context.data_parameters.get(step.name)) and isinstance(arguments, dict):
+        data_addresses(step)  # the same problem as at the end, among all others
+        arguments = with_fingerprint(arguments, parameter)
     explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
     found: Mapped = {
         "Name": step.name,
@@ -236,7 +243,7 @@ def _pipeline_problems(graph: Graph) -> list[Problem]:
 
 
 def _parameters(context: Context) -> list[JSON]:
-    names = (MANIFEST_PARAMETER, *context.commit_parameters.values())
+    names = (MANIFEST_PARAMETER, *context.commit_parameters.values(), *context.data_parameters.values())
     commits: list[JSON] = [{"Name": name, "Type": "String", "DefaultValue": UNKNOWN_COMMIT} for name in names]
     return [*commits, *(_parameter(parameter) for parameter in context.graph.parameters)]
 
@@ -338,4 +345,8 @@ def _warnings(step: Step) -> list[Problem]:
         if path in document.keys:
             message = f"'{key}' has no effect in '{step.section_name}': {why}"
             found.append(Problem(id="PB230", message=message, place=document.place(path, key=True), warning=True))
+    if step.job.cache.data and (why := without_data(step)):
+        place = step.section_place("cache", "data")
+        message = f"'data' has no effect in 'cache' of '{step.name}': {why}"
+        found.append(Problem(id="PB230", message=message, place=place, warning=True))
     return found

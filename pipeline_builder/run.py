@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline_builder.target import DeployedPipeline, Execution, ExecutionStatus, Observer, PipelineService
+from pipeline_builder.target import DeployedPipeline, Execution, ExecutionStatus, Observer, PipelineService, Selection
 
 Origin = Literal["started", "continued", "unchanged"]
 
@@ -19,13 +20,24 @@ class Start:
     origin: Origin
 
 
-def start(service: PipelineService, pipeline: DeployedPipeline, parameters: Mapping[str, str], *, rerun: bool) -> Start:
+def start(
+    service: PipelineService,
+    pipeline: DeployedPipeline,
+    parameters: Mapping[str, str],
+    *,
+    rerun: bool,
+    selection: Selection | None = None,
+) -> Start:
     """Return the execution for this pipeline version.
 
     One that was interrupted is gone on with, one that has succeeded with the same fingerprint is taken as it is; after
-    a failure a new one starts, and with `rerun` one that takes nothing from the step cache.
+    a failure a new one starts, and with `rerun` one that takes nothing from the step cache. A `selection` makes another
+    execution of it.
     """
     fingerprint = service.fingerprint(pipeline.definition, parameters)
+    if selection:
+        parts = (fingerprint, selection.source, *selection.steps)
+        fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     same = [e for e in service.list_executions(pipeline.name) if e.fingerprint == fingerprint]
     newest = same[0] if same else None
     if newest and not rerun:
@@ -37,7 +49,7 @@ def start(service: PipelineService, pipeline: DeployedPipeline, parameters: Mapp
             case _:
                 pass
     started = service.start_execution(
-        pipeline.name, pipeline.version, parameters, fingerprint=fingerprint, use_cache=not rerun
+        pipeline.name, pipeline.version, parameters, fingerprint=fingerprint, use_cache=not rerun, selection=selection
     )
     return Start(execution=started, origin="started")
 

@@ -91,6 +91,9 @@ class CacheSection(Section):
     """How long a step's result may be taken from the cache."""
 
     expire_after: Duration = Field("P30D", description="ISO 8601 duration")
+    data: bool = Field(
+        False, description="new data at the same address makes the step run again: its files are listed at the start"
+    )
 
 
 class RetrySection(Section):

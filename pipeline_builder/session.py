@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
     from pipeline_builder.run import Start
-    from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Target
+    from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
 
 
 class Session:
@@ -116,12 +116,18 @@ class Session:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return what an execution starts with: the commits that travel with it, and the parameters that were given."""
+        """Return what an execution starts with: commits, fingerprints of data, what was given."""
         commits = {repo.name: repo.commit for repo in self.lock.repos}
         named = self.composed.definition.commit_parameters
         manifest = {MANIFEST_PARAMETER: self.lock.manifest_commit or UNKNOWN_COMMIT}
         known = {parameter: commits[repo] for repo, parameter in named.items() if repo in commits}
-        return manifest | known | dict(self.given)
+        return manifest | known | self._fingerprints | dict(self.given)
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the data that the conf wants cached results to depend on; looked at once in a command."""
+        data = self.composed.definition.data
+        return {name: self.target.store.data_fingerprint(uris) for name, uris in data.items()}
 
     def checkout(self, *, locked: bool) -> Checkouts:
         """Bring every repository to its commit, and write the lock."""
@@ -157,6 +163,21 @@ class Session:
             steps, models = len(self.composed.graph.steps), len({s.unit.name for s in self.composed.graph.steps})
             words.append(f"{_count(steps, 'step')} of {_count(models, 'model')}, no problems")
         return self.composed
+
+    def preflight(self) -> tuple[Problem, ...]:
+        """Look whether the target has what the definition needs; return the warnings.
+
+        Raises:
+            InputProblems: PB701 to PB716, every finding.
+        """
+        with self.stage("preflight") as words:
+            found = self.target.preflight(self.composed.definition.content)
+            if any(not problem.warning for problem in found):
+                raise InputProblems(*found)
+            for problem in found:
+                self.warn(problem)
+            words.append(f"{self.target.name}: {_count(len(found), 'warning')}")
+        return found
 
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""
@@ -222,13 +243,41 @@ class Session:
             self.warn(Problem(id="PB423", message=message, hint=hint, warning=True))
         return found
 
-    def run(self, pipeline: DeployedPipeline, *, rerun: bool, stream: TextIO, terminal: bool) -> RunRecord:
+    def select(self, names: Sequence[str], since: Path | None) -> Selection | None:
+        """Limit a run to named steps, or to what changed since a lock; None where everything has to run.
+
+        Raises:
+            InputProblems: PB108 for a lock that is none, PB442 and PB445 for steps that can't be selected.
+        """
+        from pipeline_builder.lock import load_lock
+        from pipeline_builder.selection import Changes, select_changed, select_steps
+
+        definition, pipelines = self.composed.definition, self.target.pipelines
+        if since is None:
+            found = select_steps(pipelines, definition.pipeline, definition.content, names)
+        else:
+            steps = self.composed.graph.by_name
+            repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
+            changes = Changes(before=load_lock(since), now=self.lock, repo_of=repo_of)
+            found = select_changed(pipelines, definition.pipeline, definition.content, changes)
+        self.say(f"select    {found.words}")
+        return found.selection
+
+    def run(
+        self,
+        pipeline: DeployedPipeline,
+        *,
+        rerun: bool,
+        stream: TextIO,
+        terminal: bool,
+        selection: Selection | None = None,
+    ) -> RunRecord:
         """Start or continue an execution, follow it to its end, judge it, and write the record and the report."""
         from pipeline_builder.progress import open_progress
         from pipeline_builder.run import follow, start
 
         with self.stage("run") as words:
-            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun)
+            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun, selection=selection)
             self._say_start(begun)
             if begun.origin == "unchanged":
                 execution = begun.execution
@@ -238,12 +287,25 @@ class Session:
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
 
-    def start(self, pipeline: DeployedPipeline, *, rerun: bool) -> Execution:
+    def resume(self, *, stream: TextIO, terminal: bool) -> RunRecord:
+        """Follow the newest execution to its end, whatever definition it runs, and judge it."""
+        return self._follow(self.find_execution(), stream=stream, terminal=terminal)
+
+    def _follow(self, execution: Execution, *, stream: TextIO, terminal: bool) -> RunRecord:
+        from pipeline_builder.progress import open_progress
+
+        with self.stage("run") as words:
+            with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
+                ended = self.target.pipelines.follow_execution(execution.arn, observe)
+            words.append(f"execution {ended.id} {ended.status.value}")
+        return self.judge(ended, planned=self.deployed(), reused=False)
+
+    def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
         from pipeline_builder.run import start
 
         with self.stage("run") as words:
-            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun)
+            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun, selection=selection)
             words.append(f"execution {begun.execution.id} {begun.origin}")
         return begun.execution
 
@@ -284,6 +346,13 @@ class Session:
         record = record.model_copy(update={"packages": packages})
         self.write_record(record)
         return record
+
+    def copy_packages(self, record: RunRecord, role: str) -> tuple[str, ...]:
+        """Copy the run's packages to another account, and say where each is now."""
+        with self.stage("copy") as words:
+            copies = tuple(self.target.registry.copy_package(package.arn, role) for package in record.packages)
+            words.append(", ".join(copies))
+        return copies
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
@@ -377,15 +446,16 @@ class Session:
         return execution
 
     def retry(self, name: str, *, stream: TextIO, terminal: bool) -> RunRecord:
-        """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        from pipeline_builder.progress import open_progress
+        """Go on with a failed or stopped execution where it was, and judge it as a run.
 
-        with self.stage("run") as words:
-            execution = self.target.pipelines.retry_execution(self.find_execution(name).arn)
-            with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
-                execution = self.target.pipelines.follow_execution(execution.arn, observe)
-            words.append(f"execution {execution.id} {execution.status.value}")
-        return self.judge(execution, planned=self.deployed(), reused=False)
+        Raises:
+            InputProblems: PB443 where it has nothing left to do.
+        """
+        found = self.find_execution(name)
+        if found.status.value in ("Succeeded", "CompletedWithFailures"):
+            message = f"the execution '{found.id}' is {found.status.value}, only Failed or Stopped ones go on"
+            raise InputProblems(Problem(id="PB443", message=message, hint="'run --rerun' does everything anew"))
+        return self._follow(self.target.pipelines.retry_execution(found.arn), stream=stream, terminal=terminal)
 
     def rollback(self, model: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
         """Reject the champion of a model, so that the approved version before it is the champion again."""

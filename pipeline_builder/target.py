@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pipeline_builder.errors import Problem
+
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
 
@@ -162,6 +164,14 @@ class ApprovalChange:
     when: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The steps that an execution is limited to; results of others are those of the execution `source` (its ARN)."""
+
+    steps: tuple[str, ...]
+    source: str
+
+
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
 
@@ -190,7 +200,14 @@ class PipelineService(Protocol):
     def describe_execution(self, arn_or_id: str) -> Execution | None: ...
 
     def start_execution(
-        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
+        self,
+        pipeline: str,
+        version: int,
+        parameters: Mapping[str, str],
+        *,
+        fingerprint: str,
+        use_cache: bool = True,
+        selection: Selection | None = None,
     ) -> Execution:
         """Start a pipeline's version; without `use_cache` every step does its work again."""
         ...
@@ -239,6 +256,10 @@ class ObjectStore(Protocol):
         """Return the object's content; KeyError where there is none."""
         ...
 
+    def data_fingerprint(self, uris: Iterable[str]) -> str:
+        """Return a sha256 (hex) of what lies at these addresses and prefixes, by names and contents."""
+        ...
+
 
 class ModelRegistry(Protocol):
     """Model package groups and the packages in them."""
@@ -257,17 +278,32 @@ class ModelRegistry(Protocol):
         """Set the status; the same status and description again change nothing."""
         ...
 
+    def copy_package(self, arn: str, role: str) -> str:
+        """Copy a package into the group of the same name in another account, as that account's role (its ARN); return
+        the copy's ARN. Again, it finds the copy.
+        """
+        ...
+
     def list_approvals(self) -> tuple[ApprovalChange, ...]:
         """Newest first."""
         ...
 
 
+def _no_findings(definition: bytes) -> tuple[Problem, ...]:
+    del definition
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One of the two places where a pipeline can live. `warnings` are said once, before anything starts."""
+    """One of the two places where a pipeline can live. `warnings` are said once, before anything starts.
+
+    `preflight` looks whether the place has what a definition needs, and returns every finding.
+    """
 
     name: str
     pipelines: PipelineService
     store: ObjectStore
     registry: ModelRegistry
     warnings: tuple[str, ...] = ()
+    preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings

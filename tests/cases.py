@@ -51,6 +51,14 @@ CASES: dict[str, Case] = {
             "          test: {dataFiles: [{sourceName: b, fileName: s3://b/test.csv}]}\n"
         )
     ),
+    "cached-by-data": Case(
+        variant(
+            (
+                _INPUT + "          test:\n",
+                _INPUT + "          test:\n        cache: {data: true}\n        env: {MODE: fast}\n",
+            )
+        )
+    ),
     "several-files-in-a-channel": Case(
         train(
             "        channels:\n          train:\n            dataFiles:\n"

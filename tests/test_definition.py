@@ -11,6 +11,7 @@ import pytest
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.names import parameter_name, shorten
+from tests.cases import CASES
 from tests.composing import compose_definition
 from tests.tiny import CONF, variant
 
@@ -225,3 +226,36 @@ def test_names() -> None:
     assert shorten("a" * 66, 64) != short
     assert parameter_name("Commit", "churn") == "Commit-churn"
     assert parameter_name("Commit", "a.b") != parameter_name("Commit", "a-b")
+
+
+def test_the_data_of_a_cached_step_must_be_known_before_the_run(tmp_path: Path) -> None:
+    conf = CASES["cached-by-data"].conf.replace(
+        "fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: $params.Data"
+    )
+    conf = conf.replace("pipelineName: tiny\n", "pipelineName: tiny\n    parameters: [{name: Data, type: String}]\n")
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, conf)
+    assert [problem.id for problem in caught.value.problems] == ["PB329"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("            enable_cache: true\n", "", "the step's cache is off"),
+        (
+            "            dataFiles:\n",
+            "            s3Bucket: b\n            dataFiles: []\n#",
+            "it has no files of its own",
+        ),
+    ],
+)
+def test_a_fingerprint_of_nothing_is_said(tmp_path: Path, old: str, new: str, why: str) -> None:
+    conf = CASES["cached-by-data"].conf
+    if new:
+        start = conf.index("            dataFiles:")
+        end = conf.index("          test:", start)
+        conf = conf[:start] + new[: new.index("#")] + conf[end:]
+    else:
+        conf = conf.replace(old, new, 1)
+    (warning,) = compose_definition(tmp_path, conf).warnings
+    assert (warning.id, why in warning.message) == ("PB230", True)

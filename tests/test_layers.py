@@ -19,6 +19,7 @@ LAYERS = (
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve",),
     ("git", "engine", "aws"),
+    ("selection",),
     ("plan", "drawing", "metrics", "record", "lock"),
     ("outline",),
     ("compose",),

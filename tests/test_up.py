@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import EVALUATE, PREPROCESS, TRAIN, variant
+from tests.cases import CASES
+from tests.tiny import DATA, EVALUATE, PREPROCESS, TRAIN, variant
 from tests.workspaces import Workspace, make_workspace
 
 
@@ -47,7 +48,14 @@ def test_up_trains_and_promotes(workspace: Workspace) -> None:
     assert "mae" in ended.out
     assert "report: build/report.html" in ended.out
     built = {path.name for path in (workspace.root / "build").iterdir()}
-    assert built == {"pipeline_definition.json", "run.json", "report.html", "model_repos.lock.yaml", "bundles"}
+    assert built == {
+        "pipeline_definition.json",
+        "run.json",
+        "report.html",
+        "junit.xml",
+        "model_repos.lock.yaml",
+        "bundles",
+    }
     assert [line.split()[0] for line in ended.err.splitlines() if line[0].isalpha()] == [
         "checkout", "validate", "build", "plan", "apply", "run", "gate", "promote", "report",
     ]  # fmt: skip
@@ -283,6 +291,106 @@ def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number:
     assert states(workspace)["Train"] == "Stopped"
     workspace.push("scripts/train.py", TRAIN)
     assert workspace.run("up").code == 0
+
+
+def test_stop_from_another_shell(workspace: Workspace) -> None:
+    marker = f"8{os.getpid()}.25"
+    workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
+    process = workspace.start("up")
+    wait_for(lambda: marker in processes())
+    ended = workspace.run("stop")
+    assert (ended.code, ended.out.split()[-1]) == (0, "Stopped"), ended.err
+    assert marker not in processes()
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in errors) == (5, False), errors
+    assert states(workspace)["Train"] == "Stopped"
+    assert workspace.run("stop").out.split()[-1] == "Stopped"
+
+
+def test_stop_of_an_execution_that_nobody_runs(workspace: Workspace) -> None:
+    marker = f"9{os.getpid()}.25"
+    workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
+    process = workspace.start("up")
+    wait_for(lambda: marker in processes())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert workspace.run("stop", "--json").json["status"] == "Stopped"
+
+
+def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    workspace.push("scripts/train.py", f"open({str(marker)!r})\n" + TRAIN)
+    assert workspace.run("up").code == 5
+    marker.touch()
+    ended = workspace.run("retry")
+    assert ended.code == 0, ended.err
+    assert set(states(workspace).values()) == {"Succeeded"}
+    (execution,) = workspace.run("history", "--json").json["executions"]
+    again = workspace.run("retry")
+    assert (again.code, "PB443 the execution '" in again.err) == (1, True), again.err
+    assert workspace.run("promote").code == 0, execution
+
+
+def test_a_result_stands_only_while_its_data_does(workspace: Workspace) -> None:
+    workspace.push("conf/conf.yaml", CASES["cached-by-data"].conf)
+    assert workspace.run("up").code == 0
+    definition = (workspace.root / "build" / "pipeline_definition.json").read_bytes()
+    first = json.loads((workspace.root / "build" / "run.json").read_text())["parameters"]["Data-churn-Preprocess"]
+    (workspace.root / "data" / "numbers.csv").write_text(DATA + "11\n12\n")
+    ended = workspace.run("up")
+    assert ended.code == 0, ended.err
+    assert states(workspace)["Preprocess"] == "Succeeded"
+    second = json.loads((workspace.root / "build" / "run.json").read_text())["parameters"]["Data-churn-Preprocess"]
+    assert (len(first), len(second), first != second) == (64, 64, True)
+    assert (workspace.root / "build" / "pipeline_definition.json").read_bytes() == definition
+    assert "nothing to run" in workspace.run("up").err
+
+
+def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
+    assert workspace.run("up").code == 0
+    before = shutil.copy(workspace.root / "build" / "model_repos.lock.yaml", workspace.root / "before.yaml")
+    ended = workspace.run("run", "--changed-since", str(before), "--json")
+    assert (ended.code, ended.json) == (0, {"execution": None}), ended.err
+    ended = workspace.run("run", "--select", "churn-Metrics")
+    assert ended.code == 0, ended.err
+    assert "left out: churn-Preprocess, churn-Train, churn-CreateModel, churn-Transform, churn-Register" in ended.err
+    found = states(workspace)
+    assert (found["Metrics"], found["CreateModel"], found["Register"]) == ("cached", "Waiting", "Waiting")
+    workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
+    assert [workspace.run(name).code for name in ("checkout", "apply")] == [0, 0]
+    ended = workspace.run("run", "--changed-since", str(before))
+    assert (ended.code, "6 steps (changed: churn)" in ended.err) == (0, True), ended.err
+    assert states(workspace)["Register"] == "Succeeded"
+    assert workspace.run("run", "--select", "a", "--changed-since", str(before)).code == 2
+
+
+def test_resume_follows_what_was_interrupted(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
+    workspace.push("scripts/train.py", waits + TRAIN)
+    process = workspace.start("up")
+    wait_for(lambda: "churn-Train" in workspace.run("status").out and states(workspace)["Train"] == "Executing")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    marker.touch()
+    ended = workspace.run("run", "--resume")
+    assert (ended.code, set(states(workspace).values())) == (0, {"Succeeded"}), ended.err
+    assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert workspace.run("run", "--resume").code == 0
+
+
+def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
+    assert workspace.run("up", "--approve").code == 0
+    refused = workspace.run("rollback", "churn", "--comment", "too slow")
+    assert (refused.code, "PB433" in refused.err) == (1, True), refused.err
+    workspace.push("scripts/train.py", TRAIN + "# another\n")
+    assert workspace.run("up", "--approve").code == 0
+    ended = workspace.run("rollback", "churn", "--comment", "too slow")
+    assert ended.code == 0, ended.err
+    approvals = workspace.run("history", "--json").json["approvals"]
+    (newest, *_) = approvals
+    assert (newest["package"].rsplit("/", 1)[1], newest["after"]) == ("2", "Rejected")
+    assert "too slow" in newest["description"]
 
 
 def test_two_at_once_share_one_execution(workspace: Workspace) -> None:

@@ -22,7 +22,10 @@ _CREDENTIALS = (
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
 _THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
 _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
-_ABSENT = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404")
+_ABSENT = (
+    "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
+    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException",
+)  # fmt: skip
 
 
 class NotFoundError(Exception):
@@ -33,7 +36,7 @@ class Aws:
     """AWS as the credentials and the Region of this process reach it; clients are made when first used."""
 
     def __init__(self, region: str, *, session: Session | None = None) -> None:
-        self._region = region
+        self.region = region
         self._session = session
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -58,7 +61,7 @@ class Aws:
             user_agent_extra=f"pipeline-builder/{__version__}",
             max_pool_connections=16,
         )
-        self._session = self._session or boto3.Session(region_name=self._region or None)
+        self._session = self._session or boto3.Session(region_name=self.region or None)
         with translated(f"{service} client"):
             return self._session.client(service, config=config)
 

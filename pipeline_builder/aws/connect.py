@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.pipelines import PipelineSettings, SageMakerPipelines
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.aws.preflight import Needs, needs_of, preflight
 from pipeline_builder.aws.registry import SageMakerRegistry
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.target import Target
@@ -34,4 +35,11 @@ def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clo
         pipelines=SageMakerPipelines(aws, store, shared, clock=clock),
         store=store,
         registry=SageMakerRegistry(aws, settings.tags),
+        preflight=lambda definition: preflight(aws, _needs(definition, settings)),
+    )
+
+
+def _needs(definition: bytes, settings: AwsSettings) -> Needs:
+    return needs_of(
+        definition, role=settings.role, bucket=settings.bucket, region=settings.region, kms_key=settings.kms_key
     )

@@ -22,6 +22,7 @@ from pipeline_builder.target import (
     Execution,
     ExecutionStatus,
     Observer,
+    Selection,
     StepState,
 )
 
@@ -151,7 +152,14 @@ class SageMakerPipelines:
         return _execution(found, parameters=self._parameters(arn_or_id))
 
     def start_execution(
-        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
+        self,
+        pipeline: str,
+        version: int,
+        parameters: Mapping[str, str],
+        *,
+        fingerprint: str,
+        use_cache: bool = True,
+        selection: Selection | None = None,
     ) -> Execution:
         """Start a version of a pipeline. The same call again, by whomever, finds the same execution.
 
@@ -162,7 +170,12 @@ class SageMakerPipelines:
         attempt = sum(e.status is not ExecutionStatus.SUCCEEDED or not use_cache for e in same)
         commit = parameters.get("ManifestCommit", "")
         facts = Facts(definition="", fingerprint=fingerprint, commit=commit)
-        bound = {"PipelineVersionId": version} if version else {}
+        bound: dict[str, Any] = {"PipelineVersionId": version} if version else {}
+        if selection:
+            bound["SelectiveExecutionConfig"] = {
+                "SelectedSteps": [{"StepName": name} for name in selection.steps],
+                "SourcePipelineExecutionArn": selection.source,
+            }
         started = self._call(
             "start_pipeline_execution",
             PipelineName=pipeline,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.errors import InputProblems, Problem
@@ -25,8 +28,19 @@ class S3Store:
         return tuple(uri for uri in wanted if uri not in there)
 
     def _listed(self, bucket: str, prefix: str) -> Iterator[str]:
+        yield from (f"s3://{bucket}/{item['Key']}" for item in self._items(bucket, prefix))
+
+    def _items(self, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         for page in self._aws.pages("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix):
-            yield from (f"s3://{bucket}/{item['Key']}" for item in page.get("Contents", ()))
+            yield from page.get("Contents", ())
+
+    def data_fingerprint(self, uris: Iterable[str]) -> str:
+        """Return the sha256 of the listings: key, size and ETag of every object, which is all that S3 says of it."""
+        found = [
+            [uri, sorted((item["Key"], item["Size"], item["ETag"]) for item in self._items(*split(uri)))]
+            for uri in uris
+        ]
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
     def put(self, uri: str, content: bytes | Path) -> None:
         """Write an object in one request, which S3 takes whole or not at all, with a checksum that S3 verifies."""

@@ -85,6 +85,15 @@ class Document:
     parameters: tuple[Parameter, ...]
 
 
+def with_nested(document: Document, names: Iterable[str]) -> frozenset[str]:
+    """Return the names, and those of all steps inside of the Condition steps among them."""
+    found = set(names)
+    for step in document.steps:  # a Condition step comes before the steps inside of it
+        if step.branch and step.branch.condition in found:
+            found.add(step.name)
+    return frozenset(found)
+
+
 def load_definition(content: bytes) -> Document:
     """Read a definition.
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pipeline_builder.engine.conditions import skipped_steps
-from pipeline_builder.engine.document import Document, Step, load_definition
+from pipeline_builder.engine.document import Document, Step, load_definition, with_nested
 from pipeline_builder.engine.jobs import close_jobs
 from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.references import Scope
@@ -108,7 +108,7 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
         if step.status is StepStatus.SUCCEEDED:
             observe(step)
     try:
-        status = Run(engine, execution, document, scope, limits=_limits(state, arn, halt)).run(observe)
+        status = Run(engine, execution, document, scope, limits=_limits(state, document, arn, halt)).run(observe)
     except KeyboardInterrupt:
         state.set_execution(arn, ExecutionStatus.STOPPED, ended=now(), reason="interrupted")
         raise
@@ -119,13 +119,13 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
         state.set_execution(arn, status, ended=now(), reason=_failure_reason(list_steps(state, arn)))
 
 
-def _limits(state: State, arn: str, halt: threading.Event | None) -> Limits:
+def _limits(state: State, document: Document, arn: str, halt: threading.Event | None) -> Limits:
     details = state.details(arn)
     selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     parallel = (details.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
     return Limits(
         use_cache=state.uses_cache(arn),
-        selected=frozenset(str(step["StepName"]) for step in selected),
+        selected=with_nested(document, (str(step["StepName"]) for step in selected)),
         parallel=int(parallel) if parallel else None,
         halt=halt,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import sqlite3
 import string
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline_builder.engine.container import log_tail
 from pipeline_builder.engine.document import load_definition
@@ -28,6 +29,7 @@ from pipeline_builder.engine.prediction import predict
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import private_mounts_available
 from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.engine.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.target import (
@@ -36,6 +38,7 @@ from pipeline_builder.target import (
     Execution,
     ExecutionStatus,
     Observer,
+    Selection,
     StepState,
     Target,
 )
@@ -147,29 +150,35 @@ class LocalPipelines:
         return self._state.execution(arn_or_id)
 
     def start_execution(
-        self, pipeline: str, version: int, parameters: Mapping[str, str], *, fingerprint: str, use_cache: bool = True
+        self,
+        pipeline: str,
+        version: int,
+        parameters: Mapping[str, str],
+        *,
+        fingerprint: str,
+        use_cache: bool = True,
+        selection: Selection | None = None,
     ) -> Execution:
         """Record an execution; `follow_execution` runs it.
 
         An equal one that another process has started meanwhile is given instead of a second.
         """
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
-        document = load_definition(bytes(rows[0]["content"]))
-        parameter_values(document, parameters)
-        arn = f"{PIPELINE_ARN}/{pipeline}/execution/{self._new_id()}"
-        values = (
-            arn, pipeline, version, ExecutionStatus.EXECUTING.value, document.sha256, json.dumps(dict(parameters)),
-            fingerprint, use_cache, now().isoformat(),
-        )  # fmt: skip
+        request = Request(
+            pipeline=pipeline,
+            version=version,
+            definition=bytes(rows[0]["content"]),
+            parameters=parameters,
+            details=_selective(selection) if selection else {},
+            selected=selection.steps if selection else (),
+            source=selection.source if selection else "",
+            fingerprint=fingerprint,
+            use_cache=use_cache,
+        )
+        taken = check_request(self._engine, request)
         with self._state.transaction() as db:
             twin = _equal_execution(db, pipeline, version, fingerprint, use_cache=use_cache)
-            if not twin:
-                db.execute(
-                    "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, "
-                    "fingerprint, use_cache, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    values,
-                )
-        arn = twin or arn
+            arn = twin or put_execution(db, request, taken, self._new_id())
         found = self._state.execution(arn)
         assert found is not None
         return found
@@ -177,6 +186,22 @@ class LocalPipelines:
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Run the execution to its end, or where another process runs it already, watch it."""
         return run_execution(self._engine, arn, observe, revive=True)
+
+    def stop_execution(self, arn: str) -> None:
+        """Return when the execution and its jobs have ended; one that nobody runs, after a kill, ends here."""
+        with self._state.transaction() as db:
+            asked = ask_to_stop(db, arn)
+        if asked:
+            # With an event, because a stop leaves failed steps as they are.
+            run_execution(self._engine, arn, lambda _: None, halt=threading.Event())
+
+    def retry_execution(self, arn: str) -> Execution:
+        """Let a failed or stopped execution go on where it was; one that goes on already is given as it is."""
+        with self._state.transaction() as db:
+            ask_to_retry(db, arn)
+        found = self._state.execution(arn)
+        assert found is not None
+        return found
 
     def list_steps(self, arn: str) -> tuple[StepState, ...]:
         """Every step of the execution's definition, in topological order."""
@@ -195,6 +220,11 @@ class LocalPipelines:
             return self.read_log(known.cache_hit, step)
         lines = log_tail(Path(known.log), _LOG_LINES) if known.log else ()
         return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _selective(selection: Selection) -> dict[str, Any]:
+    steps = [{"StepName": name} for name in selection.steps]
+    return {"SelectiveExecutionConfig": {"SelectedSteps": steps, "SourcePipelineExecutionArn": selection.source}}
 
 
 def put_version(db: sqlite3.Connection, pipeline: str, definition: bytes) -> int:

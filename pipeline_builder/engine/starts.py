@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline_builder.engine.document import load_definition
+from pipeline_builder.engine.document import load_definition, with_nested
 from pipeline_builder.engine.execution import PIPELINE_ARN
 from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.scheduler import Engine
@@ -21,7 +21,8 @@ from pipeline_builder.target import Execution, ExecutionStatus, StepStatus
 class Request:
     """What to start: `details` are members of StartPipelineExecution that stay with the execution, as given.
 
-    `selected` are steps to run, with what they need taken from the execution `source`; all steps where it is empty.
+    `selected` are steps to run, with what they need taken from the execution `source`; all steps where it is empty. A
+    Condition step stands for those inside of it.
     """
 
     pipeline: str
@@ -31,6 +32,8 @@ class Request:
     details: Mapping[str, Any] = field(default_factory=dict)
     selected: tuple[str, ...] = ()
     source: str = ""
+    fingerprint: str = ""
+    use_cache: bool = True
 
 
 def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
@@ -46,7 +49,8 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
     if unknown:
         raise _refused(f"the pipeline has no step '{unknown[0]}' to select")
     done = engine.state.steps(request.source) if request.source else {}
-    needed = {b: name for name in request.selected for b in steps[name].before if b not in request.selected}
+    selected = with_nested(document, request.selected)
+    needed = {b: name for name in selected for b in steps[name].before if b not in selected}
     for before, name in needed.items():
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
@@ -64,10 +68,10 @@ def put_execution(db: sqlite3.Connection, request: Request, taken: tuple[str, ..
     digest = load_definition(request.definition).sha256
     time = now().isoformat()
     db.execute(
-        "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, fingerprint, started, "
-        "modified, details) VALUES (?, ?, ?, 'Executing', ?, ?, '', ?, ?, ?)",
-        (arn, request.pipeline, request.version, digest, json.dumps(dict(request.parameters)), time, time,
-         json.dumps(dict(request.details))),
+        "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, fingerprint, "
+        "use_cache, started, modified, details) VALUES (?, ?, ?, 'Executing', ?, ?, ?, ?, ?, ?, ?)",
+        (arn, request.pipeline, request.version, digest, json.dumps(dict(request.parameters)), request.fingerprint,
+         request.use_cache, time, time, json.dumps(dict(request.details))),
     )  # fmt: skip
     for name in taken:
         db.execute(

@@ -161,6 +161,11 @@ class LocalStore:
             total.update(f"{name}\0{self._file_digest(path)}\n".encode())
         return total.hexdigest()
 
+    def data_fingerprint(self, uris: Iterable[str]) -> str:
+        """Return the sha256 of what lies at these addresses, by names and contents."""
+        found = [(uri, self.digest(uri)) for uri in uris]
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
     def _file_digest(self, path: Path) -> str:
         facts = path.stat()
         stamp = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"

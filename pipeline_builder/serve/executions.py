@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine import starts
 from pipeline_builder.engine.catalogue import list_versions
@@ -19,6 +18,9 @@ from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.pipelines import find, find_version
 from pipeline_builder.serve.protocol import CONFLICT, TOO_MANY, VALIDATION, Call, Handler, ServiceError
 from pipeline_builder.target import Execution
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MOST = 20
 """Executions that go on at once; the service's own quota."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine import package_details as details
 from pipeline_builder.engine.package_details import GroupRecord, PackageChange, PackageRecord
@@ -14,6 +13,9 @@ from pipeline_builder.engine.tokens import once
 from pipeline_builder.serve.background import new_id
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import CONFLICT, VALIDATION, Call, Handler, ServiceError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 # Whom the history of approvals names for a change that came over the API, where signatures are not verified.
 _BY = "API"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine import catalogue
 from pipeline_builder.engine.catalogue import PipelineRecord, VersionRecord
@@ -16,6 +15,9 @@ from pipeline_builder.engine.tags import put_tags
 from pipeline_builder.engine.tokens import once
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import CONFLICT, VALIDATION, Call, Handler, ServiceError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _DETAILS = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
 _VERSION_DETAILS = ("PipelineVersionDisplayName", "PipelineVersionDescription")

@@ -24,8 +24,9 @@ _ATTEMPTS = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
-    `commit_parameters` the parameter that carries the commit of each repository, `images` the address of each image
-    that confs name by framework and version, by model and section.
+    `commit_parameters` the parameter that carries the commit of each repository, `data_parameters` that of each step
+    which carries the fingerprint of its data, `images` the address of each image that confs name by framework and
+    version, by model and section.
     """
 
     graph: Graph
@@ -33,6 +34,7 @@ class Context:
     code: Mapping[str, str]
     requirements: frozenset[str] = frozenset()
     commit_parameters: Mapping[str, str] = field(default_factory=dict)
+    data_parameters: Mapping[str, str] = field(default_factory=dict)
     manifest_parameter: str = ""
     repository_urls: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[tuple[str, str], str] = field(default_factory=dict)

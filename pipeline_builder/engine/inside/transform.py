@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -180,8 +181,10 @@ def load_handlers(spec: Spec) -> Respond:
     module = _import_program(spec)
     model_dir = str(_here(spec["model_dir"]))
     context = types.SimpleNamespace(system_properties={"model_dir": model_dir, "gpu_id": None})
-    if hasattr(module, "output_handler") and not hasattr(module, "model_fn"):
-        raise NotImplementedError("'input_handler' and 'output_handler' of TensorFlow Serving are not supported here")
+    serving = _beside("tfserving")
+    if serving.wants_serving(module):
+        answer = serving.make_responder(module, model_dir, spec)
+        return lambda body: _as_bytes(answer(body))
     parts = [name for name in ("input_fn", "predict_fn", "output_fn") if hasattr(module, name)]
     if hasattr(module, "transform_fn") and parts:
         raise ValueError(f"the program defines 'transform_fn' and also {', '.join(parts)}: one or the other")
@@ -192,6 +195,16 @@ def load_handlers(spec: Spec) -> Respond:
     if hasattr(module, "model_warmup_fn"):
         call(module.model_warmup_fn, model_dir, model)
     return _responder(module, model, call, spec)
+
+
+def _beside(name: str) -> types.ModuleType:
+    """Return a module of this program's own folder, which isn't where the user's modules are looked for."""
+    spec = importlib.util.spec_from_file_location(f"_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _import_program(spec: Spec) -> types.ModuleType:

@@ -1,0 +1,177 @@
+"""Selection: which steps a run is limited to, and whose results stand for those that it leaves out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.lock import Lock
+from pipeline_builder.outline import OutlinedStep, by_name, flat_steps, outline
+from pipeline_builder.schema import did_you_mean
+from pipeline_builder.target import Execution, ExecutionStatus, PipelineService, Selection, StepState, StepStatus
+
+MOST_SELECTED = 50
+"""Steps that StartPipelineExecution takes in a SelectiveExecutionConfig [service model]."""
+_MOST_SOURCES = 20
+"""Executions that are looked at for the results that a selection needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Steps to run, in the definition's order; a Condition step stands for those inside of it.
+
+    `needed` are steps that aren't run and whose results are needed, `left_out` all that aren't run.
+    """
+
+    steps: tuple[str, ...]
+    needed: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Two locks, and the repository that the code and the conf of each step come from."""
+
+    before: Lock
+    now: Lock
+    repo_of: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a run is limited to, None where everything has to run, no steps where nothing has. `words` say it."""
+
+    selection: Selection | None
+    words: str
+
+
+def select_steps(service: PipelineService, pipeline: str, definition: bytes, names: Iterable[str]) -> Found:
+    """Limit a run to these steps, and those on the paths between them.
+
+    Raises:
+        InputProblems: PB442 for steps that aren't there, PB445 where no execution has the results that they need.
+    """
+    known = flat_steps(json.loads(definition)["Steps"])
+    if unknown := [name for name in names if name not in known]:
+        raise InputProblems(*(_unknown(name, known) for name in unknown))
+    chosen = choose(definition, names, descendants=False)
+    source = _source(service, pipeline, chosen)
+    if source is None and chosen.needed:
+        message = f"no execution that succeeded has the result of '{chosen.needed[0]}', which the selected steps need"
+        raise InputProblems(Problem(id="PB445", message=message, hint="select that step too, or run everything"))
+    return _found(chosen, source, "as asked")
+
+
+def select_changed(service: PipelineService, pipeline: str, definition: bytes, changes: Changes) -> Found:
+    """Limit a run to the steps of the repositories that changed, and all that depend on them.
+
+    Steps that changed for another reason, such as a value of the environment, are among them: they are told by the
+    definition of the last execution that succeeded.
+    """
+    last = next(iter(_succeeded(service, pipeline)), None)
+    if last is None:
+        return Found(selection=None, words="everything: no execution has succeeded whose results could be used")
+    repos = changed_repos(changes.before, changes.now)
+    changed = changed_steps(definition, service.definition_of(last.arn), repos, changes.repo_of)
+    chosen = choose(definition, changed, descendants=True)
+    if len(chosen.steps) > MOST_SELECTED:
+        words = f"everything: {len(chosen.steps)} steps are more than the {MOST_SELECTED} that a selection takes"
+        return Found(selection=None, words=words)
+    source = _source(service, pipeline, chosen)
+    if source is None and chosen.needed:
+        return Found(selection=None, words=f"everything: no execution has the result of '{chosen.needed[0]}'")
+    return _found(chosen, source, f"changed: {', '.join(repos)}" if repos else "no repository changed")
+
+
+def _unknown(name: str, known: Iterable[str]) -> Problem:
+    return Problem(id="PB442", message=f"the pipeline has no step '{name}'", hint=did_you_mean(name, known))
+
+
+def _found(chosen: Chosen, source: Execution | None, why: str) -> Found:
+    steps = f"{len(chosen.steps)} step{'' if len(chosen.steps) == 1 else 's'}"
+    left = f"; left out: {', '.join(chosen.left_out)}" if chosen.left_out else ""
+    results = f"; their results are those of execution {source.id}" if source and chosen.needed else ""
+    selection = Selection(steps=chosen.steps, source=source.arn if source and chosen.needed else "")
+    return Found(selection=selection, words=f"{steps} ({why}){left}{results}")
+
+
+def _source(service: PipelineService, pipeline: str, chosen: Chosen) -> Execution | None:
+    """Return the newest execution that has every result that is needed."""
+    for execution in _succeeded(service, pipeline)[:_MOST_SOURCES]:
+        if has_results(service.list_steps(execution.arn), chosen.needed):
+            return execution
+    return None
+
+
+def _succeeded(service: PipelineService, pipeline: str) -> tuple[Execution, ...]:
+    return tuple(e for e in service.list_executions(pipeline) if e.status is ExecutionStatus.SUCCEEDED)
+
+
+def changed_repos(before: Lock, now: Lock) -> tuple[str, ...]:
+    """Return the repositories whose files are not those of the earlier lock, new ones too, in the manifest's order."""
+    trees = {repo.name: (repo.tree, repo.path) for repo in before.repos}
+    return tuple(repo.name for repo in now.repos if trees.get(repo.name) != (repo.tree, repo.path))
+
+
+def changed_steps(definition: bytes, source: bytes, repos: Iterable[str], repo_of: Mapping[str, str]) -> frozenset[str]:
+    """Return the steps of the repositories, and those that differ from the definition `source` for other reasons.
+
+    `repo_of` maps each step to the repository that its code and conf come from. A value of the environment, or the
+    manifest, may have changed a step of a repository that stayed as it was.
+    """
+    old, new = (flat_steps(json.loads(content)["Steps"]) for content in (source, definition))
+    changed = frozenset(repos)
+    return frozenset(name for name, step in new.items() if repo_of.get(name) in changed or old.get(name) != step)
+
+
+def choose(definition: bytes, wanted: Iterable[str], *, descendants: bool) -> Chosen:
+    """Return the wanted steps, with all that depend on them where asked.
+
+    All steps on the paths between two of them are among them, as the service demands.
+    """
+    steps = outline(definition)
+    names = [step.name for step in steps]
+    before = {step.name: step.depends_on for step in steps}
+    after: dict[str, list[str]] = {name: [] for name in names}
+    for step in steps:
+        for name in step.depends_on:
+            after[name].append(step.name)
+    tops = _tops(definition, steps)
+    first = {tops[name] for name in wanted}
+    down = _reach(first, lambda name: after[name])
+    found = down if descendants else down & _reach(first, lambda name: before[name])
+    found |= {name for name in names if tops[name] in {tops[inner] for inner in found}}
+    chosen = [name for name in names if name in found]
+    needed = {name for step in chosen for name in before[step] if name not in found}
+    return Chosen(
+        steps=tuple(name for name in chosen if tops[name] == name),
+        needed=tuple(name for name in names if name in needed),
+        left_out=tuple(name for name in names if name not in found),
+    )
+
+
+def has_results(states: Iterable[StepState], needed: Iterable[str]) -> bool:
+    """Tell whether an execution with these steps has succeeded in every step that is needed."""
+    done = {state.name for state in states if state.status is StepStatus.SUCCEEDED}
+    return done.issuperset(needed)
+
+
+def _tops(definition: bytes, steps: tuple[OutlinedStep, ...]) -> dict[str, str]:
+    """Return the outermost Condition step that each step is in; others stand for themselves."""
+    outer: dict[str, str] = {}
+    for name, step in by_name(json.loads(definition)["Steps"]).items():
+        outer |= dict.fromkeys(flat_steps([step]), name)
+    return {step.name: outer[step.name] for step in steps}
+
+
+def _reach(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return the steps themselves, and all that is reached from them."""
+    found, todo = set(start), list(start)
+    while todo:
+        for name in following(todo.pop()):
+            if name not in found:
+                found.add(name)
+                todo.append(name)
+    return found
