@@ -238,6 +238,13 @@ def test_a_link_out_of_the_repository_is_refused(tmp_path: Path) -> None:
         load_graph(tmp_path / "train", "churn")
 
 
+def test_what_would_steer_a_terminal_is_shown_as_an_escape(tmp_path: Path) -> None:
+    text = problem(tmp_path, variant(("entry_point: train.py", 'entry_point: "\\e]0;x\\a\u202etrain.py"')))
+    assert "PB307 the entry point '\\x1b]0;x\\x07\\u202etrain.py' is not in the source directory" in text
+    assert "\u202e" not in text
+    assert '        entry_point: "\\e]0;x\\a\ufffdtrain.py"\n                         ^' in text
+
+
 def test_a_hint_names_the_nearest_word(tmp_path: Path) -> None:
     text = problem(tmp_path, variant(("chain_input_source_step: [churn-Prep", "chain_input_source_step: [churn-Perp")))
     assert "hint: did you mean 'churn-Preprocess'" in text
