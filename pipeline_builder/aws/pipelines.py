@@ -247,8 +247,16 @@ class SageMakerPipelines:
             pace.wait(changed=changed)
 
     def stop_execution(self, arn: str) -> None:
-        """Ask the service to stop an execution; it ends its jobs and then says Stopped."""
-        self._call("stop_pipeline_execution", PipelineExecutionArn=arn, ClientRequestToken=token("stop", arn))
+        """Ask the service to stop an execution that goes on; it ends its jobs and then says Stopped.
+
+        The token is of this stop alone: after a retry the same execution may have to be stopped again.
+        """
+        before = self._call("describe_pipeline_execution", PipelineExecutionArn=arn)
+        if before["PipelineExecutionStatus"] == ExecutionStatus.EXECUTING.value:
+            changed = str(before.get("LastModifiedTime", ""))
+            self._call(
+                "stop_pipeline_execution", PipelineExecutionArn=arn, ClientRequestToken=token("stop", arn, changed)
+            )
 
     def retry_execution(self, arn: str) -> Execution:
         """Go on with a failed or stopped execution where it was; the same call again finds that going on."""
