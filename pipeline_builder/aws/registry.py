@@ -82,8 +82,9 @@ class SageMakerRegistry:
         if current.status is status and current.approval_description == shown:
             return current
         room = max(_METADATA - len(current.metadata), 0)
-        new = {key: value[:_VALUE] for key, value in metadata.items() if key not in current.metadata}
-        kept = {key: value[:_VALUE] for key, value in metadata.items() if key in current.metadata}
+        short = {key: value[:_VALUE] for key, value in metadata.items() if value}  # an empty value is refused
+        new = {key: value for key, value in short.items() if key not in current.metadata}
+        kept = {key: value for key, value in short.items() if key in current.metadata}
         sent = {**kept, **dict(list(new.items())[:room])}
         self._call(
             "update_model_package",

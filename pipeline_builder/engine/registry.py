@@ -80,8 +80,8 @@ class LocalRegistry:
             before = db.execute("SELECT status, metadata FROM packages WHERE arn = ?", (arn,)).fetchone()
             merged = json.dumps({**json.loads(before["metadata"]), **metadata})
             db.execute(
-                "UPDATE packages SET status = ?, approval_description = ?, metadata = ? WHERE arn = ?",
-                (status.value, description, merged, arn),
+                "UPDATE packages SET status = ?, approval_description = ?, metadata = ?, modified = ? WHERE arn = ?",
+                (status.value, description, merged, now().isoformat(), arn),
             )
             db.execute(
                 "INSERT INTO approvals (package, before, after, by_whom, description, at) VALUES (?, ?, ?, ?, ?, ?)",

@@ -1,0 +1,68 @@
+"""The whole job with `--target aws` against `serve`: the same commands, the same outcome, through boto3 and HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving import ROLE, Served, serving
+from tests.workspaces import Ended, Workspace, make_workspace
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def served(tmp_path: Path, workspace: Workspace) -> Iterator[Served]:
+    with serving(tmp_path, **{"local/churn": workspace.root / "data"}) as found:
+        yield found
+
+
+def run(workspace: Workspace, served: Served, *arguments: str) -> Ended:
+    return workspace.run(
+        *arguments,
+        SMP_TARGET="aws",
+        SMP_REGION="us-east-1",
+        SMP_ACCOUNTID="000000000000",
+        SMP_ROLE=ROLE,
+        SMP_S3BUCKETNAME="local",
+        AWS_ENDPOINT_URL=served.url,
+        AWS_ACCESS_KEY_ID="local",
+        AWS_SECRET_ACCESS_KEY="local",
+    )
+
+
+def test_up_trains_and_promotes_and_then_finds_nothing_to_do(workspace: Workspace, served: Served) -> None:
+    first = run(workspace, served, "up", "--approve", "--comment", "fine")
+    assert (first.code, first.err.count("Traceback")) == (0, 0), first.err
+    record = json.loads((workspace.root / "build" / "run.json").read_text())
+    (package,) = record["packages"]
+    assert package["status"] == "Approved"
+    assert package["metrics"] == {"regression_metrics": {"mae": {"value": 1.0}}}
+    listed = served.sagemaker.list_model_packages(ModelApprovalStatus="Approved")["ModelPackageSummaryList"]
+    assert [item["ModelPackageArn"] for item in listed] == [package["arn"]]
+    found = served.sagemaker.describe_model_package(ModelPackageName=package["arn"])
+    assert found["ApprovalDescription"].startswith("approved by ada: fine (execution ")
+    assert found["MetadataProperties"]["CommitId"] == record["repos"][0]["commit"]
+    second = run(workspace, served, "up", "--approve")
+    assert second.code == 0, second.err
+    assert "nothing changed since execution" in second.err
+    pipelines = served.sagemaker.list_pipelines()["PipelineSummaries"]
+    (name,) = (item["PipelineName"] for item in pipelines)
+    executions = served.sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
+    assert len(executions) == 1
+
+
+def test_a_failing_script_is_shown_with_its_log(workspace: Workspace, served: Served) -> None:
+    workspace.push("scripts/train.py", "import sys\nprint('about to fail')\nsys.exit('the disk is full')\n")
+    ended = run(workspace, served, "up", "--approve")
+    assert ended.code == 5, ended.err
+    assert "the disk is full" in ended.err
+    assert "about to fail" in run(workspace, served, "logs", "churn-Train").out
