@@ -21,11 +21,19 @@ def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **m
             "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
         },
         "ProcessingInputs": [
-            {"InputName": key, "S3Input": {"S3Uri": value, "LocalPath": f"/opt/ml/processing/input/{key}"}}
+            {
+                "InputName": key,
+                "S3Input": {"S3Uri": value, "S3DataType": "S3Prefix", "LocalPath": f"/opt/ml/processing/input/{key}"},
+            }
             for key, value in (inputs or {}).items()
         ],
         "ProcessingOutputConfig": {
-            "Outputs": [{"OutputName": "out", "S3Output": {"S3Uri": uri, "LocalPath": "/opt/ml/processing/output"}}]
+            "Outputs": [
+                {
+                    "OutputName": "out",
+                    "S3Output": {"S3Uri": uri, "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"},
+                }
+            ]
         },
     }
     return {"Name": name, "Type": "Processing", "Arguments": request, **more}

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline_builder.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, VerdictRecord
 
 BEGIN = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
-EXECUTION = "arn:aws:sagemaker:local:000000000000:pipeline/churn/execution/abc123def456"
+EXECUTION = "arn:aws:sagemaker:localhost:000000000000:pipeline/churn/execution/abc123def456"
 CLASSES = ("Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel")
 METRICS = {
     "binary_classification_metrics": {
@@ -46,7 +46,7 @@ def steps(model: str, /, **last: Any) -> tuple[StepRecord, ...]:
 
 def package(model: str, /, **changes: Any) -> PackageRecord:
     return PackageRecord(
-        arn=f"arn:aws:sagemaker:local:000000000000:model-package/{model}/2",
+        arn=f"arn:aws:sagemaker:localhost:000000000000:model-package/{model}/2",
         group=model,
         version=2,
         model=model,

@@ -84,12 +84,13 @@ class SageMakerRegistry:
         room = max(_METADATA - len(current.metadata), 0)
         new = {key: value[:_VALUE] for key, value in metadata.items() if key not in current.metadata}
         kept = {key: value[:_VALUE] for key, value in metadata.items() if key in current.metadata}
+        sent = {**kept, **dict(list(new.items())[:room])}
         self._call(
             "update_model_package",
             ModelPackageArn=arn,
             ModelApprovalStatus=status.value,
             ApprovalDescription=shown,
-            CustomerMetadataProperties={**kept, **dict(list(new.items())[:room])},
+            **({"CustomerMetadataProperties": sent} if sent else {}),  # the service refuses an empty one
         )
         return self.describe_package(arn)
 

@@ -20,7 +20,7 @@ from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
 
-PIPELINE_ARN = "arn:aws:sagemaker:local:000000000000:pipeline"
+PIPELINE_ARN = "arn:aws:sagemaker:localhost:000000000000:pipeline"
 
 
 def definition_of(state: State, arn: str) -> bytes:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import IO
 
 from pipeline_builder.engine.state import State
 from pipeline_builder.engine.store import LocalStore
@@ -38,16 +40,33 @@ class Objects:
         path = self.store.find(uri)
         return None if path is None else self.facts_of(path)
 
+    def open(self, uri: str) -> tuple[ObjectFacts, IO[bytes]] | None:
+        """Open an object, which stays what it is for the reader, whatever is put in its place meanwhile."""
+        path = self.store.find(uri)
+        try:
+            file = path.open("rb") if path else None
+        except FileNotFoundError:
+            return None  # deleted just now
+        return (self._facts(path, file), file) if path and file else None
+
     def facts_of(self, path: Path) -> ObjectFacts:
         """Return the facts of an object's file."""
-        found = path.stat()
-        stamp = f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
-        rows = self._state.query("SELECT etag, headers FROM objects WHERE path = ? AND stamp = ?", str(path), stamp)
-        etag, headers = (rows[0]["etag"], json.loads(rows[0]["headers"])) if rows else (md5_of(path), {})
-        if not rows:
-            self._remember(path, stamp, etag, headers)
+        with path.open("rb") as file:
+            return self._facts(path, file)
+
+    def _facts(self, path: Path, file: IO[bytes]) -> ObjectFacts:
+        found = os.fstat(file.fileno())
+        known = self._known(path, _stamp(found))
+        if known is None:
+            md5 = _md5_of(file)
+            self._remember_found(path, _stamp(found), md5)
+            known = self._known(path, _stamp(found)) or (md5, {})
         modified = datetime.fromtimestamp(int(found.st_mtime), tz=timezone.utc)
-        return ObjectFacts(path=path, size=found.st_size, modified=modified, etag=etag, headers=headers)
+        return ObjectFacts(path=path, size=found.st_size, modified=modified, etag=known[0], headers=known[1])
+
+    def _known(self, path: Path, stamp: str) -> tuple[str, dict[str, str]] | None:
+        rows = self._state.query("SELECT etag, headers FROM objects WHERE path = ? AND stamp = ?", str(path), stamp)
+        return (rows[0]["etag"], json.loads(rows[0]["headers"])) if rows else None
 
     def put(self, uri: str, file: Path, etag: str, headers: Mapping[str, str], *, new: bool = False) -> None:
         """Make a file of the staging folder the object.
@@ -55,14 +74,22 @@ class Objects:
         Raises:
             FileExistsError: with `new`, where there is one already.
         """
-        path = self.store.adopt(uri, file, new=new)
-        found = path.stat()
-        self._remember(path, f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}", etag, headers)
-
-    def _remember(self, path: Path, stamp: str, etag: str, headers: Mapping[str, str]) -> None:
+        stamp = _stamp(file.stat())  # which moving it doesn't change
+        # In one transaction, so that of two writers the last one's facts are kept with the last one's content.
         with self._state.transaction() as db:
+            path = self.store.adopt(uri, file, new=new)
             values = (str(path), stamp, etag, json.dumps(dict(headers)))
             db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
+
+    def _remember_found(self, path: Path, stamp: str, etag: str) -> None:
+        """Remember what a reader has found out, unless somebody has put another object there meanwhile."""
+        with self._state.transaction() as db, contextlib.suppress(FileNotFoundError):
+            if _stamp(path.stat()) == stamp:
+                db.execute(
+                    "INSERT INTO objects VALUES (?, ?, ?, '{}') ON CONFLICT (path) DO UPDATE "
+                    "SET stamp = excluded.stamp, etag = excluded.etag, headers = '{}' WHERE stamp != excluded.stamp",
+                    (str(path), stamp, etag),
+                )
 
     def keys(self, bucket: str, prefix: str) -> list[tuple[str, Path]]:
         """Return the keys of a bucket that begin with the prefix, in the order of their bytes, with their files."""
@@ -92,10 +119,14 @@ class Objects:
                 folder = folder.parent
 
 
-def md5_of(path: Path) -> str:
-    """Return the MD5 (hex) of a file, which is what an ETag is made of."""
+def _stamp(found: os.stat_result) -> str:
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
+
+
+def _md5_of(file: IO[bytes]) -> str:
+    """Return the MD5 (hex) of an open file, which is what an ETag is made of; leave it at its beginning."""
     digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    file.seek(0)
     return digest.hexdigest()

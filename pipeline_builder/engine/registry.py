@@ -11,7 +11,7 @@ from pipeline_builder.engine.state import State, now, parse_time
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
 
-ARN = "arn:aws:sagemaker:local:000000000000:model-package"
+ARN = "arn:aws:sagemaker:localhost:000000000000:model-package"
 
 
 class LocalRegistry:

@@ -16,6 +16,7 @@ from pipeline_builder.errors import InputProblems, Problem
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 _HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
+_LONGEST = 255  # bytes of a file's name
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -57,13 +58,14 @@ class LocalStore:
 
         Raises:
             FileExistsError: with `new`, where there is an object already.
+            NotADirectoryError: an object is where a folder would have to be.
         """
         path = self._path(uri)
         file.chmod(0o644)
         if new and self.find(uri) is not None:
             raise FileExistsError(uri)
         for last in (False, True):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             try:
                 if new:
                     os.link(file, path)
@@ -247,7 +249,11 @@ class LocalStore:
         scheme, _, rest = uri.partition("://")
         bucket, _, key = rest.partition("/")
         parts = key.rstrip("/").split("/") if key else []
-        bad = any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key
+        bad = (
+            any(part in ("", ".", "..") or len(part.encode()) > _LONGEST for part in parts)
+            or "\0" in key
+            or "\\" in key
+        )
         if scheme != "s3" or not _BUCKET.fullmatch(bucket) or ".." in bucket or bad:
             raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
         return bucket, key
@@ -271,6 +277,13 @@ def _manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
         hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
         raise InputProblems(Problem(id="PB527", message=message, hint=hint))
     return prefix, names
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(folder) from error
 
 
 def _files(folder: Path) -> Iterator[Path]:

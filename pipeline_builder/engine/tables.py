@@ -80,5 +80,22 @@ CREATE TABLE objects (
   path TEXT PRIMARY KEY, stamp TEXT NOT NULL, etag TEXT NOT NULL, headers TEXT NOT NULL DEFAULT '{}'
 );
 """
-MIGRATIONS = tuple(tuple(part for part in text.split(";\n") if part.strip()) for text in (_FIRST, _SECOND))
+# ARNs have a Region as SageMaker's own patterns want it, of nine letters or more.
+_CHANGE = "'arn:aws:sagemaker:local:', 'arn:aws:sagemaker:localhost:'"
+_ARNS = {
+    "executions": ("arn",),
+    "steps": ("execution", "cache_hit", "source", "metadata", "result"),
+    "cache": ("execution", "metadata", "result"),
+    "packages": ("arn", "execution", "request", "metadata"),
+    "approvals": ("package",),
+    "jobs": ("arn", "execution", "request", "result"),
+    "tags": ("arn",),
+    "tokens": ("result",),
+}
+_THIRD = "PRAGMA defer_foreign_keys = ON;\n" + "".join(
+    " ".join(("UPDATE", table, "SET", column, "=", f"replace({column}, {_CHANGE});\n"))
+    for table, columns in _ARNS.items()
+    for column in columns
+)
+MIGRATIONS = tuple(tuple(part for part in text.split(";\n") if part.strip()) for text in (_FIRST, _SECOND, _THIRD))
 """The statements that lead to each format, from an empty file on; the formats count from 1."""

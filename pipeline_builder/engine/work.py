@@ -23,7 +23,7 @@ from pipeline_builder.engine.sandbox import run_job
 from pipeline_builder.engine.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 
-ACCOUNT = "arn:aws:sagemaker:local:000000000000"
+ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
 Request = Mapping[str, Any]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from werkzeug.http import http_date
-from werkzeug.utils import send_file
 from werkzeug.wrappers import Response
+from werkzeug.wsgi import wrap_file
 
+from pipeline_builder.engine.objects import ObjectFacts
 from pipeline_builder.serve.place import (
     Place,
     S3Error,
@@ -27,15 +28,12 @@ from pipeline_builder.serve.uploads import received
 
 def get_object(place: Place) -> Response:
     """Give an object, whole or a range of it, or (HEAD) only what is known of it."""
-    found = facts(place)
-    response = send_file(
-        found.path,
-        place.request.environ,
-        mimetype=found.headers.get("Content-Type", "binary/octet-stream"),
-        conditional=True,
-        etag=found.etag,
-        last_modified=found.modified,
-    )
+    check_bucket(place)
+    opened = place.objects.open(place.uri) if not place.key.endswith("/") else None
+    if opened is None:
+        raise S3Error("NoSuchKey", "The specified key does not exist.", 404)
+    found, file = opened
+    response = _conditional(place, found, file)
     whole = response.status_code == 200
     for name, value in found.headers.items():
         if not name.startswith("x-amz-checksum-") or (whole and place.request.headers.get("x-amz-checksum-mode")):
@@ -46,6 +44,23 @@ def get_object(place: Place) -> Response:
         response.close()
         raise S3Error("PreconditionFailed", "At least one of the preconditions did not hold.", 412)
     return response
+
+
+def _conditional(place: Place, found: ObjectFacts, file: IO[bytes]) -> Response:
+    environ = place.request.environ
+    response = Response(
+        wrap_file(environ, file),
+        mimetype=found.headers.get("Content-Type", "binary/octet-stream"),
+        direct_passthrough=True,
+    )
+    response.content_length = found.size
+    response.last_modified = found.modified
+    response.set_etag(found.etag)
+    try:
+        return response.make_conditional(environ, accept_ranges=True, complete_length=found.size)
+    except BaseException:
+        file.close()
+        raise
 
 
 def put_object(place: Place) -> Response:
@@ -64,13 +79,7 @@ def put_object(place: Place) -> Response:
             place.objects.put(place.uri, upload.file, upload.md5, headers, new=new)
         except FileExistsError:
             raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
-        except OSError as error:
-            raise _too_long(error) from error
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
-
-
-def _too_long(error: OSError) -> Exception:
-    return S3Error("KeyTooLongError", "a part of the key is too long") if error.errno == errno.ENAMETOOLONG else error
 
 
 def _copy(place: Place) -> Response:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline_builder.check import check_definition
 from pipeline_builder.engine import catalogue
 from pipeline_builder.engine.catalogue import PipelineRecord, VersionRecord
 from pipeline_builder.engine.document import load_definition
@@ -30,7 +32,7 @@ def create_pipeline(call: Call) -> Mapping[str, Any]:
     if definition is None:
         message = "one of 'PipelineDefinition' and 'PipelineDefinitionS3Location' must be given"
         raise ServiceError(VALIDATION, message)
-    load_definition(definition)
+    _check_definition(definition)
     with call.engine.state.transaction() as db:
         arn = once(db, call.operation, call.request, lambda: _create(call, db, definition))
     return {"PipelineArn": arn or f"{PIPELINE_ARN}/{name}"}
@@ -55,7 +57,7 @@ def update_pipeline(call: Call) -> Mapping[str, Any]:
     known = find(call, call.request["PipelineName"])
     definition = _definition(call)
     if definition is not None:
-        load_definition(definition)
+        _check_definition(definition)
     with call.engine.state.transaction() as db:
         version = put_version(db, known.name, definition) if definition is not None else known.version
         catalogue.put_details(db, known.name, _given(call, _DETAILS))
@@ -81,6 +83,14 @@ def _definition(call: Call) -> bytes | None:
         return call.engine.store.get(uri)
     except KeyError:
         raise ServiceError(VALIDATION, f"there is no pipeline definition at '{uri}'") from None
+
+
+def _check_definition(definition: bytes) -> None:
+    """Refuse what SageMaker would refuse, and what can't run here."""
+    load_definition(definition)
+    if findings := check_definition(json.loads(definition)):
+        said = "; ".join(f"step '{f.step}': {f.message}" if f.step else f.message for f in findings)
+        raise ServiceError(VALIDATION, f"Unable to parse pipeline definition. Model Validation failed: {said}")
 
 
 def find(call: Call, name_or_arn: str) -> PipelineRecord:

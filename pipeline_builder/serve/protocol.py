@@ -50,9 +50,15 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 
 
 def answer_sagemaker(
-    operations: Mapping[str, Handler], operation: str, body: bytes, engine: Engine, background: Background
+    operations: Mapping[str, Handler],
+    operation: str,
+    body: bytes,
+    engine: Engine,
+    background: Background,
+    *,
+    report: Callable[[str], None],
 ) -> bytes:
-    """Return the JSON that answers an operation.
+    """Return the JSON that answers an operation. An answer that the service would not give is reported: it is a bug.
 
     Raises:
         ServiceError: the request is wrong, or can't be done.
@@ -70,7 +76,14 @@ def answer_sagemaker(
         code = _CODES.get(error.problems[0].id, VALIDATION)
         raise ServiceError(code, "; ".join(problem.message for problem in error.problems)) from error
     shape = load_sagemaker().operations[operation].get("output")
-    return json.dumps(fit(load_sagemaker(), shape["shape"], result or {}) if shape else {}).encode()
+    return json.dumps(_checked(operation, shape["shape"], result or {}, report) if shape else {}).encode()
+
+
+def _checked(operation: str, shape: str, result: Mapping[str, Any], report: Callable[[str], None]) -> Any:
+    answer = fit(load_sagemaker(), shape, result)
+    if faults := load_sagemaker().check(shape, answer):
+        report(f"the answer to {operation} is not as SageMaker has it: {'; '.join(_said(fault) for fault in faults)}")
+    return answer
 
 
 def parse_body(body: bytes) -> dict[str, Any]:

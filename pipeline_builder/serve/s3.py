@@ -69,7 +69,8 @@ def _handler(place: Place) -> S3Handler:
     more = query - {name, *buckets.LIST_QUERY, *multipart.QUERY}
     if name not in known or more:
         what = f"?{min(more)}" if more else ""
-        message = f"{place.request.method} of a {kind}{what} is not served by the local engine"
+        on = {"service": "all buckets", "bucket": "a bucket", "object": "an object"}[kind]
+        message = f"{place.request.method} of {on}{what} is not served by the local engine"
         raise S3Error("NotImplemented", message, 501)
     return known[name]
 

@@ -88,7 +88,14 @@ class Application:
         try:
             match service:
                 case "SageMaker":
-                    body = answer_sagemaker(OPERATIONS, operation, request.get_data(), self.engine, self.background)
+                    body = answer_sagemaker(
+                        OPERATIONS,
+                        operation,
+                        request.get_data(),
+                        self.engine,
+                        self.background,
+                        report=self.report,
+                    )
                 case "Logs_20140328":
                     body = logs.answer_logs(operation, request.get_data(), self.engine.state)
                 case _:

@@ -15,7 +15,7 @@ _RECORDS = {
     "model-package-group": "SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted",
     "model-package": "SELECT 1 FROM packages WHERE group_name || '/' || version = ?",
 }
-_PREFIX = "arn:aws:sagemaker:local:000000000000:"
+_PREFIX = "arn:aws:sagemaker:localhost:000000000000:"
 
 
 def _find(call: Call) -> str:

@@ -8,6 +8,7 @@ of that interface: rows (`instances` to `predictions`) or columns (`inputs` to `
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -77,13 +78,12 @@ def find_model(model_dir: Path) -> Path:
     return max(found, key=lambda path: int(path.name))
 
 
-def load_model(folder: Path) -> Callable[[str, Mapping[str, Any]], dict[str, Any]]:
+def load_model(folder: Path) -> Callable[[str, Any], dict[str, Any]]:
     """Return what calls a signature of the model with columns of values, and gives columns of values."""
-    import tensorflow as tf  # type: ignore[import-not-found,unused-ignore] # only in the job's environment
-
+    tf = importlib.import_module("tensorflow")  # it is in the job's environment only
     model = tf.saved_model.load(str(folder))
 
-    def predict(signature: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    def predict(signature: str, columns: Any) -> dict[str, Any]:
         if signature not in model.signatures:
             known = ", ".join(sorted(model.signatures))
             raise ValueError(f"the model has no signature '{signature}', it has {known}")
@@ -99,7 +99,7 @@ def load_model(folder: Path) -> Callable[[str, Mapping[str, Any]], dict[str, Any
 
 
 def answer(predict: Callable[[str, Any], dict[str, Any]], body: Any) -> Response:
-    """Answer the body of a predict call, as text, bytes or a file; what is wrong with it comes back as Serving says it."""
+    """Answer a predict call's body (text, bytes or a file); what is wrong with it comes back as Serving says it."""
     try:
         text = body.read() if hasattr(body, "read") else body
         asked = json.loads(text)

@@ -1,0 +1,354 @@
+"""One contract for both targets: the local one, and the AWS target over real HTTP against `serve`.
+
+What stands on what: the AWS target's calls go through boto3, so their form is botocore's; what they are answered is the
+local engine's, whose answers are checked against botocore's service model. Neither is proof of what AWS itself does.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+from pipeline_builder.aws.polling import Clock
+from pipeline_builder.canonical import canonical
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.run import follow, start
+from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
+from tests import definitions
+from tests.definitions import CACHED, compare, condition, definition, fail, measured, output_of, read_report, script
+from tests.serving import KEYS, ROLE, serving, until
+from tests.test_serve_packages import SPECIFICATION
+
+WRITE = "echo hello; echo hello > /opt/ml/processing/output/word.txt"
+READ = "cat /opt/ml/processing/input/word/word.txt"
+REGISTER: dict[str, Any] = {
+    "Name": "Register",
+    "Type": "RegisterModel",
+    "Arguments": {
+        "ModelPackageGroupName": "g",
+        "InferenceSpecification": SPECIFICATION,
+        "CustomerMetadataProperties": {"rows": "5"},
+        "ModelMetrics": {
+            "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://local/metrics.json"}}
+        },
+    },
+}
+
+
+def content(*steps: dict[str, Any], **more: Any) -> bytes:
+    """Return a definition in canonical form, which is what both targets give back."""
+    return canonical(json.loads(definition(*steps, **more)))
+
+
+@pytest.fixture(params=["local", "aws"])
+def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    if request.param == "local":
+        yield definitions.target(tmp_path)
+        return
+    with serving(tmp_path) as served:
+        served.s3.create_bucket(Bucket="local")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        aws = Aws("us-east-1", session=boto3.session.Session(**KEYS))
+        clock = Clock(sleep=lambda _: time.sleep(0.05))
+        yield open_aws_target(AwsSettings(region="us-east-1", role=ROLE, bucket="local"), aws=aws, clock=clock)
+        for service in ("sagemaker", "s3", "logs"):
+            aws.client(service).close()
+
+
+def run(target: Target, definition: bytes, **parameters: str) -> tuple[Execution, dict[str, StepState]]:
+    """Deploy and run a definition; return the execution at its end, and its steps."""
+    deployed = target.pipelines.put_pipeline("p", definition)
+    ended = follow(target.pipelines, start(target.pipelines, deployed, parameters, rerun=False), lambda _: None)
+    return ended, {state.name: state for state in target.pipelines.list_steps(ended.arn)}
+
+
+class Following(threading.Thread):
+    """Follows an execution in the background, as another process would."""
+
+    def __init__(self, target: Target, arn: str) -> None:
+        super().__init__()
+        self._target = target
+        self._arn = arn
+        self.ended: list[Execution] = []
+        self.start()
+
+    def run(self) -> None:
+        self.ended.append(self._target.pipelines.follow_execution(self._arn, lambda _: None))
+
+
+def status_of(target: Target, arn: str, step: str) -> StepStatus:
+    return next(state.status for state in target.pipelines.list_steps(arn) if state.name == step)
+
+
+# --- pipelines
+
+
+def test_a_pipeline_that_is_not_there(target: Target) -> None:
+    assert target.pipelines.describe_pipeline("p") is None
+    assert target.pipelines.list_executions("p") == ()
+
+
+def test_a_pipeline_is_what_was_put(target: Target) -> None:
+    first, second = content(script("A", "echo 1")), content(script("A", "echo 'zwei: ü'"))
+    made = target.pipelines.put_pipeline("p", first)
+    assert (made.name, made.version, made.definition) == ("p", 1, first)
+    assert target.pipelines.put_pipeline("p", first).version == 1
+    assert target.pipelines.put_pipeline("p", second).version == 2
+    found = target.pipelines.describe_pipeline("p")
+    assert found is not None
+    assert (found.version, found.definition, found.arn, found.drifted) == (2, second, made.arn, False)
+
+
+def test_a_definition_of_no_steps_is_refused(target: Target) -> None:
+    with pytest.raises(Exception, match="."):
+        target.pipelines.put_pipeline("p", b'{"Version": "1999-01-01", "Steps": []}')
+    assert target.pipelines.describe_pipeline("p") is None
+
+
+# --- executions
+
+
+def test_an_execution_is_run_to_its_end(target: Target) -> None:
+    wanted = content(
+        script("Write", WRITE),
+        script("Read", READ, inputs={"word": output_of("Write")}),
+        Parameters=[{"Name": "Word", "Type": "String", "DefaultValue": "a"}],
+    )
+    seen: list[StepState] = []
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    begun = start(target.pipelines, deployed, {"Word": "b"}, rerun=False)
+    assert begun.origin == "started"
+    ended = follow(target.pipelines, begun, seen.append)
+    assert (ended.status, ended.pipeline, ended.version) == (ExecutionStatus.SUCCEEDED, "p", 1)
+    assert ended.parameters == {"Word": "b"}
+    assert ended.ended is not None
+    assert ended.ended >= ended.started
+    assert target.pipelines.definition_of(ended.arn) == wanted
+    assert target.pipelines.describe_execution(ended.arn) == ended
+    steps = target.pipelines.list_steps(ended.arn)
+    assert [(s.name, s.type, s.status, s.attempts) for s in steps] == [
+        ("Write", "Processing", StepStatus.SUCCEEDED, 1),
+        ("Read", "Processing", StepStatus.SUCCEEDED, 1),
+    ]
+    assert all(":processing-job/" in state.metadata["ProcessingJob"] for state in steps)
+    assert {(s.name, s.status) for s in seen} >= {("Write", StepStatus.SUCCEEDED), ("Read", StepStatus.SUCCEEDED)}
+
+
+def test_an_execution_that_is_not_there(target: Target) -> None:
+    arn = target.pipelines.put_pipeline("p", content(fail("A"))).arn
+    assert target.pipelines.describe_execution(f"{arn}/execution/000000000000") is None
+
+
+def test_a_failed_step_has_its_reason_and_log(target: Target) -> None:
+    ended, steps = run(
+        target,
+        content(
+            script("Bad", "echo 'about to fail'; echo 'the disk is full' >&2; exit 7"),
+            script("After", "true", DependsOn=["Bad"]),
+        ),
+    )
+    assert (ended.status, ended.failure_reason) == (ExecutionStatus.FAILED, "steps failed: Bad")
+    assert (steps["Bad"].status, steps["Bad"].failure_reason) == (
+        StepStatus.FAILED,
+        "about to fail\nthe disk is full",
+    )
+    assert (steps["After"].status, steps["After"].attempts) == (StepStatus.WAITING, 0)
+    log = target.pipelines.read_log(ended.arn, "Bad")
+    assert "about to fail\n" in log
+    assert "the disk is full\n" in log
+    assert target.pipelines.read_log(ended.arn, "After") == ""
+    assert target.pipelines.read_log(ended.arn, "None") == ""
+
+
+def test_the_same_again_is_the_same_execution(target: Target) -> None:
+    wanted = content(script("A", WRITE, **CACHED))
+    first, _ = run(target, wanted)
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    again = start(target.pipelines, deployed, {}, rerun=False)
+    assert (again.origin, again.execution.arn) == ("unchanged", first.arn)
+    fingerprint = target.pipelines.fingerprint(wanted, {})
+    arns = {
+        target.pipelines.start_execution("p", 1, {}, fingerprint=fingerprint).arn for _ in range(2)
+    }  # repeated by somebody who hasn't looked
+    assert arns == {first.arn}
+
+
+def test_after_a_failure_another_one_starts(target: Target, tmp_path: Path) -> None:
+    wanted = content(script("A", f"test -e {tmp_path}/open"))
+    first, _ = run(target, wanted)
+    (tmp_path / "open").touch()
+    second, _ = run(target, wanted)
+    assert [first.status, second.status] == [ExecutionStatus.FAILED, ExecutionStatus.SUCCEEDED]
+    listed = target.pipelines.list_executions("p")
+    assert [execution.arn for execution in listed] == [second.arn, first.arn]
+    assert {execution.fingerprint for execution in listed} == {first.fingerprint}
+
+
+def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
+    first, _ = run(target, content(script("A", WRITE, **CACHED)))
+    second, steps = run(target, content(script("A", WRITE, **CACHED), script("B", "true")))
+    assert steps["A"].cache_hit == first.arn
+    assert steps["B"].cache_hit == ""
+    assert "hello\n" in target.pipelines.read_log(second.arn, "A")
+
+
+def test_the_cache_is_foretold(target: Target) -> None:
+    wanted = content(script("A", WRITE, **CACHED), script("B", READ, inputs={"word": output_of("A")}, **CACHED))
+    before = target.pipelines.predict_cache("p", wanted, {})
+    assert [(item.step, item.hit) for item in before] == [("A", False), ("B", False)]
+    run(target, wanted)
+    changed = content(script("A", WRITE, **CACHED), script("B", f"{READ}; echo", inputs={"word": output_of("A")}))
+    after = {item.step: item.hit for item in target.pipelines.predict_cache("p", changed, {})}
+    assert after == {"A": True, "B": False}
+
+
+def test_conditions_show_their_outcome(target: Target) -> None:
+    check = compare("LessThanOrEqualTo", read_report("Measure", "mae"), 0.1)
+    good = condition("Good", check, then=[script("Then", "true")], otherwise=[fail("Else", "too bad")])
+    ended, steps = run(target, content(measured("Measure", '{"mae": 0.2}'), good))
+    assert (ended.status, ended.failure_reason) == (ExecutionStatus.FAILED, "too bad")
+    assert steps["Good"].metadata == {"Condition": "False"}
+    assert (steps["Else"].status, steps["Else"].failure_reason) == (StepStatus.FAILED, "too bad")
+    assert steps["Then"].status in (StepStatus.SKIPPED, StepStatus.WAITING)  # the service doesn't list skipped steps
+
+
+def test_stop_and_retry(target: Target, tmp_path: Path) -> None:
+    wanted = content(
+        script("Before", "true"),
+        script("Wait", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", DependsOn=["Before"]),
+        script("After", "true", DependsOn=["Wait"]),
+    )
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    arn = start(target.pipelines, deployed, {}, rerun=False).execution.arn
+    following = Following(target, arn)
+    until(lambda: status_of(target, arn, "Wait") is StepStatus.EXECUTING)
+    assert target.pipelines.retry_execution(arn).status is ExecutionStatus.EXECUTING  # as it is
+    target.pipelines.stop_execution(arn)
+    following.join(60)
+    assert [execution.status for execution in following.ended] == [ExecutionStatus.STOPPED]
+    statuses = [state.status for state in target.pipelines.list_steps(arn)]
+    assert statuses == [StepStatus.SUCCEEDED, StepStatus.STOPPED, StepStatus.WAITING]
+    target.pipelines.stop_execution(arn)  # one that has ended stays as it is
+    assert not target.pipelines.retry_execution(arn).status.ended
+    following = Following(target, arn)
+    until(lambda: status_of(target, arn, "Wait") is StepStatus.EXECUTING)
+    target.pipelines.stop_execution(arn)  # another stop is another one
+    following.join(60)
+    assert [execution.status for execution in following.ended] == [ExecutionStatus.STOPPED]
+    (tmp_path / "open").touch()
+    target.pipelines.retry_execution(arn)
+    ended = target.pipelines.follow_execution(arn, lambda _: None)
+    assert ended.status is ExecutionStatus.SUCCEEDED
+    states = {state.name: state for state in target.pipelines.list_steps(arn)}
+    assert {name: state.attempts for name, state in states.items()} == {"Before": 1, "Wait": 3, "After": 1}
+
+
+def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) -> None:
+    wanted = content(script("Write", WRITE), script("Read", READ, inputs={"word": output_of("Write")}))
+    source, _ = run(target, wanted)
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    selection = Selection(steps=("Read",), source=source.arn)
+    begun = start(target.pipelines, deployed, {}, rerun=False, selection=selection)
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert (ended.status, ended.arn != source.arn) == (ExecutionStatus.SUCCEEDED, True)
+    assert "hello\n" in target.pipelines.read_log(ended.arn, "Read")
+
+
+# --- objects
+
+
+def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"from a file")
+    target.store.put("s3://local/a/1", b"\x00\xff")
+    target.store.put("s3://local/a/2", tmp_path / "file")
+    target.store.put("s3://local/a/1", b"again")
+    assert target.store.get("s3://local/a/1") == b"again"
+    assert target.store.get("s3://local/a/2") == b"from a file"
+    with pytest.raises(KeyError):
+        target.store.get("s3://local/a/3")
+    wanted = ("s3://local/a/3", "s3://local/a/1", f"s3://local/b/{'0' * 64}.tar.gz")
+    assert target.store.missing(wanted) == (wanted[0], wanted[2])
+    assert target.store.missing(()) == ()
+
+
+def test_an_address_that_is_none(target: Target) -> None:
+    for address in ("file:///etc/passwd", "s3://local", "local/key"):
+        with pytest.raises(InputProblems) as caught:
+            target.store.put(address, b"")
+        assert [problem.id for problem in caught.value.problems] == ["PB521"]
+
+
+def test_data_has_a_fingerprint(target: Target) -> None:
+    target.store.put("s3://local/data/1", b"1")
+    first = target.store.data_fingerprint(["s3://local/data/"])
+    assert target.store.data_fingerprint(["s3://local/data/"]) == first
+    target.store.put("s3://local/data/2", b"2")
+    second = target.store.data_fingerprint(["s3://local/data/"])
+    target.store.put("s3://local/data/2", b"3")
+    third = target.store.data_fingerprint(["s3://local/data/"])
+    assert len({first, second, third}) == 3
+
+
+# --- the registry
+
+
+def register(target: Target, *, times: int) -> None:
+    target.store.put("s3://local/model.tar.gz", b"")
+    for number in range(times):
+        ended, steps = run(target, content(script("A", f"echo {number}"), REGISTER))
+        assert ended.status is ExecutionStatus.SUCCEEDED, (ended, steps)
+        assert steps["Register"].metadata["RegisterModel"].endswith(f":model-package/g/{number + 1}")
+
+
+def test_packages_are_listed_newest_first_and_described(target: Target) -> None:
+    target.registry.put_group("g", "what for")
+    target.registry.put_group("g", "what for")
+    assert target.registry.list_packages("g") == ()
+    assert target.registry.list_packages("none") == ()
+    register(target, times=2)
+    listed = target.registry.list_packages("g")
+    assert [(item.group, item.version, item.status) for item in listed] == [
+        ("g", 2, ApprovalStatus.PENDING),
+        ("g", 1, ApprovalStatus.PENDING),
+    ]
+    found = target.registry.describe_package(listed[1].arn)
+    assert (found.version, found.image, found.model_data_url) == (1, "image:1", "s3://local/model.tar.gz")
+    assert (found.metrics_uri, found.metadata["rows"]) == ("s3://local/metrics.json", "5")
+
+
+def test_approval(target: Target) -> None:
+    register(target, times=1)
+    (package,) = target.registry.list_packages("g")
+    changed = target.registry.set_approval(
+        package.arn, ApprovalStatus.APPROVED, description="fine", metadata={"decided": "yes"}, by="ada"
+    )
+    assert (changed.status, changed.approval_description) == (ApprovalStatus.APPROVED, "fine")
+    assert (changed.metadata["decided"], changed.metadata["rows"]) == ("yes", "5")
+    again = target.registry.set_approval(
+        package.arn, ApprovalStatus.APPROVED, description="fine", metadata={"decided": "other"}, by="ada"
+    )
+    assert again == changed
+    assert [item.status for item in target.registry.list_packages("g")] == [ApprovalStatus.APPROVED]
+    rejected = target.registry.set_approval(
+        package.arn, ApprovalStatus.REJECTED, description="worse", metadata={}, by="ada"
+    )
+    assert (rejected.status, rejected.metadata["decided"]) == (ApprovalStatus.REJECTED, "yes")
+
+
+def test_a_package_that_is_not_there(target: Target) -> None:
+    register(target, times=1)
+    (package,) = target.registry.list_packages("g")
+    with pytest.raises(InputProblems) as caught:
+        target.registry.describe_package(f"{package.arn}7")
+    assert [problem.id for problem in caught.value.problems] == ["PB531"]
