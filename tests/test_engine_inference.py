@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import gzip
-import io
 import json
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.environments import Environments
-from pipeline_builder.engine.inside import tfserving, transform
+from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.job import Job
 from pipeline_builder.engine.sandbox import private_mounts_available, run_job
 from pipeline_builder.errors import OutsideFailure
@@ -151,7 +150,6 @@ def test_a_failing_model(ml: Path) -> None:
             "def model_fn(d): pass\ndef transform_fn(*a): pass\ndef input_fn(*a): pass",
             "also input_fn: one or the other",
         ),
-        ("def input_handler(d, c): pass\ndef output_handler(r, c): pass", "TensorFlow Serving looks for"),
         ("def model_fn(d): return 1\ndef transform_fn(m, b, c, a): return 1.5", "this one is of type 'float'"),
     ],
 )
@@ -162,43 +160,6 @@ def test_programs_that_do_not_fit(ml: Path, program: str, message: str) -> None:
     code, log = run(ml, ["a"], program)
     assert code == 1
     assert message in log
-
-
-def test_a_predict_call_is_answered_as_serving_does() -> None:
-    def double(signature: str, columns: Any) -> dict[str, Any]:
-        if signature != "serving_default":
-            raise ValueError(f"the model has no signature '{signature}'")
-        return {"y": [[2 * value for value in row] for row in columns]}
-
-    def ask(body: Any) -> tuple[int, Any]:
-        found = tfserving.answer(double, body)
-        assert json.loads(found.text) == found.json()
-        return found.status_code, found.json()
-
-    assert ask('{"instances": [[1, 2], [3, 4]]}') == (200, {"predictions": [[2, 4], [6, 8]]})
-    assert ask(io.BytesIO(b'{"inputs": [[1]]}')) == (200, {"outputs": [[2]]})
-    assert ask('{"instances": [[1]], "signature_name": "x"}') == (
-        400,
-        {"error": "ValueError: the model has no signature 'x'"},
-    )
-    assert ask("[1]")[0] == ask("{}")[0] == ask("1,2")[0] == 400
-
-
-def test_rows_of_several_inputs_and_outputs() -> None:
-    def both(_: str, columns: Any) -> dict[str, Any]:
-        return {"sum": [a + b for a, b in zip(columns["a"], columns["b"], strict=True)], "a": columns["a"]}
-
-    found = tfserving.answer(both, '{"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]}')
-    assert found.json() == {"predictions": [{"sum": 3, "a": 1}, {"sum": 7, "a": 3}]}
-    found = tfserving.answer(both, '{"inputs": {"a": [1], "b": [2]}}')
-    assert found.json() == {"outputs": {"sum": [3], "a": [1]}}
-
-
-def test_the_newest_version_of_a_saved_model(tmp_path: Path) -> None:
-    for name in ("m/2", "m/10", "m/assets"):
-        (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "saved_model.pb").touch()
-    assert tfserving.find_model(tmp_path) == tmp_path / "m" / "10"
 
 
 def test_handlers_may_take_a_context(ml: Path) -> None:
