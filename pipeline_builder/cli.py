@@ -656,7 +656,8 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as
     server = make_server_on(port, engine, say=say)
     show({"AWS_ENDPOINT_URL": server.url}, as_json=as_json, text=f"AWS_ENDPOINT_URL={server.url}")
     say(
-        f"export AWS_ENDPOINT_URL={server.url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
+        f"export AWS_ENDPOINT_URL={server.url} AWS_DEFAULT_REGION=us-east-1 "
+        "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
         "\npython -c \"import boto3; print(boto3.client('sagemaker').list_pipelines()['PipelineSummaries'])\""
     )
     try:

@@ -13,7 +13,7 @@ from pipeline_builder.definition import Definition
 from pipeline_builder.target import StepStatus, Target
 from tests.cases import CASES
 from tests.composing import compose_definition
-from tests.definitions import run, target
+from tests.definitions import definition, run, script, target
 
 # Scripts that look at nothing in particular, so that they do in every case; the code's own folder isn't data.
 _FILES = (
@@ -114,3 +114,13 @@ def test_where_files_of_manifests_arrive(
     line = next(text for text in local.pipelines.read_log(ended.arn, step).splitlines() if text.startswith("files:"))
     assert [path for path in line.split() if path in expected] == sorted(expected)
     assert "/opt/ml/processing/files/" not in line
+
+
+def test_a_script_alone_is_code_too(tmp_path: Path) -> None:
+    """As the SDK's ScriptProcessor has it: one object, downloaded to where the command finds it."""
+    local = target(tmp_path)
+    local.store.put("s3://local/code/hello.py", b"print('hello')")
+    step = script("A", "python3 /opt/ml/processing/input/code/hello.py", inputs={"code": "s3://local/code/hello.py"})
+    _, ended, _ = run(local, definition(step))
+    assert ended.status.value == "Succeeded"
+    assert "hello" in local.pipelines.read_log(ended.arn, "A")

@@ -224,3 +224,18 @@ def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path) -> None:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
+
+
+def test_the_script_of_the_documentation_works(served: Served) -> None:
+    page = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "serve.md"
+    (text,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": served.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Succeeded\nCopy Succeeded\n1\n2\n3\n", "")

@@ -52,6 +52,8 @@ def submit_directory(request: Request) -> str:
 
 def _requirements(step: Step, request: Request, code: str, store: LocalStore) -> tuple[str, ...]:
     """Read requirements.txt beside the code: at the root of its archive, or in a folder of a repacked model."""
+    if step.type == "Processing" and _is_plain(code, store):
+        return ()
     if code.startswith("s3://"):
         content, folder = code_bytes(code, store), ""
     elif step.type == "Transform" and code.startswith(f"{MODEL}/"):
@@ -62,9 +64,20 @@ def _requirements(step: Step, request: Request, code: str, store: LocalStore) ->
     return tuple((found or b"").decode("utf-8", "replace").splitlines())
 
 
+def _is_plain(code: str, store: LocalStore) -> bool:
+    """Tell whether a processing job's code is a script, or a folder of some, as the SDK's ScriptProcessor has it."""
+    if not code.startswith("s3://") or not store.missing([_archive(code)]):
+        return False
+    return bool(store.objects(code))
+
+
+def _archive(code: str) -> str:
+    return code if code.endswith(".tar.gz") else f"{code.rstrip('/')}/{_ARCHIVE}"
+
+
 def code_bytes(code: str, store: LocalStore) -> bytes:
     """Return the archive at an address, or in the folder that it is of; PB522 where there is none."""
-    uri = code if code.endswith(".tar.gz") else f"{code.rstrip('/')}/{_ARCHIVE}"
+    uri = _archive(code)
     try:
         return store.get(uri)
     except KeyError:

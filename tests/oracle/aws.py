@@ -29,6 +29,27 @@ def cut_the_network() -> None:
     sys.addaudithook(_refuse)
 
 
+def only_this_machine(url: str) -> None:
+    """Let AWS's clients talk to the address, which is one of this machine, and make every other connection an error."""
+    os.environ.update(
+        AWS_ENDPOINT_URL=url,
+        AWS_ACCESS_KEY_ID="local",
+        AWS_SECRET_ACCESS_KEY="local",
+        AWS_DEFAULT_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        SAGEMAKER_TELEMETRY_OPT_OUT="true",
+    )
+    host, port = url.removeprefix("http://").split(":")
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and tuple(arguments[1])[:2] != (host, int(port)):
+            _end(f"a connection was tried: {arguments[1]!r}")
+        if event == "socket.getaddrinfo" and arguments[0] != host:
+            _end(f"an address was asked for: {arguments[0]!r}")
+
+    sys.addaudithook(refuse)
+
+
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
         _end(f"a connection was tried: {event} {arguments[-1]!r}")
