@@ -55,7 +55,7 @@ class Aws:
         from botocore.config import Config
 
         config = Config(
-            retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             connect_timeout=10,
             read_timeout=60,
             user_agent_extra=f"pipeline-builder/{__version__}",
