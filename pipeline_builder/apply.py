@@ -41,9 +41,9 @@ def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = F
     _upload(definition, missing, target)
     for group, description in definition.groups.items():
         target.registry.put_group(group, description)
-    same = deployed is not None and deployed.definition == definition.content and not deployed.drifted
+    same = deployed is not None and deployed.definition == definition.content and deployed.settled
     pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
-    return Applied(pipeline=pipeline, uploaded=missing, changed=not deployed or pipeline.version != deployed.version)
+    return Applied(pipeline=pipeline, uploaded=missing, changed=not same)
 
 
 def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> None:

@@ -133,7 +133,7 @@ def common(command: Command) -> Command:
         click.option("--state", type=click.Path(path_type=Path), help="Folder of the local target's state."),
         click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
         click.option("--env-file", type=click.Path(path_type=Path), help='KEY="value" file; default: .env if there.'),
-        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once on the local target."),
+        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps."),
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
     )
     for option in reversed(options):
@@ -160,6 +160,7 @@ def _session(places: Mapping[str, Path | None], target: str, jobs: int | None) -
         build=(places["build"] or manifest.parent / "build").absolute(),
         target=target,
         jobs=jobs or os.cpu_count() or 1,
+        parallel=jobs,
         environment=dict(os.environ),
         values=values,
         tags=tags,
@@ -507,13 +508,16 @@ def stop(session: Session, *, as_json: bool, execution: str) -> None:
 @common
 @click.argument("execution", required=False, default="")
 @click.option("--comment", default="", help="Why, for the record.")
-def promote(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
+@click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
+def promote(session: Session, *, as_json: bool, execution: str, comment: str, role: str | None) -> None:
     """Approve the models of a run, by default the last.
 
     \b
     Example: pipeline-builder promote --comment "looks right"
     """
     record = session.decide(session.load_record(execution), _answer("approve", comment))
+    if role:
+        session.copy_packages(record, role)
     _conclude(session, record, as_json=as_json)
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.conf import ModelConf, load_conf
-from pipeline_builder.definition import Definition, build_definition
+from pipeline_builder.conf import ModelConf, read_conf
+from pipeline_builder.definition import Definition, read_definition
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.graph import Graph, Step, build_graph
+from pipeline_builder.graph import Graph, Step, read_graph
 from pipeline_builder.images import resolve_images
 from pipeline_builder.manifest import Manifest, Repo
 from pipeline_builder.schema import describe
-from pipeline_builder.values import build_settings
+from pipeline_builder.values import Settings, build_settings
 
 if TYPE_CHECKING:
     from pipeline_builder.check import Finding
@@ -40,43 +40,93 @@ def compose(
     `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job.
 
     Raises:
-        InputProblems: PB2xx to PB4xx; all that one stage finds, before the next stage starts.
+        InputProblems: PB2xx to PB4xx. After a problem the stages go on with the rest, and of what they find all is said
+            that doesn't come from the problem itself.
     """
-    confs = load_confs(manifest, lock, root=root, values=values)
-    settings = build_settings(values, tags)
-    training_dir = root / manifest.training_dir
-    graph = build_graph(confs, training_dir=training_dir, default_source=values.get("SMP_SOURCE_DIR_PATH", ""))
-    images, resolved = resolve_images(graph, settings, lock.images)
+    confs, problems = read_confs(manifest, lock, root=root, values=values)
+    settings = _settings(values, tags, problems)
+    graph = _graph(confs, problems, root / manifest.training_dir, values)
+    if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
+        raise InputProblems(*problems)
+    images, resolved = _images(graph, settings, lock, problems)
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
-    definition = build_definition(graph, settings, urls, images)
-    _check(definition, graph)
+    definition, found = read_definition(graph, settings, urls, images)
+    _add_certain(problems, found)
+    _add_certain(problems, _findings(definition, graph))
+    if problems:
+        raise InputProblems(*problems)
     return Composed(graph=graph, definition=definition, warnings=definition.warnings, images=resolved)
 
 
-def load_confs(manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:
-    """Return every conf file in the order of the manifest.
+def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:
+    try:
+        return build_settings(values, tags)
+    except InputProblems as error:
+        problems.extend(error.problems)
+        return None
 
-    Raises:
-        InputProblems: of all files together.
-    """
+
+# What holds whatever was meant by something else that is wrong: clashes, missing files, cycles, wrong values.
+_CERTAIN = frozenset(
+    (
+        *("PB301", "PB302", "PB303", "PB304", "PB306", "PB307", "PB308", "PB309", "PB310", "PB312", "PB313", "PB314"),
+        *("PB217", "PB315", "PB316", "PB318", "PB322", "PB325", "PB326", "PB328"),
+        *("PB401", "PB403", "PB404", "PB405", "PB406"),
+    )
+)
+
+
+def _add_certain(problems: list[Problem], found: Iterable[Problem]) -> None:
+    """Add a stage's problems; after those of an earlier stage only what certainly doesn't come from them."""
+    said = {problem.place for problem in problems}
+    problems.extend([p for p in found if not said or (p.id in _CERTAIN and p.place not in said)])
+
+
+def _graph(
+    confs: tuple[ModelConf | None, ...], problems: list[Problem], training_dir: Path, values: Mapping[str, str]
+) -> Graph | None:
+    """Combine the files; where one couldn't be read at all, what it has would be missed everywhere."""
+    whole = [conf for conf in confs if conf is not None]
+    if len(whole) < len(confs):
+        return None
+    source = values.get("SMP_SOURCE_DIR_PATH", "")
+    graph, found = read_graph(whole, training_dir=training_dir, default_source=source)
+    _add_certain(problems, found)
+    return graph
+
+
+def _images(
+    graph: Graph, settings: Settings, lock: Lock, problems: list[Problem]
+) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
+    try:
+        return resolve_images(graph, settings, lock.images)
+    except InputProblems as error:
+        _add_certain(problems, error.problems)
+        return {
+            (step.unit.name, name): "unknown" for step in graph.steps for name in (step.section_name, "registry")
+        }, {}
+
+
+def read_confs(
+    manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]
+) -> tuple[tuple[ModelConf | None, ...], list[Problem]]:
+    """Return what could be read of every conf file, in the order of the manifest, and every problem in them."""
     commits = {locked.name: locked.commit for locked in lock.repos}
-    confs: list[ModelConf] = []
+    confs: list[ModelConf | None] = []
     problems: list[Problem] = []
     matches = _matches(manifest, root / manifest.training_dir, values)
     for repo in manifest.repos:
         folder = root / manifest.training_dir / repo.name
         files = _files(repo, folder, matches)
         if not files:
+            confs.append(None)
             problems.append(_no_file(repo, folder, manifest, values))
         for path in files:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
-            try:
-                confs.append(load_conf(path, label=label, repo=repo.name, folder=folder, values=values))
-            except InputProblems as error:
-                problems.extend(error.problems)
-    if problems:
-        raise InputProblems(*problems)
-    return tuple(confs)
+            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values)
+            confs.append(conf)
+            problems.extend(found)
+    return tuple(confs), problems
 
 
 def _matches(manifest: Manifest, training_dir: Path, values: Mapping[str, str]) -> Mapping[str, list[Path]]:
@@ -117,12 +167,10 @@ def _public_url(repo: Repo) -> str:
     return repo.url if "://" in repo.url or ":" in repo.url else repo.name
 
 
-def _check(definition: Definition, graph: Graph) -> None:
+def _findings(definition: Definition, graph: Graph) -> list[Problem]:
     from pipeline_builder.check import check_definition
 
-    findings = check_definition(json.loads(definition.content))
-    if findings:
-        raise InputProblems(*(_problem(finding, graph, definition) for finding in findings))
+    return [_problem(finding, graph, definition) for finding in check_definition(json.loads(definition.content))]
 
 
 def _problem(finding: Finding, graph: Graph, definition: Definition) -> Problem:

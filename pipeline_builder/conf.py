@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.expressions import read_expressions
-from pipeline_builder.fields import Arguments, EmptyMapping, Names, StepClass, Switch
+from pipeline_builder.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
 from pipeline_builder.manifest import RelativePath
-from pipeline_builder.schema import Section, describe, read_section
+from pipeline_builder.schema import Section, describe, read_rest, read_section
 from pipeline_builder.sections import (
     EvaluateSection,
     GateSection,
@@ -40,7 +40,7 @@ class ModelSection(Section):
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"
     )
-    name: str = Field("", description="name of the SageMaker model")
+    name: Word = Field("", description="name of the SageMaker model")
     preprocess: PreprocessSection | None = Field(None, description="a Processing step's job")
     train: TrainSection | None = Field(None, description="a Training step's job")
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
@@ -149,13 +149,53 @@ def load_conf(path: Path, *, label: str, repo: str, folder: Path, values: Mappin
     Raises:
         InputProblems: PB201 for a file that isn't YAML, PB202 to PB210 for what is in it; all of them.
     """
-    document = load_yaml(path, label, "PB201")
+    conf, problems = read_conf(path, label=label, repo=repo, folder=folder, values=values)
+    if conf is None or problems:
+        raise InputProblems(*problems)
+    return conf
+
+
+def read_conf(
+    path: Path, *, label: str, repo: str, folder: Path, values: Mapping[str, str]
+) -> tuple[ModelConf | None, tuple[Problem, ...]]:
+    """Read one conf file: what could be read of it, and every problem in it.
+
+    With problems the conf lacks what they are about; it has all models and steps, or it is None.
+    """
+    try:
+        document = load_yaml(path, label, "PB201")
+    except InputProblems as error:
+        return None, error.problems
     if not isinstance(document.data, dict):
         message = f"the file is {describe(document.data)}, expected a mapping with 'conf'"
-        raise InputProblems(Problem(id="PB201", message=message, place=document.place()))
+        return None, (Problem(id="PB201", message=message, place=document.place()),)
     filled, unset = substitute(document, values)
     data = read_expressions(filled)
     section, problems = read_section(ConfFile, data, document, (), IDS)
-    if section is None or unset:
-        raise InputProblems(*unset, *problems)
-    return ModelConf(repo=repo, folder=folder, document=document, section=section.conf, data=data)
+    if section is None:
+        section = read_rest(ConfFile, data)
+        if section is None or not _lists_the_same(section.conf, data):
+            return None, (*unset, *problems)
+    conf = ModelConf(repo=repo, folder=folder, document=document, section=section.conf, data=data)
+    return conf, (*unset, *problems)
+
+
+def _lists_the_same(section: ConfSection, data: JSON) -> bool:
+    """Tell whether the section has every model, and every step of the pipeline, that the file has."""
+    models = _at(data, "conf", "models")
+    listed = _at(data, "conf", "sagemakerPipeline", "models")
+    read = section.pipeline.models if section.pipeline else {}
+    counts = {name: len(model.steps) for name, model in read.items()}
+    written = {name: model.get("steps") for name, model in listed.items() if isinstance(model, dict)}
+    return (
+        section.models.keys() == models.keys()
+        and read.keys() == listed.keys()
+        and counts == {name: len(steps) for name, steps in written.items() if isinstance(steps, list)}
+        and bool(section.pipeline) == ("sagemakerPipeline" in _at(data, "conf"))
+    )
+
+
+def _at(data: JSON, *keys: str) -> Mapping[str, JSON]:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+
+from pipeline_builder.target import JSON
 
 # Tokens that are recognised by their form alone.
 _FORMS = re.compile(
@@ -21,6 +25,7 @@ _NAMES = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHORTEST = 6
+_READABLE = ("Environment", "HyperParameters")
 # What such a key may hold: the name of a secret, a special token of a tokenizer, a number, a path, a switch.
 _HARMLESS = re.compile(r"arn:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
@@ -32,3 +37,47 @@ def looks_like_secret(key: str, value: str) -> bool:
         return True
     named = _NAMES.search(_CAMEL.sub("_", key))
     return bool(named) and len(plain) >= _SHORTEST and not _HARMLESS.match(plain)
+
+
+def find_secrets(request: JSON) -> list[tuple[str, str]]:
+    """Return the member (Environment or HyperParameters) and the key of all that looks like a secret in a request."""
+    found: list[tuple[str, str]] = []
+    _collect(request, found)
+    return found
+
+
+def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
+    # No generator, and no call for a text: this looks at every part of a thousand models' requests.
+    if isinstance(request, list):
+        for item in request:
+            if isinstance(item, dict | list):
+                _collect(item, found)
+    for member, values in request.items() if isinstance(request, dict) else ():
+        if member in _READABLE and isinstance(values, dict):
+            found += [(member, key) for key, value in values.items() if _is_secret(key, value)]
+        elif isinstance(values, dict | list):
+            _collect(values, found)
+
+
+def _is_secret(key: str, value: JSON) -> bool:
+    return any(looks_like_secret(name, text) for name, text in _texts(key, value))
+
+
+def _texts(key: str, value: JSON) -> Iterator[tuple[str, str]]:
+    """Yield every text of a value with the key that it stands under; a hyperparameter's is JSON.
+
+    Of a text that is put together at run time only the form tells: a part of it is no value of the key.
+    """
+    if isinstance(value, str):
+        yield key, value
+        if value.startswith(("{", "[")):
+            try:
+                yield from _texts(key, json.loads(value))
+            except ValueError:
+                return
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(key, item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts("" if key == "Std:Join" else name, item)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.canonical import canonical
 from pipeline_builder.conf import ParameterSection
-from pipeline_builder.credentials import looks_like_secret
+from pipeline_builder.credentials import find_secrets, looks_like_secret
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.graph import Graph, Step
 from pipeline_builder.names import PIPELINE_NAME, parameter_name
@@ -19,7 +19,7 @@ from pipeline_builder.sections import EvaluateSection, PreprocessSection, TrainS
 from pipeline_builder.steps import COMPOSERS
 from pipeline_builder.steps.context import Context, Mapped, chained_outputs, retry_policies
 from pipeline_builder.steps.data import DataInput, files_of, processing_inputs, training_inputs
-from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_fingerprint
+from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_fingerprint, without_data
 from pipeline_builder.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.steps.merging import merge
 from pipeline_builder.steps.repack import compose_repack, needs_repack, repack_name
@@ -62,18 +62,30 @@ def build_definition(
 ) -> Definition:
     """Compose the graph.
 
+    Raises:
+        InputProblems: PB320 to PB328, all of them.
+    """
+    definition, problems = read_definition(graph, settings, repository_urls, images)
+    if problems:
+        raise InputProblems(*problems)
+    return definition
+
+
+def read_definition(
+    graph: Graph,
+    settings: Settings,
+    repository_urls: Mapping[str, str],
+    images: Mapping[tuple[str, str], str] | None = None,
+) -> tuple[Definition, list[Problem]]:
+    """Compose what can be composed of the graph; with problems the definition lacks the steps that they are about.
+
     `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
     confs name by framework and version, by model and section. Nothing of time, machine or folder gets
     into the content; commits come in as parameters when an execution starts.
-
-    Raises:
-        InputProblems: PB320 to PB328, all of them.
     """
     context, bundles = _context(graph, settings, repository_urls, images or {})
     steps, problems = _compose_steps(context)
     problems += _pipeline_problems(graph)
-    if problems:
-        raise InputProblems(*problems)
     document: JSON = {
         "Version": "2020-12-01",
         "Metadata": {},
@@ -81,18 +93,19 @@ def build_definition(
         "Steps": [*steps],
     }
     content = canonical(document)
-    return Definition(
+    definition = Definition(
         pipeline=graph.pipeline,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         bundles=bundles,
-        manifests=_manifests(context),
+        manifests={} if problems else _manifests(context),
         owners=_owners(graph),
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=tuple(warning for step in graph.steps for warning in _warnings(step)),
     )
+    return definition, problems
 
 
 def _context(
@@ -140,36 +153,46 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
 
 def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
     steps: dict[str, Mapped] = {}
+    taken: dict[str, Step] = {}
     problems: list[Problem] = []
     for step in context.graph.steps:
-        problems.extend(_without_bucket(step))
+        if nowhere := _without_bucket(step):
+            problems.extend(nowhere)
+            continue
         try:
             composed = [*_repack(context, step), _compose_step(context, step)]
         except InputProblems as error:
             problems.extend(error.problems)
             continue
-        problems.extend(_secrets(step, composed[-1]))
+        taken |= dict.fromkeys(_made(step, composed) & context.graph.by_name.keys(), step)
+        problems.extend(_secret(step, key, member) for member, key in find_secrets(composed[-1]["Arguments"]))
         steps.update((str(found["Name"]), found) for found in composed)
+    problems.extend(_taken(context.graph.by_name[name], step) for name, step in taken.items())
     return list(steps.values()), problems
 
 
-def _secrets(step: Step, composed: Mapped) -> list[Problem]:
+def _made(step: Step, composed: list[Mapped]) -> set[str]:
+    """Return the names of the steps that are made for a step besides its own."""
+    blocked = {fail_name(step.name)} if composed[-1]["Type"] == "Condition" else set()
+    return {str(found["Name"]) for found in composed} - {step.name} | blocked
+
+
+def _taken(step: Step, other: Step) -> Problem:
+    """A step that the conf lists can't have the name of one that is made for another step: one would be lost."""
+    message = f"two steps have the name '{step.name}': this one, and one that is made for the step '{other.name}'"
+    hint = "give this one another name"
+    return Problem(id="PB309", message=message, place=step.place, related=(other.place,), hint=hint)
+
+
+_READABLE = "everybody who may read the pipeline would see it: keep it in AWS Secrets Manager, and give its name"
+
+
+def _secret(step: Step, key: str, member: str) -> Problem:
     """Refuse what looks like a secret; its line isn't shown, and neither is its value."""
-    arguments = composed["Arguments"]
-    problems = []
-    for member, spelling in (("Environment", "env"), ("HyperParameters", "hyperparams")):
-        values = arguments.get(member) if isinstance(arguments, dict) else None
-        for key, value in values.items() if isinstance(values, dict) else ():
-            if isinstance(value, str) and looks_like_secret(key, value):
-                problems.append(_secret(step, key, spelling))
-    return problems
-
-
-def _secret(step: Step, key: str, spelling: str) -> Problem:
+    spelling = {"Environment": "env", "HyperParameters": "hyperparams"}[member]
     place = replace(step.section_place(spelling, key), text="")
     message = f"step '{step.name}': the value of '{key}' in '{spelling}' looks like a secret"
-    hint = "everybody who may read the pipeline would see it: keep it in AWS Secrets Manager, and give its name"
-    return Problem(id="PB328", message=message, place=place, hint=hint)
+    return Problem(id="PB328", message=message, place=place, hint=_READABLE)
 
 
 def _compose_step(context: Context, step: Step) -> Mapped:
@@ -200,13 +223,23 @@ def _repack(context: Context, step: Step) -> list[Mapped]:
 
 
 def _pipeline_problems(graph: Graph) -> list[Problem]:
-    """Check the pipeline's name: job names are made of it, so fewer characters do than the service model says."""
+    """Check the pipeline's name and the defaults of its parameters.
+
+    Job names are made of the pipeline's, so fewer characters do than the service model says.
+    """
+    document = graph.steps[0].conf.document
+    problems = []
+    for index, parameter in enumerate(graph.parameters):
+        if isinstance(parameter.default, str) and looks_like_secret(parameter.name, parameter.default):
+            place = document.place(("conf", "sagemakerPipeline", "parameters", index, "default"))
+            message = f"the default of the parameter '{parameter.name}' looks like a secret"
+            problems.append(Problem(id="PB328", message=message, place=replace(place, text=""), hint=_READABLE))
     if len(graph.pipeline) <= PIPELINE_NAME and re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", graph.pipeline):
-        return []
-    place = graph.steps[0].conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+        return problems
+    place = document.place(("conf", "sagemakerPipeline", "pipelineName"))
     message = f"the pipeline name {describe(graph.pipeline)} cannot be used"
     hint = f"letters, digits and single '-' between them, at most {PIPELINE_NAME}"
-    return [Problem(id="PB325", message=message, place=place, hint=hint)]
+    return [*problems, Problem(id="PB325", message=message, place=place, hint=hint)]
 
 
 def _parameters(context: Context) -> list[JSON]:
@@ -265,12 +298,17 @@ def _owners(graph: Graph) -> Mapping[str, str]:
 
 
 def _without_bucket(step: Step) -> list[Problem]:
-    """A file that is no s3:// address needs its channel's bucket."""
+    """A file that is no s3:// address needs its channel's bucket; one with another scheme is none at all."""
     problems = []
     for name, file, _ in files_of(step.job.channels) if step.job else ():
         assert step.job is not None
         text = file.file_name
-        if isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
+        if isinstance(text, str) and "://" in text and not text.startswith("s3://"):
+            message = f"the file '{text}' of channel '{name}' is not in S3"
+            place = step.section_place("channels", name)
+            hint = "write it as s3://bucket/key; the service fetches data from nowhere else"
+            problems.append(Problem(id="PB322", message=message, place=place, hint=hint))
+        elif isinstance(text, str) and not text.startswith("s3://") and not step.job.channels[name].bucket:
             message = f"the file '{text}' of channel '{name}' has no bucket"
             place = step.section_place("channels", name)
             hint = "write it as s3://bucket/key, or give the channel 's3BucketName' and 's3InputPrefix'"
@@ -307,4 +345,8 @@ def _warnings(step: Step) -> list[Problem]:
         if path in document.keys:
             message = f"'{key}' has no effect in '{step.section_name}': {why}"
             found.append(Problem(id="PB230", message=message, place=document.place(path, key=True), warning=True))
+    if step.job.cache.data and (why := without_data(step)):
+        place = step.section_place("cache", "data")
+        message = f"'data' has no effect in 'cache' of '{step.name}': {why}"
+        found.append(Problem(id="PB230", message=message, place=place, warning=True))
     return found

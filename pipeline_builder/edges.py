@@ -14,7 +14,7 @@ from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.source import DataPath
 from pipeline_builder.units import Step
 
-_CHAINABLE = ("Processing", "Training", "Transform")
+_CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
 
 
 def explicit_edges(
@@ -105,13 +105,32 @@ def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
 
 def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
     """A model is made of a trained artifact, a transform runs a model."""
+    for step, needed in _lonely(steps):
+        message = f"step '{step.name}' ({step.step_class}) needs a {needed} step of the model '{step.unit.name}'"
+        yield Problem(id="PB316", message=message, place=step.place)
+
+
+def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
     needs = {"CreateModel": "Training", "RegisterModel": "Training", "Transform": "CreateModel"}
     there = {(step.unit.name, step.step_class) for step in steps.values()}
-    for step in steps.values():
-        needed = needs.get(step.step_class)
-        if needed and (step.unit.name, needed) not in there:
-            message = f"step '{step.name}' ({step.step_class}) needs a {needed} step of the model '{step.unit.name}'"
-            yield Problem(id="PB316", message=message, place=step.place)
+    return [
+        (step, needed)
+        for step in steps.values()
+        if (needed := needs.get(step.step_class)) and (step.unit.name, needed) not in there
+    ]
+
+
+def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple[dict[str, Step], set[tuple[str, str]]]:
+    """Return the steps that can be composed, and the links between them: more that is wrong can be found in these."""
+    kept = {name: step for name, step in steps.items() if step.is_whole}
+    while lonely := _lonely(kept):
+        kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
+    sources = {name for name, step in kept.items() if step.step_class in _CHAINABLE}
+    for name, step in kept.items():
+        takes = step.step_class not in ("CreateModel", "RegisterModel")
+        chained = tuple(source for source in step.asked.chained if takes and source in sources)
+        kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
+    return kept, {(before, after) for before, after in edges if before in kept and after in kept}
 
 
 def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str, Step]:
@@ -123,6 +142,7 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
     result = {}
     for name, step in steps.items():
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
+        referred = [other for other in referred if other in steps]
         implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred)
         depends_on = tuple(dict.fromkeys((*implied, *explicit[name])))
         result[name] = replace(step, depends_on=depends_on, explicit=explicit[name])

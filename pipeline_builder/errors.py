@@ -57,15 +57,22 @@ def render_problem(problem: Problem) -> str:
     """Return the problem as people read it: one line, the source line with a caret, other places, the hint."""
     place = f"{problem.place}: " if problem.place else ""
     kind = "warning " if problem.warning else ""
-    lines = [f"{place}{kind}{problem.id} {problem.message}"]
+    lines = [visible(f"{place}{kind}{problem.id} {problem.message}")]
     if problem.place:
         lines += _render_source_line(problem.place)
     for other in problem.related:
-        lines.append(f"  also: {other}")
+        lines.append(visible(f"  also: {other}"))
         lines += _render_source_line(other)
     if problem.hint:
-        lines.append(f"  hint: {problem.hint}")
+        lines.append(visible(f"  hint: {problem.hint}"))
     return "\n".join(lines)
+
+
+def visible(text: str) -> str:
+    """Return the text with what would steer a terminal, or be invisible on it, as an escape: files come from others."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def _render_source_line(place: Place) -> list[str]:
@@ -74,6 +81,7 @@ def _render_source_line(place: Place) -> list[str]:
     # A line can be megabytes long (an attack, or a minified file): show the part around the column.
     start = max(0, place.column - 80)
     shown = place.text[start : start + 160].expandtabs(1)
+    shown = "".join(char if char.isprintable() else "\ufffd" for char in shown)  # one for one: the caret stays right
     return [f"    {shown}", "    " + " " * (place.column - 1 - start) + "^"]
 
 

@@ -52,7 +52,9 @@ def join_path(*parts: JSON) -> JSON:
 
 
 def s3_uri(bucket: JSON, *parts: JSON) -> JSON:
-    """Return the address below a bucket."""
+    """Return the address below a bucket, which may be written with its scheme."""
+    if isinstance(bucket, str):
+        bucket = bucket.removeprefix("s3://")
     return join_path(f"s3://{bucket.strip('/')}" if isinstance(bucket, str) else join("", "s3://", bucket), *parts)
 
 

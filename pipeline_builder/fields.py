@@ -68,8 +68,17 @@ def _regression(value: JSON) -> JSON:
     return text
 
 
+def _address(value: str) -> str:
+    if re.search(r"\s", value):
+        raise ValueError(
+            f"the image {describe(value)} has white space in it, expected an address such as host/name:tag"
+        )
+    return value
+
+
 # The first three may be expressions: what they say reaches the request as it is. Plain types decide what is composed.
 Word = Annotated[str | Expression, REFERABLE]
+Image = Annotated[Annotated[str, AfterValidator(_address)] | Expression, REFERABLE]
 Text = Annotated[
     Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)] | Expression, REFERABLE
 ]

@@ -17,6 +17,7 @@ from pipeline_builder.edges import (
     steps_by_unit,
     topological_order,
     with_edges,
+    without_broken,
 )
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
@@ -49,12 +50,25 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
     Raises:
         InputProblems: PB301 to PB318, all of them.
     """
+    graph, problems = read_graph(confs, training_dir=training_dir, default_source=default_source)
+    if graph is None or problems:
+        raise InputProblems(*problems)
+    return graph
+
+
+def read_graph(
+    confs: Iterable[ModelConf], *, training_dir: Path, default_source: str = ""
+) -> tuple[Graph | None, list[Problem]]:
+    """Combine the files into what can be combined of them, and every problem in that.
+
+    With problems the graph lacks the steps and links that they are about; without steps, or with a cycle, it is None.
+    """
     files = tuple(confs)
     problems: list[Problem] = []
     models = collect_models(files, problems)
     owner, pipeline = find_pipeline(files, problems)
     if owner is None or pipeline is None:
-        raise InputProblems(*problems)
+        return None, problems
     units = build_units(models, pipeline, training_dir, default_source, problems)
     steps = build_steps(owner, pipeline, models, units, problems)
     edges = explicit_edges(owner, pipeline, steps, problems)
@@ -64,9 +78,12 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
     if not problems:
         problems.extend(missing_siblings(steps))
     if problems:
-        raise InputProblems(*problems)
-    ordered = topological_order(with_edges(steps, edges), owner)
-    return Graph(
+        steps, edges = without_broken(steps, edges)
+    try:
+        ordered = topological_order(with_edges(steps, edges), owner)
+    except InputProblems as error:
+        return None, [*problems, *error.problems]
+    graph = Graph(
         pipeline=pipeline.name,
         steps=ordered,
         by_name={step.name: step for step in ordered},
@@ -74,3 +91,4 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
         units=units,
         parameters=pipeline.parameters,
     )
+    return graph if ordered else None, problems

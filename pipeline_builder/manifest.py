@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
+from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -53,10 +55,14 @@ def _revision(value: str) -> str:
     return value
 
 
-def relative_path(value: str) -> str:
-    """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'."""
+def relative_path(value: str, *, may_climb: bool = False) -> str:
+    """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
+
+    With `may_climb` it may begin with '..': for data, which is only read and which several manifests may share.
+    """
     path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts or "\\" in value or not value.strip() or "\x00" in value:
+    inside = tuple(dropwhile(lambda part: may_climb and part == "..", path.parts))
+    if path.is_absolute() or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
         raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
     return str(path)
 
@@ -90,6 +96,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
 Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
+DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...])]
 
 
@@ -123,7 +130,7 @@ class ImageSection(Section):
 class LocalSection(Section):
     """Settings of the local target."""
 
-    s3: dict[str, RelativePath] = Field({}, description="bucket or bucket/prefix: folder with its data")
+    s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
 
 

@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        return self.base_sha256 != self.new_sha256
+        return self.base_sha256 != self.new_sha256 or bool(self.changes)
 
 
 def build_plan(
@@ -89,7 +89,7 @@ def build_plan(
         base_sha256=hashlib.sha256(deployed.definition).hexdigest() if deployed else "",
         base_version=deployed.version if deployed else 0,
         new_sha256=hashlib.sha256(content).hexdigest(),
-        changes=tuple(_changes(old, new)),
+        changes=(*_changes(old, new), *_settings(deployed)),
         predictions=predictions,
         unchanged_since=unchanged_since,
         drift=tuple(_changes(applied, old)) if isinstance(applied, dict) else (),
@@ -117,6 +117,18 @@ def _changes(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[Change]:
     before = {key: value for key, value in old.items() if key not in ("Parameters", "Steps")}
     if old and rest != before:
         yield Change(kind="changed", what="pipeline", name="", fields=tuple(_fields(before, rest, "")))
+
+
+def _settings(deployed: DeployedPipeline | None) -> Iterator[Change]:
+    """Yield what changes of the pipeline besides its definition."""
+    changes = deployed.settings if deployed else ()
+    if changes:
+        fields = tuple(FieldChange(path=c.name, old=_shown_setting(c.old), new=_shown(c.new)) for c in changes)
+        yield Change(kind="changed", what="pipeline", name="", fields=fields)
+
+
+def _shown_setting(value: str) -> str:
+    return _shown(value) if value else ""
 
 
 def _compare(old: Mapping[str, JSON], new: Mapping[str, JSON], what: Literal["step", "parameter"]) -> Iterator[Change]:

@@ -54,6 +54,58 @@ def read_section(
         return None, tuple(_problem(model, detail, document, path, ids) for detail in details)
 
 
+# Taking out what is wrong can leave something out that is needed, which is taken out next; sections nest less deep.
+_ROUNDS = 8
+_GONE = object()
+
+
+def read_rest(model: type[Model], data: JSON) -> Model | None:
+    """Return the section without the smallest parts that are wrong in it; None where nothing can be left."""
+    rest: Any = data
+    for _ in range(_ROUNDS):
+        found, wrong = _read_or_mark(model, rest)
+        if found is not None:
+            return found
+        rest = _without(rest, wrong)
+    return None
+
+
+def _read_or_mark(model: type[Model], data: JSON) -> tuple[Model | None, dict[Any, Any]]:
+    try:
+        return model.model_validate(data), {}
+    except ValidationError as error:
+        wrong: dict[Any, Any] = {}
+        for detail in error.errors(include_url=False, include_context=False, include_input=False):
+            _mark(wrong, data, detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"])
+        return None, wrong
+
+
+def _mark(wrong: dict[Any, Any], data: JSON, location: tuple[str | int, ...]) -> None:
+    """Note the innermost part of the data that is at the location; pydantic adds parts of its own to some."""
+    path: list[str | int] = []
+    for part in location:
+        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not inside:
+            break
+        data = data[part]  # type: ignore[index] # just looked at
+        path.append(part)
+    for part in path[:-1]:
+        found = wrong.setdefault(part, {})
+        if found is _GONE:
+            return
+        wrong = found
+    if path:
+        wrong[path[-1]] = _GONE
+
+
+def _without(data: Any, wrong: Any) -> Any:
+    if not wrong:
+        return data
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    kept = {key: _without(item, wrong.get(key)) for key, item in items if wrong.get(key) is not _GONE}
+    return kept if isinstance(data, dict) else list(kept.values())
+
+
 def _problem(
     model: type[BaseModel], detail: ErrorDetails, document: Document, path: DataPath, ids: Mapping[str, str]
 ) -> Problem:
@@ -66,6 +118,10 @@ def _problem(
             if section and key in section.later:
                 message = f"the key '{key}' is not supported yet"
                 return Problem(id=ids["later"], message=message, place=place, hint=section.later[key])
+            if other := _other_spelling(section, key, document, (*path, *location[:-1])):
+                message = f"'{other}' and '{key}' are the same key, expected one of them"
+                related = (document.place((*path, *location[:-1], other), key=True),)
+                return Problem(id=ids["value"], message=message, place=place, related=related)
             message = f"the key '{key}' is not known here"
             return Problem(id=ids["unknown"], message=message, place=place, hint=did_you_mean(key, known_keys(section)))
         case "missing":
@@ -78,6 +134,15 @@ def _problem(
             name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
             place = document.place((*path, *location))
             return Problem(id=ids["value"], message=_value_message(name, detail), place=place)
+
+
+def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
+    """Return the other spelling of a key that the file has too; only one of them can be read."""
+    for name, info in section.model_fields.items() if section else ():
+        words = spellings(name, info)
+        if key in words:
+            return next((word for word in words if word != key and (*path, word) in document.keys), None)
+    return None
 
 
 _EXPECTED = {
@@ -103,6 +168,8 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     subject = f"'{name}' is {describe(found)}" if name else f"this is {describe(found)}"
+    if isinstance(found, dict) and type(found) is not dict:  # an Expression, which this module doesn't know
+        subject = f"'{name}' is an expression, and what it says is needed before anything runs"
     if kind in _EXPECTED:
         return f"{subject}, expected {_EXPECTED[kind]}"
     if kind in ("literal_error", "enum"):

@@ -16,6 +16,7 @@ from pipeline_builder.fields import (
     EmptyList,
     EmptyMapping,
     Env,
+    Image,
     Names,
     Number,
     Regression,
@@ -63,13 +64,16 @@ class EvaluateChannel(Channel):
 
 
 def _channels(value: JSON) -> JSON:
-    """`channels: train` and `channels: {train: }` both declare a channel without data of its own."""
+    """`channels: train` and `channels: {train: }` both declare a channel without data of its own.
+
+    They are read in the order of their names: that of the keys in a file decides nothing.
+    """
     if isinstance(value, str):
         return {value: {}}
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return {str(item): {} for item in value}
+        return {str(item): {} for item in sorted(map(str, value))}
     if isinstance(value, dict):
-        return {key: {} if channel is None else channel for key, channel in value.items()}
+        return {key: {} if channel is None else channel for key, channel in sorted(value.items())}
     return {} if value is None else value
 
 
@@ -102,7 +106,9 @@ class RetrySection(Section):
     )
     interval_seconds: int = Field(1, description="pause before the first retry, seconds")
     backoff_rate: float = Field(2.0, description="each pause is that many times the one before")
-    max_attempts: int | None = Field(None, description="tries at most; this or expire_after_minutes, default 5")
+    max_attempts: int | None = Field(
+        None, ge=1, le=20, description="tries at most; this or expire_after_minutes, default 5"
+    )
     expire_after_minutes: int | None = Field(None, description="give up after so many minutes")
 
 
@@ -131,7 +137,7 @@ class ImageSection(Section):
 class JobSection(Section):
     """What all job sections have in common."""
 
-    image_uri: Word = Field("", description="address of the container image")
+    image_uri: Image = Field("", description="address of the container image")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")
     entry_point: RelativePath = Field(description="script to run, below the source directory")
     include: Names = Field(
@@ -173,7 +179,9 @@ class _InputModes(JobSection):
     s3_data_distribution_type: Annotated[Literal["FullyReplicated", "ShardedByS3Key"] | Expression, REFERABLE] = Field(
         "FullyReplicated", description="how instances share the data"
     )
-    s3_data_type: Literal["S3Prefix", "ManifestFile"] = Field("S3Prefix", description="what the addresses are")
+    s3_data_type: Annotated[Literal["S3Prefix", "ManifestFile"] | Expression, REFERABLE] = Field(
+        "S3Prefix", description="what the addresses are"
+    )
     s3_input_mode: Annotated[Literal["File", "Pipe"] | Expression, REFERABLE] = Field(
         "File", description="how data arrives"
     )
@@ -236,7 +244,7 @@ class TrainSection(JobSection):
 class TransformSection(JobSection):
     """The batch transform's job; its entry point is the inference code."""
 
-    image_uri: Word = Field("", description="has no effect: the registry's image is used")
+    image_uri: Image = Field("", description="has no effect: the registry's image is used")
     entry_point: RelativePath | None = Field(None, description="inference script, below the source directory")  # type: ignore[assignment] # it is optional here only
     strategy: Annotated[Literal["SingleRecord", "MultiRecord"] | Expression | None, REFERABLE] = Field(
         None, description="records per request"
@@ -271,7 +279,7 @@ class EvaluateSection(_InputModes):
 class InferenceSpecification(Section):
     """How the registered model is served."""
 
-    image_uri: Word = Field("", description="address of the inference image")
+    image_uri: Image = Field("", description="address of the inference image")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")
     content_types: Words = Field(
         ("application/json",),
@@ -333,7 +341,7 @@ class RegistrySection(Section):
 class GateSection(Section):
     """A bound on a metric."""
 
-    metric: str = Field(description="path into model_evaluation_metrics.json, such as auc.value")
+    metric: str = Field(min_length=1, description="path into model_evaluation_metrics.json, such as auc.value")
     min: Number | None = Field(None, description="below it the model is never registered")
     max: Number | None = Field(None, description="above it the model is never registered")
     max_regression: Regression | None = Field(
@@ -347,6 +355,8 @@ class GateSection(Section):
     def _has_a_bound(self) -> GateSection:
         if self.min is None and self.max is None and self.max_regression is None:
             raise ValueError(f"the gate on '{self.metric}' has no bound: give it 'min', 'max' or 'max_regression'")
+        if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
+            raise ValueError(f"the gate on '{self.metric}' passes nothing: 'min' is {self.min:g}, 'max' {self.max:g}")
         if self.max_regression is not None and self.better is None and (self.min is None) == (self.max is None):
             raise ValueError(
                 f"the gate on '{self.metric}' doesn't say which way is better: add 'better: higher' or lower"

@@ -380,6 +380,8 @@ def _string(shape: Shape) -> Check:
 
 def _scalar(shape: Shape, types: tuple[type, ...]) -> Check:
     (low, high), kind = _limits(shape), shape["type"]
+    # Shapes without a limit have that of their type on the wire.
+    widest = 2**31 - 1 if kind == "integer" else 2**63 - 1 if kind == "long" else inf
 
     def check(value: JSON, reference: Reference | None) -> tuple[Fault, ...]:
         # In Python true is a whole number, in JSON it isn't.
@@ -387,6 +389,8 @@ def _scalar(shape: Shape, types: tuple[type, ...]) -> Check:
             return _referenced(value, reference, kind)
         if isinstance(value, int | float) and not low <= value <= high:
             return (_out_of_range(f"is {value}", low, high),)
+        if isinstance(value, int) and abs(value) > widest:
+            return (_out_of_range(f"is {value}", -inf, widest),)
         return ()
 
     return check

@@ -347,6 +347,13 @@ class Session:
         self.write_record(record)
         return record
 
+    def copy_packages(self, record: RunRecord, role: str) -> tuple[str, ...]:
+        """Copy the run's packages to another account, and say where each is now."""
+        with self.stage("copy") as words:
+            copies = tuple(self.target.registry.copy_package(package.arn, role) for package in record.packages)
+            words.append(", ".join(copies))
+        return copies
+
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
         from pipeline_builder.junit import render_junit

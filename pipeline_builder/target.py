@@ -56,11 +56,21 @@ class ApprovalStatus(str, enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChange:
+    """A setting of a deployed pipeline, outside of its definition, that is otherwise than this tool would set it."""
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedPipeline:
     """What the target has under a pipeline's name: the definition's bytes and the version that wrote them.
 
     `drifted` says that what is deployed is not what this tool deployed last: somebody has changed it by other means;
-    `applied` has the bytes that it deployed, where they are still known.
+    `applied` has the bytes that it deployed, where they are still known. `settings` are role, tags and the like that an
+    apply would change.
     """
 
     name: str
@@ -69,6 +79,12 @@ class DeployedPipeline:
     version: int
     drifted: bool = False
     applied: bytes = b""
+    settings: tuple[SettingChange, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Nothing about it is otherwise than this tool would have it, but perhaps its definition."""
+        return not self.drifted and not self.settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +292,12 @@ class ModelRegistry(Protocol):
         self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
     ) -> ModelPackage:
         """Set the status; the same status and description again change nothing."""
+        ...
+
+    def copy_package(self, arn: str, role: str) -> str:
+        """Copy a package into the group of the same name in another account, as that account's role (its ARN); return
+        the copy's ARN. Again, it finds the copy.
+        """
         ...
 
     def list_approvals(self) -> tuple[ApprovalChange, ...]:

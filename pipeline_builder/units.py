@@ -78,6 +78,12 @@ class Step:
         return self.unit.jobs.get(self.section_name)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the section that configures the step is there and is of the right kind."""
+        kind = _KIND_OF.get(self.step_class)
+        return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
+
+    @property
     def registry(self) -> RegistrySection:
         assert self.unit.section.registry is not None
         return self.unit.section.registry
@@ -226,9 +232,12 @@ def build_steps(
     units: dict[str, Unit],
     problems: list[Problem],
 ) -> dict[str, Step]:
-    """Return the pipeline's steps in the order of the file, each with the section that configures it."""
+    """Return the steps of each model in the order of its list, each with the section that configures it.
+
+    The models come by their names: the order of a mapping's keys decides nothing.
+    """
     steps: dict[str, Step] = {}
-    for model, listed in pipeline.models.items():
+    for model, listed in sorted(pipeline.models.items()):
         path: DataPath = ("conf", "sagemakerPipeline", "models", model)
         if model not in models:
             message = f"the model '{model}' is not defined in any file"

@@ -31,7 +31,7 @@ LOCAL_DEFAULTS = {
 }
 _PLACEHOLDER = re.compile(
     r"(?<![A-Za-z0-9_$])(?P<smp>SMP_[A-Z0-9_]+)(?![A-Za-z0-9_])"
-    r"|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
+    r"|(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
 )
 _ENV_LINE = re.compile(
     r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
@@ -120,6 +120,7 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
     """Return the document's data with every placeholder replaced, and a PB210 problem for each that has no value.
 
     A placeholder is a whole `SMP_...` word or `${NAME}` with an optional default; a value is never searched again.
+    `$${NAME}` is the text `${NAME}`.
     """
     problems: list[Problem] = []
 
@@ -141,6 +142,8 @@ def _fill_text(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
     missing: list[str] = []
 
     def value(match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return match[0][1:]
         name = match["smp"] or match["name"]
         found = values.get(name) or match["default"]
         if found is None:

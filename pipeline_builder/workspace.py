@@ -34,7 +34,8 @@ class Workspace:
     """Everything that a command needs to know of its surroundings; made once, in the command line.
 
     `environment` is the process's own, `values` what placeholders may name: framework file first, then env file, then
-    the environment; `tags` go on every job.
+    the environment; `tags` go on every job. `jobs` run at once on this machine; `parallel` is what was asked for, which
+    AWS takes for an execution's steps, None where nothing was.
     """
 
     manifest_path: Path
@@ -45,6 +46,7 @@ class Workspace:
     environment: Mapping[str, str]
     values: Mapping[str, str]
     tags: Mapping[str, str] = field(default_factory=dict)
+    parallel: int | None = None
 
     @property
     def root(self) -> Path:
@@ -163,6 +165,7 @@ def _open_aws(workspace: Workspace) -> Target:
             bucket=settings.bucket,
             kms_key=settings.kms_key,
             tags=settings.tags,
+            parallel=workspace.parallel,
         )
     )
 

@@ -10,6 +10,7 @@ from tests.repositories import commit, git
 from tests.tiny import CONF, variant
 from tests.workspaces import MANIFEST, Ended, Workspace, make_workspace
 
+_TRAIN_SECTION = "      train:\n        image_uri: example.com/tiny:1\n        entry_point: train.py\n        hyperparams: {scale: 2}\n"
 REPO = "  - url: remotes/churn\n"
 
 
@@ -190,6 +191,64 @@ def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
     ended = workspace.run("validate", "--json")
     assert (ended.code, [p["id"] for p in ended.json["problems"]]) == (1, ["PB203", "PB202", "PB204"])
     assert ended.err.endswith("3 problems; 'pipeline-builder explain PB203' says more\n")
+
+
+@pytest.mark.parametrize(
+    ("replacements", "expected"),
+    [
+        # A key that is unknown, one that is missing, and a value that is wrong hide nothing that is wrong besides.
+        (
+            [("hyperparams: {scale: 2}", "instance_tpye: ml.m5.large"), ("[churn-Preprocess]", "[churn-Preproces]"),
+             ("entry_point: evaluate.py", "entry_point: evalaute.py")],
+            ["PB202 the key 'instance_tpye'", "PB307 the entry point 'evalaute.py'", "PB313 there is no step 'churn-Preproces'"],
+        ),
+        (
+            [("entry_point: train.py", "entrypoint: train.py"), ("enable_cache: true", "enable_cache: perhaps"),
+             ("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [lone, churn-Metrics >> churn-Train]\n")],
+            ["PB203 the key 'entry_point'", "PB202 the key 'entrypoint'", "PB312 the dependency 'lone'", "PB204 'enable_cache'"],
+        ),
+        # Nor does a wrong link hide a wrong value, a secret, a clash or a cycle.
+        (
+            [("[churn-Preprocess]", "[churn-Preproces]"), ("hyperparams: {scale: 2}", "instance_type: ml.m5.2xlage"),
+             ("split_type: Line", "env: {DB_PASSWORD: hunter2hunter2}"), ("fileName: s3://SMP_S3BUCKETNAME/", "fileName: ")],
+            ["PB322 the file 'churn/numbers.csv'", "PB404 step 'churn-Train'", "PB328 step 'churn-Transform'", "PB313 there is no step"],
+        ),
+        (
+            [("pipelineName: tiny\n", "pipelineName: tiny\n    dependencies: [churn-Metrics >> churn-Train, x >> churn-Train]\n"),
+             ("hyperparams: {scale: 2}", "instance_type: ml.m5.2xlage")],
+            ["PB315 the steps depend on each other", "PB313 there is no step 'x'"],
+        ),
+        (
+            [("            chain_input_source_step: [churn-Preprocess]\n            chain_input_additional_prefix: test.csv\n", ""),
+             ("hyperparams: {scale: 2}", "instance_type: ml.m5.2xlage")],
+            ["PB404 step 'churn-Train'", "PB320 step 'churn-Transform'"],
+        ),
+        # What only follows from a mistake isn't said: the section that wasn't read is no missing section.
+        ([("      evaluate:\n        image_uri: example.com/tiny:1\n", "      evaluate:\n")], ["PB203 the key 'image_uri'"]),
+        ([(_TRAIN_SECTION, "      train: 3\n")], ["PB204 'train' is 3"]),
+        ([("step_name: churn-Train\n", "step_nam: churn-Train\n")], ["PB202 the key 'step_nam'", "PB203 the key 'step_name'"]),
+        ([("step_class: Training", "step_class: Trainign"), ("[churn-Preprocess]", "[x]")], ["PB204 'step_class'"]),
+        ([("SMP_S3BUCKETNAME", "SMP_BUCKET"), ("entry_point: train.py", "entry_point: trian.py")],
+         ["PB210 the placeholder 'SMP_BUCKET'", "PB307 the entry point 'trian.py'"]),
+        ([("entry_point: train.py", "entry_point: SMP_SCRIPT")], ["PB210 the placeholder 'SMP_SCRIPT'"]),
+    ],
+)  # fmt: skip
+def test_files_and_graph_are_judged_in_one_go(
+    tmp_path: Path, replacements: list[tuple[str, str]], expected: list[str]
+) -> None:
+    workspace = make_workspace(tmp_path, conf=variant(*replacements))
+    workspace.run("checkout")
+    ended = workspace.run("validate", "--json")
+    found = [f"{problem['id']} {problem['message']}" for problem in ended.json["problems"]]
+    assert len(found) == len(expected), found
+    assert all(text.startswith(start) for text, start in zip(found, expected, strict=True)), found
+
+
+def test_settings_and_files_are_judged_in_one_go(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, conf=variant(("entry_point: train.py", "entry_point: trian.py")))
+    workspace.run("checkout")
+    ended = workspace.run("validate", "--json", SMP_SUBNETS="subnet-1")
+    assert [problem["id"] for problem in ended.json["problems"]] == ["PB212", "PB307"]
 
 
 def test_two_pipelines(tmp_path: Path) -> None:

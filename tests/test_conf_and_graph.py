@@ -158,6 +158,8 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
                 "pipelineName: tiny\n    dependencies: [churn-Metrics >> churn-Train, a >> churn-Train, lone]\n",
             ),
             [
+                "churn@1f3c9ab:conf/conf.yaml:33:20: PB315 the steps depend on each other in a cycle: churn-Train >> "
+                "churn-CreateModel >> churn-Transform >> churn-Metrics >> churn-Train",
                 "churn@1f3c9ab:conf/conf.yaml:33:50: PB313 there is no step 'a'",
                 "churn@1f3c9ab:conf/conf.yaml:33:68: PB312 the dependency 'lone' has no 'a >> b' in it",
             ],
@@ -234,6 +236,13 @@ def test_a_link_out_of_the_repository_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train" / "churn" / "conf" / "conf.yaml").write_text(variant(("scripts\n", "s2\n")))
     with pytest.raises(InputProblems, match="PB306 the source directory 's2' leaves the training directory"):
         load_graph(tmp_path / "train", "churn")
+
+
+def test_what_would_steer_a_terminal_is_shown_as_an_escape(tmp_path: Path) -> None:
+    text = problem(tmp_path, variant(("entry_point: train.py", 'entry_point: "\\e]0;x\\a\u202etrain.py"')))
+    assert "PB307 the entry point '\\x1b]0;x\\x07\\u202etrain.py' is not in the source directory" in text
+    assert "\u202e" not in text
+    assert '        entry_point: "\\e]0;x\\a\ufffdtrain.py"\n                         ^' in text
 
 
 def test_a_hint_names_the_nearest_word(tmp_path: Path) -> None:

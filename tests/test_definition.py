@@ -130,8 +130,12 @@ def test_requirements_are_installed_before_the_script_runs(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("replacement", "expected"),
     [
-        (("channels: test\n", "channels: tset\n"), "PB321 step 'churn-Transform' (Transform) takes one input, and the chained outputs are: train, test"),
+        (("channels: test\n", "channels: tset\n"), "PB321 step 'churn-Transform' (Transform) takes one input, and the chained outputs are: test, train"),
         (("            chain_input_source_step: [churn-Preprocess]\n            chain_input_additional_prefix: test.csv\n", ""), "PB320 step 'churn-Transform' (Transform) takes one input, found none"),
+        (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: https://x/y.csv"), "PB322 the file 'https://x/y.csv' of channel 'train' is not in S3"),
+        (("hyperparams: {scale: 2}", "retry: 0"), "PB204 'max_attempts' is 0"),
+        (("      registry:\n", "      gate: [{metric: a.b, min: 2, max: 1.5}]\n      registry:\n"), "PB204 the gate on 'a.b' passes nothing: 'min' is 2, 'max' 1.5"),
+        (("      registry:\n", "      gate: [{metric: '', min: 2}]\n      registry:\n"), "PB204 'metric' is ''"),
         (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: numbers.csv"), "PB322 the file 'numbers.csv' of channel 'train' has no bucket"),
     ],
 )  # fmt: skip
@@ -139,6 +143,68 @@ def test_problems(tmp_path: Path, replacement: tuple[str, str], expected: str) -
     with pytest.raises(InputProblems) as caught:
         compose_definition(tmp_path, variant(replacement))
     assert expected in str(caught.value)
+
+
+_FIRST = "    pipelineName: tiny\n"
+_LAST = "          - step_name: churn-Register\n            step_class: RegisterModel\n"
+_GATE = ("      registry:\n", "      gate: [{metric: a.b, max: 9}]\n      registry:\n")
+_PACK = ('        ModelRepack: "False"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "name"),
+    [(_PACK, "churn-Train-Repack"), (_GATE, "churn-Register-Gate"), (_GATE, "churn-Register-Blocked")],
+)
+def test_no_step_is_lost_to_one_that_is_made(tmp_path: Path, made_by: tuple[str, str], name: str) -> None:
+    own = (_LAST, f"{_LAST}          - {{step_name: {name}, step_class: Processing}}\n")
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, variant(made_by, own))
+    assert str(caught.value).count("PB309") == 1
+    assert f"PB309 two steps have the name '{name}': this one, and one that is made for the step" in str(caught.value)
+
+
+def test_the_report_of_a_metrics_step_can_be_chained(tmp_path: Path) -> None:
+    more = "          - {step_name: churn-Card, step_class: Processing, chain_input_source_step: churn-Metrics}\n"
+    found = steps(tmp_path, variant((_LAST, _LAST + more)))["Card"]["Arguments"]["ProcessingInputs"][1]
+    path = "/opt/ml/processing/input/churn-Metrics-input-model_evaluation_metrics"
+    assert found["S3Input"]["LocalPath"] == path
+    assert "Outputs['model_evaluation_metrics']" in found["S3Input"]["S3Uri"]["Get"]
+
+
+def test_an_expression_where_composing_needs_the_value_is_said(tmp_path: Path) -> None:
+    conf = variant(
+        (_FIRST, f"{_FIRST}    parameters: [{{name: X}}]\n"), ("step_name: churn-Train\n", "step_name: $params.X\n")
+    )
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, conf)
+    message = "PB204 'step_name' is an expression, and what it says is needed before anything runs, expected a text"
+    assert message in str(caught.value)
+
+
+def test_a_model_name_may_be_an_expression(tmp_path: Path) -> None:
+    conf = variant(
+        (_FIRST, f"{_FIRST}    parameters: [{{name: X, default: m}}]\n"),
+        ("      source_directory: scripts\n", "      source_directory: scripts\n      name: $params.X\n"),
+    )
+    assert steps(tmp_path, conf)["CreateModel"]["Arguments"]["ModelName"] == {"Get": "Parameters.X"}
+
+
+def test_two_spellings_of_one_key_are_a_clash(tmp_path: Path) -> None:
+    conf = variant(
+        ("        hyperparams: {scale: 2}\n", "        hyperparams: {scale: 2}\n        hyperparameters: {a: 1}\n")
+    )
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, conf)
+    assert "PB204 'hyperparams' and 'hyperparameters' are the same key, expected one of them" in str(caught.value)
+    assert "also: churn@1f3c9ab:conf/conf.yaml:17:9" in str(caught.value)
+
+
+def test_an_image_has_no_white_space(tmp_path: Path) -> None:
+    conf = variant(
+        ("image_uri: example.com/tiny:1\n        entry_point: train", "image_uri: 'a b'\n        entry_point: train")
+    )
+    with pytest.raises(InputProblems, match="PB204 the image 'a b' has white space in it"):
+        compose_definition(tmp_path, conf)
 
 
 def test_keys_without_effect_are_said(tmp_path: Path) -> None:
@@ -170,3 +236,26 @@ def test_the_data_of_a_cached_step_must_be_known_before_the_run(tmp_path: Path) 
     with pytest.raises(InputProblems) as caught:
         compose_definition(tmp_path, conf)
     assert [problem.id for problem in caught.value.problems] == ["PB329"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("            enable_cache: true\n", "", "the step's cache is off"),
+        (
+            "            dataFiles:\n",
+            "            s3Bucket: b\n            dataFiles: []\n#",
+            "it has no files of its own",
+        ),
+    ],
+)
+def test_a_fingerprint_of_nothing_is_said(tmp_path: Path, old: str, new: str, why: str) -> None:
+    conf = CASES["cached-by-data"].conf
+    if new:
+        start = conf.index("            dataFiles:")
+        end = conf.index("          test:", start)
+        conf = conf[:start] + new[: new.index("#")] + conf[end:]
+    else:
+        conf = conf.replace(old, new, 1)
+    (warning,) = compose_definition(tmp_path, conf).warnings
+    assert (warning.id, why in warning.message) == ("PB230", True)

@@ -35,6 +35,7 @@ def test_every_problem_is_explained_and_no_other() -> None:
 def test_explanations_are_sentences() -> None:
     for explanation in load_explanations().values():
         assert explanation.cause[-1] == explanation.mend[-1] == ".", explanation
+        assert explanation.example.strip(), explanation
         assert explanation.mend in render_explanation(explanation)
 
 

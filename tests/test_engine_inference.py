@@ -150,7 +150,6 @@ def test_a_failing_model(ml: Path) -> None:
             "def model_fn(d): pass\ndef transform_fn(*a): pass\ndef input_fn(*a): pass",
             "also input_fn: one or the other",
         ),
-        ("def input_handler(d, c): pass\ndef output_handler(r, c): pass", "TensorFlow Serving are not supported here"),
         ("def model_fn(d): return 1\ndef transform_fn(m, b, c, a): return 1.5", "this one is of type 'float'"),
     ],
 )

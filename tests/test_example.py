@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import runpy
 import subprocess
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.examples import EXAMPLES, ROOT, check_golden, check_scripts
 from tests.repositories import ENVIRONMENT
 
-ROOT = Path(__file__).resolve().parent.parent
-EXAMPLE = ROOT / "examples" / "purchase-intent"
+EXAMPLE = EXAMPLES / "purchase-intent"
 DATA = ROOT / "examples" / "data" / "purchase-intent" / "online_shoppers_intention.csv"
 
 
@@ -34,18 +33,12 @@ def test_the_data_has_the_shape_of_the_real_table() -> None:
     assert {row[header.index("VisitorType")] for row in rows} == {"New_Visitor", "Returning_Visitor", "Other"}
 
 
-def test_the_scripts_know_nothing_of_where_they_run() -> None:
-    for script in (EXAMPLE / "scripts").glob("*.py"):
-        text = script.read_text()
-        assert "pipeline_builder" not in text
-        assert not re.search(r"\blocal\b", text), script
+def test_the_scripts_are_fit_for_the_containers() -> None:
+    check_scripts(EXAMPLE)
 
 
-def test_the_scripts_are_fit_for_the_python_of_the_image() -> None:
-    import ast
-
-    for script in EXAMPLE.rglob("*.py"):
-        ast.parse(script.read_text(), feature_version=(3, 8))
+def test_golden() -> None:
+    check_golden("purchase-intent", EXAMPLES, "purchase-intent")
 
 
 @pytest.mark.long

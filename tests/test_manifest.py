@@ -65,6 +65,26 @@ local: {imags: []}
     ]
 
 
+@pytest.mark.parametrize(
+    ("folder", "accepted"),
+    [
+        ("data", True),
+        ("../data/x", True),
+        ("../..", True),
+        ("/etc", False),
+        ("data/../..", False),
+        ("../a/../b", False),
+    ],
+)
+def test_data_may_lie_above_the_manifest(folder: str, accepted: bool) -> None:
+    text = f"version: 1\nrepos: [{{url: a}}]\nlocal: {{s3: {{local: {folder}}}}}\n"
+    if accepted:
+        assert manifest(text).local.s3 == {"local": folder}
+    else:
+        assert len(problems(text)) == 1
+        assert "expected a relative path without '..'" in problems(text)[0]
+
+
 def test_credentials_in_a_url_are_not_repeated() -> None:
     with pytest.raises(InputProblems) as caught:
         manifest("version: 1\nrepos:\n  - url: https://me:secret@example.com/d.git\n")

@@ -15,14 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_builder.check import check_definition
+from pipeline_builder.compose import compose as compose_all
 from pipeline_builder.definition import build_definition
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.expressions import references
+from pipeline_builder.lock import Lock
+from pipeline_builder.manifest import build_manifest
+from pipeline_builder.source import Source, parse_yaml
 from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
 from tests.composing import load_graph
 from tests.tiny import CONF, write_model
 
 IMAGE = "example.com/tiny:1"
+MANIFEST = build_manifest(parse_yaml(Source("m.yaml", "version: 1\ntraining_dir: .\nrepos: [{url: churn}]\n"), "PB100"))
 
 
 @contextmanager
@@ -163,6 +168,21 @@ def test_any_damage_of_the_text_composes_or_is_a_problem(start: int, length: int
     _composes_or_tells(CONF[:start] + text + CONF[start + length :])
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(_ALL_PATHS), trees), min_size=2, max_size=4))
+def test_several_wrong_values_compose_or_are_problems(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
+    tree = yaml.safe_load(CONF)
+    for path, value in changes:
+        owner = tree
+        for key in path[:-1]:
+            known = owner.get(key) if isinstance(owner, dict) else None
+            listed = isinstance(owner, list) and isinstance(key, int) and key < len(owner)
+            owner = owner[key] if listed else known
+        if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(path[-1], int) and path[-1] < len(owner)):
+            owner[path[-1]] = value
+    _composes_or_tells(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+
+
 def _composes_or_tells(conf: str) -> None:
     try:
         encoded = conf.encode()
@@ -172,7 +192,7 @@ def _composes_or_tells(conf: str) -> None:
         (folder / "churn" / "conf" / "conf.yaml").write_bytes(encoded)
         problems: tuple[Problem, ...] = ()
         try:
-            check_definition(compose(folder))
+            compose_all(MANIFEST, Lock(manifest_commit="", repos=()), root=folder, values=LOCAL_DEFAULTS)
         except InputProblems as error:
             problems = tuple(error.problems)
         assert all(problem.place and problem.place.file for problem in problems)

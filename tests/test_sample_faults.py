@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.source import Source, parse_yaml
 from tests.cases import CASES
 from tests.composing import compose_definition, compose_graph
 from tests.tiny import CONF, variant, write_model
@@ -114,9 +116,9 @@ def test_a9_network_variables_come_both_or_not_at_all(tmp_path: Path) -> None:
 def test_a10_a_chained_step_gives_its_own_outputs(tmp_path: Path) -> None:
     found = case(tmp_path, "chained-from-another-model")["scorer-Train"]["Arguments"]["InputDataConfig"]
     assert [channel["ChannelName"] for channel in found] == [
-        "churn-Preprocess-train", "churn-Preprocess-test", "churn-Preprocess-features", "churn-Train-train",
+        "churn-Preprocess-features", "churn-Preprocess-test", "churn-Preprocess-train", "churn-Train-train",
     ]  # fmt: skip
-    assert "Outputs['features']" in uri(found[2])["Get"]
+    assert "Outputs['features']" in uri(found[0])["Get"]
 
 
 def test_a11_a_transform_writes_to_the_configured_bucket(tmp_path: Path) -> None:
@@ -158,6 +160,15 @@ def test_a15_a_file_name_goes_below_its_channels_bucket_and_prefix(tmp_path: Pat
     assert [i["S3Input"]["S3Uri"] for i in inputs[:2]] == [
         "s3://local/churn/data/numbers.csv", "s3://local/churn/data/a/b.csv",
     ]  # fmt: skip
+
+
+def test_a15_a_bucket_may_be_written_with_its_scheme(tmp_path: Path) -> None:
+    file = "              - {sourceName: a, fileName: n.csv}\n            s3Bucket: s3://b/\n"
+    written = (
+        "              - sourceName: raw_data\n                fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv\n"
+    )
+    inputs = compose(tmp_path, variant((written, file)))["Preprocess"]["Arguments"]["ProcessingInputs"]
+    assert inputs[0]["S3Input"]["S3Uri"] == "s3://b/n.csv"
 
 
 def test_a16_seven_inputs_are_seven_and_more_than_ten_share_a_manifest(tmp_path: Path) -> None:
@@ -283,6 +294,40 @@ def test_what_looks_like_a_secret_is_refused_without_showing_it(
     assert value not in str(caught.value)
 
 
+_TRAIN = "        hyperparams: {scale: 2}\n"
+_MODEL = "            step_class: CreateModel\n"
+
+
+@pytest.mark.parametrize(
+    ("replacement", "expected"),
+    [
+        ((_TRAIN, "        hyperparams: {hub: {token: hunter2hunter2}}\n"), "the value of 'hub' in 'hyperparams'"),
+        ((_TRAIN, f"{_TRAIN}        env: {{A: {{'Std:Join': {{'On': '', Values: [hf_{'a' * 34}]}}}}}}\n"), "'A' in 'env'"),
+        ((_MODEL, f"{_MODEL}            arguments: {{PrimaryContainer: {{Environment: {{DB_PASSWORD: hunter2hunter2}}}}}}\n"),
+         "'DB_PASSWORD' in 'env'"),
+        (("pipelineName: tiny\n", "pipelineName: tiny\n    parameters: [{name: HubToken, default: hunter2hunter2}]\n"),
+         "the default of the parameter 'HubToken'"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_found_wherever_it_would_be_read(
+    tmp_path: Path, replacement: tuple[str, str], expected: str
+) -> None:
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, variant(replacement))
+    assert "PB328" in str(caught.value)
+    assert f"{expected} looks like a secret" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "hf_a" not in str(caught.value)
+
+
+def test_a_secrets_name_may_come_from_a_parameter(tmp_path: Path) -> None:
+    conf = variant(
+        (_TRAIN, f"{_TRAIN}        env: {{DB_PASSWORD: $params.Name, API_KEY: keys-of-$params.Name}}\n"),
+        ("pipelineName: tiny\n", "pipelineName: tiny\n    parameters: [{name: Name}]\n"),
+    )
+    compose_definition(tmp_path, conf)
+
+
 def test_same_bytes_whatever_does_not_matter(tmp_path: Path) -> None:
     """Another folder, umask and time, shuffled keys, caches and pictures beside the scripts."""
     first = compose_definition(tmp_path / "a")
@@ -303,12 +348,30 @@ def test_same_bytes_whatever_does_not_matter(tmp_path: Path) -> None:
     assert set(_SERVICE_STEPS) == {step["Type"] for step in json.loads(first.content)["Steps"]}
 
 
-def _shuffled() -> str:
-    """Return the tiny conf with the keys of its train section, and the sections themselves, in another order."""
-    return variant(
-        ("        image_uri: example.com/tiny:1\n        entry_point: train.py\n        hyperparams: {scale: 2}\n",
-         "        hyperparams: {scale: 2}\n        entry_point: train.py\n        image_uri: example.com/tiny:1\n"),
-        ("      registry:\n        ModelRepack: \"False\"\n        InferenceSpecification:\n          image_uri: example.com/tiny:1\n", ""),
-        ("      preprocess:\n", "      registry:\n        InferenceSpecification:\n          image_uri: example.com/tiny:1\n"
-         "        ModelRepack: \"False\"\n      preprocess:\n"),
-    )  # fmt: skip
+def _shuffled(conf: str = CONF) -> str:
+    """Return the conf with the keys of every mapping in it in another order."""
+
+    def reverse(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: reverse(item) for key, item in reversed(value.items())}
+        return [reverse(item) for item in value] if isinstance(value, list) else value
+
+    return yaml.safe_dump(reverse(parse_yaml(Source("conf.yaml", conf), "PB201").data), sort_keys=False)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_order_of_keys_decides_nothing(tmp_path: Path, name: str) -> None:
+    found = CASES[name]
+    more: Any = {"files": found.files, "tags": found.tags, **found.values}
+    written, shuffled = tmp_path / "a", tmp_path / "b"
+    assert (
+        compose_definition(written, found.conf, **more).content
+        == compose_definition(shuffled, _shuffled(found.conf), **more).content
+    )
+
+
+def test_a_metrics_channel_with_files_gives_no_label(tmp_path: Path) -> None:
+    channels = "{answers: {dataFiles: [{sourceName: a, fileName: s3://b/a.csv}]}, predictions: }"
+    found = compose(tmp_path, variant(("channels: predictions\n", f"channels: {channels}\n")))
+    names = [data["InputName"] for data in found["Metrics"]["Arguments"]["ProcessingInputs"]]
+    assert names[:2] == ["a", "churn-Transform-predictions"]

@@ -201,6 +201,8 @@ GOOD_CLUSTER: dict[str, JSON] = {"InstanceCount": 1, "InstanceType": "ml.m5.xlar
         (CLUSTER, GOOD_CLUSTER, []),
         (CLUSTER, {**GOOD_CLUSTER, "InstanceCount": 0}, [(OUT_OF_RANGE, "is 0, expected 1 to 100")]),
         (CLUSTER, {**GOOD_CLUSTER, "InstanceCount": 1.0}, [(WRONG_TYPE, "is 1.0, expected a whole number")]),
+        ("ProcessingInstanceCount", 10**20, [(OUT_OF_RANGE, "is 100000000000000000000, expected 1 to 100")]),
+        ("TrainingInstanceCount", 10**20, [(OUT_OF_RANGE, "is 100000000000000000000, expected at most 2147483647")]),
         ("MaxPayloadInMB", -1, [(OUT_OF_RANGE, "is -1, expected at least 0")]),
         ("ProcessingJobName", "x" * 64, [(OUT_OF_RANGE, "has 64 characters, expected 1 to 63")]),
         ("Subnets", [], [(OUT_OF_RANGE, "has 0 entries, expected 1 to 16")]),

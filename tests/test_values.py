@@ -29,6 +29,7 @@ VALUES = {"SMP_REGION": "eu-central-1", "SMP_S3BUCKETNAME": "b", "SMP_ACCOUNTID"
         ("${NOPE:-}", ""),
         ("${NOPE}", None),
         ("$HOME", "$HOME"),
+        ("$${HOME} $${NOPE:-d}", "${HOME} ${NOPE:-d}"),
     ],
 )
 def test_substitution(text: str, expected: str | None) -> None:

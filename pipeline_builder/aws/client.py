@@ -36,7 +36,7 @@ class Aws:
     """AWS as the credentials and the Region of this process reach it; clients are made when first used."""
 
     def __init__(self, region: str, *, session: Session | None = None) -> None:
-        self._region = region
+        self.region = region
         self._session = session
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class Aws:
             user_agent_extra=f"pipeline-builder/{__version__}",
             max_pool_connections=16,
         )
-        self._session = self._session or boto3.Session(region_name=self._region or None)
+        self._session = self._session or boto3.Session(region_name=self.region or None)
         with translated(f"{service} client"):
             return self._session.client(service, config=config)
 

@@ -23,13 +23,16 @@ class AwsSettings:
     bucket: str
     kms_key: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    parallel: int | None = None
 
 
 def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clock | None = None) -> Target:
     """Return the AWS target; nothing is called yet."""
     aws = aws or Aws(settings.region)
     store = S3Store(aws, settings.kms_key)
-    shared = PipelineSettings(role=settings.role, bucket=settings.bucket, tags=settings.tags)
+    shared = PipelineSettings(
+        role=settings.role, bucket=settings.bucket, tags=settings.tags, parallel=settings.parallel
+    )
     return Target(
         name="aws",
         pipelines=SageMakerPipelines(aws, store, shared, clock=clock),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,9 @@ from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.facts import Facts, read_facts, token
 from pipeline_builder.aws.polling import Changes, Clock, Pace
 from pipeline_builder.aws.steps import is_going_on, read_steps
-from pipeline_builder.aws.store import S3Store
+from pipeline_builder.aws.store import S3Store, split
 from pipeline_builder.canonical import canonical
+from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.outline import decisive_parameters, outline
 from pipeline_builder.target import (
     CachePrediction,
@@ -23,21 +24,24 @@ from pipeline_builder.target import (
     ExecutionStatus,
     Observer,
     Selection,
+    SettingChange,
     StepState,
 )
 
 INLINE = 1_048_576
 """Characters of a definition that the service takes in a request; a longer one goes by S3."""
 _NEWEST = 100
+TAG = "Tags"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """What pipelines on AWS share: the execution role, the bucket for large definitions, tags."""
+    """What pipelines on AWS share: the execution role, the bucket for definitions, tags, how many steps run at once."""
 
     role: str
     bucket: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    parallel: int | None = None
 
 
 class SageMakerPipelines:
@@ -62,13 +66,41 @@ class SageMakerPipelines:
             return None
         definition = canonical(json.loads(found["PipelineDefinition"]))
         applied = read_facts(found.get("PipelineDescription", "")).definition
+        drifted = bool(applied) and applied != hashlib.sha256(definition).hexdigest()
         return DeployedPipeline(
             name=name,
             arn=found["PipelineArn"],
             definition=definition,
             version=self._newest_version(name),
-            drifted=bool(applied) and applied != hashlib.sha256(definition).hexdigest(),
+            drifted=drifted,
+            applied=self._kept(name, applied) if drifted else b"",
+            settings=tuple(self._unsettled(found)),
         )
+
+    def _kept(self, name: str, digest: str) -> bytes:
+        """Return the definition that was applied last, to compare with; empty where it is no longer there."""
+        try:
+            return self._store.get(self._place_of(name, digest))
+        except (KeyError, OutsideFailure):
+            return b""
+
+    def _place_of(self, name: str, digest: str) -> str:
+        return f"s3://{self._settings.bucket}/{name}/definitions/{digest}.json"
+
+    def _unsettled(self, found: Mapping[str, Any]) -> Iterator[SettingChange]:
+        """Yield what is set otherwise than here; tags that others have put on the pipeline stay, and don't count."""
+        settings = self._settings
+        if found["RoleArn"] != settings.role:
+            yield SettingChange(name="RoleArn", old=found["RoleArn"], new=settings.role)
+        parallel = (found.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
+        if settings.parallel and parallel != settings.parallel:
+            name = "ParallelismConfiguration.MaxParallelExecutionSteps"
+            yield SettingChange(name=name, old=str(parallel or ""), new=str(settings.parallel))
+        pages = self._aws.pages("sagemaker", "list_tags", ResourceArn=found["PipelineArn"]) if settings.tags else ()
+        there = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        for key, value in sorted(settings.tags.items()):
+            if there.get(key) != value:
+                yield SettingChange(name=f"{TAG}['{key}']", old=there.get(key, ""), new=value)
 
     def _newest_version(self, name: str) -> int:
         listed = self._call("list_pipeline_versions", PipelineName=name, SortOrder="Descending", MaxResults=1)
@@ -78,33 +110,45 @@ class SageMakerPipelines:
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
         """Create the pipeline, or update it; a repeated creation finds the first one's by its token."""
         digest = hashlib.sha256(definition).hexdigest()
+        deployed = self.describe_pipeline(name)
+        if deployed and deployed.definition == definition and deployed.settled:
+            return deployed
+        # Kept by its content: what a later change by other means is compared with, and too long a definition's place.
+        self._store.put(self._place_of(name, digest), definition)
         arguments: dict[str, Any] = {
             "PipelineName": name,
             "RoleArn": self._settings.role,
             "PipelineDescription": str(Facts(definition=digest)),
             **self._place(name, definition, digest),
+            **_parallel(self._settings.parallel),
         }
-        deployed = self.describe_pipeline(name)
         if deployed is None:
-            tags = [{"Key": key, "Value": value} for key, value in self._settings.tags.items()]
-            more = {"Tags": tags} if tags else {}
+            more = {"Tags": self._tags(self._settings.tags)} if self._settings.tags else {}
             self._call("create_pipeline", **arguments, **more, ClientRequestToken=token("create", name, digest))
-        elif deployed.definition != definition or deployed.drifted:
-            self._call("update_pipeline", **arguments)
         else:
-            return deployed
+            self._tag(deployed)
+            if deployed.definition != definition or deployed.drifted or _beyond_tags(deployed):
+                self._call("update_pipeline", **arguments)
         written = self.describe_pipeline(name)
         assert written is not None
         return written
+
+    def _tag(self, deployed: DeployedPipeline) -> None:
+        new = {key: value for key, value in self._settings.tags.items() if _is_tag(deployed, key)}
+        if new:
+            self._call("add_tags", ResourceArn=deployed.arn, Tags=self._tags(new))
+
+    @staticmethod
+    def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+        return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
     def _place(self, name: str, definition: bytes, digest: str) -> dict[str, Any]:
         """Return the definition as the request takes it: inline, or where it is too long by its address."""
         text = definition.decode()
         if len(text) <= INLINE:
             return {"PipelineDefinition": text}
-        key = f"{name}/definitions/{digest}.json"
-        self._store.put(f"s3://{self._settings.bucket}/{key}", definition)
-        return {"PipelineDefinitionS3Location": {"Bucket": self._settings.bucket, "ObjectKey": key}}
+        bucket, key = split(self._place_of(name, digest))
+        return {"PipelineDefinitionS3Location": {"Bucket": bucket, "ObjectKey": key}}
 
     def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
         """Return the sha256 of the definition and the parameters that decide; data behind addresses isn't looked at."""
@@ -247,6 +291,18 @@ class SageMakerPipelines:
         """Return the end of the CloudWatch log of a step's job, all of its streams."""
         state = next((state for state in self.list_steps(arn) if state.name == step), None)
         return logs.read(self._aws, state.log) if state and state.log else ""
+
+
+def _parallel(most: int | None) -> dict[str, Any]:
+    return {"ParallelismConfiguration": {"MaxParallelExecutionSteps": most}} if most else {}
+
+
+def _is_tag(deployed: DeployedPipeline, key: str) -> bool:
+    return any(change.name == f"{TAG}['{key}']" for change in deployed.settings)
+
+
+def _beyond_tags(deployed: DeployedPipeline) -> bool:
+    return any(not change.name.startswith(TAG) for change in deployed.settings)
 
 
 def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:

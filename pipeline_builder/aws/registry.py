@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.copying import copy_package
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
 
@@ -93,6 +94,10 @@ class SageMakerRegistry:
             **({"CustomerMetadataProperties": sent} if sent else {}),  # the service refuses an empty one
         )
         return self.describe_package(arn)
+
+    def copy_package(self, arn: str, role: str) -> str:
+        """Copy a package into another account; what that account reads the artifact with is its own matter."""
+        return copy_package(self._aws, arn, role, region=self._aws.region)
 
     def list_approvals(self) -> tuple[ApprovalChange, ...]:
         """Nothing: SageMaker keeps the present state of a package only; CloudTrail has what came before."""

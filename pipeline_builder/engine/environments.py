@@ -262,8 +262,6 @@ def _uv_environment(cache: Path) -> dict[str, str]:
         environment.setdefault("UV_CACHE_DIR", str(cache.absolute()))
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
     environment.setdefault("UV_LINK_MODE", "copy")
-    # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
-    environment.setdefault("UV_LINK_MODE", "copy")
     # The machine's certificates, as pip uses them; the second name is for older versions of uv.
     environment.setdefault("UV_SYSTEM_CERTS", "1")
     if environment["UV_SYSTEM_CERTS"] not in ("0", "false"):

@@ -89,6 +89,16 @@ class LocalRegistry:
             )
         return self.describe_package(arn)
 
+    def copy_package(self, arn: str, role: str) -> str:
+        """Refuse: there is one account on this machine.
+
+        Raises:
+            InputProblems: PB434.
+        """
+        del role
+        message = f"'{arn}' can't be copied to another account: the local target has one"
+        raise InputProblems(Problem(id="PB434", message=message, hint="--to-account is for --target aws"))
+
     def list_approvals(self) -> tuple[ApprovalChange, ...]:
         """Newest first."""
         rows = self._state.query(

@@ -87,6 +87,8 @@ def execution_uri(context: Context, step: str, *parts: str) -> Mapped:
 def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANNEL) -> tuple[Chained, ...]:
     """Return every output of the chained steps; a Processing step has one per channel of its own, others have one.
 
+    That of a Metrics step is labelled as it is named, `model_evaluation_metrics`.
+
     `single` is the label of the one output of a Training or Transform step.
     """
     outputs: list[Chained] = []
@@ -94,6 +96,8 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
         source = context.graph.by_name[name]
         if source.step_class == "Processing":
             outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
+        elif source.step_class == "Metrics":
+            outputs.append(Chained(step=name, label=METRICS_OUTPUT, uri=output_uri(name, METRICS_OUTPUT)))
         elif source.step_class == "Training":
             outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts")))
         else:
@@ -112,8 +116,12 @@ def output_uri(step: str, output: str) -> Mapped:
 
 
 def own_channel(job: JobSection) -> str:
-    """Return the one label of a section that takes a single input."""
-    return next(iter(job.channels), DEFAULT_CHANNEL)
+    """Return the one label of a section that takes a single input: its channel.
+
+    Of several it is one without files of its own, which has no other purpose than to give the label.
+    """
+    labels = [name for name, channel in job.channels.items() if not channel.data_files]
+    return next(iter(labels or job.channels), DEFAULT_CHANNEL)
 
 
 def channel_name(step: str, label: str) -> str:
@@ -159,6 +167,6 @@ def retry_policies(step: Step) -> Mapped:
         if retry.expire_after_minutes is not None:
             policy["ExpireAfterMin"] = retry.expire_after_minutes
         if retry.max_attempts is not None or retry.expire_after_minutes is None:
-            policy["MaxAttempts"] = retry.max_attempts or _ATTEMPTS
+            policy["MaxAttempts"] = _ATTEMPTS if retry.max_attempts is None else retry.max_attempts
         policies.append(policy)
     return {"RetryPolicies": policies} if policies else {}

@@ -25,8 +25,17 @@ def data_parameters(graph: Graph) -> Mapping[str, str]:
     return {
         step.name: parameter_name("Data", step.name)
         for step in graph.steps
-        if step.job and step.job.cache.data and step.asked.enable_cache and files_of(step.job.channels)
+        if step.job and step.job.cache.data and not without_data(step)
     }
+
+
+def without_data(step: Step) -> str:
+    """Return why there is nothing that the step's cached result could depend on; empty where there is."""
+    if not step.asked.enable_cache:
+        return "the step's cache is off"
+    if step.job is None or not files_of(step.job.channels):
+        return "it has no files of its own, and what other steps make is compared anyway"
+    return ""
 
 
 def data_addresses(step: Step) -> tuple[str, ...]:

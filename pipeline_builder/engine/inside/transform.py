@@ -16,13 +16,14 @@ first four have defaults):
      "max_payload_mb": 6,                   0 is no limit, with "split": "None" only
      "assemble": "None" | "Line"}
 
+A program for TensorFlow Serving's image (`input_handler` and `output_handler`, or `handler`) is called by `serving.py`.
 As on SageMaker, a file with a failing record gets no output, the other files do, and the exit code is 1 at the end.
 """
 
 from __future__ import annotations
 
 import gzip
-import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -180,8 +181,10 @@ def load_handlers(spec: Spec) -> Respond:
     module = _import_program(spec)
     model_dir = str(_here(spec["model_dir"]))
     context = types.SimpleNamespace(system_properties={"model_dir": model_dir, "gpu_id": None})
-    if hasattr(module, "output_handler") and not hasattr(module, "model_fn"):
-        raise NotImplementedError("'input_handler' and 'output_handler' of TensorFlow Serving are not supported here")
+    serving = _load_serving()
+    if serving.has_handlers(module):
+        answer = serving.open_handlers(module, Path(model_dir), spec["content_type"], spec["accept"])
+        return lambda body: _as_bytes(answer(body))
     parts = [name for name in ("input_fn", "predict_fn", "output_fn") if hasattr(module, name)]
     if hasattr(module, "transform_fn") and parts:
         raise ValueError(f"the program defines 'transform_fn' and also {', '.join(parts)}: one or the other")
@@ -200,6 +203,17 @@ def _import_program(spec: Spec) -> types.ModuleType:
     sys.path[0:1] = [folder for folder in folders if Path(folder).is_dir()]
     name = spec["program"].removesuffix(".py").replace("/", ".")
     return importlib.import_module(name)
+
+
+def _load_serving() -> types.ModuleType:
+    """Load the module beside this one by its path: by its name it would hide one of the user's."""
+    path = Path(__file__).with_name("serving.py")
+    spec = importlib.util.spec_from_file_location("_pipeline_builder_serving", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _responder(module: types.ModuleType, model: Any, call: Callable[..., Any], spec: Spec) -> Respond:

@@ -1,0 +1,57 @@
+"""Compares the predictions for the test set with the true values, and writes SageMaker's model-quality report."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+LABEL = "MedHouseVal"
+
+
+def main():
+    """Read predictions and values, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--input", default="/opt/ml/processing/input")
+    parser.add_argument("--output", default="/opt/ml/processing/output")
+    arguments = parser.parse_args()
+    truth = pd.read_csv(one_file(arguments.input, "*-test/*.csv"))[LABEL].to_numpy()
+    predicted = pd.read_csv(one_file(arguments.input, "*/*.out"), header=None)[0].to_numpy()
+    if len(truth) != len(predicted):
+        raise SystemExit(f"there are {len(predicted)} predictions and {len(truth)} values; they have to match by row")
+    report = evaluate(truth, predicted)
+    path = Path(arguments.output, "model_evaluation_metrics.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"regression_metrics": report}, indent=1))
+    for name, entry in report.items():
+        print(f"{name}: {entry['value']:.4f}")
+
+
+def one_file(folder, pattern):
+    """Return the one file that matches; the inputs' folders are named after the steps that they come from."""
+    found = sorted(Path(folder).glob(pattern))
+    if len(found) != 1:
+        raise SystemExit(f"expected one file {folder}/{pattern}, found {[str(path) for path in found]}")
+    return found[0]
+
+
+def evaluate(truth, predicted):
+    """Return the report's numbers; errors are in 100,000 USD."""
+    errors = truth - predicted
+    squared = float(np.mean(errors**2))
+    return {
+        "rmse": number(squared**0.5),
+        "mae": number(np.mean(np.abs(errors))),
+        "mse": number(squared),
+        "r2": number(1 - squared / np.var(truth)),
+    }
+
+
+def number(value):
+    """Return a number as the report has it."""
+    return {"value": round(float(value), 6), "standard_deviation": "NaN"}
+
+
+if __name__ == "__main__":
+    main()
