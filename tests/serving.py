@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,9 +94,9 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 
 
 @contextmanager
-def serving(folder: Path, *, jobs: int = 4, mounts: Mapping[str, Path] | None = None) -> Iterator[Served]:
+def serving(folder: Path, *, jobs: int = 4, **mounts: Path) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
-    engine = open_engine(folder / "state", LocalSettings(jobs=jobs, mounts=mounts or {}))
+    engine = open_engine(folder / "state", LocalSettings(jobs=jobs, mounts=mounts))
     said: list[str] = []
     reports: list[str] = []
     server: Server = make_server_on(0, engine, say=said.append, report=reports.append)

@@ -52,7 +52,7 @@ def packages(served: Served) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_after_every_answer(tmp_path: Path, part: int) -> None:
     workspace = make_workspace(tmp_path / "workspace")
-    with serving(tmp_path, mounts={"local/churn": workspace.root / "data"}) as served:
+    with serving(tmp_path, jobs=4, **{"local/churn": workspace.root / "data"}) as served:
         round_, kill_after = 0, part + 1
         while True:
             # Another commit each time, so that there is something to apply, to run and to promote.

@@ -19,7 +19,7 @@ from tests.serving import Served, refused, serving
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "numbers.csv").write_text("1\n2\n")
-    with serving(tmp_path, mounts={"mounted": tmp_path / "data"}) as found:
+    with serving(tmp_path, mounted=tmp_path / "data") as found:
         found.s3.create_bucket(Bucket="bucket")
         yield found
 

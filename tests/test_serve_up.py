@@ -22,7 +22,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def served(tmp_path: Path, workspace: Workspace) -> Iterator[Served]:
-    with serving(tmp_path, mounts={"local/churn": workspace.root / "data"}) as found:
+    with serving(tmp_path, jobs=4, **{"local/churn": workspace.root / "data"}) as found:
         yield found
 
 
