@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import ROLE, Served, serving
+from tests.serving import Served, serving
 from tests.tiny import TRAIN
 from tests.workspaces import Ended, Workspace, make_workspace
 
@@ -29,14 +29,7 @@ def served(tmp_path: Path, workspace: Workspace) -> Iterator[Served]:
 def run(workspace: Workspace, served: Served, *arguments: str) -> Ended:
     return workspace.run(
         *arguments,
-        SMP_TARGET="aws",
-        SMP_REGION="us-east-1",
-        SMP_ACCOUNTID="000000000000",
-        SMP_ROLE=ROLE,
-        SMP_S3BUCKETNAME="local",
-        AWS_ENDPOINT_URL=served.url,
-        AWS_ACCESS_KEY_ID="local",
-        AWS_SECRET_ACCESS_KEY="local",
+        **served.environment,
     )
 
 
@@ -76,16 +69,12 @@ def test_no_secret_is_in_any_output_or_file(workspace: Workspace, served: Served
     for command in (("up", "--approve"), ("status",), ("plan",), ("logs", "churn-Train"), ("history", "--json")):
         ended = workspace.run(
             *command,
-            SMP_TARGET="aws",
-            SMP_REGION="us-east-1",
-            SMP_ACCOUNTID="000000000000",
-            SMP_ROLE=ROLE,
-            SMP_S3BUCKETNAME="local",
-            AWS_ENDPOINT_URL=served.url,
-            AWS_ACCESS_KEY_ID="local",
-            AWS_SECRET_ACCESS_KEY=canaries["KEY"],
-            AWS_SESSION_TOKEN=canaries["TOKEN"],
-            MY_PASSWORD=canaries["OTHER"],
+            **served.environment
+            | {
+                "AWS_SECRET_ACCESS_KEY": canaries["KEY"],
+                "AWS_SESSION_TOKEN": canaries["TOKEN"],
+                "MY_PASSWORD": canaries["OTHER"],
+            },
         )
         assert ended.code == 0, ended.err
         said += ended.out + ended.err
