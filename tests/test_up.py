@@ -47,7 +47,14 @@ def test_up_trains_and_promotes(workspace: Workspace) -> None:
     assert "mae" in ended.out
     assert "report: build/report.html" in ended.out
     built = {path.name for path in (workspace.root / "build").iterdir()}
-    assert built == {"pipeline_definition.json", "run.json", "report.html", "model_repos.lock.yaml", "bundles"}
+    assert built == {
+        "pipeline_definition.json",
+        "run.json",
+        "report.html",
+        "model_repos.lock.yaml",
+        "bundles",
+        "junit.xml",
+    }
     assert [line.split()[0] for line in ended.err.splitlines() if line[0].isalpha()] == [
         "checkout", "validate", "build", "plan", "apply", "run", "gate", "promote", "report",
     ]  # fmt: skip
@@ -269,7 +276,7 @@ def test_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -
     assert [a["after"] for a in history["approvals"]] == ["Approved"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number: signal.Signals) -> None:
     marker = f"7{os.getpid()}.25"
     workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
@@ -286,7 +293,6 @@ def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number:
 
 
 def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
-    workspace.run("checkout")
     running = [workspace.start("up") for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in running]
     assert [process.returncode for process in running] == [0, 0], outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import sqlite3
 import string
@@ -30,6 +31,7 @@ from pipeline_builder.engine.sandbox import private_mounts_available
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.target import (
     CachePrediction,
     DeployedPipeline,
@@ -65,7 +67,15 @@ def _new_id() -> str:
 
 
 def open_engine(state: Path, settings: LocalSettings) -> Engine:
-    """Return the engine whose state is in the folder; the folder is made where it isn't there."""
+    """Return the engine whose state is in the folder; the folder is made where it isn't there.
+
+    Raises:
+        OutsideFailure: PB532 where the state can't be used.
+    """
+    if os.pathsep in str(state):
+        # Environments are found by PATH, which has no way to write such a folder.
+        message = f"the state '{state}' cannot be used: there is a '{os.pathsep}' in its path"
+        raise OutsideFailure(Problem(id="PB532", message=message, hint="name another folder with --state"))
     memory = State(state / "state.db")
     return Engine(
         state=memory,
