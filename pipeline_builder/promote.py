@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline_builder.errors import InputProblems, Problem, RunFailed
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem, RunFailed
 from pipeline_builder.record import PackageRecord, RunRecord
 from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
 
@@ -28,13 +28,41 @@ def promote(record: RunRecord, decision: Decision, registry: ModelRegistry) -> t
     Raises:
         InputProblems: PB430 where the run registered no package.
         RunFailed: PB431 where a run is to be approved that the gate blocked.
+        OutsideFailure: what went wrong with some of them, after all have been tried, and which were decided.
     """
     if not record.packages:
         message = f"the execution {record.execution} registered no model package, so there is nothing to decide"
         raise InputProblems(Problem(id="PB430", message=message))
     if decision.status is ApprovalStatus.APPROVED:
         _refuse_blocked(record)
-    return tuple(_decide(package, record, decision, registry) for package in record.packages)
+    done: list[ModelPackage] = []
+    problems: list[Problem] = []
+    for package in record.packages:
+        found = _tried(package, record, decision, registry)
+        if isinstance(found, ModelPackage):
+            done.append(found)
+        else:
+            problems += found
+    if problems:
+        raise OutsideFailure(*problems, _some_decided(done, record, decision))
+    return tuple(done)
+
+
+def _tried(
+    package: PackageRecord, record: RunRecord, decision: Decision, registry: ModelRegistry
+) -> ModelPackage | list[Problem]:
+    """Decide about one package; what goes wrong with it doesn't keep the others from their decision."""
+    try:
+        return _decide(package, record, decision, registry)
+    except OutsideFailure as error:
+        name = f"{package.group} version {package.version}"
+        return [replace(problem, message=f"{name}: {problem.message}") for problem in error.problems]
+
+
+def _some_decided(done: list[ModelPackage], record: RunRecord, decision: Decision) -> Problem:
+    names = ", ".join(f"{package.group} version {package.version}" for package in done) or "none"
+    message = f"of {len(record.packages)} model packages {len(done)} are {decision.status.value}: {names}"
+    return Problem(id="PB435", message=message, hint="repeat the command: it does what is left")
 
 
 def rollback(group: str, decision: Decision, registry: ModelRegistry) -> tuple[ModelPackage, ModelPackage]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -361,6 +363,60 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     ended = workspace.run("up", "--state", "model_repos.yaml")
     assert (ended.code, ended.err) == (4, "PB001 cannot use 'model_repos.yaml/git': Not a directory\n")
+
+
+def test_files_where_folders_should_be(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (tmp_path / "file").write_text("")
+    for arguments in (["up", "--build-dir", "file"], ["checkout", "--build-dir", "file/x"]):
+        ended = workspace.run(*arguments)
+        assert (ended.code, ended.err.count("PB001"), ended.err.count("Traceback")) == (4, 1, 0), ended.err
+
+
+def test_a_colon_in_the_path_of_the_state(tmp_path: Path) -> None:
+    ended = make_workspace(tmp_path).run("up", "--state", "a:b")
+    assert ended.code == 4
+    assert f"PB532 the state '{tmp_path}/a:b' cannot be used: there is a ':' in its path" in ended.err
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams(tmp_path: Path, closed: str) -> None:
+    workspace = make_workspace(tmp_path)
+    command = f"{shlex.join(workspace.command('up', '--approve'))} {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=workspace.environment(), check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "build" / "report.html").is_file()
+
+
+def test_a_full_disk_under_the_output(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    command = f"{shlex.join(workspace.command('explain', 'PB100'))} > /dev/full"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=workspace.environment(), stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (4, "PB001 cannot use a file: No space left on device\n")
+
+
+def test_letters_that_the_output_cannot_print(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    commit(workspace.remote, "A model for 日本")
+    ended = workspace.run("up", PYTHONIOENCODING="latin-1")
+    assert (ended.code, "A model for \\u65e5\\u672c" in ended.out) == (0, True), ended.err
+
+
+def test_in_a_folder_that_was_deleted(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir ../gone; {shlex.join(workspace.command('validate'))}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path / "gone",
+        env=workspace.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (4, "PB001 cannot use the current folder: it was deleted\n")
 
 
 def test_a_missing_branch_names_those_that_there_are(tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def test_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -
     assert [a["after"] for a in history["approvals"]] == ["Approved"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number: signal.Signals) -> None:
     marker = f"7{os.getpid()}.25"
     workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
@@ -394,7 +394,6 @@ def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
 
 
 def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
-    workspace.run("checkout")
     running = [workspace.start("up") for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in running]
     assert [process.returncode for process in running] == [0, 0], outputs

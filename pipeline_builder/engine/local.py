@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import sqlite3
 import string
@@ -32,6 +33,7 @@ from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.engine.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.target import (
     CachePrediction,
     DeployedPipeline,
@@ -68,7 +70,15 @@ def _new_id() -> str:
 
 
 def open_engine(state: Path, settings: LocalSettings) -> Engine:
-    """Return the engine whose state is in the folder; the folder is made where it isn't there."""
+    """Return the engine whose state is in the folder; the folder is made where it isn't there.
+
+    Raises:
+        OutsideFailure: PB532 where the state can't be used.
+    """
+    if os.pathsep in str(state):
+        # Environments are found by PATH, which has no way to write such a folder.
+        message = f"the state '{state}' cannot be used: there is a '{os.pathsep}' in its path"
+        raise OutsideFailure(Problem(id="PB532", message=message, hint="name another folder with --state"))
     memory = State(state / "state.db")
     return Engine(
         state=memory,
