@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import filecmp
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.git import MOST_BYTES, MOST_FILES, Git, GitError, Remote
+from pipeline_builder.git import MOST_BYTES, MOST_FILES, Git, GitError, Measured, Remote
 from pipeline_builder.lock import Lock, LockedRepo
 from pipeline_builder.manifest import Manifest, Repo
 from pipeline_builder.schema import did_you_mean
 
 _COMMIT = 40
+_LFS = b"version https://git-lfs.github.com/spec/"
 _HINTS = {
     "authentication": "name a token with 'credentials: env:NAME', and check that it may read the repository",
     "unreachable": "check the url, and that this machine reaches it",
@@ -29,6 +33,7 @@ _IDS = {
     "absent": "PB150",
     "unreachable": "PB151",
     "missing": "PB152",
+    "no commit": "PB152",
     "large": "PB154",
     "authentication": "PB155",
     "ambiguous": "PB156",
@@ -69,7 +74,8 @@ def checkout(
     take instead of resolving revisions. One failure doesn't hide the others, and leaves its previous checkout as it is.
 
     Raises:
-        InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set.
+        InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
+            that is somebody's own repository.
         OutsideFailure: PB150 to PB157, one for every repository that failed.
     """
     git = Git(environment=environment)
@@ -77,10 +83,11 @@ def checkout(
         _Work(repo, git, root=root, training_dir=manifest.training_dir, cache=cache, locked=locked)
         for repo in manifest.repos
     ]
-    for old in (root / manifest.training_dir).glob(".tmp-*"):
-        shutil.rmtree(old, ignore_errors=True)
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="git") as pool:
-        outcomes = list(pool.map(_attempt, [item.run for item in work]))
+    with _alone(cache):
+        for old in (root / manifest.training_dir).glob(".tmp-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="git") as pool:
+            outcomes = list(pool.map(_attempt, [item.run for item in work]))
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
         kind = next((type(f) for f in failures if isinstance(f, OutsideFailure)), type(failures[0]))
@@ -92,6 +99,18 @@ def checkout(
         repos=tuple(outcome.checked_out for outcome in done),
         warnings=tuple(warning for outcome in done for warning in outcome.warnings),
     )
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """One checkout after the other: two at once would pull the folders away under each other.
+
+    The lock is the system's, so that of a process that was killed is gone with it.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,18 +151,39 @@ class _Work:
         self.warnings: list[Problem] = []
 
     def run(self) -> _Outcome:
+        self.refuse_foreign()
         try:
-            remote = self.remote()
-            commit = self.commit(remote)
-            if not self.git.has(self.bare, commit):
-                self.git.fetch(self.bare, remote, commit)
-            facts = self.facts(commit)
-            changed = self.export(facts)
+            return self.work()
+        except GitError as error:
+            if error.kind != "other" or not self.bare.exists():
+                raise self.failure(error) from error
+        # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
+        shutil.rmtree(self.bare)
+        try:
+            return self.work()
         except GitError as error:
             raise self.failure(error) from error
+
+    def work(self) -> _Outcome:
+        remote = self.remote()
+        commit = self.commit(remote)
+        if not self.git.has(self.bare, commit):
+            self.git.fetch(self.bare, remote, commit)
+        facts = self.facts(commit)
+        changed = self.export(facts)
         self.warn_of_changes(remote)
         checked_out = CheckedOut(name=self.repo.name, folder=self.folder, changed=changed)
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings))
+
+    def refuse_foreign(self) -> None:
+        """A checkout never has a `.git`: a folder that has one is somebody's own repository."""
+        if (self.folder / ".git").exists():
+            folder = os.path.relpath(self.folder, self.root)
+            message = (
+                f"'{folder}' is a git repository of its own, which the checkout of '{self.repo.name}' would replace"
+            )
+            hint = "move it away, or name another 'training_dir'"
+            raise InputProblems(Problem(id="PB161", message=message, place=self.repo.place, hint=hint))
 
     def remote(self) -> Remote:
         url = self.repo.url
@@ -178,9 +218,8 @@ class _Work:
     def facts(self, commit: str) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
         known = self.known()
-        wanted = {"commit": commit, "path": self.repo.path, "url": self.repo.url}
-        if known and all(known["locked"].get(key) == value for key, value in wanted.items()):
-            return LockedRepo(**{**known["locked"], "revision": self.repo.revision})
+        if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
+            return replace(known, revision=self.repo.revision)
         found = self.git.describe(self.bare, commit)
         return LockedRepo(
             name=self.repo.name,
@@ -194,43 +233,58 @@ class _Work:
             path=self.repo.path,
         )
 
-    def known(self) -> dict[str, Any] | None:
+    def known(self) -> LockedRepo | None:
+        """Return what the last checkout made of the folder; None where there was none, or what it noted is damaged."""
         try:
-            data: dict[str, Any] = json.loads(self.state.read_text())
-            return data if isinstance(data.get("locked"), dict) else None
-        except (OSError, ValueError):
+            return LockedRepo(**json.loads(self.state.read_text())["locked"])
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def export(self, facts: LockedRepo) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
         known = self.known()
-        if self.folder.exists():
-            unchanged = self.git.is_unchanged(self.bare, self.folder, self.index)
-            if unchanged and known and known["tree"] == facts.tree:
-                self.remember(facts)
-                return False
-            if not unchanged and known:
-                self.keep_edited()
-        submodules = self.git.measure(self.bare, facts.tree)
-        if submodules:
-            message = (
-                f"the repository '{self.repo.name}' has submodules, which are left out: {', '.join(submodules[:5])}"
-            )
-            self.warnings.append(Problem(id="PB158", message=message, place=self.repo.place, warning=True))
+        there = os.path.lexists(self.folder)
+        unchanged = there and self.git.is_unchanged(self.bare, self.folder, self.index)
+        if unchanged and known and known.tree == facts.tree:
+            self.remember(facts)
+            return False
+        measured = self.git.measure(self.bare, facts.tree)
         # The state goes first: killed in between, the next checkout takes the folder for unknown and writes it anew.
         self.state.unlink(missing_ok=True)
         temporary = self.folder.with_name(f".tmp-{self.repo.name}")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        self.git.export(self.bare, facts.tree, temporary, self.index)
+        new_index = self.index.with_suffix(".new-index")
+        self.git.export(self.bare, facts.tree, temporary, new_index)
+        if there and not unchanged and not _same_files(self.folder, temporary):
+            self.keep_edited(known)
         old = self.folder.with_name(f".tmp-old-{self.repo.name}")
         shutil.rmtree(old, ignore_errors=True)
-        if self.folder.exists():
+        if os.path.lexists(self.folder):
             self.folder.rename(old)
         temporary.rename(self.folder)
+        new_index.replace(self.index)
         shutil.rmtree(old, ignore_errors=True)
+        self.warn_of_left_out(measured)
         self.remember(facts)
         return True
+
+    def warn_of_left_out(self, measured: Measured) -> None:
+        """Say what is in the repository and isn't in the checkout as its authors have it."""
+        pointers = [name for name in measured.small if _begins_with(self.folder / name, _LFS)]
+        name = self.repo.name
+        for problem_id, what, paths in (
+            ("PB158", f"the repository '{name}' has submodules, which are left out", measured.submodules),
+            (
+                "PB162",
+                f"the repository '{name}' has links, which become files with the target in them",
+                measured.links,
+            ),
+            ("PB163", f"the repository '{name}' has files in Git LFS, of which there are only the pointers", pointers),
+        ):
+            if paths:
+                message = f"{what}: {', '.join(paths[:5])}{', …' if len(paths) > 5 else ''}"
+                self.warnings.append(Problem(id=problem_id, message=message, place=self.repo.place, warning=True))
 
     def remember(self, facts: LockedRepo) -> None:
         text = json.dumps({"tree": facts.tree, "locked": asdict(facts)})
@@ -240,14 +294,16 @@ class _Work:
         temporary.write_text(text)
         temporary.replace(self.state)
 
-    def keep_edited(self) -> None:
-        """Nobody's work gets lost: a checkout that was edited is moved aside."""
+    def keep_edited(self, known: LockedRepo | None) -> None:
+        """Nobody's work gets lost: a folder with something in it that isn't from a checkout is moved aside."""
         aside = self.folder.parent / ".edited"
         aside.mkdir(exist_ok=True)
-        number = 1 + max((int(p.name.rsplit("-", 1)[1]) for p in aside.glob(f"{self.repo.name}-[0-9]*")), default=0)
+        numbered = (re.fullmatch(rf"{re.escape(self.repo.name)}-(\d+)", path.name) for path in aside.iterdir())
+        number = 1 + max((int(match[1]) for match in numbered if match), default=0)
         target = aside / f"{self.repo.name}-{number}"
         self.folder.rename(target)
-        message = f"the checkout of '{self.repo.name}' was edited; it is kept in '{os.path.relpath(target, self.root)}'"
+        what = "was edited" if known else "was already there, and is another"
+        message = f"the checkout of '{self.repo.name}' {what}; it is kept in '{os.path.relpath(target, self.root)}'"
         hint = "a checkout is made from a commit: commit the change in the repository"
         self.warnings.append(Problem(id="PB159", message=message, place=self.repo.place, hint=hint, warning=True))
 
@@ -267,7 +323,7 @@ class _Work:
         name, revision = self.repo.name, self.repo.revision
         missing_folder = error.kind == "missing" and "folder" in str(error)
         problem_id = "PB153" if missing_folder else _IDS.get(error.kind, "PB157")
-        at_revision = error.kind in ("missing", "ambiguous")
+        at_revision = error.kind in ("missing", "ambiguous", "no commit")
         messages = {
             "missing": f"the repository '{name}' has no revision '{revision}'",
             "unreachable": f"the repository '{name}' cannot be reached: {error}",
@@ -279,3 +335,29 @@ class _Work:
         place = self.repo.revision_place if at_revision and not missing_folder else self.repo.place
         hint = did_you_mean(revision, error.known) if error.known else _HINTS.get(error.kind)
         return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    """Tell whether two folders have the same files, but for compiled Python files."""
+    names = _files(one)
+    if names is None or names != _files(other):
+        return False
+    return not any(filecmp.cmpfiles(one, other, names, shallow=False)[1:])
+
+
+def _files(folder: Path) -> set[str] | None:
+    """Return the paths of the files in a folder; None where it is none, or has a link in it."""
+    if folder.is_symlink() or not folder.is_dir():
+        return None
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts and path.suffix != ".pyc"]
+    if any(path.is_symlink() for path in paths):
+        return None
+    return {str(path.relative_to(folder)) for path in paths if not path.is_dir()}
+
+
+def _begins_with(path: Path, text: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(text)) == text
+    except OSError:
+        return False

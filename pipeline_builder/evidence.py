@@ -71,6 +71,7 @@ def _step(state: StepState, node: Node | None, depends_on: tuple[str, ...], log:
         cache_hit=state.cache_hit,
         failure_reason=state.failure_reason,
         log=state.log,
+        link=state.link,
         log_tail=tuple(log.splitlines()[-_TAIL_LINES:]),
     )
 

@@ -32,17 +32,19 @@ def judge(
         _Check(record.definition_sha256 == planned_sha256, f"what ran is {ran}, planned was {planned}"),
     ]
     for package in record.packages:
-        checks.append(_metrics(record, package))
+        checks.extend(_metrics(record, package))
         for gate in (gates or {}).get(package.model, ()):
             checks.extend(_bound(package, gate))
     failed = tuple(check.reason for check in checks if not check.passed)
     return VerdictRecord(passed=not failed, reasons=failed or tuple(check.reason for check in checks))
 
 
-def _metrics(record: RunRecord, package: PackageRecord) -> _Check:
+def _metrics(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:
+    """Look for the metrics of a model that is evaluated; one that isn't needs none."""
     evaluated = any(step.step_class == "Metrics" and step.model == package.model for step in record.steps)
     found = package.metrics is not None
-    return _Check(found or not evaluated, f"{_name(package)} has {'' if found else 'no '}metrics")
+    if found or evaluated:
+        yield _Check(found, f"{_name(package)} has {'' if found else 'no '}metrics")
 
 
 def _name(package: PackageRecord) -> str:

@@ -22,6 +22,9 @@ TIMEOUT = 600.0
 """Seconds that one git command may take."""
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3
+_LINK = "120000"
+# A pointer has a fixed first line, a SHA-256 and a size.
+_LFS_POINTER = range(120, 200)
 
 # What git may see of our environment: where it is, how it reaches the network, whose keys it may use.
 _INHERITED = re.compile(
@@ -60,7 +63,9 @@ _CONFIG = (
 
 
 class GitError(Exception):
-    """A git command failed; `kind` is unreachable, authentication, missing, timeout or other, the text is git's own.
+    """A git command failed; the text is git's own.
+
+    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, absent, timeout or other.
 
     `known` has the branches that there are, where the one that was asked for is missing.
     """
@@ -80,6 +85,15 @@ class Commit:
     committed: str
     subject: str
     author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What of a tree isn't checked out as it is: submodules, links, and files of the size of LFS pointers."""
+
+    submodules: tuple[str, ...]
+    links: tuple[str, ...]
+    small: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +134,19 @@ class Git:
         return found
 
     def fetch(self, repository: Path, remote: Remote, commit: str) -> None:
-        """Get one commit, without its history, into a bare repository, which is made where it isn't there."""
+        """Get one commit, without its history, into a bare repository, which is made where it isn't there.
+
+        Raises:
+            GitError: kind "no commit" for the id of something else.
+        """
         if not (repository / "HEAD").exists():
             repository.parent.mkdir(parents=True, exist_ok=True)
             self._run(["init", "--quiet", "--bare", "--template=", "--", str(repository)])
         arguments = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", remote.url, commit]
         self._run(arguments, repository=repository, remote=remote)
+        kind = self._run(["cat-file", "-t", commit], repository=repository).strip()
+        if kind in ("blob", "tree"):
+            raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
 
     # --- a fetched commit
 
@@ -134,26 +155,30 @@ class Git:
         if not (repository / "HEAD").exists():
             return False
         try:
-            self._run(["rev-parse", "--quiet", "--verify", f"{commit}^{{tree}}"], repository=repository)
+            self._run(["rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}^{{tree}}"], repository=repository)
         except GitError:
             return False
         return True
 
     def describe(self, repository: Path, commit: str) -> Commit:
-        """Return a commit's facts."""
-        found = _gitpython().Repo(repository).commit(commit)
+        """Return a commit's facts.
+
+        Raises:
+            GitError: kind "other" where what has been fetched is damaged.
+        """
+        module = _gitpython()
         try:
-            seconds = found.committed_date
-            subject = str(found.summary)
-            return Commit(
-                commit=found.hexsha,
-                tree=found.tree.hexsha,
-                committed=_utc(seconds),
-                subject=_plain(subject)[:200],
-                author=_plain(str(found.author.name))[:100],
-            )
-        finally:
-            found.repo.close()
+            with module.Repo(repository) as repo:
+                found = repo.commit(commit)
+                return Commit(
+                    commit=found.hexsha,
+                    tree=found.tree.hexsha,
+                    committed=_utc(found.committed_date),
+                    subject=_plain(str(found.summary))[:200],
+                    author=_plain(str(found.author.name))[:100],
+                )
+        except (module.exc.GitError, module.exc.ODBError, OSError, ValueError) as error:
+            raise GitError("other", f"cannot read the commit {commit[:12]}: {error}") from error
 
     def tree_of(self, repository: Path, commit: str, path: str) -> str:
         """Return the id of a folder's tree.
@@ -171,25 +196,28 @@ class Git:
             raise GitError("missing", f"there is no folder '{path}' in the commit {commit[:12]}")
         return found
 
-    def measure(self, repository: Path, tree: str) -> list[str]:
-        """Return the paths of submodules in a tree; stops as soon as it is too large.
-
-        Seven small objects can unfold to a hundred thousand files, so this looks before anything is written.
+    def measure(self, repository: Path, tree: str) -> Measured:
+        """Look at a tree before anything is written: seven small objects can unfold to a hundred thousand files.
 
         Raises:
-            GitError: kind "large".
+            GitError: kind "large", as soon as it is too large.
         """
         size = 0
-        submodules: list[str] = []
+        found: dict[str, list[str]] = {"submodules": [], "links": [], "small": []}
         for files, line in enumerate(self._lines(["ls-tree", "-r", "-l", "-z", tree], repository), 1):
             facts, _, name = line.partition("\t")
-            kind, length = facts.split()[1], facts.split()[3]
-            size += int(length) if length.isdigit() else 0
+            mode, kind, _, length = facts.split()
+            bytes_ = int(length) if length.isdigit() else 0
+            size += bytes_
             if kind == "commit":
-                submodules.append(name)
+                found["submodules"].append(name)
+            elif mode == _LINK:
+                found["links"].append(name)
+            elif bytes_ in _LFS_POINTER:
+                found["small"].append(name)
             if files > MOST_FILES or size > MOST_BYTES:
                 raise GitError("large", f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GiB")
-        return submodules
+        return Measured(**{name: tuple(paths) for name, paths in found.items()})
 
     def export(self, repository: Path, tree: str, folder: Path, index: Path) -> None:
         """Write a tree's files into a folder, plain: links come out as files with their target in them."""

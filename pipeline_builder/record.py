@@ -41,6 +41,7 @@ class StepRecord(_Frozen):
     failure_reason: str = ""
     log: str = ""
     log_tail: tuple[str, ...] = ()
+    link: str = ""
 
 
 class PackageRecord(_Frozen):

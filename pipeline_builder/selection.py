@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.edges import reach
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.lock import Lock
 from pipeline_builder.outline import OutlinedStep, by_name, flat_steps, outline
@@ -140,8 +141,9 @@ def choose(definition: bytes, wanted: Iterable[str], *, descendants: bool) -> Ch
             after[name].append(step.name)
     tops = _tops(definition, steps)
     first = {tops[name] for name in wanted}
-    down = _reach(first, lambda name: after[name])
-    found = down if descendants else down & _reach(first, lambda name: before[name])
+    down = first.union(*(reach(name, lambda step: after[step]) for name in first))
+    up = first.union(*(reach(name, lambda step: before[step]) for name in first))
+    found = down if descendants else down & up
     found |= {name for name in names if tops[name] in {tops[inner] for inner in found}}
     chosen = [name for name in names if name in found]
     needed = {name for step in chosen for name in before[step] if name not in found}
@@ -164,14 +166,3 @@ def _tops(definition: bytes, steps: tuple[OutlinedStep, ...]) -> dict[str, str]:
     for name, step in by_name(json.loads(definition)["Steps"]).items():
         outer |= dict.fromkeys(flat_steps([step]), name)
     return {step.name: outer[step.name] for step in steps}
-
-
-def _reach(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
-    """Return the steps themselves, and all that is reached from them."""
-    found, todo = set(start), list(start)
-    while todo:
-        for name in following(todo.pop()):
-            if name not in found:
-                found.add(name)
-                todo.append(name)
-    return found

@@ -115,7 +115,7 @@ class StepState:
     `type` is the definition's step type ("Processing", "Model", …). `cache_hit` is the ARN of the execution whose
     result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN, and
     "Condition" to the outcome of a Condition step, "True" or "False". `log` tells a person where the log is: a path on
-    the local target; `note` what a running step is busy with, for progress.
+    the local target; `note` what a running step is busy with, for progress, `link` a page about its job.
     """
 
     name: str
@@ -129,6 +129,7 @@ class StepState:
     metadata: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
     note: str = ""
+    link: str = ""
 
     @property
     def seconds(self) -> float | None:

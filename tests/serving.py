@@ -40,6 +40,20 @@ class Served:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which a command has this server for AWS."""
+        return {
+            "SMP_TARGET": "aws",
+            "SMP_REGION": "us-east-1",
+            "SMP_ACCOUNTID": "000000000000",
+            "SMP_ROLE": ROLE,
+            "SMP_S3BUCKETNAME": "local",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
     def client(self, service: str, **config: Any) -> Any:
         """Make boto3's client of a service; it asks once only, so that an error is seen."""
         settings = Config(retries={"total_max_attempts": 1}, **config)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import ROLE, Served, serving
+from tests.serving import Served, serving
 from tests.tiny import EVALUATE
 from tests.workspaces import Workspace, make_workspace
 
@@ -23,14 +23,7 @@ def up(workspace: Workspace, served: Served, kill_after: int) -> tuple[int, int]
     calls = workspace.root / "calls"
     calls.write_text("")
     environment = workspace.environment(
-        SMP_TARGET="aws",
-        SMP_REGION="us-east-1",
-        SMP_ACCOUNTID="000000000000",
-        SMP_ROLE=ROLE,
-        SMP_S3BUCKETNAME="local",
-        AWS_ENDPOINT_URL=served.url,
-        AWS_ACCESS_KEY_ID="local",
-        AWS_SECRET_ACCESS_KEY="local",
+        **served.environment,
         CALLS=str(calls),
         KILL_AFTER=str(kill_after),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.bundle import Bundle, Bundler
+from tests.workspaces import make_workspace
 
 
 def files(folder: Path, **contents: str) -> Path:
@@ -114,3 +115,12 @@ def test_the_archive_is_a_plain_tar(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(bundle(tmp_path).content()))) as archive:
         entries = [(e.name, e.mode, e.mtime, e.uid, e.uname) for e in archive.getmembers()]
     assert entries == [("lib/a.py", 0o644, 0, 0, ""), ("train.py", 0o755, 0, 0, "")]
+
+
+def test_a_build_without_changes_writes_nothing(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    workspace.run("checkout")
+    assert "written, 4 bundles written" in workspace.run("build").err
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "build").rglob("*")}
+    assert "unchanged, 0 bundles written" in workspace.run("build").err
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "build").rglob("*")} == before

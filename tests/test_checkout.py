@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,77 @@ def test_an_edited_checkout_is_kept_aside(root: Path) -> None:
     assert (root / "aws-train" / ".edited" / "a-1" / "conf" / "conf.yaml").read_text() == "mine\n"
 
 
+def test_a_folder_that_no_checkout_made_is_kept_aside(root: Path) -> None:
+    folder = root / "aws-train" / "a"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    (root / "aws-train" / ".edited" / "a-old").mkdir(parents=True)
+    (warning,) = run(root, one()).warnings
+    assert (warning.id, warning.message) == (
+        "PB159", "the checkout of 'a' was already there, and is another; it is kept in 'aws-train/.edited/a-1'",
+    )  # fmt: skip
+    assert text(root) == "name: a\n"
+    assert (root / "aws-train" / ".edited" / "a-1" / "notes.txt").read_text() == "mine"
+
+
+def test_without_its_cache_a_checkout_is_known_by_its_files(root: Path) -> None:
+    run(root, one())
+    shutil.rmtree(root / ".cache")
+    assert run(root, one()).warnings == ()
+    assert not (root / "aws-train" / ".edited").exists()
+
+
+def test_somebodys_own_repository_is_not_replaced(root: Path) -> None:
+    with pytest.raises(InputProblems) as caught:
+        run(root, "version: 1\ntraining_dir: remotes\nrepos:\n  - url: remotes/a\n")
+    (problem,) = caught.value.problems
+    assert (problem.id, str(problem.place), problem.message) == (
+        "PB161", "m.yaml:4:10", "'remotes/a' is a git repository of its own, which the checkout of 'a' would replace",
+    )  # fmt: skip
+    assert git(root / "remotes" / "a", "status", "--porcelain") == ""
+
+
+def test_two_checkouts_at_once_follow_each_other(root: Path) -> None:
+    for number in range(200):
+        (root / "remotes" / "a" / f"f{number}").write_text("x" * 100)
+    commit(root / "remotes" / "a", "many files")
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        done = [pool.submit(run, root, one()) for _ in range(4)]
+        changed = [future.result().repos[0].changed for future in done]
+    assert sorted(changed) == [False, False, False, True]
+
+
+@pytest.mark.parametrize("damage", ["shallow.lock", "HEAD", "config", "pack"])
+def test_a_damaged_cache_is_made_again(root: Path, damage: str) -> None:
+    run(root, one())
+    bare = root / ".cache" / "a.git"
+    for path in bare.glob("objects/pack/*.pack") if damage == "pack" else [bare / damage]:
+        path.unlink(missing_ok=True)
+        path.write_text("[[[ no such thing")
+    (root / "remotes" / "a" / "conf" / "conf.yaml").write_text("name: new\n")
+    commit(root / "remotes" / "a", "second")
+    run(root, one())
+    assert text(root) == "name: new\n"
+
+
+@pytest.mark.parametrize("noted", ["[]", "nothing", '{"locked": {}}', '{"locked": {"name": "a"}, "tree": 3}', "null"])
+def test_a_damaged_note_is_made_again(root: Path, noted: str) -> None:
+    run(root, one())
+    (root / ".cache" / "a.json").write_text(noted)
+    assert run(root, one()).warnings == ()
+    assert not run(root, one()).repos[0].changed
+
+
+def test_what_is_no_commit(root: Path) -> None:
+    remote = root / "remotes" / "a"
+    tree, blob = git(remote, "rev-parse", "HEAD^{tree}"), git(remote, "rev-parse", "HEAD:conf/conf.yaml")
+    git(remote, "tag", "a-tree", tree)
+    for revision, kind in ((tree, "tree"), (blob, "blob"), ("a-tree", "tree")):
+        (problem,) = failures(root, one(revision=revision))
+        assert (problem.id, str(problem.place)) == ("PB152", "m.yaml:5:15")
+        assert problem.message.endswith(f"is a {kind}, expected a commit")
+
+
 def test_compiled_python_is_no_edit(root: Path) -> None:
     run(root, one())
     (root / "aws-train" / "a" / "__pycache__").mkdir()
@@ -173,9 +246,23 @@ def test_links_come_out_as_files(root: Path) -> None:
     (remote / "conf" / "conf.yaml").unlink()
     (remote / "conf" / "conf.yaml").symlink_to("/etc/passwd")
     commit(remote, "a link")
-    run(root, one())
+    (warning,) = run(root, one()).warnings
     path = root / "aws-train" / "a" / "conf" / "conf.yaml"
     assert (path.is_symlink(), path.read_text()) == (False, "/etc/passwd")
+    assert (warning.id, warning.message) == (
+        "PB162", "the repository 'a' has links, which become files with the target in them: conf/conf.yaml"
+    )  # fmt: skip
+
+
+def test_pointers_of_git_lfs_are_said(root: Path) -> None:
+    remote = root / "remotes" / "a"
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345\n"
+    (remote / "weights.bin").write_text(pointer)
+    (remote / "as-long.txt").write_text("x" * len(pointer))
+    commit(remote, "weights")
+    assert [(w.id, w.message) for w in run(root, one()).warnings] == [
+        ("PB163", "the repository 'a' has files in Git LFS, of which there are only the pointers: weights.bin")
+    ]
 
 
 def test_a_tree_that_unfolds_is_refused_before_it_is_written(root: Path) -> None:

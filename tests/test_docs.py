@@ -13,7 +13,8 @@ from pipeline_builder.cli import main
 from pipeline_builder.explanations import load_explanations, render_explanation
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+_FOUND = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+PAGES = sorted(path for path in _FOUND if "aws-train" not in path.parts)  # where runs check repositories out
 
 
 def test_generated_parts_are_up_to_date() -> None:

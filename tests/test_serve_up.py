@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import ROLE, Served, serving
+from tests.serving import Served, serving
+from tests.tiny import TRAIN
 from tests.workspaces import Ended, Workspace, make_workspace
 
 pytestmark = pytest.mark.long
@@ -28,14 +29,7 @@ def served(tmp_path: Path, workspace: Workspace) -> Iterator[Served]:
 def run(workspace: Workspace, served: Served, *arguments: str) -> Ended:
     return workspace.run(
         *arguments,
-        SMP_TARGET="aws",
-        SMP_REGION="us-east-1",
-        SMP_ACCOUNTID="000000000000",
-        SMP_ROLE=ROLE,
-        SMP_S3BUCKETNAME="local",
-        AWS_ENDPOINT_URL=served.url,
-        AWS_ACCESS_KEY_ID="local",
-        AWS_SECRET_ACCESS_KEY="local",
+        **served.environment,
     )
 
 
@@ -66,3 +60,29 @@ def test_a_failing_script_is_shown_with_its_log(workspace: Workspace, served: Se
     assert ended.code == 5, ended.err
     assert "the disk is full" in ended.err
     assert "about to fail" in run(workspace, served, "logs", "churn-Train").out
+
+
+def test_no_secret_is_in_any_output_or_file(workspace: Workspace, served: Served) -> None:
+    canaries = {name: f"canary{number}{'k' * 12}" for number, name in enumerate(("KEY", "TOKEN", "OTHER"))}
+    workspace.push("scripts/train.py", "import os\nprint(sorted(os.environ.items()))\n" + TRAIN)
+    said = ""
+    for command in (("up", "--approve"), ("status",), ("plan",), ("logs", "churn-Train"), ("history", "--json")):
+        ended = workspace.run(
+            *command,
+            **served.environment
+            | {
+                "AWS_SECRET_ACCESS_KEY": canaries["KEY"],
+                "AWS_SESSION_TOKEN": canaries["TOKEN"],
+                "MY_PASSWORD": canaries["OTHER"],
+            },
+        )
+        assert ended.code == 0, ended.err
+        said += ended.out + ended.err
+    for canary in canaries.values():
+        assert canary not in said
+        holders = [
+            path
+            for path in workspace.root.parent.rglob("*")
+            if path.is_file() and not path.is_symlink() and canary.encode() in path.read_bytes()
+        ]
+        assert holders == []

@@ -55,7 +55,7 @@ class Aws:
         from botocore.config import Config
 
         config = Config(
-            retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             connect_timeout=10,
             read_timeout=60,
             user_agent_extra=f"pipeline-builder/{__version__}",
@@ -63,7 +63,7 @@ class Aws:
         )
         self._session = self._session or boto3.Session(region_name=self.region or None)
         with translated(f"{service} client"):
-            return self._session.client(service, config=config)
+            return self._session.client(service, region_name=self.region or None, config=config)
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         """Call an operation (in snake case) and return its response.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,13 @@ _LOG_GROUPS = {
     "TrainingJob": "/aws/sagemaker/TrainingJobs",
     "TransformJob": "/aws/sagemaker/TransformJobs",
 }
+_PAGES = {"ProcessingJob": "processing-jobs", "TrainingJob": "jobs", "TransformJob": "transform-jobs"}
+_CONSOLES = {
+    "aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com",
+}  # fmt: skip
+_JOB_ARN = re.compile(
+    r"arn:(?P<partition>[^:]+):sagemaker:(?P<region>[a-z]+(?:-[a-z]+)+-\d+):\d{12}:[^/]+/(?P<name>[^/]+)"
+)
 
 
 def read_steps(listed: Iterable[Mapping[str, Any]], steps: tuple[OutlinedStep, ...]) -> tuple[StepState, ...]:
@@ -46,6 +54,7 @@ def _state(name: str, kind: str, item: Mapping[str, Any]) -> StepState:
         attempts=int(item.get("AttemptCount") or 1),
         metadata=metadata,
         log=_log(metadata),
+        link=_link(metadata),
     )
 
 
@@ -61,6 +70,16 @@ def _log(metadata: Mapping[str, str]) -> str:
     for kind, group in _LOG_GROUPS.items():
         if arn := metadata.get(kind):
             return f"{group}:{job_name(arn)}/"
+    return ""
+
+
+def _link(metadata: Mapping[str, str]) -> str:
+    """Return the address of the job's page in the console; none for what isn't in a Region of AWS."""
+    for kind, page in _PAGES.items():
+        match = _JOB_ARN.fullmatch(metadata.get(kind, ""))
+        if match and (console := _CONSOLES.get(match["partition"])):
+            region = match["region"]
+            return f"https://{region}.{console}/sagemaker/home?region={region}#/{page}/{match['name']}"
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import IO
 
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
-from werkzeug.wsgi import wrap_file
+from werkzeug.wsgi import FileWrapper
 
 from pipeline_builder.engine.objects import ObjectFacts
 from pipeline_builder.serve.place import (
@@ -46,10 +46,17 @@ def get_object(place: Place) -> Response:
     return response
 
 
+class _Content(FileWrapper):
+    """Closes its file with itself too: of a client that was killed the server drops the response without closing it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _conditional(place: Place, found: ObjectFacts, file: IO[bytes]) -> Response:
     environ = place.request.environ
     response = Response(
-        wrap_file(environ, file),
+        _Content(file),
         mimetype=found.headers.get("Content-Type", "binary/octet-stream"),
         direct_passthrough=True,
     )

@@ -1,0 +1,176 @@
+"""Faults between boto3 and the server: what the user sees, that nothing is written twice, and nothing is lost.
+
+They are injected by botocore's own events, below its retries; behind them is `serve`. Waiting between tries is cut out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.endpoint
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from pipeline_builder.apply import apply
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+from pipeline_builder.canonical import canonical
+from pipeline_builder.errors import OutsideFailure, PlanRefused
+from pipeline_builder.plan import build_plan
+from pipeline_builder.run import start
+from pipeline_builder.target import Target
+from tests.composing import compose_definition
+from tests.definitions import definition, script
+from tests.serving import KEYS, ROLE, Served, serving
+
+Send = Callable[..., Any]
+
+
+class _Body(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def refusal(code: str, status: int = 400) -> Send:
+    """Answer with an error, as the service would, in place of the server."""
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        body = json.dumps({"__type": code, "message": f"{code}, says the test"}).encode()
+        return AWSResponse(request.url, status, {"x-amzn-ErrorType": code}, _Body(body))
+
+    return send
+
+
+def lost_answer(request: Any, **_: Any) -> None:
+    """Let the server do what it is asked for, and lose its answer."""
+    URLLib3Session().send(request)
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def silence(request: Any, **_: Any) -> None:
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A target whose calls go wrong as `fail` says."""
+
+    target: Target
+    aws: Aws
+    served: Served
+
+    def fail(self, operation: str, send: Send, times: int) -> list[int]:
+        """Let the next `times` tries of an operation go wrong; return a list that counts all its tries."""
+        tries: list[int] = []
+
+        def handler(request: Any, **more: Any) -> Any:
+            tries.append(1)
+            return send(request, **more) if len(tries) <= times else None
+
+        service = "s3" if operation in ("PutObject", "ListObjectsV2") else "sagemaker"
+        self.aws.client(service).meta.events.register_first(f"before-send.{service}.{operation}", handler)
+        return tries
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setup]:
+    monkeypatch.setattr(botocore.endpoint, "time", types.SimpleNamespace(sleep=lambda _: None))
+    with serving(tmp_path) as served:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        served.s3.create_bucket(Bucket="local")
+        aws = Aws("us-east-1", session=boto3.session.Session(**KEYS))
+        settings = AwsSettings(region="us-east-1", role=ROLE, bucket="local")
+        yield Setup(open_aws_target(settings, aws=aws), aws, served)
+
+
+CONTENT = canonical(json.loads(definition(script("A", "true"))))
+PASSING = [
+    refusal("ThrottlingException"), refusal("ServiceUnavailable", 503), refusal("InternalFailure", 500), silence, lost_answer,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=["throttled", "503", "500", "time-out", "lost answer"])
+def test_what_passes_is_waited_for_and_done_once(setup: Setup, fault: Send) -> None:
+    created = setup.fail("CreatePipeline", fault, 2)
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+    begun = setup.fail("StartPipelineExecution", fault, 2)
+    started = start(setup.target.pipelines, deployed, {}, rerun=False)
+    assert (len(created), len(begun), started.origin) == (3, 3, "started")
+    listed = setup.served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    versions = setup.served.sagemaker.list_pipeline_versions(PipelineName="p")["PipelineVersionSummaries"]
+    assert (len(listed), len(versions)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem", "hint"),
+    [
+        (refusal("ThrottlingException"), "PB705", "repeat the command"),
+        (refusal("ServiceUnavailable", 503), "PB703", "repeat the command"),
+        (silence, "PB703", "look at the network"),
+        (refusal("ExpiredTokenException"), "PB701", "aws sso login"),
+        (refusal("AccessDeniedException"), "PB704", "needs a permission"),
+        (refusal("ResourceLimitExceeded"), "PB706", "Service Quotas"),
+    ],
+)
+def test_what_stays_is_said_and_the_same_command_goes_on(setup: Setup, fault: Send, problem: str, hint: str) -> None:
+    setup.fail("CreatePipeline", fault, 8)
+    with pytest.raises(OutsideFailure) as caught:
+        setup.target.pipelines.put_pipeline("p", CONTENT)
+    (said,) = caught.value.problems
+    assert (said.id, hint in str(said.hint)) == (problem, True), said
+    assert setup.served.sagemaker.list_pipelines()["PipelineSummaries"] == []
+    for _ in range(8):  # whatever is left of the faults
+        try:
+            deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+            break
+        except OutsideFailure:
+            continue
+    assert deployed.definition == CONTENT
+
+
+def test_an_upload_that_breaks_leaves_no_pipeline_that_names_it(setup: Setup, tmp_path: Path) -> None:
+    wanted = compose_definition(tmp_path / "models")
+    plan = build_plan(wanted.pipeline, wanted.content, None, ())
+    setup.fail("PutObject", silence, 8 * len(wanted.bundles))
+    with pytest.raises(OutsideFailure):
+        apply(wanted, plan, setup.target)
+    assert setup.served.sagemaker.list_pipelines()["PipelineSummaries"] == []
+    uploads = setup.fail("PutObject", lost_answer, 1)
+    done = apply(wanted, plan, setup.target)
+    assert (done.changed, set(done.uploaded)) == (True, set(wanted.bundles))
+    before = len(uploads)
+    again = apply(wanted, build_plan(wanted.pipeline, wanted.content, done.pipeline, ()), setup.target)
+    assert (again.changed, again.uploaded, len(uploads)) == (False, (), before)
+
+
+def test_somebody_else_updates_between_plan_and_apply(setup: Setup, tmp_path: Path) -> None:
+    wanted = compose_definition(tmp_path / "models")
+    setup.target.pipelines.put_pipeline(wanted.pipeline, CONTENT)
+    plan = build_plan(wanted.pipeline, wanted.content, setup.target.pipelines.describe_pipeline(wanted.pipeline), ())
+    theirs = definition(script("B", "true")).decode()
+    setup.served.sagemaker.update_pipeline(PipelineName=wanted.pipeline, PipelineDefinition=theirs)
+    with pytest.raises(PlanRefused) as caught:
+        apply(wanted, plan, setup.target)
+    assert [problem.id for problem in caught.value.problems] == ["PB421"]
+    found = setup.served.sagemaker.describe_pipeline(PipelineName=wanted.pipeline)
+    assert found["PipelineDefinition"] == theirs
+
+
+def test_an_execution_that_is_not_listed_yet_is_not_started_twice(setup: Setup) -> None:
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+    first = start(setup.target.pipelines, deployed, {}, rerun=False)
+    empty = json.dumps({"PipelineExecutionSummaries": []}).encode()
+    stale = setup.fail(
+        "ListPipelineExecutions", lambda request, **_: AWSResponse(request.url, 200, {}, _Body(empty)), 8
+    )
+    second = start(setup.target.pipelines, deployed, {}, rerun=False)
+    assert (second.execution.arn, bool(stale)) == (first.execution.arn, True)
