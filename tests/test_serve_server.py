@@ -184,7 +184,11 @@ def start_process(folder: Path) -> tuple[subprocess.Popen[str], Any]:
     command = [sys.executable, "-m", "pipeline_builder", "serve", "--port", "0", "--state", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder.parent)
     assert process.stdout is not None
-    url = process.stdout.readline().strip().removeprefix("AWS_ENDPOINT_URL=")
+    line = process.stdout.readline().strip()
+    if not line.startswith("AWS_ENDPOINT_URL=http://127.0.0.1:"):
+        process.kill()
+        raise AssertionError(line, process.communicate()[1])
+    url = line.removeprefix("AWS_ENDPOINT_URL=")
     return process, boto3.session.Session(**KEYS).client("sagemaker", endpoint_url=url)
 
 
