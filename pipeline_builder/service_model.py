@@ -270,6 +270,9 @@ def _referenced(value: JSON, reference: Reference | None, kind: str) -> tuple[Fa
     return _wrong_type(value, kind)
 
 
+_BITS = {"integer": 31, "long": 63}
+
+
 def _limits(shape: Shape) -> tuple[float, float]:
     return shape.get("min", -inf), shape.get("max", inf)
 
@@ -380,6 +383,7 @@ def _string(shape: Shape) -> Check:
 
 def _scalar(shape: Shape, types: tuple[type, ...]) -> Check:
     (low, high), kind = _limits(shape), shape["type"]
+    most = 2 ** _BITS[kind] - 1 if kind in _BITS else inf  # which the model leaves out, as the type says it
 
     def check(value: JSON, reference: Reference | None) -> tuple[Fault, ...]:
         # In Python true is a whole number, in JSON it isn't.
@@ -387,6 +391,8 @@ def _scalar(shape: Shape, types: tuple[type, ...]) -> Check:
             return _referenced(value, reference, kind)
         if isinstance(value, int | float) and not low <= value <= high:
             return (_out_of_range(f"is {value}", low, high),)
+        if isinstance(value, int | float) and not -most - 1 <= value <= most:
+            return (_out_of_range(f"is {value}", -inf, most),)
         return ()
 
     return check
