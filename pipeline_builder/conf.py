@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.expressions import read_expressions
@@ -54,6 +54,12 @@ class ModelSection(Section):
         return self.model_extra or {}
 
 
+def _below(value: str) -> str:
+    if ".." in value.split("/"):
+        raise ValueError(f"the path {describe(value)} is refused, expected a path without '..'")
+    return value
+
+
 class StepSection(Section):
     """One step of a model in the pipeline."""
 
@@ -62,7 +68,9 @@ class StepSection(Section):
     step_type: str = Field("", description="which section configures it")
     enable_cache: Switch = Field(False, description="whether the step cache may answer")
     chained: Names = Field((), alias="chain_input_source_step", description="steps whose outputs become inputs")
-    prefix: str = Field("", alias="chain_input_additional_prefix", description="Transform only: a file below the input")
+    prefix: Annotated[str, AfterValidator(_below)] = Field(
+        "", alias="chain_input_additional_prefix", description="Transform only: a file below the input"
+    )
     arguments: Arguments = Field({}, description="merged over this step's request, after the section's own")
 
 

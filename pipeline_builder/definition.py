@@ -18,7 +18,7 @@ from pipeline_builder.schema import describe
 from pipeline_builder.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.steps import COMPOSERS
 from pipeline_builder.steps.context import Context, Mapped, chained_outputs, retry_policies
-from pipeline_builder.steps.data import DataInput, files_of, processing_inputs, training_inputs
+from pipeline_builder.steps.data import DataInput, file_uri, files_of, processing_inputs, training_inputs
 from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_fingerprint, without_data
 from pipeline_builder.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.steps.merging import merge
@@ -156,7 +156,7 @@ def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
     taken: dict[str, Step] = {}
     problems: list[Problem] = []
     for step in context.graph.steps:
-        if nowhere := _without_bucket(step):
+        if nowhere := [*_without_bucket(step), *_bad_addresses(step)]:
             problems.extend(nowhere)
             continue
         try:
@@ -313,6 +313,26 @@ def _without_bucket(step: Step) -> list[Problem]:
             place = step.section_place("channels", name)
             hint = "write it as s3://bucket/key, or give the channel 's3BucketName' and 's3InputPrefix'"
             problems.append(Problem(id="PB322", message=message, place=place, hint=hint))
+    return problems
+
+
+def _bad_addresses(step: Step) -> list[Problem]:
+    """What no bucket can have, or what would lead out of one, is said here and not by the service or the engine."""
+    problems = []
+    for name, channel in step.job.channels.items() if step.job else ():
+        for index, file in enumerate(channel.data_files):
+            uri = file_uri(channel, file)
+            if not isinstance(uri, str) or not (match := re.fullmatch(r"s3://([^/]+)/?(.*)", uri, re.DOTALL)):
+                continue
+            wrong = ""
+            if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}|arn:.*", match[1]):
+                wrong = "a bucket's name has lower-case letters, digits, '.' and '-'"
+            elif {".", ".."} & set(match[2].split("/")):
+                wrong = "a key has no '.' or '..' between its slashes"
+            if wrong:
+                message = f"the address {describe(uri)} of channel '{name}' can't be used: {wrong}"
+                place = step.section_place("channels", name, "dataFiles", index, "fileName")
+                problems.append(Problem(id="PB330", message=message, place=place))
     return problems
 
 

@@ -119,7 +119,8 @@ def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # n
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
     if "PendingManualApproval" in statuses:
-        sentence = "The run passed the gate. A person decides now: pipeline-builder promote, or reject."
+        name = record.execution.rsplit("/", 1)[-1]
+        sentence = f"The run passed the gate. A person decides now: pipeline-builder promote {name}, or reject {name}."
         return Headline(word="Waiting for approval", sentence=sentence, tone="wait")
     if "Rejected" in statuses:
         return Headline(word="Rejected", sentence=_decision(record), tone="bad")

@@ -34,7 +34,9 @@ from pipeline_builder.target import JSON
 class DataFile(Section):
     """One entry of a channel's `dataFiles`."""
 
-    source_name: str = Field(alias="sourceName", description="name of the input; a folder of that name gets the file")
+    source_name: RelativePath = Field(
+        alias="sourceName", description="name of the input; a folder of that name gets the file"
+    )
     file_name: Word = Field(
         alias="fileName", description="s3://bucket/key, or a key below the channel's bucket and prefix"
     )

@@ -83,7 +83,10 @@ def load_yaml(path: Path, label: str, problem_id: str) -> Document:
         raise InputProblems(found) from error
     except UnicodeDecodeError as error:
         message = f"'{label}' is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
-        raise InputProblems(Problem(id=problem_id, message=message, place=Place(label))) from error
+        before = error.object[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        place = Source(label, error.object.decode(errors="replace")).place(line, column)
+        raise InputProblems(Problem(id=problem_id, message=message, place=place)) from error
     return parse_yaml(Source(label, text), problem_id)
 
 

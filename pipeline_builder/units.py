@@ -93,7 +93,7 @@ class Step:
         """The place of the step's name."""
         return self.conf.document.place((*self.path, "step_name"))
 
-    def section_place(self, *keys: str) -> Place:
+    def section_place(self, *keys: str | int) -> Place:
         """Return the place of a key of the step's section, or of the nearest thing around it."""
         return self.unit.conf.document.place((*self.unit.path, self.section_name, *keys))
 

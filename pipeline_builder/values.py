@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.schema import did_you_mean
 from pipeline_builder.source import DataPath, Document, Source
 from pipeline_builder.target import JSON
@@ -33,6 +33,7 @@ _PLACEHOLDER = re.compile(
     r"(?<![A-Za-z0-9_$])(?P<smp>SMP_[A-Z0-9_]+)(?![A-Za-z0-9_])"
     r"|(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
 )
+_NESTED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
 _ENV_LINE = re.compile(
     r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
 )
@@ -97,6 +98,10 @@ def parse_env_file(source: Source) -> dict[str, str]:
     """
     values: dict[str, str] = {}
     problems = []
+
+    def place(line: int, column: int) -> Place:
+        return Place(source.label, line, column)  # without the line itself: there may be a token in it
+
     for number, line in enumerate(source.text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -104,10 +109,10 @@ def parse_env_file(source: Source) -> dict[str, str]:
         match = _ENV_LINE.match(line)
         if curly >= 0:
             message, hint = "a curly quote would become part of the value", 'use straight quotes: KEY="value"'
-            problems.append(Problem(id="PB213", message=message, place=source.place(number, curly + 1), hint=hint))
+            problems.append(Problem(id="PB213", message=message, place=place(number, curly + 1), hint=hint))
         elif not match:
             message = 'expected KEY="value", KEY=value or a comment'
-            problems.append(Problem(id="PB213", message=message, place=source.place(number, 1)))
+            problems.append(Problem(id="PB213", message=message, place=place(number, 1)))
         else:
             name, *quoted = match.groups()
             values[name] = next((value for value in quoted if value is not None), "")
@@ -124,6 +129,10 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
     """
     problems: list[Problem] = []
 
+    def nested(name: str, path: DataPath) -> Problem:
+        message = f"the default of the placeholder '{name}' has a placeholder in it, expected plain text"
+        return Problem(id="PB210", message=message, place=document.place(path))
+
     def fill(data: JSON, path: DataPath) -> JSON:
         if isinstance(data, dict):
             return {key: fill(value, (*path, key)) for key, value in data.items()}
@@ -132,6 +141,7 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
         if isinstance(data, str) and ("SMP_" in data or "${" in data):
             text, missing = _fill_text(data, values)
             problems.extend(_unset(name, document, path, values) for name in missing)
+            problems.extend(nested(name, path) for name in _NESTED.findall(data))
             return text
         return data
 

@@ -169,6 +169,30 @@ def place(workspace: Workspace) -> str:
             "{}:18:24: PB404 step 'churn-Train': 'ResourceConfig.InstanceType' is 'ml.m5.2xlage', expected one of the ",
         ),
         (
+            variant(("fileName: s3://SMP_S3BUCKETNAME/churn", "fileName: s3://SMP_S3BUCKETNAME/churn/../../etc")),
+            "{}:12:27: PB330 the address 's3://local/churn/../../etc/numbers.csv' of channel 'train' can't be used: a key "
+            "has no '.' or '..' between its slashes\n                    fileName: s3://SMP_S3BUCKETNAME/churn/../../etc/"
+            "numbers.csv\n                              ^\n",
+        ),
+        (
+            variant(("fileName: s3://SMP_S3BUCKETNAME/churn", "fileName: s3://My Bucket/churn")),
+            "{}:12:27: PB330 the address 's3://My Bucket/churn/numbers.csv' of channel 'train' can't be used: a bucket's name "
+            "has lower-case letters, digits, '.' and '-'",
+        ),
+        (
+            variant(("sourceName: raw_data", "sourceName: ../../raw_data")),
+            "{}:11:29: PB204 the path '../../raw_data' is refused, expected a relative path without '..'",
+        ),
+        (
+            variant(("additional_prefix: test.csv", "additional_prefix: ../test.csv")),
+            "{}:50:44: PB204 the path '../test.csv' is refused, expected a path without '..'",
+        ),
+        (
+            variant(("        hyperparams: {scale: 2}", f"        instance_count: {'9' * 30}")),
+            "{}:17:25: PB406 step 'churn-Train': 'ResourceConfig.InstanceCount' is 999999999999999999999999999999, expected "
+            "at most 2147483647",
+        ),
+        (
             variant(("pipelineName: tiny", "pipelineName: tiny_pipeline")),
             "{}:32:19: PB325 the pipeline name 'tiny_pipeline'",
         ),
@@ -326,9 +350,10 @@ def test_the_aws_target_says_what_it_lacks(tmp_path: Path) -> None:
 
 def test_curly_quotes_in_the_env_file(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    (tmp_path / ".env").write_text("SMP_ROLE=\u201crole\u201d\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("SMP_ROLE=\u201crole\u201d\nTOKEN='hunter2\n", encoding="utf-8")
     ended = workspace.run("checkout")
     assert (ended.code, "PB213 a curly quote would become part of the value" in ended.err) == (1, True)
+    assert "hunter2" not in ended.err
 
 
 def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:

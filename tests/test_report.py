@@ -40,8 +40,9 @@ def test_an_approver_sees_metrics_beside_the_champion_and_commits() -> None:
     record = run_record(packages=(package("churn", champion_version=1, champion_metrics=CHAMPION),))
     text = Page(render_report(record)).text
     for expected in ("Waiting for approval", "auc", "0.9142", "0.9", "+0.0142", "1f3c9ab000", "Deeper trees", "Ada",
-                     "Version 1 (champion)", "none", "95.0 %"):  # fmt: skip
+                     "Version 1 (champion)", "none", "95.0 %", "pipeline-builder promote abc123def456"):  # fmt: skip
         assert expected in text, expected
+    assert "Artifact" not in text
 
 
 @pytest.mark.parametrize(

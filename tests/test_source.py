@@ -90,6 +90,8 @@ def test_deep_nesting_is_no_traceback() -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputProblems, match=r"^x.yaml: PB100 cannot read 'x.yaml': No such file or directory$"):
         load_yaml(tmp_path / "x.yaml", "x.yaml", "PB100")
-    (tmp_path / "b.yaml").write_bytes(b"a: \xff")
-    with pytest.raises(InputProblems, match=r"'b.yaml' is not UTF-8 text: byte 3 is 0xff"):
+    (tmp_path / "b.yaml").write_bytes(b"\xc3\xa4: 1\na: \xff")
+    with pytest.raises(
+        InputProblems, match=r"^b.yaml:2:4: PB100 'b.yaml' is not UTF-8 text: byte 9 is 0xff\n    a: \ufffd\n"
+    ):
         load_yaml(tmp_path / "b.yaml", "b.yaml", "PB100")

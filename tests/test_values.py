@@ -28,6 +28,7 @@ VALUES = {"SMP_REGION": "eu-central-1", "SMP_S3BUCKETNAME": "b", "SMP_ACCOUNTID"
         ("${EMPTY:-d}", "d"),
         ("${NOPE:-}", ""),
         ("${NOPE}", None),
+        ("${NOPE:-${HOME}}", None),
         ("$HOME", "$HOME"),
         ("$${HOME} $${NOPE:-d}", "${HOME} ${NOPE:-d}"),
     ],
@@ -57,9 +58,9 @@ def test_env_file_problems() -> None:
         parse_env_file(Source(".env", 'A=\u201cx\u201d\nB = "y" z\nnonsense\n'))
     assert str(caught.value) == (
         ".env:1:3: PB213 a curly quote would become part of the value\n"
-        '    A=\u201cx\u201d\n      ^\n  hint: use straight quotes: KEY="value"\n'
-        '.env:2:1: PB213 expected KEY="value", KEY=value or a comment\n    B = "y" z\n    ^\n'
-        '.env:3:1: PB213 expected KEY="value", KEY=value or a comment\n    nonsense\n    ^'
+        '  hint: use straight quotes: KEY="value"\n'
+        '.env:2:1: PB213 expected KEY="value", KEY=value or a comment\n'
+        '.env:3:1: PB213 expected KEY="value", KEY=value or a comment'
     )
 
 
