@@ -347,7 +347,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 _KINDS = (
-    ("authentication", r"Authentication failed|could not read (Username|Password)|403|401|Permission denied"),
+    (
+        "authentication",
+        r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied",
+    ),
     ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
     ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
     ("unreachable", r"Connection|timed out|repository .* not found|Could not read from remote"),

@@ -322,6 +322,12 @@ def test_a_server_that_is_down(root: Path) -> None:
     assert caught.value.kind == "unreachable"
 
 
+def test_a_port_is_no_status() -> None:
+    with pytest.raises(GitError) as caught:
+        Git(environment=ENVIRONMENT).resolve(Remote(url="http://127.0.0.1:14031/a.git", local=False), "main")
+    assert caught.value.kind == "unreachable"
+
+
 def test_a_commit_that_is_there_is_not_fetched_again(root: Path) -> None:
     bare = root / "served" / "a.git"
     git(root, "clone", "--quiet", "--bare", "remotes/a", str(bare))
