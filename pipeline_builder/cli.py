@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
     from pipeline_builder.session import Session
+    from pipeline_builder.target import Selection
 
 _TARGETS = click.Choice(["local", "aws"])
 # What the system refuses for reasons that are not the program's.
@@ -72,6 +73,8 @@ def _drop_stdout() -> None:
 def _show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
     """Show what ended a command, and return its exit code; what nobody expected is a bug, and keeps its traceback."""
     code = ExitCode.BUG
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, TimeIsUpError):
+        error = error.__cause__  # click takes every interruption for a person's
     match error:
         case click.ClickException():
             error.show()
@@ -242,6 +245,21 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _run(
+    session: Session, *, rerun: bool, timeout: float | None, leave: bool = False, selection: Selection | None = None
+) -> RunRecord:
+    """Run what is deployed; when the time is up it ends, on AWS too, unless it is to be left going on."""
+    try:
+        with _time_limit(timeout):
+            return session.run(
+                session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal(), selection=selection
+            )
+    except TimeIsUpError:
+        if not leave and session.workspace.target != "local":
+            session.stop("")
+        raise
+
+
 def _coloured(text: str) -> str:
     """Return a plan with added, changed and removed in colours, which click takes out again where nobody sees them."""
     colours = {"+": "green", "~": "yellow", "-": "red"}
@@ -309,8 +327,7 @@ def up(
     session.build()
     planned = session.plan()
     session.apply(planned, force=force)
-    with _time_limit(timeout):
-        record = session.run(session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal())
+    record = _run(session, rerun=rerun, timeout=timeout)
     if record.verdict and record.verdict.passed and _pending(record):
         decision = _decision(record, answer, comment)
         record = session.decide(record, decision) if decision else record
@@ -493,15 +510,7 @@ def run_command(
         started = session.start(session.deployed(), rerun=rerun, selection=selection)
         show({"execution": started.arn}, as_json=as_json, text=started.arn)
         return
-    try:
-        with _time_limit(timeout):
-            record = session.run(
-                session.deployed(), rerun=rerun, stream=sys.stderr, terminal=_terminal(), selection=selection
-            )
-    except TimeIsUpError:
-        if not leave and session.workspace.target != "local":
-            session.stop("")
-        raise
+    record = _run(session, rerun=rerun, timeout=timeout, leave=leave, selection=selection)
     _conclude(session, record, as_json=as_json)
 
 

@@ -44,8 +44,10 @@ def start(
         match newest.status:
             case ExecutionStatus.SUCCEEDED:
                 return Start(execution=newest, origin="unchanged")
-            case ExecutionStatus.EXECUTING | ExecutionStatus.STOPPING | ExecutionStatus.STOPPED:
+            case ExecutionStatus.EXECUTING | ExecutionStatus.STOPPING:
                 return Start(execution=newest, origin="continued")
+            case ExecutionStatus.STOPPED:
+                return Start(execution=service.retry_execution(newest.arn), origin="continued")
             case _:
                 pass
     started = service.start_execution(

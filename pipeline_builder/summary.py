@@ -72,7 +72,7 @@ def render_history(executions: Sequence[Execution], approvals: Sequence[Approval
     if not executions:
         return "nothing has run yet"
     runs = [
-        f"  {_time(e.started)}  {e.id}  {e.status.value:<9}  {e.pipeline} version {e.version}  commit {_commit(e)}"
+        f"  {_time(e.started)}  {e.id}  {e.status.value:<9}  {e.pipeline}{_version(e)}  commit {_commit(e)}"
         for e in executions
     ]
     changes = [
@@ -162,6 +162,11 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     if record.verdict and not record.verdict.passed:
         return (Problem(id="PB431", message="the gate blocks this run: " + "; ".join(record.verdict.reasons)),)
     return ()
+
+
+def _version(execution: Execution) -> str:
+    """AWS lists executions without their pipeline's version."""
+    return f" version {execution.version}" if execution.version else ""
 
 
 def _id(record: RunRecord) -> str:

@@ -62,6 +62,34 @@ def test_a_failing_script_is_shown_with_its_log(workspace: Workspace, served: Se
     assert "about to fail" in run(workspace, served, "logs", "churn-Train").out
 
 
+def test_time_limits_and_going_on(workspace: Workspace, served: Served) -> None:
+    marker = workspace.root / "marker"
+    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
+    workspace.push("scripts/train.py", waits + TRAIN)
+    assert [run(workspace, served, command).code for command in ("checkout", "apply")] == [0, 0]
+    left = run(workspace, served, "run", "--timeout", "0.08", "--leave")
+    assert (left.code, "PB444 the time that the run may take is over" in left.err) == (5, True), left.err
+    (execution,) = served.sagemaker.list_pipeline_executions(PipelineName="tiny")["PipelineExecutionSummaries"]
+    assert execution["PipelineExecutionStatus"] == "Executing"
+    ended = run(workspace, served, "up", "--timeout", "0.05")
+    assert (ended.code, "PB444" in ended.err) == (5, True), ended.err
+    status = served.end(execution["PipelineExecutionArn"])["PipelineExecutionStatus"]
+    assert status == "Stopped"
+    marker.touch()
+    # What was stopped goes on, with what had succeeded.
+    again = run(workspace, served, "run")
+    assert again.code == 0, again.err
+    assert len(served.sagemaker.list_pipeline_executions(PipelineName="tiny")["PipelineExecutionSummaries"]) == 1
+
+
+def test_preflight_says_what_it_finds(workspace: Workspace, served: Served) -> None:
+    assert run(workspace, served, "checkout").code == 0
+    ended = run(workspace, served, "validate")
+    assert (ended.code, "PB715 the image 'example.com/tiny:1' is not in Amazon ECR" in ended.err) == (1, True), (
+        ended.err
+    )
+
+
 def test_no_secret_is_in_any_output_or_file(workspace: Workspace, served: Served) -> None:
     canaries = {name: f"canary{number}{'k' * 12}" for number, name in enumerate(("KEY", "TOKEN", "OTHER"))}
     workspace.push("scripts/train.py", "import os\nprint(sorted(os.environ.items()))\n" + TRAIN)

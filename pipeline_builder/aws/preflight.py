@@ -103,7 +103,9 @@ def _role(aws: Aws, role: str) -> Iterator[Problem]:
         return
     if found["Arn"] != role:
         yield Problem(id="PB710", message=f"the role '{role}' is not there; '{found['Arn']}' is")
-    document = found["AssumeRolePolicyDocument"]
+    document = found.get("AssumeRolePolicyDocument")
+    if not document:
+        return
     policy = document if isinstance(document, dict) else json.loads(unquote(document))
     if not any(_trusts(statement) for statement in _listed(policy.get("Statement"))):
         hint = "let its trust policy allow sts:AssumeRole to the service sagemaker.amazonaws.com"
