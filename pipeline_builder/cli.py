@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline_builder.session import Session
     from pipeline_builder.target import Selection
 
+# Whether a file can be read is said by whoever reads it, as a problem with an id.
+_FILE: click.Path = click.Path(path_type=Path, readable=False)
 _TARGETS = click.Choice(["local", "aws"])
 # What the system refuses for reasons that are not the program's.
 _OF_THIS_MACHINE = {
@@ -161,11 +163,11 @@ def common(command: Command) -> Command:
         return command(session, as_json=as_json, **arguments)
 
     options = (
-        click.option("--manifest", type=click.Path(path_type=Path), default="model_repos.yaml", show_default=True),
+        click.option("--manifest", type=_FILE, default="model_repos.yaml", show_default=True),
         click.option("--target", type=_TARGETS, envvar="SMP_TARGET", default="local", show_default=True),
         click.option("--state", type=click.Path(path_type=Path), help="Folder of the local target's state."),
         click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
-        click.option("--env-file", type=click.Path(path_type=Path), help='KEY="value" file; default: .env if there.'),
+        click.option("--env-file", type=_FILE, help='KEY="value" file; default: .env if there.'),
         click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps."),
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
     )
@@ -436,7 +438,7 @@ def plan(
 
 @main.command()
 @common
-@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=_FILE)
 @click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
 def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: bool) -> None:
     """Deploy the definition and its code.

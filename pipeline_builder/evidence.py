@@ -137,5 +137,5 @@ def read_metrics(package: ModelPackage, target: Target) -> Any:
         return None
     try:
         return json.loads(target.store.get(package.metrics_uri))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None

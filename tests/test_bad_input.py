@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -396,6 +397,36 @@ def test_files_where_folders_should_be(tmp_path: Path) -> None:
     for arguments in (["up", "--build-dir", "file"], ["checkout", "--build-dir", "file/x"]):
         ended = workspace.run(*arguments)
         assert (ended.code, ended.err.count("PB001"), ended.err.count("Traceback")) == (4, 1, 0), ended.err
+
+
+@pytest.mark.parametrize("kind", ["loop", "dangling", "pipe"])
+def test_data_that_is_no_file(tmp_path: Path, kind: str) -> None:
+    workspace = make_workspace(tmp_path)
+    path = tmp_path / "data" / "numbers.csv"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if kind == "loop" else tmp_path / "nowhere")
+    ended = workspace.run("up")
+    assert (ended.code, "PB520 there is no data at 's3://local/churn/numbers.csv'" in ended.err) == (5, True), ended.err
+
+
+def test_metrics_that_are_nested_too_deep(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    path = "/opt/ml/processing/output/model_evaluation_metrics.json"
+    workspace.push("scripts/evaluate.py", f"open({path!r}, 'w').write('[' * 5000 + ']' * 5000)\n")
+    ended = workspace.run("up")
+    assert (ended.code, "tiny-churn version 1 has no metrics" in ended.err) == (5, True), ended.err
+
+
+def test_files_that_may_not_be_read(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (tmp_path / "model_repos.yaml").chmod(0)
+    if os.access(tmp_path / "model_repos.yaml", os.R_OK):
+        pytest.skip("root reads everything")
+    ended = workspace.run("validate")
+    assert (ended.code, ended.err.split(":")[0]) == (1, "model_repos.yaml")
 
 
 def test_a_colon_in_the_path_of_the_state(tmp_path: Path) -> None:

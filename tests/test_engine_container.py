@@ -163,6 +163,7 @@ def test_failure_without_any_text(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     assert failure_message(tmp_path, log, 3) == "exit code 3, and nothing in the log"
     assert failure_message(tmp_path, log, 137).startswith("killed by signal 9")
+    assert failure_message(tmp_path, log, 255).startswith("exit code 255")
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])

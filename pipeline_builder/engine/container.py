@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ HOST = "algo-1"
 GROUP = "homogeneousCluster"
 NETWORK = "eth0"
 CODE = f"{OPT_ML}/code"
+_SIGNALS = frozenset(int(number) for number in signal.Signals)
 MESSAGE_LIMIT = 1024
 """Characters of FailureReason and ExitMessage in the service's model."""
 
@@ -257,7 +259,8 @@ def failure_message(ml: Path, log: Path, exit_code: int) -> str:
     # The last lines say it: a traceback ends with its message.
     if text := "\n".join(log_tail(log, 40)).strip():
         return text[-MESSAGE_LIMIT:].lstrip()
-    reason = f"killed by signal {exit_code - 128}" if exit_code > 128 else f"exit code {exit_code}"
+    # A shell says 128 + N for signal N; a script may say 255 by itself.
+    reason = f"killed by signal {exit_code - 128}" if exit_code - 128 in _SIGNALS else f"exit code {exit_code}"
     return f"{reason}, and nothing in the log" + (", possibly out of memory" if exit_code == 137 else "")
 
 

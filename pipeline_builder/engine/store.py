@@ -287,7 +287,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder; a pipe would be waited for forever, and a link that leads nowhere is none."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            yield Path(parent, name)
+            path = Path(parent, name)
+            if path.is_file():
+                yield path
