@@ -79,6 +79,7 @@ class Bundler:
     def __init__(self) -> None:
         self._listings: dict[Path, tuple[str, ...]] = {}
         self._mentioned: dict[Path, frozenset[str]] = {}
+        self._known: dict[bytes, frozenset[str]] = {}
         self._contents: dict[Path, bytes] = {}
         self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
 
@@ -123,7 +124,12 @@ class Bundler:
 
     def _mentions(self, path: Path, stem: str) -> bool:
         if path not in self._mentioned:
-            self._mentioned[path] = _mentioned(self._read(path))
+            content = self._read(path)
+            # Repositories begin as copies of each other: the same text is looked through once.
+            digest = hashlib.sha256(content).digest()
+            if digest not in self._known:
+                self._known[digest] = _mentioned(content)
+            self._mentioned[path] = self._known[digest]
         return stem in self._mentioned[path]
 
     def _read(self, path: Path) -> bytes:
