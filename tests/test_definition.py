@@ -11,7 +11,7 @@ import pytest
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.names import parameter_name, shorten
-from tests.cases import CASES
+from tests.cases import _INPUT, CASES
 from tests.composing import compose_definition
 from tests.tiny import CONF, variant
 
@@ -242,20 +242,11 @@ def test_the_data_of_a_cached_step_must_be_known_before_the_run(tmp_path: Path) 
     ("old", "new", "why"),
     [
         ("            enable_cache: true\n", "", "the step's cache is off"),
-        (
-            "            dataFiles:\n",
-            "            s3Bucket: b\n            dataFiles: []\n#",
-            "it has no files of its own",
-        ),
+        (_INPUT, "              []\n", "it has no files of its own"),
     ],
 )
 def test_a_fingerprint_of_nothing_is_said(tmp_path: Path, old: str, new: str, why: str) -> None:
     conf = CASES["cached-by-data"].conf
-    if new:
-        start = conf.index("            dataFiles:")
-        end = conf.index("          test:", start)
-        conf = conf[:start] + new[: new.index("#")] + conf[end:]
-    else:
-        conf = conf.replace(old, new, 1)
-    (warning,) = compose_definition(tmp_path, conf).warnings
+    assert old in conf
+    (warning,) = compose_definition(tmp_path, conf.replace(old, new, 1)).warnings
     assert (warning.id, why in warning.message) == ("PB230", True)
