@@ -108,7 +108,8 @@ def command_lines() -> Iterator[str]:
     common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs"}
     yield "| command | arguments and options of its own |"
     yield "| --- | --- |"
-    for name, command in command_line.commands.items():
+    for name in command_line.list_commands(click.Context(command_line)):
+        command = command_line.commands[name]
         shown = [parameter for parameter in command.params if parameter.name not in common]
         yield f"| `{name}` | {', '.join(dict.fromkeys(option(parameter) for parameter in shown))} |"
 

@@ -1,0 +1,140 @@
+"""Commands from the manifest to what is deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import FILE, common, parameters_option
+from pipeline_builder.cli.output import coloured, problem_json, show
+from pipeline_builder.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pipeline_builder.session import Session
+
+
+@main.command()
+@common
+@click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
+def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
+    """Check out every model repository.
+
+    \b
+    Example: pipeline-builder checkout --locked
+    """
+    done = session.checkout(locked=locked)
+    repos = [{"name": r.name, "commit": r.commit, "tree": r.tree, "revision": r.revision} for r in done.lock.repos]
+    show({"repos": repos}, as_json=as_json, text="\n".join(f"{r['name']}  {r['commit']}" for r in repos))
+
+
+@main.command()
+@common
+def validate(session: Session, *, as_json: bool) -> None:
+    """Check everything; all problems at once.
+
+    Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
+
+    \b
+    Example: pipeline-builder validate --json
+    """
+    composed = session.validate()
+    warnings = [*composed.warnings, *(session.preflight() if session.workspace.target == "aws" else ())]
+    steps = [step.name for step in composed.graph.steps]
+    result = {"problems": [problem_json(w) for w in warnings], "steps": steps}
+    show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+
+
+@main.command()
+@common
+@click.option(
+    "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
+)
+def graph(session: Session, *, as_json: bool, form: str) -> None:
+    """Draw the graph of steps.
+
+    \b
+    Example: pipeline-builder graph --format mermaid
+    """
+    from dataclasses import asdict
+
+    from pipeline_builder import drawing
+
+    nodes = session.nodes()
+    as_json = as_json or form == "json"
+    draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
+    show([asdict(node) for node in nodes], as_json=as_json, text=draw.get(form, drawing.render_text)(nodes))
+
+
+@main.command()
+@common
+def build(session: Session, *, as_json: bool) -> None:
+    """Compose the definition and its code bundles.
+
+    \b
+    Example: pipeline-builder build && cat build/pipeline_definition.json
+    """
+    path = session.build()
+    definition = session.composed.definition
+    bundles = {uri: list(bundle.files) for uri, bundle in definition.bundles.items()}
+    result = {"definition": str(path), "sha256": definition.sha256, "bundles": bundles}
+    show(result, as_json=as_json, text=f"{definition.sha256}  {os.path.relpath(path)}")
+
+
+@main.command()
+@common
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@parameters_option
+def plan(
+    session: Session,
+    *,
+    as_json: bool,
+    out: Path | None,
+    detailed_exitcode: bool,
+    form: str,
+    given: Mapping[str, str],
+) -> None:
+    """Show what would change and what would run.
+
+    \b
+    Example: pipeline-builder plan --out plan.json --detailed-exitcode
+    """
+    from pipeline_builder.plan import plan_json, render_markdown, render_plan
+    from pipeline_builder.workspace import write_file
+
+    session.given = given
+    planned = session.plan()
+    if out:
+        write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
+    text = render_markdown(planned) if form == "markdown" else coloured(render_plan(planned))
+    show(plan_json(planned), as_json=as_json or form == "json", text=text)
+    if detailed_exitcode and planned.changed:
+        raise click.exceptions.Exit(ExitCode.USAGE)
+
+
+@main.command()
+@common
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=FILE)
+@click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
+def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: bool) -> None:
+    """Deploy the definition and its code.
+
+    PLAN, a file of 'plan --out', binds it: a pipeline that has moved since is refused.
+
+    \b
+    Example: pipeline-builder apply plan.json
+    """
+    from pipeline_builder.plan import load_plan
+
+    session.build()
+    applied = session.apply(load_plan(plan_file) if plan_file else session.plan(), force=force)
+    deployed = applied.pipeline
+    result = {"pipeline": deployed.arn, "version": deployed.version, "changed": applied.changed}
+    show(result, as_json=as_json, text=f"{deployed.arn} version {deployed.version}")

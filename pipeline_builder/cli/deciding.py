@@ -1,0 +1,112 @@
+"""Commands that decide about models, and how a person is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import common
+from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.errors import ExitCode, render_problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.promote import Decision
+    from pipeline_builder.record import RunRecord
+    from pipeline_builder.session import Session
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+@click.option("--comment", default="", help="Why, for the record.")
+@click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
+def promote(session: Session, *, as_json: bool, execution: str, comment: str, role: str | None) -> None:
+    """Approve the models of a run, by default the last.
+
+    \b
+    Example: pipeline-builder promote --comment "looks right"
+    """
+    record = session.decide(session.load_record(execution), make_decision("approve", comment))
+    if role:
+        session.copy_packages(record, role)
+    conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+@click.option("--comment", default="", help="Why, for the record.")
+def reject(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
+    """Reject the models of a run, by default the last.
+
+    \b
+    Example: pipeline-builder reject --comment "recall is too low"
+    """
+    record = session.decide(session.load_record(execution), make_decision("reject", comment))
+    conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("model")
+@click.option("--comment", required=True, help="Why, for the record.")
+def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
+    """Reject a model's champion; the approved version before it is the champion again.
+
+    \b
+    Example: pipeline-builder rollback churn --comment "complaints about false alarms"
+    """
+    old, new = session.rollback(model, make_decision("reject", comment))
+    result = {"rejected": old.arn, "champion": new.arn}
+    show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
+
+
+def is_pending(record: RunRecord) -> bool:
+    """Tell whether a model of the run waits for a decision."""
+    return any(package.status == "PendingManualApproval" for package in record.packages)
+
+
+def ask_decision(record: RunRecord, answer: str | None, comment: str) -> Decision | None:
+    """Return the answer that was given, or ask for one on a terminal; without either there is none."""
+    from pipeline_builder.summary import render_evidence
+
+    if answer:
+        return make_decision(answer, comment)
+    if not terminal():
+        return None
+    say(render_evidence(record))
+    asked: str = click.prompt(
+        "Approve this model? yes / no (reject) / later", type=click.Choice(["yes", "no", "later"]), err=True
+    )
+    if asked == "later":
+        return None
+    why = comment or click.prompt("Comment", default="", show_default=False, err=True)
+    return make_decision("approve" if asked == "yes" else "reject", why)
+
+
+def make_decision(answer: str, comment: str) -> Decision:
+    """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
+    import getpass
+
+    from pipeline_builder.promote import Decision
+    from pipeline_builder.target import ApprovalStatus
+
+    status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
+    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or getpass.getuser(), comment=comment)
+
+
+def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
+    """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
+    from pipeline_builder.summary import failure_problems, render_result
+
+    path = session.report(record)
+    show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(path)))
+    problems = failure_problems(record)
+    for problem in problems:
+        say(render_problem(problem))
+    if problems:
+        raise click.exceptions.Exit(ExitCode.FAILED)

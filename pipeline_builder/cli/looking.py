@@ -1,0 +1,82 @@
+"""Commands that look at what ran."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import common
+from pipeline_builder.cli.output import show
+from pipeline_builder.errors import Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.session import Session
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def report(session: Session, *, as_json: bool, execution: str) -> None:
+    """Write the HTML report of a run.
+
+    \b
+    Example: pipeline-builder report && xdg-open build/report.html
+    """
+    path = session.report(session.load_record(execution))
+    show({"report": str(path)}, as_json=as_json, text=os.path.relpath(path))
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def status(session: Session, *, as_json: bool, execution: str) -> None:
+    """Show the steps of an execution.
+
+    \b
+    Example: pipeline-builder status
+    """
+    from pipeline_builder.summary import execution_json, render_status
+
+    found = session.find_execution(execution)
+    steps = session.target.pipelines.list_steps(found.arn)
+    show(execution_json(found, steps), as_json=as_json, text=render_status(found, steps))
+
+
+@main.command()
+@common
+@click.argument("step")
+@click.argument("execution", required=False, default="")
+def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
+    """Print the log of a step.
+
+    \b
+    Example: pipeline-builder logs purchase-intent-Train
+    """
+    from pipeline_builder.errors import InputProblems
+    from pipeline_builder.schema import did_you_mean
+
+    found = session.find_execution(execution)
+    names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
+    if step not in names:
+        message = f"the execution {found.id} has no step '{step}'"
+        raise InputProblems(Problem(id="PB442", message=message, hint=did_you_mean(step, names)))
+    text = session.target.pipelines.read_log(found.arn, step)
+    show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
+
+
+@main.command()
+@common
+def history(session: Session, *, as_json: bool) -> None:
+    """List runs and promotions, newest first.
+
+    \b
+    Example: pipeline-builder history
+    """
+    from pipeline_builder.summary import history_json, render_history
+
+    executions = session.executions()
+    approvals = session.target.registry.list_approvals()
+    show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))

@@ -1,0 +1,130 @@
+"""Options that commands share, and the session that is made from them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline_builder.cli.output import say
+from pipeline_builder.errors import render_problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.session import Session
+
+# Whether a file can be read is said by whoever reads it, as a problem with an id.
+FILE: click.Path = click.Path(path_type=Path, readable=False)
+_TARGETS = click.Choice(["local", "aws"])
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def common(command: Command) -> Command:
+    """Give a command the options that all have, and a session made from them."""
+
+    @functools.wraps(command)
+    def with_session(
+        *,
+        manifest: Path,
+        target: str,
+        state: Path | None,
+        build_dir: Path | None,
+        env_file: Path | None,
+        as_json: bool,
+        jobs: int | None,
+        **arguments: Any,
+    ) -> Any:
+        places = {"manifest": manifest, "state": state, "build": build_dir, "env_file": env_file}
+        session = make_session(places, target, jobs)
+        return command(session, as_json=as_json, **arguments)
+
+    options = (
+        click.option("--manifest", type=FILE, default="model_repos.yaml", show_default=True),
+        click.option("--target", type=_TARGETS, envvar="SMP_TARGET", default="local", show_default=True),
+        click.option("--state", type=click.Path(path_type=Path), help="Folder of the local target's state."),
+        click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
+        click.option("--env-file", type=FILE, help='KEY="value" file; default: .env if there.'),
+        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps."),
+        click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
+    )
+    for option in reversed(options):
+        with_session = option(with_session)
+    return with_session  # type: ignore[return-value] # click's options keep the callable
+
+
+def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
+    """Return the session of a command; `places` are the paths that were given, by option."""
+    from pipeline_builder.framework import FILE as FRAMEWORK
+    from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Workspace, load_values
+
+    manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
+    default = manifest.parent / ".env"
+    env_file = places["env_file"] or (default if default.is_file() else None)
+    values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
+    if target == "aws":
+        from pipeline_builder.aws.identity import look_up
+
+        values = look_up(values)
+    workspace = Workspace(
+        manifest_path=manifest,
+        state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
+        build=(places["build"] or manifest.parent / "build").absolute(),
+        target=target,
+        jobs=jobs or os.cpu_count() or 1,
+        parallel=jobs,
+        environment=dict(os.environ),
+        values=values,
+        tags=tags,
+    )
+    return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
+
+
+def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping."""
+    pairs = [text.partition("=") for text in given]
+    for (name, equals, _value), text in zip(pairs, given, strict=True):
+        if not equals or not name:
+            raise click.BadParameter(f"'{text}' is no NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+parameters_option = click.option(
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parameters,
+    help="Value of a pipeline parameter; may be repeated.",
+)
+
+
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="End a run that takes longer."
+)
+
+
+class TimeIsUpError(KeyboardInterrupt):
+    """The time that a run may take is over; jobs end as they do on Ctrl-C."""
+
+
+@contextmanager
+def time_limit(minutes: float | None) -> Iterator[None]:
+    """Interrupt what is inside after that time."""
+
+    def ring(*_: object) -> None:
+        raise TimeIsUpError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, (minutes or 0) * 60)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

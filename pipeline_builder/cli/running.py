@@ -1,0 +1,165 @@
+"""Commands that run what is deployed, and the whole job."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.deciding import ask_decision, conclude, is_pending
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import TimeIsUpError, common, parameters_option, time_limit, timeout_option
+from pipeline_builder.cli.output import show, terminal
+
+if TYPE_CHECKING:
+    from pipeline_builder.record import RunRecord
+    from pipeline_builder.session import Session
+    from pipeline_builder.target import Selection
+
+
+def run_to_end(
+    session: Session, *, rerun: bool, timeout: float | None, leave: bool = False, selection: Selection | None = None
+) -> RunRecord:
+    """Run what is deployed; when the time is up it ends, on AWS too, unless it is to be left going on."""
+    try:
+        with time_limit(timeout):
+            return session.run(
+                session.deployed(), rerun=rerun, stream=sys.stderr, terminal=terminal(), selection=selection
+            )
+    except TimeIsUpError:
+        if not leave and session.workspace.target != "local":
+            session.stop("")
+        raise
+
+
+@main.command()
+@common
+@click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
+@click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
+@click.option("--comment", default="", help="Why, for the record.")
+@click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
+@timeout_option
+@parameters_option
+def up(
+    session: Session,
+    *,
+    as_json: bool,
+    locked: bool,
+    rerun: bool,
+    answer: str | None,
+    comment: str,
+    force: bool,
+    timeout: float | None,
+    given: Mapping[str, str],
+) -> None:
+    """The whole job, from checkout to report; asks before it promotes.
+
+    The stages: checkout, validate, build, plan, apply, run, gate, approval, promote, report.
+
+    \b
+    Example: pipeline-builder up --approve --comment "AUC is up by 2 points"
+    """
+    session.given = given
+    session.checkout(locked=locked)
+    session.validate()
+    session.build()
+    planned = session.plan()
+    session.apply(planned, force=force)
+    record = run_to_end(session, rerun=rerun, timeout=timeout)
+    if record.verdict and record.verdict.passed and is_pending(record):
+        decision = ask_decision(record, answer, comment)
+        record = session.decide(record, decision) if decision else record
+    conclude(session, record, as_json=as_json)
+
+
+@main.command("run")
+@common
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
+@click.option("--resume", is_flag=True, help="Follow the last execution, whatever it runs, and judge it.")
+@click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
+@click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
+@click.option(
+    "--changed-since",
+    "since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="LOCK",
+    help="Run only what changed since that lock, and what depends on it.",
+)
+@timeout_option
+@parameters_option
+def run_command(
+    session: Session,
+    *,
+    as_json: bool,
+    rerun: bool,
+    no_wait: bool,
+    resume: bool,
+    leave: bool,
+    names: tuple[str, ...],
+    since: Path | None,
+    timeout: float | None,
+    given: Mapping[str, str],
+) -> None:
+    """Run what is deployed, and judge it.
+
+    With --select or --changed-since other steps don't run: their results are taken from the last execution that
+    succeeded.
+
+    \b
+    Example: pipeline-builder run --rerun --parameter epochs=20
+    """
+    session.given = given
+    if session.workspace.target == "local" and (no_wait or leave):
+        raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
+    if resume:
+        with time_limit(timeout):
+            record = session.resume(stream=sys.stderr, terminal=terminal())
+        conclude(session, record, as_json=as_json)
+        return
+    if names and since:
+        raise click.UsageError("give --select or --changed-since, not both")
+    selection = session.select(names, since) if names or since else None
+    if selection and not selection.steps:
+        show({"execution": None}, as_json=as_json, text="nothing to run")
+        return
+    if no_wait:
+        started = session.start(session.deployed(), rerun=rerun, selection=selection)
+        show({"execution": started.arn}, as_json=as_json, text=started.arn)
+        return
+    record = run_to_end(session, rerun=rerun, timeout=timeout, leave=leave, selection=selection)
+    conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def retry(session: Session, *, as_json: bool, execution: str) -> None:
+    """Go on with a failed or stopped execution.
+
+    What has succeeded stays; the rest is done again with the same definition.
+
+    \b
+    Example: pipeline-builder retry
+    """
+    record = session.retry(execution, stream=sys.stderr, terminal=terminal())
+    conclude(session, record, as_json=as_json)
+
+
+@main.command()
+@common
+@click.argument("execution", required=False, default="")
+def stop(session: Session, *, as_json: bool, execution: str) -> None:
+    """Stop an execution and its jobs, by default the last.
+
+    \b
+    Example: pipeline-builder stop
+    """
+    found = session.stop(execution)
+    result = {"execution": found.arn, "status": found.status.value}
+    show(result, as_json=as_json, text=f"{found.id} {found.status.value}")

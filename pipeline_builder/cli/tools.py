@@ -1,0 +1,99 @@
+"""Commands around the work: the local SageMaker, schemas, explanations."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.output import say, show
+from pipeline_builder.errors import Problem, render_problem
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8265, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path(".pipeline_builder"),
+    show_default=True,
+    metavar="DIR",
+    help="The local target's state.",
+)
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Take images and mounted data from its 'local' section.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Jobs of an execution that run at once.")
+@click.option("--json", "as_json", is_flag=True, help="The address as JSON, for machines.")
+def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Be SageMaker on 127.0.0.1: boto3 and the SageMaker SDK work against the local engine.
+
+    Answers the calls on pipelines, executions, model packages and jobs, and those of S3, STS, IAM and CloudWatch Logs
+    around them. Any access key will do: signatures are not verified, so every user and program of this machine can
+    start jobs that run with your rights. It listens on 127.0.0.1 only. Ctrl-C ends it and its jobs; executions that
+    were on their way go on when it is started again.
+
+    \b
+    Example: pipeline-builder serve --port 8265 --state .pipeline_builder
+    """
+    from pipeline_builder.engine.local import engine_warnings, open_engine
+    from pipeline_builder.serve.server import make_server_on
+    from pipeline_builder.workspace import load_local_settings
+
+    settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
+    engine = open_engine(state.absolute(), settings)
+    for warning in engine_warnings(engine):
+        say(render_problem(Problem(id="PB590", message=warning, warning=True)))
+    server = make_server_on(port, engine, say=say)
+    show({"AWS_ENDPOINT_URL": server.url}, as_json=as_json, text=f"AWS_ENDPOINT_URL={server.url}")
+    say(
+        f"export AWS_ENDPOINT_URL={server.url} AWS_DEFAULT_REGION=us-east-1 "
+        "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
+        "\npython -c \"import boto3; print(boto3.client('sagemaker').list_pipelines()['PipelineSummaries'])\""
+    )
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        say("ended; what was on its way goes on when it is started again")
+
+
+@main.command()
+@click.argument("which", type=click.Choice(["manifest", "conf"]), default="conf")
+def schema(which: str) -> None:
+    """Print a JSON Schema for editors.
+
+    \b
+    Example: pipeline-builder schema manifest > manifest.schema.json
+    """
+    from pipeline_builder.conf import ConfFile
+    from pipeline_builder.manifest import ManifestSection
+
+    model = ManifestSection if which == "manifest" else ConfFile
+    show(model.model_json_schema(by_alias=True), as_json=True, text="")
+
+
+@main.command()
+@click.argument("problem", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines.")
+def explain(problem: str, *, as_json: bool) -> None:
+    """Say what a problem means and what to do about it.
+
+    \b
+    Example: pipeline-builder explain PB204
+    """
+    from dataclasses import asdict
+
+    from pipeline_builder.explanations import load_explanations, render_explanation
+    from pipeline_builder.schema import did_you_mean
+
+    known = load_explanations()
+    found = known.get(problem.upper())
+    if found is None:
+        hint = did_you_mean(problem.upper(), known)
+        raise click.UsageError(f"there is no problem '{problem}'" + (f", {hint}" if hint else ""))
+    show(asdict(found), as_json=as_json, text=render_explanation(found))
