@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import partial
 from itertools import dropwhile
 from pathlib import PurePosixPath
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.schema import Section, describe, read_section
+from pipeline_builder.schema import Section, describe, did_you_mean, read_section
+from pipeline_builder.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 from pipeline_builder.source import DataPath, Document
 from pipeline_builder.target import JSON
 
@@ -68,15 +69,12 @@ def relative_path(value: str, *, may_climb: bool = False) -> str:
 
 
 def _credentials(value: str) -> str:
-    if value.startswith("secretsmanager:"):
-        raise ValueError("'credentials: secretsmanager:…' is not supported yet, use env:NAME")
-    if not re.match(r"^env:[A-Za-z_][A-Za-z0-9_]*$", value):
-        raise ValueError("credentials are named, never written here: expected env:NAME")
+    """An environment variable, or a secret by its name or ARN, with the key of a JSON secret after '#'."""
+    if not re.match(
+        r"^(env:[A-Za-z_][A-Za-z0-9_]*|secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?)\Z", value
+    ):
+        raise ValueError("credentials are named, never written here: expected env:NAME or secretsmanager:ID")
     return value
-
-
-def _as_tuple(value: JSON) -> JSON:
-    return [value] if isinstance(value, str) else value
 
 
 def _revision_text(value: JSON) -> JSON:
@@ -97,13 +95,11 @@ Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
 Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
-Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...])]
+Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 
 
 class RepoSection(Section):
     """One entry of `repos` as it is written."""
-
-    later: ClassVar[Mapping[str, str]] = {"groups": "take it out; groups come with schedules"}
 
     url: Url = Field(description="https, ssh, file, or a path relative to the manifest")
     name: Name | None = Field(None, description="folder under the training directory; default: last part of the url")
@@ -111,13 +107,18 @@ class RepoSection(Section):
     path: RelativePath = Field("", description="only this folder of the repository")
     config: Globs = Field((), description="this repository's own configuration path(s)")
     enabled: bool = Field(True, description="false leaves the repository out")
-    credentials: Annotated[str, AfterValidator(_credentials)] = Field("", description="env:NAME of a token")
+    credentials: Annotated[str, AfterValidator(_credentials)] = Field(
+        "", description="env:NAME of a token, or secretsmanager:ID of one"
+    )
+    groups: Groups = Field((), description="groups that schedules and 'run --group' name")
+    trigger: Trigger | None = Field(None, description="what starts the service when this repository changes")
 
 
 class DefaultsSection(Section):
     """What a repository that doesn't say it gets."""
 
     revision: Revision = Field("main", description="branch, tag or full commit id")
+    trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
 
 
 class ImageSection(Section):
@@ -137,13 +138,13 @@ class LocalSection(Section):
 class ManifestSection(Section):
     """The whole file."""
 
-    later: ClassVar[Mapping[str, str]] = {"schedules": "take it out; schedules come with the AWS target"}
-
     version: Literal[1] = Field(description="version of this format: 1")
     training_dir: RelativePath = Field("aws-train", description="where the repositories are checked out")
     config: RelativePath = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
     defaults: DefaultsSection = Field(DefaultsSection(), description="what repositories that don't say it get")
     repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
+    schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
+    service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
     local: LocalSection = Field(LocalSection(), description="only for the local target")
 
 
@@ -156,8 +157,17 @@ class Repo(Section):
     path: str = ""
     config: tuple[str, ...] = ()
     credentials: str = ""
+    groups: tuple[str, ...] = ()
+    trigger: TriggerSection = TriggerSection()
     place: Place
     revision_place: Place
+
+
+class Schedule(Section):
+    """An entry of `schedules`, and where it stands in the manifest."""
+
+    section: ScheduleSection
+    place: Place
 
 
 class Manifest(Section):
@@ -167,6 +177,14 @@ class Manifest(Section):
     config: str
     repos: tuple[Repo, ...]
     local: LocalSection
+    schedules: tuple[Schedule, ...] = ()
+    service: ServiceSection = ServiceSection()
+    service_place: Place | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every group that a repository is in, sorted."""
+        return tuple(sorted({group for repo in self.repos for group in repo.groups}))
 
 
 def build_manifest(document: Document) -> Manifest:
@@ -182,11 +200,27 @@ def build_manifest(document: Document) -> Manifest:
     if section is None:
         raise InputProblems(*problems)
     repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
-    found = (*_names_once(repos, document), *_something_enabled(section, document), *_names(section, document))
+    found = (
+        *_names_once(repos, document),
+        *_something_enabled(section, document),
+        *_names(section, document),
+        *_schedule_problems(section, document),
+    )
     if found:
         raise InputProblems(*found)
     enabled = tuple(repo for repo, asked in zip(repos, section.repos, strict=True) if asked.enabled)
-    return Manifest(training_dir=section.training_dir, config=section.config, repos=enabled, local=section.local)
+    return Manifest(
+        training_dir=section.training_dir,
+        config=section.config,
+        repos=enabled,
+        local=section.local,
+        schedules=tuple(
+            Schedule(section=schedule, place=document.place(("schedules", index)))
+            for index, schedule in enumerate(section.schedules)
+        ),
+        service=section.service,
+        service_place=document.place(("service",), key=True),
+    )
 
 
 def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Document) -> Repo:
@@ -197,6 +231,8 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         path=repo.path if repo.path != "." else "",
         config=repo.config,
         credentials=repo.credentials,
+        groups=repo.groups,
+        trigger=repo.trigger or section.defaults.trigger,
         place=document.place(("repos", index, "url")),
         revision_place=_revision_place(document, index),
     )
@@ -252,3 +288,24 @@ def _something_enabled(section: ManifestSection, document: Document) -> tuple[Pr
         return ()
     message = "no repository is enabled, so there is nothing to build"
     return (Problem(id="PB106", message=message, place=document.place(("repos",), key=True)),)
+
+
+def _schedule_problems(section: ManifestSection, document: Document) -> Iterator[Problem]:
+    groups = {group for repo in section.repos for group in repo.groups}
+    first: dict[str, int] = {}
+    for index, schedule in enumerate(section.schedules):
+        place = document.place(("schedules", index))
+        if bool(schedule.cron) == bool(schedule.rate):
+            message = f"the schedule '{schedule.name}' needs exactly one of 'cron' and 'rate'"
+            yield Problem(id="PB112", message=message, place=place)
+        for group in schedule.groups:
+            if group not in groups:
+                message = f"the schedule '{schedule.name}' names the group '{group}', which no repository is in"
+                place = document.place(("schedules", index, "groups"))
+                yield Problem(id="PB113", message=message, place=place, hint=did_you_mean(group, groups))
+        if schedule.name in first:
+            message = f"two schedules have the name '{schedule.name}'"
+            related = (document.place(("schedules", first[schedule.name], "name")),)
+            place = document.place(("schedules", index, "name"))
+            yield Problem(id="PB112", message=message, place=place, related=related, hint="give one another name")
+        first.setdefault(schedule.name, index)

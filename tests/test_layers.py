@@ -32,6 +32,7 @@ LAYERS = (
     ("conf", "framework"),
     ("sections",),
     ("fields", "manifest", "values", "names"),
+    ("service",),
     ("expressions", "schema", "credentials"),
     ("source", "explanations", "canonical", "durations"),
     ("target",),

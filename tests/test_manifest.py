@@ -42,7 +42,7 @@ repos:
   - {url: 'https://me:secret@example.com/d.git'}
   - {url: 'ftp://example.com/e'}
   - {url: f, path: ../../etc}
-  - {url: g, groups: [nightly]}
+  - {url: g, groups: [Nightly]}
   - {url: h, revision: 1234567}
   - {revision: main}
 local: {imags: []}
@@ -58,7 +58,7 @@ local: {imags: []}
         "m.yaml:7:11: PB104 the url has credentials in it: take them out and name them with 'credentials: env:NAME'",
         "m.yaml:8:11: PB104 the url scheme 'ftp' is refused, expected https, ssh, file, or a relative path",
         "m.yaml:9:20: PB104 the path '../../etc' is refused, expected a relative path without '..'",
-        "m.yaml:10:14: PB107 the key 'groups' is not supported yet",
+        "m.yaml:10:23: PB104 the group 'Nightly' cannot be used, expected lower-case letters, digits, '-' and '_', at most 64",
         "m.yaml:11:24: PB104 the revision 1234567 reads as a number, put it in quotes",
         "m.yaml:12:5: PB103 the key 'url' is missing",
         "m.yaml:13:9: PB102 the key 'imags' is not known here",
@@ -110,10 +110,6 @@ def test_credentials_in_a_url_are_not_repeated() -> None:
             "m.yaml:4:11: PB105 two repositories have the name 'a', which is their folder",
         ),
         ("version: 1\nrepos:\n  - {url: .}\n", "m.yaml:3:11: PB104 no folder name can be taken from the url '.'"),
-        (
-            "version: 1\nschedules: []\nrepos: [{url: a}]\n",
-            "m.yaml:2:1: PB107 the key 'schedules' is not supported yet",
-        ),
     ],
 )
 def test_single_problems(text: str, expected: str) -> None:
@@ -127,3 +123,46 @@ def test_a_misspelt_key_gets_a_suggestion() -> None:
         "m.yaml:3:14: PB102 the key 'revison' is not known here\n"
         "      - {url: a, revison: x}\n                 ^\n  hint: did you mean 'revision'"
     )
+
+
+def test_triggers_groups_and_schedules() -> None:
+    found = manifest("""\
+version: 1
+defaults: {trigger: webhook}
+repos:
+  - {url: a, groups: nightly}
+  - {url: b, trigger: {kind: connection, include: 'src/**'}, groups: [nightly, big], credentials: 'secretsmanager:git#t'}
+schedules:
+  - {name: n, cron: 0 2 * * ? *, timezone: Europe/Berlin, groups: nightly}
+""")
+    assert [repo.trigger.kind for repo in found.repos] == ["webhook", "connection"]
+    assert (found.repos[1].trigger.include, found.groups) == (("src/**",), ("big", "nightly"))
+    assert (found.schedules[0].section.groups, found.schedules[0].section.cache) == (("nightly",), False)
+    assert found.service.name == "pipeline-builder"
+
+
+def test_problems_of_schedules_and_of_the_service() -> None:
+    text = """\
+version: 1
+repos:
+  - {url: a, groups: nightly, trigger: conection}
+  - {url: b, trigger: {kind: connection, connection: x}}
+schedules:
+  - {name: n}
+  - {name: n, rate: 1 day, groups: nightli}
+service:
+  tags: {'aws:x': y}
+  source: {branch: 'x{{resolve:ssm:a}}'}
+"""
+    assert problems(text) == [
+        "m.yaml:3:40: PB104 'kind' is 'conection', expected 'connection', 'webhook', 'codecommit', 'poll', 'none'",
+        "m.yaml:4:54: PB104 'x' cannot be used, expected the ARN of a CodeConnections connection",
+        "m.yaml:9:9: PB104 the tag 'aws:x' cannot be used: keys have 1 to 128 characters and don't begin with 'aws:', "
+        "values at most 256",
+        "m.yaml:10:20: PB104 'x{{resolve:ssm:a}}' would be resolved by CloudFormation ('{{resolve:…}}')",
+    ]
+    assert problems(text.replace("conection}", "poll}").replace("connection: x", "include: x").split("service")[0]) == [
+        "m.yaml:6:5: PB112 the schedule 'n' needs exactly one of 'cron' and 'rate'",
+        "m.yaml:7:34: PB113 the schedule 'n' names the group 'nightli', which no repository is in",
+        "m.yaml:7:12: PB112 two schedules have the name 'n'",
+    ]
