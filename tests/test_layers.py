@@ -16,6 +16,7 @@ LAYERS = (
     ("cli",),
     ("session",),
     ("workspace", "progress", "report", "summary", "evidence", "junit"),
+    ("cloudformation",),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve",),
     ("git", "engine", "aws"),
