@@ -18,6 +18,7 @@ LAYERS = (
     ("workspace", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve",),
+    ("cloudformation",),
     ("git", "engine", "aws"),
     ("selection",),
     ("plan", "drawing", "metrics", "record", "lock"),
