@@ -33,6 +33,7 @@ from pipeline_builder.workspace import (
     Workspace,
     load_manifest,
     load_workspace_lock,
+    open_secrets,
     open_target,
     write_file,
 )
@@ -140,6 +141,7 @@ class Session:
                 cache=self.workspace.state / "git",
                 locked=load_workspace_lock(self.workspace) if locked else None,
                 environment=self.workspace.environment,
+                read_secret=open_secrets(self.workspace),
                 jobs=8,
             )
             lock = replace(done.lock, images=self._locked_images())

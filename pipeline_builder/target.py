@@ -189,6 +189,9 @@ class Selection:
     source: str
 
 
+SecretReader = Callable[[str], str]
+"""Returns the text of a secret by its name or ARN."""
+
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("session",),
     ("workspace", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
-    ("serve",),
+    ("serve", "remotes"),
     ("cloudformation",),
     ("git", "engine", "aws"),
     ("selection",),
