@@ -14,8 +14,9 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("stage",),
     ("session",),
-    ("workspace", "progress", "report", "summary", "evidence", "junit"),
+    ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve", "remotes"),
     ("cloudformation",),
