@@ -17,6 +17,7 @@ LAYERS = (
     ("stage",),
     ("session",),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
+    ("cloudformation",),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve", "remotes"),
     ("git", "engine", "aws"),
