@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipeline_builder.cloudformation import builds, jobs
-from pipeline_builder.cloudformation.facts import DefinitionFacts, Facts, definition_facts
+from pipeline_builder.cloudformation.facts import DefinitionFacts, Facts, definition_facts, service_facts
 from pipeline_builder.cloudformation.packing import pack
+from pipeline_builder.cloudformation.projects import source_connection, start
 from pipeline_builder.cloudformation.resources import (
     artifact_keys,
     connection_use,
@@ -12,12 +13,9 @@ from pipeline_builder.cloudformation.resources import (
     objects,
     project,
 )
-from pipeline_builder.cloudformation.statements import ACCOUNT, BUCKET, Conditions, Role, Statement, arn, literal
+from pipeline_builder.cloudformation.statements import BUCKET, OURS, Role, Statement, arn, literal
 
-__all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts"]
-
-# Whoever takes a role on does it for this account: no service can be talked into using it for somebody else's.
-OURS: Conditions = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+__all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "service_facts"]
 
 
 def build_access(facts: Facts) -> tuple[Role, ...]:
@@ -27,8 +25,6 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
         InputProblems: PB640 for a role whose permissions are more than IAM takes.
     """
     roles = [_pipeline(facts), *builds.build_roles(facts)]
-    if facts.has_webhooks:
-        roles.append(_webhook(facts))
     roles.append(_events(facts))
     if facts.has_schedules or facts.has_polls:
         roles.append(_scheduler(facts))
@@ -107,24 +103,7 @@ def _sources(facts: Facts) -> tuple[Statement, ...]:
 
 def source_connections(facts: Facts) -> tuple[str, ...]:
     """Return the connections of all source actions."""
-    return tuple(sorted({*facts.connections, *builds.source_connection(facts)}))
-
-
-def _webhook(facts: Facts) -> Role:
-    name = facts.service.name
-    prefix = f"{name}-on-*"
-    return Role(
-        name="webhook",
-        trust="codebuild.amazonaws.com",
-        trust_conditions=OURS,
-        statements=(
-            builds.logs(prefix),
-            builds.start(name),
-            *connection_use("Connections", facts.webhooks, builds.CLONE),
-            *builds.image_use(facts),
-        ),
-        description="Small builds that a push to a model repository starts: each starts the pipeline",
-    )
+    return tuple(sorted({*facts.connections, *source_connection(facts)}))
 
 
 def _events(facts: Facts) -> Role:
@@ -139,7 +118,7 @@ def _events(facts: Facts) -> Role:
         name="events",
         trust="events.amazonaws.com",
         trust_conditions=OURS,
-        statements=(reject, *((builds.start(name),) if facts.has_events else ())),
+        statements=(reject, *((start(name),) if facts.has_events else ())),
         description="EventBridge rules: rejections, and pushes to CodeCommit",
     )
 
@@ -148,7 +127,7 @@ def _scheduler(facts: Facts) -> Role:
     name = facts.service.name
     statements = []
     if facts.has_schedules:
-        statements.append(builds.start(name))
+        statements.append(start(name))
     if facts.has_polls:
         statements.append(
             Statement(
@@ -159,15 +138,15 @@ def _scheduler(facts: Facts) -> Role:
             )
         )
     queue = Statement(
-        sid="DeadLetters",
+        sid="Missed",
         actions=("sqs:SendMessage",),
-        resources=(arn("sqs", f"{name}-dead-letters"),),
+        resources=(arn("sqs", f"{name}-missed"),),
         why="what could not be started is kept there",
     )
     return Role(
         name="scheduler",
         trust="scheduler.amazonaws.com",
         trust_conditions=OURS,
-        statements=(*statements, queue, *key_use(facts, "sqs")),
+        statements=(*statements, queue, *key_use(facts, "sqs", "scheduler")),
         description="EventBridge Scheduler: starts the pipeline at its times",
     )

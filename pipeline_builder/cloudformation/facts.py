@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.cloudformation.addresses import Location, Pieces, find_addresses
+from pipeline_builder.definition import Definition
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest import Manifest
 from pipeline_builder.outline import flat_steps
 from pipeline_builder.schema import describe
 from pipeline_builder.service import ServiceSection
 from pipeline_builder.target import JSON
+from pipeline_builder.values import Settings
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)(?:[:@].*)?"
@@ -70,8 +73,8 @@ class Facts:
     """All that decides about access.
 
     `secrets` are ids or ARNs of secrets with tokens, `connections` those of source actions, `webhooks` those of
-    projects with webhooks; `clones` says that builds clone the manifest's repository themselves. `role` is the execution
-    role's ARN where it isn't made, `bucket` the bucket for data where it isn't the artifact bucket, `key` that of jobs.
+    projects with webhooks; `clones` says that builds clone the manifest's repository themselves. `role` is the role in
+    the definition, `bucket` the bucket for data where it isn't the artifact bucket, `key` that of jobs.
     """
 
     service: ServiceSection
@@ -87,6 +90,52 @@ class Facts:
     role: str = ""
     bucket: str = ""
     key: str = ""
+
+
+def service_facts(
+    manifest: Manifest,
+    definition: Definition,
+    settings: Settings,
+    *,
+    connections: Iterable[str] = (),
+    webhooks: Iterable[str] | None = None,
+    has_events: bool = False,
+    has_polls: bool = False,
+    clones: bool = False,
+) -> Facts:
+    """Return the facts of a service.
+
+    `connections` are those of source actions, `webhooks` the connections of projects with webhooks ('' for a project
+    without one), None where there is no such project; the others say what the triggers are.
+
+    Raises:
+        InputProblems: PB641 for names that no policy can have in it.
+    """
+    service = manifest.service
+    artifacts = f"{service.name}-{settings.account}-{settings.region}"
+    secrets = (repo.credentials.partition(":") for repo in manifest.repos)
+    hooks = tuple(webhooks) if webhooks is not None else None
+    return Facts(
+        service=service,
+        definition=definition_facts(
+            definition.pipeline,
+            definition.content,
+            bucket=settings.bucket,
+            manifests=definition.manifests.values(),
+            data=(uri for uris in definition.data.values() for uri in uris),
+        ),
+        secrets=tuple(sorted({name.partition("#")[0] for kind, _, name in secrets if kind == "secretsmanager"})),
+        connections=tuple(sorted({text for text in connections if text})),
+        webhooks=tuple(sorted({text for text in hooks or () if text})),
+        has_webhooks=hooks is not None,
+        has_events=has_events,
+        has_polls=has_polls,
+        has_schedules=bool(manifest.schedules),
+        clones=clones,
+        role=settings.role,
+        bucket="" if settings.bucket == artifacts else settings.bucket,
+        key=settings.kms_key,
+    )
 
 
 def definition_facts(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline_builder.cloudformation.builds import data_key, execution_role_arn, network_look, pull
+from pipeline_builder.cloudformation.calls import data_key, execution_role_arn
 from pipeline_builder.cloudformation.facts import Facts
+from pipeline_builder.cloudformation.projects import network_look, pull
 from pipeline_builder.cloudformation.resources import (
     bucket_of,
     image_repositories,
@@ -11,7 +12,7 @@ from pipeline_builder.cloudformation.resources import (
     named,
     objects_at,
 )
-from pipeline_builder.cloudformation.statements import ACCOUNT, Role, Statement, arn, literal
+from pipeline_builder.cloudformation.statements import OURS, Role, Statement, arn, literal
 
 # By kind of resource: what makes one, looks at it and ends it. A model has no end that a pipeline would ask for.
 _VERBS = {
@@ -40,7 +41,7 @@ def execution_role(facts: Facts) -> Role:
     return Role(
         name="execution",
         trust="sagemaker.amazonaws.com",
-        trust_conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+        trust_conditions=OURS,
         statements=statements,
         description="SageMaker: runs the steps of the pipeline",
     )

@@ -28,8 +28,8 @@ _AROUND = len(json.dumps({"Version": "2012-10-17", "Statement": []}, separators=
 def pack(roles: Iterable[Role]) -> tuple[Role, ...]:
     """Return the roles with each statement in a policy that has room for it.
 
-    Exact permissions are longer than wide ones. So what doesn't fit the inline policy is spread over managed ones, and a
-    statement that is too long for one is cut between its resources; names are never put together under a wildcard.
+    Exact permissions are longer than wide ones. So what doesn't fit the inline policy is spread over managed ones, and
+    a statement that is too long for one is cut between its resources; names are never merged under a wildcard.
 
     Raises:
         InputProblems: PB640 for every role that has more than ten managed policies take.

@@ -13,6 +13,8 @@ ACCOUNT = "${AWS::AccountId}"
 REGION = "${AWS::Region}"
 BUCKET = "${ArtifactBucket}"
 KEY = "${KeyArn}"
+# Whoever takes a role on does it for this account: no service can be talked into using it for somebody else's.
+OURS: Conditions = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 # What has a meaning of its own in IAM: wildcards, and the beginning of a variable.
 _SPECIAL = re.compile(r"[*?]|\$(?=\{)")
 
