@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.cloudformation.access import Facts, build_access, service_facts
+from pipeline_builder.cloudformation.listing import Names, render_policies
 from pipeline_builder.cloudformation.model import Place, ServiceModel, build_model
 from pipeline_builder.cloudformation.rendering import SERVICE, STORAGE, parameter_values, render_templates
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
@@ -68,6 +69,13 @@ def render(session: Session) -> Rendered:
 def write_rendered(rendered: Rendered, folder: Path) -> Mapping[str, bool]:
     """Write the files, each whole or not at all; tell by name which of them have changed."""
     return {name: write_file(folder / name, text.encode()) for name, text in rendered.files.items()}
+
+
+def render_access(model: ServiceModel) -> str:
+    """Return the roles with their policies as JSON."""
+    key = model.service.encryption if model.service.encryption.startswith("arn:") else ""
+    names = Names(account=model.place.account, region=model.place.region, bucket=model.artifact_bucket, key=key)
+    return render_policies(model.roles, names, prefix=model.name)
 
 
 def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:

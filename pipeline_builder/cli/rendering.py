@@ -21,16 +21,22 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the templates; default: service in the build folder."
 )
-def render(session: Session, *, as_json: bool, out: Path | None) -> None:
+@click.argument("part", type=click.Choice(["iam"]), required=False)
+def render(session: Session, *, as_json: bool, out: Path | None, part: str | None) -> None:
     """Write the templates of the service on AWS, offline, for a look before they are deployed.
+
+    With 'iam' nothing is written: the roles with their policies go to stdout as JSON.
 
     \b
     Example: SMP_ACCOUNTID=123456789012 SMP_REGION=eu-central-1 pipeline-builder render --out rendered
     """
     from pipeline_builder.render import render as render_service
-    from pipeline_builder.render import write_rendered
+    from pipeline_builder.render import render_access, write_rendered
 
     rendered = render_service(session)
+    if part == "iam":
+        click.echo(render_access(rendered.model), nl=False)
+        return
     folder = (out or session.workspace.build / "service").absolute()
     written = write_rendered(rendered, folder)
     files = {name: os.path.relpath(folder / name) for name in written}
