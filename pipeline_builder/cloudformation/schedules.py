@@ -153,7 +153,7 @@ def _item_fault(field: Field, item: str) -> str:
     """An item is a value, a range, or either with a step."""
     body, slash, step = item.partition("/")
     if slash and not (re.match(r"^[1-9]\d{0,3}$", step) and int(step) <= field.last):
-        return f"the step '{step}' is none"
+        return f"the step after '/' is none, expected 1 to {field.last}"
     if body == "*":
         return "" if slash else "'*' stands alone"
     first, dash, last = body.partition("-")
