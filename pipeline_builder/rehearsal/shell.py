@@ -90,11 +90,13 @@ class Shell:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._stop.set()
+        # The driver reads the end of its file and ends; what commands have left behind is killed with it.
+        os.close(self._pipes["requests"])
         self._thread.join()
-        for pipe in self._pipes.values():
-            os.close(pipe)
+        os.close(self._pipes["answers"])
 
     def _make_pipe(self, name: str) -> int:
         path = self._folder / name
