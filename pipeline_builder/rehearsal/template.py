@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
+from pipeline_builder.cloudformation.document import Resource, Template
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.target import JSON
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PIPELINE, PROJECT, RULE = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project", "AWS::Events::Rule"
 
@@ -21,17 +23,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_pascal)
 
 
+Part = TypeVar("Part", bound=_Part)
+
+
 def _pairs(key: str, value: str) -> BeforeValidator:
     """A list of small mappings, as CloudFormation has them, read as one mapping."""
 
     def read(found: Any) -> Any:
-        return {item[key]: item.get(value, "") for item in found} if isinstance(found, list) else found
+        if not isinstance(found, list) or not all(isinstance(item, dict) and key in item for item in found):
+            return found
+        return {item[key]: item.get(value, "") for item in found}
 
     return BeforeValidator(read)
 
 
 def _names(found: Any) -> Any:
-    return [item["Name"] for item in found] if isinstance(found, list) else found
+    if not isinstance(found, list):
+        return found
+    return [item.get("Name") if isinstance(item, dict) else item for item in found]
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
@@ -161,55 +170,44 @@ class EventRule(_Part):
 
 
 class Service(BaseModel):
-    """All of the template that is played; `projects` by name, `arns` has a project's name by its ARN."""
+    """All of the template that is played; `projects` by name."""
 
     model_config = ConfigDict(frozen=True)
 
     pipeline: Pipeline
     projects: dict[str, Project]
-    arns: dict[str, str]
     rules: tuple[EventRule, ...]
 
 
-def read_service(template: JSON, *, file: str, account: str, region: str) -> Service:
+def read_service(template: Template) -> Service:
     """Return what is played of a resolved template.
 
     Raises:
-        InputProblems: PB651, everything that isn't as CloudFormation has it, or no pipeline, or more than one.
+        InputProblems: PB651, everything that isn't as CloudFormation has it; or no pipeline, or more than one.
     """
     problems: list[Problem] = []
-    found = {kind: _read(template, kind, model, problems, file) for kind, model in _MODELS.items()}
-    pipelines = list(found[PIPELINE].values())
+    pipelines = _read(template, PIPELINE, Pipeline, problems)
+    projects = _read(template, PROJECT, Project, problems)
+    rules = _read(template, RULE, EventRule, problems)
     if len(pipelines) != 1 and not problems:
         message = f"the template has {len(pipelines)} pipelines, expected one"
-        problems.append(Problem(id="PB651", message=message, place=Place(file), hint="render it anew"))
+        problems.append(Problem(id="PB651", message=message, place=Place(template.label), hint="render it anew"))
     if problems:
         raise InputProblems(*problems)
-    projects = {project.name: project for project in found[PROJECT].values()}
-    arns = {f"arn:aws:codebuild:{region}:{account}:project/{name}": name for name in projects}
-    return Service(pipeline=pipelines[0], projects=projects, arns=arns, rules=tuple(found[RULE].values()))
+    return Service(pipeline=pipelines[0], projects={project.name: project for project in projects}, rules=tuple(rules))
 
 
-_MODELS: Mapping[str, type[_Part]] = {PIPELINE: Pipeline, PROJECT: Project, RULE: EventRule}
-
-
-def _read(
-    template: JSON, kind: str, model: type[_Part], problems: list[Problem], file: str
-) -> dict[str, Any]:
-    resources = template.get("Resources") if isinstance(template, dict) else None
-    found: dict[str, Any] = {}
-    for logical, resource in (resources or {}).items() if isinstance(resources, dict) else ():
-        if not isinstance(resource, dict) or resource.get("Type") != kind:
-            continue
+def _read(template: Template, kind: str, model: type[Part], problems: list[Problem]) -> list[Part]:
+    found: list[Part] = []
+    for resource in template.of_type(kind):
         try:
-            found[logical] = model.model_validate(resource.get("Properties"))
-        except (ValidationError, KeyError, TypeError) as error:
-            problems.append(_unreadable(logical, kind, error, file))
+            found.append(model.model_validate(resource.properties))
+        except ValidationError as error:
+            problems += [_unreadable(template, resource, detail) for detail in error.errors(include_url=False)]
     return found
 
 
-def _unreadable(logical: str, kind: str, error: Exception, file: str) -> Problem:
-    first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": f"{error} is missing"}
-    where = ".".join(str(part) for part in first["loc"])
-    message = f"the resource '{logical}' ({kind}) can't be played: '{where}': {first['msg']}"
-    return Problem(id="PB651", message=message, place=Place(file))
+def _unreadable(template: Template, resource: Resource, detail: ErrorDetails) -> Problem:
+    where = ".".join(str(part) for part in detail["loc"])
+    message = f"the resource '{resource.id}' ({resource.type}) can't be played: '{where}': {detail['msg'].lower()}"
+    return Problem(id="PB651", message=message, place=template.place((*resource.path, *detail["loc"])))
