@@ -78,7 +78,10 @@ def select_changed(service: PipelineService, pipeline: str, definition: bytes, c
     if last is None:
         return Found(selection=None, words="everything: no execution has succeeded whose results could be used")
     repos = changed_repos(changes.before, changes.now) if changes.before else ()
-    changed = changed_steps(definition, service.definition_of(last.arn), repos, changes.repo_of)
+    before = service.definition_of(last.arn)
+    changed = changed_steps(definition, before, repos, changes.repo_of)
+    if not changed and before != definition:
+        return Found(selection=None, words=f"everything: more than steps has changed since execution {last.id}")
     chosen = choose(definition, changed, descendants=True)
     since = "no repository changed" if changes.before else f"changed since execution {last.id}"
     return _with_results(service, pipeline, chosen, f"changed: {', '.join(repos)}" if repos else since)

@@ -24,6 +24,7 @@ LOCK = "model_repos.lock.yaml"
 DEFINITION = "pipeline_definition.json"
 PLAN = "plan.json"
 RUN = "run.json"
+APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
@@ -52,6 +53,11 @@ class Workspace:
     def root(self) -> Path:
         """The manifest's folder, which every relative path is relative to."""
         return self.manifest_path.parent
+
+    @property
+    def store(self) -> Path:
+        """The local target's objects: `bucket/key`."""
+        return self.state / "store"
 
     @property
     def lock_path(self) -> Path:

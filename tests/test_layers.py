@@ -14,9 +14,10 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("stage",),
     ("session",),
     ("rehearsal",),
-    ("workspace", "progress", "report", "summary", "evidence", "junit"),
+    ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve", "remotes"),
     ("cloudformation",),
