@@ -74,6 +74,8 @@ def pack(target: Path, files: Iterable[tuple[Path, str]], *, links: bool = False
                 archive.writestr(entry, os.readlink(path))
             elif path.is_file():
                 _add(archive, path, name, modes=modes)
+            elif path.is_dir() and not path.is_symlink():
+                archive.write(path, f"{name}/")
     temporary.replace(target)
     return target.stat().st_size
 

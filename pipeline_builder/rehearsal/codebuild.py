@@ -56,6 +56,11 @@ class Built:
     reports: tuple[ReportRecord, ...]
     message: str = ""
 
+    @property
+    def failed_command(self) -> str:
+        """The command that failed first, empty where none did."""
+        return next((phase.command for phase in self.phases if phase.status != "Succeeded"), "")
+
 
 Observe = Callable[[PhaseRecord], None]
 

@@ -103,8 +103,8 @@ class Event(_Frozen):
 
     rule: str
     build: BuildRecord
-    status: Status
-    problem: str = ""
+    status: Literal["Succeeded", "Failed"]
+    message: str = ""
 
 
 class Rehearsal(_Frozen):
@@ -119,6 +119,8 @@ class Rehearsal(_Frozen):
     subject: str = ""
     repository: str
     variables: dict[str, str]
+    account: str
+    region: str
     stages: tuple[StageRecord, ...]
     events: tuple[Event, ...] = ()
 
