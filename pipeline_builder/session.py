@@ -166,7 +166,9 @@ class Session:
                 read_secret=open_secrets(self.workspace),
                 jobs=8,
             )
-            lock = replace(done.lock, images=self._locked_images())
+            # An archive of the manifest's repository has no commit of its own; whoever unpacked it knows which it is.
+            commit = done.lock.manifest_commit or self.workspace.environment.get("SMP_MANIFEST_COMMIT", "")
+            lock = replace(done.lock, manifest_commit=commit, images=self._locked_images())
             write_file(self.workspace.lock_path, render_lock(lock).encode())
             for warning in done.warnings:
                 self.warn(warning)
