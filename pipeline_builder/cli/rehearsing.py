@@ -16,10 +16,13 @@ from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import ExitCode, render_problem
 
 if TYPE_CHECKING:
+    from pipeline_builder.rehearsal.rehearse import Rehearsing
     from pipeline_builder.rehearsal.tools import Answer, Ask, Question
     from pipeline_builder.session import Session
 
 _LAST = "last"
+_FOLDER = "rehearsals"
+_MADE_UP = {"SMP_ACCOUNTID": "111122223333", "SMP_REGION": "us-east-1"}
 
 
 def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -28,7 +31,8 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not (equals or (option.name == "given" and name in os.environ)):
-            raise click.BadParameter(f"'{text}' is no NAME=VALUE" + ("" if equals else f", and '{name}' is not set here"))
+            unset = "" if equals else f", and '{name}' is not set here"
+            raise click.BadParameter(f"'{text}' is no NAME=VALUE{unset}")
         found[name] = value if equals else os.environ[name]
     return found
 
@@ -59,9 +63,9 @@ def rehearse(
 
     Takes the rendered templates and what is committed of this repository. Every build gets a clean folder and runs
     buildspec.yml as CodeBuild does; models are trained and registered by the local target, in a state of its own.
-    Of this shell's environment builds get PATH, HOME, the user's name, letters and time zone, proxies, certificates and
-    the settings of pip and uv, and no keys: what else they need is named with --env. Without a terminal and an answer it
-    stops at an approval, and --resume goes on; so it does after a failure or an interruption.
+    Of this shell's environment builds get PATH, HOME, the user's name, letters and time zone, proxies, certificates
+    and the settings of pip and uv, and no keys: what else they need is named with --env. Without a terminal and an
+    answer it stops at an approval, and --resume goes on; so it does after a failure or an interruption.
 
     \b
     Example: pipeline-builder rehearse --variable REPOSITORY=churn --approve --comment "a rehearsal"
@@ -69,11 +73,11 @@ def rehearse(
     from pipeline_builder.rehearsal import rehearse as playing
     from pipeline_builder.rehearsal.summary import rehearsal_problems, render_rehearsal
 
-    stage = _stage(session, given, make_ask(answer, comment))
+    at = _rehearsing(session, given, make_ask(answer, comment))
     if resume is not None:
-        folder, record = playing.resume(stage, "" if resume == _LAST else resume)
+        folder, record = playing.resume(at, "" if resume == _LAST else resume)
     else:
-        folder, record = playing.begin(stage, rendered or _render(session), variables)
+        folder, record = playing.begin(at, rendered or _render(session), variables)
     result = {**json.loads(record.model_dump_json()), "folder": str(folder)}
     show(result, as_json=as_json, text=render_rehearsal(record, folder))
     problems = rehearsal_problems(record)
@@ -81,6 +85,39 @@ def rehearse(
         say(render_problem(problem))
     if problems:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _rehearsing(session: Session, given: Mapping[str, str], ask: Ask) -> Rehearsing:
+    from pipeline_builder.rehearsal.rehearse import Rehearsing
+
+    workspace = session.workspace
+    account, region = place_of(workspace.values)
+    return Rehearsing(
+        shared=workspace.state / _FOLDER,
+        manifest=workspace.manifest_path,
+        account=account,
+        region=region,
+        environment=workspace.environment,
+        given=given,
+        say=say,
+        warn=session.warn,
+        ask=ask,
+    )
+
+
+def place_of(values: Mapping[str, str]) -> tuple[str, str]:
+    """Return account and Region of the service, made up where nobody has set them: a rehearsal needs no account."""
+    from pipeline_builder.values import LOCAL_DEFAULTS
+
+    found = {name: values.get(name, "").strip() for name in _MADE_UP}
+    given = {name: value for name, value in found.items() if value and value != LOCAL_DEFAULTS[name]}
+    place = {**_MADE_UP, **given}
+    return place["SMP_ACCOUNTID"], place["SMP_REGION"]
+
+
+def _render(session: Session) -> Path:
+    """Render the service as it is now; where nothing is checked out yet, that comes first."""
+    raise click.UsageError("give the folder of 'render --out' with --rendered")
 
 
 def make_ask(answer: str | None, comment: str) -> Ask:

@@ -88,7 +88,7 @@ def run_plain(job: Command, *, stop: threading.Event, grace: float = 5.0) -> Job
     return _supervise(job, {**spec, "grace": grace}, stop)
 
 
-def _supervise(job: Job | Command, spec: Mapping[str, object], stop: threading.Event) -> JobResult:
+def _supervise(job: Job | Command, spec: dict[str, object], stop: threading.Event) -> JobResult:
     with job.log.open("ab", buffering=0) as log, _launched(log) as process:
         content = marshal.dumps(spec)
         _send(process, b"%d\n" % len(content) + content)

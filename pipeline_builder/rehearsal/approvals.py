@@ -42,19 +42,23 @@ class Application:
         return (refused(request) or self._answer(request))(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        service, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
         try:
-            if service != TARGET or operation not in _OPERATIONS:
-                raise ServiceError("UnknownOperationException", f"'{service}.{operation}' is not answered by a rehearsal")
-            model = load_service("codepipeline")
-            asked = parse_body(request.get_data())
-            if faults := model.check(model.operations[operation]["input"]["shape"], asked):
-                raise ServiceError("ValidationException", "; ".join(f"{f.path}: {f.message}" for f in faults))
-            answer = _OPERATIONS[operation](self.state(), self.account, asked)
-            body = json.dumps(fit(model, model.operations[operation]["output"]["shape"], answer))
+            body = self._operate(request.headers.get("X-Amz-Target", ""), request.get_data())
         except ServiceError as error:
             return json_error(error)
         return Response(body, content_type="application/x-amz-json-1.1")
+
+    def _operate(self, target: str, body: bytes) -> str:
+        service, _, operation = target.rpartition(".")
+        if service != TARGET or operation not in _OPERATIONS:
+            raise ServiceError("UnknownOperationException", f"'{target}' is not answered by a rehearsal")
+        model = load_service("codepipeline")
+        shapes = model.operations[operation]
+        asked = parse_body(body)
+        if faults := model.check(shapes["input"]["shape"], asked):
+            raise ServiceError("ValidationException", "; ".join(f"{f.path}: {f.message}" for f in faults))
+        answer = _OPERATIONS[operation](self.state(), self.account, asked)
+        return json.dumps(fit(model, shapes["output"]["shape"], answer))
 
 
 @contextmanager
@@ -93,7 +97,9 @@ def _get_pipeline_execution(state: Rehearsal, account: str, asked: Mapping[str, 
     del account
     _known(state, asked)
     if asked["pipelineExecutionId"] != state.id:
-        raise ServiceError("PipelineExecutionNotFoundException", f"there is no execution '{asked['pipelineExecutionId']}'")
+        raise ServiceError(
+            "PipelineExecutionNotFoundException", f"there is no execution '{asked['pipelineExecutionId']}'"
+        )
     source = {"name": "Source", "revisionId": state.commit, "revisionSummary": state.subject}
     return {
         "pipelineExecution": {
@@ -147,7 +153,11 @@ def _detail(state: Rehearsal, account: str, stage: str, action: ActionRecord) ->
         "lastUpdateTime": action.ended or action.started,
         "updatedBy": _person(account, action),
         "status": _status(action.status),
-        "input": {"actionTypeId": kind, "resolvedConfiguration": action.configuration, "namespace": action.namespace or None},
+        "input": {
+            "actionTypeId": kind,
+            "resolvedConfiguration": action.configuration,
+            "namespace": action.namespace or None,
+        },
         "output": {"executionResult": result, "outputVariables": action.variables},
     }
 

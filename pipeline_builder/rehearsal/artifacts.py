@@ -66,12 +66,12 @@ def pack(target: Path, files: Iterable[tuple[Path, str]], *, links: bool = False
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.new")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=_QUICK, strict_timestamps=False) as archive:
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=_QUICK) as archive:
         for path, name in files:
             if path.is_symlink() and links:
                 entry = zipfile.ZipInfo(name)
                 entry.external_attr = (stat.S_IFLNK | 0o777) << 16
-                archive.writestr(entry, os.readlink(path))
+                archive.writestr(entry, str(path.readlink()))
             elif path.is_file():
                 _add(archive, path, name, modes=modes)
             elif path.is_dir() and not path.is_symlink():
@@ -81,7 +81,7 @@ def pack(target: Path, files: Iterable[tuple[Path, str]], *, links: bool = False
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str, *, modes: bool) -> None:
-    entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+    entry = zipfile.ZipInfo.from_file(path, name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     if not modes:
         entry.external_attr = (stat.S_IFREG | 0o644) << 16

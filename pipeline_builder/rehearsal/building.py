@@ -23,7 +23,7 @@ from pipeline_builder.workspace import write_file
 
 _DEFAULT = "buildspec.yml"
 _NUMBERS = "build-numbers.json"
-_SECRET = "a rehearsal reads no secrets: give it with '--env {name}=…', or '--env {name}' for that of this shell"
+_HOW_TO_GIVE = "a rehearsal reads no secrets: give it with '--env {name}=…', or '--env {name}' for that of this shell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ def _environment(
     if missing := sorted(secret - started.keys()):
         what = "the build of '{}' takes '{}' from Secrets Manager or the Parameter Store"
         found = (
-            Problem(id="PB661", message=what.format(project.name, name), hint=_SECRET.format(name=name))
+            Problem(id="PB661", message=what.format(project.name, name), hint=_HOW_TO_GIVE.format(name=name))
             for name in missing
         )
         raise InputProblems(*found)

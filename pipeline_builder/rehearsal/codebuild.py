@@ -1,4 +1,4 @@
-"""A build as CodeBuild runs it: phases of commands, what follows a failure, artifacts, reports, cache, exported variables.
+"""A build as CodeBuild runs it: phases of commands, what follows a failure, and all that is kept of it.
 
 After "Build phase transitions" and the build specification reference of the user guide. A failed install or pre_build
 phase ends the commands, a failed build phase is followed by post_build; artifacts are handed on in either case once

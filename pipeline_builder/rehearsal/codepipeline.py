@@ -1,7 +1,7 @@
 """The player: stages in order, actions in each, conditions before them; whatever happened is in the record at once.
 
-A rehearsal that is played again goes on: stages that are through stay, of a stage that failed or was cut off the actions
-that are through stay too, and the others run again on the same artifacts, as after CodePipeline's RetryStageExecution.
+A rehearsal that is played again goes on: stages that are through stay; of a stage that failed or was cut off the
+actions that are through stay too, and the others run again on the same artifacts, as after RetryStageExecution.
 """
 
 from __future__ import annotations
@@ -214,7 +214,9 @@ class _Player:
     def _approve(self, action: Action, configuration: dict[str, str], record: ActionRecord) -> str:
         text = configuration.get("CustomData", "")
         if len(text) > MOST_CHARACTERS:
-            raise UnresolvedError(f"CustomData has {len(text)} characters, CodePipeline takes at most {MOST_CHARACTERS}")
+            raise UnresolvedError(
+                f"CustomData has {len(text)} characters, CodePipeline takes at most {MOST_CHARACTERS}"
+            )
         minutes = action.timeout_in_minutes or _WEEK
         assert record.started is not None
         if self._tools.now() > record.started + timedelta(minutes=minutes):
@@ -225,9 +227,7 @@ class _Player:
         if answer is None:
             self._say(action.name, "Pending: waits for an answer")
             return "Pending"
-        decision = DecisionRecord(
-            approved=answer.approved, by=answer.by, comment=answer.comment, at=self._tools.now()
-        )
+        decision = DecisionRecord(approved=answer.approved, by=answer.by, comment=answer.comment, at=self._tools.now())
         why = f": {answer.comment}" if answer.comment else ""
         if answer.approved:
             return self._succeed(action, f"approved by {answer.by}{why}", decision=decision)

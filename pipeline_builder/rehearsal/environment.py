@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-# All that a build gets of this machine's environment; nothing else, so that no key or token of its user gets into a build
-# or its log. Programs and their caches (PATH, HOME, XDG_*, UV_*, TMPDIR), who the user is (git and SSH ask), letters
-# (LANG, LC_*), and how the network and a package index are reached (proxies, certificates, PIP_*): a build container has
-# all of these in another way.
+# All that a build gets of this machine's environment; nothing else, so that no key or token of its user gets into a
+# build or its log. Programs and their caches (PATH, HOME, XDG_*, UV_*, TMPDIR), who the user is (git and SSH ask),
+# letters and time zone (LANG, LC_*, TZ), and how the network and a package index are reached (proxies, certificates,
+# PIP_*): a build container has all of these in another way.
 _INHERITED = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|LANG|LC_\w+|TZ|XDG_(?:CACHE|CONFIG|DATA)_HOME|UV_\w+"
     r"|(?i:(?:https?|ftp|all|no)_proxy)|SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL)_CA_BUNDLE|GIT_SSL_CAINFO"

@@ -36,7 +36,7 @@ _HANDED_ON = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Rehearsing:
     """Where and with what rehearsals are played: `shared` is the folder of all of them, `environment` the process's.
 
     `given` are environment variables for every build, above all others.
@@ -53,23 +53,23 @@ class Stage:
     ask: Ask
 
 
-def begin(stage: Stage, rendered: Path, variables: Mapping[str, str]) -> tuple[Path, Rehearsal]:
+def begin(at: Rehearsing, rendered: Path, variables: Mapping[str, str]) -> tuple[Path, Rehearsal]:
     """Play the templates of a folder from the first stage on; return the rehearsal's folder and its record.
 
     Raises:
         InputProblems: PB650 to PB655 and the problems of the templates; PB661 and the problems of a buildspec.
     """
-    service = load_service(rendered, stage.account, stage.region)
+    service = load_service(rendered, at.account, at.region)
     check_pipeline(service)
     values = start_variables(service.pipeline, variables)
-    git = Git(environment=stage.environment)
-    source = find_source(git, stage.manifest.parent)
+    git = Git(environment=at.environment)
+    source = find_source(git, at.manifest.parent)
     if source.changed:
         message = f"'{source.repository}' has changes that are not committed; the rehearsal builds {source.commit[:7]}"
-        stage.warn(Problem(id="PB654", message=message, hint="commit them to rehearse them", warning=True))
+        at.warn(Problem(id="PB654", message=message, hint="commit them to rehearse them", warning=True))
     execution = str(uuid.uuid4())
-    folder = stage.shared / execution
-    with _queued(stage):
+    folder = at.shared / execution
+    with _queued(at):
         folder.mkdir(parents=True)
         shutil.copytree(rendered, folder / RENDERED, ignore=_only_templates)
         record = Rehearsal(
@@ -80,34 +80,34 @@ def begin(stage: Stage, rendered: Path, variables: Mapping[str, str]) -> tuple[P
             subject=source.subject,
             repository=str(source.repository),
             variables=values,
-            account=stage.account,
-            region=stage.region,
+            account=at.account,
+            region=at.region,
             stages=plan_stages(service.pipeline),
         )
-        stage.say(f"rehearsal {execution} of '{service.pipeline.name}' at {source.commit[:7]} {source.subject}".rstrip())
-        return folder, _play(Book(folder, record), service, source, git, stage)
+        at.say(f"rehearsal {execution} of '{service.pipeline.name}' at {source.commit[:7]} {source.subject}".rstrip())
+        return folder, _play(Book(folder, record), service, source, git, at)
 
 
-def resume(stage: Stage, wanted: str) -> tuple[Path, Rehearsal]:
+def resume(at: Rehearsing, wanted: str) -> tuple[Path, Rehearsal]:
     """Go on with a rehearsal that failed, was interrupted or waits for an answer.
 
     Raises:
         InputProblems: PB660 where there is no such rehearsal, PB664 where it has succeeded.
     """
-    with _queued(stage):
-        folder = find_rehearsal(stage.shared, wanted)
+    with _queued(at):
+        folder = find_rehearsal(at.shared, wanted)
         record = load_rehearsal(folder)
         if record.status == "Succeeded":
             message = f"the rehearsal {record.id} has succeeded, there is nothing left of it to play"
             raise InputProblems(Problem(id="PB664", message=message, hint="begin another one"))
         service = load_service(folder / RENDERED, record.account, record.region)
-        git = Git(environment=stage.environment)
+        git = Git(environment=at.environment)
         source = describe_source(git, Path(record.repository), record.commit)
-        stage.say(f"rehearsal {record.id} of '{record.pipeline}' goes on at {record.commit[:7]}")
-        return folder, _play(Book(folder, record), service, source, git, stage)
+        at.say(f"rehearsal {record.id} of '{record.pipeline}' goes on at {record.commit[:7]}")
+        return folder, _play(Book(folder, record), service, source, git, at)
 
 
-def _play(book: Book, service: Service, source: Source, git: Git, stage: Stage) -> Rehearsal:
+def _play(book: Book, service: Service, source: Source, git: Git, at: Rehearsing) -> Rehearsal:
     from pipeline_builder.rehearsal.approvals import answer_codepipeline
 
     record = book.state
@@ -117,40 +117,40 @@ def _play(book: Book, service: Service, source: Source, git: Git, stage: Stage) 
             source=source,
             git=git,
             folder=book.folder,
-            shared=stage.shared,
+            shared=at.shared,
             account=record.account,
             region=record.region,
-            environment=inherit(stage.environment),
-            overrides=_overrides(stage, url),
-            say=stage.say,
-            ask=stage.ask,
+            environment=inherit(at.environment),
+            overrides=_overrides(at, url),
+            say=at.say,
+            ask=at.ask,
             now=_now,
             stop=threading.Event(),
         )
         return play(book, tools)
 
 
-def _overrides(stage: Stage, codepipeline: str) -> dict[str, str]:
+def _overrides(at: Rehearsing, codepipeline: str) -> dict[str, str]:
     """Return what a rehearsal sets above every project: the local target in place of the account."""
     return {
         **LOCAL_DEFAULTS,
         "SMP_TARGET": "local",
-        "SMP_STATE": str(stage.shared / TARGET_STATE),
+        "SMP_STATE": str(at.shared / TARGET_STATE),
         "AWS_ENDPOINT_URL_CODEPIPELINE": codepipeline,
-        **without_account(stage.given),
-        **stage.given,
+        **without_account(at.given),
+        **at.given,
     }
 
 
 @contextmanager
-def _queued(stage: Stage) -> Iterator[None]:
+def _queued(at: Rehearsing) -> Iterator[None]:
     """Wait until no other rehearsal is played in this folder: the pipeline's mode is QUEUED."""
-    stage.shared.mkdir(parents=True, exist_ok=True)
-    with (stage.shared / LOCK).open("w") as lock:
+    at.shared.mkdir(parents=True, exist_ok=True)
+    with (at.shared / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            stage.say("queued: another rehearsal is being played")
+            at.say("queued: another rehearsal is being played")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -79,7 +79,7 @@ class Shell:
         self._result: JobResult | None = None
         self._error: BaseException | None = None
 
-    def __enter__(self) -> Shell:
+    def __enter__(self) -> Shell:  # noqa: PYI034 - Self is not in Python 3.10
         self._folder.mkdir(parents=True, exist_ok=True)
         # Both ends in this process, so that neither side waits for the other to open.
         self._pipes = {name: self._make_pipe(name) for name in ("requests", "answers")}

@@ -59,7 +59,7 @@ def _short(text: str) -> str:
 
 
 def rehearsal_problems(record: Rehearsal) -> tuple[Problem, ...]:
-    """Return what makes the command fail: the failed actions with the end of their logs, failed conditions and events."""
+    """Return what makes the command fail: failed actions with the end of their logs, conditions, and events."""
     if record.status != "Failed":
         return ()
     problems = [

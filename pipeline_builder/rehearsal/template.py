@@ -198,13 +198,15 @@ def read_service(template: Template) -> Service:
 
 
 def _read(template: Template, kind: str, model: type[Part], problems: list[Problem]) -> list[Part]:
-    found: list[Part] = []
-    for resource in template.of_type(kind):
+    def read(resource: Resource) -> Part | None:
         try:
-            found.append(model.model_validate(resource.properties))
+            return model.model_validate(resource.properties)
         except ValidationError as error:
-            problems += [_unreadable(template, resource, detail) for detail in error.errors(include_url=False)]
-    return found
+            details = error.errors(include_url=False)
+            problems.extend(_unreadable(template, resource, detail) for detail in details)
+            return None
+
+    return [found for resource in template.of_type(kind) if (found := read(resource))]
 
 
 def _unreadable(template: Template, resource: Resource, detail: ErrorDetails) -> Problem:
