@@ -148,7 +148,7 @@ class Project(_Part):
     name: str
     source: ProjectSource
     environment: ProjectEnvironment = ProjectEnvironment()
-    timeout_in_minutes: int = 60
+    timeout_in_minutes: float = 60
     cache: ProjectCache = ProjectCache()
 
 
