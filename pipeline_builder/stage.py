@@ -18,9 +18,10 @@ from typing import Protocol, TextIO
 
 from pipeline_builder.approval import approval_digest, approval_text, inert_text, verdict_word
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.narrowing import LAST, Wanted
 from pipeline_builder.promote import Decision
 from pipeline_builder.record import RunRecord
-from pipeline_builder.session import LAST, Session, Wanted
+from pipeline_builder.session import Session
 from pipeline_builder.target import Approval, ApprovalStatus
 from pipeline_builder.workspace import PLAN, REPORT, RUN, write_file
 
