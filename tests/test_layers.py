@@ -14,13 +14,13 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("stage",),
+    ("stage", "render"),
     ("session",),
     ("rehearsal",),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
+    ("cloudformation",),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve", "remotes"),
-    ("cloudformation",),
     ("git", "engine", "aws"),
     ("narrowing",),
     ("selection",),
@@ -53,7 +53,7 @@ RESERVED = {
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve", "rehearsal"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "cloudformation"},
     "click": {"cli"},
 }
 

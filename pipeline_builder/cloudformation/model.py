@@ -16,7 +16,6 @@ from pipeline_builder.service import ServiceSection
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
-_HOST = "github.com"
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -61,7 +60,7 @@ class ServiceModel:
     source: Source
     triggers: Triggers
     schedules: tuple[Timing, ...]
-    roles: tuple[Role, ...]
+    roles: tuple[Role, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,6 +80,10 @@ class ServiceModel:
         return self.service.encryption != "aws"
 
     @property
+    def artifact_bucket(self) -> str:
+        return f"{self.name}-{self.place.account}-{self.place.region}"
+
+    @property
     def artifact_prefix(self) -> str:
         return self.name[:_ARTIFACT_PREFIX]
 
@@ -89,29 +92,22 @@ class ServiceModel:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
         return ("build", "train", "promote", "worker")
 
-    def role(self, name: str) -> Role:
-        return next(role for role in self.roles if role.name == name)
 
-
-def build_model(
-    manifest: Manifest, place: Place, roles: tuple[Role, ...]
-) -> tuple[ServiceModel, tuple[Problem, ...]]:
-    """Return the model of the service, and every problem (PB601 to PB619), warnings among them."""
+def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:
+    """Return the model of the service without its roles, and every problem (PB601 to PB615), warnings among them."""
     service = manifest.service
     triggers, trigger_problems = build_triggers(manifest.repos, service, region=place.region)
     schedules, schedule_problems = build_schedules(manifest.schedules)
     relative = any(parse_address(repo.url).relative for repo in manifest.repos)
     source = build_source(service, region=place.region, clone=relative)
-    model = ServiceModel(
-        service=service, place=place, source=source, triggers=triggers, schedules=schedules, roles=roles
-    )
+    model = ServiceModel(service=service, place=place, source=source, triggers=triggers, schedules=schedules)
     return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest))
 
 
 def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source:
     """Return where AWS finds this repository."""
     section = service.source
-    host = getattr(section, "host", _HOST)
+    host = section.host
     bucket, _, key = section.repository.partition("/")
     match section.kind:
         case "connection":

@@ -1,11 +1,10 @@
-"""The manifest's schedules as EventBridge Scheduler takes them, which says nothing about a wrong one before it is deployed."""
+"""The manifest's schedules as EventBridge Scheduler takes them: it says of a wrong one only that deploying failed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import Problem
@@ -56,7 +55,8 @@ class Timing:
 
 def build_schedules(schedules: Iterable[Schedule]) -> tuple[tuple[Timing, ...], tuple[Problem, ...]]:
     """Return the schedules, and every problem (PB610 to PB612) with the manifest's places."""
-    timings, problems = [], []
+    timings: list[Timing] = []
+    problems: list[Problem] = []
     for schedule in schedules:
         section = schedule.section
         found = tuple(_problems(schedule))

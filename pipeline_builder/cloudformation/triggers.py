@@ -96,7 +96,7 @@ def parse_address(url: str) -> Address:
 
 
 def find_provider(host: str) -> str | None:
-    """Return CodeBuild's word for a git host; hosts of one's own are told apart by their name, None where it says nothing."""
+    """Return CodeBuild's word for a git host, None where its name doesn't tell."""
     if host in _PROVIDERS:
         return _PROVIDERS[host]
     own = {"gitlab": "GITLAB_SELF_MANAGED", "github": "GITHUB_ENTERPRISE"}
@@ -106,7 +106,7 @@ def find_provider(host: str) -> str | None:
 def build_triggers(
     repos: Iterable[Repo], service: ServiceSection, *, region: str
 ) -> tuple[Triggers, tuple[Problem, ...]]:
-    """Return what starts the pipeline for each repository, and every problem (PB601 to PB609) with the manifest's places.
+    """Return what starts the pipeline for each repository, and every problem (PB601 to PB609) with its place.
 
     A repository inside this one (a relative url) is served by the trigger of the source action; one that stands at a
     commit can't move, so nothing starts for it.
