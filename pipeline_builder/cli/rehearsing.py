@@ -116,8 +116,22 @@ def place_of(values: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _render(session: Session) -> Path:
-    """Render the service as it is now; where nothing is checked out yet, that comes first."""
-    raise click.UsageError("give the folder of 'render --out' with --rendered")
+    """Render the service as it is now, into the build folder; where nothing is checked out yet, that comes first."""
+    from dataclasses import replace
+
+    from pipeline_builder.rehearsal.sources import with_source
+    from pipeline_builder.render import render, write_rendered
+    from pipeline_builder.session import Session
+
+    account, region = place_of(session.workspace.values)
+    values = {**session.workspace.values, "SMP_ACCOUNTID": account, "SMP_REGION": region}
+    rendering = Session(replace(session.workspace, values=values), say=say, warn=session.warn)
+    rendering.manifest = with_source(session.manifest, session.workspace.root.name)
+    if not session.workspace.lock_path.is_file():
+        rendering.checkout(locked=False)
+    folder = session.workspace.build / "rehearsal"
+    write_rendered(render(rendering), folder)
+    return folder
 
 
 def make_ask(answer: str | None, comment: str) -> Ask:

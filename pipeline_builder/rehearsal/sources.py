@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.git import Git, GitError
+from pipeline_builder.manifest import Manifest
 from pipeline_builder.rehearsal.artifacts import pack
 
+_MADE_UP = "arn:aws:codeconnections:us-east-1:111122223333:connection/00000000-0000-4000-8000-000000000000"
 CLONE, ZIP, ARCHIVE = "CODEBUILD_CLONE_REF", "CODE_ZIP", "S3"
 
 
@@ -24,6 +26,17 @@ class Source:
     subject: str = ""
     committed: str = ""
     changed: bool = False
+
+
+def with_source(manifest: Manifest, name: str) -> Manifest:
+    """Return the manifest with a source of the service; where it names none, one is made up, as none is called."""
+    service = manifest.service
+    if not service.source.repository:
+        source = service.source.model_copy(update={"repository": f"rehearsal/{name}"})
+        service = service.model_copy(update={"source": source})
+    if service.source.kind == "connection" and not (service.connection or service.source.connection):
+        service = service.model_copy(update={"connection": _MADE_UP})
+    return manifest.model_copy(update={"service": service})
 
 
 def find_source(git: Git, folder: Path) -> Source:
