@@ -248,6 +248,29 @@ class Git:
         except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError, ValueError):
             return "", False
 
+    def top_of(self, folder: Path) -> Path | None:
+        """Return the top folder of the working tree that a folder is in; None where it is in none."""
+        module = _gitpython()
+        try:
+            with module.Repo(folder, search_parent_directories=True) as repo:
+                return Path(repo.working_tree_dir) if repo.working_tree_dir else None
+        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError):
+            return None
+
+    def clone(self, repository: Path, commit: str, folder: Path) -> None:
+        """Clone a repository of this machine with its whole history, links and all, and check a commit out.
+
+        For repositories of the user's own only: what others have written goes through `fetch` and `export`.
+
+        Raises:
+            GitError: the commit isn't there.
+        """
+        remote = Remote(url=str(repository), local=True)
+        unchecked = ["-c", "transfer.fsckObjects=false"]
+        self._run([*unchecked, "clone", "--quiet", "--no-checkout", "--", remote.url, str(folder)], remote=remote)
+        checkout = ["-c", "core.symlinks=true", "checkout", "--quiet", "--detach", commit]
+        self._run(checkout, repository=folder / ".git", folder=folder)
+
     # --- processes
 
     def _command(self, arguments: list[str], repository: Path | None) -> list[str]:
