@@ -24,8 +24,11 @@ _THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "Slow
 _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
-    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException",
+    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
 )  # fmt: skip
+
+_INVALID = ("ValidationException", "ValidationError")
+"""What some services, CloudFormation with the second, answer for something that isn't there too."""
 
 
 class NotFoundError(Exception):
@@ -104,7 +107,7 @@ class translated:  # noqa: N801 - it is used as a function
         if isinstance(error, ClientError):
             found = error.response.get("Error", {})
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
-            if code in _ABSENT or (code == "ValidationException" and re.search(r"does not exist|not found", said)):
+            if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
                 raise NotFoundError(said or code) from error
             raise OutsideFailure(_refused(self._operation, code, said)) from error
         if isinstance(error, BotoCoreError):
