@@ -18,7 +18,9 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuild
 from pipeline_builder.git import MOST_BYTES, MOST_FILES, Git, GitError, Measured, Remote
 from pipeline_builder.lock import Lock, LockedRepo
 from pipeline_builder.manifest import Manifest, Repo
+from pipeline_builder.remotes import no_secrets, remote_of
 from pipeline_builder.schema import did_you_mean
+from pipeline_builder.target import SecretReader
 
 _COMMIT = 40
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -66,12 +68,14 @@ def checkout(
     cache: Path,
     locked: Lock | None,
     environment: Mapping[str, str],
+    read_secret: SecretReader = no_secrets,
     jobs: int = 8,
 ) -> Checkouts:
     """Bring every enabled repository to its commit.
 
     `root` is the manifest's folder, `cache` where bare repositories are kept between checkouts, `locked` the commits to
-    take instead of resolving revisions. One failure doesn't hide the others, and leaves its previous checkout as it is.
+    take instead of resolving revisions, `read_secret` gives the text of a secret by its id. One failure doesn't hide
+    the others, and leaves its previous checkout as it is.
 
     Raises:
         InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
@@ -80,7 +84,15 @@ def checkout(
     """
     git = Git(environment=environment)
     work = [
-        _Work(repo, git, root=root, training_dir=manifest.training_dir, cache=cache, locked=locked)
+        _Work(
+            repo,
+            git,
+            remote=lambda repo: remote_of(repo, root, environment, read_secret),
+            root=root,
+            training_dir=manifest.training_dir,
+            cache=cache,
+            locked=locked,
+        )
         for repo in manifest.repos
     ]
     with _alone(cache):
@@ -135,6 +147,7 @@ class _Work:
         repo: Repo,
         git: Git,
         *,
+        remote: Callable[[Repo], Remote],
         root: Path,
         training_dir: str,
         cache: Path,
@@ -143,6 +156,7 @@ class _Work:
         self.repo = repo
         self.root = root
         self.git = git
+        self.remote_of = remote
         self.locked = locked
         self.folder = root / training_dir / repo.name
         self.bare = cache / f"{repo.name}.git"
@@ -165,7 +179,7 @@ class _Work:
             raise self.failure(error) from error
 
     def work(self) -> _Outcome:
-        remote = self.remote()
+        remote = self.remote_of(self.repo)
         commit = self.commit(remote)
         if not self.git.has(self.bare, commit):
             self.git.fetch(self.bare, remote, commit)
@@ -184,23 +198,6 @@ class _Work:
             )
             hint = "move it away, or name another 'training_dir'"
             raise InputProblems(Problem(id="PB161", message=message, place=self.repo.place, hint=hint))
-
-    def remote(self) -> Remote:
-        url = self.repo.url
-        scp = ":" in url.split("/")[0] and "://" not in url
-        local = url.startswith("file://") or ("://" not in url and not scp)
-        if local and not url.startswith("file://"):
-            url = str((self.root / url).resolve())
-        return Remote(url=url, local=local, token=self.token())
-
-    def token(self) -> str:
-        if not self.repo.credentials:
-            return ""
-        name = self.repo.credentials.removeprefix("env:")
-        if not self.git.environment.get(name):
-            message = f"the repository '{self.repo.name}' takes its token from '{name}', which is not set"
-            raise InputProblems(Problem(id="PB110", message=message, place=self.repo.place))
-        return self.git.environment[name]
 
     def commit(self, remote: Remote) -> str:
         if self.locked is not None:

@@ -33,9 +33,12 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Two locks, and the repository that the code and the conf of each step come from."""
+    """Two locks, and the repository that the code and the conf of each step come from.
 
-    before: Lock
+    Without a lock from `before`, what has changed is told by the definition of the last execution that succeeded.
+    """
+
+    before: Lock | None
     now: Lock
     repo_of: Mapping[str, str]
 
@@ -74,16 +77,36 @@ def select_changed(service: PipelineService, pipeline: str, definition: bytes, c
     last = next(iter(_succeeded(service, pipeline)), None)
     if last is None:
         return Found(selection=None, words="everything: no execution has succeeded whose results could be used")
-    repos = changed_repos(changes.before, changes.now)
-    changed = changed_steps(definition, service.definition_of(last.arn), repos, changes.repo_of)
+    repos = changed_repos(changes.before, changes.now) if changes.before else ()
+    before = service.definition_of(last.arn)
+    changed = changed_steps(definition, before, repos, changes.repo_of)
+    if not changed and before != definition:
+        return Found(selection=None, words=f"everything: more than steps has changed since execution {last.id}")
     chosen = choose(definition, changed, descendants=True)
+    since = "no repository changed" if changes.before else f"changed since execution {last.id}"
+    return _with_results(service, pipeline, chosen, f"changed: {', '.join(repos)}" if repos else since)
+
+
+def select_repos(
+    service: PipelineService, pipeline: str, definition: bytes, repos: Iterable[str], repo_of: Mapping[str, str]
+) -> Found:
+    """Limit a run to the steps of these repositories, and all that depend on them."""
+    wanted = frozenset(repos)
+    chosen = choose(definition, [name for name, repo in repo_of.items() if repo in wanted], descendants=True)
+    return _with_results(service, pipeline, chosen, f"of {', '.join(sorted(wanted))}")
+
+
+def _with_results(service: PipelineService, pipeline: str, chosen: Chosen, why: str) -> Found:
+    """Let an execution stand for what is left out; where the service can't do that, everything runs."""
+    if not chosen.left_out:
+        return Found(selection=None, words=f"everything ({why})")
     if len(chosen.steps) > MOST_SELECTED:
         words = f"everything: {len(chosen.steps)} steps are more than the {MOST_SELECTED} that a selection takes"
         return Found(selection=None, words=words)
     source = _source(service, pipeline, chosen)
     if source is None and chosen.needed:
         return Found(selection=None, words=f"everything: no execution has the result of '{chosen.needed[0]}'")
-    return _found(chosen, source, f"changed: {', '.join(repos)}" if repos else "no repository changed")
+    return _found(chosen, source, why)
 
 
 def _unknown(name: str, known: Iterable[str]) -> Problem:

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -23,8 +23,10 @@ from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.lock import render_lock
 from pipeline_builder.manifest import Manifest
+from pipeline_builder.record import AppliedVersion, load_applied
 from pipeline_builder.schema import did_you_mean
 from pipeline_builder.workspace import (
+    APPLIED,
     BUNDLES,
     DEFINITION,
     JUNIT,
@@ -33,6 +35,7 @@ from pipeline_builder.workspace import (
     Workspace,
     load_manifest,
     load_workspace_lock,
+    open_secrets,
     open_target,
     write_file,
 )
@@ -47,6 +50,22 @@ if TYPE_CHECKING:
     from pipeline_builder.record import RunRecord
     from pipeline_builder.run import Start
     from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
+
+
+LAST = "last"
+"""Stands for the last execution that succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a run is to be limited to, by one of these: steps, groups of repositories, changes since a lock or LAST."""
+
+    steps: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    since: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.groups or self.since)
 
 
 class Session:
@@ -76,6 +95,10 @@ class Session:
         yield words
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
         self.say(f"{name:<9} {' '.join(words)}  {self.seconds[name]:.1f} s")
+
+    @property
+    def region(self) -> str:
+        return self.workspace.values.get("SMP_REGION", "")
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -140,6 +163,7 @@ class Session:
                 cache=self.workspace.state / "git",
                 locked=load_workspace_lock(self.workspace) if locked else None,
                 environment=self.workspace.environment,
+                read_secret=open_secrets(self.workspace),
                 jobs=8,
             )
             lock = replace(done.lock, images=self._locked_images())
@@ -224,44 +248,63 @@ class Session:
             words.append(
                 f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'bundle')} uploaded"
             )
+            note = AppliedVersion.of(applied.pipeline, target=self.target.name)
+            write_file(self.workspace.build / APPLIED, note.model_dump_json(indent=2).encode() + b"\n")
         return applied
 
     def deployed(self) -> DeployedPipeline:
-        """Return what is deployed under the pipeline's name.
+        """Return what is deployed under the pipeline's name: what this build applied, or else the newest.
 
         Raises:
             InputProblems: PB422 where nothing is.
         """
-        name = self.composed.definition.pipeline
+        name, content = self.composed.definition.pipeline, self.composed.definition.content
         found = self.target.pipelines.describe_pipeline(name)
         if found is None:
             message = f"the pipeline '{name}' is not deployed"
             raise InputProblems(Problem(id="PB422", message=message, hint="run 'pipeline-builder apply'"))
-        if found.definition != self.composed.definition.content:
+        if found.definition != content:
+            applied = load_applied(self.workspace.build / APPLIED)
+            if applied and applied.is_of(found, content, target=self.target.name):
+                self.say(
+                    f"          version {found.version} was applied since; this build's version {applied.version} runs"
+                )
+                return replace(found, definition=content, version=applied.version)
             message = f"version {found.version} of '{name}' runs, which is not what is checked out now"
             hint = "run 'pipeline-builder apply' first to run that"
             self.warn(Problem(id="PB423", message=message, hint=hint, warning=True))
         return found
 
-    def select(self, names: Sequence[str], since: Path | None) -> Selection | None:
-        """Limit a run to named steps, or to what changed since a lock; None where everything has to run.
+    def select(self, wanted: Wanted) -> Selection | None:
+        """Limit a run to what is wanted; None where everything has to run, no steps where nothing has.
 
         Raises:
-            InputProblems: PB108 for a lock that is none, PB442 and PB445 for steps that can't be selected.
+            InputProblems: PB108 for a lock that is none, PB113 for groups, PB442 and PB445 for steps that can't be
+                selected.
         """
         from pipeline_builder.lock import load_lock
-        from pipeline_builder.selection import Changes, select_changed, select_steps
+        from pipeline_builder.selection import Changes, select_changed, select_repos, select_steps
 
         definition, pipelines = self.composed.definition, self.target.pipelines
-        if since is None:
-            found = select_steps(pipelines, definition.pipeline, definition.content, names)
+        steps = self.composed.graph.by_name
+        repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
+        if wanted.groups:
+            repos = self._repos_of(wanted.groups)
+            found = select_repos(pipelines, definition.pipeline, definition.content, repos, repo_of)
+        elif wanted.steps:
+            found = select_steps(pipelines, definition.pipeline, definition.content, wanted.steps)
         else:
-            steps = self.composed.graph.by_name
-            repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
-            changes = Changes(before=load_lock(since), now=self.lock, repo_of=repo_of)
+            before = None if wanted.since == LAST else load_lock(Path(wanted.since))
+            changes = Changes(before=before, now=self.lock, repo_of=repo_of)
             found = select_changed(pipelines, definition.pipeline, definition.content, changes)
         self.say(f"select    {found.words}")
         return found.selection
+
+    def _repos_of(self, groups: Sequence[str]) -> tuple[str, ...]:
+        known = self.manifest.groups
+        if unknown := [group for group in groups if group not in known]:
+            raise InputProblems(*(_unknown_group(group, known) for group in unknown))
+        return tuple(repo.name for repo in self.manifest.repos if set(repo.groups) & set(groups))
 
     def run(
         self,
@@ -286,6 +329,12 @@ class Session:
                     execution = follow(self.target.pipelines, begun, observe)
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
+
+    def reuse_last(self, pipeline: DeployedPipeline) -> RunRecord:
+        """Judge the newest execution that succeeded, where nothing has changed since."""
+        from pipeline_builder.run import find_last
+
+        return self.judge(find_last(self.target.pipelines, pipeline.name), planned=pipeline, reused=True)
 
     def resume(self, *, stream: TextIO, terminal: bool) -> RunRecord:
         """Follow the newest execution to its end, whatever definition it runs, and judge it."""
@@ -546,6 +595,11 @@ def _saved_record(path: Path) -> RunRecord | None:
         return RunRecord.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def _unknown_group(group: str, known: Sequence[str]) -> Problem:
+    message = f"no repository is in the group '{group}'"
+    return Problem(id="PB113", message=message, hint=did_you_mean(group, known))
 
 
 def _not_locked(name: str) -> Problem:

@@ -182,12 +182,24 @@ class ApprovalChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's answer to a question that another service has asked."""
+
+    approved: bool
+    by: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The steps that an execution is limited to; results of others are those of the execution `source` (its ARN)."""
 
     steps: tuple[str, ...]
     source: str
 
+
+SecretReader = Callable[[str], str]
+"""Returns the text of a secret by its name or ARN."""
 
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""

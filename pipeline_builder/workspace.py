@@ -18,12 +18,13 @@ from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
 if TYPE_CHECKING:
     from pipeline_builder.engine.local import LocalSettings
     from pipeline_builder.lock import Lock
-    from pipeline_builder.target import Target
+    from pipeline_builder.target import SecretReader, Target
 
 LOCK = "model_repos.lock.yaml"
 DEFINITION = "pipeline_definition.json"
 PLAN = "plan.json"
 RUN = "run.json"
+APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
@@ -52,6 +53,11 @@ class Workspace:
     def root(self) -> Path:
         """The manifest's folder, which every relative path is relative to."""
         return self.manifest_path.parent
+
+    @property
+    def store(self) -> Path:
+        """The local target's objects: `bucket/key`."""
+        return self.state / "store"
 
     @property
     def lock_path(self) -> Path:
@@ -126,6 +132,14 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
     from pipeline_builder.engine.local import open_local_target
 
     return open_local_target(workspace.state, local_settings(workspace.root, manifest, workspace.jobs))
+
+
+def open_secrets(workspace: Workspace) -> SecretReader:
+    """Return what reads the secrets that a manifest names, on either target; nothing is called yet."""
+    from pipeline_builder.aws.secrets import make_secret_reader
+
+    region = workspace.values.get("SMP_REGION", "")
+    return make_secret_reader("" if region == LOCAL_DEFAULTS["SMP_REGION"] else region)
 
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:

@@ -14,10 +14,11 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("stage",),
     ("session",),
-    ("workspace", "progress", "report", "summary", "evidence", "junit"),
+    ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
-    ("serve",),
+    ("serve", "remotes"),
     ("git", "engine", "aws"),
     ("selection",),
     ("plan", "drawing", "metrics", "record", "lock"),

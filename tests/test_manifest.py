@@ -164,5 +164,5 @@ service:
     assert problems(text.replace("conection}", "poll}").replace("connection: x", "include: x").split("service")[0]) == [
         "m.yaml:6:5: PB112 the schedule 'n' needs exactly one of 'cron' and 'rate'",
         "m.yaml:7:12: PB112 two schedules have the name 'n'",
-        "m.yaml:7:34: PB113 the schedule 'n' names the group 'nightli', which no repository is in",
+        "m.yaml:7:36: PB113 the schedule 'n' names the group 'nightli', which no repository is in",
     ]
