@@ -19,6 +19,7 @@ LAYERS = (
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve", "remotes"),
+    ("cloudformation",),
     ("git", "engine", "aws"),
     ("selection",),
     ("plan", "drawing", "metrics", "record", "lock"),
