@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline_builder.cloudformation.document import Template, load_template
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.stack_plan import ResourceChange, StackPlan, refuse_unsafe
 from pipeline_builder.stacks import (
@@ -48,11 +49,10 @@ class StackService(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedService:
+class ServiceTexts:
     """The service as it is rendered: the texts of its two templates, and what they are deployed with.
 
-    `parameters` are those of the service's stack; the ones in STORAGE_OUTPUTS are filled in where they are named.
-    `resources` are the service's, for a plan before there is anything that CloudFormation could be asked about.
+    `parameters` are those of the service's stack, but for what the storage stack's outputs say.
     """
 
     name: str
@@ -60,11 +60,6 @@ class RenderedService:
     service: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    resources: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def storage_name(self) -> str:
-        return storage_name(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +87,7 @@ def storage_name(service: str) -> str:
     return f"{service}-storage"
 
 
-def deploy(service: RenderedService, stacks: StackService, manner: Manner) -> tuple[Deployed, ...]:
+def deploy(service: ServiceTexts, stacks: StackService, manner: Manner) -> tuple[Deployed, ...]:
     """Deploy the storage stack, then the service's own with its outputs.
 
     Raises:
@@ -101,13 +96,14 @@ def deploy(service: RenderedService, stacks: StackService, manner: Manner) -> tu
         OutsideFailure: PB666 for a stack that takes no update, PB669 where there can be no change set, PB670 where the
             deployment failed, PB673 where the storage stack lacks an output.
     """
-    wanted = WantedStack(name=service.storage_name, template=service.storage, tags=service.tags, protected=True)
+    wanted = WantedStack(name=storage_name(service.name), template=service.storage, tags=service.tags, protected=True)
     storage = deploy_stack(wanted, service.name, stacks, manner)
+    template = load_template(service.service, "service.yaml")
     if storage.stack is None:  # a dry run, and nothing is there
-        plan = _offline(service)
+        plan = _offline(service.name, template)
         manner.show(plan)
         return storage, Deployed(plan=plan, stack=None)
-    parameters = {**service.parameters, **_from_storage(service, storage.stack)}
+    parameters = {**service.parameters, **_from_storage(template, storage.stack)}
     own = WantedStack(name=service.name, template=service.service, parameters=parameters, tags=service.tags)
     bucket = storage.stack.outputs.get(STORAGE_OUTPUTS["ArtifactBucket"], "")
     return storage, deploy_stack(own, service.name, stacks, manner, bucket=bucket)
@@ -147,7 +143,9 @@ def _allowed(plan: StackPlan, manner: Manner) -> bool:
         refuse_unsafe(plan)
     if not manner.confirm(plan):
         message = f"the plan for the stack '{plan.stack}' was not agreed to; nothing was changed"
-        raise PlanRefused(Problem(id="PB668", message=message, hint="deploy again, and say yes; or look with --dry-run"))
+        raise PlanRefused(
+            Problem(id="PB668", message=message, hint="deploy again, and say yes; or look with --dry-run")
+        )
     return True
 
 
@@ -161,7 +159,9 @@ def _ready(wanted: WantedStack, service: str, stacks: StackService, manner: Mann
             case Way.FOLLOW, Stack() as busy:
                 _join(busy, wanted, stacks, manner)
             case Way.CLEAR, Stack() as failed if not manner.dry_run:
-                manner.say(f"the stack '{failed.name}' is ROLLBACK_COMPLETE: its creation failed; deleting what is left")
+                manner.say(
+                    f"the stack '{failed.name}' is ROLLBACK_COMPLETE: its creation failed; deleting what is left"
+                )
                 with manner.watching(None) as watch:
                     _raise_where_not_deleted(failed, stacks, watch)
             case Way.REFUSE, Stack() as stuck:
@@ -194,9 +194,10 @@ def _raise_where_not_deleted(stack: Stack, stacks: StackService, watch: Watch) -
         raise OutsideFailure(failure_problem(stack.name, ended, problem="PB671", what="the deletion"))
 
 
-def _from_storage(service: RenderedService, storage: Stack) -> dict[str, str]:
+def _from_storage(template: Template, storage: Stack) -> dict[str, str]:
     """Return the parameters that come from the storage stack's outputs."""
-    needed = {name: output for name, output in STORAGE_OUTPUTS.items() if name in service.parameters}
+    declared = template.section("Parameters")
+    needed = {name: output for name, output in STORAGE_OUTPUTS.items() if name in declared}
     missing = [output for output in needed.values() if output not in storage.outputs]
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
@@ -205,8 +206,8 @@ def _from_storage(service: RenderedService, storage: Stack) -> dict[str, str]:
     return {name: storage.outputs[output] for name, output in needed.items()}
 
 
-def _offline(service: RenderedService) -> StackPlan:
-    changes = tuple(ResourceChange(action="added", name=name, type=kind) for name, kind in service.resources)
-    return StackPlan(stack=service.name, creates=True, changes=changes, offline=True)
-
-
+def _offline(name: str, template: Template) -> StackPlan:
+    """Return the plan of a stack before there is anything that CloudFormation could be asked about."""
+    found = template.resources.values()
+    changes = tuple(ResourceChange(action="added", name=resource.id, type=resource.type) for resource in found)
+    return StackPlan(stack=name, creates=True, changes=changes, offline=True)

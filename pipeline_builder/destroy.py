@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
+from pipeline_builder.cloudformation.document import load_template
 from pipeline_builder.deploy import Watch, storage_name
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.stack_plan import DATA_STORES
@@ -46,6 +47,8 @@ class DemolitionService(Protocol):
 
     def resources(self, stack: Stack) -> tuple[StackResource, ...]: ...
 
+    def template(self, stack: Stack) -> str: ...
+
     def join(self, stack: Stack, watch: Watch) -> Ended: ...
 
     def delete(self, stack: Stack, watch: Watch) -> Ended: ...
@@ -76,7 +79,13 @@ class DestroyManner:
 
 
 def destroy(
-    service: str, bucket_name: str, *, with_data: bool, stacks: DemolitionService, buckets: Bucket, manner: DestroyManner
+    service: str,
+    bucket_name: str,
+    *,
+    with_data: bool,
+    stacks: DemolitionService,
+    buckets: Bucket,
+    manner: DestroyManner,
 ) -> Demolition:
     """Show what would go, ask, and delete it; again, it goes on where it was.
 
@@ -89,15 +98,19 @@ def destroy(
     own = _settled(service, service, stacks, manner)
     storage = _settled(storage_name(service), service, stacks, manner)
     if own and own.protected:
-        hint = f"'aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {own.name}'"
+        command = "aws cloudformation update-termination-protection --no-enable-termination-protection"
         message = f"the stack '{own.name}' is protected against deletion; somebody has switched that on"
-        raise OutsideFailure(Problem(id="PB672", message=message, hint=f"where it is to go: {hint}"))
+        raise OutsideFailure(
+            Problem(id="PB672", message=message, hint=f"where it is to go: '{command} --stack-name {own.name}'")
+        )
     plan = _plan(service, own, storage, bucket_name, with_data=with_data, stacks=stacks, buckets=buckets)
     manner.show(plan)
     if plan.nothing:
         return plan
     if not manner.confirm(plan):
-        raise PlanRefused(Problem(id="PB668", message=f"deleting the service '{service}' was not agreed to; nothing was changed"))
+        raise PlanRefused(
+            Problem(id="PB668", message=f"deleting the service '{service}' was not agreed to; nothing was changed")
+        )
     if own:
         _delete(own, stacks, manner)
     if with_data:
@@ -128,8 +141,7 @@ def _plan(
     stacks: DemolitionService,
     buckets: Bucket,
 ) -> Demolition:
-    found = stacks.resources(own) if own else ()
-    stored = stacks.resources(storage) if storage else ()
+    found, stored = _resources(own, stacks), _resources(storage, stacks)
     bucket = storage.outputs.get("BucketName", bucket_name) if storage else bucket_name
     owner = buckets.owner(bucket) if with_data else None
     ours = owner is not None and (storage is not None or owner == service)
@@ -141,6 +153,16 @@ def _plan(
         with_data=with_data,
         bucket=bucket if ours else "",
     )
+
+
+def _resources(stack: Stack | None, stacks: DemolitionService) -> tuple[StackResource, ...]:
+    """Return what is in the stack; the deployed template's DeletionPolicy says what of it stays without the stack."""
+    if stack is None:
+        return ()
+    text = stacks.template(stack)
+    resources = load_template(text, f"the template of '{stack.name}'").resources if text else {}
+    kept = {name for name, found in resources.items() if str(found.body.get("DeletionPolicy")).startswith("Retain")}
+    return tuple(replace(resource, kept=resource.name in kept) for resource in stacks.resources(stack))
 
 
 def _delete(stack: Stack, stacks: DemolitionService, manner: DestroyManner) -> None:
@@ -177,8 +199,9 @@ def render_demolition(plan: Demolition) -> str:
     if plan.with_data:
         lines += [_line(" ", resource, width) for resource in plan.storage if _stays(resource, plan)]
     else:
-        stored = ", ".join(resource.physical or resource.name for resource in plan.storage if resource.type in DATA_STORES)
-        lines.append(f"    the stack '{storage_name(plan.service)}' with all data ({stored or 'nothing'}); --with-data deletes it")
+        holding = [found.physical or found.name for found in plan.storage if found.type in DATA_STORES]
+        data = f"all data ({', '.join(holding) or 'nothing'})"
+        lines.append(f"    the stack '{storage_name(plan.service)}' with {data}; --with-data deletes it")
     lines += [f"    {kept}" for kept in NEVER_DELETED]
     return "\n".join(lines) + "\n"
 

@@ -97,7 +97,9 @@ def _losses(plan: StackPlan) -> Iterator[str]:
         if holds is None:
             continue
         named = f"'{change.name}' ({change.type}" + (f", '{change.physical}')" if change.physical else ")")
-        after = f"; {holds} would stay in the old one, and the new one begins empty" if change.kept else f", and {holds}"
+        after = (
+            f"; {holds} would stay in the old one, and the new one begins empty" if change.kept else f", and {holds}"
+        )
         match change.action:
             case "replaced":
                 yield f"it replaces {named}{after}"
@@ -147,7 +149,9 @@ def _headline(plan: StackPlan) -> str:
 def render_counts(plan: StackPlan) -> str:
     """Return how many resources are added, changed and so on."""
     counts = {action: sum(change.action == action for change in plan.changes) for action in _SIGNS}
-    return ", ".join(f"{count} {action}" for action, count in counts.items() if count) or "no resource, only its outputs"
+    return (
+        ", ".join(f"{count} {action}" for action, count in counts.items() if count) or "no resource, only its outputs"
+    )
 
 
 def _about(change: ResourceChange) -> str:

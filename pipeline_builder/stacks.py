@@ -177,7 +177,8 @@ def stuck_problem(stack: Stack) -> Problem:
 def foreign_problem(stack: Stack, service: str) -> Problem | None:
     """Return a problem where the stack is not this service's: deploying would take away everything that is in it."""
     owner = stack.tags.get(OWNER_TAG)
-    if owner == service or (owner is None and stack.status == "REVIEW_IN_PROGRESS"):  # tags come with the execution
+    # A stack that is only change sets has no tags yet, and when it is taken away again it never had any.
+    if owner == service or (owner is None and stack.status in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")):
         return None
     found = f"of the service '{owner}'" if owner else f"not of this tool (it has no tag '{OWNER_TAG}')"
     message = f"the stack '{stack.name}' is {found}; nothing was changed"
@@ -205,7 +206,10 @@ def _bad(event: StackEvent) -> bool:
 
 
 _REMEDIES = (
-    ("already exists", "somebody has made it, or an earlier service has left it: delete or rename it, and deploy again"),
+    (
+        "already exists",
+        "somebody has made it, or an earlier service has left it: delete or rename it, and deploy again",
+    ),
     ("not authorized", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
     ("accessdenied", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
     ("connection", "is the connection there, in this Region, and past its handshake? Then deploy again"),

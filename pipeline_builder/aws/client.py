@@ -25,6 +25,7 @@ _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExcee
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
+    "NoSuchTagSet",
 )  # fmt: skip
 
 _INVALID = ("ValidationException", "ValidationError")

@@ -42,7 +42,9 @@ def check_caller(aws: Aws, *, account: str, region: str) -> None:
     caller = aws.call("sts", "get_caller_identity")
     problems = []
     if caller["Account"] != account:
-        message = f"the credentials are of the account {caller['Account']} ({caller['Arn']}), and SMP_ACCOUNTID is {account}"
+        message = (
+            f"the credentials are of the account {caller['Account']} ({caller['Arn']}), and SMP_ACCOUNTID is {account}"
+        )
         hint = "log in to that account, or choose its profile with AWS_PROFILE; or correct SMP_ACCOUNTID"
         problems.append(Problem(id="PB665", message=message, hint=hint))
     used = aws.client("cloudformation").meta.region_name

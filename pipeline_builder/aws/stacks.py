@@ -12,7 +12,6 @@ from typing import Any
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.polling import Clock, Pace
 from pipeline_builder.aws.store import S3Store
-from pipeline_builder.cloudformation.document import load_template
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.stack_plan import StackPlan, read_changes
 from pipeline_builder.stacks import CAPABILITIES, STACK_TYPE, Ended, Stack, StackEvent, StackResource, WantedStack
@@ -86,8 +85,8 @@ class Stacks:
                 StackName=wanted.name,
                 ChangeSetName=name,
                 ChangeSetType="CREATE" if creates else "UPDATE",
-                # For the tries of this one call: another process finds the change set by its name. A token that said the
-                # same in every process could answer with a change set that has been deleted meanwhile.
+                # For the tries of this one call: another process finds the change set by its name. A token that were
+                # the same in every process might bring back a change set that has been deleted meanwhile.
                 ClientToken=uuid.uuid4().hex,
                 # What a stack that is gone has left, a retained bucket above all, comes back into it.
                 ImportExistingResources=True,
@@ -193,30 +192,23 @@ class Stacks:
             self._call("update_termination_protection", StackName=stack.id, EnableTerminationProtection=on)
 
     def resources(self, stack: Stack) -> tuple[StackResource, ...]:
-        """Return what is in the stack, by name, and which of it would stay without the stack."""
+        """Return what is in the stack, by name."""
         pages = self._aws.pages("cloudformation", "list_stack_resources", StackName=stack.id)
         found = [item for page in pages for item in page["StackResourceSummaries"]]
-        kept = self._kept(stack)
         return tuple(
             StackResource(
-                name=item["LogicalResourceId"],
-                type=item["ResourceType"],
-                physical=item.get("PhysicalResourceId", ""),
-                kept=item["LogicalResourceId"] in kept,
+                name=item["LogicalResourceId"], type=item["ResourceType"], physical=item.get("PhysicalResourceId", "")
             )
             for item in sorted(found, key=lambda item: str(item["LogicalResourceId"]))
             if item["ResourceStatus"] != "DELETE_COMPLETE"
         )
 
-    def _kept(self, stack: Stack) -> frozenset[str]:
-        """Return the names of the resources that the deployed template's DeletionPolicy keeps."""
+    def template(self, stack: Stack) -> str:
+        """Return the text of the template that the stack is made from; empty where it is nothing but change sets."""
         if stack.status == "REVIEW_IN_PROGRESS":
-            return frozenset()
+            return ""
         found = self._call("get_template", StackName=stack.id, TemplateStage="Original")["TemplateBody"]
-        text = found if isinstance(found, str) else json.dumps(found)  # botocore reads one that is JSON
-        resources = load_template(text, f"the stack '{stack.name}'").resources
-        policies = {name: str(resource.body.get("DeletionPolicy", "Delete")) for name, resource in resources.items()}
-        return frozenset(name for name, policy in policies.items() if policy.startswith("Retain"))
+        return found if isinstance(found, str) else json.dumps(found)  # botocore reads one that is JSON
 
     # --- events
 
