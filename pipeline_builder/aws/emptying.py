@@ -43,20 +43,21 @@ class Buckets:
             OutsideFailure: PB675 for what S3 won't delete, the first ten of a page.
         """
         done = 0
-        owner = {"Bucket": name, "ExpectedBucketOwner": self._account}
-        for page in self._aws.pages("s3", "list_object_versions", MaxKeys=_MOST, **owner):
-            found = [
-                {"Key": item["Key"], "VersionId": item["VersionId"]}
-                for kind in ("Versions", "DeleteMarkers")
-                for item in page.get(kind, ())
-            ]
-            if not found:
-                continue
+        while found := self._some(name):
             answer = self._call("delete_objects", name, Delete={"Objects": found, "Quiet": True})
             if errors := answer.get("Errors"):
                 raise OutsideFailure(*(_refused(name, error) for error in errors[:10]))
             done += len(found)
             self._tell(done)
+
+    def _some(self, name: str) -> list[dict[str, str]]:
+        """Return the first versions and markers that are (still) there."""
+        page = self._call("list_object_versions", name, MaxKeys=_MOST)
+        return [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for kind in ("Versions", "DeleteMarkers")
+            for item in page.get(kind, ())
+        ]
 
     def delete(self, name: str) -> None:
         """Delete an empty bucket; one that is gone stays gone."""
