@@ -109,26 +109,23 @@ CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/0a1b2c3d-00
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:demo"
 
 
-def connection(aws: Aws, status: str) -> None:
-    """Let the next look at a connection find it in that status: moto has none."""
-    stubber = Stubber(aws.client("codeconnections"))
+PAGE = f"https://{REGION}.console.aws.amazon.com/codesuite/settings/connections?region={REGION}"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("PENDING", (f"the connection 'github' is PENDING: finish the handshake at {PAGE}",)),
+        ("ERROR", (f"the connection 'github' is ERROR: look at {PAGE}",)),
+        ("AVAILABLE", ()),
+    ],
+)
+def test_a_connection_that_is_not_ready_is_said(aws: Aws, status: str, said: tuple[str, ...]) -> None:
+    stubber = Stubber(aws.client("codeconnections"))  # moto has no connections
     found = {"ConnectionName": "github", "ConnectionArn": CONNECTION, "ConnectionStatus": status}
     stubber.add_response("get_connection", {"Connection": found}, {"ConnectionArn": CONNECTION})
     stubber.activate()
-
-
-def test_a_connection_without_its_handshake_is_said(aws: Aws) -> None:
-    page = f"https://{REGION}.console.aws.amazon.com/codesuite/settings/connections?region={REGION}"
-    connection(aws, "PENDING")
-    assert find_unfinished(aws, connections=(CONNECTION, CONNECTION), topic="") == (
-        f"the connection 'github' is PENDING: finish the handshake at {page}",
-    )
-    connection(aws, "AVAILABLE")
-    assert find_unfinished(aws, connections=(CONNECTION,), topic="") == ()
-    connection(aws, "ERROR")
-    assert find_unfinished(aws, connections=(CONNECTION,), topic="") == (
-        f"the connection 'github' is ERROR: look at {page}",
-    )
+    assert find_unfinished(aws, connections=(CONNECTION, CONNECTION), topic="") == said
 
 
 def test_addresses_that_have_not_confirmed_are_said(aws: Aws) -> None:
