@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from pipeline_builder.metrics import compare_metrics
+from pipeline_builder.metrics import compare_metrics, metric_at, short_name
 from pipeline_builder.record import PackageRecord, RepoRecord, RunRecord
 
 MOST_TEXT = 1000
@@ -52,15 +52,19 @@ def approval_text(record: RunRecord, gates: Mapping[str, Sequence[str]] | None =
 
 
 def _model(package: PackageRecord, paths: Sequence[str]) -> str:
-    compared = compare_metrics(package.metrics, package.champion_metrics)
-    known = [metric for metric in compared if metric.path in paths] or compared[:_MOST_METRICS]
-    parts = []
-    for metric in known:
-        value = "none" if metric.candidate is None else f"{metric.candidate:.4g}"
-        old = "" if metric.champion is None else f" (champion {metric.champion:.4g})"
-        parts.append(f"{metric.path} {value}{old}")
     against = f"champion is version {package.champion_version}" if package.champion_version else "no champion yet"
-    return f"{package.group} version {package.version}: {', '.join((*parts, against))}"
+    parts = [*_metrics(package, paths), against]
+    return f"{package.group} version {package.version}: {', '.join(parts)}"
+
+
+def _metrics(package: PackageRecord, paths: Sequence[str]) -> Iterator[str]:
+    """Yield the numbers that the gate looks at; without a gate the first ones of the report."""
+    named = [(short_name(p), metric_at(package.metrics, p), metric_at(package.champion_metrics, p)) for p in paths]
+    first = compare_metrics(package.metrics, package.champion_metrics)[:_MOST_METRICS]
+    for name, candidate, champion in named or [(m.path, m.candidate, m.champion) for m in first]:
+        value = "none" if candidate is None else f"{candidate:.4g}"
+        old = "" if champion is None else f" (champion {champion:.4g})"
+        yield f"{name} {value}{old}"
 
 
 def _repos(repos: Sequence[RepoRecord]) -> Iterator[list[str]]:
