@@ -14,7 +14,7 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("stage",),
+    ("stage", "render"),
     ("session",),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
@@ -53,7 +53,7 @@ RESERVED = {
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "cloudformation"},
     "click": {"cli"},
 }
 

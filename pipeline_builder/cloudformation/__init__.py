@@ -1,1 +1,1 @@
-"""The service on AWS: its templates, what they give leave to, and checks of what was rendered."""
+"""The CloudFormation side: from manifest and definition to the templates of the service on AWS."""
