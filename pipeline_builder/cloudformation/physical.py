@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline_builder.target import JSON
+
 _SPACE = uuid.UUID("8f0f6a0e-6f56-4a3e-9d7d-0b6a54ad52a1")
 
 
@@ -114,6 +116,17 @@ UNKNOWN = Kind()
 def kind_of(resource_type: str) -> Kind:
     """Return how resources of the type are named."""
     return KINDS.get(resource_type, UNKNOWN)
+
+
+def made_values(resource_type: str, logical_id: str, properties: Mapping[str, JSON], home: Home) -> dict[str, str]:
+    """Return what Ref (under "") and GetAtt (by attribute) give for a resource whose properties are worked out."""
+    kind = kind_of(resource_type)
+    words = {"name": properties.get(kind.name)} | {key: properties.get(key) for key in kind.also}
+    given = {word: str(value) for word, value in words.items() if value}
+    return {
+        attribute: fill(form, home, logical_id, {**kind.also, **given})
+        for attribute, form in {"": kind.ref, **kind.attributes}.items()
+    }
 
 
 def fill(form: str, home: Home, logical_id: str, words: Mapping[str, str]) -> str:
