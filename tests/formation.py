@@ -7,10 +7,12 @@ stack comes to CREATE_COMPLETE here says something about the deployment that dri
 
 from __future__ import annotations
 
+import copy
+import json
 import threading
 import urllib.parse
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -19,6 +21,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from pipeline_builder.cloudformation.document import load_template
+from pipeline_builder.cloudformation.evaluation import resolve
+from pipeline_builder.errors import InputProblems
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 STACK = "AWS::CloudFormation::Stack"
@@ -69,6 +73,9 @@ class Formation:
     """Operation, error code and status of answers to come, each given once."""
     findings: list[Body] = field(default_factory=list)
     """What DescribeEvents tells of a change set that failed."""
+    fetch: Callable[[str], str] | None = None
+    """Returns the text of a template that was given by its address."""
+    connection: str = "AVAILABLE"
     account: str = ACCOUNT
     wording: str = NO_CHANGES
     clock: datetime = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -102,6 +109,14 @@ class Formation:
     def do_GetCallerIdentity(self, _: dict[str, str]) -> Body:  # noqa: N802 - as the operation is called
         return {"Account": self.account, "Arn": f"arn:aws:iam::{self.account}:user/ada", "UserId": "x"}
 
+    def do_ListSubscriptionsByTopic(self, given: dict[str, str]) -> Body:  # noqa: N802
+        item = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "ada@example.com", "TopicArn": given["TopicArn"]}
+        return {"Subscriptions": [item]}
+
+    def do_GetConnection(self, given: dict[str, str]) -> Body:  # noqa: N802
+        arn = given["ConnectionArn"]
+        return {"Connection": {"ConnectionName": "github", "ConnectionArn": arn, "ConnectionStatus": self.connection}}
+
     def do_DescribeStacks(self, given: dict[str, str]) -> Body:  # noqa: N802
         stack = self.stack(given["StackName"])
         return {"Stacks": [_shown(stack)]}
@@ -127,12 +142,23 @@ class Formation:
             return {"Id": stack.change_sets[name]["id"], "StackId": stack.id}
         made: Body = {
             "id": _arn("changeSet", name), "name": name, "token": given.get("ClientToken"), "kind": kind,
-            "template": given.get("TemplateBody") or given["TemplateURL"], "status": "CREATE_PENDING", "reason": "",
+            "template": self.text(given), "status": "CREATE_PENDING", "reason": "",
             "execution": "UNAVAILABLE", "parameters": _pairs(given, "Parameters", "ParameterKey", "ParameterValue"),
             "tags": _pairs(given, "Tags", "Key", "Value"), "changes": [],
         }  # fmt: skip
         stack.change_sets[name] = made
         return {"Id": made["id"], "StackId": stack.id}
+
+    def text(self, given: dict[str, str]) -> str:
+        if "TemplateBody" in given:
+            if len(given["TemplateBody"].encode()) > 51_200:
+                raise Refused("ValidationError", "'templateBody' failed to satisfy constraint")
+            return given["TemplateBody"]
+        return (
+            self.fetch(given["TemplateURL"])
+            if self.fetch
+            else f"Resources: {{A: {{Type: {given['TemplateURL'][:5]}}}}}"
+        )
 
     def change_set(self, given: dict[str, str]) -> tuple[FakeStack, Body]:
         wanted = given["ChangeSetName"]
@@ -171,7 +197,7 @@ class Formation:
         made["changes"] = [] if why else changes
 
     def diff(self, stack: FakeStack, made: Body) -> list[Body]:
-        old, new = stack.resources, _resources(made["template"])
+        old, new = stack.resources, _resolved(stack, made)["Resources"]
         changes = []
         for name in sorted({*old, *new}):
             kind = (new.get(name) or old[name])["Type"]
@@ -231,7 +257,8 @@ class Formation:
 
     def deploying(self, stack: FakeStack, made: Body, verb: str, token: str) -> Iterator[None]:
         """Everything that happens in an execution, one event after the other."""
-        old, new = stack.resources, _resources(made["template"])
+        old, wanted = stack.resources, _resolved(stack, made)
+        new = wanted["Resources"]
         todo = [name for name in new if name not in old or list(self.details(name, old[name], new[name]))]
         for name in todo:
             self.tell(stack, name, new[name]["Type"], f"{verb}_IN_PROGRESS", token=token)
@@ -253,12 +280,7 @@ class Formation:
             return
         stack.resources = {name: old.get(name, {}) | body for name, body in new.items()}
         stack.template, stack.parameters, stack.tags = made["template"], made["parameters"], made["tags"]
-        wanted = load_template(stack.template, "t").section("Outputs")
-        for name, body in wanted.items():
-            value = body["Value"] if isinstance(body, dict) else None
-            stack.outputs[name] = str(
-                stack.resources[str(value["Ref"])]["physical"] if isinstance(value, dict) else value
-            )
+        stack.outputs = {name: str(body["Value"]) for name, body in wanted.get("Outputs", {}).items()}
         if verb == "UPDATE":
             self.turn(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", token=token)
             yield
@@ -360,10 +382,14 @@ def _shown(stack: FakeStack) -> Body:
     return shown | ({"LastUpdatedTime": stack.updated} if stack.updated else {})
 
 
-def _resources(template: str) -> Body:
-    if template.startswith("https://"):
-        return {"FromS3": {"Type": "Test::From::S3", "Properties": {"Url": template}}}
-    return {name: dict(found.body) for name, found in load_template(template, "t").resources.items()}
+def _resolved(stack: FakeStack, made: Body) -> Body:
+    """Return the template with the parameters in it; names are what the checks of rendered templates make up too."""
+    template = load_template(made["template"], "the template")
+    try:
+        found = resolve(template, made["parameters"], account=ACCOUNT, region=REGION, stack=stack.name)
+    except InputProblems as error:
+        raise Refused("ValidationError", str(error)) from error
+    return copy.deepcopy(dict(found))
 
 
 def _pairs(given: dict[str, str], name: str, key: str, value: str) -> dict[str, str]:
@@ -389,12 +415,15 @@ def _handler(formation: Formation) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            given = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
-            operation, status = given.pop("Action"), 200
+            target = self.headers.get("X-Amz-Target", "")
+            given = json.loads(body) if target else dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
+            operation, status = target.rpartition(".")[2] or given.pop("Action"), 200
             with formation.lock:
                 try:
                     found = formation.answer(operation, given)
-                    text = f"<{operation}Response><{operation}Result>{_xml(found)}</{operation}Result></{operation}Response>"
+                    name = f"{operation}Response"
+                    text = f"<{name}><{operation}Result>{_xml(found)}</{operation}Result></{name}>"
+                    text = json.dumps(found) if target else text
                 except Refused as error:
                     status = error.status
                     shown = _xml({"Code": error.code, "Message": str(error), "Type": "Sender"})

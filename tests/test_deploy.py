@@ -22,7 +22,7 @@ from pipeline_builder.deploy import Deployed, Manner, ServiceTexts, Watch, deplo
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, PlanRefused
 from pipeline_builder.stack_plan import StackPlan
 from pipeline_builder.stacks import StackEvent
-from tests.formation import REGION, Formation, forming
+from tests.formation import ACCOUNT, REGION, Formation, forming
 
 STORAGE = """\
 Resources:
@@ -106,7 +106,7 @@ def test_both_stacks_are_made_and_a_second_time_nothing_changes(desk: Desk) -> N
     assert desk.formation.stack("demo").parameters == {"ArtifactBucket": "demo-artifacts"}
     assert [desk.formation.stack(name).protected for name in ("demo-storage", "demo")] == [True, False]
     assert service.stack is not None
-    assert service.stack.outputs["TopicArn"].startswith("demo-topic-")
+    assert service.stack.outputs["TopicArn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:demo"
     assert ("Topic", "CREATE_COMPLETE") in [(event.resource, event.status) for event in desk.events]
     assert (storage.plan.creates, [change.action for change in service.plan.changes]) == (True, ["added"] * 3)
 

@@ -24,7 +24,7 @@ LAYERS = (
     ("git", "engine", "aws"),
     ("narrowing",),
     ("selection",),
-    ("overview", "stack_plan"),
+    ("overview", "stack_plan", "stack_progress"),
     ("plan", "drawing", "metrics", "record", "lock", "stacks"),
     ("outline",),
     ("compose",),
