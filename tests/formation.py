@@ -265,7 +265,8 @@ class Formation:
         yield
         failing = [name for name in todo if name in self.fails]
         for name in todo:
-            new[name]["physical"] = f"{stack.name}-{name}-{uuid.uuid4().hex[:6]}".lower()
+            own = new[name].get("Properties", {}).get("BucketName")
+            new[name]["physical"] = own or f"{stack.name}-{name}-{uuid.uuid4().hex[:6]}".lower()
             if name in failing:
                 self.tell(stack, name, new[name]["Type"], f"{verb}_FAILED", self.fails[name], token=token)
             elif failing:

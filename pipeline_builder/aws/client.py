@@ -142,7 +142,7 @@ def _unreachable(operation: str, error: Exception) -> Problem:
         hint = "log in ('aws configure', 'aws sso login'), or name a profile with AWS_PROFILE"
         return Problem(id="PB701", message=f"no credentials for AWS: {said}", hint=hint)
     if isinstance(error, exceptions.NoRegionError):
-        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_REGION")
+        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_DEFAULT_REGION")
     if isinstance(error, exceptions.HTTPClientError | exceptions.EndpointConnectionError):
         hint = "look at the network, the proxy variables and the Region; then repeat the command"
         return Problem(id="PB703", message=f"AWS could not be reached for {operation}: {said}", hint=hint)

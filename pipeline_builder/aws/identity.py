@@ -50,7 +50,7 @@ def check_caller(aws: Aws, *, account: str, region: str) -> None:
     used = aws.client("cloudformation").meta.region_name
     if used != region:
         message = f"the service is rendered for {region}, and AWS is asked in {used}"
-        problems.append(Problem(id="PB665", message=message, hint="correct SMP_REGION or AWS_REGION"))
+        problems.append(Problem(id="PB665", message=message, hint="correct SMP_REGION"))
     if problems:
         raise InputProblems(*problems)
 

@@ -162,9 +162,10 @@ def _watching(plan: StackPlan | None) -> Iterator[Watch]:
     from pipeline_builder.drawing import Node
     from pipeline_builder.progress import open_progress
     from pipeline_builder.stack_progress import StepStates
+    from pipeline_builder.stacks import STACK_TYPE
 
-    changes = plan.changes if plan else ()
-    nodes = [Node(name=change.name, type=change.type, step_class=change.type, model="") for change in changes]
+    changes = [(plan.stack, STACK_TYPE), *((change.name, change.type) for change in plan.changes)] if plan else []
+    nodes = [Node(name=name, type=kind, step_class=kind.removeprefix("AWS::"), model="") for name, kind in changes]
     states = StepStates()
     with open_progress(nodes, stream=sys.stderr, terminal=bool(nodes) and terminal()) as observe:
         yield lambda event: observe(states.of(event))
