@@ -26,10 +26,15 @@ _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException",
 )  # fmt: skip
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 class NotFoundError(Exception):
     """What was asked for isn't there; the caller knows what that means."""
+
+
+class ChangedError(Exception):
+    """What was to be replaced is another by now; the caller knows what that means."""
 
 
 class Aws:
@@ -70,6 +75,7 @@ class Aws:
 
         Raises:
             NotFoundError: where the service says that what was asked for isn't there.
+            ChangedError: where a condition of the call doesn't hold any more.
             OutsideFailure: PB701 to PB707 for everything else.
         """
         client = self.client(service)
@@ -88,7 +94,7 @@ class Aws:
 
 
 class translated:  # noqa: N801 - it is used as a function
-    """A context that turns botocore's exceptions into NotFoundError or problems with an id."""
+    """A context that turns botocore's exceptions into our own or problems with an id."""
 
     def __init__(self, operation: str) -> None:
         self._operation = operation
@@ -106,6 +112,8 @@ class translated:  # noqa: N801 - it is used as a function
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
             if code in _ABSENT or (code == "ValidationException" and re.search(r"does not exist|not found", said)):
                 raise NotFoundError(said or code) from error
+            if code in _CHANGED:
+                raise ChangedError(said or code) from error
             raise OutsideFailure(_refused(self._operation, code, said)) from error
         if isinstance(error, BotoCoreError):
             raise OutsideFailure(_unreachable(self._operation, error)) from error
