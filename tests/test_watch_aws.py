@@ -245,6 +245,16 @@ def test_the_command_as_the_service_calls_it(commands: Commands) -> None:
     assert not (commands.root / ".pipeline_builder").exists()
 
 
+def test_the_stage_as_codebuild_calls_it(commands: Commands) -> None:
+    first = commands.run("stage", "watch")
+    assert (first.code, f"other: {A} is at {A[:7]}" in first.err) == (0, True), first.err
+    assert (commands.root / "build" / "stage.env").read_text() == ""
+    (commands.root / "model_repos.yaml").write_text(MANIFEST % ("poll", B))
+    second = commands.run("stage", "watch")
+    assert (second.code, "PB151 the repository 'away'" in second.err) == (4, True), second.err
+    assert f"other: is now {B}, at {B[:7]}" in second.err
+
+
 def test_the_command_only_looks_once_there(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = commands.run("watch")
     assert (ended.code, "needs --once" in ended.err) == (2, True), ended.err

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline_builder.heads import Inputs
     from pipeline_builder.lock import Lock
+    from pipeline_builder.poll import Polled
     from pipeline_builder.session import Session
     from pipeline_builder.watch import Loaded, Watch
 
@@ -105,29 +106,29 @@ def watch(
         raise click.exceptions.Exit(code)
 
 
-def _poll(session: Session, *, as_json: bool) -> int:
-    """Start the CodePipeline for what moved; a repository that can't be asked is said, and doesn't keep the others."""
+def poll_service(session: Session) -> Polled:
+    """Start the service's CodePipeline once for all repositories that moved, and say which."""
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.triggers import open_poller
-    from pipeline_builder.heads import Head, render_move
-    from pipeline_builder.remotes import is_local
-    from pipeline_builder.watch import look_up
+    from pipeline_builder.heads import render_move
+    from pipeline_builder.poll import poll
 
-    poller = open_poller(session.workspace.values, Aws(session.workspace.values.get("SMP_REGION", "")))
-    # A folder of the manifest's own repository moves with that, which has a trigger of its own.
-    repos = [r for r in session.manifest.repos if r.trigger.kind == "poll" and not is_local(r.url)]
-    found = look_up(session.workspace, repos)
-    failures = [error for error in found.values() if isinstance(error, PipelineBuilderError)]
-    heads = {name: head for name, head in found.items() if isinstance(head, Head)}
-    started = poller.poll([repo.name for repo in repos], heads)
-    for failure in failures:
-        _report(failure.problems)
-    for move in started.moves:
+    values = session.workspace.values
+    polled = poll(session.workspace, session.manifest, open_poller(values, Aws(values.get("SMP_REGION", ""))))
+    for move in polled.started.moves:
         _say(render_move(move))
+    return polled
+
+
+def _poll(session: Session, *, as_json: bool) -> int:
+    polled = poll_service(session)
+    for failure in polled.failures:
+        _report(failure.problems)
+    started = polled.started
     result = {"execution": started.execution, "moved": [move.name for move in started.moves]}
-    text = f"started {poller.pipeline} {started.execution}" if started.execution else "nothing moved"
+    text = f"started the execution {started.execution}" if started.execution else "nothing moved"
     click.echo(json.dumps(result) if as_json else text)
-    return failures[0].exit_code if failures else ExitCode.OK
+    return polled.failures[0].exit_code if polled.failures else ExitCode.OK
 
 
 def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_failed: bool) -> Watch:
