@@ -10,6 +10,7 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     service,
     staging,
     tools,
+    watching,
 )
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.group import main
