@@ -217,7 +217,7 @@ def yaml_text(value: str | float) -> str:
     if isinstance(value, float | int):
         text = repr(value)
         return text.replace("e", ".0e") if "e" in text and "." not in text else text
-    plain = re.fullmatch(r"[A-Za-z0-9./_][A-Za-z0-9 ./_-]*(?<! )", value)
+    plain = re.fullmatch(r"[A-Za-z0-9./_](?:[A-Za-z0-9 ./_=-]*[A-Za-z0-9./_=-])?", value)
     return value if plain and yaml.safe_load(value) == value else json.dumps(value, ensure_ascii=False)
 
 
