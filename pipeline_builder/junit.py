@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
+from pipeline_builder.errors import Problem
 from pipeline_builder.record import RunRecord, StepRecord
 
 # What XML can't hold at all, not even escaped.
@@ -38,6 +40,29 @@ def render_junit(record: RunRecord) -> str:
     suite.extend(cases)
     root = ET.Element("testsuites")
     root.append(suite)
+    return _render(root)
+
+
+def render_junit_problems(name: str, problems: Sequence[Problem]) -> str:
+    """Return the file about what went wrong before anything ran: a test case for each problem, one where there is none.
+
+    `name` says what was tried.
+    """
+    failed = [problem for problem in problems if not problem.warning]
+    counts = {"tests": str(len(failed) or 1), "failures": str(len(failed)), "errors": "0", "skipped": "0"}
+    suite = ET.Element("testsuite", {"name": _clean(name), **counts, "time": "0"})
+    for problem in failed:
+        title = _clean(f"{problem.id} {problem.place}" if problem.place else problem.id)
+        case = ET.SubElement(suite, "testcase", {"classname": name, "name": title, "time": "0"})
+        ET.SubElement(case, "failure", {"message": _clean(problem.message)}).text = _clean(str(problem))
+    if not failed:
+        ET.SubElement(suite, "testcase", {"classname": name, "name": name, "time": "0"})
+    root = ET.Element("testsuites")
+    root.append(suite)
+    return _render(root)
+
+
+def _render(root: ET.Element) -> str:
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -101,6 +101,12 @@ def metric_at(report: Any, path: str) -> float | None:
     return _number(report)
 
 
+def short_name(path: str) -> str:
+    """Return what a number is called where a reader sees it: without wrapper and `value`."""
+    first, _, rest = path.removesuffix(".value").partition(".")
+    return rest if first in _WRAPPERS and rest else path.removesuffix(".value")
+
+
 def compare_metrics(candidate: Any, champion: Any) -> tuple[Compared, ...]:
     """Return the candidate's numbers in their order, the champion's beside them, then what only the champion has."""
     new = {metric.path: metric.value for metric in flatten_metrics(candidate)}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline_builder.target import DeployedPipeline
 
 
 class _Frozen(BaseModel):
@@ -78,7 +82,7 @@ class StageTime(_Frozen):
 
 
 class RunRecord(_Frozen):
-    """Everything about one run."""
+    """Everything about one run. `trigger` says in words what started it, where a service did."""
 
     format: Literal[1] = 1
     tool_version: str
@@ -93,9 +97,52 @@ class RunRecord(_Frozen):
     reused: bool = False
     definition_sha256: str
     fingerprint: str
+    trigger: str = ""
     parameters: dict[str, str] = {}
     repos: tuple[RepoRecord, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     packages: tuple[PackageRecord, ...] = ()
     verdict: VerdictRecord | None = None
     stages: tuple[StageTime, ...] = ()
+
+
+class AppliedVersion(_Frozen):
+    """The version of a pipeline that a build applied, which is what its run starts, whatever was applied since."""
+
+    target: str
+    pipeline: str
+    arn: str
+    version: int
+    definition_sha256: str
+
+    @classmethod
+    def of(cls, pipeline: DeployedPipeline, *, target: str) -> AppliedVersion:
+        """Return the note about a pipeline that was just applied."""
+        return cls(
+            target=target,
+            pipeline=pipeline.name,
+            arn=pipeline.arn,
+            version=pipeline.version,
+            definition_sha256=hashlib.sha256(pipeline.definition).hexdigest(),
+        )
+
+    def is_of(self, pipeline: DeployedPipeline, definition: bytes, *, target: str) -> bool:
+        """Tell whether that pipeline's version with this definition was applied."""
+        same = (self.target, self.arn) == (target, pipeline.arn)
+        return same and self.definition_sha256 == hashlib.sha256(definition).hexdigest()
+
+
+def load_applied(path: Path) -> AppliedVersion | None:
+    """Return the note in the file; None where there is none, or it is damaged."""
+    try:
+        return AppliedVersion.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def load_record(path: Path) -> RunRecord | None:
+    """Return the record in the file; None where it is missing, damaged or another version's."""
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

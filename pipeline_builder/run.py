@@ -65,6 +65,11 @@ def find_unchanged(
     return newest if newest and newest.status is ExecutionStatus.SUCCEEDED else None
 
 
+def find_last(service: PipelineService, pipeline: str) -> Execution:
+    """Return the newest execution that succeeded; whoever asks knows that there is one."""
+    return next(e for e in service.list_executions(pipeline) if e.status is ExecutionStatus.SUCCEEDED)
+
+
 def follow(service: PipelineService, begun: Start, observe: Observer) -> Execution:
     """Return the execution when it has ended, whatever its end."""
     if begun.origin == "unchanged":

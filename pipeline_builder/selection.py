@@ -78,7 +78,10 @@ def select_changed(service: PipelineService, pipeline: str, definition: bytes, c
     if last is None:
         return Found(selection=None, words="everything: no execution has succeeded whose results could be used")
     repos = changed_repos(changes.before, changes.now) if changes.before else ()
-    changed = changed_steps(definition, service.definition_of(last.arn), repos, changes.repo_of)
+    before = service.definition_of(last.arn)
+    changed = changed_steps(definition, before, repos, changes.repo_of)
+    if not changed and before != definition:
+        return Found(selection=None, words=f"everything: more than steps has changed since execution {last.id}")
     chosen = choose(definition, changed, descendants=True)
     since = "no repository changed" if changes.before else f"changed since execution {last.id}"
     return _with_results(service, pipeline, chosen, f"changed: {', '.join(repos)}" if repos else since)
@@ -89,7 +92,8 @@ def select_repos(
 ) -> Found:
     """Limit a run to the steps of these repositories, and all that depend on them."""
     wanted = frozenset(repos)
-    chosen = choose(definition, [name for name, repo in repo_of.items() if repo in wanted], descendants=True)
+    steps = flat_steps(json.loads(definition)["Steps"])
+    chosen = choose(definition, [name for name in steps if repo_of.get(name) in wanted], descendants=True)
     return _with_results(service, pipeline, chosen, f"of {', '.join(sorted(wanted))}")
 
 

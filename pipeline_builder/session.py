@@ -8,23 +8,25 @@ become the next one's input, and only here is it said how long each took.
 
 from __future__ import annotations
 
-import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline_builder.compose import Composed, compose
+from pipeline_builder.compose import Composed, compose, without_collector
 from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.lock import render_lock
 from pipeline_builder.manifest import Manifest
+from pipeline_builder.overview import groups_of, nodes_of
+from pipeline_builder.record import AppliedVersion, load_applied, load_record
 from pipeline_builder.schema import did_you_mean
 from pipeline_builder.workspace import (
+    APPLIED,
     BUNDLES,
     DEFINITION,
     JUNIT,
@@ -35,6 +37,7 @@ from pipeline_builder.workspace import (
     load_workspace_lock,
     open_secrets,
     open_target,
+    write_bundles,
     write_file,
 )
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout import Checkouts
     from pipeline_builder.drawing import Node
     from pipeline_builder.lock import Lock
+    from pipeline_builder.narrowing import Wanted
     from pipeline_builder.plan import Plan
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
@@ -78,6 +82,10 @@ class Session:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
         self.say(f"{name:<9} {' '.join(words)}  {self.seconds[name]:.1f} s")
 
+    @property
+    def region(self) -> str:
+        return self.workspace.values.get("SMP_REGION", "")
+
     @cached_property
     def manifest(self) -> Manifest:
         return load_manifest(self.workspace)
@@ -100,7 +108,7 @@ class Session:
 
     @cached_property
     def composed(self) -> Composed:
-        with _without_collector():
+        with without_collector():
             composed = compose(
                 self.manifest,
                 self.lock,
@@ -144,7 +152,9 @@ class Session:
                 read_secret=open_secrets(self.workspace),
                 jobs=8,
             )
-            lock = replace(done.lock, images=self._locked_images())
+            # An archive of the manifest's repository has no commit of its own; whoever unpacked it knows which it is.
+            commit = done.lock.manifest_commit or self.workspace.environment.get("SMP_MANIFEST_COMMIT", "")
+            lock = replace(done.lock, manifest_commit=commit, images=self._locked_images())
             write_file(self.workspace.lock_path, render_lock(lock).encode())
             for warning in done.warnings:
                 self.warn(warning)
@@ -187,7 +197,7 @@ class Session:
             definition = self.composed.definition
             path = self.workspace.build / DEFINITION
             changed = write_file(path, definition.content)
-            new = _write_bundles(self.workspace.build / BUNDLES, self.composed)
+            new = write_bundles(self.workspace.build / BUNDLES, definition.bundles.values())
             state = "written" if changed else "unchanged"
             words.append(f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written")
         return path
@@ -226,44 +236,32 @@ class Session:
             words.append(
                 f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'bundle')} uploaded"
             )
+            note = AppliedVersion.of(applied.pipeline, target=self.target.name)
+            write_file(self.workspace.build / APPLIED, note.model_dump_json(indent=2).encode() + b"\n")
         return applied
 
     def deployed(self) -> DeployedPipeline:
-        """Return what is deployed under the pipeline's name.
+        """Return what is deployed under the pipeline's name: what this build applied, or else the newest.
 
         Raises:
             InputProblems: PB422 where nothing is.
         """
-        name = self.composed.definition.pipeline
+        name, content = self.composed.definition.pipeline, self.composed.definition.content
         found = self.target.pipelines.describe_pipeline(name)
         if found is None:
             message = f"the pipeline '{name}' is not deployed"
             raise InputProblems(Problem(id="PB422", message=message, hint="run 'pipeline-builder apply'"))
-        if found.definition != self.composed.definition.content:
+        if found.definition != content:
+            applied = load_applied(self.workspace.build / APPLIED)
+            if applied and applied.is_of(found, content, target=self.target.name):
+                self.say(
+                    f"          version {found.version} was applied since; this build's version {applied.version} runs"
+                )
+                return replace(found, definition=content, version=applied.version)
             message = f"version {found.version} of '{name}' runs, which is not what is checked out now"
             hint = "run 'pipeline-builder apply' first to run that"
             self.warn(Problem(id="PB423", message=message, hint=hint, warning=True))
         return found
-
-    def select(self, names: Sequence[str], since: Path | None) -> Selection | None:
-        """Limit a run to named steps, or to what changed since a lock; None where everything has to run.
-
-        Raises:
-            InputProblems: PB108 for a lock that is none, PB442 and PB445 for steps that can't be selected.
-        """
-        from pipeline_builder.lock import load_lock
-        from pipeline_builder.selection import Changes, select_changed, select_steps
-
-        definition, pipelines = self.composed.definition, self.target.pipelines
-        if since is None:
-            found = select_steps(pipelines, definition.pipeline, definition.content, names)
-        else:
-            steps = self.composed.graph.by_name
-            repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
-            changes = Changes(before=load_lock(since), now=self.lock, repo_of=repo_of)
-            found = select_changed(pipelines, definition.pipeline, definition.content, changes)
-        self.say(f"select    {found.words}")
-        return found.selection
 
     def run(
         self,
@@ -288,6 +286,12 @@ class Session:
                     execution = follow(self.target.pipelines, begun, observe)
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
+
+    def reuse_last(self, pipeline: DeployedPipeline) -> RunRecord:
+        """Judge the newest execution that succeeded, where nothing has changed since."""
+        from pipeline_builder.run import find_last
+
+        return self.judge(find_last(self.target.pipelines, pipeline.name), planned=pipeline, reused=True)
 
     def resume(self, *, stream: TextIO, terminal: bool) -> RunRecord:
         """Follow the newest execution to its end, whatever definition it runs, and judge it."""
@@ -381,7 +385,7 @@ class Session:
         """
         from pipeline_builder.evidence import collect
 
-        saved = _saved_record(self.workspace.build / RUN)
+        saved = load_record(self.workspace.build / RUN)
         wanted = execution or (saved.execution if saved else "")
         found = self.find_execution(wanted)
         if saved is None or saved.execution != found.arn:
@@ -432,7 +436,7 @@ class Session:
 
     def _saved_pipeline(self) -> str:
         """Return the pipeline of the last run's record, empty where there is none of this target."""
-        saved = _saved_record(self.workspace.build / RUN)
+        saved = load_record(self.workspace.build / RUN)
         return saved.pipeline if saved and saved.target == self.workspace.target else ""
 
     def stop(self, name: str) -> Execution:
@@ -463,7 +467,7 @@ class Session:
         """Reject the champion of a model, so that the approved version before it is the champion again."""
         from pipeline_builder.promote import rollback
 
-        groups = self._groups()
+        groups = groups_of(self.composed)
         if model not in groups:
             hint = did_you_mean(model, groups)
             raise InputProblems(Problem(id="PB432", message=f"there is no model '{model}'", hint=hint))
@@ -473,41 +477,17 @@ class Session:
             words.append(f"{group}: version {old.version} {old.status.value}, the champion is version {new.version}")
         return old, new
 
-    def _groups(self) -> dict[str, str]:
-        """Return the model package group of each model that is registered, and each group under its own name too."""
-        import json
-
-        from pipeline_builder.outline import flat_steps
-
-        definition, by_name = self.composed.definition, self.composed.graph.by_name
-        found = {group: group for group in definition.groups}
-        for name, step in flat_steps(json.loads(definition.content)["Steps"]).items():
-            arguments = step.get("Arguments") if isinstance(step, dict) else None
-            group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
-            if isinstance(group, str):
-                found[by_name[definition.owners[name]].unit.name] = group
-        return found
-
     def nodes(self) -> tuple[Node, ...]:
-        """Return the graph as it is drawn: what the conf asks for, and what is composed around it."""
-        from pipeline_builder.drawing import Node
-        from pipeline_builder.outline import outline
+        """Return the graph as it is drawn."""
+        return nodes_of(self.composed)
 
-        graph, definition = self.composed.graph, self.composed.definition
-        nodes = []
-        for step in outline(definition.content):
-            owner = graph.by_name[definition.owners[step.name]]
-            own = step.name == owner.name
-            nodes.append(
-                Node(
-                    name=step.name,
-                    type=step.type,
-                    step_class=owner.step_class if own else step.type,
-                    model=owner.unit.name,
-                    depends_on=step.depends_on,
-                )
-            )
-        return tuple(nodes)
+    def select(self, wanted: Wanted) -> Selection | None:
+        """Limit a run to what is wanted; None where everything has to run, no steps where nothing has."""
+        from pipeline_builder.narrowing import narrow
+
+        found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
+        self.say(f"select    {found.words}")
+        return found.selection
 
     def _say_start(self, begun: Start) -> None:
         execution = begun.execution
@@ -525,50 +505,9 @@ class Session:
                 self.say(f"          execution {execution.id} started")
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Composing makes trees that all live to its end: looking for garbage among them takes a fifth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()
-
-
-def _saved_record(path: Path) -> RunRecord | None:
-    """Return the record in the file; None where it is missing, damaged or another version's."""
-    from pydantic import ValidationError
-
-    from pipeline_builder.record import RunRecord
-
-    try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
-
-
 def _not_locked(name: str) -> Problem:
     message = f"the repository '{name}' is not in the lock"
     return Problem(id="PB109", message=message, hint="run 'pipeline-builder checkout'")
-
-
-def _write_bundles(folder: Path, composed: Composed) -> int:
-    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
-    import shutil
-
-    wanted = {bundle.sha256: bundle for bundle in composed.definition.bundles.values()}
-    written = 0
-    for sha256, bundle in wanted.items():
-        path = folder / sha256 / "sourcedir.tar.gz"
-        if not path.is_file():
-            written += write_file(path, bundle.content())
-    for old in folder.iterdir() if folder.is_dir() else ():
-        if old.name not in wanted:
-            shutil.rmtree(old, ignore_errors=True)
-    return written
 
 
 def _count(number: int, one: str, many: str = "") -> str:

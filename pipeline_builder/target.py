@@ -182,6 +182,15 @@ class ApprovalChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's answer to a question that another service has asked."""
+
+    approved: bool
+    by: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The steps that an execution is limited to; results of others are those of the execution `source` (its ARN)."""
 

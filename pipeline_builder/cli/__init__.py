@@ -1,6 +1,14 @@
 """The command line: the only place that reads the environment, chooses a target, prints, and ends the process."""
 
-from pipeline_builder.cli import building, deciding, looking, running, scaffolding, tools  # noqa: F401 - they add their commands
+from pipeline_builder.cli import (  # noqa: F401 - they add their commands
+    building,
+    deciding,
+    looking,
+    running,
+    scaffolding,
+    staging,
+    tools,
+)
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.group import main
 

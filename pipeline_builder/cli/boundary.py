@@ -13,7 +13,7 @@ import click
 
 from pipeline_builder import __version__
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import TimeIsUpError
+from pipeline_builder.cli.options import TimeIsUpError, time_is_up
 from pipeline_builder.cli.output import say, show_problems
 from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed
 
@@ -73,9 +73,7 @@ def _show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
             show_problems(error, wants_json=wants_json)
             code = error.exit_code
         case TimeIsUpError():
-            show_problems(
-                RunFailed(Problem(id="PB444", message="the time that the run may take is over")), wants_json=wants_json
-            )
+            show_problems(RunFailed(time_is_up()), wants_json=wants_json)
             code = ExitCode.FAILED
         case click.Abort() | KeyboardInterrupt():
             say("interrupted; the same command goes on from here")

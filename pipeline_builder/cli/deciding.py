@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -100,11 +101,15 @@ def make_decision(answer: str, comment: str) -> Decision:
 
 
 def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
+    """Write the report of a run, and print what the run came to."""
+    show_run(record, session.report(record), as_json=as_json)
+
+
+def show_run(record: RunRecord, report: Path, *, as_json: bool) -> None:
     """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
     from pipeline_builder.summary import failure_problems, render_result
 
-    path = session.report(record)
-    show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(path)))
+    show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)
     for problem in problems:
         say(render_problem(problem))

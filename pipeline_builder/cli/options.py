@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pipeline_builder.cli.output import say
-from pipeline_builder.errors import render_problem
+from pipeline_builder.errors import Problem, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -45,9 +45,11 @@ def common(command: Command) -> Command:
         return command(session, as_json=as_json, **arguments)
 
     options = (
-        click.option("--manifest", type=FILE, default="model_repos.yaml", show_default=True),
+        click.option("--manifest", type=FILE, envvar="SMP_MANIFEST", default="model_repos.yaml", show_default=True),
         click.option("--target", type=_TARGETS, envvar="SMP_TARGET", default="local", show_default=True),
-        click.option("--state", type=click.Path(path_type=Path), help="Folder of the local target's state."),
+        click.option(
+            "--state", type=click.Path(path_type=Path), envvar="SMP_STATE", help="Folder of the local target's state."
+        ),
         click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
         click.option("--env-file", type=FILE, help='KEY="value" file; default: .env if there.'),
         click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps."),
@@ -112,6 +114,11 @@ timeout_option = click.option(
 
 class TimeIsUpError(KeyboardInterrupt):
     """The time that a run may take is over; jobs end as they do on Ctrl-C."""
+
+
+def time_is_up() -> Problem:
+    """Return what is said when it is."""
+    return Problem(id="PB444", message="the time that the run may take is over")
 
 
 @contextmanager

@@ -77,6 +77,13 @@ def up(
     conclude(session, record, as_json=as_json)
 
 
+def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> str:
+    """Return the lock's path, or the word that stands for the last execution that succeeded."""
+    if given and given != "last" and not Path(given).is_file():
+        raise click.BadParameter(f"'{given}' is no file, and not the word 'last'")
+    return given or ""
+
+
 @main.command("run")
 @common
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
@@ -85,11 +92,14 @@ def up(
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
 @click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
 @click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="Run that group's repositories; may be repeated."
+)
+@click.option(
     "--changed-since",
     "since",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="LOCK",
-    help="Run only what changed since that lock, and what depends on it.",
+    callback=_lock_or_last,
+    help="Run only what changed since that lock, or since the 'last' success, and what depends on it.",
 )
 @timeout_option
 @parameters_option
@@ -102,18 +112,21 @@ def run_command(
     resume: bool,
     leave: bool,
     names: tuple[str, ...],
-    since: Path | None,
+    groups: tuple[str, ...],
+    since: str,
     timeout: float | None,
     given: Mapping[str, str],
 ) -> None:
     """Run what is deployed, and judge it.
 
-    With --select or --changed-since other steps don't run: their results are taken from the last execution that
-    succeeded.
+    With --select, --group or --changed-since other steps don't run: their results are taken from the last execution
+    that succeeded.
 
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
     """
+    from pipeline_builder.narrowing import Wanted
+
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
@@ -122,9 +135,10 @@ def run_command(
             record = session.resume(stream=sys.stderr, terminal=terminal())
         conclude(session, record, as_json=as_json)
         return
-    if names and since:
-        raise click.UsageError("give --select or --changed-since, not both")
-    selection = session.select(names, since) if names or since else None
+    if bool(names) + bool(groups) + bool(since) > 1:
+        raise click.UsageError("give one of --select, --group and --changed-since")
+    wanted = Wanted(steps=names, groups=groups, since=since)
+    selection = session.select(wanted) if wanted else None
     if selection and not selection.steps:
         show({"execution": None}, as_json=as_json, text="nothing to run")
         return

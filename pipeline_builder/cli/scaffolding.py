@@ -172,8 +172,11 @@ def _hints(done: Scaffolded) -> list[str]:
         hints.append(f"commit {folder}: only what is committed is checked out")
     elif not done.commit and not (done.folder / ".git").exists():
         hints.append(f"make {folder} a git repository with a commit: only what is committed is checked out")
-    first = "" if done.added else "the lines above, then "
-    hints.append(
-        f"next: {first}pipeline-builder up; for AWS push it to its git host, and put that address into the manifest"
-    )
+    if done.steps:
+        hints.append(
+            "it is trained with the others once its steps are committed there; alone at once, in its own folder"
+        )
+    first = "" if done.added and not done.steps else "put the lines above where they belong, then "
+    hints.append(f"next: {first}pipeline-builder up")
+    hints.append("for AWS: push it to its git host, and write that address into the manifest as its url")
     return hints

@@ -1,0 +1,124 @@
+"""The command that CodeBuild runs: one stage of the service's pipeline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.deciding import show_run
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import TimeIsUpError, common, time_is_up, time_limit
+from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.errors import PipelineBuilderError, Problem, RunFailed
+
+if TYPE_CHECKING:
+    from pipeline_builder.session import Session
+    from pipeline_builder.stage import Setting, Staged
+    from pipeline_builder.target import Approval
+
+_EXPORTS = "stage.env"
+_ACTION = "Approve"
+
+
+@main.command("stage")
+@common
+@click.argument("name", type=click.Choice(["build", "train", "promote", "reject"]), envvar="STAGE")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    envvar="SMP_TIMEOUT",
+    help="End a run that takes longer.",
+)
+def stage_command(session: Session, *, as_json: bool, name: str, timeout: float | None) -> None:
+    """Do one stage of the service's pipeline; buildspec.yml calls it, and so can you.
+
+    \b
+    build    checkout, validate, build, plan, apply
+    train    run, gate, report
+    promote  promote what was approved in CodePipeline
+    reject   reject what was rejected there
+
+    What it hands on stands in build/stage.env, as lines for a shell. SMP_TRIGGER, SMP_REPOSITORY, SMP_COMMIT,
+    SMP_GROUPS and SMP_CACHE say what it was started for.
+
+    \b
+    Example: pipeline-builder stage build && pipeline-builder stage train && cat build/stage.env
+    """
+    from pipeline_builder.junit import render_junit_problems
+    from pipeline_builder.stage import render_exports
+    from pipeline_builder.workspace import JUNIT, REPORT, write_file
+
+    build = session.workspace.build
+    for stale in (build / _EXPORTS, build / JUNIT):
+        stale.unlink(missing_ok=True)
+    try:
+        staged = _do(session, name, timeout)
+    except PipelineBuilderError as error:
+        write_file(build / JUNIT, render_junit_problems(name, error.problems).encode())
+        write_file(build / _EXPORTS, render_exports(_failed(error.problems)).encode())
+        raise
+    write_file(build / _EXPORTS, render_exports(staged.exports).encode())
+    if not (build / JUNIT).is_file():  # a stage that runs nothing has none of a run, and CodeBuild's report wants one
+        write_file(build / JUNIT, render_junit_problems(name, ()).encode())
+    if staged.record and name == "train":
+        show_run(staged.record, build / REPORT, as_json=as_json)
+        return
+    text = "\n".join(f"{variable}={value}" for variable, value in staged.exports.items())
+    show(dict(staged.exports), as_json=as_json, text=text or f"{name}: nothing to hand on")
+
+
+def _do(session: Session, name: str, timeout: float | None) -> Staged:
+    from pipeline_builder import stage
+
+    service = _CodePipeline(session)
+    setting = stage.read_setting(os.environ, service)
+    say(f"stage {name}, started by {setting.words}")
+    match name:
+        case "build":
+            return stage.run_build(session, setting)
+        case "train":
+            return _train(session, setting, timeout)
+        case "promote":
+            return stage.run_promote(session, setting, service)
+        case _:
+            return stage.run_reject(session, setting, service)
+
+
+def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
+    from pipeline_builder import stage
+
+    try:
+        with time_limit(timeout):
+            return stage.run_train(session, setting, stream=sys.stderr, terminal=terminal())
+    except TimeIsUpError as error:
+        if session.workspace.target != "local":
+            session.stop("")
+        raise RunFailed(time_is_up()) from error
+
+
+class _CodePipeline:
+    """CodePipeline as a stage asks it; nothing is called before it does."""
+
+    def __init__(self, session: Session) -> None:
+        # On the local target the Region has no name that boto3 would know: a rehearsal names one in the environment.
+        self._region = session.region if session.workspace.target == "aws" else ""
+
+    def find_start(self, pipeline: str, execution: str) -> str:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_start
+
+        return find_start(Aws(self._region), pipeline, execution)
+
+    def find_approval(self, pipeline: str, execution: str) -> Approval | None:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_approval
+
+        return find_approval(Aws(self._region), pipeline, execution, _ACTION)
+
+
+def _failed(problems: tuple[Problem, ...]) -> dict[str, str]:
+    return {"VERDICT": "failed", "SUMMARY": problems[0].message[:1000]}
