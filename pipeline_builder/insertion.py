@@ -86,12 +86,12 @@ def _merge(
     """Yield (offset, new text) for all additions to a mapping; `last` is where new keys go, if not after them."""
     import yaml
 
+    there = {key.value: (key, value) for key, value in node.value}
+    new = {key: value for key, value in additions.items() if key not in there}
     for key, value in additions.items():
-        found = next(((k, v) for k, v in node.value if k.value == key), None)
-        if found is None:
-            yield _member(text, node, key, value, last)
+        if key in new:
             continue
-        key_node, value_node = found
+        key_node, value_node = there[key]
         if isinstance(value_node, yaml.MappingNode) and isinstance(value, dict):
             yield from _merge(text, value_node, value)
         elif isinstance(value_node, yaml.SequenceNode) and isinstance(value, list):
@@ -101,17 +101,13 @@ def _merge(
             yield _line_after(text, key_node.end_mark.index), _indented(_block(value), column)
         else:
             raise _UnsureError
-
-
-def _member(text: str, node: yaml.MappingNode, key: str, value: JSON, last: int | None) -> tuple[int, str]:
-    """Return the edit that gives a mapping a new key."""
-    if node.flow_style:
-        return _into_flow(text, node, f"{yaml_text(key)}: {_flow(value)}")
-    column = node.start_mark.column
-    lines = _indented(_block({key: value}), column)
-    if last is not None:
-        return last, f"\n{lines}"  # a section of its own
-    return _after_content(text, node, column), lines
+    # After what goes into its last value, where both come to the same place.
+    if new and node.flow_style:
+        yield _into_flow(text, node, ", ".join(f"{yaml_text(key)}: {_flow(value)}" for key, value in new.items()))
+    elif new:
+        # A new section of the whole file stands by itself.
+        gap, at = ("", _after_content(text, node, node.start_mark.column)) if last is None else ("\n", last)
+        yield at, gap + _indented(_block(new), node.start_mark.column)
 
 
 def _items(text: str, node: yaml.SequenceNode, items: list[JSON]) -> tuple[int, str]:

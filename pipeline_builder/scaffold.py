@@ -159,6 +159,8 @@ def _write(request: Request, files: Mapping[str, str], git: Git, *, again: bool)
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)  # of a call that was killed
     commit, author = "", ""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary.mkdir()
     try:
         for name, text in files.items():
             write_file(temporary / name, text.encode())
