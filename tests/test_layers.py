@@ -16,7 +16,7 @@ LAYERS = (
     ("cli",),
     ("stage", "render", "poll"),
     ("session", "watch"),
-    ("rehearsal",),
+    ("rehearsal", "scaffold"),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
     ("checkout", "apply", "run", "promote", "gate", "deploy"),
@@ -24,6 +24,9 @@ LAYERS = (
     ("git", "engine", "aws"),
     ("narrowing",),
     ("selection",),
+    ("request",),
+    ("insertion", "neighbours"),
+    ("skeleton",),
     ("overview", "stack_plan", "stack_progress"),
     ("plan", "drawing", "metrics", "record", "lock", "stacks", "heads"),
     ("outline",),
@@ -53,7 +56,7 @@ RESERVED = {
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve", "rehearsal"},
-    "jinja2": {"report", "cloudformation"},
+    "jinja2": {"report", "cloudformation", "skeleton"},
     "click": {"cli"},
 }
 
