@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.cloudformation.checks.environment import check_variables_json
-from pipeline_builder.cloudformation.checks.view import CONNECTION, Action, Node, Service
+from pipeline_builder.cloudformation.checks.view import CONNECTION, Action, Service
 from pipeline_builder.errors import Problem
 from pipeline_builder.schema import describe, did_you_mean
 
@@ -29,13 +29,9 @@ class Keys:
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference.html
 _FORMAT = ("OutputArtifactFormat",)
 PROVIDERS: Mapping[tuple[str, str], Keys] = {
-    ("Source", CONNECTION): Keys(
-        ("ConnectionArn", "FullRepositoryId", "BranchName"), (*_FORMAT, "DetectChanges")
-    ),
+    ("Source", CONNECTION): Keys(("ConnectionArn", "FullRepositoryId", "BranchName"), (*_FORMAT, "DetectChanges")),
     ("Source", "CodeCommit"): Keys(("RepositoryName", "BranchName"), (*_FORMAT, "PollForSourceChanges")),
-    ("Source", "S3"): Keys(
-        ("S3Bucket", "S3ObjectKey"), ("PollForSourceChanges", "AllowOverrideForS3ObjectKey")
-    ),
+    ("Source", "S3"): Keys(("S3Bucket", "S3ObjectKey"), ("PollForSourceChanges", "AllowOverrideForS3ObjectKey")),
     ("Build", "CodeBuild"): Keys(
         ("ProjectName",),
         ("PrimarySource", "BatchEnabled", "BuildspecOverride", "CombineArtifacts", "EnvironmentVariables"),
@@ -75,11 +71,11 @@ def _keys(action: Action) -> Iterator[Problem]:
         if action.configuration.at(key).text == "":
             message = f"the action '{action.name}' ({action.provider}) needs '{key}'"
             yield action.configuration.problem(CONFIGURATION, message, key=True)
-    known = (*keys.required, *keys.optional)
+    takes = (*keys.required, *keys.optional)
     for key, node in action.configuration.entries():
-        if key not in known:
+        if key not in takes:
             message = f"'{key}' says nothing to {action.provider} (action '{action.name}')"
-            yield node.problem(CONFIGURATION, message, did_you_mean(key, known), key=True)
+            yield node.problem(CONFIGURATION, message, did_you_mean(key, takes), key=True)
 
 
 def _values(action: Action) -> Iterator[Problem]:
@@ -88,7 +84,9 @@ def _values(action: Action) -> Iterator[Problem]:
             message = f"'{key}' is {describe(node.value)}, and CodePipeline takes texts only"
             yield node.problem(CONFIGURATION, message, "write it as JSON in a text")
         elif len(node.text) > _LONGEST:
-            message = f"'{key}' of the action '{action.name}' has {len(node.text)} characters, CodePipeline takes {_LONGEST}"
+            message = (
+                f"'{key}' of the action '{action.name}' has {len(node.text)} characters, CodePipeline takes {_LONGEST}"
+            )
             yield node.problem(CONFIGURATION, message, "put what is always the same into the project's environment")
         elif node.text == "":
             yield node.problem(CONFIGURATION, f"'{key}' of the action '{action.name}' is empty; leave it out", key=True)
@@ -107,8 +105,8 @@ def _build(service: Service, action: Action) -> Iterator[Problem]:
         if project is not None and project.at(part, "Type").text != "CODEPIPELINE":
             found = project.at(part, "Type")
             message = (
-                f"the project '{name.text}' has {describe(found.value)} as the type of its {part.lower()}, and the action "
-                f"'{action.name}' needs CODEPIPELINE"
+                f"the project '{name.text}' has {describe(found.value)} as the type of its {part.lower()}, "
+                f"and the action '{action.name}' needs CODEPIPELINE"
             )
             yield found.problem(CONFIGURATION, message)
     inputs = [artifact.text for artifact in action.artifacts("InputArtifacts")]
@@ -130,7 +128,9 @@ def _approval(service: Service, action: Action) -> Iterator[Problem]:
         yield configuration.problem(APPROVAL, message, key=True)
     link = configuration.at("ExternalEntityLink")
     if link.text and not link.text.startswith(("https://", "#{")):
-        message = f"'ExternalEntityLink' is {describe(link.value)}, expected an https address, or a variable that has one"
+        message = (
+            f"'ExternalEntityLink' is {describe(link.value)}, expected an https address, or a variable that has one"
+        )
         yield link.problem(APPROVAL, message)
     wait = action.node.at("TimeoutInMinutes")
     if wait.value is None:

@@ -75,7 +75,9 @@ def _variable(node: Node, variable: JSON, keys: tuple[str, str, str], seen: set[
     elif kind in (None, "PLAINTEXT") and looks_like_secret(name, str(value)):
         yield secret_problem(node, f"the variable '{name}'")
     if kind is not None and kind not in _TYPES:
-        yield node.problem(ENVIRONMENT, f"the variable '{name}' has the type {describe(kind)}", did_you_mean(str(kind), _TYPES))
+        yield node.problem(
+            ENVIRONMENT, f"the variable '{name}' has the type {describe(kind)}", did_you_mean(str(kind), _TYPES)
+        )
 
 
 def secret_problem(node: Node, what: str) -> Problem:

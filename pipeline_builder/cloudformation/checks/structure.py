@@ -16,7 +16,12 @@ _MOST_TRIGGERS, _MOST_FILTERS, _MOST_PATTERNS, _LONGEST_PATTERN = 50, 3, 8, 255
 _NAME = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
 _ARTIFACT = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # How many artifacts an action takes in and gives out, by category.
-_COUNTS = {"Source": ((0, 0), (1, 1)), "Build": ((1, 5), (0, 5)), "Test": ((1, 5), (0, 5)), "Approval": ((0, 0), (0, 0))}
+_COUNTS = {
+    "Source": ((0, 0), (1, 1)),
+    "Build": ((1, 5), (0, 5)),
+    "Test": ((1, 5), (0, 5)),
+    "Approval": ((0, 0), (0, 0)),
+}
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-conditions.html
 _RESULTS = {"BeforeEntry": ("FAIL", "SKIP"), "OnSuccess": ("FAIL", "ROLLBACK"), "OnFailure": ("ROLLBACK",)}
 _SKIPPING = ("LambdaInvoke", "VariableCheck")
@@ -55,7 +60,9 @@ def _stages(pipeline: Pipeline) -> Iterator[Problem]:
         yield pipeline.node.at("Stages").problem(STAGES, message, key=True)
     for action in pipeline.actions:
         if (action.category == "Source") != (action.stage == 0):
-            where = "only sources are in the first stage" if action.stage == 0 else "sources are in the first stage only"
+            where = (
+                "only sources are in the first stage" if action.stage == 0 else "sources are in the first stage only"
+            )
             yield action.node.at("Name").problem(STAGES, f"the action '{action.name}' is out of place: {where}")
 
 
@@ -93,7 +100,9 @@ def _rule(rule: Node, result: Node) -> Iterator[Problem]:
             yield configuration.problem(STAGES, f"the rule '{rule.at('Name').text}' needs '{key}'", key=True)
     operator = configuration.at("Operator")
     if operator.text and operator.text not in _OPERATORS:
-        yield operator.problem(STAGES, f"'Operator' is {describe(operator.value)}", did_you_mean(operator.text, _OPERATORS))
+        yield operator.problem(
+            STAGES, f"'Operator' is {describe(operator.value)}", did_you_mean(operator.text, _OPERATORS)
+        )
 
 
 def check_artifacts(service: Service) -> Iterator[Problem]:
@@ -103,7 +112,9 @@ def check_artifacts(service: Service) -> Iterator[Problem]:
         for action in pipeline.actions:
             for node in action.artifacts("OutputArtifacts"):
                 if not _ARTIFACT.fullmatch(node.text):
-                    message = f"the artifact {describe(node.value)} can't be called so, expected letters, digits, _ and -"
+                    message = (
+                        f"the artifact {describe(node.value)} can't be called so, expected letters, digits, _ and -"
+                    )
                     yield node.problem(ARTIFACTS, message)
                 if node.text in makers:
                     message = f"the artifact '{node.text}' comes out of '{makers[node.text].name}' and '{action.name}'"
@@ -144,7 +155,9 @@ def _given(service: Service, action: Action) -> Iterator[Problem]:
     if buildspec is None or action.provider != "CodeBuild":
         return
     if len(outputs) == 1 and buildspec.artifacts is None:
-        message = f"the action '{action.name}' gives the artifact '{outputs[0].text}', and its buildspec has no 'artifacts'"
+        message = (
+            f"the action '{action.name}' gives the artifact '{outputs[0].text}', and its buildspec has no 'artifacts'"
+        )
         yield outputs[0].problem(ARTIFACTS, message)
     for node in outputs if len(outputs) > 1 else ():
         if node.text not in buildspec.secondary_artifacts:
@@ -190,7 +203,9 @@ def _trigger(trigger: Node, sources: dict[str, Action], seen: set[str]) -> Itera
         for found in filters.items():
             yield from _filter(found)
     if not configuration.at("Push").items() and not configuration.at("PullRequest").items():
-        yield configuration.problem(TRIGGERS, f"the trigger of '{name.text}' has neither 'Push' nor 'PullRequest'", key=True)
+        yield configuration.problem(
+            TRIGGERS, f"the trigger of '{name.text}' has neither 'Push' nor 'PullRequest'", key=True
+        )
 
 
 def _filter(node: Node) -> Iterator[Problem]:
@@ -202,5 +217,7 @@ def _filter(node: Node) -> Iterator[Problem]:
                 yield patterns.problem(TRIGGERS, message, key=True)
             for pattern in patterns.items():
                 if not 1 <= len(pattern.text) <= _LONGEST_PATTERN:
-                    message = f"a pattern has {len(pattern.text)} characters, CodePipeline takes 1 to {_LONGEST_PATTERN}"
+                    message = (
+                        f"a pattern has {len(pattern.text)} characters, CodePipeline takes 1 to {_LONGEST_PATTERN}"
+                    )
                     yield pattern.problem(TRIGGERS, message)

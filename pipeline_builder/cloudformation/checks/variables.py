@@ -57,7 +57,9 @@ def _declared(pipeline: Pipeline) -> Iterator[Problem]:
             yield name.problem(VARIABLES, f"the variable '{name.text}' is declared twice")
         seen.add(name.text)
         if not 1 <= len(default.text) <= _LONGEST:
-            message = f"the variable '{name.text}' has a default of {len(default.text)} characters, expected 1 to {_LONGEST}"
+            message = (
+                f"the variable '{name.text}' has a default of {len(default.text)} characters, expected 1 to {_LONGEST}"
+            )
             yield default.problem(VARIABLES, message, "without a default nothing starts that doesn't set it")
 
 

@@ -1,4 +1,4 @@
-"""What the checks look at: worked out templates as nodes with places, and the pipeline, its actions and projects in them."""
+"""What the checks look at: nodes of templates with their places, and the pipeline, its actions and projects in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"(?:!\w+\s+|[\w:]+:\s*)*\|(?P<indent>\d?)[+-]?\s*(?:#.*)?$"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of a template and where it is; what isn't there has the value None, and the place of what is around it."""
+    """A value of a template and its place; what isn't there has the value None and the place of what is around it."""
 
     template: Template
     path: DataPath
@@ -142,7 +142,7 @@ class Service:
     buildspec: Buildspec
 
     def of_type(self, *types: str) -> Iterator[Node]:
-        """Yield the resources of the types, of all of them without any; `at("Properties")` has what they are made with."""
+        """Yield the resources of the types, without any all of them; `at("Properties")` has what they are made with."""
         for template in self.templates:
             for resource in template.resources.values():
                 if resource.type in types or not types:
@@ -214,7 +214,5 @@ def _embedded(node: Node) -> Document:
                 if problem.place
             )
         ) from error
-    keys, values = (
-        {path: moved(*at) for path, at in positions.items()} for positions in (inner.keys, inner.values)
-    )
+    keys, values = ({path: moved(*at) for path, at in positions.items()} for positions in (inner.keys, inner.values))
     return Document(source, inner.data, keys, values)
