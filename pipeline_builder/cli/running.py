@@ -125,7 +125,7 @@ def run_command(
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
     """
-    from pipeline_builder.session import Wanted
+    from pipeline_builder.narrowing import Wanted
 
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):

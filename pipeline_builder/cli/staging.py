@@ -74,7 +74,8 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
 def _do(session: Session, name: str, timeout: float | None) -> Staged:
     from pipeline_builder import stage
 
-    setting = stage.read_setting(os.environ, lambda pipeline, run: _find_approval(session, pipeline, run))
+    service = _CodePipeline(session)
+    setting = stage.read_setting(os.environ, service)
     say(f"stage {name}, started by {setting.words}")
     match name:
         case "build":
@@ -82,9 +83,9 @@ def _do(session: Session, name: str, timeout: float | None) -> Staged:
         case "train":
             return _train(session, setting, timeout)
         case "promote":
-            return stage.run_promote(session, setting)
+            return stage.run_promote(session, setting, service)
         case _:
-            return stage.run_reject(session, setting)
+            return stage.run_reject(session, setting, service)
 
 
 def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
@@ -99,12 +100,24 @@ def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
         raise RunFailed(time_is_up()) from error
 
 
-def _find_approval(session: Session, pipeline: str, execution: str) -> Approval | None:
-    from pipeline_builder.aws.approvals import find_approval
-    from pipeline_builder.aws.client import Aws
+class _CodePipeline:
+    """CodePipeline as a stage asks it; nothing is called before it does."""
 
-    region = session.region if session.workspace.target == "aws" else ""
-    return find_approval(Aws(region), pipeline, execution, _ACTION)
+    def __init__(self, session: Session) -> None:
+        # On the local target the Region has no name that boto3 would know: a rehearsal names one in the environment.
+        self._region = session.region if session.workspace.target == "aws" else ""
+
+    def find_start(self, pipeline: str, execution: str) -> str:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_start
+
+        return find_start(Aws(self._region), pipeline, execution)
+
+    def find_approval(self, pipeline: str, execution: str) -> Approval | None:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_approval
+
+        return find_approval(Aws(self._region), pipeline, execution, _ACTION)
 
 
 def _failed(problems: tuple[Problem, ...]) -> dict[str, str]:
