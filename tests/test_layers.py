@@ -14,9 +14,10 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("stage",),
+    ("stage", "render"),
     ("session",),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
+    ("cloudformation",),
     ("checkout", "apply", "run", "promote", "gate"),
     ("serve", "remotes"),
     ("cloudformation",),
@@ -52,7 +53,7 @@ RESERVED = {
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "cloudformation"},
     "click": {"cli"},
 }
 

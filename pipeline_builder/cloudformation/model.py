@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.cloudformation.access import Role
+from pipeline_builder.cloudformation.hosts import find_provider, parse_address
 from pipeline_builder.cloudformation.schedules import Timing, build_schedules
-from pipeline_builder.cloudformation.triggers import Triggers, build_triggers, find_provider, parse_address
+from pipeline_builder.cloudformation.triggers import Triggers, build_triggers
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.service import ServiceSection
@@ -16,14 +17,16 @@ from pipeline_builder.service import ServiceSection
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
-_HOST = "github.com"
+_MOST_TAGS = 50
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where AWS finds this repository. `provider` is CodeBuild's word for it, `location` where CodeBuild clones it from;
-    `clone` says that the build needs the repository with its history, since model repositories are inside it.
+    """Where AWS finds this repository.
+
+    `provider` is CodeBuild's word for it, `location` where CodeBuild clones it from. `clone` says that the build needs
+    the repository with its history, since model repositories are inside it.
     """
 
     kind: str
@@ -61,7 +64,7 @@ class ServiceModel:
     source: Source
     triggers: Triggers
     schedules: tuple[Timing, ...]
-    roles: tuple[Role, ...]
+    roles: tuple[Role, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,6 +84,10 @@ class ServiceModel:
         return self.service.encryption != "aws"
 
     @property
+    def artifact_bucket(self) -> str:
+        return f"{self.name}-{self.place.account}-{self.place.region}"
+
+    @property
     def artifact_prefix(self) -> str:
         return self.name[:_ARTIFACT_PREFIX]
 
@@ -89,29 +96,22 @@ class ServiceModel:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
         return ("build", "train", "promote", "worker")
 
-    def role(self, name: str) -> Role:
-        return next(role for role in self.roles if role.name == name)
 
-
-def build_model(
-    manifest: Manifest, place: Place, roles: tuple[Role, ...]
-) -> tuple[ServiceModel, tuple[Problem, ...]]:
-    """Return the model of the service, and every problem (PB601 to PB619), warnings among them."""
+def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:
+    """Return the model of the service without its roles, and every problem (PB601 to PB615), warnings among them."""
     service = manifest.service
     triggers, trigger_problems = build_triggers(manifest.repos, service, region=place.region)
     schedules, schedule_problems = build_schedules(manifest.schedules)
     relative = any(parse_address(repo.url).relative for repo in manifest.repos)
     source = build_source(service, region=place.region, clone=relative)
-    model = ServiceModel(
-        service=service, place=place, source=source, triggers=triggers, schedules=schedules, roles=roles
-    )
+    model = ServiceModel(service=service, place=place, source=source, triggers=triggers, schedules=schedules)
     return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest))
 
 
 def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source:
     """Return where AWS finds this repository."""
     section = service.source
-    host = getattr(section, "host", _HOST)
+    host = section.host
     bucket, _, key = section.repository.partition("/")
     match section.kind:
         case "connection":
@@ -156,6 +156,9 @@ def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
             f"{model.place.pipeline}/', where the service keeps what it throws away"
         )
         yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
+    if len(model.tags) > _MOST_TAGS:
+        message = f"{len(model.service.tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
+        yield Problem(id="PB615", message=message, place=where, hint="leave some out")
     for key, value in model.service.tags.items():
         if not (_TAG.match(key) and _TAG.match(value)):
             message = f"the tag '{key}' has a character that not every service takes"

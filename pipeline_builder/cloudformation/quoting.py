@@ -23,7 +23,9 @@ def literal(value: str) -> str:
 
 
 def substituted(value: str) -> str:
-    """Return a text that may have `${Name}` in it: as Fn::Sub where it has, else plain, for which cfn-lint has a rule."""
+    """Return a text that may have `${Name}` in it: as Fn::Sub where it has, as Ref where it is nothing else."""
+    if match := re.fullmatch(r"\$\{([A-Za-z0-9:]+)\}", value):
+        return f"!Ref {match[1]}"
     if re.search(r"\$\{(?!!)", value):
         return f"!Sub {quote(value)}"
     return quote(value.replace("${!", "${"))

@@ -8,14 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.cloudformation.inputs import (
-    REJECT_INPUT,
-    WEBHOOK_BUILDSPEC,
-    codecommit_input,
-    environment,
-    stage_variables,
-    start_input,
-)
+from pipeline_builder.cloudformation.inputs import codecommit_input, environment, start_input
 from pipeline_builder.cloudformation.model import ServiceModel
 from pipeline_builder.cloudformation.quoting import comment, literal, quote, substituted
 from pipeline_builder.names import logical_id
@@ -32,15 +25,18 @@ _TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 def render_templates(model: ServiceModel) -> Mapping[str, str]:
     """Return the two templates and the service's parameters by file name; the same model gives the same bytes."""
     templates = {name: _environment().get_template(f"{name}.j2").render(model=model) for name in (STORAGE, SERVICE)}
-    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameter_values(model).items()]
+    values = {key: value for key, value in parameter_values(model).items() if value}
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
     return templates | {PARAMETERS: json.dumps(parameters, indent=2) + "\n"}
 
 
 def parameter_values(model: ServiceModel) -> Mapping[str, str]:
-    """Return the values of the service template's parameters, but for those that are outputs of the storage stack."""
+    """Return the values of the service template's parameters; empty for a key that the storage stack makes."""
     service, place = model.service, model.place
-    values = {
-        "DataBucket": place.bucket,
+    values = {"ArtifactBucket": model.artifact_bucket}
+    if model.has_key:
+        values["KeyArn"] = "" if model.own_key else service.encryption
+    values |= {
         "BuildImage": service.image,
         "BuildCompute": service.compute,
         "RunTimeoutMinutes": str(service.run_timeout_minutes),
@@ -80,9 +76,6 @@ def _environment() -> Environment:
     jinja.globals |= {
         "codecommit_input": codecommit_input,
         "environment": environment,
-        "reject_input": REJECT_INPUT,
-        "stage_variables": stage_variables,
         "start_input": start_input,
-        "webhook_buildspec": WEBHOOK_BUILDSPEC,
     }
     return jinja
