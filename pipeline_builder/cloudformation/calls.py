@@ -36,8 +36,9 @@ def _secret(text: str) -> str:
 
 
 def read_pipeline(facts: Facts) -> tuple[Statement, ...]:
-    """Return what looking at the deployed pipeline takes."""
-    actions = ("sagemaker:DescribePipeline", "sagemaker:ListPipelineVersions", "sagemaker:ListTags")
+    """Return what looking at the deployed pipeline takes, and at what has been run."""
+    verbs = ("DescribePipeline", "ListPipelineExecutions", "ListPipelineVersions", "ListTags")
+    actions = tuple(f"sagemaker:{verb}" for verb in verbs)
     return (
         Statement(sid="ReadPipeline", actions=actions, resources=named("pipeline", facts.definition.pipeline)),
         Statement(
@@ -69,19 +70,14 @@ def run_pipeline(facts: Facts) -> tuple[Statement, ...]:
     )
 
 
-def read_executions(facts: Facts) -> tuple[Statement, ...]:
+def read_executions(facts: Facts) -> Statement:
     """Return what following and looking at executions takes."""
-    pipeline = facts.definition.pipeline
     actions = (
         "sagemaker:DescribePipelineDefinitionForExecution", "sagemaker:DescribePipelineExecution",
         "sagemaker:ListPipelineExecutionSteps", "sagemaker:ListPipelineParametersForExecution",
     )  # fmt: skip
-    return (
-        Statement(
-            sid="ListExecutions", actions=("sagemaker:ListPipelineExecutions",), resources=named("pipeline", pipeline)
-        ),
-        Statement(sid="ReadExecutions", actions=actions, resources=named("pipeline", pipeline, "/execution/*")),
-    )
+    resources = named("pipeline", facts.definition.pipeline, "/execution/*")
+    return Statement(sid="ReadExecutions", actions=actions, resources=resources)
 
 
 def write_groups(facts: Facts) -> tuple[Statement, ...]:
