@@ -237,9 +237,12 @@ def test_a_remote_that_is_away_for_a_while(workspace: Workspace) -> None:
 
 def test_while_a_remote_is_away_the_others_go_on(tmp_path: Path) -> None:
     manifest = MANIFEST.replace("churn\n", "churn\n  - url: remotes/fraud\n", 1).replace("{", "{local/fraud: data, ")
-    workspace = make_workspace(tmp_path / "workspace", manifest=manifest)
+    models, _, steps = CONF.partition("  sagemakerPipeline:\n")
+    _, _, of_churn = steps.partition("    models:\n")
+    both = CONF + of_churn.replace("churn", "fraud")  # one pipeline, which is in the conf of one of them
+    workspace = make_workspace(tmp_path / "workspace", conf=both, manifest=manifest)
     fraud = workspace.root / "remotes" / "fraud"
-    make_repository(write_model(fraud, CONF.replace("churn", "fraud")))
+    make_repository(write_model(fraud, models.replace("churn", "fraud")))
     first = workspace.run("watch", "--once", "--json")
     assert first.code == 0, first.err
     fraud.rename(workspace.root / "away")
