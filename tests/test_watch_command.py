@@ -242,7 +242,10 @@ def test_while_a_remote_is_away_the_others_go_on(tmp_path: Path) -> None:
     both = CONF + of_churn.replace("churn", "fraud")  # one pipeline, which is in the conf of one of them
     workspace = make_workspace(tmp_path / "workspace", conf=both, manifest=manifest)
     fraud = workspace.root / "remotes" / "fraud"
-    make_repository(write_model(fraud, models.replace("churn", "fraud")))
+    write_model(fraud, models.replace("churn", "fraud"))
+    for script in (fraud / "scripts").iterdir():
+        script.write_text(script.read_text().replace("churn-", "fraud-").replace("CHURN-", "FRAUD-"))
+    make_repository(fraud)
     first = workspace.run("watch", "--once", "--json")
     assert first.code == 0, first.err
     fraud.rename(workspace.root / "away")
