@@ -34,6 +34,7 @@ _INHERITED = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSH_AGENT_PID|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS"
     r"|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO|GIT_CONFIG_GLOBAL|(?i:(?:https?|all|no)_proxy)"
 )
+_IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
 _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -255,6 +256,65 @@ class Git:
                 return repo.head.commit.hexsha, changed
         except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError, ValueError):
             return "", False
+
+    def top_of(self, folder: Path) -> Path | None:
+        """Return the top folder of the working tree that a folder is in; None where it is in none."""
+        module = _gitpython()
+        try:
+            with module.Repo(folder, search_parent_directories=True) as repo:
+                return Path(repo.working_tree_dir) if repo.working_tree_dir else None
+        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError):
+            return None
+
+    def clone(self, repository: Path, commit: str, folder: Path) -> None:
+        """Clone a repository of this machine with its whole history, links and all, and check a commit out.
+
+        For repositories of the user's own only: what others have written goes through `fetch` and `export`.
+
+        Raises:
+            GitError: the commit isn't there.
+        """
+        remote = Remote(url=str(repository), local=True)
+        unchecked = ["-c", "transfer.fsckObjects=false"]
+        self._run([*unchecked, "clone", "--quiet", "--no-checkout", "--", remote.url, str(folder)], remote=remote)
+        checkout = ["-c", "core.symlinks=true", "checkout", "--quiet", "--detach", commit]
+        self._run(checkout, repository=folder / ".git", folder=folder)
+
+    # --- a repository of one's own
+
+    def begin(self, folder: Path, subject: str, login: str) -> tuple[str, str]:
+        """Make a folder a repository with all that is in it as the first commit of `main`.
+
+        Return the commit's id, and its author where git knows none and `login` was taken.
+
+        Raises:
+            GitError: where git fails, or is not there.
+        """
+        own = {name: value for name, value in self.environment.items() if _IDENTITY.fullmatch(name)}
+        self._run(["init", "--quiet", "--initial-branch=main", "--template=", "--", "."], folder=folder)
+        missing = {
+            name: value
+            for name, value in {"user.name": login, "user.email": f"{login}@localhost"}.items()
+            if not self._is_set(name, own, folder)
+        }
+        author = [part for name, value in missing.items() for part in ("-c", f"{name}={value}")]
+        self._run(["add", "--all", "--", "."], folder=folder)
+        # A signature would ask for a key's password, where nobody may be.
+        commit = ["-c", "commit.gpgSign=false", *author, "commit", "--quiet", "--message", subject]
+        self._run(commit, folder=folder, extra=own)
+        return self._run(["rev-parse", "HEAD"], folder=folder).strip(), ", ".join(missing.values())
+
+    def _is_set(self, name: str, own: Mapping[str, str], folder: Path) -> bool:
+        """Tell whether git knows who commits: by its configuration, or by the environment for both of its roles."""
+        part = name.rpartition(".")[2].upper()
+        if f"GIT_AUTHOR_{part}" in own and f"GIT_COMMITTER_{part}" in own:
+            return True
+        try:
+            return bool(self._run(["config", "--get", name], folder=folder).strip())
+        except GitError as error:
+            if error.kind == "absent":
+                raise
+            return False
 
     # --- processes
 

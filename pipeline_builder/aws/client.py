@@ -24,9 +24,13 @@ _THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "Slow
 _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
-    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException",
+    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
+    "NoSuchTagSet",
 )  # fmt: skip
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
+
+_INVALID = ("ValidationException", "ValidationError")
+"""What some services, CloudFormation with the second, answer for something that isn't there too."""
 
 
 class NotFoundError(Exception):
@@ -110,7 +114,7 @@ class translated:  # noqa: N801 - it is used as a function
         if isinstance(error, ClientError):
             found = error.response.get("Error", {})
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
-            if code in _ABSENT or (code == "ValidationException" and re.search(r"does not exist|not found", said)):
+            if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
                 raise NotFoundError(said or code) from error
             if code in _CHANGED:
                 raise ChangedError(said or code) from error
@@ -146,7 +150,7 @@ def _unreachable(operation: str, error: Exception) -> Problem:
         hint = "log in ('aws configure', 'aws sso login'), or name a profile with AWS_PROFILE"
         return Problem(id="PB701", message=f"no credentials for AWS: {said}", hint=hint)
     if isinstance(error, exceptions.NoRegionError):
-        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_REGION")
+        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_DEFAULT_REGION")
     if isinstance(error, exceptions.HTTPClientError | exceptions.EndpointConnectionError):
         hint = "look at the network, the proxy variables and the Region; then repeat the command"
         return Problem(id="PB703", message=f"AWS could not be reached for {operation}: {said}", hint=hint)
