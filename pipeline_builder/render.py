@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.cloudformation.access import Facts, build_access, service_facts
+from pipeline_builder.cloudformation.firing import next_firing
 from pipeline_builder.cloudformation.listing import Names, render_policies
 from pipeline_builder.cloudformation.model import Place, ServiceModel, build_model
 from pipeline_builder.cloudformation.rendering import SERVICE, STORAGE, parameter_values, render_templates
@@ -27,13 +30,14 @@ _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 class Rendered:
     """The service as it would be deployed: its model, and the files by name.
 
-    `parameters` are those of the service's stack. What the storage stack's outputs say goes into `ArtifactBucket` and,
-    where there is one, `KeyArn`.
+    `parameters` are those of the service's stack: what the storage stack's outputs say goes into `ArtifactBucket` and,
+    where there is one, `KeyArn`. `firings` has by schedule when it fires next, None for never.
     """
 
     model: ServiceModel
     files: Mapping[str, str]
     parameters: Mapping[str, str]
+    firings: Mapping[str, datetime | None]
 
     @property
     def storage(self) -> str:
@@ -44,8 +48,10 @@ class Rendered:
         return self.files[SERVICE]
 
 
-def render(session: Session) -> Rendered:
+def render(session: Session, *, now: datetime) -> Rendered:
     """Return the rendered service; the definition is composed with the values that builds on AWS have.
+
+    The files don't depend on the time `now` (with a zone), only what is said about schedules does.
 
     Raises:
         InputProblems: PB601 to PB619, every problem of the service; what composing and access find.
@@ -63,7 +69,22 @@ def render(session: Session) -> Rendered:
         session.warn(problem)
     model = replace(model, roles=build_access(facts))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(session).read_text("utf-8")}
-    return Rendered(model=model, files=files, parameters=parameter_values(model))
+    firings = next_firings(model, now)
+    for name in (name for name, moment in firings.items() if moment is None):
+        session.warn(Problem(id="PB618", message=f"the schedule '{name}' never fires", warning=True))
+    return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
+
+
+def next_firings(model: ServiceModel, now: datetime) -> Mapping[str, datetime | None]:
+    """Return by schedule when it fires next, None for never; without those of which that can't be told here."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    found: dict[str, datetime | None] = {}
+    for timing in model.schedules:
+        if timing.cron and timing.enabled:
+            with contextlib.suppress(ZoneInfoNotFoundError):
+                found[timing.name] = next_firing(timing.cron, ZoneInfo(timing.timezone), now)
+    return found
 
 
 def write_rendered(rendered: Rendered, folder: Path) -> Mapping[str, bool]:
