@@ -153,7 +153,7 @@ def test_a_failed_phase_shows_command_exit_code_and_log(tiny: Tiny) -> None:
         "exit code 3\n"
     )
     assert expected in ended.err
-    assert "\n    the reason\n" in ended.err
+    assert "\n    the reason\n  hint: the whole log: " in ended.err
     folder = Path(record(tiny)["stages"][1]["actions"][0]["build"]["folder"])
     assert next(folder.glob("src*/src/build.sh")).is_file()
     # What is committed meanwhile is not what this rehearsal builds: its source stays.

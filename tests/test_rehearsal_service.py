@@ -128,8 +128,9 @@ def test_a_failing_step_and_a_blocked_gate(service: Service) -> None:
     )
     service.change("conf/conf.yaml", variant(gate))
     code, state, errors = service.rehearse("--approve")
-    assert statuses(state)["Promote"] != "Succeeded"
-    assert "mae" in errors
+    assert (code, statuses(state)["Train"], statuses(state)["Promote"]) == (5, "Failed", "Waiting")
+    assert "blocks it from the registry: regression_metrics.mae.value is 1.0, expected at most 0.1" in errors
+    assert action(state, "Train")["variables"]["VERDICT"] == "failed"
 
 
 SLOW = """\
