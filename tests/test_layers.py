@@ -21,6 +21,7 @@ LAYERS = (
     ("destroy",),
     ("checkout", "apply", "run", "promote", "gate", "deploy"),
     ("serve", "remotes"),
+    ("cloudformation",),
     ("git", "engine", "aws"),
     ("narrowing",),
     ("selection",),
