@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from pipeline_builder.cloudformation.checks.environment import check_variables
 from pipeline_builder.cloudformation.checks.schedules import check_start_variables
 from pipeline_builder.cloudformation.checks.view import Node, Pipeline, Service
 from pipeline_builder.errors import Problem
@@ -37,6 +38,7 @@ EVENTS_OF: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "aws.codecommit": {
         "CodeCommit Repository State Change": ("event", ("referenceCreated", "referenceDeleted", "referenceUpdated")),
     },
+    "aws.s3": {"Object Created": ("", ()), "Object Deleted": ("", ())},
     "aws.sagemaker": {
         "SageMaker Model Building Pipeline Execution Status Change": ("currentPipelineExecutionStatus", _EXECUTION),
         "SageMaker Model Building Pipeline Execution Step Status Change": ("", ()),
@@ -168,11 +170,14 @@ def _lines(template: Node) -> Iterator[Problem]:
 
 
 def _json(node: Node, text: str, pipeline: Pipeline | None) -> Iterator[Problem]:
+    """An input is the request of what is started: CodePipeline's and CodeBuild's in the spelling of their APIs."""
     try:
         data: JSON = json.loads(text)
     except ValueError as error:
         yield node.problem(EVENTS, f"'{node.path[-1]}' is no JSON: {error}")
         return
+    if isinstance(data, dict) and "environmentVariablesOverride" in data:
+        yield from check_variables(node, data["environmentVariablesOverride"], ("name", "value", "type"))
     if pipeline is not None and isinstance(data, dict):
         for key in data.keys() - {"variables", "sourceRevisions"}:
             message = f"CodePipeline takes no '{key}' from a rule"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pipeline_builder.cloudformation.checks.environment import check_variables
 from pipeline_builder.cloudformation.checks.view import Node, Service
-from pipeline_builder.cloudformation.schedules import cron_faults, find_timezone, rate_fault
+from pipeline_builder.cloudformation.schedules import cron_faults, rate_fault
 from pipeline_builder.errors import Problem
 from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.target import JSON
@@ -27,9 +27,7 @@ def check_schedules(service: Service) -> Iterator[Problem]:
     for resource in service.of_type("AWS::Scheduler::Schedule"):
         schedule = resource.at("Properties")
         yield from _expression(schedule.at("ScheduleExpression"))
-        zone = schedule.at("ScheduleExpressionTimezone")
-        if zone.value is not None and find_timezone(zone.text) is None:
-            yield zone.problem(SCHEDULES, f"{zone.shown} is no timezone", "an IANA name such as 'Europe/Berlin'")
+        yield from _timezone(schedule.at("ScheduleExpressionTimezone"))
         group = schedule.at("GroupName")
         if group.text not in groups:
             found = f"the group {group.shown}, which no template makes" if group.text else "no group of its own"
@@ -37,6 +35,15 @@ def check_schedules(service: Service) -> Iterator[Problem]:
                 SCHEDULES, f"the schedule '{resource.id}' is in {found}: it could stay when the stack goes"
             )
         yield from _target(service, schedule.at("Target"), resource.id)
+
+
+def _timezone(node: Node) -> Iterator[Problem]:
+    from zoneinfo import available_timezones
+
+    known = available_timezones()  # empty where the machine has no list
+    if node.value is not None and known and node.text not in known:
+        hint = did_you_mean(node.text, known) or "expected an IANA name such as 'Europe/Berlin'"
+        yield node.problem(SCHEDULES, f"{node.shown} is no timezone", hint)
 
 
 def _expression(node: Node) -> Iterator[Problem]:
