@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ def _render(session: Session) -> Path:
     if not session.workspace.lock_path.is_file():
         rendering.checkout(locked=False)
     folder = session.workspace.build / "rehearsal"
-    write_rendered(render(rendering), folder)
+    write_rendered(render(rendering, now=datetime.now(timezone.utc)), folder)
     return folder
 
 
