@@ -73,7 +73,11 @@ def test_names_stay_apart_and_within_limits() -> None:
     names = ("a.b", "a-b", "ab", "a_b", "a" * 64, "a" * 63 + ".")
     hooks = [{"url": "https://github.com/acme/x.git", "name": name, "trigger": "webhook"} for name in names]
     events = [
-        {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/x", "name": f"{name}x"[-64:], "trigger": "codecommit"}
+        {
+            "url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/x",
+            "name": f"{name}x"[-64:],
+            "trigger": "codecommit",
+        }
         for name in names
         if not name.endswith(".")
     ]
@@ -257,7 +261,9 @@ def test_one_trigger_more_than_codepipeline_takes(kind: str, most: int) -> None:
 def test_globs_are_regular_expressions_for_webhooks(
     globs: tuple[str, ...], taken: tuple[str, ...], left: tuple[str, ...]
 ) -> None:
-    expression = re.compile(path_expression(globs).removesuffix("$") + r"\Z")  # Python's $ is before a last line end too
+    expression = re.compile(
+        path_expression(globs).removesuffix("$") + r"\Z"
+    )  # Python's $ is before a last line end too
     assert [path for path in taken if not expression.match(path)] == []
     assert [path for path in left if expression.match(path)] == []
 
