@@ -153,7 +153,7 @@ def test_a_failed_phase_shows_command_exit_code_and_log(tiny: Tiny) -> None:
         "exit code 3\n"
     )
     assert expected in ended.err
-    assert "\n    the reason\n" in ended.err
+    assert "\n    the reason\n  hint: the whole log: " in ended.err
     folder = Path(record(tiny)["stages"][1]["actions"][0]["build"]["folder"])
     assert next(folder.glob("src*/src/build.sh")).is_file()
     # What is committed meanwhile is not what this rehearsal builds: its source stays.
@@ -212,6 +212,14 @@ def test_what_is_wrong_in_the_template(tiny: Tiny, old: str, new: str, problem: 
     assert not list((tiny.root / "repo" / ".pipeline_builder").glob("rehearsals/*/state.json"))
 
 
+def test_templates_that_break_rules_are_not_played(tiny: Tiny) -> None:
+    rest = [argument for argument in tiny.arguments() if argument != "--unchecked"]
+    ended = tiny.workspace.run(*rest)
+    assert ended.code == 1
+    assert "service.yaml:69:3: PB634 the project 'tiny-build' has no role of the templates ('ServiceRole')" in ended.err
+    assert not list((tiny.root / "repo" / ".pipeline_builder").glob("rehearsals/*/state.json"))
+
+
 def test_a_wrong_buildspec_is_shown_with_its_place(tiny: Tiny) -> None:
     tiny.write("buildspec.yml", "version: 0.2\nphases:\n  build:\n    comands: [x]\n")
     ended = tiny.rehearse()
@@ -255,7 +263,8 @@ def test_a_killed_rehearsal_leaves_nothing_and_goes_on(tiny: Tiny, how: signal.S
     once = tiny.root / "repo" / ".pipeline_builder" / "rehearsals" / "target.once"
     wait_for(once, process)
     os.kill(process.pid, how)
-    process.communicate(timeout=30)
+    _, said = process.communicate(timeout=30)
+    assert ("'pipeline-builder rehearse --resume' goes on" in said) is (how is signal.SIGINT)
     deadline = time.monotonic() + 10
     while is_alive(once.read_text().strip()) and time.monotonic() < deadline:
         time.sleep(0.05)

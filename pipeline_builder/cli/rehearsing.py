@@ -45,6 +45,7 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
               help="Variable of the pipeline, such as REPOSITORY; may be repeated.")  # fmt: skip
 @click.option("--env", "given", multiple=True, metavar="NAME[=VALUE]", callback=_pairs,
               help="Environment variable for every build; may be repeated.")  # fmt: skip
+@click.option("--unchecked", is_flag=True, help="Play templates also where they break rules of the service.")
 @click.option("--approve", "answer", flag_value="approve", help="Approve where the pipeline asks.")
 @click.option("--reject", "answer", flag_value="reject", help="Reject where the pipeline asks.")
 @click.option("--comment", default="", help="Why, for the record.")
@@ -56,6 +57,7 @@ def rehearse(
     rendered: Path | None,
     variables: Mapping[str, str],
     given: Mapping[str, str],
+    unchecked: bool,
     answer: str | None,
     comment: str,
     resume: str | None,
@@ -71,14 +73,21 @@ def rehearse(
     \b
     Example: pipeline-builder rehearse --variable REPOSITORY=churn --approve --comment "a rehearsal"
     """
+    from dataclasses import replace
+
     from pipeline_builder.rehearsal import rehearse as playing
     from pipeline_builder.rehearsal.summary import rehearsal_problems, render_rehearsal
 
-    at = _rehearsing(session, given, make_ask(answer, comment))
-    if resume is not None:
-        folder, record = playing.resume(at, "" if resume == _LAST else resume)
-    else:
-        folder, record = playing.begin(at, rendered or _render(session), variables)
+    at = replace(_rehearsing(session, given, make_ask(answer, comment)), unchecked=unchecked)
+    try:
+        if resume is not None:
+            folder, record = playing.resume(at, "" if resume == _LAST else resume)
+        else:
+            folder, record = playing.begin(at, rendered or _render(session), variables)
+    except KeyboardInterrupt:
+        # Not what other commands say: the same command would begin another one.
+        say("interrupted; 'pipeline-builder rehearse --resume' goes on")
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     result = {**json.loads(record.model_dump_json()), "folder": str(folder)}
     show(result, as_json=as_json, text=render_rehearsal(record, folder))
     problems = rehearsal_problems(record)
@@ -128,6 +137,8 @@ def _render(session: Session) -> Path:
     values = {**session.workspace.values, "SMP_ACCOUNTID": account, "SMP_REGION": region}
     rendering = Session(replace(session.workspace, values=values), say=say, warn=session.warn)
     rendering.manifest = with_source(session.manifest, session.workspace.root.name)
+    if rendering.manifest != session.manifest:
+        say("the manifest doesn't say where AWS finds this repository: something is made up for the rehearsal")
     if not session.workspace.lock_path.is_file():
         rendering.checkout(locked=False)
     folder = session.workspace.build / "rehearsal"

@@ -25,6 +25,8 @@ from pipeline_builder.rehearsal.shell import Shell, ShellGoneError, Surroundings
 from pipeline_builder.rehearsal.testreports import read_report
 
 UPLOAD = "upload_artifacts"
+OWN = "[Container]"
+"""Begins the runner's own lines in a log, as it does CodeBuild's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ class _Run:
 
     def _say(self, text: str) -> None:
         with self._build.log.open("a", encoding="utf-8") as log:
-            log.write(f"[Container] {time.strftime('%Y/%m/%d %H:%M:%S')} {text}\n")
+            log.write(f"{OWN} {time.strftime('%Y/%m/%d %H:%M:%S')} {text}\n")
 
     def _end_phase(self, phase: PhaseRecord) -> PhaseRecord:
         self._phases.append(phase)

@@ -202,11 +202,11 @@ class _Player:
             raise
         kept = "" if built.status == "Succeeded" else build.folder
         build = build.model_copy(update={"phases": built.phases, "reports": built.reports, "folder": kept})
+        self._put(action, build=build, variables=dict(built.exported))  # those of a failed build say why, to a person
         if built.status == "Succeeded":
-            exported = dict(built.exported)
-            return self._succeed(action, "Succeeded", build=build, artifacts=dict(built.artifacts), variables=exported)
+            return self._succeed(action, "Succeeded", artifacts=dict(built.artifacts))
         problem = "PB657" if built.status == "TimedOut" else "PB656" if built.failed_command else "PB658"
-        return self._fail(action, built.message, problem, build=build)
+        return self._fail(action, built.message, problem)
 
     def _show_phase(self, action: Action, phase: PhaseRecord) -> None:
         self._say(action.name, f"  {phase.name:<16} {phase.status}  {phase.seconds:.1f} s")

@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -47,7 +47,6 @@ class BuildFacts:
     commit: str
     repository: str
     sources: Mapping[str, Path]
-    webhook: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def build_id(self) -> str:
@@ -76,7 +75,8 @@ def without_account(given: Mapping[str, str]) -> dict[str, str]:
 def codebuild_variables(facts: BuildFacts) -> dict[str, str]:
     """Return the variables that CodeBuild gives every build.
 
-    Source: "Environment variables in build environments" of the user guide.
+    Source: "Environment variables in build environments" of the user guide. Those of webhooks have only builds that a
+    webhook has started.
     """
     sources = {f"CODEBUILD_SRC_DIR_{name}": str(folder) for name, folder in facts.sources.items() if name}
     return {
@@ -97,5 +97,4 @@ def codebuild_variables(facts: BuildFacts) -> dict[str, str]:
         "CODEBUILD_SRC_DIR": str(facts.sources[""]),
         "CODEBUILD_START_TIME": str(int(facts.started.timestamp() * 1000)),
         **sources,
-        **facts.webhook,
     }

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.cloudformation.buildspec import parse_buildspec
 from pipeline_builder.cloudformation.document import Template, load_template
 from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.physical import Home
@@ -30,6 +31,7 @@ from pipeline_builder.schema import did_you_mean
 from pipeline_builder.values import LOCAL_DEFAULTS
 
 STORAGE, SERVICE, PARAMETERS = "storage.yaml", "service.yaml", "parameters.json"
+BUILDSPEC = "buildspec.yml"
 RENDERED, TARGET_STATE, LOCK = "rendered", "target", "rehearsal.lock"
 # Outputs of the storage stack by the parameters of the service stack that `deploy` fills from them.
 _HANDED_ON = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}
@@ -39,7 +41,7 @@ _HANDED_ON = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}
 class Rehearsing:
     """Where and with what rehearsals are played: `shared` is the folder of all of them, `environment` the process's.
 
-    `given` are environment variables for every build, above all others.
+    `given` are environment variables for every build, above all others. `unchecked` plays templates that break rules.
     """
 
     shared: Path
@@ -51,19 +53,39 @@ class Rehearsing:
     say: Callable[[str], None]
     warn: Callable[[Problem], None]
     ask: Ask
+    unchecked: bool = False
+
+
+def _check(rendered: Path, repository: Path, at: Rehearsing) -> None:
+    """Look at the templates with the rules of the service before anything is played."""
+    from pipeline_builder.cloudformation.checks import check_service
+
+    found = (folder / BUILDSPEC for folder in (rendered, repository))
+    path = next((path for path in found if path.is_file()), None)
+    if path is None:
+        return  # a build that has none of its own will say so
+    buildspec = parse_buildspec(path.read_text("utf-8"), str(path))
+    templates = {name: _load(rendered, name) for name in (STORAGE, SERVICE)}
+    problems = check_service(templates, buildspec, _parameters(rendered))
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    for problem in problems:
+        at.warn(problem)
 
 
 def begin(at: Rehearsing, rendered: Path, variables: Mapping[str, str]) -> tuple[Path, Rehearsal]:
     """Play the templates of a folder from the first stage on; return the rehearsal's folder and its record.
 
     Raises:
-        InputProblems: PB650 to PB655 and the problems of the templates; PB661 and the problems of a buildspec.
+        InputProblems: PB650 to PB655, PB620 to PB636 for the templates; PB661 and PB622 for a buildspec.
     """
     service = load_service(rendered, at.account, at.region)
     check_pipeline(service)
     values = start_variables(service.pipeline, variables)
     git = Git(environment=at.environment)
     source = find_source(git, at.manifest.parent)
+    if not at.unchecked:
+        _check(rendered, source.repository, at)
     if source.changed:
         message = f"'{source.repository}' has changes that are not committed; the rehearsal builds {source.commit[:7]}"
         at.warn(Problem(id="PB654", message=message, hint="commit them to rehearse them", warning=True))

@@ -81,8 +81,8 @@ def pack_source(git: Git, source: Source, target: Path, *, form: str) -> int:
     """Write the source artifact and return its size; `form` is the action's OutputArtifactFormat, or S3.
 
     As a clone it has history, links and what may be done with files, as CodeBuild's own clone has. As CODE_ZIP it has
-    files only, and none of them can be executed: CodePipeline's zip files keep no permissions ("Troubleshooting
-    CodePipeline" of its user guide). An archive in S3 is as whoever put it there has packed it.
+    plain files only, and none of them can be executed: CodePipeline's zip files keep no permissions and no links
+    ("Troubleshooting CodePipeline" of its user guide). An archive in S3 is as whoever put it there has packed it.
 
     Raises:
         InputProblems: PB653 where the commit isn't there any more.
@@ -98,8 +98,10 @@ def pack_source(git: Git, source: Source, target: Path, *, form: str) -> int:
         if not clone:
             shutil.rmtree(folder / ".git")
         # Folders too: git takes nothing for a repository that has no refs/.
-        files = ((path, path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*")))
-        return pack(target, files, links=clone, modes=form != ZIP)
+        plain = form == ZIP
+        paths = (path for path in sorted(folder.rglob("*")) if not (plain and path.is_symlink()))
+        files = ((path, path.relative_to(folder).as_posix()) for path in paths)
+        return pack(target, files, links=clone, modes=not plain)
 
 
 def source_variables(provider: str, configuration: Mapping[str, str], source: Source) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline_builder.errors import Problem
+from pipeline_builder.rehearsal.codebuild import OWN
 from pipeline_builder.rehearsal.record import ActionRecord, Rehearsal, StageRecord
 
 _TAIL = 20
@@ -97,6 +98,7 @@ def _with_log(problem: str, message: str, log: str, *, folder: str = "") -> Prob
 
 def _tail(log: Path) -> Sequence[str]:
     try:
-        return log.read_text("utf-8", "replace").splitlines()[-_TAIL:]
+        lines = log.read_text("utf-8", "replace").splitlines()
     except OSError:
         return ()
+    return [line for line in lines if not line.startswith(OWN)][-_TAIL:]  # what commands have said
