@@ -102,9 +102,16 @@ def _s3(operation: str, action: str, resource: str) -> None:
     _OBJECTS["s3", operation] = found
 
 
+def _put_object(request: Mapping[str, Any]) -> Iterator[Needed]:
+    yield Needed("s3:PutObject", f"arn:aws:s3:::{request['Bucket']}/{request['Key']}")
+    if key := request.get("SSEKMSKeyId"):
+        yield Needed("kms:GenerateDataKey", str(key), _BY_S3)
+
+
+_BY_S3 = {"kms_ViaService": f"s3.{REGION}.amazonaws.com"}
+_OBJECTS["s3", "PutObject"] = _put_object
 _s3("HeadBucket", "ListBucket", "{Bucket}")
 _s3("ListObjectsV2", "ListBucket", "{Bucket}")
-_s3("PutObject", "PutObject", "{Bucket}/{Key}")
 
 
 def _get_object(request: Mapping[str, Any]) -> Iterator[Needed]:

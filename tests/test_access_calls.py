@@ -159,6 +159,8 @@ def test_each_call_of_a_stage_is_allowed(stage: str, recorded: tuple[Recorder, F
     policies = documents(role)
     calls = recorder.calls[stage]
     assert len(calls) > 5
+    # What is read was written with the key of jobs, which no request to read names.
+    assert allows(policies, "kms:Decrypt", KEY, kms_ViaService=f"s3.{REGION}.amazonaws.com")
     denied = {
         f"{needed.action} on {needed.resource}": dict(needed.context)
         for call in calls

@@ -30,6 +30,7 @@ def _build(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "build"),
         *artifacts(facts),
+        *calls.object_key(facts),
         *clone_source(facts),
         calls.ask_pipeline(facts, "GetPipelineExecution"),
         *calls.secrets(facts),
@@ -49,6 +50,7 @@ def _train(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "train"),
         *artifacts(facts),
+        *calls.object_key(facts),
         calls.ask_pipeline(facts, "GetPipelineExecution"),
         *calls.read_pipeline(facts),
         *calls.run_pipeline(facts),
@@ -65,6 +67,7 @@ def _promote(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "promote"),
         *artifacts(facts),
+        *calls.object_key(facts),
         calls.data_names(facts),
         calls.read_executions(facts),
         *calls.read_evidence(facts),
@@ -81,6 +84,7 @@ def _worker(facts: Facts) -> Role:
         *project_use(facts, "worker"),
         *take_source(facts),
         *key_use(facts, "s3"),
+        *calls.object_key(facts),
         *(_look(facts) if facts.has_polls else ()),
         *names,
         calls.data_names(facts),
