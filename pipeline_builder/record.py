@@ -138,3 +138,11 @@ def load_applied(path: Path) -> AppliedVersion | None:
         return AppliedVersion.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def load_record(path: Path) -> RunRecord | None:
+    """Return the record in the file; None where it is missing, damaged or another version's."""
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -92,7 +92,8 @@ def select_repos(
 ) -> Found:
     """Limit a run to the steps of these repositories, and all that depend on them."""
     wanted = frozenset(repos)
-    chosen = choose(definition, [name for name, repo in repo_of.items() if repo in wanted], descendants=True)
+    steps = flat_steps(json.loads(definition)["Steps"])
+    chosen = choose(definition, [name for name in steps if repo_of.get(name) in wanted], descendants=True)
     return _with_results(service, pipeline, chosen, f"of {', '.join(sorted(wanted))}")
 
 

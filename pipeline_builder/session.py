@@ -8,22 +8,22 @@ become the next one's input, and only here is it said how long each took.
 
 from __future__ import annotations
 
-import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline_builder.compose import Composed, compose
+from pipeline_builder.compose import Composed, compose, without_collector
 from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.lock import render_lock
 from pipeline_builder.manifest import Manifest
-from pipeline_builder.record import AppliedVersion, load_applied
+from pipeline_builder.overview import groups_of, nodes_of
+from pipeline_builder.record import AppliedVersion, load_applied, load_record
 from pipeline_builder.schema import did_you_mean
 from pipeline_builder.workspace import (
     APPLIED,
@@ -37,6 +37,7 @@ from pipeline_builder.workspace import (
     load_workspace_lock,
     open_secrets,
     open_target,
+    write_bundles,
     write_file,
 )
 
@@ -45,27 +46,12 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout import Checkouts
     from pipeline_builder.drawing import Node
     from pipeline_builder.lock import Lock
+    from pipeline_builder.narrowing import Wanted
     from pipeline_builder.plan import Plan
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
     from pipeline_builder.run import Start
     from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
-
-
-LAST = "last"
-"""Stands for the last execution that succeeded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a run is to be limited to, by one of these: steps, groups of repositories, changes since a lock or LAST."""
-
-    steps: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    since: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.steps or self.groups or self.since)
 
 
 class Session:
@@ -122,7 +108,7 @@ class Session:
 
     @cached_property
     def composed(self) -> Composed:
-        with _without_collector():
+        with without_collector():
             composed = compose(
                 self.manifest,
                 self.lock,
@@ -152,8 +138,8 @@ class Session:
         data = self.composed.definition.data
         return {name: self.target.store.data_fingerprint(uris) for name, uris in data.items()}
 
-    def checkout(self, *, locked: bool) -> Checkouts:
-        """Bring every repository to its commit, and write the lock."""
+    def checkout(self, *, locked: bool, at: Lock | None = None) -> Checkouts:
+        """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
         from pipeline_builder.checkout import checkout
 
         with self.stage("checkout") as words:
@@ -161,12 +147,14 @@ class Session:
                 self.manifest,
                 root=self.workspace.root,
                 cache=self.workspace.state / "git",
-                locked=load_workspace_lock(self.workspace) if locked else None,
+                locked=load_workspace_lock(self.workspace) if locked else at,
                 environment=self.workspace.environment,
                 read_secret=open_secrets(self.workspace),
                 jobs=8,
             )
-            lock = replace(done.lock, images=self._locked_images())
+            # An archive of the manifest's repository has no commit of its own; whoever unpacked it knows which it is.
+            commit = done.lock.manifest_commit or self.workspace.environment.get("SMP_MANIFEST_COMMIT", "")
+            lock = replace(done.lock, manifest_commit=commit, images=self._locked_images())
             write_file(self.workspace.lock_path, render_lock(lock).encode())
             for warning in done.warnings:
                 self.warn(warning)
@@ -209,7 +197,7 @@ class Session:
             definition = self.composed.definition
             path = self.workspace.build / DEFINITION
             changed = write_file(path, definition.content)
-            new = _write_bundles(self.workspace.build / BUNDLES, self.composed)
+            new = write_bundles(self.workspace.build / BUNDLES, definition.bundles.values())
             state = "written" if changed else "unchanged"
             words.append(f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written")
         return path
@@ -274,37 +262,6 @@ class Session:
             hint = "run 'pipeline-builder apply' first to run that"
             self.warn(Problem(id="PB423", message=message, hint=hint, warning=True))
         return found
-
-    def select(self, wanted: Wanted) -> Selection | None:
-        """Limit a run to what is wanted; None where everything has to run, no steps where nothing has.
-
-        Raises:
-            InputProblems: PB108 for a lock that is none, PB113 for groups, PB442 and PB445 for steps that can't be
-                selected.
-        """
-        from pipeline_builder.lock import load_lock
-        from pipeline_builder.selection import Changes, select_changed, select_repos, select_steps
-
-        definition, pipelines = self.composed.definition, self.target.pipelines
-        steps = self.composed.graph.by_name
-        repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
-        if wanted.groups:
-            repos = self._repos_of(wanted.groups)
-            found = select_repos(pipelines, definition.pipeline, definition.content, repos, repo_of)
-        elif wanted.steps:
-            found = select_steps(pipelines, definition.pipeline, definition.content, wanted.steps)
-        else:
-            before = None if wanted.since == LAST else load_lock(Path(wanted.since))
-            changes = Changes(before=before, now=self.lock, repo_of=repo_of)
-            found = select_changed(pipelines, definition.pipeline, definition.content, changes)
-        self.say(f"select    {found.words}")
-        return found.selection
-
-    def _repos_of(self, groups: Sequence[str]) -> tuple[str, ...]:
-        known = self.manifest.groups
-        if unknown := [group for group in groups if group not in known]:
-            raise InputProblems(*(_unknown_group(group, known) for group in unknown))
-        return tuple(repo.name for repo in self.manifest.repos if set(repo.groups) & set(groups))
 
     def run(
         self,
@@ -428,7 +385,7 @@ class Session:
         """
         from pipeline_builder.evidence import collect
 
-        saved = _saved_record(self.workspace.build / RUN)
+        saved = load_record(self.workspace.build / RUN)
         wanted = execution or (saved.execution if saved else "")
         found = self.find_execution(wanted)
         if saved is None or saved.execution != found.arn:
@@ -479,7 +436,7 @@ class Session:
 
     def _saved_pipeline(self) -> str:
         """Return the pipeline of the last run's record, empty where there is none of this target."""
-        saved = _saved_record(self.workspace.build / RUN)
+        saved = load_record(self.workspace.build / RUN)
         return saved.pipeline if saved and saved.target == self.workspace.target else ""
 
     def stop(self, name: str) -> Execution:
@@ -510,7 +467,7 @@ class Session:
         """Reject the champion of a model, so that the approved version before it is the champion again."""
         from pipeline_builder.promote import rollback
 
-        groups = self._groups()
+        groups = groups_of(self.composed)
         if model not in groups:
             hint = did_you_mean(model, groups)
             raise InputProblems(Problem(id="PB432", message=f"there is no model '{model}'", hint=hint))
@@ -520,41 +477,17 @@ class Session:
             words.append(f"{group}: version {old.version} {old.status.value}, the champion is version {new.version}")
         return old, new
 
-    def _groups(self) -> dict[str, str]:
-        """Return the model package group of each model that is registered, and each group under its own name too."""
-        import json
-
-        from pipeline_builder.outline import flat_steps
-
-        definition, by_name = self.composed.definition, self.composed.graph.by_name
-        found = {group: group for group in definition.groups}
-        for name, step in flat_steps(json.loads(definition.content)["Steps"]).items():
-            arguments = step.get("Arguments") if isinstance(step, dict) else None
-            group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
-            if isinstance(group, str):
-                found[by_name[definition.owners[name]].unit.name] = group
-        return found
-
     def nodes(self) -> tuple[Node, ...]:
-        """Return the graph as it is drawn: what the conf asks for, and what is composed around it."""
-        from pipeline_builder.drawing import Node
-        from pipeline_builder.outline import outline
+        """Return the graph as it is drawn."""
+        return nodes_of(self.composed)
 
-        graph, definition = self.composed.graph, self.composed.definition
-        nodes = []
-        for step in outline(definition.content):
-            owner = graph.by_name[definition.owners[step.name]]
-            own = step.name == owner.name
-            nodes.append(
-                Node(
-                    name=step.name,
-                    type=step.type,
-                    step_class=owner.step_class if own else step.type,
-                    model=owner.unit.name,
-                    depends_on=step.depends_on,
-                )
-            )
-        return tuple(nodes)
+    def select(self, wanted: Wanted) -> Selection | None:
+        """Limit a run to what is wanted; None where everything has to run, no steps where nothing has."""
+        from pipeline_builder.narrowing import narrow
+
+        found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
+        self.say(f"select    {found.words}")
+        return found.selection
 
     def _say_start(self, begun: Start) -> None:
         execution = begun.execution
@@ -572,55 +505,9 @@ class Session:
                 self.say(f"          execution {execution.id} started")
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Composing makes trees that all live to its end: looking for garbage among them takes a fifth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()
-
-
-def _saved_record(path: Path) -> RunRecord | None:
-    """Return the record in the file; None where it is missing, damaged or another version's."""
-    from pydantic import ValidationError
-
-    from pipeline_builder.record import RunRecord
-
-    try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
-
-
-def _unknown_group(group: str, known: Sequence[str]) -> Problem:
-    message = f"no repository is in the group '{group}'"
-    return Problem(id="PB113", message=message, hint=did_you_mean(group, known))
-
-
 def _not_locked(name: str) -> Problem:
     message = f"the repository '{name}' is not in the lock"
     return Problem(id="PB109", message=message, hint="run 'pipeline-builder checkout'")
-
-
-def _write_bundles(folder: Path, composed: Composed) -> int:
-    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
-    import shutil
-
-    wanted = {bundle.sha256: bundle for bundle in composed.definition.bundles.values()}
-    written = 0
-    for sha256, bundle in wanted.items():
-        path = folder / sha256 / "sourcedir.tar.gz"
-        if not path.is_file():
-            written += write_file(path, bundle.content())
-    for old in folder.iterdir() if folder.is_dir() else ():
-        if old.name not in wanted:
-            shutil.rmtree(old, ignore_errors=True)
-    return written
 
 
 def _count(number: int, one: str, many: str = "") -> str:

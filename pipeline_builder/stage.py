@@ -12,31 +12,42 @@ A stage reads no environment and no clock: what decides is in its `Setting`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TextIO
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TextIO
 
 from pipeline_builder.approval import approval_digest, approval_text, inert_text, verdict_word
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.narrowing import LAST, Wanted
 from pipeline_builder.promote import Decision
 from pipeline_builder.record import RunRecord
-from pipeline_builder.session import LAST, Session, Wanted
+from pipeline_builder.session import Session
 from pipeline_builder.target import Approval, ApprovalStatus
 from pipeline_builder.workspace import PLAN, REPORT, RUN, write_file
 
-StageName = Literal["build", "train", "promote", "reject"]
+_MANUAL = "manual"
 _NONE = "none"
 _ALL = "all"
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-ApprovalFinder = Callable[[str, str], Approval | None]
-"""Finds the answer to the approval of a pipeline's execution."""
+
+
+class Service(Protocol):
+    """What CodePipeline knows of one of its executions."""
+
+    def find_start(self, pipeline: str, execution: str) -> str:
+        """Return what started it, in a word."""
+        ...
+
+    def find_approval(self, pipeline: str, execution: str) -> Approval | None:
+        """Return a person's answer; None where nobody answered."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What a stage was started with; `artifacts` is the bucket that keeps records and reports, empty for none."""
 
-    trigger: str = "manual"
+    trigger: str = _MANUAL
     repository: str = ""
     commit: str = ""
     groups: tuple[str, ...] = ()
@@ -45,7 +56,11 @@ class Setting:
     pipeline: str = ""
     execution: str = ""
     approval: str = ""
-    find_approval: ApprovalFinder = field(default=lambda _pipeline, _execution: None)
+
+    @property
+    def is_push(self) -> bool:
+        """Whether a change of a repository started it, so that what didn't change needs no run."""
+        return self.trigger != _MANUAL and not self.trigger.startswith("schedule")
 
     @property
     def words(self) -> str:
@@ -55,7 +70,7 @@ class Setting:
         return f"{self.trigger}{about}{groups}{'' if self.use_cache else ', without the cache'}"
 
 
-def read_setting(environment: Mapping[str, str], find_approval: ApprovalFinder) -> Setting:
+def read_setting(environment: Mapping[str, str], service: Service) -> Setting:
     """Return the setting that the variables of CodePipeline say.
 
     Raises:
@@ -71,17 +86,20 @@ def read_setting(environment: Mapping[str, str], find_approval: ApprovalFinder) 
     if problems:
         raise InputProblems(*problems)
     groups = _given(environment, "SMP_GROUPS")
+    pipeline, execution = environment.get("SMP_CODEPIPELINE", ""), environment.get("SMP_CODEPIPELINE_EXECUTION", "")
+    trigger = inert_text(environment.get("SMP_TRIGGER") or _MANUAL)
+    if trigger == _MANUAL and pipeline and execution:
+        trigger = service.find_start(pipeline, execution)
     return Setting(
-        trigger=inert_text(environment.get("SMP_TRIGGER") or "manual"),
+        trigger=trigger,
         repository=inert_text(_given(environment, "SMP_REPOSITORY")),
         commit=commit,
         groups=tuple(group for part in groups.split(",") if (group := part.strip())),
         use_cache=cache == "use",
         artifacts=environment.get("SMP_ARTIFACTS", ""),
-        pipeline=environment.get("SMP_CODEPIPELINE", ""),
-        execution=environment.get("SMP_CODEPIPELINE_EXECUTION", ""),
+        pipeline=pipeline,
+        execution=execution,
         approval=environment.get("SMP_APPROVAL", ""),
-        find_approval=find_approval,
     )
 
 
@@ -121,7 +139,8 @@ def run_build(session: Session, setting: Setting) -> Staged:
 
 def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:
     """Say whether what was pushed is what is built: a branch may have moved on, a manifest may know it no more."""
-    names = [name.strip() for name in setting.repository.split(",")]
+    # Of very many the variable has some, and "+7" for the others.
+    names = [name for part in setting.repository.split(",") if not (name := part.strip()).startswith("+")]
     if unknown := [name for name in names if name not in commits]:
         return f"started by {setting.words}; the manifest has no repository '{unknown[0]}'"
     built = commits[names[0]]
@@ -133,7 +152,7 @@ def run_train(session: Session, setting: Setting, *, stream: TextIO, terminal: b
     """Run what the build applied, judge it, and publish record and report."""
     pipeline = session.deployed()
     wanted = Wanted(groups=setting.groups)
-    if not setting.groups and setting.repository and setting.use_cache:
+    if not setting.groups and setting.is_push and setting.use_cache:
         wanted = Wanted(since=LAST)
     selection = session.select(wanted) if wanted else None
     if selection and not selection.steps:
@@ -183,7 +202,7 @@ def console_link(bucket: str, key: str, region: str) -> str:
     return f"https://{region}.console.{domain}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
 
 
-def run_promote(session: Session, setting: Setting) -> Staged:
+def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     """Promote the packages that were approved, in the name of who approved them.
 
     Raises:
@@ -199,7 +218,7 @@ def run_promote(session: Session, setting: Setting) -> Staged:
         message = f"the approval {given} is not for the packages of execution '{record.execution}'"
         hint = "let the pipeline run again, and look at its own approval"
         raise PlanRefused(Problem(id="PB447", message=message, hint=hint))
-    approval = setting.find_approval(setting.pipeline, setting.execution)
+    approval = service.find_approval(setting.pipeline, setting.execution)
     if approval is None or not approval.approved:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
         raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
@@ -207,9 +226,9 @@ def run_promote(session: Session, setting: Setting) -> Staged:
     return publish(session, setting, session.decide(record, decision))
 
 
-def run_reject(session: Session, setting: Setting) -> Staged:
+def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
     """Reject what a person has rejected; an approval whose time ran out leaves the models as they are."""
-    approval = setting.find_approval(setting.pipeline, setting.execution)
+    approval = service.find_approval(setting.pipeline, setting.execution)
     if approval is None or approval.approved:
         session.say("          nobody has rejected anything: the models stay as they are")
         return Staged(exports={})

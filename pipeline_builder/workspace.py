@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from pipeline_builder.source import Source, load_yaml
 from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
 
 if TYPE_CHECKING:
+    from pipeline_builder.bundle import Bundle
     from pipeline_builder.engine.local import LocalSettings
     from pipeline_builder.lock import Lock
     from pipeline_builder.target import SecretReader, Target
@@ -202,3 +203,19 @@ def write_file(path: Path, content: bytes) -> bool:
         Path(temporary).unlink(missing_ok=True)
         raise
     return True
+
+
+def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
+    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
+    import shutil
+
+    wanted = {bundle.sha256: bundle for bundle in bundles}
+    written = 0
+    for sha256, bundle in wanted.items():
+        path = folder / sha256 / "sourcedir.tar.gz"
+        if not path.is_file():
+            written += write_file(path, bundle.content())
+    for old in folder.iterdir() if folder.is_dir() else ():
+        if old.name not in wanted:
+            shutil.rmtree(old, ignore_errors=True)
+    return written

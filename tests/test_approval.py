@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_builder.approval import approval_digest, approval_text, verdict_word
-from pipeline_builder.aws.approvals import find_approval, person
 from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.codepipeline import find_approval, person
 from pipeline_builder.stage import render_exports
 from tests.records import CHAMPION, package, run_record
 

@@ -1,6 +1,18 @@
 """The command line: the only place that reads the environment, chooses a target, prints, and ends the process."""
 
-from pipeline_builder.cli import building, deciding, looking, rendering, running, staging, tools  # noqa: F401 - they add their commands
+from pipeline_builder.cli import (  # noqa: F401 - they add their commands
+    building,
+    deciding,
+    looking,
+    rehearsing,
+    rendering,
+    running,
+    scaffolding,
+    service,
+    staging,
+    tools,
+    watching,
+)
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.group import main
 

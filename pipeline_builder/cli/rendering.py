@@ -29,7 +29,7 @@ def render(session: Session, *, as_json: bool, out: Path | None, part: str | Non
     With 'iam' nothing is written: the roles with their policies go to stdout as JSON.
 
     \b
-    Example: SMP_ACCOUNTID=123456789012 SMP_REGION=eu-central-1 pipeline-builder render --out rendered
+    Example: pipeline-builder render --out rendered
     """
     from pipeline_builder.render import render as render_service
     from pipeline_builder.render import render_access, write_rendered

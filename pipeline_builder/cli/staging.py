@@ -12,7 +12,8 @@ from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import TimeIsUpError, common, time_is_up, time_limit
 from pipeline_builder.cli.output import say, show, terminal
-from pipeline_builder.errors import PipelineBuilderError, Problem, RunFailed
+from pipeline_builder.cli.watching import poll_service
+from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem, RunFailed
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -25,7 +26,7 @@ _ACTION = "Approve"
 
 @main.command("stage")
 @common
-@click.argument("name", type=click.Choice(["build", "train", "promote", "reject"]), envvar="STAGE")
+@click.argument("name", type=click.Choice(["build", "train", "promote", "reject", "watch"]), envvar="STAGE")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -41,6 +42,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     train    run, gate, report
     promote  promote what was approved in CodePipeline
     reject   reject what was rejected there
+    watch    look at the repositories that are polled, start CodePipeline for what moved
 
     What it hands on stands in build/stage.env, as lines for a shell. SMP_TRIGGER, SMP_REPOSITORY, SMP_COMMIT,
     SMP_GROUPS and SMP_CACHE say what it was started for.
@@ -74,7 +76,10 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
 def _do(session: Session, name: str, timeout: float | None) -> Staged:
     from pipeline_builder import stage
 
-    setting = stage.read_setting(os.environ, lambda pipeline, run: _find_approval(session, pipeline, run))
+    if name == "watch":
+        return _watch(session)
+    service = _CodePipeline(session)
+    setting = stage.read_setting(os.environ, service)
     say(f"stage {name}, started by {setting.words}")
     match name:
         case "build":
@@ -82,9 +87,18 @@ def _do(session: Session, name: str, timeout: float | None) -> Staged:
         case "train":
             return _train(session, setting, timeout)
         case "promote":
-            return stage.run_promote(session, setting)
+            return stage.run_promote(session, setting, service)
         case _:
-            return stage.run_reject(session, setting)
+            return stage.run_reject(session, setting, service)
+
+
+def _watch(session: Session) -> Staged:
+    from pipeline_builder.stage import Staged
+
+    polled = poll_service(session)
+    if polled.failures:
+        raise OutsideFailure(*(problem for failure in polled.failures for problem in failure.problems))
+    return Staged(exports={})
 
 
 def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
@@ -99,12 +113,24 @@ def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
         raise RunFailed(time_is_up()) from error
 
 
-def _find_approval(session: Session, pipeline: str, execution: str) -> Approval | None:
-    from pipeline_builder.aws.approvals import find_approval
-    from pipeline_builder.aws.client import Aws
+class _CodePipeline:
+    """CodePipeline as a stage asks it; nothing is called before it does."""
 
-    region = session.region if session.workspace.target == "aws" else ""
-    return find_approval(Aws(region), pipeline, execution, _ACTION)
+    def __init__(self, session: Session) -> None:
+        # On the local target the Region has no name that boto3 would know: a rehearsal names one in the environment.
+        self._region = session.region if session.workspace.target == "aws" else ""
+
+    def find_start(self, pipeline: str, execution: str) -> str:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_start
+
+        return find_start(Aws(self._region), pipeline, execution)
+
+    def find_approval(self, pipeline: str, execution: str) -> Approval | None:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_approval
+
+        return find_approval(Aws(self._region), pipeline, execution, _ACTION)
 
 
 def _failed(problems: tuple[Problem, ...]) -> dict[str, str]:

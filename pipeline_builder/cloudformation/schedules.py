@@ -84,7 +84,7 @@ def _problems(schedule: Schedule) -> Iterator[Problem]:
             said = f"the schedule '{section.name}' has the cron expression {describe(section.cron)}: {message}"
             hint = "six fields: minute hour day-of-month month day-of-week year, such as '0 2 * * ? *'"
             yield Problem(id="PB610", message=said, place=schedule.place, hint=hint)
-    if section.rate and (fault := _rate_fault(section.rate)):
+    if section.rate and (fault := rate_fault(section.rate)):
         said = f"the schedule '{section.name}' has the rate {describe(section.rate)}: {fault}"
         yield Problem(id="PB611", message=said, place=schedule.place, hint="write it as '1 hour' or '12 hours'")
     yield from _timezone_problems(schedule)
@@ -108,7 +108,8 @@ def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
         yield Problem(id="PB612", message=said, place=schedule.place, hint=hint)
 
 
-def _rate_fault(rate: str) -> str:
+def rate_fault(rate: str) -> str:
+    """Return what is wrong in a rate, in words that follow it."""
     match = _RATE.match(rate)
     if not match or "\n" in rate:
         return "expected a whole number from 1 on, and minutes, hours or days"

@@ -1,4 +1,4 @@
-"""Who approved or rejected in CodePipeline, and with which words."""
+"""What CodePipeline knows of its execution: what started it, who approved or rejected, and with which words."""
 
 from __future__ import annotations
 
@@ -32,6 +32,25 @@ def find_approval(aws: Aws, pipeline: str, execution: str, action: str) -> Appro
         by=person(newest["updatedBy"]),
         comment=str(result.get("externalExecutionSummary", "")),
     )
+
+
+# TriggerType of the service model; what isn't here was started by a person.
+_STARTED_BY = {
+    "WebhookV2": "connection",
+    "Webhook": "webhook",
+    "CloudWatchEvent": "event",
+    "PollForSourceChanges": "poll",
+    "CreatePipeline": "deployment",
+}
+
+
+def find_start(aws: Aws, pipeline: str, execution: str) -> str:
+    """Return what started a pipeline's execution in a word; CodePipeline's own triggers can't set a variable."""
+    try:
+        found = aws.call("codepipeline", "get_pipeline_execution", pipelineName=pipeline, pipelineExecutionId=execution)
+    except NotFoundError:
+        return "manual"
+    return _STARTED_BY.get(found["pipelineExecution"].get("trigger", {}).get("triggerType", ""), "manual")
 
 
 def person(arn: str) -> str:
