@@ -31,6 +31,7 @@ def _build(facts: Facts) -> Role:
         *project_use(facts, "build"),
         *artifacts(facts),
         *clone_source(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
         *calls.secrets(facts),
         *calls.read_pipeline(facts),
         calls.write_pipeline(facts),
@@ -48,6 +49,7 @@ def _train(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "train"),
         *artifacts(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
         *calls.read_pipeline(facts),
         *calls.run_pipeline(facts),
         *calls.read_executions(facts),
@@ -68,7 +70,7 @@ def _promote(facts: Facts) -> Role:
         *calls.read_evidence(facts),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
         calls.use_records("PutObject"),
-        calls.who_decided(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
     return _role("promote", statements, "Promote: approves the model packages of a run")
 
@@ -94,7 +96,7 @@ def _worker(facts: Facts) -> Role:
         *calls.read_evidence(facts),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
         calls.use_records("GetObject", "PutObject"),
-        calls.who_decided(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
     return _role("worker", statements, "Worker: looks for new commits, and writes rejections to the model packages")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pipeline_builder.cloudformation.addresses import Location
 from pipeline_builder.cloudformation.facts import Facts
 from pipeline_builder.cloudformation.resources import (
     bucket_name,
@@ -113,20 +112,22 @@ def write_code(facts: Facts) -> Statement:
 
 
 def list_data(facts: Facts) -> tuple[Statement, ...]:
-    """Return what listing the data takes that cached results depend on: exactly the prefixes that are asked for."""
-    places: dict[str, list[Location]] = {}
-    for place in facts.definition.listed:
-        if place.bucket:  # names in the pipeline's own bucket are listed anyway
-            places.setdefault(bucket_of(facts, place), []).append(place)
-    return tuple(
+    """Return what listing the data takes that cached results depend on: exactly the prefixes that are asked for.
+
+    One statement for all buckets, as one for each would be the longest part of a policy.
+    """
+    # names in the pipeline's own bucket are listed anyway
+    places = [place for place in facts.definition.listed if place.bucket]
+    if not places:
+        return ()
+    return (
         Statement(
-            sid=f"DataNames{index}",
+            sid="ListData",
             actions=("s3:ListBucket",),
-            resources=(bucket,),
-            conditions={"StringEquals": {"s3:prefix": tuple(literal(place.pieces[0]) for place in found)}},
+            resources=tuple(sorted({bucket_of(facts, place) for place in places})),
+            conditions={"StringEquals": {"s3:prefix": tuple(sorted({literal(place.pieces[0]) for place in places}))}},
             why="whether data has changed that cached results depend on",
-        )
-        for index, (bucket, found) in enumerate(sorted(places.items()), 1)
+        ),
     )
 
 
@@ -224,10 +225,8 @@ def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:
         return ()
     packages = tuple(text for group in groups for text in named("model-package", group, "/*"))
     of_groups = tuple(text for group in groups for text in named("model-package-group", group))
-    return (
-        Statement(sid="Packages", actions=tuple(f"sagemaker:{verb}" for verb in verbs), resources=packages),
-        Statement(sid="ListPackages", actions=("sagemaker:ListModelPackages",), resources=(*packages, *of_groups)),
-    )
+    actions = tuple(f"sagemaker:{verb}" for verb in sorted((*verbs, "ListModelPackages")))
+    return (Statement(sid="Packages", actions=actions, resources=(*packages, *of_groups)),)
 
 
 def use_records(*verbs: str) -> Statement:
@@ -236,11 +235,10 @@ def use_records(*verbs: str) -> Statement:
     return Statement(sid="Records", actions=actions, resources=objects(BUCKET, "runs/*"), why="reports and records")
 
 
-def who_decided(facts: Facts) -> Statement:
-    """Return what finding a person's answer in CodePipeline takes."""
-    return Statement(
-        sid="WhoDecided",
-        actions=("codepipeline:ListActionExecutions",),
-        resources=(arn("codepipeline", facts.service.name),),
-        why="who has approved or rejected",
-    )
+def ask_pipeline(facts: Facts, *verbs: str) -> Statement:
+    """Return what the verbs take on the CodePipeline: GetPipelineExecution says who started it, ListActionExecutions
+    who has approved or rejected.
+    """
+    actions = tuple(f"codepipeline:{verb}" for verb in verbs)
+    why = "who has started it, and who has decided" if len(verbs) > 1 else "who has started it"
+    return Statement(sid="AskPipeline", actions=actions, resources=(arn("codepipeline", facts.service.name),), why=why)

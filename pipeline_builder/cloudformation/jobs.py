@@ -64,14 +64,9 @@ def _registry(facts: Facts) -> tuple[Statement, ...]:
         return ()
     of_groups = tuple(text for group in groups for text in named("model-package-group", group))
     packages = tuple(text for group in groups for text in named("model-package", group, "/*"))
-    return (
-        Statement(
-            sid="Register",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
-            resources=(*packages, *of_groups),
-        ),
-        Statement(sid="Groups", actions=("sagemaker:DescribeModelPackageGroup",), resources=of_groups),
-    )
+    verbs = ("AddTags", "CreateModelPackage", "DescribeModelPackage", "DescribeModelPackageGroup")
+    actions = tuple(f"sagemaker:{verb}" for verb in verbs)
+    return (Statement(sid="Register", actions=actions, resources=(*packages, *of_groups)),)
 
 
 def _data(facts: Facts) -> tuple[Statement, ...]:
