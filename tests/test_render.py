@@ -102,6 +102,15 @@ def test_all_problems_are_said_at_once_and_nothing_is_written(workspace: Workspa
     assert not (workspace.root / "out").exists()
 
 
+def test_what_the_services_would_refuse_is_said(workspace: Workspace) -> None:
+    buildspec = (ROOT / "buildspec.yml").read_text().replace("- VERDICT #", "- VERDIKT #")
+    (workspace.root / "buildspec.yml").write_text(buildspec)
+    ended = workspace.run("render", "--out", "out", "--json", **AWS)
+    assert ended.code == 1
+    assert any("VERDICT" in problem["message"] for problem in ended.json["problems"])
+    assert not (workspace.root / "out").exists()
+
+
 def test_without_a_checkout_it_says_so(tmp_path: Path) -> None:
     ended = make_workspace(tmp_path, manifest=MANIFEST).run("render", **AWS)
     assert (ended.code, ended.err.split()[0]) == (1, "PB111")

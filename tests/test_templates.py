@@ -514,7 +514,6 @@ def test_only_what_the_service_makes_again_expires() -> None:
 def test_every_resource_that_takes_tags_has_them(service: dict[str, Any]) -> None:
     without = {item["Type"] for item in service["Resources"].values() if "Tags" not in item["Properties"]}
     assert without == {
-        "AWS::Events::Rule",  # CloudFormation gives it the stack's
         "AWS::Scheduler::Schedule",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
