@@ -300,6 +300,15 @@ def test_a_folder_that_is_just_it_is_only_added(empty: Workspace) -> None:
     no_problem(empty.run("checkout"))
 
 
+def test_a_folder_that_somebody_has_worked_on_is_left_alone(empty: Workspace) -> None:
+    new(empty, "churn")
+    (empty.root / "churn" / "scripts" / "more.py").write_text("")
+    before = empty.files()
+    ended = new(empty, "churn", "--add")
+    assert (ended.code, "PB690 'churn' is not empty" in ended.err) == (1, True)
+    assert empty.files() == before
+
+
 def test_what_is_in_the_way(empty: Workspace) -> None:
     (empty.root / "file").write_text("")
     (empty.root / "full").mkdir()
