@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 
@@ -66,6 +66,19 @@ def render_problem(problem: Problem) -> str:
     if problem.hint:
         lines.append(visible(f"  hint: {problem.hint}"))
     return "\n".join(lines)
+
+
+def hide_lines(problems: Iterable[Problem], secrets: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems without the text of lines that `secrets` are on: a line that has a secret is never shown."""
+    lines = {(problem.place.file, problem.place.line) for problem in secrets if problem.place}
+
+    def hidden(place: Place) -> Place:
+        return replace(place, text="") if (place.file, place.line) in lines else place
+
+    return tuple(
+        replace(problem, place=problem.place and hidden(problem.place), related=tuple(map(hidden, problem.related)))
+        for problem in problems
+    )
 
 
 def visible(text: str) -> str:

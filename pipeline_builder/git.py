@@ -13,13 +13,16 @@ import os
 import re
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 TIMEOUT = 600.0
 """Seconds that one git command may take."""
+_GLANCE = 0.2
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3
 _LINK = "120000"
@@ -66,7 +69,7 @@ _CONFIG = (
 class GitError(Exception):
     """A git command failed; the text is git's own.
 
-    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, absent, timeout or other.
+    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, absent, timeout, stopped or other.
 
     `known` has the branches that there are, where the one that was asked for is missing.
     """
@@ -108,9 +111,14 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """git on this machine. `environment` is the process's own; little of it is handed on."""
+    """git on this machine. `environment` is the process's own; little of it is handed on.
+
+    `timeout` is how many seconds a command may take. `stopped` being set ends those that run, also in other threads.
+    """
 
     environment: Mapping[str, str]
+    timeout: float = TIMEOUT
+    stopped: threading.Event = field(default_factory=threading.Event, compare=False)
 
     # --- remotes
 
@@ -249,6 +257,29 @@ class Git:
         except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError, ValueError):
             return "", False
 
+    def top_of(self, folder: Path) -> Path | None:
+        """Return the top folder of the working tree that a folder is in; None where it is in none."""
+        module = _gitpython()
+        try:
+            with module.Repo(folder, search_parent_directories=True) as repo:
+                return Path(repo.working_tree_dir) if repo.working_tree_dir else None
+        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError):
+            return None
+
+    def clone(self, repository: Path, commit: str, folder: Path) -> None:
+        """Clone a repository of this machine with its whole history, links and all, and check a commit out.
+
+        For repositories of the user's own only: what others have written goes through `fetch` and `export`.
+
+        Raises:
+            GitError: the commit isn't there.
+        """
+        remote = Remote(url=str(repository), local=True)
+        unchecked = ["-c", "transfer.fsckObjects=false"]
+        self._run([*unchecked, "clone", "--quiet", "--no-checkout", "--", remote.url, str(folder)], remote=remote)
+        checkout = ["-c", "core.symlinks=true", "checkout", "--quiet", "--detach", commit]
+        self._run(checkout, repository=folder / ".git", folder=folder)
+
     # --- a repository of one's own
 
     def begin(self, folder: Path, subject: str, login: str) -> tuple[str, str]:
@@ -320,16 +351,22 @@ class Git:
         environment = self._environment(remote, extra or {})
         process = _start(self._command(arguments, repository), environment, folder)
         try:
-            output, errors = process.communicate(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            raise GitError("timeout", f"no answer within {TIMEOUT:.0f} s") from None
+            output, errors = self._outputs(process)
         except BaseException:
             _end(process)
             raise
         if process.returncode:
             raise _error(errors.decode("utf-8", "replace"), remote)
         return output.decode("utf-8", "replace")
+
+    def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        deadline = time.monotonic() + self.timeout
+        while not self.stopped.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=_GLANCE)
+            if time.monotonic() > deadline:
+                raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
+        raise GitError("stopped", "interrupted")
 
     def _lines(self, arguments: list[str], repository: Path) -> Iterator[str]:
         """Yield NUL-ended records as they come; the process ends with the reader."""

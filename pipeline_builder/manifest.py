@@ -161,6 +161,7 @@ class Repo(Section):
     trigger: TriggerSection = TriggerSection()
     place: Place
     revision_place: Place
+    trigger_place: Place | None = None
 
 
 class Schedule(Section):
@@ -234,12 +235,14 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         groups=repo.groups,
         trigger=repo.trigger or section.defaults.trigger,
         place=document.place(("repos", index, "url")),
-        revision_place=_revision_place(document, index),
+        revision_place=_place_of(document, index, "revision"),
+        trigger_place=_place_of(document, index, "trigger"),
     )
 
 
-def _revision_place(document: Document, index: int) -> Place:
-    paths: tuple[DataPath, ...] = (("repos", index, "revision"), ("defaults", "revision"))
+def _place_of(document: Document, index: int, key: str) -> Place:
+    """Return where a repository's setting stands: in its entry, in the defaults, or nowhere, which is its url."""
+    paths: tuple[DataPath, ...] = (("repos", index, key), ("defaults", key))
     return document.place(next((path for path in paths if path in document.values), ("repos", index, "url")))
 
 

@@ -22,6 +22,7 @@ _ROLE = re.compile(r"^arn:aws[a-z-]*:iam::\d{12}:(role|policy)/[\w+=,.@/-]{1,512
 _ENCRYPTION = re.compile(r"^(own|aws|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-zA-Z-]+)$")
 _EMAIL = re.compile(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){0,20}$")
+_HOST = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})+(:[1-9]\d{0,4})?$")
 _RESOLVE = re.compile(r"\{\{\s*resolve", re.IGNORECASE)
 _MOST_PATTERNS = 8
 
@@ -123,6 +124,9 @@ class SourceSection(Section):
 
     kind: Literal["connection", "codecommit", "s3"] = Field("connection", description="connection, codecommit or s3")
     repository: Repository = Field("", description="full name, such as team/models; for s3 the bucket and key")
+    host: Annotated[str, _matching(_HOST, "the name of a git host")] = Field(
+        "github.com", description="git host of a connection's repository"
+    )
     branch: Branch = Field("main", description="branch that is built")
     connection: Connection | None = Field(None, description="ARN of the connection; default: the service's")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -61,6 +62,18 @@ class Document:
         return self.source.place(*self.values.get((), (1, 1)))
 
 
+def value_at(data: JSON, path: DataPath) -> JSON:
+    """Return what is at the path in the data; None where there is nothing."""
+    for part in path:
+        if isinstance(data, dict) and isinstance(part, str):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
 # More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
 _MOST_NODES = 200_000
 _DEEPEST = 100
@@ -90,11 +103,12 @@ def load_yaml(path: Path, label: str, problem_id: str) -> Document:
     return parse_yaml(Source(label, text), problem_id)
 
 
-def parse_yaml(source: Source, problem_id: str) -> Document:
+def parse_yaml(source: Source, problem_id: str, tags: Mapping[str, str] | None = None) -> Document:
     """Parse one YAML document into plain data with positions.
 
-    Anchors, aliases and merge keys work; tags, several documents and repeated keys are problems. Scalars resolve as in
-    YAML 1.1.
+    Anchors, aliases and merge keys work; several documents and repeated keys are problems, and so are tags that are not
+    in `tags`: one of these makes a mapping of the value, with what the tag stands for as its only key. Scalars resolve
+    as in YAML 1.1.
 
     Raises:
         InputProblems: with `problem_id` and the place, all repeated keys at once.
@@ -108,7 +122,7 @@ def parse_yaml(source: Source, problem_id: str) -> Document:
         loader = loader_class(source.text)
         try:
             node = loader.get_single_node()
-            reader = _Reader(source, problem_id, loader)
+            reader = _Reader(source, problem_id, loader, tags or {})
             data = reader.read(node, ()) if node is not None else None
         finally:
             loader.dispose()
@@ -151,10 +165,11 @@ def _yaml_problem(source: Source, problem_id: str, error: yaml.MarkedYAMLError) 
 class _Reader:
     """Turns composed nodes into data, noting where each key and value stands."""
 
-    def __init__(self, source: Source, problem_id: str, loader: yaml.SafeLoader) -> None:
+    def __init__(self, source: Source, problem_id: str, loader: yaml.SafeLoader, tags: Mapping[str, str]) -> None:
         self.source = source
         self.problem_id = problem_id
         self.loader = loader
+        self.tags = tags
         self.problems: list[Problem] = []
         self.keys: dict[DataPath, tuple[int, int]] = {}
         self.values: dict[DataPath, tuple[int, int]] = {}
@@ -170,6 +185,8 @@ class _Reader:
         if id(node) in self.open:
             raise yaml.MarkedYAMLError(None, None, "an alias contains itself", node.start_mark)
         self.values.setdefault(path, _position(node))
+        if node.tag in self.tags:
+            return self._tagged(node, path)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
@@ -181,6 +198,20 @@ class _Reader:
             return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else None
         finally:
             self.open.discard(id(node))
+
+    def _tagged(self, node: yaml.Node, path: DataPath) -> JSON:
+        """A tag is a short way to write a mapping of one key; a scalar behind it is a text."""
+        import yaml
+
+        tag, key = node.tag, self.tags[node.tag]
+        inner = (*path, key)
+        self.keys[inner] = _position(node)
+        kind = {yaml.ScalarNode: "str", yaml.SequenceNode: "seq", yaml.MappingNode: "map"}[type(node)]
+        node.tag = f"tag:yaml.org,2002:{kind}"
+        try:
+            return {key: self.read(node, inner)}
+        finally:
+            node.tag = tag  # an alias may read it again
 
     def _scalar(self, node: yaml.ScalarNode) -> JSON:
         import yaml

@@ -24,12 +24,21 @@ _THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "Slow
 _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
-    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException",
+    "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
+    "NoSuchTagSet",
 )  # fmt: skip
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
+
+_INVALID = ("ValidationException", "ValidationError")
+"""What some services, CloudFormation with the second, answer for something that isn't there too."""
 
 
 class NotFoundError(Exception):
     """What was asked for isn't there; the caller knows what that means."""
+
+
+class ChangedError(Exception):
+    """What was to be replaced is another by now; the caller knows what that means."""
 
 
 class Aws:
@@ -70,6 +79,7 @@ class Aws:
 
         Raises:
             NotFoundError: where the service says that what was asked for isn't there.
+            ChangedError: where a condition of the call doesn't hold any more.
             OutsideFailure: PB701 to PB707 for everything else.
         """
         client = self.client(service)
@@ -88,7 +98,7 @@ class Aws:
 
 
 class translated:  # noqa: N801 - it is used as a function
-    """A context that turns botocore's exceptions into NotFoundError or problems with an id."""
+    """A context that turns botocore's exceptions into our own or problems with an id."""
 
     def __init__(self, operation: str) -> None:
         self._operation = operation
@@ -104,8 +114,10 @@ class translated:  # noqa: N801 - it is used as a function
         if isinstance(error, ClientError):
             found = error.response.get("Error", {})
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
-            if code in _ABSENT or (code == "ValidationException" and re.search(r"does not exist|not found", said)):
+            if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
                 raise NotFoundError(said or code) from error
+            if code in _CHANGED:
+                raise ChangedError(said or code) from error
             raise OutsideFailure(_refused(self._operation, code, said)) from error
         if isinstance(error, BotoCoreError):
             raise OutsideFailure(_unreachable(self._operation, error)) from error
@@ -138,7 +150,7 @@ def _unreachable(operation: str, error: Exception) -> Problem:
         hint = "log in ('aws configure', 'aws sso login'), or name a profile with AWS_PROFILE"
         return Problem(id="PB701", message=f"no credentials for AWS: {said}", hint=hint)
     if isinstance(error, exceptions.NoRegionError):
-        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_REGION")
+        return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_DEFAULT_REGION")
     if isinstance(error, exceptions.HTTPClientError | exceptions.EndpointConnectionError):
         hint = "look at the network, the proxy variables and the Region; then repeat the command"
         return Problem(id="PB703", message=f"AWS could not be reached for {operation}: {said}", hint=hint)

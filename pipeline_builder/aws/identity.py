@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from pipeline_builder.aws.client import Aws, NotFoundError
-from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 
 _ASSUMED = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
 
@@ -30,6 +30,29 @@ def look_up(values: Mapping[str, str], aws: Aws | None = None) -> dict[str, str]
         if role := _role(aws, caller["Arn"]):
             found.setdefault("SMP_ROLE", role)
     return found
+
+
+def check_caller(aws: Aws, *, account: str, region: str) -> None:
+    """See that what was rendered for an account and a Region goes there, before anything is asked of them.
+
+    Raises:
+        InputProblems: PB665 where the credentials are another account's, or the Region is another one.
+        OutsideFailure: PB701 without credentials.
+    """
+    caller = aws.call("sts", "get_caller_identity")
+    problems = []
+    if caller["Account"] != account:
+        message = (
+            f"the credentials are of the account {caller['Account']} ({caller['Arn']}), and SMP_ACCOUNTID is {account}"
+        )
+        hint = "log in to that account, or choose its profile with AWS_PROFILE; or correct SMP_ACCOUNTID"
+        problems.append(Problem(id="PB665", message=message, hint=hint))
+    used = aws.client("cloudformation").meta.region_name
+    if used != region:
+        message = f"the service is rendered for {region}, and AWS is asked in {used}"
+        problems.append(Problem(id="PB665", message=message, hint="correct SMP_REGION"))
+    if problems:
+        raise InputProblems(*problems)
 
 
 def _role(aws: Aws, caller: str) -> str:

@@ -16,7 +16,7 @@ _LOG_GROUPS = {
     "TransformJob": "/aws/sagemaker/TransformJobs",
 }
 _PAGES = {"ProcessingJob": "processing-jobs", "TrainingJob": "jobs", "TransformJob": "transform-jobs"}
-_CONSOLES = {
+CONSOLES = {
     "aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com",
 }  # fmt: skip
 _JOB_ARN = re.compile(
@@ -77,7 +77,7 @@ def _link(metadata: Mapping[str, str]) -> str:
     """Return the address of the job's page in the console; none for what isn't in a Region of AWS."""
     for kind, page in _PAGES.items():
         match = _JOB_ARN.fullmatch(metadata.get(kind, ""))
-        if match and (console := _CONSOLES.get(match["partition"])):
+        if match and (console := CONSOLES.get(match["partition"])):
             region = match["region"]
             return f"https://{region}.{console}/sagemaker/home?region={region}#/{page}/{match['name']}"
     return ""

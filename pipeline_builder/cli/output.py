@@ -45,10 +45,12 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 
 
 def coloured(text: str) -> str:
-    """Return a plan with added, changed and removed in colours, which click takes out again where nobody sees them."""
-    colours = {"+": "green", "~": "yellow", "-": "red"}
+    """Return a plan with its signs in colours, which click takes out again where nobody sees them."""
+    colours = {"+": "green", "~": "yellow", "-": "red", "!": "magenta"}
     return "\n".join(
-        click.style(line, fg=colours[line[2]]) if line[:2] == "  " and line[2:4] in ("+ ", "~ ", "- ") else line
+        click.style(line, fg=colours[line[2]])
+        if line[:2] == "  " and line[2:3] in colours and line[3:4] == " "
+        else line
         for line in text.split("\n")
     )
 

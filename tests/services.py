@@ -1,0 +1,130 @@
+"""Services on AWS as tests have them: a manifest's text with the tiny pipeline behind it, rendered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline_builder.cloudformation.access import Facts, build_access, definition_facts
+from pipeline_builder.cloudformation.model import Place, ServiceModel, build_model
+from pipeline_builder.cloudformation.rendering import render_templates
+from pipeline_builder.errors import Problem
+from pipeline_builder.manifest import Manifest, build_manifest
+from pipeline_builder.source import Source, parse_yaml
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/01234567-89ab-cdef-0123-456789abcdef"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
+_DEFINITION = Path(__file__).with_name("golden") / "tiny.json"
+SERVICE: Mapping[str, Any] = {
+    "name": "model-service",
+    "source": {"kind": "connection", "repository": "acme/models"},
+    "connection": CONNECTION,
+}
+# One repository of each kind.
+REPOS: tuple[Mapping[str, Any], ...] = (
+    {"url": "https://github.com/acme/churn.git", "trigger": "connection", "groups": ["nightly"]},
+    {
+        "url": "https://gitlab.com/acme/ltv.git",
+        "trigger": {"kind": "webhook", "include": ["models/**", "*.py"], "exclude": "docs/**"},
+    },
+    {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/fraud", "trigger": "codecommit"},
+    {"url": "https://git.example.com/acme/price.v2.git", "credentials": "secretsmanager:git/token#key"},
+    {"url": "ssh://git@git.example.com/acme/quiet.git", "trigger": "none"},
+)
+SCHEDULES: tuple[Mapping[str, Any], ...] = (
+    {"name": "nightly", "cron": "0 2 * * ? *", "timezone": "Europe/Berlin", "groups": ["nightly"]},
+    {"name": "weekly", "rate": "7 days", "cache": True, "enabled": False},
+)
+
+
+def parse_manifest(data: Mapping[str, Any]) -> Manifest:
+    """Return the manifest that the data says: its JSON is YAML too, but for characters that YAML has no place for."""
+    text = json.dumps({"version": 1, **data}, indent=1, ensure_ascii=False)
+    text = "".join(char if char.isprintable() or char == "\n" else f"\\U{ord(char):08x}" for char in text)
+    return build_manifest(parse_yaml(Source("model_repos.yaml", text), "PB100"))
+
+
+def read_service(
+    repos: tuple[Mapping[str, Any], ...] = REPOS,
+    schedules: tuple[Mapping[str, Any], ...] = SCHEDULES,
+    place: Mapping[str, str] | None = None,
+    **service: Any,
+) -> tuple[ServiceModel, tuple[Problem, ...]]:
+    """Return the model of a service with roles for the tiny pipeline, and its problems."""
+    manifest = parse_manifest({"repos": repos, "schedules": schedules, "service": {**SERVICE, **service}})
+    values = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "pipeline": "tiny",
+        "bucket": f"{manifest.service.name}-{ACCOUNT}-{REGION}",
+        "role": f"arn:aws:iam::{ACCOUNT}:role/sagemaker",
+        "manifest": "model_repos.yaml",
+        "kms_key": "",
+        "subnets": "",
+        "security_groups": "",
+        **(place or {}),
+    }
+    model, problems = build_model(manifest, Place(**values))
+    return replace(model, roles=build_access(_facts(model, manifest))), problems
+
+
+def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
+    triggers = model.triggers
+    return Facts(
+        service=model.service,
+        definition=definition_facts("tiny", _DEFINITION.read_bytes(), bucket=model.place.bucket),
+        secrets=tuple(r.credentials.split(":", 1)[1].split("#")[0] for r in manifest.repos if r.credentials),
+        connections=tuple(trigger.connection for trigger in triggers.connections),
+        webhooks=tuple(trigger.connection for trigger in triggers.webhooks),
+        has_webhooks=bool(triggers.webhooks),
+        has_events=bool(triggers.events) or model.source.kind != "connection",
+        has_polls=bool(triggers.polled),
+        has_schedules=bool(model.schedules),
+        clones=model.source.clone,
+        role=model.place.role,
+    )
+
+
+def render(*repos: Mapping[str, Any], **service: Any) -> Mapping[str, str]:
+    """Return the rendered files of a service without problems."""
+    model, problems = read_service(repos or REPOS, **service)
+    assert [str(problem) for problem in problems if not problem.warning] == []
+    return render_templates(model)
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads the short forms of intrinsic functions as their long ones."""
+
+
+def _long_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    else:
+        value = loader.construct_sequence(node, deep=True)  # type: ignore[arg-type] # ours have no mappings
+    if name == "Ref":
+        return {name: value}
+    return {f"Fn::{name}": value.split(".") if name == "GetAtt" else value}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+
+
+def read_template(text: str) -> dict[str, Any]:
+    """Return a rendered template as plain data, intrinsic functions in their long form."""
+    found: dict[str, Any] = yaml.load(text, Loader=_Loader)
+    return found
+
+
+def substituted(value: Any) -> Any:
+    """Return what Fn::Sub leaves of a value: placeholders are `<Name>`, literal ones are themselves."""
+    if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
+        text = re.sub(r"\$\{(?!!)([^}]*)\}", r"<\1>", value["Fn::Sub"])
+        return text.replace("${!", "${")
+    return value
