@@ -78,6 +78,7 @@ _DEFINITIONS = st.builds(
     images=st.lists(st.builds(Image, st.just("us-east-1"), st.just("763104351884"), _NAME), max_size=2).map(tuple),
     jobs=st.dictionaries(st.sampled_from(sorted(JOBS)), st.lists(st.one_of(st.just(""), _NAME), max_size=2).map(tuple)),
     roles=st.lists(_NAME.map(lambda name: f"arn:aws:iam::111122223333:role/{name}"), max_size=2).map(tuple),
+    keys=st.lists(_KEY.filter(bool), max_size=2).map(tuple),
     subnets=st.sampled_from([(), ("subnet-1",)]),
     security_groups=st.just(("sg-1",)),
 )

@@ -15,7 +15,8 @@ from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.source import DataPath, Document
 from pipeline_builder.target import JSON
 
-_VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
+# A literal may have any letters between its braces, IAM's `${$}` for one.
+_VARIABLE = re.compile(r"\$\{(!?)((?<=!)[^{}]*|[^${}]*)\}")
 
 
 class _NoValue:
