@@ -117,9 +117,6 @@ def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_th
     ended = run(
         workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="", AWS_DEFAULT_REGION="eu-west-1"
     )
-    assert ended.code == 1  # the connection is in another Region
-    assert "eu-west-1" in ended.err
-    ended = run(workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="")
     assert (ended.code, ended.out.splitlines()[0]) == (0, "stack 'demo-storage' will be created: 4 added")
 
 

@@ -51,7 +51,8 @@ def test_killed_after_every_answer(tmp_path: Path, part: int) -> None:
     workspace = make_service_workspace(tmp_path / "workspace")
     manifest = workspace.root / "model_repos.yaml"
     text = manifest.read_text()
-    killed, kill_after = {"first": True, "update": True}, part + 1
+    killed: dict[str, bool] = {"first": True, "update": True}
+    kill_after = part + 1
     while killed["first"]:
         folder = tmp_path / "state"
         with clouding(folder) as cloud:
