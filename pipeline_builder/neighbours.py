@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.conf import ModelConf, read_conf
@@ -50,14 +50,11 @@ def load_neighbours(manifest_path: Path, values: Mapping[str, str]) -> Neighbour
     if not manifest_path.exists():
         return Neighbours(text=None, label=label)
     text, bom = _read(manifest_path, label)
-    document = parse_yaml(Source(label, text), "PB100")
-    if _is_empty(document):
-        return Neighbours(text=text, bom=bom, label=label)
+    document, repos = _written(parse_yaml(Source(label, text), "PB100"))
     manifest = build_manifest(document)
-    repos = tuple(_written_names(document))
-    found = [_confs(repo, manifest, manifest_path.parent, values) for repo in manifest.repos]
+    found = [_confs(repo, manifest, manifest_path.parent, values) for repo in manifest.repos if repos]
     confs = [conf for confs in found for conf in confs]
-    defaults = document.data["defaults"] if isinstance(document.data, dict) and "defaults" in document.data else {}
+    defaults = document.data.get("defaults") if isinstance(document.data, dict) else None
     revision = defaults.get("revision", "main") if isinstance(defaults, dict) else "main"
     return Neighbours(
         text=text,
@@ -86,17 +83,18 @@ def _read(path: Path, label: str) -> tuple[str, bool]:
     return text.removeprefix("\ufeff"), text.startswith("\ufeff")
 
 
-def _is_empty(document: Document) -> bool:
-    """A manifest without repositories is none for other commands; here it gets its first."""
-    return isinstance(document.data, dict) and not document.data.get("repos")
+def _written(document: Document) -> tuple[Document, tuple[str, ...]]:
+    """Return the document and the names of all its repositories, also of those that are not enabled.
 
-
-def _written_names(document: Document) -> Iterator[str]:
-    """Yield the names of all repositories, also of those that are not enabled."""
-    listed = document.data.get("repos") if isinstance(document.data, dict) else None
-    for repo in listed if isinstance(listed, list) else ():
-        if isinstance(repo, dict):
-            yield str(repo.get("name") or default_name(str(repo.get("url", ""))))
+    A manifest without repositories is a problem for other commands; here it gets its first, so that the rest of it is
+    read with one that stands in.
+    """
+    data = document.data if isinstance(document.data, dict) else {}
+    listed = data.get("repos")
+    if isinstance(document.data, dict) and not listed and "repos" in data:
+        return replace(document, data={**data, "repos": [{"url": "stand-in"}]}), ()
+    repos = [repo for repo in listed if isinstance(repo, dict)] if isinstance(listed, list) else []
+    return document, tuple(str(repo.get("name") or default_name(str(repo.get("url", "")))) for repo in repos)
 
 
 def _confs(repo: Repo, manifest: Manifest, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:

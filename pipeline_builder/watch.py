@@ -221,15 +221,13 @@ class Watch:
             yield f"the last run of this failed with exit code {self.failed.exit_code}: another try"
 
     def note(self, inputs: Inputs, code: int) -> None:
-        """Note what the run was made of; one that something outside ended is not done with, even for another watch."""
+        """Note what the run was made of and how it ended: another watch tries again what this one would."""
         times = self.failed.times + 1 if self.failed and self.tried == inputs else 1
         self.tried = inputs
         self.failed = None
         if code:
             again = self.around.clock.now() + self.pause(times)
             self.failed = _Failed(times=times, again=again, exit_code=code)
-        if code == ExitCode.OUTSIDE:
-            return
         self.handled = note(self.handled, inputs, code)
         write_file(self.noted, render_handled(self.handled))
 

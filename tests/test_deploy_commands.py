@@ -112,6 +112,8 @@ def test_another_account_than_the_credentials(workspace: Workspace, cloud: Cloud
 def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_them(
     workspace: Workspace, cloud: Cloud
 ) -> None:
+    nowhere = run(workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="")
+    assert (nowhere.code, "PB616 SMP_REGION is ''" in nowhere.err) == (1, True)
     ended = run(
         workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="", AWS_DEFAULT_REGION="eu-west-1"
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline_builder.cloudformation.buildspec import Buildspec, parse_buildspec
 from pipeline_builder.cloudformation.checks import check_service
-from pipeline_builder.cloudformation.document import load_template
+from pipeline_builder.cloudformation.document import Template, load_template
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.source import DataPath, Document
 
 FOLDER = Path(__file__).parent / "service"
 TEXTS = {name: (FOLDER / name).read_text("utf-8") for name in ("storage.yaml", "service.yaml")}
@@ -115,3 +120,33 @@ def test_values_of_parameters_are_those_that_are_given() -> None:
     assert [problem.message for problem in found] == [
         "the parameter 'Timeout' is '2161', which is not within MinValue 5 and MaxValue 2160"
     ]
+
+
+def _paths(value: Any, path: DataPath = ()) -> Iterator[DataPath]:
+    if len(path) > 3:  # properties of resources, and everything in them
+        yield path
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        yield from _paths(item, (*path, key))
+
+
+_TEMPLATES = {name: load_template(text, name) for name, text in TEXTS.items()}
+_PLACES = [(name, path) for name, template in _TEMPLATES.items() for path in _paths(template.document.data)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(_PLACES), st.sampled_from([None, 5, True, "x", [], {}, [[1]], {"a": {"b": 1}}]))
+def test_whatever_stands_in_a_template_is_only_a_problem(place: tuple[str, DataPath], value: Any) -> None:
+    name, path = place
+    document = _TEMPLATES[name].document
+    data: Any = copy.deepcopy(document.data)
+    inner = data
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = value
+    changed = {**_TEMPLATES, name: Template(Document(document.source, data, document.keys, document.values))}
+    try:
+        found = check_service(changed, buildspec())
+    except InputProblems as error:
+        found = error.problems
+    assert all(problem.place and str(problem) for problem in found)

@@ -124,8 +124,10 @@ def test_another_branch_is_nobodys_business(place: Place) -> None:
 
 def test_a_push_during_a_run_comes_right_after_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     pushed: list[str] = []
+    slept_before: list[int] = []
 
     def run(loaded: Loaded, inputs: Inputs) -> int:
+        slept_before.append(len(place.slept))
         if not pushed:
             pushed.extend([place.push("churn"), place.push("fraud"), place.push("churn")])
         return Place.run(place, loaded, inputs)
@@ -134,7 +136,8 @@ def test_a_push_during_a_run_comes_right_after_it(place: Place, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         place.watch().loop()
     assert place.runs[1:] == [{"churn": pushed[2], "fraud": pushed[1]}]
-    assert place.slept == [66.0] * 4  # the interval and the most of its jitter; none between the two runs
+    assert slept_before == [0, 0]
+    assert place.slept == [66.0] * 4  # the interval and the most of its jitter
 
 
 def test_another_watch_goes_on_where_the_last_one_was(place: Place) -> None:
@@ -208,6 +211,7 @@ def test_where_something_outside_failed_it_is_tried_again(place: Place) -> None:
 def test_where_something_outside_failed_the_next_watch_tries_again(place: Place) -> None:
     place.codes = [4]
     assert [place.watch().look(), place.watch().look(), place.watch().look()] == [4, 0, None]
+    assert place.said[-1] == "the last run of this failed with exit code 4: another try"
 
 
 def test_pauses_grow_up_to_a_quarter_of_an_hour(place: Place) -> None:
@@ -261,6 +265,16 @@ def test_a_remote_that_cannot_be_reached_is_the_exit_code_of_one_look(place: Pla
     place.push("fraud")
     place.codes = [5]
     assert place.watch().once() == 5
+
+
+def test_an_address_that_is_mended_is_asked_at_once(place: Place) -> None:
+    place.write(MANIFEST.replace("churn.git", "chrun.git\n    name: churn"))
+    watch = place.watch()
+    assert watch.look() is None
+    place.now += 60
+    assert watch.look() is None  # and now not for two minutes
+    place.write(MANIFEST)
+    assert watch.look() == 0
 
 
 def test_a_token_that_is_not_set_is_said_once(place: Place) -> None:

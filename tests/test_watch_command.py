@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import pytest
 
-from tests.repositories import git
+from tests.repositories import git, make_repository
 from tests.serving import until
-from tests.tiny import CONF, EVALUATE, TRAIN
+from tests.tiny import CONF, EVALUATE, TRAIN, write_model
 from tests.workspaces import MANIFEST, Workspace, make_workspace
 
 QUICK = ("--interval", "0.2")
@@ -233,6 +233,27 @@ def test_a_remote_that_is_away_for_a_while(workspace: Workspace) -> None:
         new = push(workspace, "scripts/train.py", TRAIN + "# another\n")
         assert watch.results(2)[1]["heads"] == {"churn": new}
         assert "".join(watch.err).count("PB151") == 1
+
+
+def test_while_a_remote_is_away_the_others_go_on(tmp_path: Path) -> None:
+    manifest = MANIFEST.replace("churn\n", "churn\n  - url: remotes/fraud\n", 1).replace("{", "{local/fraud: data, ")
+    models, _, steps = CONF.partition("  sagemakerPipeline:\n")
+    _, _, of_churn = steps.partition("    models:\n")
+    both = CONF + of_churn.replace("churn", "fraud")  # one pipeline, which is in the conf of one of them
+    workspace = make_workspace(tmp_path / "workspace", conf=both, manifest=manifest)
+    fraud = workspace.root / "remotes" / "fraud"
+    write_model(fraud, models.replace("churn", "fraud"))
+    for script in (fraud / "scripts").iterdir():
+        script.write_text(script.read_text().replace("churn-", "fraud-").replace("CHURN-", "FRAUD-"))
+    make_repository(fraud)
+    first = workspace.run("watch", "--once", "--json")
+    assert first.code == 0, first.err
+    fraud.rename(workspace.root / "away")
+    new = workspace.push("scripts/train.py", TRAIN + "# another\n")
+    second = workspace.run("watch", "--once", "--json")
+    assert second.code == 4, second.err  # of the repository that is away
+    assert (second.json["code"], second.json["status"]) == (0, "Succeeded")
+    assert second.json["heads"] == {"churn": new, "fraud": first.json["heads"]["fraud"]}
 
 
 def test_a_manifest_that_is_broken_and_mended(workspace: Workspace) -> None:

@@ -142,7 +142,7 @@ def _render(session: Session) -> Path:
     if not session.workspace.lock_path.is_file():
         rendering.checkout(locked=False)
     folder = session.workspace.build / "rehearsal"
-    write_rendered(render(rendering, now=datetime.now(timezone.utc)), folder)
+    write_rendered(render(rendering, now=datetime.now(timezone.utc), checked=False), folder)
     return folder
 
 
