@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.rehearsals import Tiny, head, make_tiny, statuses
+from tests.terminals import answer
 
 
 @pytest.fixture
@@ -337,3 +338,15 @@ def test_a_build_that_takes_too_long(tiny: Tiny) -> None:
     ended = tiny.rehearse()
     assert ended.code == 5
     assert "PB657" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "said"),
+    [("yes", 0, "approved by grace: fine"), ("no", 5, "rejected by grace: fine"), ("later", 0, "waits for an answer")],
+)
+def test_a_person_is_asked_on_a_terminal(tiny: Tiny, reply: str, code: int, said: str) -> None:
+    environment = {**tiny.workspace.environment(SMP_APPROVER="grace")}
+    answers = [("Approve? yes / no / later", reply), *([("Comment", "fine")] if reply != "later" else [])]
+    ended, seen = answer(tiny.workspace.command(*tiny.arguments()), tiny.workspace.root, environment, *answers)
+    assert (ended, said in seen) == (code, True), seen
+    assert "https://example.com/pass" in seen
