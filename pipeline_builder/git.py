@@ -330,7 +330,9 @@ class Git:
             protocols = "http"  # a server on this machine, as tests and `serve` have it
         if remote and remote.token:
             # For this address only, and never in an argument or a file.
-            login = base64.b64encode(f"x-access-token:{remote.token}".encode()).decode()
+            # GitHub and GitLab take any name beside a token; Bitbucket and CodeCommit want theirs.
+            named = remote.token if ":" in remote.token else f"x-access-token:{remote.token}"
+            login = base64.b64encode(named.encode()).decode()
             config.append((f"http.{remote.url}.extraHeader", f"Authorization: Basic {login}"))
         numbered = {
             "GIT_CONFIG_COUNT": str(len(config)),

@@ -6,15 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from pipeline_builder.layout import TEMPLATES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 Task = Literal["classification", "regression"]
 Ci = Literal["github", "gitlab", "none"]
-_TEMPLATES = Path(__file__).parent.parent / "templates" / "model"
+_MODEL = TEMPLATES / "model"
 DATA = "data"
 """The folder of the sample data, which stands for the table on the local target."""
 
@@ -152,7 +153,7 @@ def load_regions() -> Mapping[str, str]:
     """Return the account of AWS's scikit-learn and XGBoost images by Region."""
     import yaml
 
-    regions: Mapping[str, str] = yaml.safe_load((_TEMPLATES / "regions.yaml").read_text("utf-8"))
+    regions: Mapping[str, str] = yaml.safe_load((_MODEL / "regions.yaml").read_text("utf-8"))
     return regions
 
 
@@ -199,7 +200,7 @@ def _environment() -> Environment:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(_MODEL),
         autoescape=False,  # noqa: S701 - no HTML; what comes from outside goes through a filter of its own
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

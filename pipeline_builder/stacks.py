@@ -177,8 +177,8 @@ def stuck_problem(stack: Stack) -> Problem:
 def foreign_problem(stack: Stack, service: str) -> Problem | None:
     """Return a problem where the stack is not this service's: deploying would take away everything that is in it."""
     owner = stack.tags.get(OWNER_TAG)
-    # A stack that is only change sets has no tags yet, and when it is taken away again it never had any.
-    if owner == service or (owner is None and stack.status in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")):
+    # A stack that is only change sets has no tags yet; one that is busy is only followed, and looked at afterwards.
+    if owner == service or stack.busy or (owner is None and stack.status == "REVIEW_IN_PROGRESS"):
         return None
     found = f"of the service '{owner}'" if owner else f"not of this tool (it has no tag '{OWNER_TAG}')"
     message = f"the stack '{stack.name}' is {found}; nothing was changed"

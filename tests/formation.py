@@ -76,6 +76,10 @@ class Formation:
     fetch: Callable[[str], str] | None = None
     """Returns the text of a template that was given by its address."""
     connection: str = "AVAILABLE"
+    at_once: int = 1
+    """Resources whose turn comes between two looks."""
+    page: int = 4
+    """Events in an answer."""
     account: str = ACCOUNT
     wording: str = NO_CHANGES
     clock: datetime = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -264,7 +268,7 @@ class Formation:
             self.tell(stack, name, new[name]["Type"], f"{verb}_IN_PROGRESS", token=token)
         yield
         failing = [name for name in todo if name in self.fails]
-        for name in todo:
+        for index, name in enumerate(todo):
             own = new[name].get("Properties", {}).get("BucketName")
             new[name]["physical"] = own or f"{stack.name}-{name}-{uuid.uuid4().hex[:6]}".lower()
             if name in failing:
@@ -274,7 +278,8 @@ class Formation:
                 self.tell(stack, name, new[name]["Type"], f"{verb}_FAILED", f"Resource {word} cancelled", token=token)
             else:
                 self.tell(stack, name, new[name]["Type"], f"{verb}_COMPLETE", token=token)
-            yield
+            if index % self.at_once == 0:
+                yield
         if failing:
             yield from self.rolling_back(stack, verb, failing, token)
             made["execution"] = "EXECUTE_FAILED"
@@ -305,8 +310,8 @@ class Formation:
             stack.coming = None
         start = int(given.get("NextToken", 0))
         listed = stack.events[::-1]
-        more = {"NextToken": str(start + 4)} if start + 4 < len(listed) else {}
-        return {"StackEvents": listed[start : start + 4], **more}
+        end = start + self.page
+        return {"StackEvents": listed[start:end], **({"NextToken": str(end)} if end < len(listed) else {})}
 
     def do_DeleteStack(self, given: dict[str, str]) -> Body:  # noqa: N802
         stack = self.stack(given["StackName"])

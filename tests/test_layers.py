@@ -43,7 +43,7 @@ LAYERS = (
     ("fields", "manifest", "values", "names"),
     ("service",),
     ("expressions", "schema", "credentials"),
-    ("source", "explanations", "canonical", "durations"),
+    ("source", "explanations", "canonical", "durations", "layout"),
     ("target",),
     ("errors",),
 )
@@ -133,3 +133,10 @@ def test_only_the_command_line_reads_the_environment_and_prints() -> None:
         assert not any(_calls_print(node) for node in ast.walk(ast.parse(text))), path
         if layer_name(path) != "engine":  # the engine hands its own PATH and proxies to jobs
             assert "os.environ" not in text, path
+
+
+def test_the_wheel_has_every_package() -> None:
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(listed) == found | {"pipeline_builder.templates"}

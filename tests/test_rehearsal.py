@@ -164,6 +164,32 @@ def test_a_failed_phase_shows_command_exit_code_and_log(tiny: Tiny) -> None:
     assert not folder.exists()
 
 
+SECOND = """\
+            - Name: Second
+              RunOrder: 2
+              ActionTypeId: {Category: Build, Owner: AWS, Provider: CodeBuild, Version: "1"}
+              Configuration:
+                ProjectName: !Ref PromoteProject
+                EnvironmentVariables: '[{"name": "STAGE", "value": "second"}]'
+              InputArtifacts: [{Name: Source}]
+"""
+
+
+def test_of_a_failed_stage_only_what_failed_runs_again(tiny: Tiny) -> None:
+    first = "            - Name: Build\n              Namespace: Build\n"
+    tiny.rendered(first, SECOND + first)  # it comes first in the file and runs second
+    tiny.write("second.sh", '[ -e "$SMP_STATE.mended" ] || exit 6\n')
+    ended = tiny.rehearse("--approve", "--json")
+    assert (ended.code, statuses(ended.json)["Build"]) == (5, "Failed")
+    (tiny.root / "repo" / ".pipeline_builder" / "rehearsals" / "target.mended").touch()
+    ended = tiny.rehearse("--resume", "--approve", "--json")
+    assert ended.code == 0, ended.err
+    assert [(one["name"], one["attempt"]) for one in ended.json["stages"][1]["actions"]] == [
+        ("Build", 1),
+        ("Second", 2),
+    ]
+
+
 def test_a_value_that_breaks_the_json_of_an_action_fails_it(tiny: Tiny) -> None:
     ended = tiny.rehearse("--variable", 'REPOSITORY=a"b')
     assert ended.code == 5
@@ -288,6 +314,9 @@ def test_a_second_rehearsal_waits_for_the_first(tiny: Tiny) -> None:
     first.communicate()
     assert "queued: another rehearsal is being played" in second.err
     assert record(tiny)["stages"][1]["actions"][0]["build"]["number"] == 2
+    found = (tiny.root / "repo" / ".pipeline_builder" / "rehearsals").glob("*/state.json")
+    before, after = sorted((json.loads(path.read_bytes()) for path in found), key=lambda state: str(state["started"]))
+    assert before["ended"] <= after["started"]
 
 
 def test_an_approval_that_is_too_late_fails(tiny: Tiny) -> None:

@@ -109,7 +109,8 @@ def on_aws(session: Session) -> Session:
     from pipeline_builder.values import LOCAL_DEFAULTS
 
     workspace = session.workspace
-    given = {name: value for name, value in workspace.values.items() if LOCAL_DEFAULTS.get(name) != value}
+    values = workspace.values.items()
+    given = {name: value for name, value in values if value.strip() and value != LOCAL_DEFAULTS.get(name)}
     if not {"SMP_ACCOUNTID", "SMP_REGION"} <= given.keys():
         found = look_up(given)
         given = {name: found[name] for name in ("SMP_ACCOUNTID", "SMP_REGION") if name in found} | given

@@ -26,7 +26,7 @@ _TICK = 0.05
 _DRIVER = """\
 exec 3<"$1" 4>"$2"
 while IFS= read -r script <&3; do
-  "$3" -i "$BASH" "$script" 3<&- 4>&-
+  "$BASH" "$script" 3<&- 4>&-
   echo "$?" >&4
 done
 """
@@ -105,7 +105,7 @@ class Shell:
         return os.open(path, os.O_RDWR | os.O_NONBLOCK)
 
     def _supervise(self) -> None:
-        arguments = (str(self._folder / "requests"), str(self._folder / "answers"), "/usr/bin/env")
+        arguments = (str(self._folder / "requests"), str(self._folder / "answers"))
         job = Command(
             name="build",
             command=(self._of.bash, "-c", _DRIVER, "build", *arguments),
