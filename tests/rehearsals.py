@@ -240,7 +240,11 @@ def make_tiny(root: Path) -> Tiny:
 
 
 class _InRepository(Workspace):
-    """Commands run in the repository."""
+    """Commands are about the repository; folders that failed builds leave are the test's."""
+
+    def environment(self, **more: str) -> dict[str, str]:
+        (self.root / "tmp").mkdir(exist_ok=True)
+        return super().environment(TMPDIR=str(self.root / "tmp"), **more)
 
     def command(self, *arguments: str) -> list[str]:
         name, *rest = arguments

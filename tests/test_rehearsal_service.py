@@ -33,6 +33,10 @@ _TIMEOUT = 300
 class Service(Workspace):
     """This project with the tiny model in it, committed to a repository of its own."""
 
+    def environment(self, **more: str) -> dict[str, str]:
+        (self.root.parent / "tmp").mkdir(exist_ok=True)
+        return super().environment(TMPDIR=str(self.root.parent / "tmp"), **more)
+
     def change(self, name: str, text: str) -> str:
         (self.root / "models" / "churn" / name).write_text(text)
         return commit(self.root, f"change {name}")
