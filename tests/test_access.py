@@ -275,6 +275,9 @@ def test_builds_in_a_network() -> None:
     subnet, interface = f"{ec2}:subnet/subnet-00000001", f"{ec2}:network-interface/eni-1"
     use = {"ec2_Subnet": subnet, "ec2_AuthorizedService": "codebuild.amazonaws.com"}
     assert allows(found, "ec2:CreateNetworkInterface", subnet)
+    shared = subnet.replace(ACCOUNT, "999999999999")  # of the account that shares it
+    assert allows(found, "ec2:CreateNetworkInterface", shared)
+    assert allows(found, "ec2:CreateNetworkInterfacePermission", interface, **{**use, "ec2_Subnet": shared})
     assert not allows(found, "ec2:CreateNetworkInterface", f"{ec2}:subnet/subnet-2")
     assert allows(found, "ec2:CreateNetworkInterfacePermission", interface, **use)
     assert not allows(found, "ec2:CreateNetworkInterfacePermission", interface, **{**use, "ec2_Subnet": f"{subnet}2"})

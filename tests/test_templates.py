@@ -196,7 +196,7 @@ def test_the_source_is_text(text: str, kind: str) -> None:
             configuration = actions(template, "Source")["Source"]["Configuration"]
             assert configuration["BranchName"] == value
             worker = template["Resources"]["WorkerProject"]["Properties"]
-            assert worker["SourceVersion"] == f"refs/heads/{value}"
+            assert worker["SourceVersion"] == value
 
 
 @settings(max_examples=30, deadline=None)
@@ -489,6 +489,40 @@ def test_encryption_is_what_was_asked_for() -> None:
         assert ("KeyArn" in service["Parameters"]) == (encryption != "aws")
         uses = [text for text in texts(service) if text == "KeyArn"]
         assert bool(uses) == (encryption != "aws")
+
+
+def test_rules_may_publish_without_a_condition() -> None:
+    """With one, EventBridge's messages get lost without a trace."""
+    files = render(encryption="own")
+    topic = read_template(files["service.yaml"])["Resources"]["TopicPolicy"]["Properties"]["PolicyDocument"]
+    key = read_template(files["storage.yaml"])["Resources"]["Key"]["Properties"]["KeyPolicy"]
+    for document in (topic, key):
+        (rules,) = (s for s in document["Statement"] if s["Principal"] == {"Service": "events.amazonaws.com"})
+        assert "Condition" not in rules
+        (alarms,) = (s for s in document["Statement"] if s["Principal"] == {"Service": "cloudwatch.amazonaws.com"})
+        assert alarms["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_a_failed_training_is_noticed_however_its_name_is_written() -> None:
+    for pipeline, count in (("tiny", 1), ("Tiny", 2)):
+        model, _ = read_service(place={"pipeline": pipeline})
+        service = read_template(render_templates(model)["service.yaml"])
+        arns = service["Resources"]["TrainingFailed"]["Properties"]["EventPattern"]["detail"]["pipelineArn"]
+        assert len(arns) == count
+        assert {arn["Fn::Sub"].rsplit("/")[-1] for arn in arns} == {pipeline, "tiny"}
+
+
+@pytest.mark.parametrize(
+    ("image", "puller"),
+    [
+        ("aws/codebuild/amazonlinux-x86_64-standard:5.0", None),
+        (f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/builds:1", "SERVICE_ROLE"),
+    ],
+)
+def test_an_image_of_ones_own_is_pulled_with_the_projects_role(image: str, puller: str | None) -> None:
+    projects = of_type(read_template(render(image=image)["service.yaml"]), "CodeBuild::Project").values()
+    pullers = [project["Properties"]["Environment"].get("ImagePullCredentialsType") for project in projects]
+    assert pullers == [puller] * len(pullers)
 
 
 def test_what_has_data_outlives_the_stack() -> None:

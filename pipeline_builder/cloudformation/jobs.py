@@ -135,8 +135,9 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     definition = facts.definition
     if not definition.subnets:
         return ()
-    subnets = tuple(arn("ec2", f"subnet/{literal(name)}") for name in definition.subnets)
-    groups = tuple(arn("ec2", f"security-group/{literal(name)}") for name in definition.security_groups)
+    # A subnet may be shared: it is its owner's then, and its id is still its own.
+    subnets = tuple(arn("ec2", f"subnet/{literal(name)}", account="*") for name in definition.subnets)
+    groups = tuple(arn("ec2", f"security-group/{literal(name)}", account="*") for name in definition.security_groups)
     interfaces = arn("ec2", "network-interface/*")
     return (
         Statement(

@@ -84,6 +84,11 @@ class ServiceModel:
         return self.service.encryption != "aws"
 
     @property
+    def own_image(self) -> bool:
+        """The builds' image is none of CodeBuild's, which are pulled with its own credentials only."""
+        return not self.service.image.startswith("aws/codebuild/")
+
+    @property
     def artifact_bucket(self) -> str:
         return f"{self.name}-{self.place.account}-{self.place.region}"
 

@@ -30,6 +30,11 @@ def _safety(service: Service, name: str, project: Node) -> Iterator[Problem]:
     privileged = project.at("Environment", "PrivilegedMode")
     if privileged.value is not None and privileged.text != "false":
         yield privileged.problem(PROJECTS, f"the project '{name}' is privileged: a build could take over its machine")
+    image, puller = project.at("Environment", "Image"), project.at("Environment", "ImagePullCredentialsType")
+    own = not image.text.startswith("aws/codebuild/")
+    if own != (puller.text == "SERVICE_ROLE"):
+        wanted = "'ImagePullCredentialsType: SERVICE_ROLE'" if own else "no 'ImagePullCredentialsType'"
+        yield image.problem(PROJECTS, f"the project '{name}' can't pull the image {image.shown}", f"write {wanted}")
     role = project.at("ServiceRole")
     if role.text not in service.made("AWS::IAM::Role"):
         yield role.problem(PROJECTS, f"the project '{name}' has no role of the templates ('ServiceRole')")

@@ -65,6 +65,23 @@ def check_events(service: Service) -> Iterator[Problem]:
             if target.at("Id").text in seen:
                 yield target.at("Id").problem(EVENTS, f"two targets of the rule '{resource.id}' have the same 'Id'")
             seen.add(target.at("Id").text)
+    yield from _publishing(service)
+
+
+def _publishing(service: Service) -> Iterator[Problem]:
+    """Neither a topic's policy nor that of its key has a condition for EventBridge: with one, messages get lost.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html (SNS permissions) and
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
+    for kind, key in (("AWS::SNS::TopicPolicy", "PolicyDocument"), ("AWS::KMS::Key", "KeyPolicy")):
+        for policy in service.of_type(kind):
+            for statement in policy.at("Properties", key, "Statement").items():
+                services = [item.text for item in statement.at("Principal", "Service").items()]
+                condition = statement.at("Condition")
+                if "events.amazonaws.com" in services and condition.value is not None:
+                    message = f"'{policy.id}' lets EventBridge publish under a condition, which is never true for it"
+                    yield condition.problem(EVENTS, message, "give EventBridge a statement without one", key=True)
 
 
 def _pattern(service: Service, pattern: Node) -> Iterator[Problem]:
