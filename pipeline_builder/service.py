@@ -174,7 +174,7 @@ class ServiceSection(Section):
     poll_minutes: int = Field(
         10, ge=1, le=1440, description="how often repositories with the trigger poll are looked at"
     )
-    run_timeout_minutes: int = Field(480, ge=5, le=2160, description="the longest that a run may take")
+    run_timeout_minutes: int = Field(480, ge=5, le=2130, description="the longest that a run may take")
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653] = Field(90, description="how long logs are kept")  # fmt: skip
     artifact_days: int = Field(180, ge=7, le=3650, description="how long what builds hand on is kept")

@@ -350,6 +350,8 @@ def test_builds_know_where_they_are(service: dict[str, Any]) -> None:
     for stage in ("build", "train", "promote", "worker"):
         project = service["Resources"][f"{stage.capitalize()}Project"]["Properties"]
         found = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
+        limit = found.pop("SMP_TIMEOUT", None)
+        assert limit == ({"Ref": "RunTimeoutMinutes"} if stage == "train" else None)
         assert found == {
             "STAGE": "watch" if stage == "worker" else stage,
             "SMP_TARGET": "aws",
