@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import dropwhile
 from pathlib import PurePosixPath
@@ -165,10 +165,15 @@ class Repo(Section):
 
 
 class Schedule(Section):
-    """An entry of `schedules`, and where it stands in the manifest."""
+    """An entry of `schedules`, and where it stands in the manifest; `places` of its keys, by key."""
 
     section: ScheduleSection
     place: Place
+    places: Mapping[str, Place] = {}
+
+    def at(self, key: str) -> Place:
+        """Return where a key of it stands, or would."""
+        return self.places.get(key, self.place)
 
 
 class Manifest(Section):
@@ -215,10 +220,7 @@ def build_manifest(document: Document) -> Manifest:
         config=section.config,
         repos=enabled,
         local=section.local,
-        schedules=tuple(
-            Schedule(section=schedule, place=document.place(("schedules", index)))
-            for index, schedule in enumerate(section.schedules)
-        ),
+        schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
         service=section.service,
         service_place=document.place(("service",), key=True),
     )
@@ -238,6 +240,12 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         revision_place=_place_of(document, index, "revision"),
         trigger_place=_place_of(document, index, "trigger"),
     )
+
+
+def _schedule(schedule: ScheduleSection, index: int, document: Document) -> Schedule:
+    path = ("schedules", index)
+    places = {key: document.place((*path, key)) for key in schedule.model_fields_set}
+    return Schedule(section=schedule, place=document.place(path), places=places)
 
 
 def _place_of(document: Document, index: int, key: str) -> Place:

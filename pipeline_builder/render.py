@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from pipeline_builder.cloudformation.buildspec import parse_buildspec
 from pipeline_builder.cloudformation.checks import check_service
 from pipeline_builder.cloudformation.document import load_template
 from pipeline_builder.cloudformation.firing import next_firing
+from pipeline_builder.cloudformation.hosts import parse_address
 from pipeline_builder.cloudformation.listing import Names, render_policies
 from pipeline_builder.cloudformation.model import Place, ServiceModel, build_model
 from pipeline_builder.cloudformation.rendering import SERVICE, STORAGE, parameter_values, render_templates
@@ -66,7 +68,10 @@ def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered
     composing = Session(replace(session.workspace, values=values, target="aws"), say=session.say, warn=session.warn)
     place = _place(session, values, composing.composed.definition.pipeline)
     model, problems = build_model(manifest, place)
-    problems = (*problems, *_buildspec_problems(session))
+    problems = (*problems, *_buildspec_problems(session), *_unreachable(session))
+    if not checked:
+        # Whoever only rehearses fetches it on this machine.
+        problems = tuple(replace(found, warning=True) if found.id == "PB603" else found for found in problems)
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     facts = _facts(model, manifest, composing)
@@ -77,8 +82,9 @@ def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered
     if checked:
         _check(session, files, parameter_values(model))
     firings = next_firings(model, now)
-    for name in (name for name, moment in firings.items() if moment is None):
-        session.warn(Problem(id="PB618", message=f"the schedule '{name}' never fires", warning=True))
+    for schedule in (schedule for schedule in manifest.schedules if firings.get(schedule.section.name, now) is None):
+        message = f"the schedule '{schedule.section.name}' never fires"
+        session.warn(Problem(id="PB618", message=message, place=schedule.at("cron"), warning=True))
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
 
 
@@ -177,6 +183,18 @@ def _buildspec_problems(session: Session) -> Iterator[Problem]:
         load_yaml(path, BUILDSPEC, "PB622")
     except InputProblems as error:
         yield from error.problems
+
+
+def _unreachable(session: Session) -> Iterator[Problem]:
+    """A path is taken from what AWS has fetched of this repository: no other folder of this machine is there."""
+    folder = session.workspace.root.absolute()
+    root = repository_root(folder)
+    for repo in session.manifest.repos:
+        path = Path(os.path.normpath(folder / repo.url))
+        if parse_address(repo.url).relative and not path.is_relative_to(root):
+            message = f"the repository '{repo.name}' is outside of this one, where builds on AWS can't fetch it"
+            hint = "give it an https or ssh url for AWS, or 'enabled: false'"
+            yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
 
 
 def _place(session: Session, values: Mapping[str, str], pipeline: str) -> Place:

@@ -162,6 +162,18 @@ _EXPECTED = {
 }
 
 
+_BOUNDS = {
+    "greater_than_equal": ("at least {}", "ge"),
+    "less_than_equal": ("at most {}", "le"),
+    "greater_than": ("more than {}", "gt"),
+    "less_than": ("less than {}", "lt"),
+    "string_too_short": ("at least {} characters", "min_length"),
+    "string_too_long": ("at most {} characters", "max_length"),
+    "too_short": ("at least {} entries", "min_length"),
+    "too_long": ("at most {} entries", "max_length"),
+}
+
+
 def _value_message(name: str, detail: ErrorDetails) -> str:
     """Say what was found and what was expected; messages of our own validators pass as they are."""
     kind, found = detail["type"], detail.get("input")
@@ -174,6 +186,9 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
         return f"{subject}, expected {_EXPECTED[kind]}"
     if kind in ("literal_error", "enum"):
         return f"{subject}, expected {detail['ctx']['expected'].replace(' or ', ', ')}"
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return f"{subject}, expected {words.format(detail['ctx'][bound])}"
     return f"{subject}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 

@@ -22,9 +22,16 @@ _ROLE = re.compile(r"^arn:aws[a-z-]*:iam::\d{12}:(role|policy)/[\w+=,.@/-]{1,512
 _ENCRYPTION = re.compile(r"^(own|aws|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-zA-Z-]+)$")
 _EMAIL = re.compile(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){0,20}$")
+_IMAGE = re.compile(r"^[\w./:@-]{1,255}$", re.ASCII)
 _HOST = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})+(:[1-9]\d{0,4})?$")
 _RESOLVE = re.compile(r"\{\{\s*resolve", re.IGNORECASE)
+# What CloudWatch Logs takes.
+_LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
 _MOST_PATTERNS = 8
+# CodePipeline has no empty variables: GROUPS says with these that it names none.
+_NO_GROUPS = ("all", "none")
 
 
 def _matching(pattern: str | re.Pattern[str], expected: str) -> AfterValidator:
@@ -52,12 +59,34 @@ def _group(value: str) -> str:
         raise ValueError(
             f"the group {describe(value)} cannot be used, expected lower-case letters, digits, '-' and '_', at most 64"
         )
+    if value in _NO_GROUPS:
+        raise ValueError(f"the group '{value}' cannot be used: to the service 'all' and 'none' mean no group")
     return value
 
 
 def _few(value: tuple[str, ...]) -> tuple[str, ...]:
     if len(value) > _MOST_PATTERNS:
         raise ValueError(f"{len(value)} patterns are given, CodePipeline takes at most {_MOST_PATTERNS}")
+    return value
+
+
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{describe(value)} stands twice in this list")
+    return values
+
+
+def _number(value: JSON) -> JSON:
+    # `yes` and `on` are booleans to YAML, and to Python 1.
+    if isinstance(value, bool):
+        raise ValueError(f"this is {describe(value)}, expected a whole number")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+def _branch(value: str) -> str:
+    if ".." in value or value.endswith((".", "/", ".lock")) or "@{" in value:
+        raise ValueError(f"{describe(value)} cannot be used, expected a branch")
     return value
 
 
@@ -85,12 +114,18 @@ def _as_trigger(value: JSON) -> JSON:
 Group = Annotated[str, AfterValidator(_group)]
 Groups = Annotated[tuple[Group, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 Connection = Annotated[str, _matching(_CONNECTION, "the ARN of a CodeConnections connection")]
-Branch = Annotated[str, _matching(r"^[^\s~^:?*\[\\\x00-\x20\x7f-]\S{0,254}$", "a branch"), AfterValidator(inert)]
+Branch = Annotated[
+    str,
+    _matching(r"^[^\s~^:?*\[\\\x00-\x20\x7f-]\S{0,254}$", "a branch"),
+    AfterValidator(inert),
+    AfterValidator(_branch),
+]
 Pattern = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(inert)]
 Patterns = Annotated[
     tuple[Pattern, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...]), AfterValidator(_few)
 ]
 Tags = Annotated[dict[str, str], AfterValidator(_tag)]
+Number = Annotated[int, BeforeValidator(_number)]
 Email = Annotated[str, _matching(_EMAIL, "an e-mail address")]
 ScheduleName = Annotated[
     str, _matching(r"^[a-z0-9][a-z0-9_-]{0,31}$", "lower-case letters, digits, '-' and '_', at most 32")
@@ -138,8 +173,8 @@ class SourceSection(Section):
 class ApprovalSection(Section):
     """Who is asked before a model is promoted."""
 
-    emails: tuple[Email, ...] = Field((), description="who gets a mail")
-    timeout_minutes: int = Field(10_080, ge=5, le=86_400, description="how long an approval waits; a week")
+    emails: Annotated[tuple[Email, ...], AfterValidator(_once)] = Field((), description="who gets a mail")
+    timeout_minutes: Number = Field(10_080, ge=5, le=86_400, description="how long an approval waits; a week")
 
 
 class NetworkSection(Section):
@@ -173,17 +208,16 @@ class ServiceSection(Section):
     permissions_boundary: Annotated[str, _matching(_ROLE, "the ARN of a policy")] | None = Field(
         None, description="ARN of the policy that bounds every role"
     )
-    poll_minutes: int = Field(
+    poll_minutes: Number = Field(
         10, ge=1, le=1440, description="how often repositories with the trigger poll are looked at"
     )
-    run_timeout_minutes: int = Field(480, ge=5, le=2130, description="the longest that a run may take")
-    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
-                      3288, 3653] = Field(90, description="how long logs are kept")  # fmt: skip
-    artifact_days: int = Field(180, ge=7, le=3650, description="how long what builds hand on is kept")
+    run_timeout_minutes: Number = Field(480, ge=5, le=2130, description="the longest that a run may take")
+    log_days: Annotated[_LogDays, BeforeValidator(_number)] = Field(90, description="how long logs are kept")
+    artifact_days: Number = Field(180, ge=7, le=3650, description="how long what builds hand on is kept")
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = Field(
         "BUILD_GENERAL1_SMALL", description="CodeBuild's machine"
     )
-    image: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(inert)] = Field(
+    image: Annotated[str, _matching(_IMAGE, "an image of CodeBuild or of a registry")] = Field(
         "aws/codebuild/amazonlinux-x86_64-standard:5.0", description="CodeBuild's image; it needs Python from 3.10 on"
     )
     tags: Tags = Field({}, description="on everything that is made")

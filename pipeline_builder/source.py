@@ -181,7 +181,8 @@ class _Reader:
 
         self.nodes += 1
         if self.nodes > _MOST_NODES:
-            raise yaml.MarkedYAMLError(None, None, "aliases make this file too large", node.start_mark)
+            message = f"more than {_MOST_NODES:,} values, those of aliases counted"
+            raise yaml.MarkedYAMLError(None, None, message, node.start_mark)
         if id(node) in self.open:
             raise yaml.MarkedYAMLError(None, None, "an alias contains itself", node.start_mark)
         self.values.setdefault(path, _position(node))

@@ -166,3 +166,30 @@ service:
         "m.yaml:7:12: PB112 two schedules have the name 'n'",
         "m.yaml:7:36: PB113 the schedule 'n' names the group 'nightli', which no repository is in",
     ]
+
+
+@pytest.mark.parametrize(
+    ("service", "fault"),
+    [
+        ("poll_minutes: yes", "this is true, expected a whole number"),
+        ("log_days: on", "this is true, expected a whole number"),
+        ("poll_minutes: -7", "'poll_minutes' is -7, expected at least 1"),
+        ("artifact_days: 4000", "'artifact_days' is 4000, expected at most 3650"),
+        ("approval: {emails: [a@b.de, a@b.de]}", "'a@b.de' stands twice in this list"),
+        ("image: ' '", "' ' cannot be used, expected an image of CodeBuild or of a registry"),
+        (
+            "image: 'x ${AWS::Region}'",
+            "'x ${AWS::Region}' cannot be used, expected an image of CodeBuild or of a registry",
+        ),
+        ("source: {repository: a/b, branch: a..b}", "'a..b' cannot be used, expected a branch"),
+    ],
+)
+def test_values_of_the_service_that_aws_would_refuse_later(service: str, fault: str) -> None:
+    (found,) = problems(f"version: 1\nrepos: [{{url: a}}]\nservice: {{{service}}}\n")
+    assert found.endswith(f"PB104 {fault}")
+
+
+@pytest.mark.parametrize("group", ["all", "none"])
+def test_a_group_is_not_called_like_no_group(group: str) -> None:
+    (found,) = problems(f"version: 1\nrepos: [{{url: a, groups: {group}}}]\n")
+    assert found.endswith(f"the group '{group}' cannot be used: to the service 'all' and 'none' mean no group")

@@ -178,3 +178,16 @@ def test_a_buildspec_that_is_no_text_is_a_problem(workspace: Workspace) -> None:
     ended = workspace.run("render", **AWS)
     assert ended.code == 1
     assert "buildspec.yml:1:16: PB622 'buildspec.yml' is not UTF-8 text: byte 15 is 0xff" in ended.err
+
+
+@pytest.mark.parametrize("url", ["../elsewhere", "/srv/models/churn"])
+def test_what_is_outside_of_the_repository_is_not_there_on_aws(workspace: Workspace, url: str) -> None:
+    text = MANIFEST.replace("  - url: remotes/churn\n", f"  - url: {url}\n    name: churn\n")
+    (workspace.root / ".git").mkdir()
+    (workspace.root / "model_repos.yaml").write_text(text)
+    ended = workspace.run("render", **AWS)
+    assert ended.code == 1
+    message = "PB603 the repository 'churn' is outside of this one, where builds on AWS can't fetch it"
+    assert f"model_repos.yaml:3:10: {message}\n" in ended.err
+    ended = workspace.run("rehearse")
+    assert f"model_repos.yaml:3:10: warning {message}\n" in ended.err

@@ -29,6 +29,7 @@ GOOD = (
     "59 23 31 12 ? 2199",
 )
 BAD = (
+    ("cron(0 2 * * ? *)", "write the six fields alone, without 'cron(' and ')'"),
     ("0 2 * * *", "5 fields, expected 6 with one space between them"),
     ("0  2 * * ? *", "6 fields, expected 6 with one space between them"),
     ("0 2 * * ? *\n", "6 fields, expected 6 with one space between them"),
@@ -98,7 +99,7 @@ def test_a_rate_is_taken(rate: str) -> None:
         ("0 days", "expected a whole number from 1 on, and minutes, hours or days"),
         ("1.5 hours", "expected a whole number from 1 on, and minutes, hours or days"),
         ("2 weeks", "expected a whole number from 1 on, and minutes, hours or days"),
-        ("rate(2 hours)", "expected a whole number from 1 on, and minutes, hours or days"),
+        ("rate(2 hours)", "write it without 'rate(' and ')'"),
         ("2 hours\n", "expected a whole number from 1 on, and minutes, hours or days"),
     ],
 )
@@ -191,3 +192,11 @@ def test_no_minute_before_the_next_firing_fits(
     while not (step.minute in minute and step.hour in hour and step.isoweekday() % 7 + 1 in day):
         step += timedelta(minutes=1)
     assert next_firing(cron, timezone.utc, after) == step
+
+
+def test_a_problem_is_shown_where_the_value_stands() -> None:
+    schedule = {"name": "s", "cron": "0 2 * * *", "timezone": "Mars"}
+    manifest = parse_manifest({"repos": [{"url": "https://git.example.com/a.git"}], "schedules": [schedule]})
+    _, problems = build_schedules(manifest.schedules)
+    texts = [problem.place.text.strip() for problem in problems if problem.place]
+    assert texts == ['"cron": "0 2 * * *",', '"timezone": "Mars"']

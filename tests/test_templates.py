@@ -593,7 +593,29 @@ def test_parameters_are_those_of_the_template() -> None:
         ),
         (
             {"source": {"kind": "s3", "repository": "bucket"}},
-            "PB613 the source 'bucket' in S3 is a bucket without a key",
+            "PB613 the source 'bucket' is no bucket with a key in it",
+        ),
+        (
+            {"source": {"kind": "s3", "repository": "Acme/models.zip"}},
+            "PB613 the source 'Acme/models.zip' is no bucket with a key in it",
+        ),
+        (
+            {"source": {"kind": "codecommit", "repository": "acme/models"}},
+            "PB613 the source 'acme/models' is no name of a CodeCommit repository, which has no '/' in it",
+        ),
+        ({"source": {"repository": "models"}}, "PB613 the source 'models' is no full name of a repository at its host"),
+        (
+            {"source": {"repository": "a/b", "branch": "${x}"}},
+            "PB604 the branch '${x}' of the source would be read as a pattern by its trigger",
+        ),
+        (
+            {"tags": {"team": "a", "Team": "b"}},
+            "PB615 the tag 'Team' and 'team' are one and the same to IAM, which doesn't tell letters' case apart",
+        ),
+        (
+            {"tags": {"Pipeline-Builder:service": "b"}},
+            "PB615 the tag 'Pipeline-Builder:service' and the service's own are one and the same to IAM, which doesn't "
+            "tell letters' case apart",
         ),
         ({"tags": {"a*b": "c"}}, "PB615 the tag 'a*b' has a character that not every service takes"),
         ({"tags": {f"k{i}": "v" for i in range(50)}}, "PB615 50 tags, and one of the service's own: AWS takes 50"),

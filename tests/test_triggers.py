@@ -274,3 +274,10 @@ def test_whatever_is_in_a_glob_is_an_expression(globs: list[str]) -> None:
     for glob in globs:
         if not set(glob) & set("*?"):
             assert expression.match(glob)
+
+
+def test_a_look_at_the_branches_knows_no_paths() -> None:
+    repo = {"url": "https://git.example.com/a/b.git", "trigger": {"kind": "poll", "include": ["scripts/**"]}}
+    assert faults(repo) == [
+        "PB608 a look at the branches tells no paths, so 'include' and 'exclude' of 'b' cannot be kept | leave them out"
+    ]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pipeline_builder.cloudformation.access import Role
 from pipeline_builder.cloudformation.hosts import find_provider, parse_address
 from pipeline_builder.cloudformation.schedules import Timing, build_schedules
-from pipeline_builder.cloudformation.triggers import Triggers, build_triggers
+from pipeline_builder.cloudformation.triggers import Triggers, build_triggers, is_pattern
+from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.service import ServiceSection
@@ -18,7 +19,36 @@ from pipeline_builder.service import ServiceSection
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
 _MOST_TAGS = 50
+OWN_TAG = "pipeline-builder:service"
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Expected:
+    """What a kind of source calls a repository, and what is said of anything else."""
+
+    pattern: re.Pattern[str]
+    fault: str
+    hint: str
+
+
+_SOURCES = {
+    "connection": _Expected(
+        pattern=re.compile(r"^[^/]+/.+$"),
+        fault="no full name of a repository at its host",
+        hint="write it as 'team/models'",
+    ),
+    "codecommit": _Expected(
+        pattern=re.compile(r"^[\w.-]{1,100}$", re.ASCII),
+        fault="no name of a CodeCommit repository, which has no '/' in it",
+        hint="write it as 'models'",
+    ),
+    "s3": _Expected(
+        pattern=re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$"),
+        fault="no bucket with a key in it",
+        hint="write it as 'bucket/folder/source.zip'; a bucket has 3 to 63 lower-case letters, digits, '.' and '-'",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +102,7 @@ class ServiceModel:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        return {**dict(sorted(self.service.tags.items())), "pipeline-builder:service": self.name}
+        return {**dict(sorted(self.service.tags.items())), OWN_TAG: self.name}
 
     @property
     def own_key(self) -> bool:
@@ -141,31 +171,50 @@ def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source
 
 def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     where = manifest.service_place
-    if not model.source.repository:
-        message = "'service' has no 'source': AWS must know where this repository is"
-        hint = "write 'source: {kind: connection, repository: team/models}' in 'service'"
-        yield Problem(id="PB613", message=message, place=where, hint=hint)
-    elif model.source.kind == "connection" and not model.source.connection:
-        message = "the source of the service is a connection, and none is named"
-        hint = "write its ARN as 'connection' of 'service', or of 'source' in it"
-        yield Problem(id="PB605", message=message, place=where, hint=hint)
-    elif model.source.kind == "connection" and not model.source.provider:
-        message = f"which kind of git host '{model.source.location}' is cannot be told from its name"
-        yield Problem(id="PB613", message=message, place=where, hint="expected github or gitlab in the host's name")
-    if model.source.kind == "s3" and not model.source.key:
-        message = f"the source '{model.source.repository}' in S3 is a bucket without a key"
-        yield Problem(id="PB613", message=message, place=where, hint="write it as 'bucket/folder/source.zip'")
+    yield from _source_problems(model.source, where)
     if model.place.pipeline in (model.artifact_prefix, *OWN_PREFIXES):
         message = (
             f"the pipeline '{model.place.pipeline}' keeps its code and models below 's3://{model.place.bucket}/"
             f"{model.place.pipeline}/', where the service keeps what it throws away"
         )
         yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
+    yield from _tag_problems(model, where)
+
+
+def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Problem]:
+    if not source.repository:
+        message = "'service' has no 'source': AWS must know where this repository is"
+        hint = "write 'source: {kind: connection, repository: team/models}' in 'service'"
+        yield Problem(id="PB613", message=message, place=where, hint=hint)
+        return
+    if source.kind == "connection" and not source.connection:
+        message = "the source of the service is a connection, and none is named"
+        hint = "write its ARN as 'connection' of 'service', or of 'source' in it"
+        yield Problem(id="PB605", message=message, place=where, hint=hint)
+    elif source.kind == "connection" and not source.provider:
+        message = f"which kind of git host '{source.location}' is cannot be told from its name"
+        yield Problem(id="PB613", message=message, place=where, hint="expected github or gitlab in the host's name")
+    if source.kind == "connection" and is_pattern(source.branch):
+        message = f"the branch '{source.branch}' of the source would be read as a pattern by its trigger"
+        yield Problem(id="PB604", message=message, place=where, hint="use another branch")
+    expected = _SOURCES[source.kind]
+    if not expected.pattern.match(source.repository):
+        message = f"the source '{source.repository}' is {expected.fault}"
+        yield Problem(id="PB613", message=message, place=where, hint=expected.hint)
+
+
+def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Problem]:
+    tags = model.service.tags
     if len(model.tags) > _MOST_TAGS:
-        message = f"{len(model.service.tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
+        message = f"{len(tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
         yield Problem(id="PB615", message=message, place=where, hint="leave some out")
-    for key, value in model.service.tags.items():
+    taken = {OWN_TAG: "the service's own"}
+    for key, value in tags.items():
         if not (_TAG.match(key) and _TAG.match(value)):
             message = f"the tag '{key}' has a character that not every service takes"
             hint = "expected letters, digits, spaces and . : / = + @ - _"
             yield Problem(id="PB615", message=message, place=where, hint=hint)
+        if other := taken.get(key.lower()):
+            message = f"the tag '{key}' and {other} are one and the same to IAM, which doesn't tell letters' case apart"
+            yield Problem(id="PB615", message=message, place=where, hint="leave one out")
+        taken.setdefault(key.lower(), f"'{key}'")

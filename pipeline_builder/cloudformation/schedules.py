@@ -84,15 +84,15 @@ def _problems(schedule: Schedule) -> Iterator[Problem]:
         for message in cron_faults(section.cron):
             said = f"the schedule '{section.name}' has the cron expression {describe(section.cron)}: {message}"
             hint = "six fields: minute hour day-of-month month day-of-week year, such as '0 2 * * ? *'"
-            yield Problem(id="PB610", message=said, place=schedule.place, hint=hint)
+            yield Problem(id="PB610", message=said, place=schedule.at("cron"), hint=hint)
     if section.rate and (fault := rate_fault(section.rate)):
         said = f"the schedule '{section.name}' has the rate {describe(section.rate)}: {fault}"
-        yield Problem(id="PB611", message=said, place=schedule.place, hint="write it as '1 hour' or '12 hours'")
+        yield Problem(id="PB611", message=said, place=schedule.at("rate"), hint="write it as '1 hour' or '12 hours'")
     yield from _timezone_problems(schedule)
     if len(",".join(section.groups)) > _LONGEST_GROUPS:
         said = f"the groups of the schedule '{section.name}' have together more than {_LONGEST_GROUPS} characters"
         hint = "an action of CodePipeline hands on no more: make two schedules of it, or a group of its own"
-        yield Problem(id="PB618", message=said, place=schedule.place, hint=hint)
+        yield Problem(id="PB618", message=said, place=schedule.at("groups"), hint=hint)
 
 
 def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
@@ -102,15 +102,18 @@ def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
     known = available_timezones()
     if not known:
         said = f"this machine has no list of timezones, so '{section.timezone}' of '{section.name}' is not checked"
-        yield Problem(id="PB612", message=said, place=schedule.place, hint="install the system's tzdata", warning=True)
+        hint = "install the system's tzdata"
+        yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint, warning=True)
     elif section.timezone not in known:
         said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which there is none of"
         hint = did_you_mean(section.timezone, known) or "expected an IANA name such as 'Europe/Berlin'"
-        yield Problem(id="PB612", message=said, place=schedule.place, hint=hint)
+        yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint)
 
 
 def rate_fault(rate: str) -> str:
     """Return what is wrong in a rate, in words that follow it."""
+    if rate.strip().lower().startswith("rate("):
+        return "write it without 'rate(' and ')'"
     match = _RATE.match(rate)
     if not match or "\n" in rate:
         return "expected a whole number from 1 on, and minutes, hours or days"
@@ -122,6 +125,8 @@ def rate_fault(rate: str) -> str:
 
 def cron_faults(text: str) -> tuple[str, ...]:
     """Return what is wrong in a cron expression of EventBridge, in words that follow it."""
+    if text.strip().lower().startswith("cron("):
+        return ("write the six fields alone, without 'cron(' and ')'",)
     parts = text.split(" ") if "\n" not in text else []
     if len(parts) != len(FIELDS):
         return (f"{len(text.split())} fields, expected 6 with one space between them",)

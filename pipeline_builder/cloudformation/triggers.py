@@ -140,6 +140,7 @@ def _problems(repo: Repo, address: Address, service: ServiceSection, region: str
         yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
         return
     if repo.trigger.kind == "poll":
+        yield from _path_problems(repo)
         return
     yield from _branch_problems(repo)
     match repo.trigger.kind:
@@ -151,13 +152,18 @@ def _problems(repo: Repo, address: Address, service: ServiceSection, region: str
             yield from _codecommit_problems(repo, address, region)
 
 
+def is_pattern(branch: str) -> bool:
+    """Tell whether a trigger would read the name of a branch as more than the name."""
+    return not _is_inert(branch) or bool(set(branch) & set("{}!,'\""))
+
+
 def _branch_problems(repo: Repo) -> Iterator[Problem]:
     branch = branch_of(repo.revision)
     if branch is None:
         message = f"the trigger of the repository '{repo.name}' needs a branch, and 'revision' is '{repo.revision}'"
         hint = "name the branch, or use 'trigger: poll'"
         yield Problem(id="PB604", message=message, place=repo.revision_place, hint=hint)
-    elif not _is_inert(branch) or set(branch) & set("{}!,'\""):
+    elif is_pattern(branch):
         message = f"the branch '{branch}' of the repository '{repo.name}' would be read as a pattern by its trigger"
         hint = "use another branch, or 'trigger: poll'"
         yield Problem(id="PB604", message=message, place=repo.revision_place, hint=hint)
@@ -210,10 +216,15 @@ def _codecommit_problems(repo: Repo, address: Address, region: str) -> Iterator[
             f"the repository '{repo.name}' is in {host['region']}, whose events don't reach the service in {region}"
         )
         yield Problem(id="PB608", message=message, place=repo.place, hint="use 'trigger: poll'")
+    yield from _path_problems(repo)
+
+
+def _path_problems(repo: Repo) -> Iterator[Problem]:
+    """What only says that a branch has moved knows no paths."""
     if repo.trigger.include or repo.trigger.exclude:
-        message = f"events of CodeCommit name no paths, so 'include' and 'exclude' of '{repo.name}' cannot be kept"
-        hint = "leave them out"
-        yield Problem(id="PB608", message=message, place=repo.trigger_place, hint=hint)
+        who = "events of CodeCommit name" if repo.trigger.kind == "codecommit" else "a look at the branches tells"
+        message = f"{who} no paths, so 'include' and 'exclude' of '{repo.name}' cannot be kept"
+        yield Problem(id="PB608", message=message, place=repo.trigger_place, hint="leave them out")
 
 
 def _too_many(repos: Iterable[Repo], count: int, service: ServiceSection) -> Iterator[Problem]:
