@@ -51,7 +51,7 @@ def test_a_long_template_goes_by_the_bucket_under_its_hash(aws: Aws, monkeypatch
         given = [given for name, given in formation.calls if name == "CreateChangeSet"]
     key = f"templates/{hashlib.sha256(template.encode()).hexdigest()}.yaml"
     assert [call.get("TemplateURL") for call in given] == [
-        f"https://demo-artifacts.s3.{REGION}.amazonaws.com/{key}",
+        f"https://s3.{REGION}.amazonaws.com/demo-artifacts/{key}",
     ] * 2 + [None]
     assert aws.client("s3").get_object(Bucket="demo-artifacts", Key=key)["Body"].read().decode() == template
     assert aws.calls["put_object"] == 1
