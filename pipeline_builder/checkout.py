@@ -9,38 +9,18 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.git import MOST_BYTES, MOST_FILES, Git, GitError, Measured, Remote
+from pipeline_builder.git import Git, GitError, Measured, Remote
 from pipeline_builder.lock import Lock, LockedRepo
 from pipeline_builder.manifest import Manifest, Repo
-from pipeline_builder.remotes import no_secrets, remote_of
-from pipeline_builder.schema import did_you_mean
+from pipeline_builder.remotes import failure_of, head_of, in_parallel, no_secrets, remote_of
 from pipeline_builder.target import SecretReader
 
-_COMMIT = 40
 _LFS = b"version https://git-lfs.github.com/spec/"
-_HINTS = {
-    "authentication": "name a token with 'credentials: env:NAME', and check that it may read the repository",
-    "unreachable": "check the url, and that this machine reaches it",
-    "ambiguous": "write refs/heads/… or refs/tags/…",
-    "large": f"at most {MOST_FILES} files, {MOST_BYTES // 1024**3} GiB are checked out; name a folder with 'path: …'",
-    "absent": "install git",
-}
-_IDS = {
-    "absent": "PB150",
-    "unreachable": "PB151",
-    "missing": "PB152",
-    "no commit": "PB152",
-    "large": "PB154",
-    "authentication": "PB155",
-    "ambiguous": "PB156",
-    "timeout": "PB151",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +78,7 @@ def checkout(
     with _alone(cache):
         for old in (root / manifest.training_dir).glob(".tmp-*"):
             shutil.rmtree(old, ignore_errors=True)
-        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="git") as pool:
-            outcomes = list(pool.map(_attempt, [item.run for item in work]))
+        outcomes = in_parallel(git, [item.run for item in work], jobs)
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
         kind = next((type(f) for f in failures if isinstance(f, OutsideFailure)), type(failures[0]))
@@ -130,13 +109,6 @@ class _Outcome:
     locked: LockedRepo
     checked_out: CheckedOut
     warnings: tuple[Problem, ...]
-
-
-def _attempt(run: Callable[[], _Outcome]) -> _Outcome | PipelineBuilderError:
-    try:
-        return run()
-    except PipelineBuilderError as error:
-        return error
 
 
 class _Work:
@@ -170,13 +142,13 @@ class _Work:
             return self.work()
         except GitError as error:
             if error.kind != "other" or not self.bare.exists():
-                raise self.failure(error) from error
+                raise failure_of(self.repo, error) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         shutil.rmtree(self.bare)
         try:
             return self.work()
         except GitError as error:
-            raise self.failure(error) from error
+            raise failure_of(self.repo, error) from error
 
     def work(self) -> _Outcome:
         remote = self.remote_of(self.repo)
@@ -207,10 +179,7 @@ class _Work:
             message = f"the repository '{self.repo.name}' is not in the lock"
             hint = "run 'pipeline-builder checkout' without --locked"
             raise InputProblems(Problem(id="PB109", message=message, place=self.repo.place, hint=hint))
-        revision = self.repo.revision
-        if len(revision) == _COMMIT and all(char in "0123456789abcdef" for char in revision):
-            return revision
-        return self.git.resolve(remote, revision)
+        return head_of(self.repo, remote, self.git)
 
     def facts(self, commit: str) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
@@ -315,23 +284,6 @@ class _Work:
             )
             hint = "commit them to build them"
             self.warnings.append(Problem(id="PB160", message=message, place=self.repo.place, hint=hint, warning=True))
-
-    def failure(self, error: GitError) -> OutsideFailure:
-        name, revision = self.repo.name, self.repo.revision
-        missing_folder = error.kind == "missing" and "folder" in str(error)
-        problem_id = "PB153" if missing_folder else _IDS.get(error.kind, "PB157")
-        at_revision = error.kind in ("missing", "ambiguous", "no commit")
-        messages = {
-            "missing": f"the repository '{name}' has no revision '{revision}'",
-            "unreachable": f"the repository '{name}' cannot be reached: {error}",
-            "authentication": f"the repository '{name}' refused the login: {error}",
-        }
-        message = str(messages.get(error.kind, f"the repository '{name}': {error}"))
-        if missing_folder:
-            message = f"the repository '{name}': {error}"
-        place = self.repo.revision_place if at_revision and not missing_folder else self.repo.place
-        hint = did_you_mean(revision, error.known) if error.known else _HINTS.get(error.kind)
-        return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
 
 
 def _same_files(one: Path, other: Path) -> bool:

@@ -13,13 +13,16 @@ import os
 import re
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 TIMEOUT = 600.0
 """Seconds that one git command may take."""
+_GLANCE = 0.2
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3
 _LINK = "120000"
@@ -31,6 +34,7 @@ _INHERITED = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSH_AGENT_PID|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS"
     r"|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO|GIT_CONFIG_GLOBAL|(?i:(?:https?|all|no)_proxy)"
 )
+_IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
 _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -65,7 +69,7 @@ _CONFIG = (
 class GitError(Exception):
     """A git command failed; the text is git's own.
 
-    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, absent, timeout or other.
+    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, absent, timeout, stopped or other.
 
     `known` has the branches that there are, where the one that was asked for is missing.
     """
@@ -107,9 +111,14 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """git on this machine. `environment` is the process's own; little of it is handed on."""
+    """git on this machine. `environment` is the process's own; little of it is handed on.
+
+    `timeout` is how many seconds a command may take. `stopped` being set ends those that run, also in other threads.
+    """
 
     environment: Mapping[str, str]
+    timeout: float = TIMEOUT
+    stopped: threading.Event = field(default_factory=threading.Event, compare=False)
 
     # --- remotes
 
@@ -248,6 +257,65 @@ class Git:
         except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError, ValueError):
             return "", False
 
+    def top_of(self, folder: Path) -> Path | None:
+        """Return the top folder of the working tree that a folder is in; None where it is in none."""
+        module = _gitpython()
+        try:
+            with module.Repo(folder, search_parent_directories=True) as repo:
+                return Path(repo.working_tree_dir) if repo.working_tree_dir else None
+        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError):
+            return None
+
+    def clone(self, repository: Path, commit: str, folder: Path) -> None:
+        """Clone a repository of this machine with its whole history, links and all, and check a commit out.
+
+        For repositories of the user's own only: what others have written goes through `fetch` and `export`.
+
+        Raises:
+            GitError: the commit isn't there.
+        """
+        remote = Remote(url=str(repository), local=True)
+        unchecked = ["-c", "transfer.fsckObjects=false"]
+        self._run([*unchecked, "clone", "--quiet", "--no-checkout", "--", remote.url, str(folder)], remote=remote)
+        checkout = ["-c", "core.symlinks=true", "checkout", "--quiet", "--detach", commit]
+        self._run(checkout, repository=folder / ".git", folder=folder)
+
+    # --- a repository of one's own
+
+    def begin(self, folder: Path, subject: str, login: str) -> tuple[str, str]:
+        """Make a folder a repository with all that is in it as the first commit of `main`.
+
+        Return the commit's id, and its author where git knows none and `login` was taken.
+
+        Raises:
+            GitError: where git fails, or is not there.
+        """
+        own = {name: value for name, value in self.environment.items() if _IDENTITY.fullmatch(name)}
+        self._run(["init", "--quiet", "--initial-branch=main", "--template=", "--", "."], folder=folder)
+        missing = {
+            name: value
+            for name, value in {"user.name": login, "user.email": f"{login}@localhost"}.items()
+            if not self._is_set(name, own, folder)
+        }
+        author = [part for name, value in missing.items() for part in ("-c", f"{name}={value}")]
+        self._run(["add", "--all", "--", "."], folder=folder)
+        # A signature would ask for a key's password, where nobody may be.
+        commit = ["-c", "commit.gpgSign=false", *author, "commit", "--quiet", "--message", subject]
+        self._run(commit, folder=folder, extra=own)
+        return self._run(["rev-parse", "HEAD"], folder=folder).strip(), ", ".join(missing.values())
+
+    def _is_set(self, name: str, own: Mapping[str, str], folder: Path) -> bool:
+        """Tell whether git knows who commits: by its configuration, or by the environment for both of its roles."""
+        part = name.rpartition(".")[2].upper()
+        if f"GIT_AUTHOR_{part}" in own and f"GIT_COMMITTER_{part}" in own:
+            return True
+        try:
+            return bool(self._run(["config", "--get", name], folder=folder).strip())
+        except GitError as error:
+            if error.kind == "absent":
+                raise
+            return False
+
     # --- processes
 
     def _command(self, arguments: list[str], repository: Path | None) -> list[str]:
@@ -262,7 +330,9 @@ class Git:
             protocols = "http"  # a server on this machine, as tests and `serve` have it
         if remote and remote.token:
             # For this address only, and never in an argument or a file.
-            login = base64.b64encode(f"x-access-token:{remote.token}".encode()).decode()
+            # GitHub and GitLab take any name beside a token; Bitbucket and CodeCommit want theirs.
+            named = remote.token if ":" in remote.token else f"x-access-token:{remote.token}"
+            login = base64.b64encode(named.encode()).decode()
             config.append((f"http.{remote.url}.extraHeader", f"Authorization: Basic {login}"))
         numbered = {
             "GIT_CONFIG_COUNT": str(len(config)),
@@ -283,16 +353,22 @@ class Git:
         environment = self._environment(remote, extra or {})
         process = _start(self._command(arguments, repository), environment, folder)
         try:
-            output, errors = process.communicate(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            raise GitError("timeout", f"no answer within {TIMEOUT:.0f} s") from None
+            output, errors = self._outputs(process)
         except BaseException:
             _end(process)
             raise
         if process.returncode:
             raise _error(errors.decode("utf-8", "replace"), remote)
         return output.decode("utf-8", "replace")
+
+    def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        deadline = time.monotonic() + self.timeout
+        while not self.stopped.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=_GLANCE)
+            if time.monotonic() > deadline:
+                raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
+        raise GitError("stopped", "interrupted")
 
     def _lines(self, arguments: list[str], repository: Path) -> Iterator[str]:
         """Yield NUL-ended records as they come; the process ends with the reader."""

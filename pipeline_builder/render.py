@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.cloudformation.access import Facts, build_access, service_facts
+from pipeline_builder.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.cloudformation.checks import check_service
+from pipeline_builder.cloudformation.document import load_template
+from pipeline_builder.cloudformation.firing import next_firing
 from pipeline_builder.cloudformation.listing import Names, render_policies
 from pipeline_builder.cloudformation.model import Place, ServiceModel, build_model
 from pipeline_builder.cloudformation.rendering import SERVICE, STORAGE, parameter_values, render_templates
@@ -27,13 +33,14 @@ _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 class Rendered:
     """The service as it would be deployed: its model, and the files by name.
 
-    `parameters` are those of the service's stack. What the storage stack's outputs say goes into `ArtifactBucket` and,
-    where there is one, `KeyArn`.
+    `parameters` are those of the service's stack: what the storage stack's outputs say goes into `ArtifactBucket` and,
+    where there is one, `KeyArn`. `firings` has by schedule when it fires next, None for never.
     """
 
     model: ServiceModel
     files: Mapping[str, str]
     parameters: Mapping[str, str]
+    firings: Mapping[str, datetime | None]
 
     @property
     def storage(self) -> str:
@@ -44,11 +51,14 @@ class Rendered:
         return self.files[SERVICE]
 
 
-def render(session: Session) -> Rendered:
+def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered:
     """Return the rendered service; the definition is composed with the values that builds on AWS have.
 
+    The files don't depend on the time `now` (with a zone), only what is said about schedules does. `checked` holds them
+    against the rules of the services.
+
     Raises:
-        InputProblems: PB601 to PB619, every problem of the service; what composing and access find.
+        InputProblems: PB601 to PB618, every problem of the service; what composing, access and the checks find.
     """
     manifest = session.manifest
     values = aws_values(manifest, session.workspace.values)
@@ -63,7 +73,35 @@ def render(session: Session) -> Rendered:
         session.warn(problem)
     model = replace(model, roles=build_access(facts))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(session).read_text("utf-8")}
-    return Rendered(model=model, files=files, parameters=parameter_values(model))
+    if checked:
+        _check(session, files, parameter_values(model))
+    firings = next_firings(model, now)
+    for name in (name for name, moment in firings.items() if moment is None):
+        session.warn(Problem(id="PB618", message=f"the schedule '{name}' never fires", warning=True))
+    return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
+
+
+def _check(session: Session, files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+    """Hold the templates and the buildspec against what the services would refuse, or take and not do."""
+    templates = {name: load_template(files[name], name) for name in (STORAGE, SERVICE)}
+    buildspec = parse_buildspec(files[BUILDSPEC], BUILDSPEC)
+    problems = check_service(templates, buildspec, {key: value for key, value in parameters.items() if value})
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    for problem in problems:
+        session.warn(problem)
+
+
+def next_firings(model: ServiceModel, now: datetime) -> Mapping[str, datetime | None]:
+    """Return by schedule when it fires next, None for never; without those of which that can't be told here."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    found: dict[str, datetime | None] = {}
+    for timing in model.schedules:
+        if timing.cron and timing.enabled:
+            with contextlib.suppress(ZoneInfoNotFoundError):
+                found[timing.name] = next_firing(timing.cron, ZoneInfo(timing.timezone), now)
+    return found
 
 
 def write_rendered(rendered: Rendered, folder: Path) -> Mapping[str, bool]:

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.drawing import Node, render_svg
+from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.metrics import (
     Compared,
     Confusion,
@@ -23,7 +23,6 @@ from pipeline_builder.record import PackageRecord, RunRecord, StepRecord
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_TEMPLATES = Path(__file__).parent.parent / "templates"
 _PLOT = 205
 """Width and height of a curve's axes, in pixels."""
 
@@ -89,7 +88,7 @@ def _template() -> Template:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

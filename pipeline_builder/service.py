@@ -92,13 +92,19 @@ Patterns = Annotated[
 ]
 Tags = Annotated[dict[str, str], AfterValidator(_tag)]
 Email = Annotated[str, _matching(_EMAIL, "an e-mail address")]
+ScheduleName = Annotated[
+    str, _matching(r"^[a-z0-9][a-z0-9_-]{0,31}$", "lower-case letters, digits, '-' and '_', at most 32")
+]
+Vpc = Annotated[str, _matching(r"^vpc-[0-9a-f]{8,17}$", "the id of a VPC, 'vpc-…'")]
+Subnet = Annotated[str, _matching(r"^subnet-[0-9a-f]{8,17}$", "the id of a subnet, 'subnet-…'")]
+SecurityGroup = Annotated[str, _matching(r"^sg-[0-9a-f]{8,17}$", "the id of a security group, 'sg-…'")]
 Repository = Annotated[str, _matching(_REPOSITORY, "a repository's full name, such as 'team/churn'")]
 
 
 class TriggerSection(Section):
     """What starts the pipeline when a model repository changes; the kind alone may be written as a text."""
 
-    kind: TriggerKind = Field("poll", description="connection, webhook, codecommit, poll or none")
+    kind: TriggerKind = Field("poll", description="how the service hears of a change")
     connection: Connection | None = Field(None, description="ARN of the connection; default: the service's")
     repository: Repository | None = Field(None, description="full name at the host; default: the path of the url")
     include: Patterns = Field((), description="start only where one of these paths changed; * and ** as globs")
@@ -108,9 +114,7 @@ class TriggerSection(Section):
 class ScheduleSection(Section):
     """One entry of `schedules`: retrain at these times. Exactly one of cron and rate."""
 
-    name: Annotated[
-        str, _matching(r"^[a-z0-9][a-z0-9_-]{0,31}$", "lower-case letters, digits, '-' and '_', at most 32")
-    ]
+    name: ScheduleName = Field(description="lower-case letters, digits, '-' and '_', at most 32")
     cron: str = Field("", description="six fields as EventBridge has them: minute hour day month weekday year")
     rate: str = Field("", description="such as '12 hours' or '1 day'")
     timezone: str = Field("UTC", description="IANA name; daylight saving is followed")
@@ -122,7 +126,7 @@ class ScheduleSection(Section):
 class SourceSection(Section):
     """Where AWS finds the repository that this manifest is in."""
 
-    kind: Literal["connection", "codecommit", "s3"] = Field("connection", description="connection, codecommit or s3")
+    kind: Literal["connection", "codecommit", "s3"] = Field("connection", description="what AWS takes it from")
     repository: Repository = Field("", description="full name, such as team/models; for s3 the bucket and key")
     host: Annotated[str, _matching(_HOST, "the name of a git host")] = Field(
         "github.com", description="git host of a connection's repository"
@@ -141,13 +145,11 @@ class ApprovalSection(Section):
 class NetworkSection(Section):
     """A VPC for the builds; it needs a way to the package registries and the git hosts."""
 
-    vpc: Annotated[str, _matching(r"^vpc-[0-9a-f]{8,17}$", "the id of a VPC, 'vpc-…'")]
-    subnets: tuple[Annotated[str, _matching(r"^subnet-[0-9a-f]{8,17}$", "the id of a subnet, 'subnet-…'")], ...] = (
-        Field(min_length=1, max_length=16)
+    vpc: Vpc = Field(description="its id")
+    subnets: tuple[Subnet, ...] = Field(min_length=1, max_length=16, description="ids of subnets, at most 16")
+    security_groups: tuple[SecurityGroup, ...] = Field(
+        min_length=1, max_length=5, description="ids of security groups, at most 5"
     )
-    security_groups: tuple[
-        Annotated[str, _matching(r"^sg-[0-9a-f]{8,17}$", "the id of a security group, 'sg-…'")], ...
-    ] = Field(min_length=1, max_length=5)
 
 
 class ServiceSection(Section):
@@ -174,7 +176,7 @@ class ServiceSection(Section):
     poll_minutes: int = Field(
         10, ge=1, le=1440, description="how often repositories with the trigger poll are looked at"
     )
-    run_timeout_minutes: int = Field(480, ge=5, le=2160, description="the longest that a run may take")
+    run_timeout_minutes: int = Field(480, ge=5, le=2130, description="the longest that a run may take")
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653] = Field(90, description="how long logs are kept")  # fmt: skip
     artifact_days: int = Field(180, ge=7, le=3650, description="how long what builds hand on is kept")

@@ -178,9 +178,14 @@ class Shapes:
         return NoProperty(f"and '{part.group().lstrip('.')}' doesn't fit there: {name} is {kind}")
 
 
-@functools.lru_cache(maxsize=1)
 def load_sagemaker() -> Shapes:
-    """Return the shapes of SageMaker's API, of the newest version that the installed botocore has.
+    """Return the shapes of SageMaker's API; see `load_service`."""
+    return load_service("sagemaker")
+
+
+@functools.cache
+def load_service(name: str) -> Shapes:
+    """Return the shapes of a service's API, of the newest version that the installed botocore has.
 
     Only botocore's data is read: importing its validator takes ten times as long, as it brings the HTTP stack.
 
@@ -194,7 +199,7 @@ def load_sagemaker() -> Shapes:
     spec = importlib.util.find_spec("botocore")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("botocore is not installed", name="botocore")
-    versions = Path(spec.submodule_search_locations[0], "data", "sagemaker").iterdir()
+    versions = Path(spec.submodule_search_locations[0], "data", name).iterdir()
     folder = max(path for path in versions if any(path.glob("service-2.json*")))
     plain = folder / "service-2.json"
     content = plain.read_bytes() if plain.exists() else gzip.decompress(plain.with_suffix(".json.gz").read_bytes())

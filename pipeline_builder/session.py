@@ -138,8 +138,8 @@ class Session:
         data = self.composed.definition.data
         return {name: self.target.store.data_fingerprint(uris) for name, uris in data.items()}
 
-    def checkout(self, *, locked: bool) -> Checkouts:
-        """Bring every repository to its commit, and write the lock."""
+    def checkout(self, *, locked: bool, at: Lock | None = None) -> Checkouts:
+        """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
         from pipeline_builder.checkout import checkout
 
         with self.stage("checkout") as words:
@@ -147,7 +147,7 @@ class Session:
                 self.manifest,
                 root=self.workspace.root,
                 cache=self.workspace.state / "git",
-                locked=load_workspace_lock(self.workspace) if locked else None,
+                locked=load_workspace_lock(self.workspace) if locked else at,
                 environment=self.workspace.environment,
                 read_secret=open_secrets(self.workspace),
                 jobs=8,

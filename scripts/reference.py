@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from pydantic_core import PydanticUndefined
 
-from pipeline_builder import conf, framework, manifest, sections
+from pipeline_builder import conf, framework, manifest, sections, service
 from pipeline_builder.cli import main as command_line
 from pipeline_builder.explanations import Explanation, load_explanations
 from pipeline_builder.schema import Section, spellings
@@ -61,7 +61,7 @@ def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": (conf, sections), "manifest": (manifest,)}
     *prefix, plain = name.split(" ")
-    candidates = modules[prefix[0]] if prefix else (conf, sections, manifest, framework)
+    candidates = modules[prefix[0]] if prefix else (conf, sections, manifest, service, framework)
     found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
     return found
 

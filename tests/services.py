@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pipeline_builder.cloudformation.access import Facts, build_access, definition_facts
 from pipeline_builder.cloudformation.model import Place, ServiceModel, build_model
@@ -41,10 +45,10 @@ SCHEDULES: tuple[Mapping[str, Any], ...] = (
 
 
 def parse_manifest(data: Mapping[str, Any]) -> Manifest:
-    """Return the manifest that the data says; as YAML it is its own JSON."""
-    import json
-
-    return build_manifest(parse_yaml(Source("model_repos.yaml", json.dumps({"version": 1, **data}, indent=1)), "PB100"))
+    """Return the manifest that the data says: its JSON is YAML too, but for characters that YAML has no place for."""
+    text = json.dumps({"version": 1, **data}, indent=1, ensure_ascii=False)
+    text = "".join(char if char.isprintable() or char == "\n" else f"\\U{ord(char):08x}" for char in text)
+    return build_manifest(parse_yaml(Source("model_repos.yaml", text), "PB100"))
 
 
 def read_service(
@@ -93,3 +97,34 @@ def render(*repos: Mapping[str, Any], **service: Any) -> Mapping[str, str]:
     model, problems = read_service(repos or REPOS, **service)
     assert [str(problem) for problem in problems if not problem.warning] == []
     return render_templates(model)
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads the short forms of intrinsic functions as their long ones."""
+
+
+def _long_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    else:
+        value = loader.construct_sequence(node, deep=True)  # type: ignore[arg-type] # ours have no mappings
+    if name == "Ref":
+        return {name: value}
+    return {f"Fn::{name}": value.split(".") if name == "GetAtt" else value}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+
+
+def read_template(text: str) -> dict[str, Any]:
+    """Return a rendered template as plain data, intrinsic functions in their long form."""
+    found: dict[str, Any] = yaml.load(text, Loader=_Loader)
+    return found
+
+
+def substituted(value: Any) -> Any:
+    """Return what Fn::Sub leaves of a value: placeholders are `<Name>`, literal ones are themselves."""
+    if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
+        text = re.sub(r"\$\{(?!!)([^}]*)\}", r"<\1>", value["Fn::Sub"])
+        return text.replace("${!", "${")
+    return value

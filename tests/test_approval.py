@@ -121,8 +121,26 @@ def test_a_rejection_and_an_approval_whose_time_ran_out() -> None:
     found = answers(action("Approve", "Failed", 2, updatedBy=bob))
     assert (found.approved, found.by, found.comment) == (False, "bob", "")
     assert answers(action("Approve", "Failed", 2)) is None
+    # An older answer is none to a newer question.
+    assert answers(action("Approve", "Succeeded", 1, updatedBy=bob), action("Approve", "Failed", 2)) is None
     assert answers(action("Approve", "InProgress", 2, updatedBy=bob)) is None
     assert answers() is None
+
+
+@pytest.mark.parametrize(("status", "word"), [("Succeeded", "Approved"), ("Failed", "Rejected")])
+def test_an_answer_without_a_comment_names_its_person_in_the_comment(status: str, word: str) -> None:
+    """What CodePipeline really wrote into the event of an approval."""
+    written = f"{word} by arn:aws:sts::123456789012:assumed-role/developers/lena"
+    output = {"executionResult": {"externalExecutionSummary": written}}
+    found = answers(action("Approve", status, 1, output=output))
+    assert (found.approved, found.by, found.comment) == (status == "Succeeded", "lena (developers)", "")
+    named = answers(action("Approve", status, 1, updatedBy="arn:aws:iam::123456789012:user/lena", output=output))
+    assert (named.by, named.comment) == ("lena", "")
+
+
+def test_an_approval_that_names_nobody_is_one() -> None:
+    found = answers(action("Approve", "Succeeded", 1, output={"executionResult": {"externalExecutionSummary": "ok"}}))
+    assert (found.approved, found.by, found.comment) == (True, "unknown", "ok")
 
 
 def test_people_have_names() -> None:

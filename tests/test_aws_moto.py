@@ -148,3 +148,10 @@ def test_rollback_and_a_package_that_is_not_there(aws: Aws) -> None:
     with pytest.raises(InputProblems, match="there is no model package"):
         registry.describe_package(arns[0].replace("/1", "/9"))
     assert registry.list_packages("nobody") == ()
+
+
+def test_a_bucket_that_is_not_there_is_said(aws: Aws) -> None:
+    store, uri = S3Store(aws), "s3://nobody-has-made-it/p/code/x.tar.gz"
+    for call in (lambda: store.missing([uri]), lambda: store.put(uri, b""), lambda: store.data_fingerprint([uri])):
+        with pytest.raises(InputProblems, match="PB712 the bucket 'nobody-has-made-it' is not there"):
+            call()

@@ -305,6 +305,8 @@ def test_a_token_goes_to_its_server_only(root: Path) -> None:
         assert found == git(bare, "rev-parse", "main")
         with pytest.raises(GitError) as caught:
             Git(environment=ENVIRONMENT).resolve(Remote(url=f"{url}/a.git", local=False, token="wr0ng"), "main")
+        named = Remote(url=f"{url}/a.git", local=False, token="x-access-token:s3cret")
+        assert Git(environment=ENVIRONMENT).resolve(named, "main") == found
     assert caught.value.kind == "authentication"
     assert "wr0ng" not in str(caught.value)
 

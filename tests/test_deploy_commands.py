@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.deploying import BUCKET, Cloud, clouding, make_service_workspace
+from tests.terminals import answer
 from tests.workspaces import Ended, Workspace
 
 CONNECTION = "01234567-89ab-cdef-0123-456789abcdef"
@@ -147,22 +145,5 @@ def test_the_question_on_a_terminal(workspace: Workspace, cloud: Cloud) -> None:
 
 def answered(workspace: Workspace, cloud: Cloud, command: str, *answers: tuple[str, str]) -> int:
     """Run a command on a terminal, answer its questions, and return its exit code."""
-    main, side = pty.openpty()
-    environment = workspace.environment(**cloud.environment(TERM="xterm", COLUMNS="150", LINES="60"))
-    process = subprocess.Popen(
-        workspace.command(command), cwd=workspace.root, env=environment, stdin=side, stdout=side, stderr=side
-    )
-    os.close(side)
-    seen = ""
-    for question, answer in answers:
-        while question not in seen:
-            seen += os.read(main, 65536).decode()
-        seen = ""
-        os.write(main, f"{answer}\n".encode())
-    try:
-        while os.read(main, 65536):
-            pass
-    except OSError:
-        pass  # the other end is closed
-    os.close(main)
-    return process.wait(60)
+    environment = workspace.environment(**cloud.environment())
+    return answer(workspace.command(command), workspace.root, environment, *answers)[0]

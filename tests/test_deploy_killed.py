@@ -51,20 +51,23 @@ def test_killed_after_every_answer(tmp_path: Path, part: int) -> None:
     workspace = make_service_workspace(tmp_path / "workspace")
     manifest = workspace.root / "model_repos.yaml"
     text = manifest.read_text()
-    killed, kill_after = {"first": True, "update": True}, part + 1
+    killed: dict[str, bool] = {"first": True, "update": True}
+    kill_after = part + 1
     while killed["first"]:
         folder = tmp_path / "state"
         with clouding(folder) as cloud:
             cloud.formation.at_once, cloud.formation.page = 12, 20
             manifest.write_text(text)
-            killed["first"] = deploy(workspace, cloud, kill_after) != 0
-            assert not killed["first"] or deploy(workspace, cloud, 0) == 0
+            died = deploy(workspace, cloud, kill_after) != 0
+            assert not died or deploy(workspace, cloud, 0) == 0
+            killed["first"] = died
             settled(cloud, ("CREATE", "CREATE"))
             assert (kill_after, executions(cloud)) == (kill_after, 2)
             if killed["update"]:  # a changed schedule: the service's stack only; that has fewer answers
                 manifest.write_text(text.replace("0 2 * *", "0 3 * *"))
-                killed["update"] = deploy(workspace, cloud, kill_after) != 0
-                assert not killed["update"] or deploy(workspace, cloud, 0) == 0
+                died = deploy(workspace, cloud, kill_after) != 0
+                assert not died or deploy(workspace, cloud, 0) == 0
+                killed["update"] = died
                 settled(cloud, ("CREATE", "UPDATE"))
                 assert (kill_after, executions(cloud)) == (kill_after, 3)
         shutil.rmtree(folder)

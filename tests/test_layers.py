@@ -14,8 +14,9 @@ PACKAGE = ROOT / "pipeline_builder"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("stage", "render"),
-    ("session",),
+    ("stage", "render", "poll"),
+    ("session", "watch"),
+    ("rehearsal", "scaffold"),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
     ("checkout", "apply", "run", "promote", "gate", "deploy"),
@@ -24,8 +25,11 @@ LAYERS = (
     ("git", "engine", "aws"),
     ("narrowing",),
     ("selection",),
+    ("request",),
+    ("insertion", "neighbours"),
+    ("skeleton",),
     ("overview", "stack_plan", "stack_progress"),
-    ("plan", "drawing", "metrics", "record", "lock", "stacks"),
+    ("plan", "drawing", "metrics", "record", "lock", "stacks", "heads"),
     ("outline",),
     ("compose",),
     ("definition", "check", "images"),
@@ -39,7 +43,7 @@ LAYERS = (
     ("fields", "manifest", "values", "names"),
     ("service",),
     ("expressions", "schema", "credentials"),
-    ("source", "explanations", "canonical", "durations"),
+    ("source", "explanations", "canonical", "durations", "layout"),
     ("target",),
     ("errors",),
 )
@@ -52,8 +56,8 @@ RESERVED = {
     "subprocess": {"git", "engine"},
     "sqlite3": {"engine"},
     "rich": {"progress"},
-    "werkzeug": {"serve"},
-    "jinja2": {"report", "cloudformation"},
+    "werkzeug": {"serve", "rehearsal"},
+    "jinja2": {"report", "cloudformation", "skeleton"},
     "click": {"cli"},
 }
 
@@ -129,3 +133,10 @@ def test_only_the_command_line_reads_the_environment_and_prints() -> None:
         assert not any(_calls_print(node) for node in ast.walk(ast.parse(text))), path
         if layer_name(path) != "engine":  # the engine hands its own PATH and proxies to jobs
             assert "os.environ" not in text, path
+
+
+def test_the_wheel_has_every_package() -> None:
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(listed) == found | {"pipeline_builder.templates"}

@@ -27,6 +27,7 @@ _ABSENT = (
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
     "NoSuchTagSet",
 )  # fmt: skip
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 _INVALID = ("ValidationException", "ValidationError")
 """What some services, CloudFormation with the second, answer for something that isn't there too."""
@@ -34,6 +35,10 @@ _INVALID = ("ValidationException", "ValidationError")
 
 class NotFoundError(Exception):
     """What was asked for isn't there; the caller knows what that means."""
+
+
+class ChangedError(Exception):
+    """What was to be replaced is another by now; the caller knows what that means."""
 
 
 class Aws:
@@ -74,6 +79,7 @@ class Aws:
 
         Raises:
             NotFoundError: where the service says that what was asked for isn't there.
+            ChangedError: where a condition of the call doesn't hold any more.
             OutsideFailure: PB701 to PB707 for everything else.
         """
         client = self.client(service)
@@ -92,7 +98,7 @@ class Aws:
 
 
 class translated:  # noqa: N801 - it is used as a function
-    """A context that turns botocore's exceptions into NotFoundError or problems with an id."""
+    """A context that turns botocore's exceptions into our own or problems with an id."""
 
     def __init__(self, operation: str) -> None:
         self._operation = operation
@@ -110,6 +116,8 @@ class translated:  # noqa: N801 - it is used as a function
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
             if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
                 raise NotFoundError(said or code) from error
+            if code in _CHANGED:
+                raise ChangedError(said or code) from error
             raise OutsideFailure(_refused(self._operation, code, said)) from error
         if isinstance(error, BotoCoreError):
             raise OutsideFailure(_unreachable(self._operation, error)) from error

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.target import Approval
 
 _STATUS = {"Succeeded": True, "Failed": False}
+# Who answers without a comment gets this one from CodePipeline.
+_WRITTEN = re.compile(r"(?:Approved|Rejected) by (?P<arn>arn:\S+)")
 _SESSION = re.compile(r"arn:[^:]+:sts::\d+:assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
 
 
 def find_approval(aws: Aws, pipeline: str, execution: str, action: str) -> Approval | None:
     """Return the newest answer to a manual approval action of a pipeline's execution; None where nobody answered.
 
-    An approval whose time ran out has failed as well, but nobody's name is on it.
+    An approval whose time ran out has failed as well, but nobody's name is on it. An approval that succeeded is one
+    whoever gave it: there is no other way for it to succeed.
     """
     try:
         only = {"pipelineExecutionId": execution}
@@ -22,16 +27,19 @@ def find_approval(aws: Aws, pipeline: str, execution: str, action: str) -> Appro
     except NotFoundError:
         return None
     details = [detail for page in pages for detail in page["actionExecutionDetails"] if detail["actionName"] == action]
-    answered = [detail for detail in details if detail.get("updatedBy") and detail.get("status") in _STATUS]
-    if not answered:
+    details = [detail for detail in details if detail.get("status") in _STATUS]
+    return _answer(max(details, key=lambda detail: detail["lastUpdateTime"])) if details else None
+
+
+def _answer(detail: Mapping[str, Any]) -> Approval | None:
+    """The documentation doesn't say that `updatedBy` is there for approvals, so the comment is asked too."""
+    comment = str(detail.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", ""))
+    written = _WRITTEN.fullmatch(comment.strip())
+    by = detail.get("updatedBy") or (written["arn"] if written else "")
+    approved = _STATUS[detail["status"]]
+    if not (by or approved):
         return None
-    newest = max(answered, key=lambda detail: detail["lastUpdateTime"])
-    result = newest.get("output", {}).get("executionResult", {})
-    return Approval(
-        approved=_STATUS[newest["status"]],
-        by=person(newest["updatedBy"]),
-        comment=str(result.get("externalExecutionSummary", "")),
-    )
+    return Approval(approved=approved, by=person(by) if by else "unknown", comment="" if written else comment)
 
 
 # TriggerType of the service model; what isn't here was started by a person.

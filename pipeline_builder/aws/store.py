@@ -31,8 +31,11 @@ class S3Store:
         yield from (f"s3://{bucket}/{item['Key']}" for item in self._items(bucket, prefix))
 
     def _items(self, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
-        for page in self._aws.pages("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix):
-            yield from page.get("Contents", ())
+        try:
+            for page in self._aws.pages("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix):
+                yield from page.get("Contents", ())
+        except NotFoundError as error:
+            raise _no_bucket(bucket) from error
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:
         """Return the sha256 of the listings: key, size and ETag of every object, which is all that S3 says of it."""
@@ -46,9 +49,12 @@ class S3Store:
         """Write an object in one request, which S3 takes whole or not at all, with a checksum that S3 verifies."""
         bucket, key = split(uri)
         body = content if isinstance(content, bytes) else content.read_bytes()
-        self._aws.call(
-            "s3", "put_object", Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", **self._encryption
-        )
+        try:
+            self._aws.call(
+                "s3", "put_object", Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", **self._encryption
+            )
+        except NotFoundError as error:
+            raise _no_bucket(bucket) from error
 
     def get(self, uri: str) -> bytes:
         """Return the object's content; KeyError where there is none."""
@@ -58,6 +64,11 @@ class S3Store:
         except NotFoundError as error:
             raise KeyError(uri) from error
         return found
+
+
+def _no_bucket(bucket: str) -> InputProblems:
+    message = f"the bucket '{bucket}' is not there"
+    return InputProblems(Problem(id="PB712", message=message, hint="correct SMP_S3BUCKETNAME, or make the bucket"))
 
 
 def _folder(uri: str) -> tuple[str, str]:

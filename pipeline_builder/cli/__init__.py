@@ -4,11 +4,14 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     building,
     deciding,
     looking,
+    rehearsing,
     rendering,
     running,
+    scaffolding,
     service,
     staging,
     tools,
+    watching,
 )
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.group import main

@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
         ended = main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
         sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told apart from a bug
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary
-        code = _show_failure(error, wants_json="--json" in arguments)
+        code = show_failure(error, wants_json="--json" in arguments)
         try:
             sys.stdout.flush()
         except OSError:
@@ -60,7 +60,7 @@ def _drop_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
+def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
     """Show what ended a command, and return its exit code; what nobody expected is a bug, and keeps its traceback."""
     code = ExitCode.BUG
     if isinstance(error, click.Abort) and isinstance(error.__cause__, TimeIsUpError):

@@ -88,6 +88,13 @@ def make_session(places: Mapping[str, Path | None], target: str, jobs: int | Non
     return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 
 
+def reopen_session() -> Session:
+    """Make the session of the command that runs anew: its files may have changed since."""
+    given = click.get_current_context().params
+    places = {name: given[name] for name in ("manifest", "state", "env_file")} | {"build": given["build_dir"]}
+    return make_session(places, given["target"], given["jobs"])
+
+
 def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """Return `NAME=VALUE` texts as a mapping."""
     pairs = [text.partition("=") for text in given]

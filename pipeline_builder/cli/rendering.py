@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,18 +29,23 @@ def render(session: Session, *, as_json: bool, out: Path | None, part: str | Non
     With 'iam' nothing is written: the roles with their policies go to stdout as JSON.
 
     \b
-    Example: SMP_ACCOUNTID=123456789012 SMP_REGION=eu-central-1 pipeline-builder render --out rendered
+    Example: pipeline-builder render --out rendered
     """
     from pipeline_builder.render import render as render_service
     from pipeline_builder.render import render_access, write_rendered
 
-    rendered = render_service(session)
+    rendered = render_service(session, now=datetime.now(timezone.utc))
     if part == "iam":
         click.echo(render_access(rendered.model), nl=False)
         return
     folder = (out or session.workspace.build / "service").absolute()
     written = write_rendered(rendered, folder)
     files = {name: os.path.relpath(folder / name) for name in written}
-    text = "\n".join(f"{files[name]}  {'written' if changed else 'unchanged'}" for name, changed in written.items())
-    result = {"files": [{"path": files[name], "changed": changed} for name, changed in written.items()]}
-    show(result, as_json=as_json, text=text)
+    lines = [f"{files[name]}  {'written' if changed else 'unchanged'}" for name, changed in written.items()]
+    zones = {timing.name: timing.timezone for timing in rendered.model.schedules}
+    lines += [f"{name}: next {at:%Y-%m-%d %H:%M} {zones[name]}" for name, at in rendered.firings.items() if at]
+    result = {
+        "files": [{"path": files[name], "changed": changed} for name, changed in written.items()],
+        "schedules": {name: at and at.isoformat() for name, at in rendered.firings.items()},
+    }
+    show(result, as_json=as_json, text="\n".join(lines))

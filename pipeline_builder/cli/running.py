@@ -35,6 +35,14 @@ def run_to_end(
         raise
 
 
+def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float | None) -> RunRecord:
+    """Take what is checked out through all stages to the end of its run."""
+    session.validate()
+    session.build()
+    session.apply(session.plan(), force=force)
+    return run_to_end(session, rerun=rerun, timeout=timeout)
+
+
 @main.command()
 @common
 @click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
@@ -66,11 +74,7 @@ def up(
     """
     session.given = given
     session.checkout(locked=locked)
-    session.validate()
-    session.build()
-    planned = session.plan()
-    session.apply(planned, force=force)
-    record = run_to_end(session, rerun=rerun, timeout=timeout)
+    record = build_and_run(session, force=force, rerun=rerun, timeout=timeout)
     if record.verdict and record.verdict.passed and is_pending(record):
         decision = ask_decision(record, answer, comment)
         record = session.decide(record, decision) if decision else record

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
@@ -36,7 +37,7 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     interrupted goes on.
 
     \b
-    Example: SMP_ACCOUNTID=123456789012 SMP_REGION=eu-central-1 pipeline-builder deploy --dry-run
+    Example: pipeline-builder deploy --dry-run
     """
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
@@ -45,7 +46,7 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     from pipeline_builder.deploy import deploy as deploy_service
     from pipeline_builder.render import render
 
-    rendered = render(on_aws(session))
+    rendered = render(on_aws(session), now=datetime.now(timezone.utc))
     model, aws = rendered.model, Aws(rendered.model.place.region)
     check_caller(aws, account=model.place.account, region=model.place.region)
     texts = ServiceTexts(

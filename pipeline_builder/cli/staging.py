@@ -12,7 +12,8 @@ from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import TimeIsUpError, common, time_is_up, time_limit
 from pipeline_builder.cli.output import say, show, terminal
-from pipeline_builder.errors import PipelineBuilderError, Problem, RunFailed
+from pipeline_builder.cli.watching import poll_service
+from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem, RunFailed
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -25,7 +26,7 @@ _ACTION = "Approve"
 
 @main.command("stage")
 @common
-@click.argument("name", type=click.Choice(["build", "train", "promote", "reject"]), envvar="STAGE")
+@click.argument("name", type=click.Choice(["build", "train", "promote", "reject", "watch"]), envvar="STAGE")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -41,6 +42,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     train    run, gate, report
     promote  promote what was approved in CodePipeline
     reject   reject what was rejected there
+    watch    look at the repositories that are polled, start CodePipeline for what moved
 
     What it hands on stands in build/stage.env, as lines for a shell. SMP_TRIGGER, SMP_REPOSITORY, SMP_COMMIT,
     SMP_GROUPS and SMP_CACHE say what it was started for.
@@ -74,6 +76,8 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
 def _do(session: Session, name: str, timeout: float | None) -> Staged:
     from pipeline_builder import stage
 
+    if name == "watch":
+        return _watch(session)
     service = _CodePipeline(session)
     setting = stage.read_setting(os.environ, service)
     say(f"stage {name}, started by {setting.words}")
@@ -86,6 +90,15 @@ def _do(session: Session, name: str, timeout: float | None) -> Staged:
             return stage.run_promote(session, setting, service)
         case _:
             return stage.run_reject(session, setting, service)
+
+
+def _watch(session: Session) -> Staged:
+    from pipeline_builder.stage import Staged
+
+    polled = poll_service(session)
+    if polled.failures:
+        raise OutsideFailure(*(problem for failure in polled.failures for problem in failure.problems))
+    return Staged(exports={})
 
 
 def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:

@@ -38,7 +38,8 @@ def _pipeline(facts: Facts) -> Role:
     statements = [
         Statement(
             sid="Artifacts",
-            actions=("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
+            # PutObjectAcl is in the policy that AWS writes for such a role: source actions give the bucket's owner all.
+            actions=("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl"),
             resources=objects(BUCKET, *artifact_keys(name)),
             why="what actions hand to each other",
         ),

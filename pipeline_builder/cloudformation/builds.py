@@ -30,11 +30,13 @@ def _build(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "build"),
         *artifacts(facts),
+        *calls.object_key(facts),
         *clone_source(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
         *calls.secrets(facts),
         *calls.read_pipeline(facts),
         calls.write_pipeline(facts),
-        *calls.read_executions(facts),
+        calls.read_executions(facts),
         *calls.write_groups(facts),
         calls.write_code(facts),
         *calls.list_data(facts),
@@ -48,9 +50,11 @@ def _train(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "train"),
         *artifacts(facts),
+        *calls.object_key(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
         *calls.read_pipeline(facts),
         *calls.run_pipeline(facts),
-        *calls.read_executions(facts),
+        calls.read_executions(facts),
         *calls.read_evidence(facts),
         *calls.use_packages(facts, "DescribeModelPackage"),
         *calls.list_data(facts),
@@ -63,40 +67,45 @@ def _promote(facts: Facts) -> Role:
     statements = (
         *project_use(facts, "promote"),
         *artifacts(facts),
+        *calls.object_key(facts),
         calls.data_names(facts),
-        *calls.read_executions(facts),
+        calls.read_executions(facts),
         *calls.read_evidence(facts),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
         calls.use_records("PutObject"),
-        calls.who_decided(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
     return _role("promote", statements, "Promote: approves the model packages of a run")
 
 
 def _worker(facts: Facts) -> Role:
+    names = (calls.object_names(BUCKET, "ArtifactNames"),) if facts.bucket else ()
+    statements = (
+        *project_use(facts, "worker"),
+        *take_source(facts),
+        *key_use(facts, "s3"),
+        *calls.object_key(facts),
+        *(_look(facts) if facts.has_polls else ()),
+        *names,
+        calls.data_names(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
+        calls.use_records("GetObject", "PutObject"),
+        calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
+    )
+    return _role("worker", statements, "Worker: looks for new commits, and writes rejections to the model packages")
+
+
+def _look(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking at repositories takes whose pushes nobody announces."""
     heads = Statement(
         sid="Heads",
         actions=("s3:GetObject", "s3:PutObject"),
         resources=objects(BUCKET, "watch/*"),
         why="which commits the last look has seen",
     )
-    names = (calls.object_names(BUCKET, "ArtifactNames"),) if facts.bucket else ()
-    statements = (
-        *project_use(facts, "worker"),
-        *take_source(facts),
-        *key_use(facts, "s3"),
-        *calls.secrets(facts),
-        heads,
-        *names,
-        calls.data_names(facts),
-        start(facts.service.name),
-        *calls.read_executions(facts),
-        *calls.read_evidence(facts),
-        *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
-        calls.use_records("GetObject", "PutObject"),
-        calls.who_decided(facts),
-    )
-    return _role("worker", statements, "Worker: looks for new commits, and writes rejections to the model packages")
+    return (*calls.secrets(facts), heads, start(facts.service.name))
 
 
 def _webhook(facts: Facts) -> Role:

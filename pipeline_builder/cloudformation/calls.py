@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pipeline_builder.cloudformation.addresses import Location
 from pipeline_builder.cloudformation.facts import Facts
 from pipeline_builder.cloudformation.resources import (
     bucket_name,
@@ -13,8 +12,9 @@ from pipeline_builder.cloudformation.resources import (
     named,
     objects,
     objects_at,
+    via_service,
 )
-from pipeline_builder.cloudformation.statements import BUCKET, KEY, Conditions, Statement, arn, literal
+from pipeline_builder.cloudformation.statements import BUCKET, Conditions, Statement, arn, literal
 
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
@@ -37,8 +37,9 @@ def _secret(text: str) -> str:
 
 
 def read_pipeline(facts: Facts) -> tuple[Statement, ...]:
-    """Return what looking at the deployed pipeline takes."""
-    actions = ("sagemaker:DescribePipeline", "sagemaker:ListPipelineVersions", "sagemaker:ListTags")
+    """Return what looking at the deployed pipeline takes, and at what has been run."""
+    verbs = ("DescribePipeline", "ListPipelineExecutions", "ListPipelineVersions", "ListTags")
+    actions = tuple(f"sagemaker:{verb}" for verb in verbs)
     return (
         Statement(sid="ReadPipeline", actions=actions, resources=named("pipeline", facts.definition.pipeline)),
         Statement(
@@ -70,19 +71,14 @@ def run_pipeline(facts: Facts) -> tuple[Statement, ...]:
     )
 
 
-def read_executions(facts: Facts) -> tuple[Statement, ...]:
+def read_executions(facts: Facts) -> Statement:
     """Return what following and looking at executions takes."""
-    pipeline = facts.definition.pipeline
     actions = (
         "sagemaker:DescribePipelineDefinitionForExecution", "sagemaker:DescribePipelineExecution",
         "sagemaker:ListPipelineExecutionSteps", "sagemaker:ListPipelineParametersForExecution",
     )  # fmt: skip
-    return (
-        Statement(
-            sid="ListExecutions", actions=("sagemaker:ListPipelineExecutions",), resources=named("pipeline", pipeline)
-        ),
-        Statement(sid="ReadExecutions", actions=actions, resources=named("pipeline", pipeline, "/execution/*")),
-    )
+    resources = named("pipeline", facts.definition.pipeline, "/execution/*")
+    return Statement(sid="ReadExecutions", actions=actions, resources=resources)
 
 
 def write_groups(facts: Facts) -> tuple[Statement, ...]:
@@ -113,20 +109,22 @@ def write_code(facts: Facts) -> Statement:
 
 
 def list_data(facts: Facts) -> tuple[Statement, ...]:
-    """Return what listing the data takes that cached results depend on: exactly the prefixes that are asked for."""
-    places: dict[str, list[Location]] = {}
-    for place in facts.definition.listed:
-        if place.bucket:  # names in the pipeline's own bucket are listed anyway
-            places.setdefault(bucket_of(facts, place), []).append(place)
-    return tuple(
+    """Return what listing the data takes that cached results depend on: exactly the prefixes that are asked for.
+
+    One statement for all buckets, as one for each would be the longest part of a policy.
+    """
+    # names in the pipeline's own bucket are listed anyway
+    places = [place for place in facts.definition.listed if place.bucket]
+    if not places:
+        return ()
+    return (
         Statement(
-            sid=f"DataNames{index}",
+            sid="ListData",
             actions=("s3:ListBucket",),
-            resources=(bucket,),
-            conditions={"StringEquals": {"s3:prefix": tuple(literal(place.pieces[0]) for place in found)}},
+            resources=tuple(sorted({bucket_of(facts, place) for place in places})),
+            conditions={"StringEquals": {"s3:prefix": tuple(sorted({literal(place.pieces[0]) for place in places}))}},
             why="whether data has changed that cached results depend on",
-        )
-        for index, (bucket, found) in enumerate(sorted(places.items()), 1)
+        ),
     )
 
 
@@ -145,7 +143,8 @@ def look_before(facts: Facts) -> tuple[Statement, ...]:
             why="the action takes no resource",
         )
     )
-    found += data_key(facts, "LookAtKey", ("kms:DescribeKey",), {})
+    if facts.key:
+        found.append(use_key(facts.key, "LookAtKey", ("kms:DescribeKey",), {}))
     return tuple(found)
 
 
@@ -166,23 +165,29 @@ def pass_role(facts: Facts) -> Statement:
     )
 
 
-def data_key(facts: Facts, sid: str, actions: tuple[str, ...], conditions: Conditions) -> tuple[Statement, ...]:
-    """Return the use of the key of jobs and their data; an alias is told by a condition, for no ARN of a key has it."""
-    key = facts.key
-    if not key or key == KEY:
-        return (Statement(sid=sid, actions=actions, resources=(KEY,), conditions=conditions),) if key else ()
+def object_key(facts: Facts) -> tuple[Statement, ...]:
+    """Return what objects take that are encrypted with the key of jobs and their data."""
+    if not facts.key:
+        return ()
+    via: Conditions = {"StringEquals": {"kms:ViaService": via_service("s3")}}
+    return (use_key(facts.key, "DataKey", ("kms:Decrypt", "kms:GenerateDataKey"), via),)
+
+
+def use_key(key: str, sid: str, actions: tuple[str, ...], conditions: Conditions) -> Statement:
+    """Return the use of a key that somebody named; an alias is told by a condition, for no ARN of a key has it."""
     alias = re.fullmatch(r"(?:arn:[^:]+:kms:(?P<region>[^:]+):(?P<account>\d+):)?(?P<alias>alias/.+)", key)
-    if alias:
-        region, account = alias["region"], alias["account"]
-        place = {"region": literal(region), "account": account} if region else {}
-        named_so: Conditions = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": literal(alias["alias"])}}
-        why = "the key is known by its alias only, and the condition tells it from the others"
-        resources = (arn("kms", "key/*", **place),)
-        return (
-            Statement(sid=sid, actions=actions, resources=resources, conditions={**conditions, **named_so}, why=why),
-        )
-    resource = literal(key) if key.startswith("arn:") else arn("kms", f"key/{literal(key)}")
-    return (Statement(sid=sid, actions=actions, resources=(resource,), conditions=conditions),)
+    if alias is None:
+        resource = literal(key) if key.startswith("arn:") else arn("kms", f"key/{literal(key)}")
+        return Statement(sid=sid, actions=actions, resources=(resource,), conditions=conditions)
+    place = {"region": literal(alias["region"]), "account": alias["account"]} if alias["region"] else {}
+    named_so: Conditions = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": literal(alias["alias"])}}
+    return Statement(
+        sid=sid,
+        actions=actions,
+        resources=(arn("kms", "key/*", **place),),
+        conditions={**conditions, **named_so},
+        why="the key is known by its alias only, and the condition tells it from the others",
+    )
 
 
 def data_names(facts: Facts) -> Statement:
@@ -224,10 +229,8 @@ def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:
         return ()
     packages = tuple(text for group in groups for text in named("model-package", group, "/*"))
     of_groups = tuple(text for group in groups for text in named("model-package-group", group))
-    return (
-        Statement(sid="Packages", actions=tuple(f"sagemaker:{verb}" for verb in verbs), resources=packages),
-        Statement(sid="ListPackages", actions=("sagemaker:ListModelPackages",), resources=(*packages, *of_groups)),
-    )
+    actions = tuple(f"sagemaker:{verb}" for verb in sorted((*verbs, "ListModelPackages")))
+    return (Statement(sid="Packages", actions=actions, resources=(*packages, *of_groups)),)
 
 
 def use_records(*verbs: str) -> Statement:
@@ -236,11 +239,10 @@ def use_records(*verbs: str) -> Statement:
     return Statement(sid="Records", actions=actions, resources=objects(BUCKET, "runs/*"), why="reports and records")
 
 
-def who_decided(facts: Facts) -> Statement:
-    """Return what finding a person's answer in CodePipeline takes."""
-    return Statement(
-        sid="WhoDecided",
-        actions=("codepipeline:ListActionExecutions",),
-        resources=(arn("codepipeline", facts.service.name),),
-        why="who has approved or rejected",
-    )
+def ask_pipeline(facts: Facts, *verbs: str) -> Statement:
+    """Return what the verbs take on the CodePipeline: GetPipelineExecution says who started it, ListActionExecutions
+    who has approved or rejected.
+    """
+    actions = tuple(f"codepipeline:{verb}" for verb in verbs)
+    why = "who has started it, and who has decided" if len(verbs) > 1 else "who has started it"
+    return Statement(sid="AskPipeline", actions=actions, resources=(arn("codepipeline", facts.service.name),), why=why)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
+import functools
 import re
 from collections.abc import Callable, Mapping
 
 from pipeline_builder.cloudformation.document import Resource, Template
+from pipeline_builder.cloudformation.functions import FUNCTIONS, WrongArgumentError, as_text, find_in_map
 from pipeline_builder.cloudformation.parameters import UNRESOLVED, read_parameters
 from pipeline_builder.cloudformation.physical import Home, fill, kind_of
 from pipeline_builder.errors import InputProblems, Problem
@@ -14,7 +15,8 @@ from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.source import DataPath, Document
 from pipeline_builder.target import JSON
 
-_VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
+# A literal may have any letters between its braces, IAM's `${$}` for one.
+_VARIABLE = re.compile(r"\$\{(!?)((?<=!)[^{}]*|[^${}]*)\}")
 
 
 class _NoValue:
@@ -57,6 +59,19 @@ def resolve(
     ).data
 
 
+def _pseudo_parameters(home: Home) -> dict[str, _Value]:
+    return {
+        "AWS::AccountId": home.account,
+        "AWS::Region": home.region,
+        "AWS::Partition": home.partition,
+        "AWS::StackName": home.stack,
+        "AWS::StackId": home.stack_id,
+        "AWS::URLSuffix": home.suffix,
+        "AWS::NotificationARNs": [],
+        "AWS::NoValue": _NO_VALUE,
+    }
+
+
 class _Evaluation:
     """One walk over a template: values out, and on the way the places and the problems.
 
@@ -74,26 +89,14 @@ class _Evaluation:
         self.values: dict[DataPath, tuple[int, int]] = {}
         self.conditions: dict[str, bool] = {}
         self.open: list[str] = []
-        self.pseudo: Mapping[str, _Value] = {
-            "AWS::AccountId": home.account,
-            "AWS::Region": home.region,
-            "AWS::Partition": home.partition,
-            "AWS::StackName": home.stack,
-            "AWS::StackId": home.stack_id,
-            "AWS::URLSuffix": home.suffix,
-            "AWS::NotificationARNs": [],
-            "AWS::NoValue": _NO_VALUE,
-        }
+        self.pseudo = _pseudo_parameters(home)
+        mappings = template.section("Mappings")
+        plain = {**FUNCTIONS, "Fn::FindInMap": lambda argument: find_in_map(mappings, argument)}
         self.functions: Mapping[str, Callable[[JSON, DataPath], _Value]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._attribute,
             "Fn::Sub": self._sub,
-            "Fn::Join": self._join,
-            "Fn::Select": self._select,
-            "Fn::Split": self._split,
-            "Fn::FindInMap": self._find_in_map,
-            "Fn::ImportValue": self._import,
-            "Fn::Base64": self._base64,
+            **{name: functools.partial(self._applied, function) for name, function in plain.items()},
             **dict.fromkeys(("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or"), self._misplaced),
         }
 
@@ -219,7 +222,7 @@ class _Evaluation:
         return fill(form, self.home, resource.id, {**kind.also, **{word: name for word, name in found.items() if name}})
 
     def _name(self, resource: Resource, key: str) -> str:
-        return _text(self._plain(resource.properties.get(key), (*resource.path, key)))
+        return as_text(self._plain(resource.properties.get(key), (*resource.path, key)))
 
     # Texts and lists
 
@@ -245,45 +248,13 @@ class _Evaluation:
         if isinstance(value, list | dict | _NoValue):
             self._problem(path, f"'${{{name}}}' is no text")
             return ""
-        return _text(value)
+        return as_text(value)
 
-    def _join(self, argument: JSON, path: DataPath) -> _Value:
-        match self._plain(argument, path):
-            case [str(between), list(items)] if not any(isinstance(item, list | dict) for item in items):
-                return between.join(_text(item) for item in items)
-        return self._problem(path, "'Fn::Join' takes what stands between, and a list of texts")
-
-    def _select(self, argument: JSON, path: DataPath) -> _Value:
-        match self._plain(argument, path):
-            case [int() | str() as index, list(items)] if _text(index).isdigit():
-                if int(index) < len(items):
-                    return items[int(index)]
-                return self._problem(path, f"'Fn::Select' takes item {index} of {len(items)}, counted from 0")
-        return self._problem(path, "'Fn::Select' takes a number and a list")
-
-    def _split(self, argument: JSON, path: DataPath) -> _Value:
-        match self._plain(argument, path):
-            case [str(between), str(text)] if between:
-                return list[JSON](text.split(between))
-        return self._problem(path, "'Fn::Split' takes what stands between, and a text")
-
-    def _find_in_map(self, argument: JSON, path: DataPath) -> _Value:
-        value: JSON = dict(self.template.section("Mappings"))
-        keys = self._plain(argument, path)
-        if not isinstance(keys, list) or len(keys) != 3:
-            return self._problem(path, "'Fn::FindInMap' takes a mapping's name and two keys")
-        for key in keys:
-            if not isinstance(value, dict) or _text(key) not in value:
-                return self._problem(path, f"'{_text(key)}' is not in the mappings of this template")
-            value = value[_text(key)]
-        return value
-
-    def _import(self, argument: JSON, path: DataPath) -> _Value:
-        """What another stack exports is made up, as physical names are."""
-        return _text(self._plain(argument, path))
-
-    def _base64(self, argument: JSON, path: DataPath) -> _Value:
-        return base64.b64encode(_text(self._plain(argument, path)).encode()).decode()
+    def _applied(self, function: Callable[[JSON], JSON], argument: JSON, path: DataPath) -> _Value:
+        try:
+            return function(self._plain(argument, path))
+        except WrongArgumentError as error:
+            return self._problem(path, str(error))
 
     # Conditions
 
@@ -332,12 +303,5 @@ class _Evaluation:
         return [self._truth(item, (*path, index)) for index, item in enumerate(items)]
 
 
-def _text(value: JSON) -> str:
-    """Return the text that a plain value is in CloudFormation."""
-    if value is None:
-        return ""
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
 def _comparable(value: JSON) -> JSON:
-    return value if isinstance(value, list | dict) else _text(value)
+    return value if isinstance(value, list | dict) else as_text(value)

@@ -46,4 +46,5 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_ROLE": role,
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
+        **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
     } | {name: quote(value) for name, value in given.items() if value}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_builder.cloudformation.calls import data_key, execution_role_arn
+from pipeline_builder.cloudformation.calls import execution_role_arn, use_key
 from pipeline_builder.cloudformation.facts import Facts
 from pipeline_builder.cloudformation.projects import network_look, pull
 from pipeline_builder.cloudformation.resources import (
@@ -12,7 +12,7 @@ from pipeline_builder.cloudformation.resources import (
     named,
     objects_at,
 )
-from pipeline_builder.cloudformation.statements import OURS, Role, Statement, arn, literal
+from pipeline_builder.cloudformation.statements import OURS, Conditions, Role, Statement, arn, literal
 
 # By kind of resource: what makes one, looks at it and ends it. A model has no end that a pipeline would ask for.
 _VERBS = {
@@ -36,7 +36,7 @@ def execution_role(facts: Facts) -> Role:
         *_logs_and_metrics(),
         *_network(facts),
         *key_use(facts, "s3"),
-        *_data_key(facts),
+        *_data_keys(facts),
     )
     return Role(
         name="execution",
@@ -64,14 +64,9 @@ def _registry(facts: Facts) -> tuple[Statement, ...]:
         return ()
     of_groups = tuple(text for group in groups for text in named("model-package-group", group))
     packages = tuple(text for group in groups for text in named("model-package", group, "/*"))
-    return (
-        Statement(
-            sid="Register",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
-            resources=(*packages, *of_groups),
-        ),
-        Statement(sid="Groups", actions=("sagemaker:DescribeModelPackageGroup",), resources=of_groups),
-    )
+    verbs = ("AddTags", "CreateModelPackage", "DescribeModelPackage", "DescribeModelPackageGroup")
+    actions = tuple(f"sagemaker:{verb}" for verb in verbs)
+    return (Statement(sid="Register", actions=actions, resources=(*packages, *of_groups)),)
 
 
 def _data(facts: Facts) -> tuple[Statement, ...]:
@@ -140,8 +135,9 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     definition = facts.definition
     if not definition.subnets:
         return ()
-    subnets = tuple(arn("ec2", f"subnet/{literal(name)}") for name in definition.subnets)
-    groups = tuple(arn("ec2", f"security-group/{literal(name)}") for name in definition.security_groups)
+    # A subnet may be shared: it is its owner's then, and its id is still its own.
+    subnets = tuple(arn("ec2", f"subnet/{literal(name)}", account="*") for name in definition.subnets)
+    groups = tuple(arn("ec2", f"security-group/{literal(name)}", account="*") for name in definition.security_groups)
     interfaces = arn("ec2", "network-interface/*")
     return (
         Statement(
@@ -163,9 +159,16 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
-def _data_key(facts: Facts) -> tuple[Statement, ...]:
-    use = data_key(
-        facts, "DataKey", ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"), {}
-    )  # fmt: skip
-    grant = data_key(facts, "VolumeKey", ("kms:CreateGrant",), {"Bool": {"kms:GrantIsForAWSResource": "true"}})
-    return (*use, *grant)
+def _data_keys(facts: Facts) -> tuple[Statement, ...]:
+    """Return what encrypting volumes and outputs takes, with every key that the definition names."""
+    use = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
+    for_volumes: Conditions = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    keys = sorted({*facts.definition.keys, facts.key} - {""})
+    return tuple(
+        statement
+        for number, key in enumerate(keys, 1)
+        for statement in (
+            use_key(key, f"DataKey{number}", use, {}),
+            use_key(key, f"VolumeKey{number}", ("kms:CreateGrant",), for_volumes),
+        )
+    )

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.cloudformation.access import Role
+from pipeline_builder.cloudformation.hosts import find_provider, parse_address
 from pipeline_builder.cloudformation.schedules import Timing, build_schedules
-from pipeline_builder.cloudformation.triggers import Triggers, build_triggers, find_provider, parse_address
+from pipeline_builder.cloudformation.triggers import Triggers, build_triggers
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.service import ServiceSection
@@ -16,13 +17,16 @@ from pipeline_builder.service import ServiceSection
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
+_MOST_TAGS = 50
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where AWS finds this repository. `provider` is CodeBuild's word for it, `location` where CodeBuild clones it from;
-    `clone` says that the build needs the repository with its history, since model repositories are inside it.
+    """Where AWS finds this repository.
+
+    `provider` is CodeBuild's word for it, `location` where CodeBuild clones it from. `clone` says that the build needs
+    the repository with its history, since model repositories are inside it.
     """
 
     kind: str
@@ -78,6 +82,11 @@ class ServiceModel:
     @property
     def has_key(self) -> bool:
         return self.service.encryption != "aws"
+
+    @property
+    def own_image(self) -> bool:
+        """The builds' image is none of CodeBuild's, which are pulled with its own credentials only."""
+        return not self.service.image.startswith("aws/codebuild/")
 
     @property
     def artifact_bucket(self) -> str:
@@ -152,6 +161,9 @@ def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
             f"{model.place.pipeline}/', where the service keeps what it throws away"
         )
         yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
+    if len(model.tags) > _MOST_TAGS:
+        message = f"{len(model.service.tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
+        yield Problem(id="PB615", message=message, place=where, hint="leave some out")
     for key, value in model.service.tags.items():
         if not (_TAG.match(key) and _TAG.match(value)):
             message = f"the tag '{key}' has a character that not every service takes"

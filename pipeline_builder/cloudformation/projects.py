@@ -101,8 +101,9 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     network = facts.service.network
     if network is None:
         return ()
-    subnets = tuple(arn("ec2", f"subnet/{subnet}") for subnet in network.subnets)
-    groups = tuple(arn("ec2", f"security-group/{group}") for group in network.security_groups)
+    # A subnet may be shared: it is its owner's then, and its id is still its own.
+    subnets = tuple(arn("ec2", f"subnet/{subnet}", account="*") for subnet in network.subnets)
+    groups = tuple(arn("ec2", f"security-group/{group}", account="*") for group in network.security_groups)
     interfaces = arn("ec2", "network-interface/*")
     return (
         Statement(

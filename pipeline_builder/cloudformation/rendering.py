@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.cloudformation.inputs import codecommit_input, environment, start_input
 from pipeline_builder.cloudformation.model import ServiceModel
 from pipeline_builder.cloudformation.quoting import comment, literal, quote, substituted
+from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.names import logical_id
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 STORAGE = "storage.yaml"
 SERVICE = "service.yaml"
 PARAMETERS = "parameters.json"
-_TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
 
 def render_templates(model: ServiceModel) -> Mapping[str, str]:
@@ -58,7 +57,7 @@ def _environment() -> Environment:
 
     # Autoescape is for HTML; here every value from outside goes through `text` or `sub`, which quote it for YAML.
     jinja = Environment(  # noqa: S701
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -104,11 +104,16 @@ def connection_use(sid: str, connections: Sequence[str], verbs: Sequence[str]) -
     return tuple(found)
 
 
+def via_service(service: str) -> str:
+    """Return how a service is named in the condition that only it may make use of a key."""
+    return f"{service}.{REGION}.${{AWS::URLSuffix}}"
+
+
 def key_use(facts: Facts, *services: str, write: bool = True) -> tuple[Statement, ...]:
     """Return what the service's own key takes, which others than these services can't be made to use it for."""
     if facts.service.encryption == "aws":
         return ()
-    via = tuple(f"{service}.{REGION}.${{AWS::URLSuffix}}" for service in services)
+    via = tuple(via_service(service) for service in services)
     return (
         Statement(
             sid="Key",

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest import Schedule
 from pipeline_builder.schema import describe, did_you_mean
 
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+# An action hands on a thousand characters in all, and has other values besides.
+_LONGEST_GROUPS = 400
 _RATE = re.compile(r"^([1-9]\d{0,5}) (minutes?|hours?|days?)$", re.ASCII)
 
 
@@ -52,9 +50,14 @@ class Timing:
     cache: bool
     enabled: bool
 
+    @property
+    def cron(self) -> str:
+        """The six fields; empty for a rate."""
+        return self.expression[5:-1] if self.expression.startswith("cron(") else ""
+
 
 def build_schedules(schedules: Iterable[Schedule]) -> tuple[tuple[Timing, ...], tuple[Problem, ...]]:
-    """Return the schedules, and every problem (PB610 to PB612) with the manifest's places."""
+    """Return the schedules, and every problem (PB610 to PB612, PB618) with the manifest's places."""
     timings: list[Timing] = []
     problems: list[Problem] = []
     for schedule in schedules:
@@ -85,9 +88,24 @@ def _problems(schedule: Schedule) -> Iterator[Problem]:
     if section.rate and (fault := rate_fault(section.rate)):
         said = f"the schedule '{section.name}' has the rate {describe(section.rate)}: {fault}"
         yield Problem(id="PB611", message=said, place=schedule.place, hint="write it as '1 hour' or '12 hours'")
-    if find_timezone(section.timezone) is None:
+    yield from _timezone_problems(schedule)
+    if len(",".join(section.groups)) > _LONGEST_GROUPS:
+        said = f"the groups of the schedule '{section.name}' have together more than {_LONGEST_GROUPS} characters"
+        hint = "an action of CodePipeline hands on no more: make two schedules of it, or a group of its own"
+        yield Problem(id="PB618", message=said, place=schedule.place, hint=hint)
+
+
+def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
+    from zoneinfo import available_timezones
+
+    section = schedule.section
+    known = available_timezones()
+    if not known:
+        said = f"this machine has no list of timezones, so '{section.timezone}' of '{section.name}' is not checked"
+        yield Problem(id="PB612", message=said, place=schedule.place, hint="install the system's tzdata", warning=True)
+    elif section.timezone not in known:
         said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which there is none of"
-        hint = did_you_mean(section.timezone, _timezones()) or "an IANA name such as 'Europe/Berlin'"
+        hint = did_you_mean(section.timezone, known) or "expected an IANA name such as 'Europe/Berlin'"
         yield Problem(id="PB612", message=said, place=schedule.place, hint=hint)
 
 
@@ -130,49 +148,31 @@ def _field_fault(index: int, field: Field, part: str) -> str:
 def _is_nth_day(field: Field, part: str) -> bool:
     """`6L` is the last Friday of a month, `3#2` its second Tuesday."""
     match = re.match(r"^([A-Z]{3}|\d)(L|#[1-5])$", part)
-    return bool(match) and _number(field, match[1] if match else "") is not None
+    return bool(match) and read_number(field, match[1] if match else "") is not None
 
 
 def _item_fault(field: Field, item: str) -> str:
     """An item is a value, a range, or either with a step."""
     body, slash, step = item.partition("/")
     if slash and not (re.match(r"^[1-9]\d{0,3}$", step) and int(step) <= field.last):
-        return f"the step '{step}' is none"
+        return f"the step after '/' is none, expected 1 to {field.last}"
     if body == "*":
         return "" if slash else "'*' stands alone"
     first, dash, last = body.partition("-")
     for value in (first, last) if dash else (first,):
-        if _number(field, value) is None:
+        if read_number(field, value) is None:
             names = f", or {field.names[0]} to {field.names[-1]}" if field.names else ""
             return f"expected {field.first} to {field.last}{names}"
-    start, end = _number(field, first), _number(field, last) if dash else None
+    start, end = read_number(field, first), read_number(field, last) if dash else None
     if start is not None and end is not None and start > end:
         return f"the range '{body}' runs backwards"
     return ""
 
 
-def _number(field: Field, text: str) -> int | None:
+def read_number(field: Field, text: str) -> int | None:
+    """Return the number that a value of a field stands for; None where it is none of it."""
     if text in field.names:
         return field.first + field.names.index(text)
     if not re.match(r"^\d{1,4}$", text, re.ASCII):
         return None
     return int(text) if field.first <= int(text) <= field.last else None
-
-
-def find_timezone(name: str) -> ZoneInfo | None:
-    """Return the timezone; None where there is none of that name."""
-    from zoneinfo import ZoneInfo
-
-    # `ZoneInfo` looks files up by the name: only what looks like one gets there.
-    if not re.match(r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$", name, re.ASCII) or "\n" in name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def _timezones() -> set[str]:
-    from zoneinfo import available_timezones
-
-    return available_timezones()

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from pipeline_builder.cloudformation.hosts import (
+    PROVIDERS,
+    Address,
+    branch_of,
+    parse_address,
+    path_expression,
+    stands_still,
+)
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest import Repo
 from pipeline_builder.names import ARTIFACT_NAME, PROJECT_NAME, RULE_NAME, logical_id, plain_name
@@ -14,25 +21,9 @@ from pipeline_builder.service import ServiceSection, inert
 
 # One source action each, and CodePipeline takes at most 50 triggers.
 MOST_TRIGGERS = 50
-_PROVIDERS = {"github.com": "GITHUB", "gitlab.com": "GITLAB", "bitbucket.org": "BITBUCKET"}
-_COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-_SCP_LIKE = re.compile(r"^(?:[^@/]+@)(?P<host>[^:/]+):(?P<path>.+)$")
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
 _CODECOMMIT_HOST = re.compile(r"^git-codecommit(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
 _CODECOMMIT_NAME = re.compile(r"^[\w.-]{1,100}$", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a repository is: `host` is empty for a file or a path relative to the manifest."""
-
-    scheme: str
-    host: str
-    path: str
-
-    @property
-    def relative(self) -> bool:
-        return not self.scheme
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +76,6 @@ class Triggers:
     polled: tuple[str, ...] = ()
 
 
-def parse_address(url: str) -> Address:
-    """Take a repository's url apart; the manifest has checked that git takes it."""
-    if match := _SCP_LIKE.match(url) if "://" not in url else None:
-        return Address(scheme="ssh", host=match["host"].lower(), path=_bare(match["path"]))
-    parts = urlsplit(url)
-    if "://" not in url:
-        return Address(scheme="", host="", path=url)
-    return Address(scheme=parts.scheme, host=(parts.hostname or "").lower(), path=_bare(parts.path))
-
-
-def find_provider(host: str) -> str | None:
-    """Return CodeBuild's word for a git host, None where its name doesn't tell."""
-    if host in _PROVIDERS:
-        return _PROVIDERS[host]
-    own = {"gitlab": "GITLAB_SELF_MANAGED", "github": "GITHUB_ENTERPRISE"}
-    return next((provider for word, provider in own.items() if word in host), None)
-
-
 def build_triggers(
     repos: Iterable[Repo], service: ServiceSection, *, region: str
 ) -> tuple[Triggers, tuple[Problem, ...]]:
@@ -137,20 +110,9 @@ def build_triggers(
     ), tuple(problems)
 
 
-def _bare(path: str) -> str:
-    return path.strip("/").removesuffix(".git")
-
-
-def branch_of(revision: str) -> str | None:
-    """Return the branch that a revision names; None for a commit, a tag, and HEAD, which is no name of its own."""
-    if _COMMIT.match(revision) or revision == "HEAD" or revision.startswith("refs/tags/"):
-        return None
-    return revision.removeprefix("refs/heads/")
-
-
 def _stands_still(repo: Repo, problems: list[Problem]) -> bool:
     """Tell whether nothing can start for the revision; whoever asks for a trigger all the same is told."""
-    still = bool(_COMMIT.match(repo.revision)) or repo.revision.startswith("refs/tags/")
+    still = stands_still(repo.revision)
     if still and repo.trigger.kind != "poll":
         message = (
             f"the repository '{repo.name}' stands at '{repo.revision}', which doesn't move, so its trigger "
@@ -218,10 +180,10 @@ def _connection_problems(repo: Repo, address: Address, service: ServiceSection) 
 
 
 def _webhook_problems(repo: Repo, address: Address) -> Iterator[Problem]:
-    if address.host not in _PROVIDERS:
+    if address.host not in PROVIDERS:
         message = (
             f"the host '{address.host}' of the repository '{repo.name}' has no webhooks for CodeBuild, which knows "
-            + ", ".join(sorted(_PROVIDERS))
+            + ", ".join(sorted(PROVIDERS))
         )
         hint = "use 'trigger: {kind: connection}' with a connection to this host, or 'trigger: poll'"
         yield Problem(id="PB606", message=message, place=repo.trigger_place, hint=hint)
@@ -286,7 +248,7 @@ def _webhook(repo: Repo, address: Address, service: ServiceSection) -> WebhookTr
         repo=repo.name,
         id=logical_id("On", repo.name),
         project=plain_name(f"{service.name}-on-{repo.name}", PROJECT_NAME),
-        provider=_PROVIDERS[address.host],
+        provider=PROVIDERS[address.host],
         location=f"https://{address.host}/{repo.trigger.repository or address.path}.git",
         connection=repo.trigger.connection or service.connection or "",
         ref=f"^refs/heads/{re.escape(branch_of(repo.revision) or '')}$",
@@ -303,26 +265,3 @@ def _event(repo: Repo, address: Address, service: ServiceSection) -> EventTrigge
         repository=address.path.removeprefix("v1/repos/"),
         branch=branch_of(repo.revision) or "",
     )
-
-
-_GLOB = re.compile(r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<text>[^*?]+)")
-
-
-def path_expression(globs: Iterable[str]) -> str:
-    """Return one regular expression for paths that match any of the globs, empty where there are none.
-
-    CodeBuild's webhooks filter by regular expressions, CodePipeline's triggers by globs: `*` stays inside a folder,
-    `**` doesn't, and `**/` may stand for nothing.
-    """
-    words = {"star": "[^/]*", "one": "[^/]"}
-    parts = []
-    for glob in globs:
-        part = ""
-        for match in _GLOB.finditer(glob):
-            kind = match.lastgroup or ""
-            if kind == "deep":
-                part += "(.*/)?" if match[0].endswith("/") else ".*"
-            else:
-                part += words.get(kind) or re.escape(match[0])
-        parts.append(part)
-    return f"^({'|'.join(parts)})$" if parts else ""

@@ -45,6 +45,18 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command that is no container run: it gets `environment` and nothing else. `timeout` is in seconds."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    workdir: str
+    log: Path
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
     """`exit_code` is the command's, 128 + n where signal n ended it."""
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
-from pipeline_builder.engine.job import OPT_ML, Job, JobEnd, JobResult
+from pipeline_builder.engine.job import OPT_ML, Command, Job, JobEnd, JobResult
 from pipeline_builder.errors import OutsideFailure, Problem
 
 _LAUNCHER_FOLDER = Path(__file__).parent / "inside"
@@ -76,9 +76,21 @@ def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = 5.
         folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         spec = _private_spec(job, stack) if private else _plain_spec(job, stack)
-        log = stack.enter_context(job.log.open("ab", buffering=0))
-        process = stack.enter_context(_launched(log))
-        content = marshal.dumps({**spec, "grace": grace})
+        return _supervise(job, {**spec, "grace": grace}, stop)
+
+
+def run_plain(job: Command, *, stop: threading.Event, grace: float = 5.0) -> JobResult:
+    """Run a command that is no job of SageMaker's as it is: its own environment and nothing else, no path changed.
+
+    All the rest is as in `run_job`: nothing of it runs on when this returns or raises, or when this process is killed.
+    """
+    spec = {"private": False, "command": job.command, "environment": dict(job.environment), "workdir": job.workdir}
+    return _supervise(job, {**spec, "grace": grace}, stop)
+
+
+def _supervise(job: Job | Command, spec: dict[str, object], stop: threading.Event) -> JobResult:
+    with job.log.open("ab", buffering=0) as log, _launched(log) as process:
+        content = marshal.dumps(spec)
         _send(process, b"%d\n" % len(content) + content)
         return _follow(process, job, stop)
 
@@ -175,7 +187,7 @@ def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
             data = data[pipe.write(data) :]
 
 
-def _follow(process: subprocess.Popen[bytes], job: Job, stop: threading.Event) -> JobResult:
+def _follow(process: subprocess.Popen[bytes], job: Job | Command, stop: threading.Event) -> JobResult:
     """Wait for the supervisor's answer and tell it to stop the job when it is time."""
     deadline = time.monotonic() + job.timeout
     end = JobEnd.EXITED
@@ -188,7 +200,7 @@ def _follow(process: subprocess.Popen[bytes], job: Job, stop: threading.Event) -
     return JobResult(end=end, exit_code=_answer(process, job))
 
 
-def _answer(process: subprocess.Popen[bytes], job: Job) -> int:
+def _answer(process: subprocess.Popen[bytes], job: Job | Command) -> int:
     kind, _, rest = cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace").strip().partition(" ")
     if kind == "exit":
         return int(rest)
@@ -200,6 +212,6 @@ def _answer(process: subprocess.Popen[bytes], job: Job) -> int:
     raise _not_started(job, f"its supervisor ended with status {code}")
 
 
-def _not_started(job: Job, why: str) -> OutsideFailure:
+def _not_started(job: Job | Command, why: str) -> OutsideFailure:
     message = f"job '{job.name}' could not be started: {why}"
     return OutsideFailure(Problem(id="PB512", message=message, hint=f"the end of '{job.log}' may say more"))

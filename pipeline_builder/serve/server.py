@@ -59,8 +59,7 @@ class Application:
 
     def _answer(self, request: Request) -> Response:
         try:
-            refused = _refused(request)
-            return refused or self._service(request)
+            return refused(request) or self._service(request)
         except RequestEntityTooLarge:
             return json_error(ServiceError("RequestEntityTooLarge", "the request's body is too large", 413))
         except ClientDisconnected:
@@ -106,7 +105,7 @@ class Application:
         return Response(body, content_type="application/x-amz-json-1.1")
 
 
-def _refused(request: Request) -> Response | None:
+def refused(request: Request) -> Response | None:
     """Answer what no AWS client on this machine sends: another host's name, or a page in a browser."""
     if not _HOSTS.fullmatch(request.headers.get("Host", "")):
         return json_error(ServiceError("AccessDeniedException", "the host must be 127.0.0.1 or localhost", 403))
@@ -123,7 +122,7 @@ def json_error(error: ServiceError) -> Response:
     return response
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
     """Logs nothing; a client that keeps its connection open and says nothing doesn't keep its thread."""
 
     timeout = 60
@@ -172,15 +171,20 @@ def make_server_on(
     """
     background = Background(engine, say)
     application = Application(engine=engine, background=background, report=report or say)
-    listening = _listen(port)
+    listening = listen(port)
     try:
-        http = make_server(HOST, port, application, threaded=True, request_handler=_Quiet, fd=listening.fileno())
+        http = make_server(HOST, port, application, threaded=True, request_handler=Quiet, fd=listening.fileno())
     finally:
         listening.close()  # the server has a copy
     return Server(background=background, http=http)
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on the port of 127.0.0.1; 0 takes one that is free.
+
+    Raises:
+        OutsideFailure: PB542 where the port can't be had.
+    """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,6 +1,7 @@
-"""The SageMaker SDK's own environments, `.venv-sdk/v2-…` and `v3-…`: made once for each lock file, apart from ours.
+"""Environments of their own, `.venv-sdk/v2-…`, `v3-…` and `checkov-…`: made once for each lock file, apart from ours.
 
-The SDK is 60 (v2) or 130 (v3) packages and takes an older rich than we do, so it isn't part of the tools' environment.
+The SageMaker SDK is 60 (v2) or 130 (v3) packages and takes an older rich than we do, checkov an older botocore: so they
+aren't part of the tools' environment.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOCKS = {"v2": ROOT / "requirements-sdk.txt", "v3": ROOT / "requirements-sdk-v3.txt"}
+LOCKS = {
+    "v2": ROOT / "requirements-sdk.txt",
+    "v3": ROOT / "requirements-sdk-v3.txt",
+    "checkov": ROOT / "requirements-checkov.txt",
+}
 
 
 def sdk_python(version: str) -> Path:
-    """Return the Python of the SDK's environment; the first call for a lock file makes it."""
+    """Return the Python of an environment; the first call for a lock file makes it."""
     lock = LOCKS[version]
     wanted = hashlib.sha256(f"{sys.version}\0{lock.read_text()}".encode()).hexdigest()[:12]
     folder = ROOT / ".venv-sdk" / f"{version}-{wanted}"

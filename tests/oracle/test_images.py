@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.images import resolve_images
+from pipeline_builder.skeleton import FRAMEWORKS, NewModel, load_regions
 from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
 from tests.composing import load_graph
 from tests.oracle.environment import run_in_sdk
@@ -20,6 +22,10 @@ XGBOOST = "        image: {framework: xgboost, version: 1.7-1}\n        entry_po
 UNKNOWN = "        image: {framework: xgboost, version: '99'}\n        entry_point: train.py\n"
 WRITTEN = "        image_uri: example.com/tiny:1\n        entry_point: train.py\n"
 SERVED = "          image_uri: example.com/tiny:1\n"
+MODEL = NewModel(
+    name="churn", description="x", framework=FRAMEWORKS["sklearn"], task="classification", region="", account="",
+    instance_type="ml.m5.large", metric="auc", low=0.7, high=None, anchor=True, pipeline="churn", ci="none",
+)  # fmt: skip
 SKLEARN = "          image: {framework: sklearn, version: 1.2-1, py_version: py3}\n"
 
 
@@ -57,3 +63,16 @@ def test_without_the_sdk_it_is_asked_for(tmp_path: Path) -> None:
     assert (problem.id, problem.hint) == ("PB217", "pip install 'sagemaker<3', or write the address as image_uri")
     assert problem.place is not None
     assert "image: {framework: xgboost" in problem.place.text
+
+
+@pytest.mark.long
+def test_the_images_of_new_models_are_those_of_the_sdk(tmp_path: Path) -> None:
+    output = tmp_path / "regions.json"
+    run_in_sdk("v2", "tests.oracle.list_regions", str(output), home=tmp_path)
+    theirs = {key: uri for key, uri in json.loads(output.read_text()).items() if "-iso" not in key}
+    ours = {}
+    for name in ("sklearn", "xgboost"):
+        for region, account in load_regions().items():
+            model = replace(MODEL, framework=FRAMEWORKS[name], region=region, account=account)
+            ours[f"{name} {region}"] = model.image.replace(":1.7-1-cpu-py3", ":1.7-1")
+    assert ours == theirs

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from pipeline_builder.cloudformation.buildspec import Buildspec
+from pipeline_builder.cloudformation.buildspec import PLAINTEXT, Buildspec
 from pipeline_builder.cloudformation.checks.access import check_access
 from pipeline_builder.cloudformation.checks.actions import check_actions
 from pipeline_builder.cloudformation.checks.builds import check_projects
-from pipeline_builder.cloudformation.checks.environment import PLAINTEXT, check_environments
+from pipeline_builder.cloudformation.checks.environment import check_environments
 from pipeline_builder.cloudformation.checks.events import check_events
 from pipeline_builder.cloudformation.checks.schedules import check_schedules
 from pipeline_builder.cloudformation.checks.secrets import check_secrets
 from pipeline_builder.cloudformation.checks.storage import check_data, check_tags
 from pipeline_builder.cloudformation.checks.structure import check_artifacts, check_stages, check_triggers
 from pipeline_builder.cloudformation.checks.variables import check_references
-from pipeline_builder.cloudformation.checks.view import Service
+from pipeline_builder.cloudformation.checks.view import Service, make_service
 from pipeline_builder.cloudformation.document import Template
 from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.physical import Home
@@ -52,28 +52,44 @@ def check_service(
 
     Parameters have the values that are given, those of the outputs of stacks before, or their defaults.
     """
-    homes = tuple(Home(account=_ACCOUNT, region=_REGION, stack=label.rsplit(".", 1)[0]) for label in templates)
-    resolved: list[Template] = []
+    resolved: dict[Home, Template] = {}
     handed = dict(parameters or {})
     problems: list[Problem] = []
-    for template, home in zip(templates.values(), homes, strict=True):
+    for label, template in templates.items():
+        home = Home(account=_ACCOUNT, region=_REGION, stack=label.rsplit(".", 1)[0])
         try:
-            found = resolve_template(template, _values(template, handed), home)
+            # What a template that can't be worked out would hand on is no problem of its own.
+            missing = _stand_ins(template) if problems else {}
+            found = resolve_template(template, {**missing, **_values(template, handed)}, home)
         except InputProblems as error:
             problems += error.problems
             continue
-        resolved.append(found)
+        resolved[home] = found
         handed = {**_outputs(found), **handed}
     if problems:
         return sort_problems(problems)
-    service = Service(templates=tuple(resolved), homes=homes, buildspec=buildspec)
-    found_all = [problem for rule in RULES for problem in rule(service)]
-    return sort_problems(hide_lines(found_all, [problem for problem in found_all if problem.id == PLAINTEXT]))
+    service = make_service(resolved, buildspec)
+    return _without_secrets([problem for rule in RULES for problem in rule(service)])
+
+
+def _without_secrets(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Of a secret one problem is enough, the first one knows it best; the text of its line is shown by none."""
+    secrets: dict[tuple[str, int], Problem] = {}
+    for problem in problems:
+        if problem.id == PLAINTEXT and problem.place:
+            secrets.setdefault((problem.place.file, problem.place.line), problem)
+    kept = [problem for problem in problems if problem.id != PLAINTEXT] + list(secrets.values())
+    return sort_problems(hide_lines(kept, secrets.values()))
 
 
 def _values(template: Template, handed: Mapping[str, str]) -> dict[str, str]:
     wanted = {name: name if name in handed else HANDED_ON.get(name, name) for name in template.section("Parameters")}
     return {name: handed[source] for name, source in wanted.items() if source in handed}
+
+
+def _stand_ins(template: Template) -> dict[str, str]:
+    parameters = template.section("Parameters").items()
+    return {name: name.lower() for name, entry in parameters if isinstance(entry, dict) and "Default" not in entry}
 
 
 def _outputs(template: Template) -> dict[str, str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from pipeline_builder.cloudformation.checks.view import Node, Service
 from pipeline_builder.errors import Problem
-from pipeline_builder.schema import describe
 
 ACCESS = "PB633"
 _ACTION = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9]+")
@@ -52,7 +51,7 @@ def _role(role: Node, name: str) -> Iterator[Problem]:
         yield from _identity(document)
     for managed in role.at("ManagedPolicyArns").items():
         if re.match(r"arn:[^:]*:iam::aws:", managed.text):
-            message = f"the role '{name}' has {describe(managed.value)}, which gives more than it needs"
+            message = f"the role '{name}' has {managed.shown}, which gives more than it needs"
             yield managed.problem(ACCESS, message, "write out what it needs")
 
 
@@ -69,7 +68,7 @@ def _identity(document: Node) -> Iterator[Problem]:
         yield from _actions(statement)
         for resource in statement.at("Resource").items():
             if _EVERYTHING.fullmatch(resource.text) and not _is_explained(statement):
-                message = f"{_who(statement)} is allowed on {describe(resource.value)}, and no comment says why"
+                message = f"{_who(statement)} is allowed on {resource.shown}, and no comment says why"
                 yield resource.problem(
                     ACCESS, message, "name the resources, or say on the line above why that can't be"
                 )
@@ -83,10 +82,10 @@ def _actions(statement: Node) -> Iterator[Problem]:
             yield statement.at(key).problem(ACCESS, f"'{key}' allows everything else, also what is new", key=True)
     for action in statement.at("Action").items():
         if "*" in action.text or "?" in action.text:
-            message = f"the action {describe(action.value)} allows more than one thing, also what is new"
+            message = f"the action {action.shown} allows more than one thing, also what is new"
             yield action.problem(ACCESS, message, "write every action out")
         elif not _ACTION.fullmatch(action.text):
-            yield action.problem(ACCESS, f"{describe(action.value)} is no action, expected 'service:Action'")
+            yield action.problem(ACCESS, f"{action.shown} is no action, expected 'service:Action'")
 
 
 def _pass_role(statement: Node) -> Iterator[Problem]:
@@ -98,9 +97,7 @@ def _pass_role(statement: Node) -> Iterator[Problem]:
         yield statement.problem(ACCESS, message, "add the condition 'StringEquals: {iam:PassedToService: …}'")
     for resource in statement.at("Resource").items():
         if resource.text.endswith("*"):
-            yield resource.problem(
-                ACCESS, f"{_who(statement)} may pass on roles by a pattern, {describe(resource.value)}"
-            )
+            yield resource.problem(ACCESS, f"{_who(statement)} may pass on roles by a pattern, {resource.shown}")
 
 
 def _principals(statement: Node) -> Iterator[Problem]:
@@ -124,7 +121,7 @@ def _resource_statement(statement: Node, *, of_key: bool) -> Iterator[Problem]:
     yield from _actions(statement)
     for resource in statement.at("Resource").items() if not of_key else ():  # in a key's policy "*" is the key
         if _EVERYTHING.fullmatch(resource.text) and not _is_explained(statement):
-            yield resource.problem(ACCESS, f"{_who(statement)} is allowed on {describe(resource.value)}")
+            yield resource.problem(ACCESS, f"{_who(statement)} is allowed on {resource.shown}")
 
 
 def _who(statement: Node) -> str:

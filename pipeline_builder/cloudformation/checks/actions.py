@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline_builder.cloudformation.checks.environment import check_variables_json
 from pipeline_builder.cloudformation.checks.view import CONNECTION, Action, Service
 from pipeline_builder.errors import Problem
-from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.schema import did_you_mean
 
 CONFIGURATION = "PB623"
 APPROVAL = "PB631"
@@ -68,7 +68,7 @@ def _keys(action: Action) -> Iterator[Problem]:
         yield action.node.at("ActionTypeId").problem(CONFIGURATION, message, f"known here: {known}", key=True)
         return
     for key in keys.required:
-        if action.configuration.at(key).text == "":
+        if action.configuration.at(key).value is None:
             message = f"the action '{action.name}' ({action.provider}) needs '{key}'"
             yield action.configuration.problem(CONFIGURATION, message, key=True)
     takes = (*keys.required, *keys.optional)
@@ -81,17 +81,17 @@ def _keys(action: Action) -> Iterator[Problem]:
 def _values(action: Action) -> Iterator[Problem]:
     for key, node in action.configuration.entries():
         if isinstance(node.value, list | dict):
-            message = f"'{key}' is {describe(node.value)}, and CodePipeline takes texts only"
+            message = f"'{key}' is {node.shown}, and CodePipeline takes texts only"
             yield node.problem(CONFIGURATION, message, "write it as JSON in a text")
         elif len(node.text) > _LONGEST:
             message = (
                 f"'{key}' of the action '{action.name}' has {len(node.text)} characters, CodePipeline takes {_LONGEST}"
             )
-            yield node.problem(CONFIGURATION, message, "put what is always the same into the project's environment")
+            yield node.problem(CONFIGURATION, message)
         elif node.text == "":
             yield node.problem(CONFIGURATION, f"'{key}' of the action '{action.name}' is empty; leave it out", key=True)
         elif key in _VALUES and node.text not in _VALUES[key]:
-            message = f"'{key}' is {describe(node.value)}, expected {' or '.join(_VALUES[key])}"
+            message = f"'{key}' is {node.shown}, expected {' or '.join(_VALUES[key])}"
             yield node.problem(CONFIGURATION, message)
 
 
@@ -105,7 +105,7 @@ def _build(service: Service, action: Action) -> Iterator[Problem]:
         if project is not None and project.at(part, "Type").text != "CODEPIPELINE":
             found = project.at(part, "Type")
             message = (
-                f"the project '{name.text}' has {describe(found.value)} as the type of its {part.lower()}, "
+                f"the project '{name.text}' has {found.shown} as the type of its {part.lower()}, "
                 f"and the action '{action.name}' needs CODEPIPELINE"
             )
             yield found.problem(CONFIGURATION, message)
@@ -121,21 +121,19 @@ def _approval(service: Service, action: Action) -> Iterator[Problem]:
     configuration = action.configuration
     topic = configuration.at("NotificationArn")
     if topic.text not in service.made("AWS::SNS::Topic"):
-        found = f"'{topic.text}', which is no topic of the templates" if topic.text else "missing: nobody would be told"
+        found = f"{topic.shown}, which is no topic of the templates" if topic.text else "missing: nobody would be told"
         yield topic.problem(APPROVAL, f"'NotificationArn' of the approval '{action.name}' is {found}")
     if configuration.at("CustomData").text == "":
         message = f"the approval '{action.name}' doesn't say what is asked ('CustomData')"
         yield configuration.problem(APPROVAL, message, key=True)
     link = configuration.at("ExternalEntityLink")
     if link.text and not link.text.startswith(("https://", "#{")):
-        message = (
-            f"'ExternalEntityLink' is {describe(link.value)}, expected an https address, or a variable that has one"
-        )
+        message = f"'ExternalEntityLink' is {link.shown}, expected an https address, or a variable that has one"
         yield link.problem(APPROVAL, message)
     wait = action.node.at("TimeoutInMinutes")
     if wait.value is None:
         message = f"the approval '{action.name}' has no 'TimeoutInMinutes'; CodePipeline waits for 7 days then"
         yield action.node.problem(APPROVAL, message)
     elif not (wait.number is not None and _SHORTEST_WAIT <= wait.number <= _LONGEST_WAIT):
-        message = f"'TimeoutInMinutes' is {describe(wait.value)}, expected {_SHORTEST_WAIT} to {_LONGEST_WAIT}"
+        message = f"'TimeoutInMinutes' is {wait.shown}, expected {_SHORTEST_WAIT} to {_LONGEST_WAIT}"
         yield wait.problem(APPROVAL, message)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipeline_builder.cloudformation.checks.view import Node, Service
 from pipeline_builder.errors import Problem
-from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.schema import did_you_mean
 
 PROJECTS = "PB634"
 _SHORTEST, _LONGEST = 5, 2160
@@ -30,12 +30,17 @@ def _safety(service: Service, name: str, project: Node) -> Iterator[Problem]:
     privileged = project.at("Environment", "PrivilegedMode")
     if privileged.value is not None and privileged.text != "false":
         yield privileged.problem(PROJECTS, f"the project '{name}' is privileged: a build could take over its machine")
+    image, puller = project.at("Environment", "Image"), project.at("Environment", "ImagePullCredentialsType")
+    own = not image.text.startswith("aws/codebuild/")
+    if own != (puller.text == "SERVICE_ROLE"):
+        wanted = "'ImagePullCredentialsType: SERVICE_ROLE'" if own else "no 'ImagePullCredentialsType'"
+        yield image.problem(PROJECTS, f"the project '{name}' can't pull the image {image.shown}", f"write {wanted}")
     role = project.at("ServiceRole")
     if role.text not in service.made("AWS::IAM::Role"):
         yield role.problem(PROJECTS, f"the project '{name}' has no role of the templates ('ServiceRole')")
     timeout = project.at("TimeoutInMinutes")
     if timeout.number is None or not _SHORTEST <= timeout.number <= _LONGEST:
-        found = f"'TimeoutInMinutes' of the project '{name}' is {describe(timeout.value)}"
+        found = f"'TimeoutInMinutes' of the project '{name}' is {timeout.shown}"
         message = f"{found}, expected {_SHORTEST} to {_LONGEST}"
         yield timeout.problem(PROJECTS, message)
     keys = {pipeline.node.at("ArtifactStore", "EncryptionKey", "Id").text for pipeline in service.pipelines} - {""}
@@ -78,10 +83,10 @@ def _filters(name: str, group: Node) -> Iterator[Problem]:
         )
     for node in group.items():
         if node.at("Type").text not in _FILTERS:
-            message = f"{describe(node.at('Type').value)} is no filter of a webhook"
+            message = f"{node.at('Type').shown} is no filter of a webhook"
             yield node.at("Type").problem(PROJECTS, message, did_you_mean(node.at("Type").text, _FILTERS))
         try:
             re.compile(node.at("Pattern").text)
         except re.error as error:
-            message = f"the pattern {describe(node.at('Pattern').value)} is no regular expression: {error}"
+            message = f"the pattern {node.at('Pattern').shown} is no regular expression: {error}"
             yield node.at("Pattern").problem(PROJECTS, message)

@@ -7,13 +7,11 @@ import re
 from collections.abc import Iterator
 
 from pipeline_builder.cloudformation.checks.view import Node, Service
-from pipeline_builder.credentials import looks_like_secret
 from pipeline_builder.errors import Problem
 from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.target import JSON
 
 ENVIRONMENT = "PB624"
-PLAINTEXT = "PB632"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
 
@@ -72,15 +70,7 @@ def _variable(node: Node, variable: JSON, keys: tuple[str, str, str], seen: set[
     seen.add(name)
     if value is None or isinstance(value, list | dict):
         yield node.problem(ENVIRONMENT, f"the variable '{name}' is {describe(value)}, expected a text")
-    elif kind in (None, "PLAINTEXT") and looks_like_secret(name, str(value)):
-        yield secret_problem(node, f"the variable '{name}'")
     if kind is not None and kind not in _TYPES:
         yield node.problem(
             ENVIRONMENT, f"the variable '{name}' has the type {describe(kind)}", did_you_mean(str(kind), _TYPES)
         )
-
-
-def secret_problem(node: Node, what: str) -> Problem:
-    """Return the problem of a value that everybody can read who may look at the stack."""
-    message = f"{what} looks like a secret, and whoever may look at the stack can read it"
-    return node.problem(PLAINTEXT, message, "keep it in Secrets Manager, and name it")

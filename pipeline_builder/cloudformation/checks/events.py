@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from pipeline_builder.cloudformation.checks.environment import check_variables
 from pipeline_builder.cloudformation.checks.schedules import check_start_variables
 from pipeline_builder.cloudformation.checks.view import Node, Pipeline, Service
 from pipeline_builder.errors import Problem
@@ -37,6 +38,7 @@ EVENTS_OF: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "aws.codecommit": {
         "CodeCommit Repository State Change": ("event", ("referenceCreated", "referenceDeleted", "referenceUpdated")),
     },
+    "aws.s3": {"Object Created": ("", ()), "Object Deleted": ("", ())},
     "aws.sagemaker": {
         "SageMaker Model Building Pipeline Execution Status Change": ("currentPipelineExecutionStatus", _EXECUTION),
         "SageMaker Model Building Pipeline Execution Step Status Change": ("", ()),
@@ -63,6 +65,23 @@ def check_events(service: Service) -> Iterator[Problem]:
             if target.at("Id").text in seen:
                 yield target.at("Id").problem(EVENTS, f"two targets of the rule '{resource.id}' have the same 'Id'")
             seen.add(target.at("Id").text)
+    yield from _publishing(service)
+
+
+def _publishing(service: Service) -> Iterator[Problem]:
+    """Neither a topic's policy nor that of its key has a condition for EventBridge: with one, messages get lost.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html (SNS permissions) and
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
+    for kind, key in (("AWS::SNS::TopicPolicy", "PolicyDocument"), ("AWS::KMS::Key", "KeyPolicy")):
+        for policy in service.of_type(kind):
+            for statement in policy.at("Properties", key, "Statement").items():
+                services = [item.text for item in statement.at("Principal", "Service").items()]
+                condition = statement.at("Condition")
+                if "events.amazonaws.com" in services and condition.value is not None:
+                    message = f"'{policy.id}' lets EventBridge publish under a condition, which is never true for it"
+                    yield condition.problem(EVENTS, message, "give EventBridge a statement without one", key=True)
 
 
 def _pattern(service: Service, pattern: Node) -> Iterator[Problem]:
@@ -73,17 +92,17 @@ def _pattern(service: Service, pattern: Node) -> Iterator[Problem]:
     for source in pattern.at("source").items():
         kinds = EVENTS_OF.get(source.text, {})
         if not kinds:
-            message = f"events of {describe(source.value)} are not used by this service"
+            message = f"events of {source.shown} are not used by this service"
             yield source.problem(EVENTS, message, did_you_mean(source.text, EVENTS_OF))
         for kind in pattern.at("detail-type").items() if kinds else ():
             if kind.text not in kinds:
-                message = f"{source.text} sends no event {describe(kind.value)}"
+                message = f"{source.text} sends no event {kind.shown}"
                 yield kind.problem(EVENTS, message, did_you_mean(kind.text, kinds))
                 continue
             field, values = kinds[kind.text]
             for value in pattern.at("detail", field).items() if field else ():
                 if value.value is not None and not isinstance(value.value, dict) and value.text not in values:
-                    message = f"'{field}' is never {describe(value.value)} in a '{kind.text}'"
+                    message = f"'{field}' is never {value.shown} in a '{kind.text}'"
                     yield value.problem(EVENTS, message, did_you_mean(value.text, values))
     yield from _names(service, pattern)
 
@@ -94,7 +113,7 @@ def _leaves(node: Node) -> Iterator[Problem]:
         for _, inner in node.entries():
             yield from _leaves(inner)
     elif not isinstance(node.value, list) or not node.value:
-        found = "an empty list" if node.value == [] else describe(node.value)
+        found = "an empty list" if node.value == [] else node.shown
         yield node.problem(EVENTS, f"'{node.path[-1]}' is {found}, expected a list of values", "write it in brackets")
 
 
@@ -112,7 +131,7 @@ def _names(service: Service, pattern: Node) -> Iterator[Problem]:
     for field, names in known.items():
         for node in pattern.at("detail", field).items():
             if not isinstance(node.value, dict) and node.text not in names:
-                message = f"the {field} {describe(node.value)} is not in the templates: this rule never fires"
+                message = f"the {field} {node.shown} is not in the templates: this rule never fires"
                 yield node.problem(EVENTS, message, did_you_mean(node.text, names))
 
 
@@ -121,7 +140,7 @@ def _target(service: Service, target: Node, made: Mapping[str, Node]) -> Iterato
     pipelines = {pipeline.name: pipeline for pipeline in service.pipelines}
     pipeline = pipelines.get(arn.text.rsplit(":", 1)[-1]) if ":codepipeline:" in arn.text else None
     if arn.text not in made and pipeline is None:
-        yield arn.problem(EVENTS, f"the target {describe(arn.value)} is nothing that the templates make")
+        yield arn.problem(EVENTS, f"the target {arn.shown} is nothing that the templates make")
     if any(word in arn.text for word in (":codepipeline:", ":codebuild:")):
         role = target.at("RoleArn")
         if role.text not in service.made("AWS::IAM::Role"):
@@ -139,7 +158,7 @@ def _transformer(node: Node, arn: str, pipeline: Pipeline | None) -> Iterator[Pr
     words = dict(node.at("InputPathsMap").entries())
     for name, path in words.items():
         if not path.text.startswith("$."):
-            yield path.problem(EVENTS, f"the path {describe(path.value)} of '{name}' doesn't begin with '$.'")
+            yield path.problem(EVENTS, f"the path {path.shown} of '{name}' doesn't begin with '$.'")
     template = node.at("InputTemplate")
     if not template.text.strip():
         yield template.problem(EVENTS, "'InputTemplate' is empty")
@@ -168,11 +187,14 @@ def _lines(template: Node) -> Iterator[Problem]:
 
 
 def _json(node: Node, text: str, pipeline: Pipeline | None) -> Iterator[Problem]:
+    """An input is the request of what is started: CodePipeline's and CodeBuild's in the spelling of their APIs."""
     try:
         data: JSON = json.loads(text)
     except ValueError as error:
         yield node.problem(EVENTS, f"'{node.path[-1]}' is no JSON: {error}")
         return
+    if isinstance(data, dict) and "environmentVariablesOverride" in data:
+        yield from check_variables(node, data["environmentVariablesOverride"], ("name", "value", "type"))
     if pipeline is not None and isinstance(data, dict):
         for key in data.keys() - {"variables", "sourceRevisions"}:
             message = f"CodePipeline takes no '{key}' from a rule"

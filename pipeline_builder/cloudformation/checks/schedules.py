@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pipeline_builder.cloudformation.checks.environment import check_variables
 from pipeline_builder.cloudformation.checks.view import Node, Service
-from pipeline_builder.cloudformation.schedules import cron_faults, find_timezone, rate_fault
+from pipeline_builder.cloudformation.schedules import cron_faults, rate_fault
 from pipeline_builder.errors import Problem
 from pipeline_builder.schema import describe, did_you_mean
 from pipeline_builder.target import JSON
@@ -27,28 +27,29 @@ def check_schedules(service: Service) -> Iterator[Problem]:
     for resource in service.of_type("AWS::Scheduler::Schedule"):
         schedule = resource.at("Properties")
         yield from _expression(schedule.at("ScheduleExpression"))
-        zone = schedule.at("ScheduleExpressionTimezone")
-        if zone.value is not None and find_timezone(zone.text) is None:
-            yield zone.problem(
-                SCHEDULES, f"{describe(zone.value)} is no timezone", "an IANA name such as 'Europe/Berlin'"
-            )
+        yield from _timezone(schedule.at("ScheduleExpressionTimezone"))
         group = schedule.at("GroupName")
         if group.text not in groups:
-            found = (
-                f"the group {describe(group.value)}, which no template makes" if group.text else "no group of its own"
-            )
+            found = f"the group {group.shown}, which no template makes" if group.text else "no group of its own"
             yield group.problem(
                 SCHEDULES, f"the schedule '{resource.id}' is in {found}: it could stay when the stack goes"
             )
         yield from _target(service, schedule.at("Target"), resource.id)
 
 
+def _timezone(node: Node) -> Iterator[Problem]:
+    from zoneinfo import available_timezones
+
+    known = available_timezones()  # empty where the machine has no list
+    if node.value is not None and known and node.text not in known:
+        hint = did_you_mean(node.text, known) or "expected an IANA name such as 'Europe/Berlin'"
+        yield node.problem(SCHEDULES, f"{node.shown} is no timezone", hint)
+
+
 def _expression(node: Node) -> Iterator[Problem]:
     match = _EXPRESSION.fullmatch(node.text)
     if match is None:
-        yield node.problem(
-            SCHEDULES, f"{describe(node.value)} is no schedule", "cron(0 2 * * ? *), rate(1 day) or at(…)"
-        )
+        yield node.problem(SCHEDULES, f"{node.shown} is no schedule", "cron(0 2 * * ? *), rate(1 day) or at(…)")
         return
     inner = match["inner"]
     faults: tuple[str, ...] = ()
@@ -73,21 +74,20 @@ def _target(service: Service, target: Node, name: str) -> Iterator[Problem]:
         target.at("RetryPolicy", "MaximumEventAgeInSeconds"),
     )
     if retries.number is None or not 0 <= retries.number <= _MOST_RETRIES:
-        message = f"'MaximumRetryAttempts' is {describe(retries.value)}, expected 0 to {_MOST_RETRIES}"
+        message = f"'MaximumRetryAttempts' is {retries.shown}, expected 0 to {_MOST_RETRIES}"
         yield retries.problem(SCHEDULES, message)
     if age.value is not None and not (age.number is not None and _SHORTEST_AGE <= age.number <= _LONGEST_AGE):
-        message = f"'MaximumEventAgeInSeconds' is {describe(age.value)}, expected {_SHORTEST_AGE} to {_LONGEST_AGE}"
+        message = f"'MaximumEventAgeInSeconds' is {age.shown}, expected {_SHORTEST_AGE} to {_LONGEST_AGE}"
         yield age.problem(SCHEDULES, message)
     queue = target.at("DeadLetterConfig", "Arn")
     if queue.text not in service.made("AWS::SQS::Queue"):
-        found = f"names {describe(queue.value)}, which is no queue of the templates" if queue.text else "has none"
-        message = f"the schedule '{name}' {found}: nobody would know that it could not start ('DeadLetterConfig')"
-        yield queue.problem(SCHEDULES, message)
+        message = (
+            f"the schedule '{name}' has no dead-letter queue of the templates: nobody would know that it can't start"
+        )
+        yield queue.problem(SCHEDULES, message, "write 'DeadLetterConfig: {Arn: …}'")
     match = _UNIVERSAL.fullmatch(target.at("Arn").text)
     if match is None or (match["service"], match["action"]) not in (_START, _BUILD):
-        message = (
-            f"the schedule '{name}' has the target {describe(target.at('Arn').value)}, which this service doesn't use"
-        )
+        message = f"the schedule '{name}' has the target {target.at('Arn').shown}, which this service doesn't use"
         yield target.at("Arn").problem(SCHEDULES, message)
         return
     yield from _input(service, target.at("Input"), start=match["service"] == _START[0])
@@ -110,7 +110,7 @@ def _input(service: Service, node: Node, *, start: bool) -> Iterator[Problem]:
         yield from _start(service, node, data)
         return
     if data.get("ProjectName") not in service.projects:
-        message = f"'Input' names the project {describe(data.get('ProjectName'))}, which no template makes"
+        message = f"'Input' names {_named('project', data.get('ProjectName'))}"
         yield node.problem(SCHEDULES, message, did_you_mean(str(data.get("ProjectName")), service.projects))
     yield from check_variables(node, data.get("EnvironmentVariablesOverride"), ("Name", "Value", "Type"))
 
@@ -119,10 +119,14 @@ def _start(service: Service, node: Node, data: dict[str, JSON]) -> Iterator[Prob
     pipelines = {pipeline.name: pipeline for pipeline in service.pipelines}
     name = str(data.get("Name"))
     if name not in pipelines:
-        message = f"'Input' names the pipeline {describe(data.get('Name'))}, which no template makes"
+        message = f"'Input' names {_named('pipeline', data.get('Name'))}"
         yield node.problem(SCHEDULES, message, did_you_mean(name, pipelines))
         return
     yield from check_start_variables(node, data.get("Variables"), ("Name", "Value"), pipelines[name].variables)
+
+
+def _named(what: str, name: JSON) -> str:
+    return f"no {what}" if name is None else f"the {what} {describe(name)}, which no template makes"
 
 
 def check_start_variables(

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pipeline_builder.cloudformation.checks.view import Node, Service
 from pipeline_builder.errors import Problem
-from pipeline_builder.schema import describe
 
 TAGS = "PB635"
 DATA = "PB636"
@@ -33,7 +32,7 @@ def check_tags(service: Service) -> Iterator[Problem]:
         names = [key for key, _ in tags.entries()] or [tag.at("Key").text for tag in tags.items()]
         if OWNER not in names:
             message = f"'{resource.id}' ({resource.at('Type').text}) has no tag '{OWNER}'"
-            yield (tags if tags.value is not None else resource).problem(TAGS, message, key=True)
+            yield tags.problem(TAGS, message, key=True)
 
 
 def check_data(service: Service) -> Iterator[Problem]:
@@ -42,11 +41,8 @@ def check_data(service: Service) -> Iterator[Problem]:
         for key in ("DeletionPolicy", "UpdateReplacePolicy"):
             policy = resource.at(key)
             if policy.text != "Retain":
-                found = describe(policy.value) if policy.value is not None else "not set"
-                message = f"'{key}' of '{resource.id}' is {found}: its data would go with the stack"
-                yield (policy if policy.value is not None else resource).problem(
-                    DATA, message, f"write '{key}: Retain'", key=policy.value is None
-                )
+                message = f"'{key}' of '{resource.id}' is {policy.shown}: its data would go with the stack"
+                yield policy.problem(DATA, message, f"write '{key}: Retain'")
     for bucket in service.of_type("AWS::S3::Bucket"):
         yield from _bucket(service, bucket)
     for made in service.of_type("AWS::KMS::Key"):

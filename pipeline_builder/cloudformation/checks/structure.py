@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipeline_builder.cloudformation.checks.view import CONNECTION, Action, Node, Pipeline, Service
 from pipeline_builder.errors import Problem
-from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.schema import did_you_mean
 
 TRIGGERS = "PB625"
 ARTIFACTS = "PB626"
@@ -70,7 +70,7 @@ def _names(nodes: list[Node], what: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for node in nodes:
         if not _NAME.fullmatch(node.text):
-            message = f"the {what} {describe(node.value)} can't be called so, expected letters, digits and . @ _ -"
+            message = f"the {what} {node.shown} can't be called so, expected letters, digits and . @ _ -"
             yield node.problem(STAGES, message)
         if node.text in seen:
             yield node.problem(STAGES, f"two {what}s have the name '{node.text}'")
@@ -82,7 +82,7 @@ def _conditions(stage: Node) -> Iterator[Problem]:
         for condition in stage.at(moment, "Conditions").items():
             result = condition.at("Result")
             if result.text not in results:
-                message = f"'Result' is {describe(result.value)}, and '{moment}' takes {' or '.join(results)}"
+                message = f"'Result' is {result.shown}, and '{moment}' takes {' or '.join(results)}"
                 yield result.problem(STAGES, message)
             for rule in condition.at("Rules").items():
                 yield from _rule(rule, result)
@@ -91,7 +91,7 @@ def _conditions(stage: Node) -> Iterator[Problem]:
 def _rule(rule: Node, result: Node) -> Iterator[Problem]:
     provider, configuration = rule.at("RuleTypeId", "Provider"), rule.at("Configuration")
     if result.text == "SKIP" and provider.text not in _SKIPPING:
-        message = f"a stage is skipped by {' or '.join(_SKIPPING)} only, and this rule is {describe(provider.value)}"
+        message = f"a stage is skipped by {' or '.join(_SKIPPING)} only, and this rule is {provider.shown}"
         yield provider.problem(STAGES, message)
     if provider.text != "VariableCheck":
         return
@@ -100,9 +100,7 @@ def _rule(rule: Node, result: Node) -> Iterator[Problem]:
             yield configuration.problem(STAGES, f"the rule '{rule.at('Name').text}' needs '{key}'", key=True)
     operator = configuration.at("Operator")
     if operator.text and operator.text not in _OPERATORS:
-        yield operator.problem(
-            STAGES, f"'Operator' is {describe(operator.value)}", did_you_mean(operator.text, _OPERATORS)
-        )
+        yield operator.problem(STAGES, f"'Operator' is {operator.shown}", did_you_mean(operator.text, _OPERATORS))
 
 
 def check_artifacts(service: Service) -> Iterator[Problem]:
@@ -112,9 +110,7 @@ def check_artifacts(service: Service) -> Iterator[Problem]:
         for action in pipeline.actions:
             for node in action.artifacts("OutputArtifacts"):
                 if not _ARTIFACT.fullmatch(node.text):
-                    message = (
-                        f"the artifact {describe(node.value)} can't be called so, expected letters, digits, _ and -"
-                    )
+                    message = f"the artifact {node.shown} can't be called so, expected letters, digits, _ and -"
                     yield node.problem(ARTIFACTS, message)
                 if node.text in makers:
                     message = f"the artifact '{node.text}' comes out of '{makers[node.text].name}' and '{action.name}'"
@@ -187,10 +183,10 @@ def _trigger(trigger: Node, sources: dict[str, Action], seen: set[str]) -> Itera
     configuration = trigger.at("GitConfiguration")
     name = configuration.at("SourceActionName")
     if trigger.at("ProviderType").text != CONNECTION:
-        message = f"a trigger's 'ProviderType' is {describe(trigger.at('ProviderType').value)}, expected {CONNECTION}"
+        message = f"a trigger's 'ProviderType' is {trigger.at('ProviderType').shown}, expected {CONNECTION}"
         yield trigger.at("ProviderType").problem(TRIGGERS, message)
     if name.text not in sources:
-        message = f"a trigger names the action {describe(name.value)}, which is no source with a connection"
+        message = f"a trigger names the action {name.shown}, which is no source with a connection"
         yield name.problem(TRIGGERS, message, did_you_mean(name.text, sources))
     if name.text in seen:
         yield name.problem(TRIGGERS, f"the action '{name.text}' has two triggers, CodePipeline takes one of each")

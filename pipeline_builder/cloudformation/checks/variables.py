@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline_builder.cloudformation.checks.view import CONNECTION, Action, Node, Pipeline, Service
 from pipeline_builder.errors import Problem
-from pipeline_builder.schema import describe, did_you_mean
+from pipeline_builder.schema import did_you_mean
 
 VARIABLES = "PB627"
 _REFERENCE = re.compile(r"#\{(?P<namespace>[A-Za-z0-9@_-]{1,100})\.(?P<name>[A-Za-z0-9@_-]{1,128})\}")
@@ -52,15 +52,16 @@ def _declared(pipeline: Pipeline) -> Iterator[Problem]:
     for variable in variables.items():
         name, default = variable.at("Name"), variable.at("DefaultValue")
         if not _NAME.fullmatch(name.text):
-            yield name.problem(VARIABLES, f"{describe(name.value)} can't be a variable's name")
+            yield name.problem(VARIABLES, f"{name.shown} can't be a variable's name")
         if name.text in seen:
             yield name.problem(VARIABLES, f"the variable '{name.text}' is declared twice")
         seen.add(name.text)
-        if not 1 <= len(default.text) <= _LONGEST:
-            message = (
-                f"the variable '{name.text}' has a default of {len(default.text)} characters, expected 1 to {_LONGEST}"
-            )
-            yield default.problem(VARIABLES, message, "without a default nothing starts that doesn't set it")
+        if default.value is None:
+            message = f"the variable '{name.text}' has no default: no starter that doesn't set it could start anything"
+            yield name.problem(VARIABLES, message)
+        elif not 1 <= len(default.text) <= _LONGEST:
+            message = f"the default of '{name.text}' has {len(default.text)} characters, expected 1 to {_LONGEST}"
+            yield default.problem(VARIABLES, message)
 
 
 def _namespaces(actions: Iterable[Action]) -> Iterator[Problem]:
@@ -70,7 +71,7 @@ def _namespaces(actions: Iterable[Action]) -> Iterator[Problem]:
         if node.value is None:
             continue
         if not _NAMESPACE.fullmatch(node.text) or node.text in _RESERVED:
-            yield node.problem(VARIABLES, f"{describe(node.value)} can't be a namespace")
+            yield node.problem(VARIABLES, f"{node.shown} can't be a namespace")
         if node.text in seen:
             yield node.problem(VARIABLES, f"'{seen[node.text]}' and '{action.name}' have the namespace '{node.text}'")
         seen.setdefault(node.text, action.name)
@@ -80,7 +81,7 @@ def _known(service: Service, pipeline: Pipeline, before: Iterable[Action]) -> di
     """Return what can be referred to by namespace; None where that can't be told."""
     known: dict[str, tuple[str, ...] | None] = {**_RESERVED, "variables": pipeline.variables}
     for action in before:
-        if action.namespace:
+        if action.namespace and action.namespace not in _RESERVED:
             known[action.namespace] = _outputs(service, action)
     return known
 

@@ -10,6 +10,7 @@ from pipeline_builder.cloudformation.buildspec import BUILDSPEC, Buildspec, read
 from pipeline_builder.cloudformation.document import Template
 from pipeline_builder.cloudformation.physical import Home, made_values
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.schema import describe
 from pipeline_builder.source import DataPath, Document, Source, parse_yaml
 from pipeline_builder.target import JSON
 
@@ -62,8 +63,19 @@ class Node:
         """The logical id of the resource that it is in."""
         return str(self.path[1]) if len(self.path) > 1 else ""
 
+    @property
+    def shown(self) -> str:
+        """The value as messages name it."""
+        return "missing" if self.value is None else describe(self.value)
+
     def place(self, *, key: bool = False) -> Place:
-        return self.template.place(self.path, key=key)
+        """Return where it is; for what isn't there, the key of what it is missing in."""
+        path = self.path
+        if self.value is not None:
+            return self.template.place(path, key=key)
+        while path and path not in self.template.document.values:
+            path = path[:-1]
+        return self.template.place(path[:-1] if path[-1:] == ("Properties",) else path, key=True)
 
     def problem(self, problem_id: str, message: str, hint: str | None = None, *, key: bool = False) -> Problem:
         """Return a problem at the value, or with `key` at its key."""
@@ -135,11 +147,14 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Everything that is checked: the templates, worked out, and the buildspec of this repository."""
+    """Everything that is checked: the templates, worked out, and the buildspec of this repository.
+
+    `values` has everything that Ref and GetAtt give, with the resource.
+    """
 
     templates: tuple[Template, ...]
-    homes: tuple[Home, ...]
     buildspec: Buildspec
+    values: tuple[tuple[str, Node], ...]
 
     def of_type(self, *types: str) -> Iterator[Node]:
         """Yield the resources of the types, without any all of them; `at("Properties")` has what they are made with."""
@@ -149,19 +164,8 @@ class Service:
                     yield Node(template, ("Resources", resource.id), dict(resource.body))
 
     def made(self, *types: str) -> Mapping[str, Node]:
-        """Return the resources of the types by everything that Ref and GetAtt give for them."""
-        homes = {template.label: home for template, home in zip(self.templates, self.homes, strict=True)}
-        found: dict[str, Node] = {}
-        for node in self.of_type(*types):
-            properties = node.at("Properties").value
-            values = made_values(
-                node.at("Type").text,
-                node.id,
-                properties if isinstance(properties, dict) else {},
-                homes[node.template.label],
-            )
-            found |= dict.fromkeys(values.values(), node)
-        return found
+        """Return the resources of the types (without any: all) by everything that Ref and GetAtt give for them."""
+        return {value: node for value, node in self.values if not types or node.at("Type").text in types}
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -185,6 +189,17 @@ class Service:
             return read_buildspec(_embedded(own)), ()
         except InputProblems as error:
             return None, error.problems
+
+
+def make_service(templates: Mapping[Home, Template], buildspec: Buildspec) -> Service:
+    """Return the view of templates that are worked out, each for its home."""
+    values = tuple(
+        (value, Node(template, ("Resources", resource.id), dict(resource.body)))
+        for home, template in templates.items()
+        for resource in template.resources.values()
+        for value in made_values(resource.type, resource.id, resource.properties, home).values()
+    )
+    return Service(templates=tuple(templates.values()), buildspec=buildspec, values=values)
 
 
 def _embedded(node: Node) -> Document:

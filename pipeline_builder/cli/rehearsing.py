@@ -1,0 +1,168 @@
+"""The command that plays the service on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import FILE, common
+from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.errors import ExitCode, render_problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.rehearsal.rehearse import Rehearsing
+    from pipeline_builder.rehearsal.tools import Answer, Ask, Question
+    from pipeline_builder.session import Session
+
+_LAST = "last"
+_FOLDER = "rehearsals"
+_MADE_UP = {"SMP_ACCOUNTID": "111122223333", "SMP_REGION": "us-east-1"}
+
+
+def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping; with --env, a name alone has the value that it has here."""
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not (equals or (option.name == "given" and name in os.environ)):
+            unset = "" if equals else f", and '{name}' is not set here"
+            raise click.BadParameter(f"'{text}' is no NAME=VALUE{unset}")
+        found[name] = value if equals else os.environ[name]
+    return found
+
+
+@main.command()
+@common
+@click.option("--rendered", type=FILE, metavar="DIR", help="Folder of 'render --out'; default: renders it anew.")
+@click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+              help="Variable of the pipeline, such as REPOSITORY; may be repeated.")  # fmt: skip
+@click.option("--env", "given", multiple=True, metavar="NAME[=VALUE]", callback=_pairs,
+              help="Environment variable for every build; may be repeated.")  # fmt: skip
+@click.option("--unchecked", is_flag=True, help="Play templates also where they break rules of the service.")
+@click.option("--approve", "answer", flag_value="approve", help="Approve where the pipeline asks.")
+@click.option("--reject", "answer", flag_value="reject", help="Reject where the pipeline asks.")
+@click.option("--comment", default="", help="Why, for the record.")
+@click.option("--resume", is_flag=False, flag_value=_LAST, metavar="[ID]", help="Go on with the last rehearsal, or ID.")
+def rehearse(
+    session: Session,
+    *,
+    as_json: bool,
+    rendered: Path | None,
+    variables: Mapping[str, str],
+    given: Mapping[str, str],
+    unchecked: bool,
+    answer: str | None,
+    comment: str,
+    resume: str | None,
+) -> None:
+    """Play the service on this machine: its pipeline, its builds, its approval, without an account.
+
+    Takes the rendered templates and what is committed of this repository. Every build gets a clean folder and runs
+    buildspec.yml as CodeBuild does; models are trained and registered by the local target, in a state of its own.
+    Of this shell's environment builds get PATH, HOME, the user's name, letters and time zone, proxies, certificates
+    and the settings of pip and uv, and no keys: what else they need is named with --env. Without a terminal and an
+    answer it stops at an approval, and --resume goes on; so it does after a failure or an interruption.
+
+    \b
+    Example: pipeline-builder rehearse --variable REPOSITORY=churn --approve --comment "a rehearsal"
+    """
+    from dataclasses import replace
+
+    from pipeline_builder.rehearsal import rehearse as playing
+    from pipeline_builder.rehearsal.summary import rehearsal_problems, render_rehearsal
+
+    at = replace(_rehearsing(session, given, make_ask(answer, comment)), unchecked=unchecked)
+    try:
+        if resume is not None:
+            folder, record = playing.resume(at, "" if resume == _LAST else resume)
+        else:
+            folder, record = playing.begin(at, rendered or _render(session), variables)
+    except KeyboardInterrupt:
+        # Not what other commands say: the same command would begin another one.
+        say("interrupted; 'pipeline-builder rehearse --resume' goes on")
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+    result = {**json.loads(record.model_dump_json()), "folder": str(folder)}
+    show(result, as_json=as_json, text=render_rehearsal(record, folder))
+    problems = rehearsal_problems(record)
+    for problem in problems:
+        say(render_problem(problem))
+    if problems:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _rehearsing(session: Session, given: Mapping[str, str], ask: Ask) -> Rehearsing:
+    from pipeline_builder.rehearsal.rehearse import Rehearsing
+
+    workspace = session.workspace
+    account, region = place_of(workspace.values)
+    return Rehearsing(
+        shared=workspace.state / _FOLDER,
+        manifest=workspace.manifest_path,
+        account=account,
+        region=region,
+        environment=workspace.environment,
+        given=given,
+        say=say,
+        warn=session.warn,
+        ask=ask,
+    )
+
+
+def place_of(values: Mapping[str, str]) -> tuple[str, str]:
+    """Return account and Region of the service, made up where nobody has set them: a rehearsal needs no account."""
+    from pipeline_builder.values import LOCAL_DEFAULTS
+
+    found = {name: values.get(name, "").strip() for name in _MADE_UP}
+    given = {name: value for name, value in found.items() if value and value != LOCAL_DEFAULTS[name]}
+    place = {**_MADE_UP, **given}
+    return place["SMP_ACCOUNTID"], place["SMP_REGION"]
+
+
+def _render(session: Session) -> Path:
+    """Render the service as it is now, into the build folder; where nothing is checked out yet, that comes first."""
+    from dataclasses import replace
+
+    from pipeline_builder.rehearsal.sources import with_source
+    from pipeline_builder.render import render, write_rendered
+    from pipeline_builder.session import Session
+
+    account, region = place_of(session.workspace.values)
+    values = {**session.workspace.values, "SMP_ACCOUNTID": account, "SMP_REGION": region}
+    rendering = Session(replace(session.workspace, values=values), say=say, warn=session.warn)
+    rendering.manifest = with_source(session.manifest, session.workspace.root.name)
+    if rendering.manifest != session.manifest:
+        say("the manifest doesn't say where AWS finds this repository: something is made up for the rehearsal")
+    if not session.workspace.lock_path.is_file():
+        rendering.checkout(locked=False)
+    folder = session.workspace.build / "rehearsal"
+    write_rendered(render(rendering, now=datetime.now(timezone.utc), checked=False), folder)
+    return folder
+
+
+def make_ask(answer: str | None, comment: str) -> Ask:
+    """Return who answers an approval: the option, a person at the terminal, or nobody."""
+    import getpass
+
+    from pipeline_builder.rehearsal.tools import Answer
+
+    def ask(question: Question) -> Answer | None:
+        by = os.environ.get("SMP_APPROVER") or getpass.getuser()
+        if answer:
+            return Answer(approved=answer == "approve", by=by, comment=comment)
+        if not terminal():
+            return None
+        say(f"\n{question.action}: {question.text}" + (f"\n{question.link}" if question.link else ""))
+        asked: str = click.prompt("Approve? yes / no / later", type=click.Choice(["yes", "no", "later"]), err=True)
+        if asked == "later":
+            return None
+        why = comment or click.prompt("Comment", default="", show_default=False, err=True)
+        return Answer(approved=asked == "yes", by=by, comment=why)
+
+    return ask

@@ -1,0 +1,248 @@
+"""The command that waits for pushes."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline_builder.cli.boundary import show_failure
+from pipeline_builder.cli.deciding import is_pending, make_decision
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import TimeIsUpError, common, parameters_option, reopen_session, timeout_option
+from pipeline_builder.cli.output import problem_json, say
+from pipeline_builder.cli.running import build_and_run
+from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline_builder.heads import Inputs
+    from pipeline_builder.lock import Lock
+    from pipeline_builder.poll import Polled
+    from pipeline_builder.session import Session
+    from pipeline_builder.watch import Loaded, Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    """How runs are to be: as the command was called."""
+
+    approve: bool
+    comment: str
+    timeout: float | None
+    given: Mapping[str, str]
+    as_json: bool
+
+
+@main.command()
+@common
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two looks.",
+)
+@click.option("--once", is_flag=True, help="Look once, run if something moved, and end: for cron.")
+@click.option("--retry-failed", is_flag=True, help="Try failed runs again, after longer and longer pauses.")
+@click.option("--approve", is_flag=True, help="Approve the models that pass the gate; else they wait for 'promote'.")
+@click.option("--comment", default="", help="Why, for the record.")
+@timeout_option
+@parameters_option
+def watch(
+    session: Session,
+    *,
+    as_json: bool,
+    interval: float,
+    once: bool,
+    retry_failed: bool,
+    approve: bool,
+    comment: str,
+    timeout: float | None,
+    given: Mapping[str, str],
+) -> None:
+    """Wait for pushes: run the whole job whenever a repository's revision moves.
+
+    Looks at the remotes of all repositories of the manifest, and at the manifest itself. What moves while a job runs is
+    taken together into the next one. Exit codes with --once: that of the run, 0 where nothing moved or another watch is
+    at it.
+
+    As the service on AWS calls it (--once --target aws, and SMP_CODEPIPELINE is set), it looks at the repositories with
+    the trigger 'poll' only, and starts that CodePipeline.
+
+    \b
+    Example: pipeline-builder watch --interval 30 --approve
+    """
+    if "SMP_CODEPIPELINE" in session.workspace.values and session.workspace.target == "aws":
+        if not once:
+            raise click.UsageError("with SMP_CODEPIPELINE, --target aws starts that pipeline, and needs --once")
+        if code := _poll(session, as_json=as_json):
+            raise click.exceptions.Exit(code)
+        return
+    wishes = _Wishes(approve=approve, comment=comment, timeout=timeout, given=given, as_json=as_json)
+    from pipeline_builder.watch import only_watch
+
+    state = session.workspace.state
+    who = f"process {os.getpid()} on {socket.gethostname()}, since {_now()}"
+    try:
+        with only_watch(state, who):
+            found = _make_watch(session, wishes, interval=interval, retry_failed=retry_failed)
+            code = _once(found, as_json=as_json) if once else _loop(found)
+    except PlanRefused as error:
+        if not once:
+            raise
+        say(f"nothing done: {error.problems[0].message}")
+        code = ExitCode.OK
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def poll_service(session: Session) -> Polled:
+    """Start the service's CodePipeline once for all repositories that moved, and say which."""
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.triggers import open_poller
+    from pipeline_builder.heads import render_move
+    from pipeline_builder.poll import poll
+
+    values = session.workspace.values
+    polled = poll(session.workspace, session.manifest, open_poller(values, Aws(values.get("SMP_REGION", ""))))
+    for move in polled.started.moves:
+        _say(render_move(move))
+    return polled
+
+
+def _poll(session: Session, *, as_json: bool) -> int:
+    polled = poll_service(session)
+    for failure in polled.failures:
+        _report(failure.problems)
+    started = polled.started
+    result = {"execution": started.execution, "moved": [move.name for move in started.moves]}
+    text = f"started the execution {started.execution}" if started.execution else "nothing moved"
+    click.echo(json.dumps(result) if as_json else text)
+    return polled.failures[0].exit_code if polled.failures else ExitCode.OK
+
+
+def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_failed: bool) -> Watch:
+    from pipeline_builder.framework import FILE as FRAMEWORK
+    from pipeline_builder.watch import Loaded, Surroundings, Watch
+
+    def load() -> Loaded:
+        fresh = reopen_session()
+        return Loaded(workspace=fresh.workspace, manifest=fresh.manifest)
+
+    root = session.workspace.root
+    given: Path | None = click.get_current_context().params["env_file"]
+    around = Surroundings(
+        files=(session.workspace.manifest_path, root / FRAMEWORK),
+        private=(given or root / ".env",),
+        load=load,
+        run=lambda loaded, inputs: _run(loaded, inputs, wishes),
+        say=_say,
+        report=_report,
+    )
+    return Watch(around, state=session.workspace.state, interval=interval, retry_failed=retry_failed)
+
+
+def _once(watch: Watch, *, as_json: bool) -> int:
+    before = watch.handled
+    code = watch.once()
+    if watch.handled is before and not watch.failed and not code:
+        click.echo(json.dumps({"code": 0}) if as_json else "nothing moved")
+    elif watch.handled is before and watch.failed and not code:
+        _say(f"nothing moved since the last run, which failed with exit code {watch.failed.exit_code}")
+    return code
+
+
+def _loop(watch: Watch) -> int:
+    """Watch until somebody ends it: with 0 while it waits, as any interrupted command in the middle of a run."""
+    count = len(watch.loaded.manifest.repos)
+    what = f"{count} repositories" if count > 1 else "1 repository"
+    _say(f"{what}, every {watch.interval:g} s; Ctrl-C ends it")
+    if watch.failed and not watch.retry_failed:
+        _say(f"the last run failed with exit code {watch.failed.exit_code}; --retry-failed tries it again")
+    try:
+        watch.loop()
+    except KeyboardInterrupt:
+        if watch.running:
+            raise
+        _say("ended; what is pushed meanwhile is seen at the next start")
+    return ExitCode.OK
+
+
+def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
+    """Do the whole job for these commits; however it ends, the watch goes on."""
+    heads = {name: head.commit for name, head in inputs.heads.items()}
+    try:
+        code, result = _whole_job(loaded, inputs, wishes)
+    except (Exception, TimeIsUpError) as error:  # noqa: BLE001 - each run is a command of its own
+        code, result = show_failure(error, wants_json=False), _problems(error)
+    finally:
+        # Composing keeps the collector away from what it made, which for a single command is all there ever is.
+        gc.unfreeze()
+        gc.collect()
+    if wishes.as_json:
+        click.echo(json.dumps({"code": int(code), "heads": heads, **result}, ensure_ascii=False))
+    return code
+
+
+def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object]]:
+    """Return the exit code, and what is said of the run as JSON."""
+    from pipeline_builder.session import Session
+    from pipeline_builder.summary import failure_problems, render_result
+
+    session = Session(loaded.workspace, say=say, warn=lambda problem: say(render_problem(problem)))
+    session.manifest = loaded.manifest
+    session.given = wishes.given
+    session.checkout(locked=False, at=_lock(inputs))
+    record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
+    if wishes.approve and record.verdict and record.verdict.passed and is_pending(record):
+        record = session.decide(record, make_decision("approve", wishes.comment))
+    path = session.report(record)
+    problems = failure_problems(record)
+    _report(problems)
+    if not wishes.as_json:
+        click.echo(render_result(record, os.path.relpath(path)))
+    result: dict[str, object] = {
+        "execution": record.execution,
+        "status": record.status,
+        "packages": [{"arn": package.arn, "status": package.status} for package in record.packages],
+        "report": str(path),
+    }
+    return ExitCode.FAILED if problems else ExitCode.OK, result
+
+
+def _lock(inputs: Inputs) -> Lock:
+    """Return what checkout takes as the commits to check out; it looks up the rest itself."""
+    from pipeline_builder.lock import Lock, LockedRepo
+
+    repos = (
+        LockedRepo(name=name, url=head.url, revision=head.revision, commit=head.commit, tree="", committed="")
+        for name, head in inputs.heads.items()
+    )
+    return Lock(manifest_commit="", repos=tuple(repos))
+
+
+def _problems(error: BaseException) -> dict[str, object]:
+    return {"problems": [problem_json(p) for p in error.problems] if isinstance(error, PipelineBuilderError) else []}
+
+
+def _say(words: str) -> None:
+    say(f"{'watch':<9} {_now()}  {words}")
+
+
+def _report(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        say(render_problem(problem))
+
+
+def _now() -> str:
+    return f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

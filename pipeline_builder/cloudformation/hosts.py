@@ -1,0 +1,82 @@
+"""Git hosts: what the addresses of repositories, their revisions and patterns of paths are for the services of AWS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+PROVIDERS = {"github.com": "GITHUB", "gitlab.com": "GITLAB", "bitbucket.org": "BITBUCKET"}
+_COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+_SCP_LIKE = re.compile(r"^(?:[^@/]+@)(?P<host>[^:/]+):(?P<path>.+)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a repository is: `host` is empty for a file or a path relative to the manifest."""
+
+    scheme: str
+    host: str
+    path: str
+
+    @property
+    def relative(self) -> bool:
+        return not self.scheme
+
+
+def parse_address(url: str) -> Address:
+    """Take a repository's url apart; the manifest has checked that git takes it."""
+    if match := _SCP_LIKE.match(url) if "://" not in url else None:
+        return Address(scheme="ssh", host=match["host"].lower(), path=_bare(match["path"]))
+    parts = urlsplit(url)
+    if "://" not in url:
+        return Address(scheme="", host="", path=url)
+    return Address(scheme=parts.scheme, host=(parts.hostname or "").lower(), path=_bare(parts.path))
+
+
+def find_provider(host: str) -> str | None:
+    """Return CodeBuild's word for a git host, None where its name doesn't tell."""
+    if host in PROVIDERS:
+        return PROVIDERS[host]
+    own = {"gitlab": "GITLAB_SELF_MANAGED", "github": "GITHUB_ENTERPRISE"}
+    return next((provider for word, provider in own.items() if word in host), None)
+
+
+def _bare(path: str) -> str:
+    return path.strip("/").removesuffix(".git")
+
+
+def branch_of(revision: str) -> str | None:
+    """Return the branch that a revision names; None for a commit, a tag, and HEAD, which is no name of its own."""
+    if stands_still(revision) or revision == "HEAD":
+        return None
+    return revision.removeprefix("refs/heads/")
+
+
+def stands_still(revision: str) -> bool:
+    """Tell whether a revision is a commit or a tag; what is only called like a tag can't be told from a branch."""
+    return bool(_COMMIT.match(revision)) or revision.startswith("refs/tags/")
+
+
+_GLOB = re.compile(r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<text>[^*?]+)")
+
+
+def path_expression(globs: Iterable[str]) -> str:
+    """Return one regular expression for paths that match any of the globs, empty where there are none.
+
+    CodeBuild's webhooks filter by regular expressions, CodePipeline's triggers by globs: `*` stays inside a folder,
+    `**` doesn't, and `**/` may stand for nothing.
+    """
+    words = {"star": "[^/]*", "one": "[^/]"}
+    parts = []
+    for glob in globs:
+        part = ""
+        for match in _GLOB.finditer(glob):
+            kind = match.lastgroup or ""
+            if kind == "deep":
+                part += "(.*/)?" if match[0].endswith("/") else ".*"
+            else:
+                part += words.get(kind) or re.escape(match[0])
+        parts.append(part)
+    return f"^({'|'.join(parts)})$" if parts else ""

@@ -1,0 +1,113 @@
+"""The manifest that a new model comes into, and the models that are in it already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeline_builder.conf import ModelConf, read_conf
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest import Manifest, Repo, build_manifest, default_name
+from pipeline_builder.source import Document, Source, parse_yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """What is known of a manifest and its repositories.
+
+    `text` is the manifest's, None where there is none. `repos` are the names of all repositories, `models` where each
+    known model is defined. `anchor` is the file with the pipeline, as people know it, where that is known; `all_known`
+    says that every repository's conf could be read.
+    """
+
+    text: str | None
+    bom: bool = False
+    label: str
+    training_dir: str = "aws-train"
+    revision: str = "main"
+    images: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    repos: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    anchor: str = ""
+    all_known: bool = True
+
+    @property
+    def has_pipeline(self) -> bool:
+        """Whether one of the repositories has the pipeline; where not all are known, one is taken to have it."""
+        return bool(self.anchor) or (bool(self.repos) and not self.all_known)
+
+
+def load_neighbours(manifest_path: Path, values: Mapping[str, str]) -> Neighbours:
+    """Read the manifest and the conf files of its repositories that are on this machine.
+
+    Raises:
+        InputProblems: PB100 to PB107 for a manifest that is there and isn't right; one without any repository is.
+    """
+    label = os.path.relpath(manifest_path)
+    if not manifest_path.exists():
+        return Neighbours(text=None, label=label)
+    text, bom = _read(manifest_path, label)
+    document, repos = _written(parse_yaml(Source(label, text), "PB100"))
+    manifest = build_manifest(document)
+    found = [_confs(repo, manifest, manifest_path.parent, values) for repo in manifest.repos if repos]
+    confs = [conf for confs in found for conf in confs]
+    defaults = document.data.get("defaults") if isinstance(document.data, dict) else None
+    revision = defaults.get("revision", "main") if isinstance(defaults, dict) else "main"
+    return Neighbours(
+        text=text,
+        bom=bom,
+        label=label,
+        training_dir=manifest.training_dir,
+        revision=str(revision),
+        images=tuple(image.match for image in manifest.local.images),
+        mounts=tuple(manifest.local.s3),
+        repos=repos,
+        models={name: conf.document.source.label for conf in confs for name in conf.section.models},
+        anchor=next((conf.document.source.label for conf in confs if conf.section.pipeline), ""),
+        all_known=all(found),
+    )
+
+
+def _read(path: Path, label: str) -> tuple[str, bool]:
+    """Return the file's text with its line ends as they are, and whether it begins with a byte order mark."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        message = f"cannot read '{label}': {os.strerror(error.errno or 0)}"
+        raise InputProblems(Problem(id="PB100", message=message)) from error
+    except UnicodeDecodeError as error:
+        raise InputProblems(Problem(id="PB100", message=f"'{label}' is not UTF-8 text")) from error
+    return text.removeprefix("\ufeff"), text.startswith("\ufeff")
+
+
+def _written(document: Document) -> tuple[Document, tuple[str, ...]]:
+    """Return the document and the names of all its repositories, also of those that are not enabled.
+
+    A manifest without repositories is a problem for other commands; here it gets its first, so that the rest of it is
+    read with one that stands in.
+    """
+    data = document.data if isinstance(document.data, dict) else {}
+    listed = data.get("repos")
+    if isinstance(document.data, dict) and not listed and "repos" in data:
+        return replace(document, data={**data, "repos": [{"url": "stand-in"}]}), ()
+    repos = [repo for repo in listed if isinstance(repo, dict)] if isinstance(listed, list) else []
+    return document, tuple(str(repo.get("name") or default_name(str(repo.get("url", "")))) for repo in repos)
+
+
+def _confs(repo: Repo, manifest: Manifest, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:
+    """Return the conf files of a repository that lies here, or else of its checkout; none where neither is there."""
+    patterns = repo.config or (manifest.config.partition("/")[2] or "conf/conf.yaml",)
+    here = "://" not in repo.url and ":" not in repo.url.partition("/")[0]
+    folders = (*((root / repo.url / repo.path,) if here else ()), root / manifest.training_dir / repo.name)
+    for folder in folders:
+        paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+        read = [
+            read_conf(path, label=os.path.relpath(path), repo=repo.name, folder=folder, values=values)[0]
+            for path in paths
+        ]
+        if confs := tuple(conf for conf in read if conf is not None):
+            return confs
+    return ()
