@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from pipeline_builder.engine.environments import find_uv
-from pipeline_builder.skeleton import conf_text, markdown_text, yaml_text
+from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.composing import load_graph
 from tests.repositories import commit, git, make_repository
 from tests.workspaces import Ended, Workspace, make_workspace

@@ -16,8 +16,8 @@ from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import InputProblems
 
 if TYPE_CHECKING:
-    from pipeline_builder.neighbours import Neighbours
-    from pipeline_builder.scaffold import Scaffolded
+    from pipeline_builder.scaffold.making import Scaffolded
+    from pipeline_builder.scaffold.neighbours import Neighbours
 
 Answer = TypeVar("Answer", str, float, bool)
 _TASKS = ("classification", "regression")
@@ -53,9 +53,9 @@ def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any
     Example: pipeline-builder new churn --framework xgboost --add && pipeline-builder up
     """
     from pipeline_builder.git import Git
-    from pipeline_builder.neighbours import load_neighbours
-    from pipeline_builder.request import check_name, is_free, taken
-    from pipeline_builder.scaffold import scaffold
+    from pipeline_builder.scaffold.making import scaffold
+    from pipeline_builder.scaffold.neighbours import load_neighbours
+    from pipeline_builder.scaffold.request import check_name, is_free, taken
     from pipeline_builder.workspace import load_values
 
     manifest = manifest.absolute()
@@ -81,8 +81,8 @@ def _complete(
     model: str, given: Mapping[str, Any], values: Mapping[str, str], *, asks: bool, neighbours: Neighbours
 ) -> dict[str, Any]:
     """Return all answers: what was given, what a person says, and else the defaults."""
-    from pipeline_builder.request import default_metric, short_metric
-    from pipeline_builder.skeleton import FRAMEWORKS, METRICS
+    from pipeline_builder.scaffold.request import default_metric, short_metric
+    from pipeline_builder.scaffold.skeleton import FRAMEWORKS, METRICS
 
     found = dict(given)
 
@@ -128,7 +128,7 @@ def _region(values: Mapping[str, str]) -> str:
 def _request(model: str, manifest: Path, answers: Mapping[str, Any], values: Mapping[str, str]) -> Any:
     import getpass
 
-    from pipeline_builder.request import Request
+    from pipeline_builder.scaffold.request import Request
 
     return Request(name=model, manifest=manifest, bucket=values["SMP_S3BUCKETNAME"], login=getpass.getuser(), **answers)
 
