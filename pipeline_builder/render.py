@@ -20,6 +20,7 @@ from pipeline_builder.cloudformation.rendering import SERVICE, STORAGE, paramete
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.session import Session
+from pipeline_builder.source import load_yaml
 from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.workspace import write_file
 
@@ -171,6 +172,11 @@ def _buildspec_problems(session: Session) -> Iterator[Problem]:
     if not path.is_file():
         message = f"there is no '{BUILDSPEC}' at the root of the repository, '{path.parent}': builds would fail at once"
         yield Problem(id="PB617", message=message, hint="take the one that this project ships")
+        return
+    try:
+        load_yaml(path, BUILDSPEC, "PB622")
+    except InputProblems as error:
+        yield from error.problems
 
 
 def _place(session: Session, values: Mapping[str, str], pipeline: str) -> Place:

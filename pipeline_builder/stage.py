@@ -140,7 +140,9 @@ def run_build(session: Session, setting: Setting) -> Staged:
 def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:
     """Say whether what was pushed is what is built: a branch may have moved on, a manifest may know it no more."""
     # Of very many the variable has some, and "+7" for the others.
-    names = [name for part in setting.repository.split(",") if not (name := part.strip()).startswith("+")]
+    names = [name for part in setting.repository.split(",") if (name := part.strip()) and not name.startswith("+")]
+    if not names:
+        return f"started by {setting.words}"
     if unknown := [name for name in names if name not in commits]:
         return f"started by {setting.words}; the manifest has no repository '{unknown[0]}'"
     built = commits[names[0]]

@@ -255,6 +255,26 @@ def test_a_wrong_buildspec_is_shown_with_its_place(tiny: Tiny) -> None:
     assert record(tiny)["status"] == "Failed"
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "null", "[1]", '{"Minutes": "5"}', '[{"ParameterKey": "Minutes"}]',
+             '[{"ParameterKey": "Minutes", "ParameterValue": 5}]'],
+)  # fmt: skip
+def test_parameters_that_are_none_are_a_problem(tiny: Tiny, text: str) -> None:
+    (tiny.root / "rendered" / "parameters.json").write_text(text)
+    ended = tiny.rehearse()
+    assert ended.code == 1
+    assert "parameters.json' is no JSON list of parameters" in ended.err
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_buildspec_that_is_no_text_is_a_problem(tiny: Tiny, checked: bool) -> None:
+    (tiny.root / "repo" / "buildspec.yml").write_bytes(b"version: 0.2\n# Gr\xfc\n")
+    tiny.write("install.sh", "# something else to commit\n")
+    ended = tiny.workspace.run(*(argument for argument in tiny.arguments() if argument != "--unchecked" or not checked))
+    assert ended.code == 1
+    assert "' is not UTF-8 text: byte 17 is 0xfc" in ended.err
+
+
 def test_a_folder_without_a_repository(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "repo" / ".git").rename(tmp_path / "gone")
     ended = tiny.rehearse()

@@ -171,3 +171,10 @@ def test_a_schedule_that_never_fires_is_told_apart() -> None:
         "leap": None,
         "new": datetime(2027, 1, 1, tzinfo=timezone.utc),
     }
+
+
+def test_a_buildspec_that_is_no_text_is_a_problem(workspace: Workspace) -> None:
+    (workspace.root / "buildspec.yml").write_bytes(b"version: 0.2 # \xff\n")
+    ended = workspace.run("render", **AWS)
+    assert ended.code == 1
+    assert "buildspec.yml:1:16: PB622 'buildspec.yml' is not UTF-8 text: byte 15 is 0xff" in ended.err

@@ -217,3 +217,31 @@ def test_a_run_that_is_reused_needs_no_stream(trained: Workspace) -> None:
     staged = run_train(session(trained), Setting(trigger="poll"), stream=io.StringIO(), terminal=False)
     assert staged.record
     assert staged.record.reused
+
+
+@pytest.mark.parametrize("repository", ["+3", ",", " , +1"])
+def test_a_list_of_repositories_without_a_name_is_not_looked_up(workspace: Workspace, repository: str) -> None:
+    ended = workspace.run("stage", "build", SMP_REPOSITORY=repository)
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize("name", ["promote", "reject"])
+def test_outside_of_codepipeline_nobody_can_be_asked(trained: Workspace, name: str) -> None:
+    ended = trained.run("stage", name, SMP_APPROVAL=exports(trained)["APPROVAL"])
+    assert ended.code == 1
+    assert "PB446 without SMP_CODEPIPELINE and SMP_CODEPIPELINE_EXECUTION nobody can be asked" in ended.err
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300"])
+def test_a_time_that_no_clock_counts_is_refused(workspace: Workspace, value: str) -> None:
+    for command in (("stage", "train"), ("run",), ("up",), ("watch",)):
+        ended = workspace.run(*command, "--timeout", value)
+        assert (ended.code, f"'{value}' is too long, expected at most 1,000,000" in ended.err) == (2, True), ended.err
+    assert workspace.run("watch", "--once", "--interval", value).code == 2
+
+
+def test_a_file_that_cannot_be_replaced_is_named(workspace: Workspace) -> None:
+    assert workspace.run("stage", "build").code == 0
+    (workspace.root / "build" / "report.html").mkdir()
+    ended = workspace.run("stage", "train")
+    assert (ended.code, ended.err.splitlines()[-1]) == (4, "PB001 cannot use 'build/report.html': Is a directory")

@@ -87,7 +87,8 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
             show_problems(OutsideFailure(problem), wants_json=wants_json)
             code = ExitCode.OUTSIDE
         case OSError(errno=number) if number in _OF_THIS_MACHINE:
-            where = f" '{os.path.relpath(error.filename)}'" if isinstance(error.filename, str) else " a file"
+            path = error.filename2 or error.filename  # of a rename, what was to be replaced: the other is ours
+            where = f" '{os.path.relpath(path)}'" if isinstance(path, str) else " a file"
             problem = Problem(id="PB001", message=f"cannot use{where}: {error.strerror}")
             show_problems(OutsideFailure(problem), wants_json=wants_json)
             code = ExitCode.OUTSIDE

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Whether a file can be read is said by whoever reads it, as a problem with an id.
 FILE: click.Path = click.Path(path_type=Path, readable=False)
+_LONGEST = 1_000_000
 _TARGETS = click.Choice(["local", "aws"])
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -114,9 +115,20 @@ parameters_option = click.option(
 )
 
 
-timeout_option = click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="End a run that takes longer."
-)
+class Duration(click.FloatRange):
+    """A time that a clock can count: above zero, and neither endless nor `nan`, which is within no bounds."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if not found <= _LONGEST:
+            self.fail(f"'{value}' is too long, expected at most {_LONGEST:,}", param, ctx)
+        return found
+
+
+timeout_option = click.option("--timeout", type=Duration(), metavar="MINUTES", help="End a run that takes longer.")
 
 
 class TimeIsUpError(KeyboardInterrupt):

@@ -10,10 +10,10 @@ import click
 
 from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import TimeIsUpError, common, time_is_up, time_limit
+from pipeline_builder.cli.options import Duration, TimeIsUpError, common, time_is_up, time_limit
 from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.cli.watching import poll_service
-from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem, RunFailed
+from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem, RunFailed
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -29,7 +29,7 @@ _ACTION = "Approve"
 @click.argument("name", type=click.Choice(["build", "train", "promote", "reject", "watch"]), envvar="STAGE")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Duration(),
     metavar="MINUTES",
     envvar="SMP_TIMEOUT",
     help="End a run that takes longer.",
@@ -127,6 +127,10 @@ class _CodePipeline:
         return find_start(Aws(self._region), pipeline, execution)
 
     def find_approval(self, pipeline: str, execution: str) -> Approval | None:
+        if not (pipeline and execution):
+            message = "without SMP_CODEPIPELINE and SMP_CODEPIPELINE_EXECUTION nobody can be asked who has decided"
+            hint = "the service's builds have both; elsewhere take 'pipeline-builder promote' or 'reject'"
+            raise InputProblems(Problem(id="PB446", message=message, hint=hint))
         from pipeline_builder.aws.client import Aws
         from pipeline_builder.aws.codepipeline import find_approval
 

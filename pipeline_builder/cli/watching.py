@@ -16,7 +16,14 @@ import click
 from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.deciding import is_pending, make_decision
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import TimeIsUpError, common, parameters_option, reopen_session, timeout_option
+from pipeline_builder.cli.options import (
+    Duration,
+    TimeIsUpError,
+    common,
+    parameters_option,
+    reopen_session,
+    timeout_option,
+)
 from pipeline_builder.cli.output import problem_json, say
 from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
@@ -46,7 +53,7 @@ class _Wishes:
 @common
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Duration(),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

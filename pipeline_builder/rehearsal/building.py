@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline_builder.cloudformation.buildspec import Buildspec, parse_buildspec
+from pipeline_builder.cloudformation.buildspec import BUILDSPEC, Buildspec, parse_buildspec, read_buildspec
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.rehearsal.artifacts import unpack
 from pipeline_builder.rehearsal.codebuild import Build, Built, Observe, run_build
@@ -19,6 +19,7 @@ from pipeline_builder.rehearsal.environment import BuildFacts, codebuild_variabl
 from pipeline_builder.rehearsal.record import BuildRecord
 from pipeline_builder.rehearsal.template import Project
 from pipeline_builder.rehearsal.tools import Tools
+from pipeline_builder.source import load_yaml
 from pipeline_builder.workspace import write_file
 
 _DEFAULT = "buildspec.yml"
@@ -108,7 +109,7 @@ def load_buildspec(project: Project, source: Path) -> Buildspec:
     if not path.is_file():
         message = f"the project '{project.name}' takes its buildspec from '{name}', which is not in its source"
         raise InputProblems(Problem(id="PB661", message=message, hint="is it committed?"))
-    return parse_buildspec(path.read_text("utf-8"), name)
+    return read_buildspec(load_yaml(path, name, BUILDSPEC))
 
 
 def _environment(

@@ -14,7 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.cloudformation.buildspec import BUILDSPEC as PROBLEM
+from pipeline_builder.cloudformation.buildspec import read_buildspec
 from pipeline_builder.cloudformation.document import Template, load_template
 from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.physical import Home
@@ -28,6 +29,7 @@ from pipeline_builder.rehearsal.template import Pipeline, Service, read_service
 from pipeline_builder.rehearsal.tools import Ask, Tools
 from pipeline_builder.rehearsal.variables import MOST_CHARACTERS
 from pipeline_builder.schema import did_you_mean
+from pipeline_builder.source import load_yaml
 from pipeline_builder.values import LOCAL_DEFAULTS
 
 STORAGE, SERVICE, PARAMETERS = "storage.yaml", "service.yaml", "parameters.json"
@@ -64,7 +66,7 @@ def _check(rendered: Path, repository: Path, at: Rehearsing) -> None:
     path = next((path for path in found if path.is_file()), None)
     if path is None:
         return  # a build that has none of its own will say so
-    buildspec = parse_buildspec(path.read_text("utf-8"), str(path))
+    buildspec = read_buildspec(load_yaml(path, str(path), PROBLEM))
     templates = {name: _load(rendered, name) for name in (STORAGE, SERVICE)}
     problems = check_service(templates, buildspec, _parameters(rendered))
     if any(not problem.warning for problem in problems):
@@ -220,8 +222,19 @@ def _parameters(folder: Path) -> dict[str, str]:
     path = folder / PARAMETERS
     if not path.is_file():
         return {}
-    listed: Any = json.loads(_text(folder, PARAMETERS))
-    return {item["ParameterKey"]: item["ParameterValue"] for item in listed}
+    try:
+        listed: Any = json.loads(_text(folder, PARAMETERS))
+        found = {item["ParameterKey"]: item["ParameterValue"] for item in listed}
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputProblems(_no_parameters(path)) from error
+    if not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise InputProblems(_no_parameters(path))
+    return found
+
+
+def _no_parameters(path: Path) -> Problem:
+    message = f"'{path}' is no JSON list of parameters, each with 'ParameterKey' and 'ParameterValue' as texts"
+    return Problem(id="PB650", message=message, hint=f"make it with 'pipeline-builder render --out {path.parent}'")
 
 
 def _load(folder: Path, name: str) -> Template:
