@@ -41,7 +41,7 @@ _INSTANCE = "ml.m5.large"
 @click.option("--manifest", type=FILE, default="model_repos.yaml", show_default=True)
 @click.option("--add/--no-add", default=None, help="Add it to the manifest; default: the lines are printed.")
 @click.option("--git/--no-git", default=None, help="Make it a git repository with a first commit; default: yes.")
-@click.option("--ci", type=click.Choice(_CI), help="Whose CI runs its tests; default: none.")
+@click.option("--ci", type=click.Choice(_CI), help="Whose CI runs its tests; default: github.")
 @click.option("--yes", "silent", is_flag=True, help="Ask nothing: what isn't given is the default.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines.")
 def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any) -> None:
@@ -108,7 +108,7 @@ def _complete(
     answer("pipeline", "Name of the pipeline", model if asks and has_pipeline else "", ask=asks and has_pipeline)
     answer("add", f"Add it to {neighbours.label}", asks, bool)
     answer("git", "Make it a git repository with a first commit", True, bool)
-    answer("ci", "CI", "none", click.Choice(_CI))
+    answer("ci", "CI", "github", click.Choice(_CI))
     answer("region", "", _region(values), ask=False)
     return found
 
