@@ -190,7 +190,7 @@ def _raise_where_failed(wanted: WantedStack, ended: Ended) -> None:
 
 def _raise_where_not_deleted(stack: Stack, stacks: StackService, watch: Watch) -> None:
     ended = stacks.delete(stack, watch)
-    if ended.failed:
+    if ended.failed or ended.stack:
         raise OutsideFailure(failure_problem(stack.name, ended, problem="PB671", what="the deletion"))
 
 

@@ -168,7 +168,7 @@ def _resources(stack: Stack | None, stacks: DemolitionService) -> tuple[StackRes
 def _delete(stack: Stack, stacks: DemolitionService, manner: DestroyManner) -> None:
     with manner.watching() as watch:
         ended = stacks.delete(stack, watch)
-    if ended.failed:
+    if ended.failed or ended.stack:
         raise OutsideFailure(failure_problem(stack.name, ended, problem="PB671", what="the deletion"))
 
 

@@ -74,8 +74,8 @@ def clouding(folder: Path) -> Iterator[Cloud]:
         served.s3.create_bucket(Bucket=BUCKET)
 
         def fetch(address: str) -> str:
-            key = urlparse(address).path.lstrip("/")
-            found: Any = served.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+            bucket, _, key = urlparse(address).path.lstrip("/").partition("/")
+            found: Any = served.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             return str(found, "utf-8")
 
         formation.fetch = fetch

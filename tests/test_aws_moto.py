@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
@@ -16,9 +15,9 @@ from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.promote import Decision, promote, rollback
 from pipeline_builder.record import VerdictRecord
 from pipeline_builder.target import ApprovalStatus
+from tests.mocked import REGION, mocked
 from tests.records import package, run_record
 
-REGION = "eu-central-1"
 SPECIFICATION: Any = {
     "Containers": [{"Image": "i:1", "ModelDataUrl": "s3://ml-artifacts/model.tar.gz"}],
     "SupportedContentTypes": ["text/csv"],
@@ -30,12 +29,7 @@ HASH = "0" * 64
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        found = Aws(REGION)
+    with mocked(monkeypatch) as found:
         place: Any = {"LocationConstraint": REGION}
         found.client("s3").create_bucket(Bucket="ml-artifacts", CreateBucketConfiguration=place)
         yield found

@@ -7,12 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.copying import copy_package
+from tests.mocked import REGION, mocked
 
-REGION = "eu-central-1"
 ROLE = "arn:aws:iam::222222222222:role/promote"
 SPECIFICATION: Any = {
     "Containers": [{"Image": "i:1", "ModelDataUrl": "s3://b/model.tar.gz"}],
@@ -23,12 +22,8 @@ SPECIFICATION: Any = {
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield Aws(REGION)
+    with mocked(monkeypatch) as aws:
+        yield aws
 
 
 def test_copied_once(aws: Aws) -> None:

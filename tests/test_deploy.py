@@ -340,8 +340,9 @@ def test_its_failure_is_ours_where_it_was_the_same_deployment(desk: Desk) -> Non
     desk.deploy()
     desk.formation.fails = {"Project": "no capacity"}
     begin(desk)
-    assert "'Project' (AWS::CodeBuild::Project): no capacity" in desk.problem(OutsideFailure).message
     begun = desk.formation.count("ExecuteChangeSet")
+    assert "'Project' (AWS::CodeBuild::Project): no capacity" in desk.problem(OutsideFailure).message
+    assert desk.formation.count("ExecuteChangeSet") == begun
     desk.formation.fails = {}
     desk.deploy()
     assert desk.formation.count("ExecuteChangeSet") == begun + 1

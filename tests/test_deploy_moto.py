@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
@@ -23,19 +22,16 @@ from pipeline_builder.aws.unfinished import find_unfinished
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.stacks import WantedStack
 from tests.formation import forming
+from tests.mocked import REGION, mocked
 
-REGION, ACCOUNT = "eu-central-1", "123456789012"
+ACCOUNT = "123456789012"
 PLACE: Any = {"LocationConstraint": REGION}
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield Aws(REGION)
+    with mocked(monkeypatch) as aws:
+        yield aws
 
 
 def test_a_long_template_goes_by_the_bucket_under_its_hash(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +47,7 @@ def test_a_long_template_goes_by_the_bucket_under_its_hash(aws: Aws, monkeypatch
         given = [given for name, given in formation.calls if name == "CreateChangeSet"]
     key = f"templates/{hashlib.sha256(template.encode()).hexdigest()}.yaml"
     assert [call.get("TemplateURL") for call in given] == [
-        f"https://demo-artifacts.s3.{REGION}.amazonaws.com/{key}",
+        f"https://s3.{REGION}.amazonaws.com/demo-artifacts/{key}",
     ] * 2 + [None]
     assert aws.client("s3").get_object(Bucket="demo-artifacts", Key=key)["Body"].read().decode() == template
     assert aws.calls["put_object"] == 1

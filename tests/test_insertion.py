@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.insertion import Additions, insert, merged
+from pipeline_builder.scaffold.insertion import Additions, insert, merged
 from pipeline_builder.source import Source, parse_yaml
 
 NEW: Additions = {

@@ -25,9 +25,6 @@ LAYERS = (
     ("git", "engine", "aws"),
     ("narrowing",),
     ("selection",),
-    ("request",),
-    ("insertion", "neighbours"),
-    ("skeleton",),
     ("overview", "stack_plan", "stack_progress"),
     ("plan", "drawing", "metrics", "record", "lock", "stacks", "heads"),
     ("outline",),
@@ -57,7 +54,7 @@ RESERVED = {
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve", "rehearsal"},
-    "jinja2": {"report", "cloudformation", "skeleton"},
+    "jinja2": {"report", "cloudformation", "scaffold"},
     "click": {"cli"},
 }
 

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from pipeline_builder.engine.environments import find_uv
-from pipeline_builder.skeleton import conf_text, markdown_text, yaml_text
+from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.composing import load_graph
 from tests.repositories import commit, git, make_repository
 from tests.workspaces import Ended, Workspace, make_workspace
@@ -582,7 +582,7 @@ def test_a_folder_with_an_odd_name(empty: Workspace) -> None:
     assert shlex.quote(name) not in made.out
     no_problem(empty.run("checkout"))
     no_problem(empty.run("validate"))
-    assert files(empty.root / name).keys() == FILES
+    assert files(empty.root / name).keys() == {*FILES, ".github/workflows/check.yml"}
 
 
 # --- questions on a terminal
@@ -634,7 +634,7 @@ def test_questions(empty: Workspace) -> None:
         "Name of the pipeline [price]: ",
         "Add it to model_repos.yaml [Y/n]: ",
         "Make it a git repository with a first commit [Y/n]: ",
-        "CI (github, gitlab, none) [none]: ",
+        "CI (github, gitlab, none) [github]: ",
     ):
         assert question in seen
     conf: Any = yaml.safe_load((empty.root / "price/conf/conf.yaml").read_text())["conf"]

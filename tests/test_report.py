@@ -77,7 +77,9 @@ def test_a_failed_step_comes_first_with_its_log() -> None:
 def hostile_record() -> RunRecord:
     metrics = {HOSTILE: 0.5, "confusion_matrix": {HOSTILE: {HOSTILE: 1}}}
     bad = package("churn", model=HOSTILE, group=HOSTILE, metrics=metrics, approval_description=HOSTILE)
-    record = run_record(packages=(bad, bad), failure_reason=HOSTILE, parameters={HOSTILE: HOSTILE}, target=HOSTILE)
+    record = run_record(
+        packages=(bad, bad), failure_reason=HOSTILE, parameters={HOSTILE: HOSTILE}, target=HOSTILE, trigger=HOSTILE
+    )
     repos = tuple(repo.model_copy(update={"subject": HOSTILE, "author": HOSTILE}) for repo in record.repos)
     update: dict[str, Any] = {"name": HOSTILE, "step_class": HOSTILE, "model": HOSTILE, "status": HOSTILE}
     broken = steps("churn", **update, failure_reason=HOSTILE, log=HOSTILE, log_tail=(HOSTILE, "\x1b[31m\x00"))

@@ -13,16 +13,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.triggers import KEY, Poller, open_poller
 from pipeline_builder.cli import run
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.heads import Head, parse_handled
+from tests.mocked import REGION, mocked
 from tests.workspaces import Ended, make_workspace
 
-REGION = "eu-central-1"
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 VALUES = {"SMP_CODEPIPELINE": "models", "SMP_ARTIFACTS": "ml-artifacts", "SMP_REGION": REGION}
 
@@ -58,13 +57,9 @@ def make_service() -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
+    with mocked(monkeypatch) as aws:
         make_service()
-        yield Aws(REGION)
+        yield aws
 
 
 def executions(aws: Aws) -> list[dict[str, str]]:

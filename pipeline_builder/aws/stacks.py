@@ -108,7 +108,7 @@ class Stacks:
         if store.missing((uri,)):
             store.put(uri, content)
         suffix = "amazonaws.com.cn" if self._aws.region.startswith("cn-") else "amazonaws.com"
-        return {"TemplateURL": f"https://{bucket}.s3.{self._aws.region}.{suffix}/{key}"}
+        return {"TemplateURL": f"https://s3.{self._aws.region}.{suffix}/{bucket}/{key}"}
 
     def _wait_for(self, arn: str) -> dict[str, Any]:
         """Return the change set once it is made, or has failed."""
@@ -154,7 +154,7 @@ class Stacks:
             return
         pages = self._aws.pages("cloudformation", "list_change_sets", StackName=plan.stack_id)
         if not any(page.get("Summaries") for page in pages):
-            self._call("delete_stack", StackName=plan.stack_id)
+            self._call("delete_stack", StackName=plan.stack)
 
     def _drop(self, arn: str) -> None:
         try:
@@ -183,7 +183,7 @@ class Stacks:
     def delete(self, stack: Stack, watch: Watch) -> Ended:
         """Delete the stack, and follow it to its end."""
         before = self._newest(stack.id)
-        self._call("delete_stack", StackName=stack.id)
+        self._call("delete_stack", StackName=stack.name)
         return self._follow(stack.id, before, watch)
 
     def protect(self, stack: Stack, *, on: bool) -> None:

@@ -16,8 +16,8 @@ from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import InputProblems
 
 if TYPE_CHECKING:
-    from pipeline_builder.neighbours import Neighbours
-    from pipeline_builder.scaffold import Scaffolded
+    from pipeline_builder.scaffold.making import Scaffolded
+    from pipeline_builder.scaffold.neighbours import Neighbours
 
 Answer = TypeVar("Answer", str, float, bool)
 _TASKS = ("classification", "regression")
@@ -41,7 +41,7 @@ _INSTANCE = "ml.m5.large"
 @click.option("--manifest", type=FILE, default="model_repos.yaml", show_default=True)
 @click.option("--add/--no-add", default=None, help="Add it to the manifest; default: the lines are printed.")
 @click.option("--git/--no-git", default=None, help="Make it a git repository with a first commit; default: yes.")
-@click.option("--ci", type=click.Choice(_CI), help="Whose CI runs its tests; default: none.")
+@click.option("--ci", type=click.Choice(_CI), help="Whose CI runs its tests; default: github.")
 @click.option("--yes", "silent", is_flag=True, help="Ask nothing: what isn't given is the default.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines.")
 def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any) -> None:
@@ -53,9 +53,9 @@ def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any
     Example: pipeline-builder new churn --framework xgboost --add && pipeline-builder up
     """
     from pipeline_builder.git import Git
-    from pipeline_builder.neighbours import load_neighbours
-    from pipeline_builder.request import check_name, is_free, taken
-    from pipeline_builder.scaffold import scaffold
+    from pipeline_builder.scaffold.making import scaffold
+    from pipeline_builder.scaffold.neighbours import load_neighbours
+    from pipeline_builder.scaffold.request import check_name, is_free, taken
     from pipeline_builder.workspace import load_values
 
     manifest = manifest.absolute()
@@ -81,8 +81,8 @@ def _complete(
     model: str, given: Mapping[str, Any], values: Mapping[str, str], *, asks: bool, neighbours: Neighbours
 ) -> dict[str, Any]:
     """Return all answers: what was given, what a person says, and else the defaults."""
-    from pipeline_builder.request import default_metric, short_metric
-    from pipeline_builder.skeleton import FRAMEWORKS, METRICS
+    from pipeline_builder.scaffold.request import default_metric, short_metric
+    from pipeline_builder.scaffold.skeleton import FRAMEWORKS, METRICS
 
     found = dict(given)
 
@@ -108,7 +108,7 @@ def _complete(
     answer("pipeline", "Name of the pipeline", model if asks and has_pipeline else "", ask=asks and has_pipeline)
     answer("add", f"Add it to {neighbours.label}", asks, bool)
     answer("git", "Make it a git repository with a first commit", True, bool)
-    answer("ci", "CI", "none", click.Choice(_CI))
+    answer("ci", "CI", "github", click.Choice(_CI))
     answer("region", "", _region(values), ask=False)
     return found
 
@@ -128,7 +128,7 @@ def _region(values: Mapping[str, str]) -> str:
 def _request(model: str, manifest: Path, answers: Mapping[str, Any], values: Mapping[str, str]) -> Any:
     import getpass
 
-    from pipeline_builder.request import Request
+    from pipeline_builder.scaffold.request import Request
 
     return Request(name=model, manifest=manifest, bucket=values["SMP_S3BUCKETNAME"], login=getpass.getuser(), **answers)
 

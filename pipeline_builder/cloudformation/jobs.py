@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline_builder.cloudformation.calls import execution_role_arn, use_key
 from pipeline_builder.cloudformation.facts import Facts
-from pipeline_builder.cloudformation.projects import network_look, pull
+from pipeline_builder.cloudformation.projects import network_interface, network_look, pull, subnet_arns
 from pipeline_builder.cloudformation.resources import (
     bucket_of,
     image_repositories,
@@ -135,25 +135,16 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     definition = facts.definition
     if not definition.subnets:
         return ()
-    # A subnet may be shared: it is its owner's then, and its id is still its own.
-    subnets = tuple(arn("ec2", f"subnet/{literal(name)}", account="*") for name in definition.subnets)
-    groups = tuple(arn("ec2", f"security-group/{literal(name)}", account="*") for name in definition.security_groups)
-    interfaces = arn("ec2", "network-interface/*")
     return (
-        Statement(
-            sid="NetworkInterface",
-            actions=("ec2:CreateNetworkInterface",),
-            resources=(interfaces, *subnets, *groups),
-            why="jobs have an interface in the VPC",
-        ),
+        network_interface(definition.subnets, definition.security_groups, "jobs have an interface in the VPC"),
         Statement(
             sid="NetworkInterfaceEnd",
             actions=(
                 "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface",
                 "ec2:DeleteNetworkInterfacePermission",
             ),
-            resources=(interfaces,),
-            conditions={"ArnEquals": {"ec2:Subnet": subnets}},
+            resources=(arn("ec2", "network-interface/*"),),
+            conditions={"ArnEquals": {"ec2:Subnet": subnet_arns(definition.subnets)}},
         ),
         network_look(),
     )  # fmt: skip

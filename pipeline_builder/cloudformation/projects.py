@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipeline_builder.cloudformation.facts import Facts, read_image
 from pipeline_builder.cloudformation.resources import (
     artifact_keys,
@@ -101,17 +103,10 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     network = facts.service.network
     if network is None:
         return ()
-    # A subnet may be shared: it is its owner's then, and its id is still its own.
-    subnets = tuple(arn("ec2", f"subnet/{subnet}", account="*") for subnet in network.subnets)
-    groups = tuple(arn("ec2", f"security-group/{group}", account="*") for group in network.security_groups)
     interfaces = arn("ec2", "network-interface/*")
+    subnets = subnet_arns(network.subnets)
     return (
-        Statement(
-            sid="NetworkInterface",
-            actions=("ec2:CreateNetworkInterface",),
-            resources=(interfaces, *subnets, *groups),
-            why="builds have an interface in the VPC",
-        ),
+        network_interface(network.subnets, network.security_groups, "builds have an interface in the VPC"),
         Statement(
             sid="NetworkInterfaceEnd",
             actions=("ec2:DeleteNetworkInterface",),
@@ -128,6 +123,23 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
             },
         ),
         network_look(),
+    )
+
+
+def subnet_arns(subnets: Iterable[str]) -> tuple[str, ...]:
+    """A subnet may be shared: it is its owner's then, and its id is still its own."""
+    return tuple(arn("ec2", f"subnet/{literal(subnet)}", account="*") for subnet in subnets)
+
+
+def network_interface(subnets: Iterable[str], security_groups: Iterable[str], why: str) -> Statement:
+    """Return what making an interface in a VPC takes."""
+    groups = tuple(arn("ec2", f"security-group/{literal(group)}", account="*") for group in security_groups)
+    interfaces = arn("ec2", "network-interface/*")
+    return Statement(
+        sid="NetworkInterface",
+        actions=("ec2:CreateNetworkInterface",),
+        resources=(interfaces, *subnet_arns(subnets), *groups),
+        why=why,
     )
 
 

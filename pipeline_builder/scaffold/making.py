@@ -13,11 +13,19 @@ from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.git import Git, GitError
-from pipeline_builder.insertion import insert, render_block
 from pipeline_builder.manifest import build_manifest
-from pipeline_builder.neighbours import Neighbours, load_neighbours
-from pipeline_builder.request import Request, check_request, default_metric, is_anchor, is_free, relative, taken
-from pipeline_builder.skeleton import (
+from pipeline_builder.scaffold.insertion import insert, render_block
+from pipeline_builder.scaffold.neighbours import Neighbours, load_neighbours
+from pipeline_builder.scaffold.request import (
+    Request,
+    check_request,
+    default_metric,
+    is_anchor,
+    is_free,
+    relative,
+    taken,
+)
+from pipeline_builder.scaffold.skeleton import (
     DATA,
     FRAMEWORKS,
     Home,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.names import PIPELINE_NAME
-from pipeline_builder.neighbours import Neighbours
+from pipeline_builder.scaffold.neighbours import Neighbours
+from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions
 from pipeline_builder.schema import describe, did_you_mean
-from pipeline_builder.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions
 from pipeline_builder.source import Source, parse_yaml
 from pipeline_builder.target import JSON
 from pipeline_builder.values import substitute
