@@ -389,8 +389,10 @@ class Git:
 
 def _gitpython() -> ModuleType:
     """Import GitPython, which takes a sixth of a second, and which would fail by itself where git is missing."""
-    import git
-
+    try:
+        import git
+    except ImportError as error:  # it looks for git as it is imported
+        raise GitError("absent", "the program 'git' is not there") from error
     return git
 
 

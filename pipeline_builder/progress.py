@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,14 +60,19 @@ def _line_writer(nodes: Sequence[Node], stream: TextIO, now: Callable[[], dateti
     return observe
 
 
+def _reason(failure: str) -> str:
+    """Return the line that says it: of a problem the first, which its hint follows, of a traceback the last."""
+    lines = failure.strip().splitlines() or ["no reason given"]
+    return lines[0] if re.match(r"PB\d{3} ", lines[0]) else lines[-1]
+
+
 def describe(state: StepState) -> str:
     """Return what there is to say of a step's state, in a few words."""
     took = f" {state.seconds:.1f} s" if state.seconds is not None else ""
     if state.cache_hit:
         return f"cached (execution {state.cache_hit.rsplit('/', 1)[-1]})"
     if state.status is StepStatus.FAILED:
-        lines = state.failure_reason.strip().splitlines()
-        return f"Failed{took}: {lines[-1] if lines else 'no reason given'}"
+        return f"Failed{took}: {_reason(state.failure_reason)}"
     outcome = state.metadata.get("Condition")
     about = state.note or (f"comes out as {outcome}" if outcome else "")
     return f"{state.status.value}{took}" + (f": {about}" if about else "")

@@ -155,11 +155,11 @@ def _given(values: Mapping[str, str], name: str) -> str:
 def _value_problems(account: str, region: str) -> Iterator[Problem]:
     if not _ACCOUNT.fullmatch(account) or account == LOCAL_DEFAULTS["SMP_ACCOUNTID"]:
         message = f"SMP_ACCOUNTID is '{account}', expected the twelve digits of the account that the service goes to"
-        hint = "set SMP_ACCOUNTID in the environment or in .env, or take --target aws with credentials"
+        hint = "set SMP_ACCOUNTID in the environment or in .env; with --target aws it is that of the credentials"
         yield Problem(id="PB616", message=message, hint=hint)
     if not _REGION.fullmatch(region):
         message = f"SMP_REGION is '{region}', expected the Region that the service goes to, such as 'eu-central-1'"
-        hint = "set SMP_REGION in the environment or in .env, or take --target aws with credentials"
+        hint = "set SMP_REGION in the environment or in .env; with --target aws it is that of the profile"
         yield Problem(id="PB616", message=message, hint=hint)
 
 

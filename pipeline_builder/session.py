@@ -493,10 +493,11 @@ class Session:
         execution = begun.execution
         match begun.origin:
             case "unchanged":
-                commit = execution.parameters.get(MANIFEST_PARAMETER, "")[:7]
+                commit = execution.parameters.get(MANIFEST_PARAMETER, UNKNOWN_COMMIT)
+                of = "" if commit == UNKNOWN_COMMIT else f" (commit {commit[:7]})"
                 at = f"{execution.started:%Y-%m-%d %H:%M} UTC"
                 self.say(
-                    f"          nothing changed since execution {execution.id} of {at} (commit {commit}): "
+                    f"          nothing changed since execution {execution.id} of {at}{of}: "
                     "same definition, data and images; --rerun runs anew"
                 )
             case "continued":

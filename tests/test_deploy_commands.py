@@ -111,11 +111,17 @@ def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_th
     workspace: Workspace, cloud: Cloud
 ) -> None:
     nowhere = run(workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="")
-    assert (nowhere.code, "PB616 SMP_REGION is ''" in nowhere.err) == (1, True)
+    assert (nowhere.code, nowhere.err.splitlines()[0]) == (4, "PB702 no Region for AWS")
     ended = run(
         workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="", AWS_DEFAULT_REGION="eu-west-1"
     )
     assert (ended.code, ended.out.splitlines()[0]) == (0, "stack 'demo-storage' will be created: 4 added")
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_without_credentials_these_are_asked_for(workspace: Workspace, command: str) -> None:
+    ended = workspace.run(command, AWS_EC2_METADATA_DISABLED="true", HOME=str(workspace.root))
+    assert (ended.code, ended.err.splitlines()[0][:29]) == (4, "PB701 no credentials for AWS:"), ended.err
 
 
 def test_a_failure_is_one_line_and_exit_code_4(workspace: Workspace, cloud: Cloud) -> None:

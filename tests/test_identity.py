@@ -56,3 +56,8 @@ def test_without_credentials_it_stays_unset() -> None:
     with Stubber(aws.client("sts")) as sts:
         sts.add_client_error("get_caller_identity", "ExpiredToken")
         assert look_up({}, aws) == {"SMP_REGION": "eu-west-1"}
+
+
+def test_where_no_region_is_configured_none_is_found() -> None:
+    with mock_aws():
+        assert look_up({}, Aws("")) == {"SMP_ACCOUNTID": "123456789012"}

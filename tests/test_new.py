@@ -271,7 +271,7 @@ def test_a_repository_inside_another_is_said(empty: Workspace) -> None:
     (empty.root / "a.txt").write_text("a")
     make_repository(empty.root)
     made = new(empty, "churn", "--add")
-    assert "churn is a repository of its own inside that of ." in made.err
+    assert "churn is a repository of its own inside this folder's:" in made.err
 
 
 # --- nothing is overwritten, nothing is half there
@@ -290,6 +290,14 @@ def test_twice(empty: Workspace) -> None:
     ]
     assert [problem["id"] for problem in new(empty, "churn", "--json").json["problems"]] == ["PB690"]
     assert empty.files() == before
+
+
+def test_a_link_is_left_alone(empty: Workspace) -> None:
+    (empty.root / "elsewhere").mkdir()
+    (empty.root / "churn").symlink_to("elsewhere")
+    made = new(empty, "churn")
+    assert (made.code, made.err.splitlines()[0]) == (1, "PB690 'churn' is a link, and nothing is ever overwritten")
+    assert not list((empty.root / "elsewhere").iterdir())
 
 
 def test_a_folder_that_is_just_it_is_only_added(empty: Workspace) -> None:
@@ -703,3 +711,10 @@ def test_the_how_to_word_for_word(empty: Workspace) -> None:
     assert yaml.safe_load((empty.root / "price/conf/conf.yaml").read_text())["conf"]["models"]["price"]["gate"] == [
         {"metric": "regression_metrics.rmse.value", "max": 40}
     ]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
+def test_a_user_without_a_name_has_a_number() -> None:
+    code = "import os; from pipeline_builder.cli.output import login_name; os.setuid(54321); print(login_name())"
+    done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "uid-54321\n"), done.stderr

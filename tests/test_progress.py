@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from pipeline_builder.drawing import Node
-from pipeline_builder.progress import open_progress
+from pipeline_builder.progress import describe, open_progress
 from pipeline_builder.target import StepState, StepStatus
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -76,3 +76,8 @@ def _all_of(terminal: int) -> str:
         while block := file.read(65536):
             blocks.append(block)
     return b"".join(blocks).decode()
+
+
+def test_a_problem_is_told_and_not_its_hint() -> None:
+    failed = state("churn-Train", StepStatus.FAILED, 2.5, failure_reason="PB520 there is no data\n  hint: look there")
+    assert describe(failed) == "Failed 2.5 s: PB520 there is no data"

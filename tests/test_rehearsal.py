@@ -275,6 +275,20 @@ def test_a_buildspec_that_is_no_text_is_a_problem(tiny: Tiny, checked: bool) -> 
     assert "' is not UTF-8 text: byte 17 is 0xfc" in ended.err
 
 
+def test_without_git_it_is_said(tiny: Tiny) -> None:
+    ended = tiny.rehearse(PATH="/nowhere")
+    assert (ended.code, ended.err.splitlines()) == (4, ["PB150 the program 'git' is not there", "  hint: install git"])
+
+
+def test_what_did_not_run_after_a_failure_does_not_wait(tiny: Tiny) -> None:
+    tiny.write("install.sh", "exit 3\n")
+    lines = tiny.rehearse().out.splitlines()
+    assert [line.split() for line in lines if line.startswith(("Approve", "Promote"))] == [
+        ["Approve", "not", "run"],
+        ["Promote", "not", "run"],
+    ]
+
+
 def test_a_folder_without_a_repository(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "repo" / ".git").rename(tmp_path / "gone")
     ended = tiny.rehearse()

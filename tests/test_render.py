@@ -83,9 +83,9 @@ def test_account_and_region_must_be_those_of_aws(workspace: Workspace) -> None:
     assert ended.code == 1
     assert ended.err == (
         "PB616 SMP_ACCOUNTID is '000000000000', expected the twelve digits of the account that the service goes to\n"
-        "  hint: set SMP_ACCOUNTID in the environment or in .env, or take --target aws with credentials\n"
+        "  hint: set SMP_ACCOUNTID in the environment or in .env; with --target aws it is that of the credentials\n"
         "PB616 SMP_REGION is 'local', expected the Region that the service goes to, such as 'eu-central-1'\n"
-        "  hint: set SMP_REGION in the environment or in .env, or take --target aws with credentials\n"
+        "  hint: set SMP_REGION in the environment or in .env; with --target aws it is that of the profile\n"
         "2 problems; 'pipeline-builder explain PB616' says more\n"
     )
 
@@ -191,3 +191,11 @@ def test_what_is_outside_of_the_repository_is_not_there_on_aws(workspace: Worksp
     assert f"model_repos.yaml:3:10: {message}\n" in ended.err
     ended = workspace.run("rehearse")
     assert f"model_repos.yaml:3:10: warning {message}\n" in ended.err
+
+
+def test_a_rehearsal_checks_out_what_the_lock_does_not_have(workspace: Workspace) -> None:
+    other = MANIFEST.replace("schedules:", "  - {url: remotes/churn, name: other}\nschedules:", 1)
+    (workspace.root / "model_repos.yaml").write_text(other)
+    ended = workspace.run("rehearse")
+    assert "PB109" not in ended.err
+    assert "checkout  2 repositories" in ended.err

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 
+# What boto3 calls the Region of STS where none is configured.
+_NOWHERE = "aws-global"
 _ASSUMED = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
 
 
@@ -23,7 +25,8 @@ def look_up(values: Mapping[str, str], aws: Aws | None = None) -> dict[str, str]
         return found
     aws = aws or Aws(found.get("SMP_REGION", ""))
     with contextlib.suppress(OutsideFailure):
-        if region := aws.client("sts").meta.region_name:
+        region = aws.client("sts").meta.region_name
+        if region and region != _NOWHERE:
             found.setdefault("SMP_REGION", region)
         caller = aws.call("sts", "get_caller_identity")
         found.setdefault("SMP_ACCOUNTID", caller["Account"])

@@ -11,7 +11,7 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
-from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import ExitCode, render_problem
 
 if TYPE_CHECKING:
@@ -91,13 +91,11 @@ def ask_decision(record: RunRecord, answer: str | None, comment: str) -> Decisio
 
 def make_decision(answer: str, comment: str) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
-    import getpass
-
     from pipeline_builder.promote import Decision
     from pipeline_builder.target import ApprovalStatus
 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
-    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or getpass.getuser(), comment=comment)
+    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or login_name(), comment=comment)
 
 
 def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -53,6 +54,14 @@ def coloured(text: str) -> str:
         else line
         for line in text.split("\n")
     )
+
+
+def login_name() -> str:
+    """Return the name of whoever runs this; a container's user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def terminal() -> bool:

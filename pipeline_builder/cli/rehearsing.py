@@ -13,8 +13,8 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, common
-from pipeline_builder.cli.output import say, show, terminal
-from pipeline_builder.errors import ExitCode, render_problem
+from pipeline_builder.cli.output import login_name, say, show, terminal
+from pipeline_builder.errors import ExitCode, InputProblems, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.rehearsal.rehearse import Rehearsing
@@ -126,7 +126,7 @@ def place_of(values: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _render(session: Session) -> Path:
-    """Render the service as it is now, into the build folder; where nothing is checked out yet, that comes first."""
+    """Render the service as it is now, into the build folder; where something isn't checked out, that comes first."""
     from dataclasses import replace
 
     from pipeline_builder.rehearsal.sources import with_source
@@ -139,21 +139,26 @@ def _render(session: Session) -> Path:
     rendering.manifest = with_source(session.manifest, session.workspace.root.name)
     if rendering.manifest != session.manifest:
         say("the manifest doesn't say where AWS finds this repository: something is made up for the rehearsal")
-    if not session.workspace.lock_path.is_file():
+    if not _is_locked(rendering):
         rendering.checkout(locked=False)
     folder = session.workspace.build / "rehearsal"
     write_rendered(render(rendering, now=datetime.now(timezone.utc), checked=False), folder)
     return folder
 
 
+def _is_locked(session: Session) -> bool:
+    try:
+        return bool(session.lock)
+    except InputProblems:
+        return False
+
+
 def make_ask(answer: str | None, comment: str) -> Ask:
     """Return who answers an approval: the option, a person at the terminal, or nobody."""
-    import getpass
-
     from pipeline_builder.rehearsal.tools import Answer
 
     def ask(question: Question) -> Answer | None:
-        by = os.environ.get("SMP_APPROVER") or getpass.getuser()
+        by = os.environ.get("SMP_APPROVER") or login_name()
         if answer:
             return Answer(approved=answer == "approve", by=by, comment=comment)
         if not terminal():

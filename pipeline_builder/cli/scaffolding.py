@@ -12,7 +12,7 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE
-from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import InputProblems
 
 if TYPE_CHECKING:
@@ -126,11 +126,9 @@ def _region(values: Mapping[str, str]) -> str:
 
 
 def _request(model: str, manifest: Path, answers: Mapping[str, Any], values: Mapping[str, str]) -> Any:
-    import getpass
-
     from pipeline_builder.scaffold.request import Request
 
-    return Request(name=model, manifest=manifest, bucket=values["SMP_S3BUCKETNAME"], login=getpass.getuser(), **answers)
+    return Request(name=model, manifest=manifest, bucket=values["SMP_S3BUCKETNAME"], login=login_name(), **answers)
 
 
 def _json(done: Scaffolded) -> dict[str, Any]:
@@ -165,9 +163,8 @@ def _hints(done: Scaffolded) -> list[str]:
         hints.append(f"git knows no name of yours, so the commit is by {done.author}")
     if done.outer and done.commit:
         outer = os.path.relpath(done.outer)
-        hints.append(
-            f"{folder} is a repository of its own inside that of {outer}: push it to a host, and don't add it there"
-        )
+        around = "this folder's" if outer == "." else f"that of {shlex.quote(outer)}"
+        hints.append(f"{folder} is a repository of its own inside {around}: push it to a host, and don't add it there")
     if not done.commit and done.outer:
         hints.append(f"commit {folder}: only what is committed is checked out")
     elif not done.commit and not (done.folder / ".git").exists():

@@ -103,7 +103,12 @@ def destroy(session: Session, *, as_json: bool, with_data: bool, yes: bool, forc
 
 
 def on_aws(session: Session) -> Session:
-    """Return the session with account and Region of the credentials, where nobody has set them."""
+    """Return the session with account and Region of the credentials, where nobody has set them.
+
+    Raises:
+        OutsideFailure: PB701 and its kind, where the account is neither set nor can be asked for.
+    """
+    from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import look_up
     from pipeline_builder.session import Session
     from pipeline_builder.values import LOCAL_DEFAULTS
@@ -114,6 +119,9 @@ def on_aws(session: Session) -> Session:
     if not {"SMP_ACCOUNTID", "SMP_REGION"} <= given.keys():
         found = look_up(given)
         given = {name: found[name] for name in ("SMP_ACCOUNTID", "SMP_REGION") if name in found} | given
+    if "SMP_ACCOUNTID" not in given:
+        # Whoever asks says why there is none: no credentials, no network.
+        Aws(given.get("SMP_REGION", "")).call("sts", "get_caller_identity")
     return Session(replace(workspace, values=given), say=session.say, warn=session.warn)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.git import Git, GitError
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.rehearsal.artifacts import pack
@@ -73,7 +73,9 @@ def describe_source(git: Git, repository: Path, commit: str, *, changed: bool = 
     )
 
 
-def _unreadable(folder: Path, error: GitError) -> InputProblems:
+def _unreadable(folder: Path, error: GitError) -> PipelineBuilderError:
+    if error.kind == "absent":
+        return OutsideFailure(Problem(id="PB150", message=str(error), hint="install git"))
     return InputProblems(Problem(id="PB653", message=f"the repository of '{folder}' can't be read: {error}"))
 
 

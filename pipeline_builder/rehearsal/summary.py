@@ -16,7 +16,7 @@ _HEAD = ("stage", "action", "status", "time", "artifacts", "tests")
 
 def render_rehearsal(record: Rehearsal, folder: Path) -> str:
     """Return the table of stages and actions, the variables that they handed on, and where everything is."""
-    rows = [_HEAD, *(row for stage in record.stages for row in _rows(stage))]
+    rows = [_HEAD, *(row for stage in record.stages for row in _rows(stage, failed=record.status == "Failed"))]
     rows += [("event", event.rule, event.status, "", "", "") for event in record.events]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -37,9 +37,10 @@ def render_rehearsal(record: Rehearsal, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _rows(stage: StageRecord) -> list[tuple[str, ...]]:
+def _rows(stage: StageRecord, *, failed: bool) -> list[tuple[str, ...]]:
     if stage.status in ("Waiting", "Skipped"):
-        return [(stage.name, "", stage.status, "", "", "")]
+        status = "not run" if failed and stage.status == "Waiting" else stage.status
+        return [(stage.name, "", status, "", "", "")]
     return [(stage.name, *_row(action)) for action in stage.actions]
 
 

@@ -173,6 +173,8 @@ def _value(message: str, hint: str | None = None) -> Problem:
 def taken(folder: Path) -> Problem:
     """Return the problem of a folder that can't be made."""
     what = "is not empty" if folder.is_dir() else "is a file"
+    if folder.is_symlink():
+        what = "is a link"
     if Path.cwd().is_relative_to(folder):
         what = "is the current folder"
     message = f"'{os.path.relpath(folder)}' {what}, and nothing is ever overwritten"
@@ -183,7 +185,9 @@ def is_free(folder: Path) -> bool:
     """Tell whether the folder can be put there as a whole: nothing is there, or an empty folder that nobody is in."""
     if not os.path.lexists(folder):
         return True
-    return folder.is_dir() and not any(folder.iterdir()) and not Path.cwd().is_relative_to(folder)
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return not any(folder.iterdir()) and not Path.cwd().is_relative_to(folder)
 
 
 def default_metric(task: Task, name: str = "") -> Metric:
