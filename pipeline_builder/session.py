@@ -142,6 +142,9 @@ class Session:
         """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
         from pipeline_builder.checkout import checkout
 
+        # A state in somebody's repository is not to be committed with it; one that is there already stays as it is.
+        if not self.workspace.state.exists():
+            write_file(self.workspace.state / ".gitignore", b"*\n")
         with self.stage("checkout") as words:
             done = checkout(
                 self.manifest,

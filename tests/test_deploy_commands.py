@@ -118,6 +118,10 @@ def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_th
     assert (ended.code, ended.out.splitlines()[0]) == (0, "stack 'demo-storage' will be created: 4 added")
 
 
+def test_a_dry_run_ends_with_its_last_line(workspace: Workspace, cloud: Cloud) -> None:
+    assert not run(workspace, cloud, "deploy", "--dry-run").out.endswith("\n\n")
+
+
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
 def test_without_credentials_these_are_asked_for(workspace: Workspace, command: str) -> None:
     ended = workspace.run(command, AWS_EC2_METADATA_DISABLED="true", HOME=str(workspace.root))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases import CASES
+from tests.repositories import git, make_repository
 from tests.tiny import DATA, EVALUATE, PREPROCESS, TRAIN, variant
 from tests.workspaces import Workspace, make_workspace
 
@@ -539,3 +540,9 @@ def test_help_and_the_schema_need_no_workspace(tmp_path: Path) -> None:
     train = schema["$defs"]["TrainSection"]["properties"]
     assert {"hyperparams", "hyperparameters", "max_runtime_seconds", "max_runtime_in_seconds"} <= set(train)
     assert "repos" in outside.run("schema", "manifest").json["properties"]
+
+
+def test_the_state_is_not_committed_with_the_manifest(workspace: Workspace) -> None:
+    assert workspace.run("checkout").code == 0
+    make_repository(workspace.root)
+    assert [name for name in git(workspace.root, "ls-files").split() if name.startswith(".pipeline_builder")] == []

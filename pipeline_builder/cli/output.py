@@ -19,7 +19,9 @@ def say(message: str) -> None:
 
 
 def show(result: object, *, as_json: bool, text: str) -> None:
-    """Print a command's result to stdout, for machines or for people."""
+    """Print a command's result to stdout, for machines or for people; nothing where there is nothing to say."""
+    if not as_json and not text:
+        return
     click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text.rstrip("\n"))
 
 
