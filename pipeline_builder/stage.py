@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-from pipeline_builder.approval import approval_digest, approval_text, inert_text, verdict_word
+from pipeline_builder.approval import MOST_TEXT, approval_digest, approval_text, inert_text, verdict_word
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.narrowing import LAST, Wanted
 from pipeline_builder.promote import Decision
@@ -248,7 +248,11 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
 
 
 def render_exports(exports: Mapping[str, str]) -> str:
-    """Return the variables as lines for a shell, each value quoted: commits' subjects are other people's words."""
+    """Return the variables as lines for a shell, each no longer than CodePipeline takes.
+
+    Values are quoted: commits' subjects, and what goes wrong, are other people's words.
+    """
     import shlex
 
-    return "".join(f"export {name}={shlex.quote(inert_text(value))}\n" for name, value in exports.items())
+    values = {name: inert_text(value)[:MOST_TEXT] for name, value in exports.items()}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -138,4 +138,4 @@ class _CodePipeline:
 
 
 def _failed(problems: tuple[Problem, ...]) -> dict[str, str]:
-    return {"VERDICT": "failed", "SUMMARY": problems[0].message[:1000]}
+    return {"VERDICT": "failed", "SUMMARY": problems[0].message}
