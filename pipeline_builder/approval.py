@@ -45,10 +45,10 @@ def approval_text(record: RunRecord, gates: Mapping[str, Sequence[str]] | None =
         models = [f"{record.pipeline}: no model was registered"]
     ending = [part for part in (_work(record), record.trigger and f"started by {record.trigger}") if part]
     for repos in _repos(record.repos):
-        text = "; ".join([*models, *repos, *ending])
+        text = inert_text("; ".join([*models, *repos, *ending]))
         if len(text) <= MOST_TEXT:
-            return inert_text(text)
-    return inert_text(_fitted(models, "; ".join(ending)))
+            return text
+    return _fitted([inert_text(model) for model in models], inert_text("; ".join(ending)))
 
 
 def _model(package: PackageRecord, paths: Sequence[str]) -> str:

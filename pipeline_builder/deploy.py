@@ -14,6 +14,7 @@ from pipeline_builder.cloudformation.document import Template, load_template
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.stack_plan import ResourceChange, StackPlan, refuse_unsafe
 from pipeline_builder.stacks import (
+    STORAGE_OUTPUTS,
     Ended,
     Stack,
     StackEvent,
@@ -26,8 +27,6 @@ from pipeline_builder.stacks import (
 )
 
 Watch = Callable[[StackEvent], None]
-STORAGE_OUTPUTS = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}
-"""Parameters of the service's stack, and the outputs of the storage stack that they get."""
 
 
 class StackService(Protocol):

@@ -7,7 +7,6 @@ import re
 
 # Limits of the service in characters.
 STEP_NAME = 64
-JOB_NAME = 63
 CHANNEL_NAME = 64
 PARAMETER_NAME = 64
 GROUP_NAME = 63
@@ -16,7 +15,6 @@ PIPELINE_NAME = 82
 ARTIFACT_NAME = 100
 PROJECT_NAME = 255
 RULE_NAME = 64
-ROLE_NAME = 64
 
 
 def shorten(name: str, limit: int) -> str:

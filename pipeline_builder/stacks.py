@@ -12,6 +12,8 @@ from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import Problem
 
 OWNER_TAG = "pipeline-builder:service"
+STORAGE_OUTPUTS: Mapping[str, str] = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}
+"""Parameters of the service's stack, and the outputs of the storage stack that they get."""
 CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
 STACK_TYPE = "AWS::CloudFormation::Stack"
 _CHANGE_SET = "pb"

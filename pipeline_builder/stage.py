@@ -1,6 +1,6 @@
 """The stages of the service's pipeline: what each CodeBuild project runs, and the variables that it hands on.
 
-    build    checkout, validate, preflight, build, plan, apply
+    build    checkout, validate, look at the account (preflight), build, plan, apply
     train    run (limited to what the trigger is about), gate, report
     promote  promote exactly what was approved, in the approver's name
     reject   reject it, where a person did

@@ -21,7 +21,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from pipeline_builder.cloudformation.document import load_template
-from pipeline_builder.cloudformation.evaluation import resolve
+from pipeline_builder.cloudformation.evaluation import resolve_template
+from pipeline_builder.cloudformation.physical import Home
 from pipeline_builder.errors import InputProblems
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -392,7 +393,8 @@ def _resolved(stack: FakeStack, made: Body) -> Body:
     """Return the template with the parameters in it; names are what the checks of rendered templates make up too."""
     template = load_template(made["template"], "the template")
     try:
-        found = resolve(template, made["parameters"], account=ACCOUNT, region=REGION, stack=stack.name)
+        home = Home(account=ACCOUNT, region=REGION, stack=stack.name)
+        found = resolve_template(template, made["parameters"], home).data
     except InputProblems as error:
         raise Refused("ValidationError", str(error)) from error
     return copy.deepcopy(dict(found))

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pipeline_builder.cloudformation.access import build_access, definition_facts
 from pipeline_builder.cloudformation.addresses import Location
 from pipeline_builder.cloudformation.document import load_template
-from pipeline_builder.cloudformation.evaluation import resolve
+from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.facts import Image
 from pipeline_builder.cloudformation.listing import render_policies, substitute
+from pipeline_builder.cloudformation.physical import Home
 from pipeline_builder.cloudformation.statements import literal
 from pipeline_builder.errors import InputProblems
 from tests.access import CONNECTION, NETWORK, OLDER, definition_with, facts_with
@@ -157,7 +158,7 @@ def test_a_name_from_outside_matches_itself_only(name: str, other: str) -> None:
     assert matches(text, other) is (name == other)
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::Sub": literal(name)}}}
     template = load_template(json.dumps({"Resources": {"Topic": topic}}), "t")
-    resolved: Any = resolve(template, {}, account=ACCOUNT, region=REGION)
+    resolved: Any = resolve_template(template, {}, Home(account=ACCOUNT, region=REGION)).data
     assert resolved["Resources"]["Topic"]["Properties"]["DisplayName"] == text
 
 

@@ -13,11 +13,15 @@ import pytest
 from hypothesis import given, settings
 
 from pipeline_builder.cloudformation.access import Facts, build_access
+from pipeline_builder.cloudformation.document import load_template
+from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.packing import INLINE, MANAGED, MOST_MANAGED
+from pipeline_builder.cloudformation.physical import Home
 from pipeline_builder.cloudformation.statements import Role, Statement
 from pipeline_builder.errors import InputProblems
 from tests.access import all_facts, definition_with, facts_with, large_facts
 from tests.iam import documents, size
+from tests.services import ACCOUNT, KEY, REGION, render
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it uses pkg_resources
@@ -98,6 +102,33 @@ def test_another_linter_has_nothing_to_say(facts: Facts) -> None:
         for policy in documents(role):
             found = [text for text in findings(policy) if not text.startswith(tuple(EXPLAINED))]
             assert found == [], role.name
+
+
+# In a key's own policy the resource "*" is this key. The condition for logs, and its operator, are those that AWS's guide
+# "Encrypt log data in CloudWatch Logs using AWS KMS" writes for all of these actions.
+EXPLAINED_OF_KEYS = {
+    ("Key", "RESOURCE_STAR"),
+    ("Key", "UNKNOWN_CONDITION_FOR_ACTION"),
+    ("Key", "MISMATCHED_TYPE"),
+}
+
+
+def test_it_has_nothing_to_say_of_policies_of_resources_either() -> None:
+    files = render(approval={"emails": ["ada@example.com"]})
+    found, policies = set(), []
+    for name in ("storage.yaml", "service.yaml"):
+        template = load_template(files[name], name)
+        values = {"ArtifactBucket": "models", "KeyArn": KEY} if name == "service.yaml" else {}
+        resolved = resolve_template(template, values, Home(account=ACCOUNT, region=REGION))
+        for resource in resolved.resources.values():
+            properties = resource.body["Properties"]
+            assert isinstance(properties, dict)
+            if document := properties.get("KeyPolicy") or properties.get("PolicyDocument"):
+                policies.append(resource.id)
+                analyzed = parliament.analyze_policy_string(json.dumps(document))
+                found |= {(resource.id, one.issue) for one in analyzed.findings}
+    assert policies == ["Key", "BucketPolicy", "TopicPolicy"]
+    assert found == EXPLAINED_OF_KEYS
 
 
 @given(all_facts)

@@ -51,6 +51,14 @@ def test_whatever_people_write_is_one_inert_line(subject: str, trigger: str, gro
     assert not {character for character in text if ord(character) < 32}
 
 
+@pytest.mark.parametrize("length", range(930, 1000, 10))
+def test_what_is_made_inert_fits_too(length: int) -> None:
+    record = run_record("churn")
+    packages = (record.packages[0].model_copy(update={"group": "#{" * 30}),)
+    trigger = "t" * (length - len(approval_text(record.model_copy(update={"packages": packages}))))
+    assert len(approval_text(record.model_copy(update={"packages": packages, "trigger": trigger}))) <= 1000
+
+
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_exported_variables_are_data_to_a_shell(shell: str, tmp_path: Any) -> None:
     (tmp_path / "stage.env").write_text(render_exports({"SUMMARY": NASTY, "VERDICT": "pass"}))

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_builder.cloudformation.buildspec import PHASES, parse_buildspec
 from pipeline_builder.cloudformation.document import load_template
-from pipeline_builder.cloudformation.evaluation import resolve, resolve_template
+from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.physical import Home
 from pipeline_builder.errors import InputProblems
 
@@ -39,9 +39,7 @@ Resources:
 
 
 def value_of(written: str, **parameters: str) -> Any:
-    data: Any = resolve(
-        load_template(HEAD + written, "t.yaml"), parameters, account=HOME.account, region=HOME.region, stack=HOME.stack
-    )
+    data: Any = resolve_template(load_template(HEAD + written, "t.yaml"), parameters, HOME).data
     return data["Resources"]["It"]["Properties"].get("Value", "left out")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import itertools
 import json
 import os
@@ -18,6 +19,9 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from pipeline_builder.engine.environments import find_uv
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
@@ -555,6 +559,14 @@ def test_markdown_is_escaped() -> None:
     assert [markdown_text(text) for text in ("- a", "1. a", "12) a", "# a", "=", "2026")] == [
         r"\- a", r"1\. a", r"12\) a", r"\# a", r"\=", "2026",
     ]  # fmt: skip
+
+
+@given(st.text(st.sampled_from("ab1 .)(-+*=_~`#|>&;<\\[]!{}$:/\"'@") | st.characters(exclude_categories=("C", "Z"))))
+@settings(deadline=None)
+def test_a_description_is_the_same_text_in_markdown(text: str) -> None:
+    text = " ".join(text.split())
+    expected = f"<p>{html.escape(text, quote=False)}</p>\n" if text else ""
+    assert MarkdownIt("commonmark").render(markdown_text(text)).replace("&quot;", '"') == expected
 
 
 def test_values_in_yaml() -> None:

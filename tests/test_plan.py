@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.plan import build_plan, load_plan, plan_json, render_plan
+from pipeline_builder.plan import build_plan, load_plan, plan_json, render_markdown, render_plan
 from pipeline_builder.target import CachePrediction, DeployedPipeline
 
 
@@ -74,6 +77,21 @@ def test_a_plan_field_by_field() -> None:
         "  run    a  changed: hyperparameters or code\n"
         "  cache  b  execution e of 2026-01-01 00:00 UTC\n"
     )
+
+
+@given(st.text(min_size=1, max_size=60), st.text(max_size=60))
+@example("x\n```\n</details><script>alert(1)</script>\n````", "a`b```c~~~~\r\n# heading ![x](y)")
+def test_whatever_a_plan_names_is_one_block_of_code_in_markdown(name: str, value: str) -> None:
+    """`plan --format markdown` becomes a comment on a pull request: nothing of a conf acts upon that."""
+    new = content(step("a", HyperParameters={name: value}), step(name))
+    predictions = (CachePrediction(step=name, hit=False, reason=value),)
+    text = render_markdown(build_plan("p", new, deployed(OLD), predictions))
+    tokens = [token for token in MarkdownIt("commonmark").parse(text) if token.level == 0]
+    assert [token.type for token in tokens] == [
+        "paragraph_open", "paragraph_close", "html_block", "fence", "html_block",
+    ]  # fmt: skip
+    blocks = [token.content.strip() for token in tokens if token.type == "html_block"]
+    assert blocks == ["<details><summary>Plan</summary>", "</details>"]
 
 
 def test_the_order_of_steps_and_white_space_are_no_change() -> None:

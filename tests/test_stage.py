@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -13,7 +14,7 @@ from pipeline_builder.approval import approval_digest
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.session import Session
-from pipeline_builder.stage import Setting, read_setting, run_promote, run_reject, run_train
+from pipeline_builder.stage import Setting, console_link, read_setting, run_promote, run_reject, run_train
 from pipeline_builder.target import Approval
 from tests.repositories import commit
 from tests.tiny import EVALUATE, TRAIN
@@ -76,6 +77,16 @@ def test_build_and_train_hand_on_what_the_approver_needs(trained: Workspace) -> 
     assert found["REPORT_URL"] == (kept / "report.html").as_uri()
     assert sorted(path.name for path in kept.iterdir()) == ["report.html", "run.json"]
     assert {"plan.json", "applied.json", "junit.xml"} <= {path.name for path in (trained.root / "build").iterdir()}
+
+
+def test_on_aws_the_report_is_linked_in_the_console() -> None:
+    """CodePipeline takes an http or https address for the approver; a key with anything in it stays one parameter."""
+    assert console_link("models-1", "runs/0a-1/report.html", "eu-central-1") == (
+        "https://eu-central-1.console.aws.amazon.com/s3/object/models-1?region=eu-central-1&prefix=runs%2F0a-1%2Freport.html"
+    )
+    odd = urlsplit(console_link("models-1", "a b/&prefix=c#d", "cn-north-1"))
+    assert (odd.hostname, odd.fragment) == ("cn-north-1.console.amazonaws.cn", "")
+    assert parse_qs(odd.query)["prefix"] == ["a b/&prefix=c#d"]
 
 
 def test_a_build_with_problems_says_them_in_its_variables_and_in_junit(workspace: Workspace) -> None:

@@ -455,6 +455,26 @@ def test_the_poller_has_a_rate(minutes: int, expression: str) -> None:
     assert template["Resources"]["Poll"]["Properties"]["ScheduleExpression"] == expression
 
 
+@pytest.mark.parametrize("minutes", [1, 10, 1440])
+def test_every_schedule_is_tried_again_and_what_is_missed_is_kept(minutes: int) -> None:
+    template = read_template(render(*REPOS, poll_minutes=minutes)["service.yaml"])
+    schedules = of_type(template, "Scheduler::Schedule")
+    assert set(schedules) == {"Poll", "ScheduleNightly", "ScheduleWeekly"}
+    for schedule in schedules.values():
+        target = schedule["Properties"]["Target"]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 1
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["Missed", "Arn"]}}
+    # Not beyond the next look.
+    assert schedules["Poll"]["Properties"]["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60 * minutes
+
+
+def test_no_value_at_deploy_time_lets_a_run_outlive_its_build() -> None:
+    template = read_template(render(*REPOS, run_timeout_minutes=700)["service.yaml"])
+    limit = template["Parameters"]["RunTimeoutMinutes"]
+    assert limit["Default"] == limit["MaxValue"] == 700
+    assert template["Resources"]["TrainProject"]["Properties"]["TimeoutInMinutes"] == 730
+
+
 def test_a_relative_url_needs_the_repository_with_its_history() -> None:
     def form(*repos: Mapping[str, Any]) -> Any:
         template = read_template(render(*repos, schedules=())["service.yaml"])
@@ -553,6 +573,11 @@ def test_every_resource_that_takes_tags_has_them(service: dict[str, Any]) -> Non
         "AWS::Scheduler::Schedule",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
+    }
+    storage = read_template(render(*REPOS)["storage.yaml"])["Resources"].values()
+    assert {item["Type"] for item in storage if "Tags" not in item["Properties"]} == {
+        "AWS::KMS::Alias",
+        "AWS::S3::BucketPolicy",
     }
 
 

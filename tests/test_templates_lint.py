@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.cloudformation.rendering import render_templates
+from pipeline_builder.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.cloudformation.checks import check_service
+from pipeline_builder.cloudformation.document import load_template
+from pipeline_builder.cloudformation.rendering import parameter_values, render_templates
 from tests.oracle.environment import sdk_python
 from tests.services import ACCOUNT, KEY, REGION, REPOS, SCHEDULES, read_service, read_template, render
 
+ROOT = Path(__file__).parent.parent
 INSIDE = {"url": "models/inside", "trigger": "connection"}
 NETWORK = {
     "vpc": "vpc-0123456789abcdef0",
@@ -30,11 +34,11 @@ def connected(number: int) -> tuple[Mapping[str, Any], ...]:
 
 
 def mixed(number: int) -> tuple[Mapping[str, Any], ...]:
-    kinds = ("connection", "webhook", "poll")
     paths = {"include": ["src/**"], "exclude": ["docs/**", "*.md"]}
-    return tuple(
-        {"url": f"https://github.com/acme/m-{i}.git", "trigger": {"kind": kinds[i % 3], **paths}} for i in range(number)
-    )
+    kinds: tuple[Mapping[str, Any], ...] = (
+        {"kind": "connection", **paths}, {"kind": "webhook", **paths}, {"kind": "poll"},
+    )  # fmt: skip
+    return tuple({"url": f"https://github.com/acme/m-{i}.git", "trigger": kinds[i % len(kinds)]} for i in range(number))
 
 
 WEEKLY = SCHEDULES[1:]
@@ -45,11 +49,18 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     "schedules only": {"repos": (QUIET,), "schedules": WEEKLY},
     "one connection": {"repos": connected(1), "schedules": WEEKLY},
     "as many connections as go": {"repos": connected(49), "schedules": WEEKLY},
+    "fifty connections": {
+        "source": {"kind": "codecommit", "repository": "models"},
+        "repos": connected(50),
+        "schedules": WEEKLY,
+    },
     "sixty repositories": {"repos": mixed(60), "schedules": WEEKLY},
     "sixty repositories, keys of AWS": {"repos": mixed(60), "schedules": WEEKLY, "encryption": "aws"},
     "keys of AWS": {"encryption": "aws"},
     "a key": {"encryption": KEY},
     "a network": {"network": NETWORK},
+    "a network, keys of AWS": {"network": NETWORK, "encryption": "aws"},
+    "sixty repositories, a network": {"repos": mixed(60), "schedules": WEEKLY, "network": NETWORK},
     "source in CodeCommit": {"source": {"kind": "codecommit", "repository": "models"}, "repos": (*REPOS, INSIDE)},
     "source in S3": {"source": {"kind": "s3", "repository": "acme-sources/models/source.zip"}},
     "source at GitLab": {"source": {"kind": "connection", "repository": "a/b/c", "host": "gitlab.example.com"}},
@@ -113,6 +124,16 @@ def test_another_reader_reads_the_same() -> None:
         assert json.loads(json.dumps(template)) == read_template(text)
 
 
+@pytest.mark.parametrize("case", MATRIX)
+def test_our_own_checks_find_nothing(case: str) -> None:
+    model, _ = read_service(**MATRIX[case])
+    files = render_templates(model)
+    templates = {name: load_template(files[name], name) for name in ("storage.yaml", "service.yaml")}
+    buildspec = parse_buildspec((ROOT / "buildspec.yml").read_text(), "buildspec.yml")
+    values = {key: value for key, value in parameter_values(model).items() if value}
+    assert [str(problem) for problem in check_service(templates, buildspec, values)] == []
+
+
 def test_a_template_of_sixty_repositories_is_within_what_s3_takes() -> None:
     template = read_template(text := files_of("sixty repositories")["service.yaml"])
     assert len(text.encode()) <= 1_048_576
@@ -132,7 +153,7 @@ def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
     assert found["parsing_errors"] == []
     assert len(found["passed_checks"]) > 1000
     # Each suppression that the templates explain is one that is needed, and the other way round.
-    macros = (Path(__file__).parent.parent / "templates" / "macros.yaml.j2").read_text()
+    macros = (ROOT / "templates" / "macros.yaml.j2").read_text()
     explained = dict(re.findall(r'^  "(CKV_AWS_\d+)": "(.+)",$', macros, re.MULTILINE))
     skipped = {item["check_id"]: item["check_result"]["suppress_comment"] for item in found["skipped_checks"]}
     assert skipped == explained

@@ -38,7 +38,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     """Do one stage of the service's pipeline; buildspec.yml calls it, and so can you.
 
     \b
-    build    checkout, validate, build, plan, apply
+    build    checkout, validate, look at the account, build, plan, apply
     train    run, gate, report
     promote  promote what was approved in CodePipeline
     reject   reject what was rejected there

@@ -44,21 +44,6 @@ def resolve_template(template: Template, parameters: Mapping[str, str], home: Ho
     return Template(Document(template.document.source, data, evaluation.keys, evaluation.values))
 
 
-def resolve(
-    template: Template,
-    parameters: Mapping[str, str],
-    *,
-    account: str,
-    region: str,
-    partition: str = "aws",
-    stack: str = "stack",
-) -> Mapping[str, JSON]:
-    """Return the data of the resolved template, see `resolve_template`."""
-    return resolve_template(
-        template, parameters, Home(account=account, region=region, partition=partition, stack=stack)
-    ).data
-
-
 def _pseudo_parameters(home: Home) -> dict[str, _Value]:
     return {
         "AWS::AccountId": home.account,

@@ -14,12 +14,12 @@ from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.service import ServiceSection
+from pipeline_builder.stacks import OWNER_TAG
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
 _MOST_TAGS = 50
-OWN_TAG = "pipeline-builder:service"
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -102,7 +102,7 @@ class ServiceModel:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        return {**dict(sorted(self.service.tags.items())), OWN_TAG: self.name}
+        return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.name}
 
     @property
     def own_key(self) -> bool:
@@ -208,7 +208,7 @@ def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Prob
     if len(model.tags) > _MOST_TAGS:
         message = f"{len(tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
         yield Problem(id="PB615", message=message, place=where, hint="leave some out")
-    taken = {OWN_TAG: "the service's own"}
+    taken = {OWNER_TAG: "the service's own"}
     for key, value in tags.items():
         if not (_TAG.match(key) and _TAG.match(value)):
             message = f"the tag '{key}' has a character that not every service takes"

@@ -109,7 +109,7 @@ def via_service(service: str) -> str:
     return f"{service}.{REGION}.${{AWS::URLSuffix}}"
 
 
-def key_use(facts: Facts, *services: str, write: bool = True) -> tuple[Statement, ...]:
+def key_use(facts: Facts, *services: str) -> tuple[Statement, ...]:
     """Return what the service's own key takes, which others than these services can't be made to use it for."""
     if facts.service.encryption == "aws":
         return ()
@@ -117,7 +117,7 @@ def key_use(facts: Facts, *services: str, write: bool = True) -> tuple[Statement
     return (
         Statement(
             sid="Key",
-            actions=("kms:Decrypt", "kms:DescribeKey", *(("kms:GenerateDataKey",) if write else ())),
+            actions=("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"),
             resources=(KEY,),
             conditions={"StringEquals": {"kms:ViaService": via}},
         ),

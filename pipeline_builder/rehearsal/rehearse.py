@@ -19,6 +19,7 @@ from pipeline_builder.cloudformation.buildspec import read_buildspec
 from pipeline_builder.cloudformation.document import Template, load_template
 from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.physical import Home
+from pipeline_builder.cloudformation.rendering import PARAMETERS, SERVICE, STORAGE
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.git import Git
 from pipeline_builder.rehearsal.codepipeline import check_pipeline, play
@@ -30,13 +31,11 @@ from pipeline_builder.rehearsal.tools import Ask, Tools
 from pipeline_builder.rehearsal.variables import MOST_CHARACTERS
 from pipeline_builder.schema import did_you_mean
 from pipeline_builder.source import load_yaml
+from pipeline_builder.stacks import STORAGE_OUTPUTS
 from pipeline_builder.values import LOCAL_DEFAULTS
 
-STORAGE, SERVICE, PARAMETERS = "storage.yaml", "service.yaml", "parameters.json"
 BUILDSPEC = "buildspec.yml"
 RENDERED, TARGET_STATE, LOCK = "rendered", "target", "rehearsal.lock"
-# Outputs of the storage stack by the parameters of the service stack that `deploy` fills from them.
-_HANDED_ON = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +205,7 @@ def load_service(folder: Path, account: str, region: str) -> Service:
     """
     home = Home(account=account, region=region)
     storage = resolve_template(_load(folder, STORAGE), {}, home)
-    outputs = {name: _value(storage, output) for name, output in _HANDED_ON.items()}
+    outputs = {name: _value(storage, output) for name, output in STORAGE_OUTPUTS.items()}
     template = _load(folder, SERVICE)
     declared = template.section("Parameters")
     parameters = {name: value for name, value in outputs.items() if name in declared and value}

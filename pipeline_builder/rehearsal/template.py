@@ -111,7 +111,6 @@ class Pipeline(_Part):
     name: str
     stages: tuple[Stage, ...]
     variables: Annotated[dict[str, str], _pairs("Name", "DefaultValue")] = {}
-    execution_mode: str = "SUPERSEDED"
 
 
 class ProjectVariable(_Part):

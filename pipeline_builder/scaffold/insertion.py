@@ -58,9 +58,9 @@ def merged(data: JSON, additions: JSON) -> JSON:
     return copy.deepcopy(additions) if data is None else data
 
 
-def render_block(data: Additions, indent: int = 0) -> str:
+def render_block(data: Additions) -> str:
     """Return a mapping as a block of YAML."""
-    return "".join(f"{' ' * indent}{line}\n" for line in _block(data))
+    return "".join(f"{line}\n" for line in _block(data))
 
 
 def _insert(text: str, additions: Additions) -> str:

@@ -24,6 +24,7 @@ from pipeline_builder.cloudformation.document import Template
 from pipeline_builder.cloudformation.evaluation import resolve_template
 from pipeline_builder.cloudformation.physical import Home
 from pipeline_builder.errors import InputProblems, Problem, hide_lines, sort_problems
+from pipeline_builder.stacks import STORAGE_OUTPUTS
 
 RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
     check_stages,
@@ -40,8 +41,6 @@ RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
     check_tags,
     check_data,
 )
-# What a stack is handed of another one's outputs under another name; as `deploy` does it.
-HANDED_ON: Mapping[str, str] = {"ArtifactBucket": "BucketName"}
 _ACCOUNT, _REGION = "123456789012", "eu-central-1"
 
 
@@ -83,7 +82,9 @@ def _without_secrets(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 def _values(template: Template, handed: Mapping[str, str]) -> dict[str, str]:
-    wanted = {name: name if name in handed else HANDED_ON.get(name, name) for name in template.section("Parameters")}
+    wanted = {
+        name: name if name in handed else STORAGE_OUTPUTS.get(name, name) for name in template.section("Parameters")
+    }
     return {name: handed[source] for name, source in wanted.items() if source in handed}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline_builder.cloudformation.checks.view import Node, Service
 from pipeline_builder.errors import Problem
+from pipeline_builder.stacks import OWNER_TAG
 
 TAGS = "PB635"
 DATA = "PB636"
@@ -19,7 +20,6 @@ TAGGABLE = (
     "AWS::SageMaker::ModelPackageGroup", "AWS::SageMaker::Pipeline", "AWS::Scheduler::ScheduleGroup",
     "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
 )  # fmt: skip
-OWNER = "pipeline-builder:service"
 # A key is one too: what it has encrypted is lost with it.
 STORES = ("AWS::DynamoDB::Table", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::S3::Bucket")
 _BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -30,8 +30,8 @@ def check_tags(service: Service) -> Iterator[Problem]:
     for resource in service.of_type(*TAGGABLE):
         tags = resource.at("Properties", "Tags")
         names = [key for key, _ in tags.entries()] or [tag.at("Key").text for tag in tags.items()]
-        if OWNER not in names:
-            message = f"'{resource.id}' ({resource.at('Type').text}) has no tag '{OWNER}'"
+        if OWNER_TAG not in names:
+            message = f"'{resource.id}' ({resource.at('Type').text}) has no tag '{OWNER_TAG}'"
             yield tags.problem(TAGS, message, key=True)
 
 
