@@ -39,7 +39,7 @@ def main(kind: str) -> None:
             return
         started = time.monotonic()
         say(f"setting up .venv from {REQUIREMENTS[kind]} (Python {sys.version.split()[0]})")
-        if not works(PYTHON) or not (shutil.which("uv") or OWN_UV.exists()):
+        if not works(PYTHON) or not (shutil.which("uv") or has_own_uv()):
             make_venv()
         install(ROOT / REQUIREMENTS[kind])
         write(VENV / "lib" / version_folder() / "site-packages" / "pipeline_builder.pth", f"{ROOT}\n")
@@ -86,9 +86,14 @@ def pinned_uv() -> str:
 
 def install(requirements: Path) -> None:
     """Install what is missing; uv takes packages from its cache where it can."""
-    uv = str(OWN_UV) if OWN_UV.exists() else shutil.which("uv") or "uv"
+    uv = str(OWN_UV) if has_own_uv() else shutil.which("uv") or "uv"
     command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON), "--require-hashes", "-r", str(requirements)]
     run(command)
+
+
+def has_own_uv() -> bool:
+    """Tell whether uv is there, whole: pip makes a program executable when it has written all of it."""
+    return os.access(OWN_UV, os.X_OK)
 
 
 def command_script() -> str:

@@ -82,3 +82,10 @@ def test_a_killed_set_up_is_repeated(tmp_path: Path) -> None:
         )
     done = subprocess.run([str(clone / "scripts" / "run"), "--help"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("Usage: pipeline-builder up")) == (0, True), done.stderr
+    # As pip leaves it where it is killed while it writes the program that installs all others.
+    uv = clone / ".venv" / "bin" / "uv"
+    uv.write_bytes(uv.read_bytes()[:1000])
+    uv.chmod(0o644)
+    (clone / ".venv" / ".ready-run").unlink()
+    done = subprocess.run([str(clone / "scripts" / "run"), "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.startswith("Usage: pipeline-builder up")) == (0, True), done.stderr
