@@ -18,7 +18,6 @@ DATA_STORES: Mapping[str, str] = {
     "AWS::SageMaker::ModelPackageGroup": "its model packages",
     "AWS::Logs::LogGroup": "its logs",
     "AWS::SNS::Topic": "its confirmed subscriptions",
-    "AWS::SQS::Queue": "its messages",
     "AWS::DynamoDB::Table": "its items",
     "AWS::CodeCommit::Repository": "its commits",
     "AWS::ECR::Repository": "its images",

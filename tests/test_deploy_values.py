@@ -51,7 +51,7 @@ CHANGES = [
         Details=[detail("TopicName", "Always", BeforeValue="demo", AfterValue="x" * 300)],
     ),
     change(
-        "Modify", "Dead", "AWS::SQS::Queue", Replacement="Conditional", PolicyAction="ReplaceAndRetain",
+        "Modify", "Dead", "AWS::DynamoDB::Table", Replacement="Conditional", PolicyAction="ReplaceAndRetain",
         Details=[detail("KmsMasterKeyId", "Conditionally", cause="Key.Arn")],
     ),
     change("Remove", "Logs", "AWS::Logs::LogGroup", PhysicalResourceId="/aws/codebuild/demo-old", PolicyAction="Delete"),
@@ -65,7 +65,7 @@ def test_a_plan_as_it_is_read() -> None:
     assert render_stack_plan(PLAN) == (
         "stack 'demo' will change: 1 added, 1 imported, 1 changed, 1 replaced, 2 maybe replaced, 2 removed\n"
         "  needs --force: it replaces 'Topic' (AWS::SNS::Topic, 'arn:demo'), and its confirmed subscriptions\n"
-        "  needs --force: it may replace 'Dead' (AWS::SQS::Queue); its messages would stay in the old one, "
+        "  needs --force: it may replace 'Dead' (AWS::DynamoDB::Table); its items would stay in the old one, "
         "and the new one begins empty\n"
         "  needs --force: it removes 'Logs' (AWS::Logs::LogGroup, '/aws/codebuild/demo-old'), and its logs\n"
         "  + AWS::Scheduler::Schedule    Weekly\n"
@@ -75,7 +75,7 @@ def test_a_plan_as_it_is_read() -> None:
         "      Tags\n"
         "  ! AWS::SNS::Topic             Topic (arn:demo): a new one takes its place\n"
         f"      TopicName: demo -> {'x' * 119}…  (replaces it)\n"
-        "  ! AWS::SQS::Queue             Dead: a new one may take its place; CloudFormation can't tell before\n"
+        "  ! AWS::DynamoDB::Table        Dead: a new one may take its place; CloudFormation can't tell before\n"
         "      KmsMasterKeyId  (may replace it, through Key.Arn)\n"
         "  - AWS::Logs::LogGroup         Logs (/aws/codebuild/demo-old)\n"
         "  - AWS::Logs::LogGroup         Kept (/aws/codebuild/demo-kept): it stays there, outside of the stack\n"
