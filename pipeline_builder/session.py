@@ -142,12 +142,13 @@ class Session:
         """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
         from pipeline_builder.checkout import checkout
 
-        # A state in somebody's repository is not to be committed with it; one that is there already stays as it is.
-        if not self.workspace.state.exists():
-            write_file(self.workspace.state / ".gitignore", b"*\n")
         with self.stage("checkout") as words:
+            manifest = self.manifest
+            # A state in somebody's repository is not to be committed with it; one that is there already stays as it is.
+            if not self.workspace.state.exists():
+                write_file(self.workspace.state / ".gitignore", b"*\n")
             done = checkout(
-                self.manifest,
+                manifest,
                 root=self.workspace.root,
                 cache=self.workspace.state / "git",
                 locked=load_workspace_lock(self.workspace) if locked else at,
