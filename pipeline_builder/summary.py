@@ -108,11 +108,16 @@ def render_evidence(record: RunRecord) -> str:
     """Return what an approver must see: the metrics beside the champion's, and the commits."""
     lines: list[str] = []
     for package in record.packages:
-        against = f", against version {package.champion_version}" if package.champion_version else ", no champion yet"
-        lines.append(f"{package.group} version {package.version} ({package.status}{against})")
+        lines.append(f"{package.group} version {package.version} ({package.status}, {_against(package)})")
         lines += _metric_lines(package)
     lines += [f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}" for repo in record.repos]
     return "\n".join(lines)
+
+
+def _against(package: PackageRecord) -> str:
+    if package.champion_version:
+        return f"against version {package.champion_version}"
+    return "the first of its group" if package.status == "Approved" else "no champion yet"
 
 
 def _metric_lines(package: PackageRecord) -> list[str]:
