@@ -42,7 +42,12 @@ def narrow(wanted: Wanted, service: PipelineService, composed: Composed, lock: L
     steps = composed.graph.by_name
     repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
     if wanted.groups:
-        return select_repos(service, pipeline, content, _repos_of(wanted.groups, manifest), repo_of)
+        repos = _repos_of(wanted.groups, manifest)
+        if not set(repos) & set(repo_of.values()):
+            names = ", ".join(wanted.groups)
+            message = f"the pipeline has no step of the repositories in '{names}', so there is nothing to run"
+            raise InputProblems(Problem(id="PB113", message=message, hint="name another group"))
+        return select_repos(service, pipeline, content, repos, repo_of)
     if wanted.steps:
         return select_steps(service, pipeline, content, wanted.steps)
     before = None if wanted.since == LAST else load_lock(Path(wanted.since))

@@ -16,8 +16,8 @@ from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.session import Session
 from pipeline_builder.stage import Setting, console_link, read_setting, run_promote, run_reject, run_train
 from pipeline_builder.target import Approval
-from tests.repositories import commit
-from tests.tiny import EVALUATE, TRAIN
+from tests.repositories import commit, make_repository
+from tests.tiny import CONF, EVALUATE, TRAIN, write_model
 from tests.workspaces import Workspace, make_workspace
 
 
@@ -149,6 +149,18 @@ def test_groups_limit_a_run(trained: Workspace) -> None:
     assert (ended.code, "everything (of churn)" in ended.err) == (0, True), ended.err
     ended = trained.run("run", "--group", "nigthly")
     assert (ended.code, "PB113 no repository is in the group 'nigthly'" in ended.err) == (1, True)
+
+
+def test_a_group_that_brings_no_step_is_a_problem_before_anything_runs(workspace: Workspace) -> None:
+    conf = CONF.split("  sagemakerPipeline:")[0].replace("    churn:\n", "    quiet:\n")
+    make_repository(write_model(workspace.root / "remotes" / "quiet", conf))
+    manifest = workspace.root / "model_repos.yaml"
+    manifest.write_text(manifest.read_text().replace("local:", "  - {url: remotes/quiet, groups: quiet}\nlocal:"))
+    assert workspace.run("stage", "build").code == 0
+    ended = workspace.run("stage", "train", SMP_TRIGGER="schedule:nightly", SMP_GROUPS="quiet", SMP_CACHE="skip")
+    assert (ended.code, "PB113 the pipeline has no step of the repositories in 'quiet'" in ended.err) == (1, True), (
+        ended.err
+    )
 
 
 def test_what_the_build_applied_runs_although_another_has_applied_since(workspace: Workspace, tmp_path: Path) -> None:
