@@ -206,7 +206,11 @@ Observer = Callable[[StepState], None]
 
 
 class PipelineService(Protocol):
-    """Pipelines and their executions."""
+    """Pipelines and their executions. One that `can_skip_cache` takes nothing from the step cache where it is told so;
+    another needs a definition whose cached steps carry a generation (see `caching`).
+    """
+
+    can_skip_cache: bool
 
     def describe_pipeline(self, name: str) -> DeployedPipeline | None: ...
 
@@ -238,7 +242,9 @@ class PipelineService(Protocol):
         use_cache: bool = True,
         selection: Selection | None = None,
     ) -> Execution:
-        """Start a pipeline's version; without `use_cache` every step does its work again."""
+        """Start a pipeline's version; without `use_cache` every step does its work again, and the execution carries a
+        cache generation that no other has.
+        """
         ...
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:

@@ -14,6 +14,7 @@ from pipeline_builder.aws.facts import Facts, read_facts, token
 from pipeline_builder.aws.polling import Changes, Clock, Pace
 from pipeline_builder.aws.steps import is_going_on, read_steps
 from pipeline_builder.aws.store import S3Store, split
+from pipeline_builder.caching import PARAMETER, without_cache
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.outline import decisive_parameters, outline
@@ -31,6 +32,8 @@ from pipeline_builder.target import (
 INLINE = 1_048_576
 """Characters of a definition that the service takes in a request; a longer one goes by S3."""
 _NEWEST = 100
+_OWN = 16
+"""Characters of a request's token that name what the execution makes anew."""
 TAG = "Tags"
 
 
@@ -46,6 +49,8 @@ class PipelineSettings:
 
 class SageMakerPipelines:
     """Pipelines and executions of one account and Region."""
+
+    can_skip_cache = False
 
     def __init__(self, aws: Aws, store: S3Store, settings: PipelineSettings, *, clock: Clock | None = None) -> None:
         self._aws = aws
@@ -162,11 +167,12 @@ class SageMakerPipelines:
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
-        """Compare with the newest execution that succeeded, as SageMaker's step cache does."""
-        listed = self.list_executions(pipeline)
-        newest = next((e for e in listed if e.status is ExecutionStatus.SUCCEEDED), None)
-        if newest is None:
+        """Compare with the newest execution that succeeded with the same cache generation, else with the newest."""
+        listed = [e for e in self.list_executions(pipeline) if e.status is ExecutionStatus.SUCCEEDED]
+        if not listed:
             return prediction.predict(definition, parameters, None)
+        generation = parameters.get(PARAMETER)
+        newest = next((e for e in listed if e.parameters.get(PARAMETER) == generation), listed[0])
         content, values = self.definition_of(newest.arn), self._parameters(newest.arn)
         return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values))
 
@@ -207,13 +213,16 @@ class SageMakerPipelines:
     ) -> Execution:
         """Start a version of a pipeline. The same call again, by whomever, finds the same execution.
 
-        A new one starts where all of the fingerprint have ended otherwise; `use_cache` is not in the service's hands:
-        each step's CacheConfig decides.
+        A new one starts where all of the fingerprint have ended otherwise.
         """
         same = [e for e in self.list_executions(pipeline) if e.fingerprint == fingerprint and e.status.ended]
         attempt = sum(e.status is not ExecutionStatus.SUCCEEDED or not use_cache for e in same)
-        commit = parameters.get("ManifestCommit", "")
-        facts = Facts(definition="", fingerprint=fingerprint, commit=commit)
+        how = "cached" if use_cache else "anew"
+        request = token("start", pipeline, str(version), fingerprint, str(attempt), how)
+        if not use_cache:
+            parameters = without_cache(parameters, request[:_OWN], limited=selection is not None)
+        commit, generation = parameters.get("ManifestCommit", ""), parameters.get(PARAMETER, "")
+        facts = Facts(fingerprint=fingerprint, commit=commit, generation=generation)
         bound: dict[str, Any] = {"PipelineVersionId": version} if version else {}
         if selection:
             bound["SelectiveExecutionConfig"] = {
@@ -225,7 +234,7 @@ class SageMakerPipelines:
             PipelineName=pipeline,
             PipelineParameters=[{"Name": name, "Value": value} for name, value in sorted(parameters.items())],
             PipelineExecutionDescription=str(facts),
-            ClientRequestToken=token("start", pipeline, str(version), fingerprint, str(attempt)),
+            ClientRequestToken=request,
             **bound,
         )
         found = self.describe_execution(started["PipelineExecutionArn"])
@@ -313,11 +322,17 @@ def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:
         version=0,
         status=ExecutionStatus(item["PipelineExecutionStatus"]),
         definition_sha256=facts.definition,
-        parameters={"ManifestCommit": facts.commit} if facts.commit else {},
+        parameters=_told(facts),
         fingerprint=facts.fingerprint,
         started=item["StartTime"],
         failure_reason=item.get("PipelineExecutionFailureReason", ""),
     )
+
+
+def _told(facts: Facts) -> dict[str, str]:
+    """Return the parameters that a listing of executions tells."""
+    found = {"ManifestCommit": facts.commit, PARAMETER: facts.generation}
+    return {name: value for name, value in found.items() if value}
 
 
 def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execution:

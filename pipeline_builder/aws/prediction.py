@@ -1,6 +1,6 @@
 """What SageMaker's step cache would answer: the comparison that the service documents, made beforehand.
 
-It looks at the request only. Compared are the members below; instance types, outputs and tags don't count, and the
+It looks at the request only. Compared are some of its members; instance types, outputs and tags don't count, and the
 data behind an unchanged address isn't looked at.
 """
 
@@ -12,18 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from pipeline_builder.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.outline import OutlinedStep, flat_steps, outline
 from pipeline_builder.target import CachePrediction, Execution
 
-COMPARED: Mapping[str, tuple[str, ...]] = {
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "Environment", "HyperParameters",
-        "InputDataConfig",
-    ),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-}  # fmt: skip
 _NEVER = {
     "Model": "models are always made anew",
     "RegisterModel": "a run registers a new version",
