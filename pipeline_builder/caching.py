@@ -7,9 +7,11 @@ begins a generation: those after it carry the same value, and take the results o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
-from pipeline_builder.target import Execution
+from pipeline_builder.outline import flat_steps
+from pipeline_builder.target import JSON, Execution
 
 COMPARED: Mapping[str, tuple[str, ...]] = {
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
@@ -37,6 +39,16 @@ def current_generation(executions: Iterable[Execution]) -> str:
     return begun[-1] if begun else FIRST
 
 
+def with_generation(
+    definition: bytes, parameters: Mapping[str, str], executions: Iterable[Execution]
+) -> Mapping[str, str]:
+    """Let an execution go on with the generation that was begun last, where its definition knows of any."""
+    declared = json.loads(definition).get("Parameters", ())
+    if all(item["Name"] != PARAMETER for item in declared):
+        return parameters
+    return {**parameters, PARAMETER: current_generation(executions)}
+
+
 def without_cache(parameters: Mapping[str, str], own: str, *, limited: bool) -> Mapping[str, str]:
     """Return the parameters of an execution whose steps take nothing from the cache; `own` is no other execution's.
 
@@ -46,3 +58,20 @@ def without_cache(parameters: Mapping[str, str], own: str, *, limited: bool) -> 
     if PARAMETER not in parameters:
         return parameters
     return {**parameters, PARAMETER: f"{parameters[PARAMETER]}.{own}" if limited else own}
+
+
+def always_cached(definition: bytes) -> tuple[str, ...]:
+    """Return the cached steps that carry no generation, of a definition that was composed otherwise than here."""
+    steps = flat_steps(json.loads(definition).get("Steps", []))
+    return tuple(name for name, step in steps.items() if _is_cached(step) and not _carries_generation(step))
+
+
+def _is_cached(step: JSON) -> bool:
+    cache = step.get("CacheConfig") if isinstance(step, dict) else None
+    return isinstance(cache, dict) and bool(cache.get("Enabled"))
+
+
+def _carries_generation(step: JSON) -> bool:
+    arguments = step.get("Arguments") if isinstance(step, dict) else None
+    environment = arguments.get("Environment") if isinstance(arguments, dict) else None
+    return isinstance(environment, dict) and environment.get(VARIABLE) == {"Get": f"Parameters.{PARAMETER}"}

@@ -69,7 +69,7 @@ def build_definition(
     """Compose the graph.
 
     Raises:
-        InputProblems: PB320 to PB332, all of them.
+        InputProblems: PB320 to PB334, all of them.
     """
     definition, problems = read_definition(graph, settings, repository_urls, images)
     if problems:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline_builder.caching import PARAMETER, VARIABLE, current_generation
+from pipeline_builder.caching import PARAMETER, always_cached, with_generation
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.outline import flat_steps
 from pipeline_builder.target import (
-    JSON,
     DeployedPipeline,
     Execution,
     ExecutionStatus,
@@ -47,7 +44,7 @@ def start(
     execution of it.
 
     Raises:
-        InputProblems: PB450 for steps whose cache can't be left out of it.
+        InputProblems: PB460 for steps whose cache can't be left out of it.
     """
     fingerprint = service.fingerprint(pipeline.definition, parameters)
     if selection:
@@ -68,7 +65,7 @@ def start(
                 pass
     if rerun and not service.can_skip_cache:
         _check_skippable(pipeline)
-    values = _with_generation(pipeline.definition, parameters, executions)
+    values = with_generation(pipeline.definition, parameters, executions)
     started = service.start_execution(
         pipeline.name, pipeline.version, values, fingerprint=fingerprint, use_cache=not rerun, selection=selection
     )
@@ -79,36 +76,17 @@ def cached_parameters(
     service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Return the parameters with which an execution would start that takes from the step cache what it can."""
-    return _with_generation(definition, parameters, service.list_executions(pipeline))
-
-
-def _with_generation(
-    definition: bytes, parameters: Mapping[str, str], executions: Iterable[Execution]
-) -> Mapping[str, str]:
-    """Let the execution go on with the generation that was begun last, where its definition knows of any."""
-    declared = json.loads(definition).get("Parameters", ())
-    if all(item["Name"] != PARAMETER for item in declared):
-        return parameters
-    return {**parameters, PARAMETER: current_generation(executions)}
+    return with_generation(definition, parameters, service.list_executions(pipeline))
 
 
 def _check_skippable(pipeline: DeployedPipeline) -> None:
     """A service without a switch takes what it has of every cached step that carries no generation."""
-    steps = flat_steps(json.loads(pipeline.definition).get("Steps", []))
-    if names := [name for name, step in steps.items() if _is_cached_always(step)]:
+    if names := always_cached(pipeline.definition):
         shown = ", ".join(f"'{name}'" for name in names)
         version = f"version {pipeline.version} of '{pipeline.name}'"
         message = f"{version} can't run without the step cache: nothing in it keeps SageMaker's from answering {shown}"
         hint = "run 'pipeline-builder apply', and then run again"
-        raise InputProblems(Problem(id="PB450", message=message, hint=hint))
-
-
-def _is_cached_always(step: JSON) -> bool:
-    cache, arguments = (step.get(key) or {} if isinstance(step, dict) else {} for key in ("CacheConfig", "Arguments"))
-    assert isinstance(cache, dict)
-    environment = arguments.get("Environment") if isinstance(arguments, dict) else None
-    carried = environment.get(VARIABLE) if isinstance(environment, dict) else None
-    return bool(cache.get("Enabled")) and carried != {"Get": f"Parameters.{PARAMETER}"}
+        raise InputProblems(Problem(id="PB460", message=message, hint=hint))
 
 
 def check_given(given: Iterable[str], own: Iterable[str]) -> None:

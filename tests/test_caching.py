@@ -162,7 +162,7 @@ def test_an_environment_without_room_is_a_problem(tmp_path: Path, old: str, most
         f"step '{step}': with what tells the step cache apart its environment has {MOST_VARIABLES[kind] + 1} variables, "
         f"and a {kind} job takes {MOST_VARIABLES[kind]}"
     )
-    assert problems(tmp_path / "over", conf) == [("PB331", line_of(conf, "env: {"), words)]
+    assert problems(tmp_path / "over", conf) == [("PB333", line_of(conf, "env: {"), words)]
     off = conf.replace("            enable_cache: true\n", "")
     assert len(environments(composed(tmp_path / "off", off))[step]) == most + 1
 
@@ -170,7 +170,7 @@ def test_an_environment_without_room_is_a_problem(tmp_path: Path, old: str, most
 def test_an_environment_that_arguments_make_too_long_has_its_place(tmp_path: Path) -> None:
     conf = variant((_TRANSFORM, f"{_TRANSFORM}        arguments:\n          Environment: {many(16)}\n"))
     (found,) = problems(tmp_path, conf)
-    assert found[:2] == ("PB331", line_of(conf, "Environment: {"))
+    assert found[:2] == ("PB333", line_of(conf, "Environment: {"))
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def test_an_environment_that_arguments_make_too_long_has_its_place(tmp_path: Pat
 def test_the_variable_is_no_step_s_own(tmp_path: Path, text: str, at: str) -> None:
     conf = variant((_TRANSFORM, _TRANSFORM + text))
     words = f"step 'churn-Transform': the variable '{VARIABLE}' is set by each run, as the step is cached"
-    assert problems(tmp_path / "taken", conf) == [("PB332", line_of(conf, at), words)]
+    assert problems(tmp_path / "taken", conf) == [("PB334", line_of(conf, at), words)]
     off = conf.replace("            enable_cache: true\n", "")
     assert environments(composed(tmp_path / "off", off))["churn-Transform"][VARIABLE] in ("mine", "x")
 
 
 def test_the_variable_of_a_fingerprint_is_no_step_s_own_either(tmp_path: Path) -> None:
     conf = CASES["cached-by-data"].conf.replace("env: {MODE: fast}", "env: {SMP_DATA_FINGERPRINT: x}")
-    assert [found[0] for found in problems(tmp_path, conf)] == ["PB332"]
+    assert [found[0] for found in problems(tmp_path, conf)] == ["PB334"]
 
 
 def test_the_parameter_is_no_conf_s_own(tmp_path: Path) -> None:

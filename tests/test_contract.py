@@ -342,7 +342,7 @@ def test_a_definition_that_can_t_do_without_the_cache(target: Target) -> None:
         start(target.pipelines, deployed, {}, rerun=True)
     (problem,) = caught.value.problems
     assert (problem.id, problem.message, problem.hint) == (
-        "PB450",
+        "PB460",
         "version 1 of 'p' can't run without the step cache: nothing in it keeps SageMaker's from answering 'A', 'C'",
         "run 'pipeline-builder apply', and then run again",
     )

@@ -27,7 +27,6 @@ LAYERS = (
     ("selection",),
     ("overview", "stack_plan", "stack_progress"),
     ("plan", "drawing", "metrics", "record", "lock", "stacks", "heads"),
-    ("outline",),
     ("compose",),
     ("definition", "check", "images"),
     ("steps", "language"),
@@ -41,6 +40,7 @@ LAYERS = (
     ("service",),
     ("expressions", "schema", "credentials"),
     ("source", "explanations", "canonical", "durations", "layout", "caching"),
+    ("outline",),
     ("target",),
     ("errors",),
 )

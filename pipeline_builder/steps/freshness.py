@@ -62,7 +62,7 @@ def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> 
     `data_parameter` is the parameter with the fingerprint of its data, where it has one.
 
     Raises:
-        InputProblems: PB329 for data that only an execution knows, PB331 for an environment without room, PB332 for
+        InputProblems: PB329 for data that only an execution knows, PB333 for an environment without room, PB334 for
             one that has such a variable already.
     """
     arguments = composed["Arguments"]
@@ -85,7 +85,7 @@ def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> 
 
 def _taken(step: Step, name: str) -> Problem:
     message = f"step '{step.name}': the variable '{name}' is set by each run, as the step is cached"
-    return Problem(id="PB332", message=message, place=_place(step, name), hint="give yours another name")
+    return Problem(id="PB334", message=message, place=_place(step, name), hint="give yours another name")
 
 
 def _full(step: Step, kind: str, found: int) -> Problem:
@@ -93,7 +93,7 @@ def _full(step: Step, kind: str, found: int) -> Problem:
         f"step '{step.name}': with what tells the step cache apart its environment has {found} variables, "
         f"and a {kind} job takes {MOST_VARIABLES[kind]}"
     )
-    return Problem(id="PB331", message=message, place=_place(step), hint="take variables out, or 'enable_cache'")
+    return Problem(id="PB333", message=message, place=_place(step), hint="take variables out, or 'enable_cache'")
 
 
 def _place(step: Step, *name: str) -> Place:
