@@ -274,7 +274,9 @@ def test_a_rerun_of_some_steps_begins_no_generation(target: Target) -> None:
     again, hits = cached_by(target, wanted(), rerun=True, selection=selection)
     assert (hits["B"], again.arn != limited.arn) == ("", True)
     assert foretold(target, wanted("; true")) == {"A": True, "B": False}
-    assert cached_by(target, wanted("; true"))[1] == {"A": first.arn, "B": ""}
+    assert cached_by(target, wanted("; true"), selection=selection)[1]["B"] == ""
+    assert foretold(target, wanted("; true; true")) == {"A": True, "B": False}  # A was left out, and has its result
+    assert cached_by(target, wanted("; true; true"))[1] == {"A": first.arn, "B": ""}
 
 
 def test_a_rerun_that_is_asked_for_twice_is_one(target: Target, tmp_path: Path) -> None:
@@ -324,6 +326,7 @@ def test_a_run_after_a_failed_rerun_takes_what_that_has_made(target: Target, tmp
     deployed = target.pipelines.put_pipeline("p", wanted)
     failed = follow(target.pipelines, start(target.pipelines, deployed, {}, rerun=True), lambda _: None)
     (tmp_path / "shut").unlink()
+    assert foretold(target, wanted) == {"A": True, "B": False}
     assert cached_by(target, wanted)[1] == {"A": failed.arn, "B": ""}
 
 

@@ -27,6 +27,7 @@ from pipeline_builder.target import (
     Selection,
     SettingChange,
     StepState,
+    StepStatus,
 )
 
 INLINE = 1_048_576
@@ -167,14 +168,20 @@ class SageMakerPipelines:
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
-        """Compare with the newest execution that succeeded with the same cache generation, else with the newest."""
-        listed = [e for e in self.list_executions(pipeline) if e.status is ExecutionStatus.SUCCEEDED]
-        if not listed:
+        """Compare with the newest execution of the same cache generation, as SageMaker's step cache does.
+
+        One that succeeded goes before others, whose steps that did not are left out.
+        """
+        listed, generation = self.list_executions(pipeline), parameters.get(PARAMETER)
+        succeeded = [e for e in listed if e.status is ExecutionStatus.SUCCEEDED]
+        alike = [e for e in (*succeeded, *listed) if e.parameters.get(PARAMETER) == generation]
+        newest = next(iter((*alike, *succeeded)), None)
+        if newest is None:
             return prediction.predict(definition, parameters, None)
-        generation = parameters.get(PARAMETER)
-        newest = next((e for e in listed if e.parameters.get(PARAMETER) == generation), listed[0])
         content, values = self.definition_of(newest.arn), self._parameters(newest.arn)
-        return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values))
+        states = self.list_steps(newest.arn) if newest.status is not ExecutionStatus.SUCCEEDED else ()
+        undone = frozenset(state.name for state in states if state.status is not StepStatus.SUCCEEDED)
+        return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values, undone))
 
     # --- executions
 

@@ -27,11 +27,12 @@ _NEVER = {
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An execution that succeeded, the definition that it ran (canonical bytes), and its parameters."""
+    """An execution, the definition that it ran (canonical bytes), its parameters, and the steps that did not succeed."""
 
     execution: Execution
     definition: bytes
     parameters: Mapping[str, str]
+    undone: frozenset[str]
 
 
 def predict(
@@ -40,10 +41,11 @@ def predict(
     """Say for each step whether it would run or come from the cache, and why."""
     new = _resolved(definition, parameters)
     old = _resolved(earlier.definition, earlier.parameters) if earlier else {}
+    before = {name: step for name, step in old.items() if earlier and name not in earlier.undone}
     runs: set[str] = set()
     found = []
     for step in _in_order(outline(definition)):
-        reason = _reason(new[step.name], old.get(step.name), runs, earlier, now or datetime.now(timezone.utc))
+        reason = _reason(new[step.name], before.get(step.name), runs, earlier, now or datetime.now(timezone.utc))
         hit = not reason
         if not hit:
             runs.add(step.name)
