@@ -223,9 +223,9 @@ class SageMakerPipelines:
         A new one starts where all of the fingerprint have ended otherwise.
         """
         same = [e for e in self.list_executions(pipeline) if e.fingerprint == fingerprint and e.status.ended]
-        attempt = sum(e.status is not ExecutionStatus.SUCCEEDED or not use_cache for e in same)
+        before = next((e.arn for e in same if e.status is not ExecutionStatus.SUCCEEDED or not use_cache), "")
         how = "cached" if use_cache else "anew"
-        request = token("start", pipeline, str(version), fingerprint, str(attempt), how)
+        request = token("start", pipeline, str(version), fingerprint, before, how)
         if not use_cache:
             parameters = without_cache(parameters, request[:_OWN], limited=selection is not None)
         commit, generation = parameters.get("ManifestCommit", ""), parameters.get(PARAMETER, "")

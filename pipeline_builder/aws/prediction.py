@@ -27,7 +27,7 @@ _NEVER = {
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An execution, the definition that it ran (canonical bytes), its parameters, and the steps that did not succeed."""
+    """An execution, the definition that it ran (canonical bytes), its parameters, the steps that did not succeed."""
 
     execution: Execution
     definition: bytes
