@@ -203,6 +203,13 @@ def test_a_training_sees_every_row(tmp_path: Path) -> None:
     assert ended.status is ExecutionStatus.SUCCEEDED, steps["t"].failure_reason
 
 
+def test_a_step_whose_objects_cannot_all_be_files_fails(tmp_path: Path) -> None:
+    local = target(tmp_path, b=files(tmp_path / "data", "2/25/x", "25/x"))
+    _, ended, steps = run(local, definition(training("s3://b/2", "true")))
+    assert ended.status is ExecutionStatus.FAILED
+    assert steps["t"].failure_reason.startswith("PB528 of the input 's3://b/2' both 's3://b/")
+
+
 def test_a_processing_step_reads_what_another_wrote_and_not_its_siblings(tmp_path: Path) -> None:
     local = target(tmp_path)
     write = "cd /opt/ml/processing/output && echo 1 > batch/x && echo 2 > batch_ids/x"

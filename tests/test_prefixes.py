@@ -165,6 +165,31 @@ def test_what_arguments_say_is_the_last_word(tmp_path: Path) -> None:
     assert channels["churn-Preprocess-test"] == {"Get": OUTPUT.format("test")}
 
 
+@pytest.mark.parametrize(
+    ("bucket", "name", "uri"),
+    [
+        ("b", "day-0/", "s3://b/p/day-0/"),
+        ("b", "day-0", "s3://b/p/day-0"),
+        ("b", "/", "s3://b/p/"),
+        (
+            "$params.B",
+            "day-0/",
+            {"Std:Join": {"On": "", "Values": [{"Std:Join": {"On": "/", "Values": [
+                {"Std:Join": {"On": "", "Values": ["s3://", {"Get": "Parameters.B"}]}}, "p/day-0"]}}, "/"]}},
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_below_a_bucket_and_prefix_can_be_closed(tmp_path: Path, bucket: str, name: str, uri: Any) -> None:
+    conf = variant(
+        (
+            _FILE,
+            f"                fileName: {name}\n            s3BucketName: {bucket}\n            s3InputPrefix: p/\n",
+        ),
+        (_NAME, _NAME + "    parameters: [{name: B, default: b}]\n"),
+    )
+    assert steps(tmp_path, conf)["Preprocess"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] == uri
+
+
 # --- what people write
 
 
