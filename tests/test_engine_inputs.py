@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,53 @@ def test_a_training_sees_every_row(tmp_path: Path) -> None:
     check = f"[ \"$({LIST})\" = '{' '.join(f'./{name}' for name in NAMES)} ' ]"
     _, ended, steps = run(local, definition(training("s3://b/churn/day-", check)))
     assert ended.status is ExecutionStatus.SUCCEEDED, steps["t"].failure_reason
+
+
+INFERENCE = """
+def model_fn(model_dir):
+    return None
+
+def input_fn(body, content_type):
+    return body
+
+def predict_fn(data, model):
+    return data
+
+def output_fn(prediction, accept):
+    return prediction.upper()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "uri", "outputs"),
+    [
+        ("S3Prefix", "s3://b/churn/day-", NAMES),
+        ("S3Prefix", "s3://b/churn/day-1", ["part-0.csv"]),
+        (MANIFEST, "s3://lists/m", [NAMES[0], NAMES[2]]),
+    ],
+)
+def test_a_transform_answers_for_each_object_in_its_folder(
+    tmp_path: Path, kind: str, uri: str, outputs: list[str]
+) -> None:
+    local = target(tmp_path, b=files(tmp_path / "data", *DAYS))
+    (tmp_path / "inference.py").write_text(INFERENCE)
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "inference.py", "code/inference.py")
+    local.store.put("s3://local/model.tar.gz", tmp_path / "model.tar.gz")
+    local.store.put("s3://lists/m", b'[{"prefix": "s3://b/churn/day-"}, "0/part-0.csv", "2/part-0.csv"]')
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    container = {"Image": "image:1", "ModelDataUrl": "s3://local/model.tar.gz", "Environment": environment}
+    request = {
+        "ModelName": {"Get": "Steps.m.ModelName"},
+        "TransformInput": {"DataSource": {"S3DataSource": source(uri, kind)}, "ContentType": "text/csv"},
+        "TransformOutput": {"S3OutputPath": "s3://local/answers", "Accept": "text/csv"},
+    }
+    model = {"Name": "m", "Type": "Model", "Arguments": {"PrimaryContainer": container}}
+    _, ended, steps = run(local, definition(model, {"Name": "t", "Type": "Transform", "Arguments": request}))
+    assert ended.status is ExecutionStatus.SUCCEEDED, steps["t"].failure_reason
+    answers = tmp_path / "state" / "store" / "local" / "answers"
+    assert list(arrived(answers)) == [f"{name}.out" for name in outputs]
+    assert all(answer.startswith("CHURN/DAY-") for answer in arrived(answers).values())
 
 
 def test_a_step_whose_objects_cannot_all_be_files_fails(tmp_path: Path) -> None:
