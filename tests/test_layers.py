@@ -28,6 +28,7 @@ LAYERS = (
     ("overview", "stack_plan", "stack_progress"),
     ("plan", "drawing", "metrics", "record", "lock", "stacks", "heads"),
     ("compose",),
+    ("prefixes",),
     ("definition", "check", "images"),
     ("steps", "language"),
     ("service_model",),

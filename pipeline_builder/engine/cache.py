@@ -13,7 +13,7 @@ from pipeline_builder.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time
-from pipeline_builder.engine.store import MANIFEST, LocalStore
+from pipeline_builder.engine.store import MANIFEST, PLACE, PREFIX, LocalStore
 
 # SageMaker never gets to a hit of a Transform, whose ModelName is new each time. Here it is the model's content that is
 # looked at, and besides what decides how records are cut.
@@ -83,14 +83,14 @@ def _by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
         uri, kind = value.get("S3Uri"), value.get("S3DataType")
-        if isinstance(uri, str) and kind == MANIFEST and (digest := store.digest(uri, kind=kind)):
+        if isinstance(uri, str) and kind in (PREFIX, MANIFEST) and (digest := store.digest(uri, kind=kind)):
             return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
         return {key: _by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):
         return [_by_content(item, store) for item in value]
     if isinstance(value, str):
         plain = value[1:-1] if value[:6] == '"s3://' else value
-        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain)) else value
+        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain, kind=PLACE)) else value
     return value
 
 
@@ -160,7 +160,7 @@ def _word(part: str) -> str:
 
 
 def _still_there(outputs: Mapping[str, str], store: LocalStore) -> bool:
-    return all(store.digest(uri) == digest for uri, digest in outputs.items())
+    return all(store.digest(uri, kind=PLACE) == digest for uri, digest in outputs.items())
 
 
 def _sha256(value: object) -> str:
