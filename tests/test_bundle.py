@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.bundle import Bundle, Bundler
+from tests.composing import archive_of
 from tests.workspaces import make_workspace
 
 
@@ -98,9 +99,9 @@ def test_only_content_counts(tmp_path: Path) -> None:
         os.utime(path, (1, 1))
     (two / "__pycache__").mkdir()
     first, second = bundle(one), bundle(two)
-    assert (first.sha256, first.content()) == (second.sha256, second.content())
+    assert (first.sha256, archive_of(first)) == (second.sha256, archive_of(second))
     time.sleep(1.1)  # gzip writes seconds: a time in it would show now
-    assert first.content() == second.content()
+    assert archive_of(first) == archive_of(second)
 
 
 def test_content_changes_the_hash(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_content_changes_the_hash(tmp_path: Path) -> None:
 def test_the_archive_is_a_plain_tar(tmp_path: Path) -> None:
     files(tmp_path, train_py="x", lib__a_py="y")
     (tmp_path / "train.py").chmod(0o700)
-    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(bundle(tmp_path).content()))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive_of(bundle(tmp_path))))) as archive:
         entries = [(e.name, e.mode, e.mtime, e.uid, e.uname) for e in archive.getmembers()]
     assert entries == [("lib/a.py", 0o644, 0, 0, ""), ("train.py", 0o755, 0, 0, "")]
 

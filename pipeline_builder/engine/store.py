@@ -9,14 +9,18 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pipeline_builder.engine.state import State
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 _HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
 _LONGEST = 255  # bytes of a file's name
+_LONGEST_MANIFEST = 64 << 20  # bytes, for about a million files
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -35,15 +39,32 @@ class LocalStore:
 
     def put(self, uri: str, content: bytes | Path) -> None:
         """Write an object; a reader sees the old one, the whole new one, or none."""
+        with self.writing(uri) as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    copy(source, file)
+
+    @contextmanager
+    def writing(self, uri: str) -> Iterator[Hashing]:
+        """Give a file that is the object when the body is through; its digest is known then, without reading it."""
+        self._path(uri)  # refuses an address that is none before anything is written
+        with self.staged() as (file, path):
+            hashing = Hashing(file)
+            yield hashing
+            sha256 = hashing.sha256
+            file.close()
+            stamp = stamp_of(path.stat())
+            self._state.remember_digest(str(self.adopt(uri, path)), stamp, sha256)
+
+    @contextmanager
+    def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
+        """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
         handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
             with os.fdopen(handle, "wb") as file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    with content.open("rb") as source:
-                        shutil.copyfileobj(source, file, 1 << 20)
-            self.adopt(uri, Path(temporary))
+                yield file, Path(temporary)
         finally:
             Path(temporary).unlink(missing_ok=True)
 
@@ -78,11 +99,20 @@ class LocalStore:
         return path
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object; KeyError where there is none, InputProblems (PB528) of a large one."""
+        with self._found(uri).open("rb") as file:
+            return read_small(file, uri)
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write an object's content, of any size, to a file; KeyError where there is none."""
+        with self._found(uri).open("rb") as source, replacing(path) as file:
+            copy(source, file)
+
+    def _found(self, uri: str) -> Path:
         path = self.find(uri)
         if path is None:
             raise KeyError(uri)
-        return path.read_bytes()
+        return path
 
     def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> None:
         """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
@@ -136,7 +166,8 @@ class LocalStore:
         manifest = self.find(uri)
         if manifest is None:
             return []
-        prefix, names = _manifest(uri, manifest.read_bytes())
+        with manifest.open("rb") as file:
+            prefix, names = _manifest(uri, read_small(file, uri, _LONGEST_MANIFEST))
         found = {name: self.find(f"{prefix}{name}") for name in names}
         missing = [f"'{prefix}{name}'" for name, path in found.items() if path is None]
         if missing:
@@ -169,17 +200,20 @@ class LocalStore:
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
     def _file_digest(self, path: Path) -> str:
-        facts = path.stat()
-        stamp = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
+        with path.open("rb") as file:
+            return self.digest_of(path, file)
+
+    def digest_of(self, path: Path, file: IO[bytes]) -> str:
+        """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
+        stamp = stamp_of(os.fstat(file.fileno()))
         known = self._state.known_digest(str(path), stamp)
         if known:
             return known
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        self._state.remember_digest(str(path), stamp, digest.hexdigest())
-        return digest.hexdigest()
+        hashing = Hashing()
+        copy(file, hashing)
+        file.seek(0)
+        self._state.remember_digest(str(path), stamp, hashing.sha256)
+        return hashing.sha256
 
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
@@ -277,6 +311,11 @@ def _manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
         hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
         raise InputProblems(Problem(id="PB527", message=message, hint=hint))
     return prefix, names
+
+
+def stamp_of(found: os.stat_result) -> str:
+    """Return what changes with a file's content."""
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
 
 
 def _make_folder(folder: Path) -> None:
