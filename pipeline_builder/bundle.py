@@ -227,9 +227,10 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
     return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
 
 
-def _tar(
-    folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: Callable[[Path], bytes | None]
-) -> None:
+_Read = Callable[[Path], bytes | None]
+
+
+def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: _Read) -> None:
     """Write a tar of the files; `read` gives the content of those that are at hand."""
     # GNU format: no pax headers, whose content depends on the Python version.
     with tarfile.TarFile(fileobj=target, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.tiny import variant
 from tests.workspaces import Workspace, make_workspace
@@ -40,7 +38,7 @@ def main() -> int:
         workspace = make_workspace(Path(folder), conf=REPACKED)
         workspace.push("scripts/train.py", TRAIN.format(blocks=asked.megabytes))
         for title, arguments in (("trains, repacks, promotes", ("--approve",)), ("all from the cache", ())):
-            code, seconds, resident = _run(workspace, ("up", *arguments), asked.addresses << 20)
+            code, seconds, resident = _run(workspace, ("up", *arguments), asked.addresses << 10)
             print(f"{title}: exit code {code}, {seconds:.0f} s, {resident} MB resident at most", flush=True)
             if code:
                 return code
@@ -53,11 +51,10 @@ def _run(workspace: Workspace, arguments: tuple[str, ...], limit: int) -> tuple[
     """Return exit code, seconds, and the most memory that the tool's own process, not its jobs, had at once, in MB."""
     started, most = time.monotonic(), 0
     process = subprocess.Popen(
-        workspace.command(*arguments),
+        ["sh", "-c", f'ulimit -v {limit} && exec "$@"', "sh", *workspace.command(*arguments)],
         cwd=workspace.root,
         env=workspace.environment(),
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )
     while process.poll() is None:
         most = max(most, _peak(process.pid))
