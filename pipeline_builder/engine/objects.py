@@ -82,7 +82,7 @@ class Objects:
             path = self.store.adopt(uri, file, new=new)
             values = (str(path), stamp, etag, json.dumps(dict(headers)))
             db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
-        self._state.remember_digest(str(path), stamp, sha256)
+        self._state.remember_digests((str(path), stamp, sha256))
 
     def keys(self, bucket: str, prefix: str) -> list[tuple[str, Path]]:
         """Return the keys of a bucket that begin with the prefix, in the order of their bytes, with their files."""

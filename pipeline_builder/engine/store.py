@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline_builder.engine.state import State
+from pipeline_builder.engine.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.streams import Hashing, copy, read_small, replacing
 
@@ -49,6 +49,13 @@ class LocalStore:
     @contextmanager
     def writing(self, uri: str) -> Iterator[Hashing]:
         """Give a file that is the object when the body is through; its digest is known then, without reading it."""
+        known: list[Digest] = []
+        with self._writing(uri, known) as file:
+            yield file
+        self._state.remember_digests(*known)
+
+    @contextmanager
+    def _writing(self, uri: str, known: list[Digest]) -> Iterator[Hashing]:
         self._path(uri)  # refuses an address that is none before anything is written
         with self.staged() as (file, path):
             hashing = Hashing(file)
@@ -56,7 +63,7 @@ class LocalStore:
             sha256 = hashing.sha256
             file.close()
             stamp = stamp_of(path.stat())
-            self._state.remember_digest(str(self.adopt(uri, path)), stamp, sha256)
+            known.append((str(self.adopt(uri, path)), stamp, sha256))
 
     @contextmanager
     def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
@@ -130,9 +137,13 @@ class LocalStore:
 
     def upload(self, folder: Path, uri: str) -> None:
         """Write every regular file below the folder under the prefix; links a job made are not followed."""
+        known: list[Digest] = []
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                self.put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
+                address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+                with path.open("rb") as source, self._writing(address, known) as file:
+                    copy(source, file)
+        self._state.remember_digests(*known)
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
         """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType.
@@ -190,8 +201,11 @@ class LocalStore:
         if not found:
             return ""
         total = hashlib.sha256()
+        new: list[Digest] = []
         for name, path in found:
-            total.update(f"{name}\0{self._file_digest(path)}\n".encode())
+            with path.open("rb") as file:
+                total.update(f"{name}\0{self._digest_of(path, file, new)}\n".encode())
+        self._state.remember_digests(*new)
         return total.hexdigest()
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:
@@ -199,12 +213,14 @@ class LocalStore:
         found = [(uri, self.digest(uri)) for uri in uris]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
-    def _file_digest(self, path: Path) -> str:
-        with path.open("rb") as file:
-            return self.digest_of(path, file)
-
     def digest_of(self, path: Path, file: IO[bytes]) -> str:
         """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
+        new: list[Digest] = []
+        found = self._digest_of(path, file, new)
+        self._state.remember_digests(*new)
+        return found
+
+    def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
         stamp = stamp_of(os.fstat(file.fileno()))
         known = self._state.known_digest(str(path), stamp)
         if known:
@@ -212,7 +228,7 @@ class LocalStore:
         hashing = Hashing()
         copy(file, hashing)
         file.seek(0)
-        self._state.remember_digest(str(path), stamp, hashing.sha256)
+        new.append((str(path), stamp, hashing.sha256))
         return hashing.sha256
 
     def find(self, uri: str) -> Path | None:
