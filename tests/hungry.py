@@ -11,7 +11,7 @@ from typing import IO, cast
 
 import pytest
 
-SIZE = 160 << 20
+SIZE = 100 << 20
 """Bytes of the large thing."""
 
 
@@ -95,8 +95,7 @@ def served(folder: Path) -> None:
     from tests.serving import KEYS, serving
 
     threading.stack_size(1 << 20)
-    size = SIZE // 2
-    file = large(folder / "file", size)
+    file = large(folder / "file")
     with serving(folder) as here:
         here.s3.create_bucket(Bucket="b")
         with file.open("rb") as body:
@@ -111,9 +110,9 @@ def served(folder: Path) -> None:
         store = S3Store(aws)
         store.put("s3://b/large", file)
         for key in ("copied", "parts"):
-            assert here.s3.head_object(Bucket="b", Key=key)["ContentLength"] == size
+            assert here.s3.head_object(Bucket="b", Key=key)["ContentLength"] == SIZE
         store.fetch("s3://b/large", folder / "fetched")
-        assert (folder / "fetched").stat().st_size == size
+        assert (folder / "fetched").stat().st_size == SIZE
         with pytest.raises(InputProblems, match="PB528"):
             store.get("s3://b/large")
         aws.client("s3").close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -85,6 +86,39 @@ def test_what_counts_as_a_mention(tmp_path: Path, text: str, *, kept: bool) -> N
 def test_include_narrows(tmp_path: Path) -> None:
     files(tmp_path, train_py="", lib__a_py="", lib__b_py="", other_py="")
     assert bundle(tmp_path, include=("lib/*",)).files == ("lib/a.py", "lib/b.py", "train.py")
+
+
+@pytest.mark.parametrize("at", [0, 90_000, (1 << 20) - 20, (1 << 20) - 4, 1 << 20, 3 << 20])
+def test_a_mention_is_found_wherever_it_is_in_a_large_file(tmp_path: Path, at: int) -> None:
+    files(tmp_path, train_py="pass", evaluate_py="", preprocess_py="")
+    line = b"run('evaluate.py') # preprocess\n"
+    (tmp_path / "notes.txt").write_bytes(b"x\n" * (at // 2) + line + b"y\n" * (1 << 20))
+    others = ("evaluate.py", "preprocess.py", "train.py")
+    assert bundle(tmp_path, others=others).files == ("evaluate.py", "notes.txt", "train.py")
+
+
+def test_a_line_of_many_words_takes_no_time(tmp_path: Path) -> None:
+    files(tmp_path, train_py="x = '" + "a" * 90_000 + "'", evaluate_py="")
+    (tmp_path / "weights.txt").write_bytes(b"evaluate" + b"b" * (3 << 20))
+    began = time.monotonic()
+    assert bundle(tmp_path, others=("evaluate.py",)).files == ("train.py", "weights.txt")
+    assert time.monotonic() - began < 20  # it was quadratic: hours
+
+
+def test_the_address_of_a_large_bundle_is_what_it_was(tmp_path: Path) -> None:
+    files(tmp_path, train_py="pass")
+    (tmp_path / "data.bin").write_bytes(bytes(range(256)) * 10_000)
+    (tmp_path / "data.bin").chmod(0o600)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name in ("data.bin", "train.py"):
+            content = (tmp_path / name).read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    found = bundle(tmp_path)
+    assert gzip.decompress(archive_of(found)) == buffer.getvalue()
+    assert found.sha256 == hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def test_only_content_counts(tmp_path: Path) -> None:
