@@ -92,7 +92,7 @@ def read_small(source: Readable, name: str, most: int = MOST_READ) -> bytes:
     """Return all that is left of a stream that is a document, of which more than `most` bytes are not taken.
 
     Raises:
-        InputProblems: PB528 where there are more.
+        InputProblems: PB529 where there are more.
     """
     parts: list[bytes] = []
     left = most + 1
@@ -102,5 +102,5 @@ def read_small(source: Readable, name: str, most: int = MOST_READ) -> bytes:
     if not left:
         message = f"'{name}' is too large to be read as a whole: it has more than {most >> 20} MB"
         hint = "write less into it: a report needs its numbers, and some hundred points of a curve"
-        raise InputProblems(Problem(id="PB528", message=message, hint=hint))
+        raise InputProblems(Problem(id="PB529", message=message, hint=hint))
     return b"".join(parts)

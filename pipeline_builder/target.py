@@ -282,7 +282,7 @@ class ObjectStore(Protocol):
         ...
 
     def get(self, uri: str) -> bytes:
-        """Return the content of a small object, a document; KeyError where there is none, PB528 where it is large."""
+        """Return the content of a small object, a document; KeyError where there is none, PB529 where it is large."""
         ...
 
     def fetch(self, uri: str, path: Path) -> None:

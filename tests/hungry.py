@@ -113,7 +113,7 @@ def served(folder: Path) -> None:
             assert here.s3.head_object(Bucket="b", Key=key)["ContentLength"] == SIZE
         store.fetch("s3://b/large", folder / "fetched")
         assert (folder / "fetched").stat().st_size == SIZE
-        with pytest.raises(InputProblems, match="PB528"):
+        with pytest.raises(InputProblems, match="PB529"):
             store.get("s3://b/large")
         aws.client("s3").close()
 

@@ -289,7 +289,7 @@ def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -
     target.store.fetch("s3://local/large", tmp_path / "new" / "back")
     assert (tmp_path / "new" / "back").read_bytes() == content
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["back"]
-    with pytest.raises(InputProblems, match="PB528 's3://local/large' is too large"):
+    with pytest.raises(InputProblems, match="PB529 's3://local/large' is too large"):
         target.store.get("s3://local/large")
     with pytest.raises(KeyError):
         target.store.fetch("s3://local/none", tmp_path / "none")

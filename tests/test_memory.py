@@ -78,12 +78,12 @@ def test_an_object_that_is_read_as_a_whole_has_a_limit(tmp_path: Path) -> None:
     large(tmp_path / "b" / "report.json", MOST_READ)
     assert len(local.store.get("s3://b/report.json")) == MOST_READ
     large(tmp_path / "b" / "report.json", MOST_READ + 1)
-    with pytest.raises(InputProblems, match=r"PB528 's3://b/report.json' is too large .*: it has more than 8 MB"):
+    with pytest.raises(InputProblems, match=r"PB529 's3://b/report.json' is too large .*: it has more than 8 MB"):
         local.store.get("s3://b/report.json")
     package = ModelPackage(
         arn="a", group="g", version=1, status=ApprovalStatus.PENDING, metrics_uri="s3://b/report.json"
     )
-    with pytest.raises(InputProblems, match="PB528"):
+    with pytest.raises(InputProblems, match="PB529"):
         read_metrics(package, local)
 
 
@@ -110,7 +110,7 @@ def test_too_many_requirements(tmp_path: Path) -> None:
     large(tmp_path / "code" / "requirements.txt", MOST_READ + 1)
     with (tmp_path / "code.tar.gz").open("wb") as file:
         pack(tmp_path / "code", file)
-    with pytest.raises(InputProblems, match="PB528 'requirements.txt'"):
+    with pytest.raises(InputProblems, match="PB529 'requirements.txt'"):
         read_member(tmp_path / "code.tar.gz", ("requirements.txt",))
 
 

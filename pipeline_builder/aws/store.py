@@ -63,7 +63,7 @@ class S3Store:
             raise _no_bucket(bucket) from error
 
     def get(self, uri: str) -> bytes:
-        """Return the content of a small object; KeyError where there is none, InputProblems (PB528) of a large one."""
+        """Return the content of a small object; KeyError where there is none, InputProblems (PB529) of a large one."""
         with self._opened(uri) as body:
             return read_small(body, uri)
 

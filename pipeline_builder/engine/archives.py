@@ -71,7 +71,7 @@ def read_member(archive: Path, names: Collection[str]) -> bytes | None:
     """Return the first file of a tar that has one of these names, without unpacking the rest.
 
     Raises:
-        InputProblems: PB525 where it is no archive, PB528 where the file is too large to be read as a whole.
+        InputProblems: PB525 where it is no archive, PB529 where the file is too large to be read as a whole.
     """
     with _opened(archive) as opened:
         for entry in _entries(opened):
