@@ -272,7 +272,7 @@ class PipelineService(Protocol):
         ...
 
     def read_log(self, arn: str, step: str) -> str:
-        """Return the whole log of a step's job; empty where it has none."""
+        """Return the end of the log of a step's job, where people look first; empty where it has none."""
         ...
 
 
@@ -284,11 +284,15 @@ class ObjectStore(Protocol):
         ...
 
     def put(self, uri: str, content: bytes | Path) -> None:
-        """Write atomically: a reader sees the old object, the whole new one, or none."""
+        """Write atomically: a reader sees the old object, the whole new one, or none. A file may have any size."""
         ...
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object, a document; KeyError where there is none, PB529 where it is large."""
+        ...
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:

@@ -424,6 +424,23 @@ def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
     assert target.store.missing(()) == ()
 
 
+def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -> None:
+    content = b"0123456789abcdef" * (20 << 16)  # more than one part
+    (tmp_path / "file").write_bytes(content)
+    target.store.put("s3://local/large", tmp_path / "file")
+    target.store.fetch("s3://local/large", tmp_path / "new" / "back")
+    assert (tmp_path / "new" / "back").read_bytes() == content
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["back"]
+    with pytest.raises(InputProblems, match="PB529 's3://local/large' is too large"):
+        target.store.get("s3://local/large")
+    with pytest.raises(KeyError):
+        target.store.fetch("s3://local/none", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_bytes(b"smaller")
+    target.store.put("s3://local/large", tmp_path / "file")
+    assert target.store.get("s3://local/large") == b"smaller"
+
+
 def test_an_address_that_is_none(target: Target) -> None:
     for address in ("file:///etc/passwd", "s3://local", "local/key"):
         with pytest.raises(InputProblems) as caught:

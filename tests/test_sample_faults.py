@@ -13,7 +13,7 @@ import yaml
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.source import Source, parse_yaml
 from tests.cases import CASES
-from tests.composing import compose_definition, compose_graph
+from tests.composing import archive_of, compose_definition, compose_graph
 from tests.tiny import CONF, variant, write_model
 
 _SERVICE_STEPS = ("Processing", "Training", "Model", "Transform", "RegisterModel")
@@ -351,7 +351,7 @@ def test_same_bytes_whatever_does_not_matter(tmp_path: Path) -> None:
     second = compose_definition(tmp_path / "elsewhere" / "deep", _shuffled())
     assert first.content == second.content
     assert list(first.bundles) == list(second.bundles)
-    assert [b.content() for b in first.bundles.values()] == [b.content() for b in second.bundles.values()]
+    assert [archive_of(b) for b in first.bundles.values()] == [archive_of(b) for b in second.bundles.values()]
     assert set(_SERVICE_STEPS) == {step["Type"] for step in json.loads(first.content)["Steps"]}
 
 

@@ -9,17 +9,21 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pipeline_builder.engine.inputs import Found, check_names, name_below, parse_manifest
-from pipeline_builder.engine.state import State
+from pipeline_builder.engine.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 PLACE = "place"
 """How an address is meant that is no input's: an object, or where there is none all that is below it as a folder."""
 _HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
 _LONGEST = 255  # bytes of a file's name
+_LONGEST_MANIFEST = 64 << 20  # bytes, for about a million files
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -38,15 +42,39 @@ class LocalStore:
 
     def put(self, uri: str, content: bytes | Path) -> None:
         """Write an object; a reader sees the old one, the whole new one, or none."""
+        with self.writing(uri) as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    copy(source, file)
+
+    @contextmanager
+    def writing(self, uri: str) -> Iterator[Hashing]:
+        """Give a file that is the object when the body is through; its digest is known then, without reading it."""
+        known: list[Digest] = []
+        with self._writing(uri, known) as file:
+            yield file
+        self._state.remember_digests(*known)
+
+    @contextmanager
+    def _writing(self, uri: str, known: list[Digest]) -> Iterator[Hashing]:
+        self._path(uri)  # refuses an address that is none before anything is written
+        with self.staged() as (file, path):
+            hashing = Hashing(file)
+            yield hashing
+            sha256 = hashing.sha256
+            file.close()
+            stamp = stamp_of(path.stat())
+            known.append((str(self.adopt(uri, path)), stamp, sha256))
+
+    @contextmanager
+    def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
+        """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
         handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
             with os.fdopen(handle, "wb") as file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    with content.open("rb") as source:
-                        shutil.copyfileobj(source, file, 1 << 20)
-            self.adopt(uri, Path(temporary))
+                yield file, Path(temporary)
         finally:
             Path(temporary).unlink(missing_ok=True)
 
@@ -81,11 +109,20 @@ class LocalStore:
         return path
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object; KeyError where there is none, InputProblems (PB529) of a large one."""
+        with self._found(uri).open("rb") as file:
+            return read_small(file, uri)
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write an object's content, of any size, to a file; KeyError where there is none."""
+        with self._found(uri).open("rb") as source, replacing(path) as file:
+            copy(source, file)
+
+    def _found(self, uri: str) -> Path:
         path = self.find(uri)
         if path is None:
             raise KeyError(uri)
-        return path.read_bytes()
+        return path
 
     def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> None:
         """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
@@ -106,9 +143,13 @@ class LocalStore:
 
     def upload(self, folder: Path, uri: str) -> None:
         """Write every regular file below the folder under the prefix; links a job made are not followed."""
+        known: list[Digest] = []
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                self.put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
+                address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+                with path.open("rb") as source, self._writing(address, known) as file:
+                    copy(source, file)
+        self._state.remember_digests(*known)
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
         """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType, or PLACE.
@@ -144,7 +185,8 @@ class LocalStore:
         manifest = self.find(uri)
         if manifest is None:
             return []
-        prefix, names = parse_manifest(uri, manifest.read_bytes())
+        with manifest.open("rb") as file:
+            prefix, names = parse_manifest(uri, read_small(file, uri, _LONGEST_MANIFEST))
         start = prefix.removeprefix("s3://").partition("/")[2]
         addresses = {f"{prefix}{name}": self.find(f"{prefix}{name}") for name in names}
         missing = [f"'{address}'" for address, path in addresses.items() if path is None]
@@ -169,8 +211,13 @@ class LocalStore:
         if not found:
             return ""
         total = hashlib.sha256()
-        for name, path in found:
-            total.update(f"{name}\0{self._file_digest(path)}\n".encode())
+        new: list[Digest] = []
+        try:
+            for name, path in found:
+                with path.open("rb") as file:
+                    total.update(f"{name}\0{self._digest_of(path, file, new)}\n".encode())
+        finally:  # what took long isn't done again by the next command
+            self._state.remember_digests(*new)
         return total.hexdigest()
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:
@@ -178,18 +225,23 @@ class LocalStore:
         found = [(uri, self.digest(uri)) for uri in uris]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
-    def _file_digest(self, path: Path) -> str:
-        facts = path.stat()
-        stamp = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
+    def digest_of(self, path: Path, file: IO[bytes]) -> str:
+        """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
+        new: list[Digest] = []
+        found = self._digest_of(path, file, new)
+        self._state.remember_digests(*new)
+        return found
+
+    def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
+        stamp = stamp_of(os.fstat(file.fileno()))
         known = self._state.known_digest(str(path), stamp)
         if known:
             return known
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        self._state.remember_digest(str(path), stamp, digest.hexdigest())
-        return digest.hexdigest()
+        hashing = Hashing()
+        copy(file, hashing)
+        file.seek(0)
+        new.append((str(path), stamp, hashing.sha256))
+        return hashing.sha256
 
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
@@ -274,6 +326,11 @@ class LocalStore:
         folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
         where = f"; looked for in {' and '.join(folders)} too" if folders else ""
         return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
+
+
+def stamp_of(found: os.stat_result) -> str:
+    """Return what changes with a file's content."""
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
 
 
 def _make_folder(folder: Path) -> None:
