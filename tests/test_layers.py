@@ -16,10 +16,11 @@ LAYERS = (
     ("cli",),
     ("stage", "render", "poll"),
     ("session", "watch"),
+    ("following",),
     ("rehearsal", "scaffold"),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
-    ("checkout", "apply", "run", "promote", "gate", "deploy"),
+    ("checkout", "apply", "run", "executions", "promote", "gate", "deploy"),
     ("serve", "remotes"),
     ("cloudformation",),
     ("git", "engine", "aws"),
@@ -42,7 +43,7 @@ LAYERS = (
     ("expressions", "schema", "credentials"),
     ("source", "explanations", "canonical", "durations", "layout"),
     ("target",),
-    ("errors",),
+    ("errors", "deadline"),
 )
 # Who may import what is heavy or touches the world; everything else stays pure and quick.
 RESERVED = {

@@ -195,6 +195,19 @@ class SageMakerPipelines:
             return None
         return _execution(found, parameters=self._parameters(arn_or_id))
 
+    def find_caused(self, pipeline: str, cause: str) -> Execution | None:
+        """Look for the cause in descriptions, which last; a token doesn't. The newest thousand are looked at."""
+        pages = self._aws.pages(
+            "sagemaker", "list_pipeline_executions", PipelineName=pipeline, SortBy="CreationTime",
+            SortOrder="Descending", PaginationConfig={"PageSize": _NEWEST, "MaxItems": 10 * _NEWEST},
+        )  # fmt: skip
+        try:
+            listed = (_summary(item, pipeline) for page in pages for item in page["PipelineExecutionSummaries"])
+            found = next((e for e in listed if e.cause == cause), None)
+        except NotFoundError:
+            return None
+        return self.describe_execution(found.arn) if found else None
+
     def start_execution(
         self,
         pipeline: str,
@@ -204,8 +217,11 @@ class SageMakerPipelines:
         fingerprint: str,
         use_cache: bool = True,
         selection: Selection | None = None,
+        cause: str = "",
     ) -> Execution:
         """Start a version of a pipeline. The same call again, by whomever, finds the same execution.
+
+        A `cause` has one token, whatever else the request says, so that it starts one execution at most.
 
         A new one starts where all of the fingerprint have ended otherwise; `use_cache` is not in the service's hands:
         each step's CacheConfig decides.
@@ -213,7 +229,8 @@ class SageMakerPipelines:
         same = [e for e in self.list_executions(pipeline) if e.fingerprint == fingerprint and e.status.ended]
         attempt = sum(e.status is not ExecutionStatus.SUCCEEDED or not use_cache for e in same)
         commit = parameters.get("ManifestCommit", "")
-        facts = Facts(definition="", fingerprint=fingerprint, commit=commit)
+        facts = Facts(fingerprint=fingerprint, commit=commit, cause=cause)
+        parts = ("cause", cause) if cause else (str(version), fingerprint, str(attempt))
         bound: dict[str, Any] = {"PipelineVersionId": version} if version else {}
         if selection:
             bound["SelectiveExecutionConfig"] = {
@@ -225,7 +242,7 @@ class SageMakerPipelines:
             PipelineName=pipeline,
             PipelineParameters=[{"Name": name, "Value": value} for name, value in sorted(parameters.items())],
             PipelineExecutionDescription=str(facts),
-            ClientRequestToken=token("start", pipeline, str(version), fingerprint, str(attempt)),
+            ClientRequestToken=token("start", pipeline, *parts),
             **bound,
         )
         found = self.describe_execution(started["PipelineExecutionArn"])
@@ -317,12 +334,14 @@ def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:
         fingerprint=facts.fingerprint,
         started=item["StartTime"],
         failure_reason=item.get("PipelineExecutionFailureReason", ""),
+        cause=facts.cause,
     )
 
 
 def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execution:
     facts = read_facts(found.get("PipelineExecutionDescription", ""))
     status = ExecutionStatus(found["PipelineExecutionStatus"])
+    selected = (found.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=found["PipelineExecutionArn"],
         pipeline=found["PipelineArn"].rsplit("/", 1)[-1],
@@ -334,4 +353,6 @@ def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execu
         started=found["CreationTime"],
         ended=found.get("LastModifiedTime") if status.ended else None,
         failure_reason=found.get("FailureReason", ""),
+        cause=facts.cause,
+        selected=tuple(str(step["StepName"]) for step in selected),
     )

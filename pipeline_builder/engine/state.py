@@ -15,6 +15,9 @@ from pipeline_builder.engine.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
 
+CAUSE = "Cause"
+"""Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
+
 
 class State:
     """Every method is one short transaction, so that any number of processes can look and write at once."""
@@ -183,6 +186,8 @@ def _text(when: datetime | None) -> str | None:
 def _execution(row: sqlite3.Row) -> Execution:
     started = parse_time(row["started"])
     assert started is not None
+    details = json.loads(row["details"])
+    selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=row["arn"],
         pipeline=row["pipeline"],
@@ -194,6 +199,8 @@ def _execution(row: sqlite3.Row) -> Execution:
         started=started,
         ended=parse_time(row["ended"]),
         failure_reason=row["failure_reason"],
+        cause=details.get(CAUSE, ""),
+        selected=tuple(str(step["StepName"]) for step in selected),
     )
 
 
@@ -205,6 +212,7 @@ def _step(row: sqlite3.Row) -> StepState:
         started=parse_time(row["started"]),
         ended=parse_time(row["ended"]),
         cache_hit=row["cache_hit"],
+        taken_from=row["source"],
         failure_reason=row["failure_reason"],
         attempts=row["attempts"],
         metadata=json.loads(row["metadata"]),
