@@ -230,11 +230,11 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     """Promote the packages that were approved, in the name of who approved them.
 
     Raises:
-        PlanRefused: PB447 where what was approved is not what this run registered.
+        PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
         InputProblems: PB448 where nobody has approved.
     """
     record = session.load_record(to_decide=True)
-    if verdict_word(record) == "nothing":
+    if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
         session.say("          no model waits for a decision")
         return Staged(exports={}, record=record)
     if setting.approval != approval_digest(record):
@@ -248,6 +248,18 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
     decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment)
     return publish(session, setting, session.decide(record, decision))
+
+
+def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
+    """Tell whether this stage has approved already what it is to approve, and what comes after it is left to do."""
+    if not record.packages or setting.approval != approval_digest(record):
+        return False
+    rejected = [f"{p.group} version {p.version}" for p in record.packages if p.status == ApprovalStatus.REJECTED.value]
+    if rejected:
+        message = f"what was approved has been rejected before: {', '.join(rejected)}"
+        hint = f"'pipeline-builder promote {record.execution}' approves it all the same"
+        raise PlanRefused(Problem(id="PB454", message=message, hint=hint))
+    return True
 
 
 def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
