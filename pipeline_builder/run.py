@@ -9,6 +9,7 @@ from typing import Literal
 
 from pipeline_builder.deadline import whole
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
+from pipeline_builder.executions import stop
 from pipeline_builder.target import DeployedPipeline, Execution, ExecutionStatus, Observer, PipelineService, Selection
 
 Origin = Literal["started", "continued", "unchanged", "followed", "done"]
@@ -95,7 +96,7 @@ def go_on(service: PipelineService, own: Execution, pipeline: DeployedPipeline, 
         hint = "what stages are set to has changed since: let the pipeline run anew"
         raise PlanRefused(Problem(id="PB451", message=message, hint=hint))
     if own.status is ExecutionStatus.STOPPING:
-        own = service.follow_execution(own.arn, lambda _: None)
+        own = stop(service, own)
     match own.status:
         case ExecutionStatus.FAILED | ExecutionStatus.STOPPED:
             return retry(service, own, note=note)

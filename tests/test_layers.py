@@ -20,7 +20,7 @@ LAYERS = (
     ("rehearsal", "scaffold"),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
-    ("checkout", "apply", "run", "executions", "promote", "gate", "deploy"),
+    ("checkout", "apply", "run", "promote", "gate", "deploy"),
     ("serve", "remotes"),
     ("cloudformation",),
     ("git", "engine", "aws"),
@@ -42,6 +42,7 @@ LAYERS = (
     ("service",),
     ("expressions", "schema", "credentials"),
     ("source", "explanations", "canonical", "durations", "layout"),
+    ("executions",),
     ("target",),
     ("errors", "deadline"),
 )
