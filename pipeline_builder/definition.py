@@ -17,6 +17,7 @@ from pipeline_builder.names import PIPELINE_NAME, parameter_name
 from pipeline_builder.schema import describe
 from pipeline_builder.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.steps import COMPOSERS
+from pipeline_builder.steps.closing import close_inputs
 from pipeline_builder.steps.context import Context, Mapped, chained_outputs, retry_policies
 from pipeline_builder.steps.data import DataInput, file_uri, files_of, processing_inputs, training_inputs
 from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_fingerprint, without_data
@@ -160,7 +161,7 @@ def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
             problems.extend(nowhere)
             continue
         try:
-            composed = [*_repack(context, step), _compose_step(context, step)]
+            composed = [*_repack(context, step), _compose_step(context, step, steps)]
         except InputProblems as error:
             problems.extend(error.problems)
             continue
@@ -195,11 +196,16 @@ def _secret(step: Step, key: str, member: str) -> Problem:
     return Problem(id="PB328", message=message, place=place, hint=_READABLE)
 
 
-def _compose_step(context: Context, step: Step) -> Mapped:
-    """Return the step with what the conf merges over its request; behind a gate where the model has bounds."""
+def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) -> Mapped:
+    """Return the step with what the conf merges over its request; behind a gate where the model has bounds.
+
+    `before` has the steps that it can refer to.
+    """
     composed = COMPOSERS[step.step_class](context, step)
     section = step.registry if step.step_class == "RegisterModel" else step.job
-    arguments = merge(composed["Arguments"], section.arguments if section else {})
+    defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
+    request = close_inputs(composed["Arguments"], before, defaults)
+    arguments = merge(request, section.arguments if section else {})
     if (parameter := context.data_parameters.get(step.name)) and isinstance(arguments, dict):
         data_addresses(step)  # the same problem as at the end, among all others
         arguments = with_fingerprint(arguments, parameter)

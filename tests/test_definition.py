@@ -168,7 +168,8 @@ def test_the_report_of_a_metrics_step_can_be_chained(tmp_path: Path) -> None:
     found = steps(tmp_path, variant((_LAST, _LAST + more)))["Card"]["Arguments"]["ProcessingInputs"][1]
     path = "/opt/ml/processing/input/churn-Metrics-input-model_evaluation_metrics"
     assert found["S3Input"]["LocalPath"] == path
-    assert "Outputs['model_evaluation_metrics']" in found["S3Input"]["S3Uri"]["Get"]
+    output, end = found["S3Input"]["S3Uri"]["Std:Join"]["Values"]
+    assert ("Outputs['model_evaluation_metrics']" in output["Get"], end) == (True, "/")
 
 
 def test_an_expression_where_composing_needs_the_value_is_said(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ LAYERS = (
     ("plan", "drawing", "metrics", "record", "lock", "stacks", "heads"),
     ("outline",),
     ("compose",),
+    ("prefixes",),
     ("definition", "check", "images"),
     ("steps", "language"),
     ("service_model",),

@@ -118,7 +118,7 @@ def test_a10_a_chained_step_gives_its_own_outputs(tmp_path: Path) -> None:
     assert [channel["ChannelName"] for channel in found] == [
         "churn-Preprocess-features", "churn-Preprocess-test", "churn-Preprocess-train", "churn-Train-train",
     ]  # fmt: skip
-    assert "Outputs['features']" in uri(found[0])["Get"]
+    assert "Outputs['features']" in uri(found[0])["Std:Join"]["Values"][0]["Get"]
 
 
 def test_a11_a_transform_writes_to_the_configured_bucket(tmp_path: Path) -> None:
@@ -238,10 +238,11 @@ def test_a_comment_in_the_evaluation_leaves_training_alone(tmp_path: Path) -> No
     assert [name for name in before if before[name] != after[name]] == ["Metrics"]
 
 
-def test_a_chained_transform_without_a_prefix_has_no_slash_at_its_end(tmp_path: Path) -> None:
+def test_a_chained_transform_without_a_prefix_is_closed_once(tmp_path: Path) -> None:
     conf = variant(("            chain_input_additional_prefix: test.csv\n", ""))
     found = compose(tmp_path, conf)["Transform"]["Arguments"]["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    assert found == {"Get": "Steps.churn-Preprocess.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"}
+    output = {"Get": "Steps.churn-Preprocess.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"}
+    assert found == {"Std:Join": {"On": "", "Values": [output, "/"]}}
 
 
 def test_it_works_from_any_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time
-from pipeline_builder.engine.store import MANIFEST, LocalStore
+from pipeline_builder.engine.store import MANIFEST, PLACE, PREFIX, LocalStore
 
 # Members of a request that SageMaker compares, by step type; Model and RegisterModel are never cached.
 _COMPARED: Mapping[str, tuple[str, ...]] = {
@@ -81,14 +81,14 @@ def _by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
         uri, kind = value.get("S3Uri"), value.get("S3DataType")
-        if isinstance(uri, str) and kind == MANIFEST and (digest := store.digest(uri, kind=kind)):
+        if isinstance(uri, str) and kind in (PREFIX, MANIFEST) and (digest := store.digest(uri, kind=kind)):
             return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
         return {key: _by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):
         return [_by_content(item, store) for item in value]
     if isinstance(value, str):
         plain = value[1:-1] if value[:6] == '"s3://' else value
-        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain)) else value
+        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain, kind=PLACE)) else value
     return value
 
 
@@ -151,7 +151,7 @@ def _word(part: str) -> str:
 
 
 def _still_there(outputs: Mapping[str, str], store: LocalStore) -> bool:
-    return all(store.digest(uri) == digest for uri, digest in outputs.items())
+    return all(store.digest(uri, kind=PLACE) == digest for uri, digest in outputs.items())
 
 
 def _sha256(value: object) -> str:

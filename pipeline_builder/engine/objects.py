@@ -93,12 +93,11 @@ class Objects:
 
     def keys(self, bucket: str, prefix: str) -> list[tuple[str, Path]]:
         """Return the keys of a bucket that begin with the prefix, in the order of their bytes, with their files."""
-        parent = prefix.rpartition("/")[0]
         try:
-            found = self.store.keys(bucket, f"{parent}/" if parent else "")
+            found = self.store.keys(bucket, prefix)
         except InputProblems:
             return []  # no key can begin like that
-        return sorted((pair for pair in found if pair[0].startswith(prefix)), key=lambda pair: pair[0].encode())
+        return sorted(found, key=lambda pair: pair[0].encode())
 
     def delete(self, uri: str) -> None:
         """Delete an object; one that isn't there is none.

@@ -11,10 +11,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from pipeline_builder.engine.inputs import Found, check_names, name_below, parse_manifest
 from pipeline_builder.engine.state import State
 from pipeline_builder.errors import InputProblems, Problem
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
+PLACE = "place"
+"""How an address is meant that is no input's: an object, or where there is none all that is below it as a folder."""
 _HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
 _LONGEST = 255  # bytes of a file's name
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
@@ -88,14 +91,17 @@ class LocalStore:
         """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
 
         Raises:
-            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527.
+            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527; PB528.
         """
-        found = self.objects(uri, kind=kind)
+        found = self._objects(uri, kind)
         if not found:
             raise InputProblems(self._nothing(uri))
-        for name, path in found:
+        check_names(uri, found)
+        for address, name, path in found:
             target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if not _is_free(target):  # another input is there, or this machine's files don't tell `A` from `a`
+                message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
+                raise InputProblems(Problem(id="PB528", message=message))
             shutil.copyfile(path, target)
 
     def upload(self, folder: Path, uri: str) -> None:
@@ -105,45 +111,49 @@ class LocalStore:
                 self.put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
-        """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType.
+        """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType, or PLACE.
 
-        As on SageMaker an exact key stands for itself; else all keys below it count, and where there are none, those
-        that begin with it. A manifest holds what it lists, by the names that it gives them.
+        A prefix is one of key names: every object that begins with it counts, also beside an exact key. A manifest
+        holds what it lists.
 
         Raises:
             InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
         """
-        if kind != PREFIX:
-            return self._listed(uri, kind)
-        exact = self.find(uri)
-        if exact is not None:
-            return [(uri.rsplit("/", 1)[-1], exact)]
-        bucket, key = self._split(uri)
-        prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
-        keys = dict(self._keys(bucket, prefix))
-        if not keys and prefix:
-            parent = key.rpartition("/")[0]
-            near = self._keys(bucket, f"{parent}/" if parent else "")
-            found = [(name.rsplit("/", 1)[-1], path) for name, path in near if name.startswith(key)]
-            return sorted(found)
-        return sorted((name[len(prefix) :], path) for name, path in keys.items())
+        return [(name, path) for _, name, path in self._objects(uri, kind)]
 
-    def _listed(self, uri: str, kind: str) -> list[tuple[str, Path]]:
-        """Return what a manifest lists; nothing where there is no manifest."""
-        if kind != MANIFEST:
+    def _objects(self, uri: str, kind: str) -> list[Found]:
+        if kind == PLACE:
+            exact = self.find(uri)
+            found = self._below(f"{uri.rstrip('/')}/") if exact is None else [(uri, uri.rsplit("/", 1)[-1], exact)]
+        elif kind == PREFIX:
+            found = self._below(uri)
+        elif kind == MANIFEST:
+            found = self._listed(uri)
+        else:
             message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
             raise InputProblems(Problem(id="PB527", message=message))
+        return sorted(found, key=lambda item: item[1])
+
+    def _below(self, uri: str) -> list[Found]:
+        """Return the objects whose keys begin with the address's."""
+        bucket, prefix = self._split(uri)
+        return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in self.keys(bucket, prefix)]
+
+    def _listed(self, uri: str) -> list[Found]:
+        """Return what a manifest lists; nothing where there is no manifest."""
         manifest = self.find(uri)
         if manifest is None:
             return []
-        prefix, names = _manifest(uri, manifest.read_bytes())
-        found = {name: self.find(f"{prefix}{name}") for name in names}
-        missing = [f"'{prefix}{name}'" for name, path in found.items() if path is None]
+        prefix, names = parse_manifest(uri, manifest.read_bytes())
+        start = prefix.removeprefix("s3://").partition("/")[2]
+        addresses = {f"{prefix}{name}": self.find(f"{prefix}{name}") for name in names}
+        missing = [f"'{address}'" for address, path in addresses.items() if path is None]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             message = f"the manifest '{uri}' names what isn't there: {', '.join(missing[:5])}{more}"
             raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
-        return sorted((name, path) for name, path in found.items() if path is not None)
+        found = ((address, self._split(address)[1], path) for address, path in addresses.items())
+        return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
 
     def digest(self, uri: str, *, kind: str = PREFIX) -> str:
         """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
@@ -153,7 +163,7 @@ class LocalStore:
         try:
             found = self.objects(uri, kind=kind)
         except InputProblems:
-            if kind == PREFIX:
+            if kind in (PREFIX, PLACE):
                 raise
             return ""  # the step that reads it says what is wrong with it
         if not found:
@@ -184,8 +194,10 @@ class LocalStore:
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
         bucket, key = self._split(uri)
+        if not key or key.endswith("/"):
+            return None
         own = self._root / bucket / key
-        if key and own.is_file():
+        if own.is_file():
             return own
         for folder, rest in self._mounted(bucket, key):
             path = folder / rest
@@ -215,15 +227,14 @@ class LocalStore:
         return tuple(sorted(name for name in own | mounted if _BUCKET.fullmatch(name)))
 
     def keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
-        """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""
-        self._split(f"s3://{bucket}/{prefix}")
-        return self._keys(bucket, prefix)
+        """Yield every key of the bucket that begins with the prefix, with its file."""
+        self._split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
+        return ((key, path) for key, path in self._keys(bucket, prefix) if key.startswith(prefix))
 
     def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
-        """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""
         seen: set[str] = set()
         base = self._root / bucket
-        for path in _files(base / prefix):
+        for path in _files(base, prefix):
             key = path.relative_to(base).as_posix()
             seen.add(key)
             yield key, path
@@ -232,7 +243,7 @@ class LocalStore:
             start = f"{mounted[1]}/" if len(mounted) > 1 else ""
             if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
                 continue
-            for path in _files(folder / prefix[len(start) :] if prefix.startswith(start) else folder):
+            for path in _files(folder, prefix[len(start) :] if prefix.startswith(start) else ""):
                 key = start + path.relative_to(folder).as_posix()
                 if key not in seen and path.resolve().is_relative_to(folder.resolve()):
                     seen.add(key)
@@ -265,20 +276,6 @@ class LocalStore:
         return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
 
 
-def _manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
-    """Return the prefix and the names of a manifest: `[{"prefix": "s3://…/"}, "name", …]`."""
-    try:
-        first, *names = json.loads(content)
-        prefix = first["prefix"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        prefix, names = None, []
-    if not isinstance(prefix, str) or not names or not all(isinstance(name, str) for name in names):
-        message = f"'{uri}' is no manifest"
-        hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
-        raise InputProblems(Problem(id="PB527", message=message, hint=hint))
-    return prefix, names
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -286,7 +283,33 @@ def _make_folder(folder: Path) -> None:
         raise NotADirectoryError(folder) from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _is_free(target: Path) -> bool:
+    """Tell whether a file can be made there, and make the folders that it needs."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    return not os.path.lexists(target)
+
+
+def _files(folder: Path, prefix: str) -> Iterator[Path]:
+    """Yield the files of a folder whose paths below it begin with the prefix, and no more is looked at than that."""
+    parent, _, start = prefix.rpartition("/")
+    if not start:
+        yield from _walk(folder / parent)
+        return
+    try:
+        paths = sorted(path for path in (folder / parent).iterdir() if path.name.startswith(start))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in paths:
+        if path.is_file():
+            yield path
+        elif path.name == start or not path.is_symlink():
+            yield from _walk(path)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder; a pipe would be waited for forever, and a link that leads nowhere is none."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
