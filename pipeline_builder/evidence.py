@@ -99,7 +99,7 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
     found = []
     for state in states:
         arn = state.metadata.get(_PACKAGE)
-        if not arn:
+        if not arn or state.taken_from:  # of a step that was left out it is the source's
             continue
         package = target.registry.describe_package(arn)
         champion = find_champion(package, target)

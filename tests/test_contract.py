@@ -10,6 +10,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.canonical import canonical
-from pipeline_builder.errors import InputProblems
-from pipeline_builder.run import cached_parameters, find_unchanged, follow, start
+from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
+from pipeline_builder.evidence import collect
+from pipeline_builder.run import cached_parameters, find_unchanged, follow, go_on, start
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests import definitions
 from tests.definitions import CACHED, compare, condition, definition, fail, measured, output_of, read_report, script
@@ -193,6 +196,51 @@ def test_after_a_failure_another_one_starts(target: Target, tmp_path: Path) -> N
     listed = target.pipelines.list_executions("p")
     assert [execution.arn for execution in listed] == [second.arn, first.arn]
     assert {execution.fingerprint for execution in listed} == {first.fingerprint}
+
+
+def test_a_cause_starts_one_execution_and_goes_on_with_it(target: Target, tmp_path: Path) -> None:
+    wanted = content(script("Before", "true"), script("A", f"test -e {tmp_path}/open", DependsOn=["Before"]))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    assert target.pipelines.find_caused("p", "c-1") is None
+    begun = start(target.pipelines, deployed, {}, rerun=True, cause="c-1")
+    assert follow(target.pipelines, begun, lambda _: None).status is ExecutionStatus.FAILED
+    # Somebody who hasn't looked, and to whom data, selection or cache are others by now, starts no second one.
+    for more in ({"fingerprint": "0" * 64}, {"fingerprint": "1" * 64, "use_cache": False}):
+        with suppress(OutsideFailure):  # the same token with another request may be refused
+            again = target.pipelines.start_execution("p", 1, {}, cause="c-1", **more)
+            assert again.arn == begun.execution.arn
+    start(target.pipelines, deployed, {}, rerun=True, cause="c-2")
+    own = target.pipelines.find_caused("p", "c-1")
+    assert own is not None
+    assert (own.arn, own.cause, own.status) == (begun.execution.arn, "c-1", ExecutionStatus.FAILED)
+    assert [e.cause for e in target.pipelines.list_executions("p")] == ["c-2", "c-1"]
+    (tmp_path / "open").touch()
+    going = go_on(target.pipelines, own, deployed)
+    assert going.origin == "continued"
+    ended = follow(target.pipelines, going, lambda _: None)
+    assert (ended.arn, ended.status) == (own.arn, ExecutionStatus.SUCCEEDED)
+    attempts = {state.name: state.attempts for state in target.pipelines.list_steps(own.arn)}
+    assert attempts == {"Before": 1, "A": 2}
+    assert go_on(target.pipelines, ended, deployed).origin == "done"
+    with pytest.raises(PlanRefused, match="PB451"):
+        go_on(target.pipelines, ended, replace(deployed, definition=content(script("B", "true"))))
+
+
+def test_a_stop_that_goes_on_is_waited_for(target: Target, tmp_path: Path) -> None:
+    wanted = content(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done"))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    own = start(target.pipelines, deployed, {}, rerun=False, cause="c").execution
+    following = Following(target, own.arn)
+    until(lambda: status_of(target, own.arn, "A") is StepStatus.EXECUTING)
+    stopping = threading.Thread(target=target.pipelines.stop_execution, args=(own.arn,))
+    stopping.start()
+    asked = replace(own, status=ExecutionStatus.STOPPING)  # as it may have been seen at that moment
+    following.join(60)
+    stopping.join(60)
+    going = go_on(target.pipelines, asked, deployed)
+    assert (going.origin, going.execution.status) == ("continued", ExecutionStatus.EXECUTING)
+    (tmp_path / "open").touch()
+    assert follow(target.pipelines, going, lambda _: None).status is ExecutionStatus.SUCCEEDED
 
 
 def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
@@ -405,6 +453,22 @@ def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) 
     ended = follow(target.pipelines, begun, lambda _: None)
     assert (ended.status, ended.arn != source.arn) == (ExecutionStatus.SUCCEEDED, True)
     assert "hello\n" in target.pipelines.read_log(ended.arn, "Read")
+    assert ended.selected == ("Read",)
+    taken = {state.name: state.taken_from for state in target.pipelines.list_steps(ended.arn)}
+    assert taken == {"Write": source.arn, "Read": ""}
+
+
+def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(target: Target) -> None:
+    """What comes after the registration is selected: the package is the source's, and nobody decides about it again."""
+    target.registry.put_group("g", "")
+    wanted = content(REGISTER, script("After", "true", DependsOn=["Register"]))
+    source, _ = run(target, wanted)
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    selection = Selection(steps=("After",), source=source.arn)
+    begun = start(target.pipelines, deployed, {}, rerun=False, selection=selection)
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert [len(collect(execution, target).packages) for execution in (source, ended)] == [1, 0]
 
 
 # --- objects

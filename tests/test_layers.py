@@ -16,6 +16,7 @@ LAYERS = (
     ("cli",),
     ("stage", "render", "poll"),
     ("session", "watch"),
+    ("following",),
     ("rehearsal", "scaffold"),
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
@@ -41,9 +42,9 @@ LAYERS = (
     ("service",),
     ("expressions", "schema", "credentials"),
     ("source", "explanations", "canonical", "durations", "layout", "caching"),
-    ("outline",),
+    ("outline", "executions"),
     ("target", "streams"),
-    ("errors",),
+    ("errors", "deadline"),
 )
 # Who may import what is heavy or touches the world; everything else stays pure and quick.
 RESERVED = {

@@ -1,4 +1,4 @@
-"""What this tool writes into descriptions on AWS, and reads back: definition, fingerprint, commit, cache generation."""
+"""What this tool writes into descriptions on AWS, and reads back: definition, commit, whose run, cache generation."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass
 
-_FACT = re.compile(r"\b(definition|fingerprint|commit|generation)=([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)?)")
+_FACT = re.compile(r"\b(definition|fingerprint|commit|generation|cause)=([0-9A-Za-z-]+(?:\.[0-9A-Za-z]+)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """`definition` and `fingerprint` are sha256 (hex), `commit` the manifest's, `generation` what the execution has as
-    that of the step cache; empty where nothing is known.
+    that of the step cache, `cause` an execution of CodePipeline; empty where nothing is known.
     """
 
     definition: str = ""
     fingerprint: str = ""
     commit: str = ""
     generation: str = ""
+    cause: str = ""
 
     def __str__(self) -> str:
-        found = asdict(self)
-        return "pipeline-builder " + " ".join(f"{name}={value}" for name, value in found.items() if value)
+        return "pipeline-builder " + " ".join(f"{name}={value}" for name, value in asdict(self).items() if value)
 
 
 def read_facts(description: str) -> Facts:

@@ -208,6 +208,19 @@ class SageMakerPipelines:
             return None
         return _execution(found, parameters=self._parameters(arn_or_id))
 
+    def find_caused(self, pipeline: str, cause: str) -> Execution | None:
+        """Look for the cause in descriptions, which last; a token doesn't. The newest thousand are looked at."""
+        pages = self._aws.pages(
+            "sagemaker", "list_pipeline_executions", PipelineName=pipeline, SortBy="CreationTime",
+            SortOrder="Descending", PaginationConfig={"PageSize": _NEWEST, "MaxItems": 10 * _NEWEST},
+        )  # fmt: skip
+        try:
+            listed = (_summary(item, pipeline) for page in pages for item in page["PipelineExecutionSummaries"])
+            found = next((e for e in listed if e.cause == cause), None)
+        except NotFoundError:
+            return None
+        return self.describe_execution(found.arn) if found else None
+
     def start_execution(
         self,
         pipeline: str,
@@ -217,19 +230,22 @@ class SageMakerPipelines:
         fingerprint: str,
         use_cache: bool = True,
         selection: Selection | None = None,
+        cause: str = "",
     ) -> Execution:
         """Start a version of a pipeline. The same call again, by whomever, finds the same execution.
 
-        A new one starts where all of the fingerprint have ended otherwise.
+        A `cause` has one token, whatever else the request says, so that it starts one execution at most. A new one
+        starts where all of the fingerprint have ended otherwise.
         """
         same = [e for e in self.list_executions(pipeline) if e.fingerprint == fingerprint and e.status.ended]
         before = next((e.arn for e in same if e.status is not ExecutionStatus.SUCCEEDED or not use_cache), "")
         how = "cached" if use_cache else "anew"
-        request = token("start", pipeline, str(version), fingerprint, before, how)
+        parts = ("cause", cause) if cause else (str(version), fingerprint, before, how)
+        request = token("start", pipeline, *parts)
         if not use_cache:
             parameters = without_cache(parameters, request[:_OWN], limited=selection is not None)
         commit, generation = parameters.get("ManifestCommit", ""), parameters.get(PARAMETER, "")
-        facts = Facts(fingerprint=fingerprint, commit=commit, generation=generation)
+        facts = Facts(fingerprint=fingerprint, commit=commit, generation=generation, cause=cause)
         bound: dict[str, Any] = {"PipelineVersionId": version} if version else {}
         if selection:
             bound["SelectiveExecutionConfig"] = {
@@ -333,6 +349,7 @@ def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:
         fingerprint=facts.fingerprint,
         started=item["StartTime"],
         failure_reason=item.get("PipelineExecutionFailureReason", ""),
+        cause=facts.cause,
     )
 
 
@@ -345,6 +362,7 @@ def _told(facts: Facts) -> dict[str, str]:
 def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execution:
     facts = read_facts(found.get("PipelineExecutionDescription", ""))
     status = ExecutionStatus(found["PipelineExecutionStatus"])
+    selected = (found.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=found["PipelineExecutionArn"],
         pipeline=found["PipelineArn"].rsplit("/", 1)[-1],
@@ -356,4 +374,6 @@ def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execu
         started=found["CreationTime"],
         ended=found.get("LastModifiedTime") if status.ended else None,
         failure_reason=found.get("FailureReason", ""),
+        cause=facts.cause,
+        selected=tuple(str(step["StepName"]) for step in selected),
     )

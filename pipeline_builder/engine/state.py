@@ -17,6 +17,8 @@ from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepS
 
 Digest = tuple[str, str, str]
 """A file's path, what changes with its content, and the sha256 (hex) of that."""
+CAUSE = "Cause"
+"""Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
 
 
 class State:
@@ -188,6 +190,8 @@ def _text(when: datetime | None) -> str | None:
 def _execution(row: sqlite3.Row) -> Execution:
     started = parse_time(row["started"])
     assert started is not None
+    details = json.loads(row["details"])
+    selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=row["arn"],
         pipeline=row["pipeline"],
@@ -199,6 +203,8 @@ def _execution(row: sqlite3.Row) -> Execution:
         started=started,
         ended=parse_time(row["ended"]),
         failure_reason=row["failure_reason"],
+        cause=details.get(CAUSE, ""),
+        selected=tuple(str(step["StepName"]) for step in selected),
     )
 
 
@@ -210,6 +216,7 @@ def _step(row: sqlite3.Row) -> StepState:
         started=parse_time(row["started"]),
         ended=parse_time(row["ended"]),
         cache_hit=row["cache_hit"],
+        taken_from=row["source"],
         failure_reason=row["failure_reason"],
         attempts=row["attempts"],
         metadata=json.loads(row["metadata"]),
