@@ -246,7 +246,12 @@ def _run_uv(command: list[str], lock: int, layers: Layers, cache: Path) -> None:
 def _failure(message: str) -> OutsideFailure:
     # uv has no exit code of its own for any of these.
     kind = OutsideFailure
-    if re.search(r"No solution found|no version of|was not found in the package registry", message):
+    if re.search(r"only found wheels for|no wheels with a matching|Build failures usually|Failed to build", message):
+        hint = (
+            f"there is no wheel for Python {platform.python_version()}: take another version of the package, or make"
+            " .venv with another Python (PYTHON=python3.12 scripts/run)"
+        )
+    elif re.search(r"No solution found|no version of|was not found in the package registry", message):
         hint = "no published versions fit together: change the requirements, or the image's in the manifest's 'local'"
     elif re.search(r"dns error|Connect|timed? ?out|offline|network", message, re.IGNORECASE):
         kind = OutageError
