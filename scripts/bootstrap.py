@@ -232,6 +232,7 @@ def run(command: list[str]) -> str:
     if not result.returncode:
         return ""
     lines = [line.strip() for line in result.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("WARNING:")] or lines
     said = re.sub(r"://[^/@\s]+@", "://***@", "; ".join(lines))[-1000:] or f"exit code {result.returncode}"
     where = " (look at the network, the proxy variables, PIP_INDEX_URL and UV_DEFAULT_INDEX)"
     return said + (where if _OUTAGE.search(said) else "")
