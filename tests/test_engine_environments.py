@@ -101,10 +101,10 @@ def test_a_missing_package_is_told_with_what_uv_says(tmp_path: Path, wheels: Pat
 
 
 def test_a_package_without_a_wheel_for_this_python(tmp_path: Path, wheels: Path) -> None:
-    made = wheel(wheels, "delta")
-    made.rename(made.with_name("delta-1.0-cp39-cp39-manylinux_2_17_x86_64.whl"))
+    made = wheel(wheels, "nosuchdelta")
+    made.rename(made.with_name("nosuchdelta-1.0-cp39-cp39-manylinux_2_17_x86_64.whl"))
     with pytest.raises(OutsideFailure) as caught:
-        Environments(tmp_path / "envs").get((("delta",),), observe=lambda _: None)
+        Environments(tmp_path / "envs").get((("nosuchdelta",),), observe=lambda _: None)
     assert str(caught.value.problems[0].hint).startswith(f"there is no wheel for Python {platform.python_version()}: ")
 
 

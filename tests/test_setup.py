@@ -116,7 +116,7 @@ def machine(tmp_path: Path, wheels: Path) -> Iterator[Machine]:
         folder=tmp_path,
         environment={
             "PATH": str(tools), "PYTHON": PYTHON, "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "cache"),
-            "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "UV_NO_INDEX": "1",
+            "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "UV_OFFLINE": "1",
         },
     )  # fmt: skip
     shutil.rmtree(tmp_path)  # each has a uv of its own
@@ -212,7 +212,7 @@ def test_two_at_once(with_uv: Machine) -> None:
 
 def test_an_index_that_cannot_be_reached(with_uv: Machine) -> None:
     away = "http://127.0.0.1:9/simple"
-    cut = with_uv.unset("PIP_NO_INDEX").unset("PIP_FIND_LINKS").unset("UV_NO_INDEX")
+    cut = with_uv.unset("PIP_NO_INDEX").unset("PIP_FIND_LINKS").unset("UV_OFFLINE")
     cut = cut.set(PIP_INDEX_URL=away, PIP_RETRIES="0", UV_HTTP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)
     code, said = cut.set_up()
     last = said.splitlines()[-1]
