@@ -132,7 +132,11 @@ def find_champion(package: ModelPackage, target: Target) -> ModelPackage | None:
 
 
 def read_metrics(package: ModelPackage, target: Target) -> Any:
-    """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON."""
+    """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON.
+
+    Raises:
+        InputProblems: PB529 where it is too large to be read: a champion that can't be compared must not go unsaid.
+    """
     if not package.metrics_uri:
         return None
     try:

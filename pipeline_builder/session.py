@@ -125,7 +125,14 @@ class Session:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return what an execution starts with: commits, fingerprints of data, what was given."""
+        """Return what an execution starts with: commits, fingerprints of data, what was given.
+
+        Raises:
+            InputProblems: PB505 where one was given that isn't anybody's to give.
+        """
+        from pipeline_builder.run import check_given
+
+        check_given(self.given, self.composed.definition.own_parameters)
         commits = {repo.name: repo.commit for repo in self.lock.repos}
         named = self.composed.definition.commit_parameters
         manifest = {MANIFEST_PARAMETER: self.lock.manifest_commit or UNKNOWN_COMMIT}
@@ -209,13 +216,14 @@ class Session:
     def plan(self) -> Plan:
         """Compare with what is deployed."""
         from pipeline_builder.plan import build_plan, with_rename
-        from pipeline_builder.run import find_unchanged
+        from pipeline_builder.run import cached_parameters, find_unchanged
 
         with self.stage("plan") as words:
             definition = self.composed.definition
             deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
-            predictions = self.target.pipelines.predict_cache(definition.pipeline, definition.content, self.parameters)
             pipelines = self.target.pipelines
+            values = cached_parameters(pipelines, definition.pipeline, definition.content, self.parameters)
+            predictions = pipelines.predict_cache(definition.pipeline, definition.content, values)
             same = find_unchanged(pipelines, definition.pipeline, definition.content, self.parameters)
             since = same.id if same else ""
             plan = build_plan(definition.pipeline, definition.content, deployed, predictions, unchanged_since=since)

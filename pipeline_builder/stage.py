@@ -236,11 +236,10 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         return Staged(exports={})
     uri = f"s3://{setting.artifacts}/runs/{setting.execution}/{RUN}"
     try:
-        content = session.target.store.get(uri)
+        session.target.store.fetch(uri, session.workspace.build / RUN)
     except KeyError as error:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
-    write_file(session.workspace.build / RUN, content)
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
     record = session.decide(session.load_record(), decision)
     _keep(session, setting, record)

@@ -206,7 +206,11 @@ Observer = Callable[[StepState], None]
 
 
 class PipelineService(Protocol):
-    """Pipelines and their executions."""
+    """Pipelines and their executions. One that `can_skip_cache` takes nothing from the step cache where it is told so;
+    another needs a definition whose cached steps carry a generation (see `caching`).
+    """
+
+    can_skip_cache: bool
 
     def describe_pipeline(self, name: str) -> DeployedPipeline | None: ...
 
@@ -238,7 +242,9 @@ class PipelineService(Protocol):
         use_cache: bool = True,
         selection: Selection | None = None,
     ) -> Execution:
-        """Start a pipeline's version; without `use_cache` every step does its work again."""
+        """Start a pipeline's version; without `use_cache` every step does its work again, and the execution carries a
+        cache generation that no other has.
+        """
         ...
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
@@ -266,7 +272,7 @@ class PipelineService(Protocol):
         ...
 
     def read_log(self, arn: str, step: str) -> str:
-        """Return the whole log of a step's job; empty where it has none."""
+        """Return the end of the log of a step's job, where people look first; empty where it has none."""
         ...
 
 
@@ -278,11 +284,15 @@ class ObjectStore(Protocol):
         ...
 
     def put(self, uri: str, content: bytes | Path) -> None:
-        """Write atomically: a reader sees the old object, the whole new one, or none."""
+        """Write atomically: a reader sees the old object, the whole new one, or none. A file may have any size."""
         ...
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object, a document; KeyError where there is none, PB529 where it is large."""
+        ...
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:

@@ -23,7 +23,9 @@ from botocore.httpsession import URLLib3Session
 from pipeline_builder.apply import apply
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+from pipeline_builder.aws.facts import Facts
 from pipeline_builder.canonical import canonical
+from pipeline_builder.engine.starts import Request, put_execution
 from pipeline_builder.errors import OutsideFailure, PlanRefused
 from pipeline_builder.plan import build_plan
 from pipeline_builder.run import start
@@ -163,6 +165,24 @@ def test_somebody_else_updates_between_plan_and_apply(setup: Setup, tmp_path: Pa
     assert [problem.id for problem in caught.value.problems] == ["PB421"]
     found = setup.served.sagemaker.describe_pipeline(PipelineName=wanted.pipeline)
     assert found["PipelineDefinition"] == theirs
+
+
+def test_after_a_hundred_reruns_another_one_starts(setup: Setup) -> None:
+    """A listing has the newest hundred: they can't be counted."""
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+    fingerprint = setup.target.pipelines.fingerprint(CONTENT, {})
+    details = {"PipelineExecutionDescription": str(Facts(fingerprint=fingerprint))}
+    request = Request(pipeline="p", version=1, definition=CONTENT, parameters={}, details=details)
+    with setup.served.engine.state.transaction() as db:
+        for number in range(120):
+            put_execution(db, request, (), f"{number:012}")
+        db.execute("UPDATE executions SET status = 'Succeeded'")
+    arns = set()
+    for _ in range(3):
+        begun = start(setup.target.pipelines, deployed, {}, rerun=True)
+        arns.add(begun.execution.arn)
+        assert setup.served.end(begun.execution.arn)["PipelineExecutionStatus"] == "Succeeded"
+    assert len(arns) == 3
 
 
 def test_an_execution_that_is_not_listed_yet_is_not_started_twice(setup: Setup) -> None:

@@ -19,9 +19,10 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.run import follow, start
+from pipeline_builder.run import cached_parameters, find_unchanged, follow, start
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests import definitions
 from tests.definitions import CACHED, compare, condition, definition, fail, measured, output_of, read_report, script
@@ -212,6 +213,147 @@ def test_the_cache_is_foretold(target: Target) -> None:
     assert after == {"A": True, "B": False}
 
 
+def carrying(*steps: dict[str, Any]) -> bytes:
+    """Return a definition as we compose it: cached steps carry their generation."""
+    for step in steps:
+        step["Arguments"]["Environment"] = {VARIABLE: {"Get": f"Parameters.{PARAMETER}"}}
+    return content(*steps, Parameters=[{"Name": PARAMETER, "Type": "String", "DefaultValue": FIRST}])
+
+
+def cached_by(target: Target, definition: bytes, **how: Any) -> tuple[Execution, dict[str, str]]:
+    """Deploy and run; return the execution at its end, and of each step whose result it has taken."""
+    deployed = target.pipelines.put_pipeline("p", definition)
+    begun = start(target.pipelines, deployed, {}, **{"rerun": False, **how})
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert ended.status is ExecutionStatus.SUCCEEDED
+    return ended, {state.name: state.cache_hit for state in target.pipelines.list_steps(ended.arn)}
+
+
+def foretold(target: Target, definition: bytes) -> dict[str, bool]:
+    values = cached_parameters(target.pipelines, "p", definition, {})
+    return {item.step: item.hit for item in target.pipelines.predict_cache("p", definition, values)}
+
+
+def test_a_rerun_takes_nothing_from_the_cache_and_those_after_it_take_its_results(target: Target) -> None:
+    def wanted(comment: str = "") -> bytes:
+        read = script("B", f"{READ}{comment}", inputs={"word": output_of("A")}, **CACHED)
+        return carrying(script("A", WRITE, **CACHED), read)
+
+    nothing = {"A": "", "B": ""}
+    first, hits = cached_by(target, wanted())
+    assert hits == nothing
+    anew, hits = cached_by(target, wanted(), rerun=True)
+    assert (hits, anew.arn != first.arn) == (nothing, True)
+    once_more, hits = cached_by(target, wanted(), rerun=True)
+    assert (hits, once_more.arn != anew.arn) == (nothing, True)
+    # Nothing has changed since, and a plan says what a run would do if something had.
+    assert cached_by(target, wanted())[0].arn == once_more.arn
+    assert find_unchanged(target.pipelines, "p", wanted(), {}) is not None
+    assert foretold(target, wanted()) == {"A": True, "B": True}
+    assert foretold(target, wanted("; true")) == {"A": True, "B": False}
+    changed, hits = cached_by(target, wanted("; true"))
+    assert hits == {"A": once_more.arn, "B": ""}
+    # And so do those after that.
+    _, hits = cached_by(target, wanted("; true; true"))
+    assert hits == {"A": once_more.arn, "B": ""}
+    generations = [execution.parameters[PARAMETER] for execution in target.pipelines.list_executions("p")]
+    assert len(set(generations)) == 3
+    assert generations[:3] == [generations[0]] * 3
+    assert (generations[-1], changed.parameters[PARAMETER]) == (FIRST, generations[0])
+
+
+def test_a_rerun_of_some_steps_begins_no_generation(target: Target) -> None:
+    def wanted(comment: str = "") -> bytes:
+        read = script("B", f"{READ}{comment}", inputs={"word": output_of("A")}, **CACHED)
+        return carrying(script("A", WRITE, **CACHED), read)
+
+    first, _ = cached_by(target, wanted())
+    selection = Selection(steps=("B",), source=first.arn)
+    limited, hits = cached_by(target, wanted(), rerun=True, selection=selection)
+    assert hits["B"] == ""
+    again, hits = cached_by(target, wanted(), rerun=True, selection=selection)
+    assert (hits["B"], again.arn != limited.arn) == ("", True)
+    assert foretold(target, wanted("; true")) == {"A": True, "B": False}
+    assert cached_by(target, wanted("; true"), selection=selection)[1]["B"] == ""
+    assert foretold(target, wanted("; true; true")) == {"A": True, "B": False}  # A was left out, and has its result
+    assert cached_by(target, wanted("; true; true"))[1] == {"A": first.arn, "B": ""}
+
+
+def test_a_rerun_that_is_asked_for_twice_is_one(target: Target, tmp_path: Path) -> None:
+    """As by somebody who was killed before the answer came."""
+    wanted = carrying(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", **CACHED))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    begun = [start(target.pipelines, deployed, {}, rerun=True).execution for _ in range(2)]
+    assert (begun[0].arn, begun[0].parameters) == (begun[1].arn, begun[1].parameters)
+    (tmp_path / "open").touch()
+    ended = target.pipelines.follow_execution(begun[0].arn, lambda _: None)
+    assert ended.status is ExecutionStatus.SUCCEEDED
+
+
+def test_a_rerun_beside_a_run_is_one_of_its_own(target: Target, tmp_path: Path) -> None:
+    wanted = carrying(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", **CACHED))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    begun = [start(target.pipelines, deployed, {}, rerun=rerun).execution.arn for rerun in (False, True)]
+    assert len(set(begun)) == 2
+    (tmp_path / "open").touch()
+    ended = [target.pipelines.follow_execution(arn, lambda _: None).status for arn in begun]
+    assert ended == [ExecutionStatus.SUCCEEDED] * 2
+    assert target.pipelines.list_steps(begun[1])[0].cache_hit == ""
+
+
+def test_a_failed_rerun_is_gone_on_with_without_the_cache(target: Target, tmp_path: Path) -> None:
+    wanted = carrying(
+        script("A", WRITE, **CACHED), script("B", f"test ! -e {tmp_path}/shut", DependsOn=["A"], **CACHED)
+    )
+    cached_by(target, wanted)
+    (tmp_path / "shut").touch()
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    failed = follow(target.pipelines, start(target.pipelines, deployed, {}, rerun=True), lambda _: None)
+    assert failed.status is ExecutionStatus.FAILED
+    (tmp_path / "shut").unlink()
+    retried = target.pipelines.retry_execution(failed.arn)
+    ended = target.pipelines.follow_execution(retried.arn, lambda _: None)
+    assert (ended.arn, ended.status) == (failed.arn, ExecutionStatus.SUCCEEDED)
+    assert {state.cache_hit for state in target.pipelines.list_steps(ended.arn)} == {""}
+
+
+def test_a_run_after_a_failed_rerun_takes_what_that_has_made(target: Target, tmp_path: Path) -> None:
+    wanted = carrying(
+        script("A", WRITE, **CACHED), script("B", f"test ! -e {tmp_path}/shut", DependsOn=["A"], **CACHED)
+    )
+    cached_by(target, wanted)
+    (tmp_path / "shut").touch()
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    failed = follow(target.pipelines, start(target.pipelines, deployed, {}, rerun=True), lambda _: None)
+    (tmp_path / "shut").unlink()
+    assert foretold(target, wanted) == {"A": True, "B": False}
+    assert cached_by(target, wanted)[1] == {"A": failed.arn, "B": ""}
+
+
+def test_a_definition_that_can_t_do_without_the_cache(target: Target) -> None:
+    """One that was applied by an older version, or by other means."""
+    inside = condition("If", compare("Equals", 1, 1), then=[script("C", WRITE, **CACHED)])
+    wanted = content(script("A", WRITE, **CACHED), script("B", WRITE), inside)
+    first, _ = run(target, wanted)
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    if target.name == "local":
+        _, hits = cached_by(target, wanted, rerun=True)
+        assert set(hits.values()) == {""}
+        return
+    with pytest.raises(InputProblems) as caught:
+        start(target.pipelines, deployed, {}, rerun=True)
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.message, problem.hint) == (
+        "PB460",
+        "version 1 of 'p' can't run without the step cache: nothing in it keeps SageMaker's from answering 'A', 'C'",
+        "run 'pipeline-builder apply', and then run again",
+    )
+    assert [execution.arn for execution in target.pipelines.list_executions("p")] == [first.arn]
+    _, hits = cached_by(target, content(script("B", WRITE)), rerun=True)  # nothing of it is cached
+    assert hits == {"B": ""}
+
+
 def test_conditions_show_their_outcome(target: Target) -> None:
     check = compare("LessThanOrEqualTo", read_report("Measure", "mae"), 0.1)
     good = condition("Good", check, then=[script("Then", "true")], otherwise=[fail("Else", "too bad")])
@@ -280,6 +422,23 @@ def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
     wanted = ("s3://local/a/3", "s3://local/a/1", f"s3://local/b/{'0' * 64}.tar.gz")
     assert target.store.missing(wanted) == (wanted[0], wanted[2])
     assert target.store.missing(()) == ()
+
+
+def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -> None:
+    content = b"0123456789abcdef" * (20 << 16)  # more than one part
+    (tmp_path / "file").write_bytes(content)
+    target.store.put("s3://local/large", tmp_path / "file")
+    target.store.fetch("s3://local/large", tmp_path / "new" / "back")
+    assert (tmp_path / "new" / "back").read_bytes() == content
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["back"]
+    with pytest.raises(InputProblems, match="PB529 's3://local/large' is too large"):
+        target.store.get("s3://local/large")
+    with pytest.raises(KeyError):
+        target.store.fetch("s3://local/none", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_bytes(b"smaller")
+    target.store.put("s3://local/large", tmp_path / "file")
+    assert target.store.get("s3://local/large") == b"smaller"
 
 
 def test_an_address_that_is_none(target: Target) -> None:

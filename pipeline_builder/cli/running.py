@@ -46,7 +46,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 @main.command()
 @common
 @click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
-@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
 @click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
 @click.option("--comment", default="", help="Why, for the record.")
@@ -90,7 +90,7 @@ def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> s
 
 @main.command("run")
 @common
-@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
 @click.option("--resume", is_flag=True, help="Follow the last execution, whatever it runs, and judge it.")
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.caching import without_cache
 from pipeline_builder.engine.container import log_tail
 from pipeline_builder.engine.document import load_definition
 from pipeline_builder.engine.environments import Environments
@@ -112,6 +113,8 @@ def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[
 class LocalPipelines:
     """Pipelines and executions of the local target."""
 
+    can_skip_cache = True
+
     def __init__(self, engine: Engine, new_id: Callable[[], str]) -> None:
         self._engine = engine
         self._state = engine.state
@@ -174,6 +177,9 @@ class LocalPipelines:
         An equal one that another process has started meanwhile is given instead of a second.
         """
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
+        new_id = self._new_id()
+        if not use_cache:
+            parameters = without_cache(parameters, new_id, limited=selection is not None)
         request = Request(
             pipeline=pipeline,
             version=version,
@@ -188,7 +194,7 @@ class LocalPipelines:
         taken = check_request(self._engine, request)
         with self._state.transaction() as db:
             twin = _equal_execution(db, pipeline, version, fingerprint, use_cache=use_cache)
-            arn = twin or put_execution(db, request, taken, self._new_id())
+            arn = twin or put_execution(db, request, taken, new_id)
         found = self._state.execution(arn)
         assert found is not None
         return found

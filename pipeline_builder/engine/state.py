@@ -15,6 +15,9 @@ from pipeline_builder.engine.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
 
+Digest = tuple[str, str, str]
+"""A file's path, what changes with its content, and the sha256 (hex) of that."""
+
 
 class State:
     """Every method is one short transaction, so that any number of processes can look and write at once."""
@@ -161,9 +164,11 @@ class State:
         rows = self.query("SELECT sha256 FROM digests WHERE path = ? AND stamp = ?", path, stamp)
         return str(rows[0]["sha256"]) if rows else ""
 
-    def remember_digest(self, path: str, stamp: str, sha256: str) -> None:
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", (path, stamp, sha256))
+    def remember_digests(self, *digests: Digest) -> None:
+        """Keep the digests of files, in one transaction."""
+        if digests:
+            with self.transaction() as db:
+                db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", digests)
 
 
 def now() -> datetime:
