@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -19,6 +20,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+
+from pipeline_builder.programs import fault_of, find_programs
 
 TIMEOUT = 600.0
 """Seconds that one git command may take."""
@@ -403,6 +406,7 @@ def _plain(text: str) -> str:
 
 def _start(command: list[str], environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
     """Start git in a process group of its own: killing git alone would leave its helpers behind."""
+    _try_git(environment.get("PATH", os.defpath))
     try:
         return subprocess.Popen(
             command,
@@ -415,6 +419,20 @@ def _start(command: list[str], environment: Mapping[str, str], folder: Path | No
         )
     except FileNotFoundError as error:
         raise GitError("absent", "the program 'git' is not there") from error
+
+
+@functools.lru_cache
+def _try_git(path: str) -> None:
+    """Try the first git on a PATH before it is trusted, once; a failure is not remembered, as it may be mended.
+
+    Raises:
+        GitError: kind "absent" where there is none, or where it doesn't work.
+    """
+    found = next(find_programs("git", {"PATH": path}), None)
+    if found is None:
+        raise GitError("absent", "the program 'git' is not there")
+    if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
+        raise GitError("absent", f"the program '{found}' does not work: {fault}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
