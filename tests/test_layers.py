@@ -20,9 +20,10 @@ LAYERS = (
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
     ("checkout", "apply", "run", "promote", "gate", "deploy"),
-    ("serve", "remotes"),
+    ("serve", "remotes", "leftovers"),
     ("cloudformation",),
-    ("git", "engine", "aws"),
+    ("git", "worktrees", "engine", "aws"),
+    ("runner",),
     ("narrowing",),
     ("selection",),
     ("overview", "stack_plan", "stack_progress"),
@@ -42,7 +43,7 @@ LAYERS = (
     ("expressions", "schema", "credentials"),
     ("source", "explanations", "canonical", "durations", "layout"),
     ("target",),
-    ("errors",),
+    ("errors", "folders"),
 )
 # Who may import what is heavy or touches the world; everything else stays pure and quick.
 RESERVED = {
@@ -50,7 +51,7 @@ RESERVED = {
     "botocore": {"aws"},
     "sagemaker": {"images"},
     "git": {"git"},
-    "subprocess": {"git", "engine"},
+    "subprocess": {"runner", "engine"},
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve", "rehearsal"},
