@@ -23,6 +23,7 @@ MOST_FOLDERS = 64
 MOST_LETTERS = 1000
 """What a path in a repository may have: folders in each other, and bytes in all; 255 of them in a name."""
 _MOST_IN_NAME = 255
+_SHA1 = 40
 _LINK = "120000"
 # A pointer has a fixed first line, a SHA-256 and a size.
 _LFS_POINTER = range(120, 200)
@@ -86,20 +87,20 @@ class Git(Runner):
         Raises:
             GitError: kind "no commit" for the id of something else.
         """
-        if not _is_whole(repository):
-            self._make(repository)
+        if not _is_whole(repository) or _has_long_ids(repository) != _is_long(commit):
+            self._make(repository, "sha256" if _is_long(commit) else "sha1")
         arguments = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", remote.url, commit]
         self.run(arguments, repository=repository, remote=remote)
         kind = self.run(["cat-file", "-t", commit], repository=repository).strip()
         if kind in ("blob", "tree"):
             raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
 
-    def _make(self, repository: Path) -> None:
+    def _make(self, repository: Path, form: str) -> None:
         """Make a bare repository, whole or not at all; what is there without being one goes."""
         new = repository.with_name(f"{repository.name}.new")
         remove_folder(new)
         repository.parent.mkdir(parents=True, exist_ok=True)
-        self.run(["init", "--quiet", "--bare", "--template="], repository=new)
+        self.run(["init", "--quiet", "--bare", "--template=", f"--object-format={form}"], repository=new)
         remove_folder(repository)
         new.rename(repository)
 
@@ -280,6 +281,14 @@ class Git(Runner):
 def _is_whole(repository: Path) -> bool:
     """Tell whether all is there that makes a bare repository: without one of it git looks for another, or fails."""
     return all((repository / name).exists() for name in ("HEAD", "config", "objects", "refs"))
+
+
+def _has_long_ids(repository: Path) -> bool:
+    return b"objectformat = sha256" in (repository / "config").read_bytes()
+
+
+def _is_long(commit: str) -> bool:
+    return len(commit) > _SHA1
 
 
 def _check_path(path: str) -> None:

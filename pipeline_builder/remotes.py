@@ -19,7 +19,7 @@ from pipeline_builder.target import SecretReader
 
 Outcome = TypeVar("Outcome")
 
-_COMMIT = 40
+_COMMIT = (40, 64)
 _HINTS = {
     "authentication": "name a token with 'credentials: env:NAME', and check that it may read the repository",
     "unreachable": "check the url, and that this machine reaches it",
@@ -94,7 +94,7 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
         GitError: where the remote can't be asked, or has no such revision.
     """
     revision = repo.revision
-    if len(revision) == _COMMIT and all(char in "0123456789abcdef" for char in revision):
+    if len(revision) in _COMMIT and all(char in "0123456789abcdef" for char in revision):
         return revision
     return git.resolve(remote, revision)
 

@@ -268,6 +268,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     finally:
         _signal(process.pid, signal.SIGKILL)
         process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import shutil
@@ -68,9 +69,11 @@ def _make(root: Path, files: int) -> tuple[str, str]:
             path.write_text(f"{version} {number}\n" * 20)
         if version == "one":
             make_repository(folder)
+            git(folder, "config", "gc.auto", "0")  # it would go on in the background
             found.append(git(folder, "rev-parse", "HEAD"))
         else:
             found.append(commit(folder, version))
+    git(folder, "gc", "--quiet")
     (root / "model_repos.yaml").write_text(MANIFEST)
     return found[0], found[1]
 
@@ -83,8 +86,10 @@ def _digest_of_commit(repository: Path, name: str) -> str:
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts):
-        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode:o}\0".encode() + path.read_bytes() + b"\0")
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for path in (Path(where, name) for name in sorted(names)):
+            digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode:o}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -137,10 +142,8 @@ def _descendants(process: int) -> list[int]:
 
 def _kill_all(process: int) -> None:
     for one in _descendants(process):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 MANNERS: dict[str, Callable[[int], None]] = {
