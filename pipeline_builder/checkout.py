@@ -7,20 +7,27 @@ import filecmp
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.git import Git, GitError, Measured, Remote
+from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
+from pipeline_builder.folders import remove_folder
+from pipeline_builder.git import Git, Measured
+from pipeline_builder.leftovers import clear_cache, clear_folder
 from pipeline_builder.lock import Lock, LockedRepo
 from pipeline_builder.manifest import Manifest, Repo
 from pipeline_builder.remotes import failure_of, head_of, in_parallel, no_secrets, remote_of
+from pipeline_builder.runner import GitError, Remote
 from pipeline_builder.target import SecretReader
+from pipeline_builder.worktrees import WorkTree, look_at
 
 _LFS = b"version https://git-lfs.github.com/spec/"
+_OF_DAMAGE = ("other", "none", "no answer")
+_UNTOLD = "look at it with 'git status' there"
+_FORM = 2
+"""Of what an export writes; what another form has written isn't taken for the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +67,10 @@ def checkout(
     Raises:
         InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
             that is somebody's own repository.
-        OutsideFailure: PB150 to PB157, one for every repository that failed.
+        OutsideFailure: PB150 to PB157, PB166, one for every repository that failed.
     """
     git = Git(environment=environment)
+    cache = cache.resolve()
     work = [
         _Work(
             repo,
@@ -76,20 +84,35 @@ def checkout(
         for repo in manifest.repos
     ]
     with _alone(cache):
-        for old in (root / manifest.training_dir).glob(".tmp-*"):
-            shutil.rmtree(old, ignore_errors=True)
+        clear_cache(cache, [item.bare for item in work])
+        clear_folder(root / manifest.training_dir)
         outcomes = in_parallel(git, [item.run for item in work], jobs)
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
         kind = next((type(f) for f in failures if isinstance(f, OutsideFailure)), type(failures[0]))
         raise kind(*(problem for failure in failures for problem in failure.problems))
-    commit, dirty = git.head_of(root)
+    own = look_at(git, root)
     done = [outcome for outcome in outcomes if isinstance(outcome, _Outcome)]
     return Checkouts(
-        lock=Lock(manifest_commit=commit, manifest_dirty=dirty, repos=tuple(outcome.locked for outcome in done)),
+        lock=Lock(
+            manifest_commit=own.commit,
+            manifest_dirty=own.changed is not False,  # nobody has seen that it is clean
+            repos=tuple(outcome.locked for outcome in done),
+        ),
         repos=tuple(outcome.checked_out for outcome in done),
-        warnings=tuple(warning for outcome in done for warning in outcome.warnings),
+        warnings=(
+            *(warning for outcome in done for warning in outcome.warnings),
+            *_untold(own, "the manifest's folder", None),
+        ),
     )
+
+
+def _untold(found: WorkTree, what: str, place: Place | None) -> Iterator[Problem]:
+    """Yield a warning where git didn't tell all of a working tree."""
+    if found.trouble is not None:
+        missing = "has changes that are not committed" if found.commit else "is at a commit"
+        message = f"whether {what} {missing} can't be told: {found.trouble}"
+        yield Problem(id="PB165", message=message, place=place, hint=found.trouble.hint or _UNTOLD, warning=True)
 
 
 @contextmanager
@@ -141,10 +164,11 @@ class _Work:
         try:
             return self.work()
         except GitError as error:
-            if error.kind != "other" or not self.bare.exists():
+            if error.kind not in _OF_DAMAGE or not self.bare.exists():
                 raise failure_of(self.repo, error) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
-        shutil.rmtree(self.bare)
+        remove_folder(self.bare)
+        self.index.unlink(missing_ok=True)
         try:
             return self.work()
         except GitError as error:
@@ -202,15 +226,18 @@ class _Work:
     def known(self) -> LockedRepo | None:
         """Return what the last checkout made of the folder; None where there was none, or what it noted is damaged."""
         try:
-            return LockedRepo(**json.loads(self.state.read_text())["locked"])
+            noted = json.loads(self.state.read_text())
+            return LockedRepo(**noted["locked"]) if noted["form"] == _FORM else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def export(self, facts: LockedRepo) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
         known = self.known()
+        new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
-        unchanged = there and self.git.is_unchanged(self.bare, self.folder, self.index)
+        # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
+        unchanged = there and any(self.is_as_in(index) for index in (self.index, new_index))
         if unchanged and known and known.tree == facts.tree:
             self.remember(facts)
             return False
@@ -218,22 +245,35 @@ class _Work:
         # The state goes first: killed in between, the next checkout takes the folder for unknown and writes it anew.
         self.state.unlink(missing_ok=True)
         temporary = self.folder.with_name(f".tmp-{self.repo.name}")
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        new_index = self.index.with_suffix(".new-index")
-        self.git.export(self.bare, facts.tree, temporary, new_index)
-        if there and not unchanged and not _same_files(self.folder, temporary):
-            self.keep_edited(known)
-        old = self.folder.with_name(f".tmp-old-{self.repo.name}")
-        shutil.rmtree(old, ignore_errors=True)
-        if os.path.lexists(self.folder):
-            self.folder.rename(old)
-        temporary.rename(self.folder)
+        try:
+            self.git.export(self.bare, facts.tree, temporary, new_index)
+            if there and not unchanged and not _same_files(self.folder, temporary):
+                self.keep_edited(known)
+            self.put(temporary)
+        finally:
+            remove_folder(temporary)
         new_index.replace(self.index)
-        shutil.rmtree(old, ignore_errors=True)
         self.warn_of_left_out(measured)
         self.remember(facts)
         return True
+
+    def is_as_in(self, index: Path) -> bool:
+        """Tell whether the folder is what was exported with that index; with a damaged one nobody knows."""
+        try:
+            return self.git.is_unchanged(self.bare, self.folder, index)
+        except GitError as error:
+            if error.kind not in _OF_DAMAGE:
+                raise
+            return False
+
+    def put(self, temporary: Path) -> None:
+        """Put the new folder into the place of the old one."""
+        old = self.folder.with_name(f".tmp-old-{self.repo.name}")
+        if os.path.lexists(self.folder):
+            self.folder.rename(old)
+        temporary.rename(self.folder)
+        remove_folder(old)
 
     def warn_of_left_out(self, measured: Measured) -> None:
         """Say what is in the repository and isn't in the checkout as its authors have it."""
@@ -253,7 +293,7 @@ class _Work:
                 self.warnings.append(Problem(id=problem_id, message=message, place=self.repo.place, warning=True))
 
     def remember(self, facts: LockedRepo) -> None:
-        text = json.dumps({"tree": facts.tree, "locked": asdict(facts)})
+        text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": asdict(facts)})
         if self.state.is_file() and self.state.read_text() == text:
             return
         temporary = self.state.with_suffix(".new")
@@ -277,8 +317,9 @@ class _Work:
         source = Path(remote.url.removeprefix("file://"), self.repo.path)
         if not remote.local or self.locked is not None or not source.is_dir():
             return
-        _, changed = self.git.head_of(source)
-        if changed:
+        found = look_at(self.git, source)
+        self.warnings += _untold(found, f"'{os.path.relpath(source, self.root)}'", self.repo.place)
+        if found.changed:
             message = (
                 f"'{os.path.relpath(source, self.root)}' has changes that are not committed, so they are not built"
             )

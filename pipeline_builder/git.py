@@ -1,86 +1,33 @@
-"""git: commits are read through GitPython; what talks to a remote or writes files runs git itself, scrubbed.
+"""git: what is asked of remotes, of the bare repositories that commits are fetched into, and of those that we make.
 
-GitPython's calls hand on the whole environment of the process and check nothing in their raw form. So every command
-that meets a remote or untrusted content is started here: a fixed argument list, a few variables, no hook, filter, link
-or submodule, in a process group of its own.
+GitPython reads the facts of fetched commits, with the runner's environment. Its calls check nothing in their raw form,
+so what talks to a remote, writes files or looks at a working tree runs git itself, through the runner.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import functools
 import os
 import re
-import signal
-import subprocess
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from pipeline_builder.programs import fault_of, find_programs
+from pipeline_builder.folders import remove_folder
+from pipeline_builder.runner import GitError, Remote, Runner, Whose
 
-TIMEOUT = 600.0
-"""Seconds that one git command may take."""
-_GLANCE = 0.2
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3
+MOST_FOLDERS = 64
+MOST_LETTERS = 1000
+"""What a path in a repository may have: folders in each other, and bytes in all; 255 of them in a name."""
+_MOST_IN_NAME = 255
+_SHA1 = 40
 _LINK = "120000"
 # A pointer has a fixed first line, a SHA-256 and a size.
 _LFS_POINTER = range(120, 200)
-
-# What git may see of our environment: where it is, how it reaches the network, whose keys it may use.
-_INHERITED = re.compile(
-    r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSH_AGENT_PID|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS"
-    r"|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO|GIT_CONFIG_GLOBAL|(?i:(?:https?|all|no)_proxy)"
-)
 _IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
-_FIXED = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_PROTOCOL_FROM_USER": "0",
-    "LC_ALL": "C",
-}
-# An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
-_CONFIG = (
-    ("safe.bareRepository", "explicit"),
-    ("core.hooksPath", os.devnull),
-    ("core.fsmonitor", "false"),
-    ("core.symlinks", "false"),
-    ("core.autocrlf", "false"),
-    ("transfer.fsckObjects", "true"),
-    ("transfer.credentialsInUrl", "die"),
-    ("protocol.version", "2"),
-    ("http.followRedirects", "false"),
-    ("http.lowSpeedLimit", "1000"),
-    ("http.lowSpeedTime", "30"),
-    ("fetch.unpackLimit", "1"),
-    ("fetch.recurseSubmodules", "false"),
-    ("submodule.recurse", "false"),
-    ("core.fsync", "none"),
-    ("gc.auto", "0"),
-    ("maintenance.auto", "false"),
-    ("advice.detachedHead", "false"),
-)
-
-
-class GitError(Exception):
-    """A git command failed; the text is git's own.
-
-    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, absent, timeout, stopped or other.
-
-    `known` has the branches that there are, where the one that was asked for is missing.
-    """
-
-    def __init__(self, kind: str, text: str, known: tuple[str, ...] = ()) -> None:
-        self.kind = kind
-        self.known = known
-        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,24 +51,8 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
-    """A repository to fetch from: its address, and the token for it where it needs one."""
-
-    url: str
-    local: bool
-    token: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Git:
-    """git on this machine. `environment` is the process's own; little of it is handed on.
-
-    `timeout` is how many seconds a command may take. `stopped` being set ends those that run, also in other threads.
-    """
-
-    environment: Mapping[str, str]
-    timeout: float = TIMEOUT
-    stopped: threading.Event = field(default_factory=threading.Event, compare=False)
+class Git(Runner):
+    """git on this machine, with verbs."""
 
     # --- remotes
 
@@ -132,7 +63,7 @@ class Git:
             GitError: kind "missing" where it has none, "ambiguous" where a branch and a tag share the name.
         """
         patterns = [revision, f"refs/heads/{revision}", f"refs/tags/{revision}", f"refs/tags/{revision}^{{}}"]
-        text = self._run(["ls-remote", "--", remote.url, *patterns], remote=remote)
+        text = self._ask(remote, [], patterns)
         refs = {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
         branch = refs.get(f"refs/heads/{revision}")
         tag = refs.get(f"refs/tags/{revision}^{{}}") or refs.get(f"refs/tags/{revision}")
@@ -140,10 +71,15 @@ class Git:
             raise GitError("ambiguous", f"'{revision}' is a branch and a tag")
         found = refs.get(f"{revision}^{{}}") or refs.get(revision) or branch or tag
         if not found:
-            heads = self._run(["ls-remote", "--heads", "--", remote.url], remote=remote).splitlines()
+            heads = self._ask(remote, ["--heads"], []).splitlines()
             known = tuple(_plain(line.partition("\trefs/heads/")[2]) for line in heads)
             raise GitError("missing", f"there is no branch or tag '{revision}'", known)
         return found
+
+    def _ask(self, remote: Remote, options: list[str], patterns: list[str]) -> str:
+        """Ask a remote for its refs, in no repository: one that we are in by chance has no say in it."""
+        arguments = ["ls-remote", *options, "--", remote.url, *patterns]
+        return self.run(arguments, repository=Path(os.devnull), remote=remote)
 
     def fetch(self, repository: Path, remote: Remote, commit: str) -> None:
         """Get one commit, without its history, into a bare repository, which is made where it isn't there.
@@ -151,36 +87,45 @@ class Git:
         Raises:
             GitError: kind "no commit" for the id of something else.
         """
-        if not (repository / "HEAD").exists():
-            repository.parent.mkdir(parents=True, exist_ok=True)
-            self._run(["init", "--quiet", "--bare", "--template=", "--", str(repository)])
+        if not _is_whole(repository) or _has_long_ids(repository) != _is_long(commit):
+            self._make(repository, "sha256" if _is_long(commit) else "sha1")
         arguments = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", remote.url, commit]
-        self._run(arguments, repository=repository, remote=remote)
-        kind = self._run(["cat-file", "-t", commit], repository=repository).strip()
+        self.run(arguments, repository=repository, remote=remote)
+        kind = self.run(["cat-file", "-t", commit], repository=repository).strip()
         if kind in ("blob", "tree"):
             raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
+
+    def _make(self, repository: Path, form: str) -> None:
+        """Make a bare repository, whole or not at all; what is there without being one goes."""
+        new = repository.with_name(f"{repository.name}.new")
+        remove_folder(new)
+        repository.parent.mkdir(parents=True, exist_ok=True)
+        self.run(["init", "--quiet", "--bare", "--template=", f"--object-format={form}"], repository=new)
+        remove_folder(repository)
+        new.rename(repository)
 
     # --- a fetched commit
 
     def has(self, repository: Path, commit: str) -> bool:
         """Tell whether the commit is there with all of its files."""
-        if not (repository / "HEAD").exists():
+        if not _is_whole(repository):
             return False
         try:
-            self._run(["rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}^{{tree}}"], repository=repository)
+            self.run(["rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}^{{tree}}"], repository=repository)
         except GitError:
             return False
         return True
 
     def describe(self, repository: Path, commit: str) -> Commit:
-        """Return a commit's facts.
+        """Return the facts of a fetched commit.
 
         Raises:
-            GitError: kind "other" where what has been fetched is damaged.
+            GitError: it is damaged.
         """
         module = _gitpython()
+        environment = {**self._environment("nobody", None, ()), "GIT_DIR": str(repository)}
         try:
-            with module.Repo(repository) as repo:
+            with _repo_type(module, environment)(repository, expand_vars=False) as repo:
                 found = repo.commit(commit)
                 return Commit(
                     commit=found.hexsha,
@@ -189,7 +134,35 @@ class Git:
                     subject=_plain(str(found.summary))[:200],
                     author=_plain(str(found.author.name))[:100],
                 )
-        except (module.exc.GitError, module.exc.ODBError, OSError, ValueError) as error:
+        except (module.exc.GitError, module.exc.ODBError, OSError, ValueError, LookupError):
+            return self._read(
+                commit, repository=repository
+            )  # what it can't read, such as an encoding that Python lacks
+
+    def describe_in(self, folder: Path, commit: str) -> Commit:
+        """Return the facts of a commit of the repository whose working tree a folder is in.
+
+        Raises:
+            GitError: it is damaged, or isn't there.
+        """
+        return self._read(commit, folder=folder)
+
+    def _read(self, commit: str, *, repository: Path | None = None, folder: Path | None = None) -> Commit:
+        fields = "%x00".join(("%H", "%T", "%ct", "%s", "%an"))
+        arguments = ["log", "--max-count=1", "--no-patch", "--no-show-signature", "--encoding=UTF-8"]
+        arguments += [f"--format={fields}", "--end-of-options", commit]
+        whose: Whose = "nobody" if repository else "machine"
+        said = self.run(arguments, repository=repository, folder=folder, whose=whose).rstrip("\n").split("\0")
+        try:
+            found, tree, committed, subject, author = said
+            return Commit(
+                commit=found,
+                tree=tree,
+                committed=_utc(int(committed)),
+                subject=_plain(subject)[:200],
+                author=_plain(author)[:100],
+            )
+        except (ValueError, OverflowError, OSError) as error:  # of a date that is none
             raise GitError("other", f"cannot read the commit {commit[:12]}: {error}") from error
 
     def tree_of(self, repository: Path, commit: str, path: str) -> str:
@@ -200,9 +173,11 @@ class Git:
         """
         spec = f"{commit}:{path}" if path else f"{commit}^{{tree}}"
         try:
-            found = self._run(["rev-parse", "--quiet", "--verify", spec], repository=repository).strip()
-            kind = self._run(["cat-file", "-t", found], repository=repository).strip()
-        except GitError:
+            found = self.run(["rev-parse", "--quiet", "--verify", spec], repository=repository).strip()
+            kind = self.run(["cat-file", "-t", found], repository=repository).strip()
+        except GitError as error:
+            if error.kind != "no answer":
+                raise
             kind = ""
         if kind != "tree":
             raise GitError("missing", f"there is no folder '{path}' in the commit {commit[:12]}")
@@ -212,11 +187,11 @@ class Git:
         """Look at a tree before anything is written: seven small objects can unfold to a hundred thousand files.
 
         Raises:
-            GitError: kind "large", as soon as it is too large.
+            GitError: kind "large" or "deep", as soon as it is too large, or a path in it too long.
         """
         size = 0
         found: dict[str, list[str]] = {"submodules": [], "links": [], "small": []}
-        for files, line in enumerate(self._lines(["ls-tree", "-r", "-l", "-z", tree], repository), 1):
+        for files, line in enumerate(self.lines(["ls-tree", "-r", "-l", "-z", tree], repository), 1):
             facts, _, name = line.partition("\t")
             mode, kind, _, length = facts.split()
             bytes_ = int(length) if length.isdigit() else 0
@@ -229,14 +204,15 @@ class Git:
                 found["small"].append(name)
             if files > MOST_FILES or size > MOST_BYTES:
                 raise GitError("large", f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GiB")
+            _check_path(name)
         return Measured(**{name: tuple(paths) for name, paths in found.items()})
 
     def export(self, repository: Path, tree: str, folder: Path, index: Path) -> None:
         """Write a tree's files into a folder, plain: links come out as files with their target in them."""
         index.unlink(missing_ok=True)
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
-        self._run(["read-tree", tree], repository=repository, extra=extra)
-        self._run(["checkout-index", "--all", "--force", "-u"], repository=repository, extra=extra, folder=folder)
+        self.run(["read-tree", tree], repository=repository, extra=extra)
+        self.run(["checkout-index", "--all", "--force", "-u"], repository=repository, extra=extra, folder=folder)
 
     def is_unchanged(self, repository: Path, folder: Path, index: Path) -> bool:
         """Tell whether the folder still is what was exported with that index, but for compiled Python files."""
@@ -245,29 +221,7 @@ class Git:
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         ignored = ["--exclude=__pycache__/", "--exclude=*.pyc"]
         arguments = ["ls-files", "--modified", "--deleted", "--others", *ignored, "-z"]
-        return not self._run(arguments, repository=repository, extra=extra, folder=folder)
-
-    def head_of(self, folder: Path) -> tuple[str, bool]:
-        """Return the commit of the working tree that a folder is in, and whether it has uncommitted changes there.
-
-        An empty commit says that the folder is in no repository.
-        """
-        module = _gitpython()
-        try:
-            with module.Repo(folder, search_parent_directories=True) as repo:
-                changed = repo.is_dirty(untracked_files=True, path=str(folder))
-                return repo.head.commit.hexsha, changed
-        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError, ValueError):
-            return "", False
-
-    def top_of(self, folder: Path) -> Path | None:
-        """Return the top folder of the working tree that a folder is in; None where it is in none."""
-        module = _gitpython()
-        try:
-            with module.Repo(folder, search_parent_directories=True) as repo:
-                return Path(repo.working_tree_dir) if repo.working_tree_dir else None
-        except (module.exc.InvalidGitRepositoryError, module.exc.NoSuchPathError):
-            return None
+        return not self.run(arguments, repository=repository, extra=extra, folder=folder)
 
     def clone(self, repository: Path, commit: str, folder: Path) -> None:
         """Clone a repository of this machine with its whole history, links and all, and check a commit out.
@@ -278,10 +232,14 @@ class Git:
             GitError: the commit isn't there.
         """
         remote = Remote(url=str(repository), local=True)
-        unchecked = ["-c", "transfer.fsckObjects=false"]
-        self._run([*unchecked, "clone", "--quiet", "--no-checkout", "--", remote.url, str(folder)], remote=remote)
-        checkout = ["-c", "core.symlinks=true", "checkout", "--quiet", "--detach", commit]
-        self._run(checkout, repository=folder / ".git", folder=folder)
+        # The user's configuration says whether git may read there, and nothing of what comes out.
+        config = (
+            ("transfer.fsckObjects", "false"), ("clone.rejectShallow", "false"), ("clone.defaultRemoteName", "origin")
+        )  # fmt: skip
+        cloned = ["clone", "--quiet", "--no-checkout", "--template=", "--", remote.url, str(folder)]
+        self.run(cloned, remote=remote, config=config)
+        checkout = ["checkout", "--quiet", "--detach", commit]
+        self.run(checkout, repository=folder / ".git", folder=folder, config=[("core.symlinks", "true")])
 
     # --- a repository of one's own
 
@@ -294,18 +252,18 @@ class Git:
             GitError: where git fails, or is not there.
         """
         own = {name: value for name, value in self.environment.items() if _IDENTITY.fullmatch(name)}
-        self._run(["init", "--quiet", "--initial-branch=main", "--template=", "--", "."], folder=folder)
+        self.run(["init", "--quiet", "--initial-branch=main", "--template=", "--", "."], whose="user", folder=folder)
         missing = {
             name: value
             for name, value in {"user.name": login, "user.email": f"{login}@localhost"}.items()
             if not self._is_set(name, own, folder)
         }
         author = [part for name, value in missing.items() for part in ("-c", f"{name}={value}")]
-        self._run(["add", "--all", "--", "."], folder=folder)
+        self.run(["add", "--all", "--", "."], whose="user", folder=folder)
         # A signature would ask for a key's password, where nobody may be.
         commit = ["-c", "commit.gpgSign=false", *author, "commit", "--quiet", "--message", subject]
-        self._run(commit, folder=folder, extra=own)
-        return self._run(["rev-parse", "HEAD"], folder=folder).strip(), ", ".join(missing.values())
+        self.run(commit, whose="user", folder=folder, extra=own)
+        return self.run(["rev-parse", "HEAD"], whose="user", folder=folder).strip(), ", ".join(missing.values())
 
     def _is_set(self, name: str, own: Mapping[str, str], folder: Path) -> bool:
         """Tell whether git knows who commits: by its configuration, or by the environment for both of its roles."""
@@ -313,81 +271,33 @@ class Git:
         if f"GIT_AUTHOR_{part}" in own and f"GIT_COMMITTER_{part}" in own:
             return True
         try:
-            return bool(self._run(["config", "--get", name], folder=folder).strip())
+            return bool(self.run(["config", "--get", name], whose="user", folder=folder).strip())
         except GitError as error:
             if error.kind == "absent":
                 raise
             return False
 
-    # --- processes
 
-    def _command(self, arguments: list[str], repository: Path | None) -> list[str]:
-        where = [f"--git-dir={repository}"] if repository else []
-        return ["git", *where, *arguments]
+def _is_whole(repository: Path) -> bool:
+    """Tell whether all is there that makes a bare repository: without one of it git looks for another, or fails."""
+    return all((repository / name).exists() for name in ("HEAD", "config", "objects", "refs"))
 
-    def _environment(self, remote: Remote | None, extra: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in self.environment.items() if _INHERITED.fullmatch(name)}
-        config = list(_CONFIG)
-        protocols = "file" if remote and remote.local else "https:ssh"
-        if remote and remote.url.startswith("http://127.0.0.1:"):
-            protocols = "http"  # a server on this machine, as tests and `serve` have it
-        if remote and remote.token:
-            # For this address only, and never in an argument or a file.
-            # GitHub and GitLab take any name beside a token; Bitbucket and CodeCommit want theirs.
-            named = remote.token if ":" in remote.token else f"x-access-token:{remote.token}"
-            login = base64.b64encode(named.encode()).decode()
-            config.append((f"http.{remote.url}.extraHeader", f"Authorization: Basic {login}"))
-        numbered = {
-            "GIT_CONFIG_COUNT": str(len(config)),
-            **{f"GIT_CONFIG_KEY_{i}": key for i, (key, _) in enumerate(config)},
-            **{f"GIT_CONFIG_VALUE_{i}": value for i, (_, value) in enumerate(config)},
-        }
-        return {**kept, **_FIXED, "GIT_ALLOW_PROTOCOL": protocols, **numbered, **extra}
 
-    def _run(
-        self,
-        arguments: list[str],
-        *,
-        repository: Path | None = None,
-        remote: Remote | None = None,
-        extra: Mapping[str, str] | None = None,
-        folder: Path | None = None,
-    ) -> str:
-        environment = self._environment(remote, extra or {})
-        process = _start(self._command(arguments, repository), environment, folder)
-        try:
-            output, errors = self._outputs(process)
-        except BaseException:
-            _end(process)
-            raise
-        if process.returncode:
-            raise _error(errors.decode("utf-8", "replace"), remote)
-        return output.decode("utf-8", "replace")
+def _has_long_ids(repository: Path) -> bool:
+    return b"objectformat = sha256" in (repository / "config").read_bytes()
 
-    def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-        deadline = time.monotonic() + self.timeout
-        while not self.stopped.is_set():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=_GLANCE)
-            if time.monotonic() > deadline:
-                raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
-        raise GitError("stopped", "interrupted")
 
-    def _lines(self, arguments: list[str], repository: Path) -> Iterator[str]:
-        """Yield NUL-ended records as they come; the process ends with the reader."""
-        process = _start(self._command(arguments, repository), self._environment(None, {}), None)
-        assert process.stdout is not None
-        try:
-            rest = b""
-            while block := process.stdout.read(1 << 16):
-                *records, rest = (rest + block).split(b"\0")
-                for record in records:
-                    yield record.decode("utf-8", "replace")
-        finally:
-            _end(process)
-            process.stdout.close()
-            if process.stderr:
-                process.stderr.close()
+def _is_long(commit: str) -> bool:
+    return len(commit) > _SHA1
+
+
+def _check_path(path: str) -> None:
+    """Refuse what can be written on some machines only, or read by some programs only."""
+    *folders, _ = names = path.split("/")
+    letters, longest = len(path.encode()), max(len(name.encode()) for name in names)
+    if len(folders) > MOST_FOLDERS or letters > MOST_LETTERS or longest > _MOST_IN_NAME:
+        shown = path if len(path) <= 60 else f"{path[:60]}…"
+        raise GitError("deep", f"the path '{shown}' has {len(folders)} folders and {letters} bytes")
 
 
 def _gitpython() -> ModuleType:
@@ -399,69 +309,20 @@ def _gitpython() -> ModuleType:
     return git
 
 
+def _repo_type(module: ModuleType, environment: Mapping[str, str]) -> type[Any]:
+    """Return GitPython's Repo with a git that has this environment, and nothing of our process's."""
+
+    def execute(self: object, command: Sequence[str], *arguments: object, **options: object) -> object:
+        alone = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *command]
+        return module.Git.execute(self, alone, *arguments, **options)
+
+    scrubbed = type("Scrubbed", (module.Git,), {"execute": execute})
+    return type("ScrubbedRepo", (module.Repo,), {"GitCommandWrapperType": scrubbed})
+
+
 def _plain(text: str) -> str:
     """Take out what a terminal would obey: the text is somebody's commit message."""
     return "".join(char if char.isprintable() else " " for char in text)
-
-
-def _start(command: list[str], environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
-    """Start git in a process group of its own: killing git alone would leave its helpers behind."""
-    _try_git(environment.get("PATH", os.defpath))
-    try:
-        return subprocess.Popen(
-            command,
-            env=dict(environment),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise GitError("absent", "the program 'git' is not there") from error
-
-
-@functools.lru_cache
-def _try_git(path: str) -> None:
-    """Try the first git on a PATH before it is trusted, once; a failure is not remembered, as it may be mended.
-
-    Raises:
-        GitError: kind "absent" where there is none, or where it doesn't work.
-    """
-    found = next(find_programs("git", {"PATH": path}), None)
-    if found is None:
-        raise GitError("absent", "the program 'git' is not there")
-    if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
-        raise GitError("absent", f"the program '{found}' does not work: {fault}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-_KINDS = (
-    (
-        "authentication",
-        r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied",
-    ),
-    ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
-    ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
-    ("unreachable", r"Connection|timed out|repository .* not found|Could not read from remote"),
-)
-
-
-def _error(text: str, remote: Remote | None) -> GitError:
-    clean = re.sub(r"://[^/@\s]+@", "://***@", text)
-    if remote and remote.token:
-        clean = clean.replace(remote.token, "***")
-    lines = [line.strip() for line in clean.splitlines() if line.strip()]
-    words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    said = (words[0] if words else "git gave no reason").removeprefix("fatal: ").removeprefix("error: ")
-    kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), "other")
-    return GitError(kind, said[:300])
 
 
 def _utc(seconds: int) -> str:

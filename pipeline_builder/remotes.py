@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.git import MOST_BYTES, MOST_FILES, Git, GitError, Remote
+from pipeline_builder.git import MOST_BYTES, MOST_FILES, MOST_FOLDERS, MOST_LETTERS, Git
 from pipeline_builder.heads import Head
 from pipeline_builder.manifest import Repo
+from pipeline_builder.runner import GitError, Remote
 from pipeline_builder.schema import did_you_mean
 from pipeline_builder.target import SecretReader
 
 Outcome = TypeVar("Outcome")
 
-_COMMIT = 40
+_COMMIT = (40, 64)
 _HINTS = {
     "authentication": "name a token with 'credentials: env:NAME', and check that it may read the repository",
     "unreachable": "check the url, and that this machine reaches it",
     "ambiguous": "write refs/heads/… or refs/tags/…",
     "large": f"at most {MOST_FILES} files, {MOST_BYTES // 1024**3} GiB are checked out; name a folder with 'path: …'",
-    "absent": "install git",
+    "deep": f"at most {MOST_FOLDERS} folders, {MOST_LETTERS} bytes, 255 in a name; or name a folder with 'path: …'",
 }
 _IDS = {
     "absent": "PB150",
@@ -32,6 +33,7 @@ _IDS = {
     "missing": "PB152",
     "no commit": "PB152",
     "large": "PB154",
+    "deep": "PB166",
     "authentication": "PB155",
     "ambiguous": "PB156",
     "timeout": "PB151",
@@ -92,7 +94,7 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
         GitError: where the remote can't be asked, or has no such revision.
     """
     revision = repo.revision
-    if len(revision) == _COMMIT and all(char in "0123456789abcdef" for char in revision):
+    if len(revision) in _COMMIT and all(char in "0123456789abcdef" for char in revision):
         return revision
     return git.resolve(remote, revision)
 
@@ -112,7 +114,7 @@ def failure_of(repo: Repo, error: GitError) -> OutsideFailure:
     if missing_folder:
         message = f"the repository '{name}': {error}"
     place = repo.revision_place if at_revision and not missing_folder else repo.place
-    hint = did_you_mean(revision, error.known) if error.known else _HINTS.get(error.kind)
+    hint = did_you_mean(revision, error.known) if error.known else error.hint or _HINTS.get(error.kind)
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
 
 

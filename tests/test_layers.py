@@ -21,9 +21,10 @@ LAYERS = (
     ("workspace", "approval", "progress", "report", "summary", "evidence", "junit"),
     ("destroy",),
     ("checkout", "apply", "run", "promote", "gate", "deploy"),
-    ("serve", "remotes"),
+    ("serve", "remotes", "leftovers"),
     ("cloudformation",),
-    ("git", "engine", "aws"),
+    ("git", "worktrees", "engine", "aws"),
+    ("runner",),
     ("narrowing",),
     ("selection",),
     ("overview", "stack_plan", "stack_progress"),
@@ -44,7 +45,7 @@ LAYERS = (
     ("source", "explanations", "canonical", "durations", "layout", "caching"),
     ("outline", "executions"),
     ("target", "streams"),
-    ("errors", "deadline", "programs"),
+    ("errors", "deadline", "programs", "folders"),
 )
 # Who may import what is heavy or touches the world; everything else stays pure and quick.
 RESERVED = {
@@ -52,7 +53,7 @@ RESERVED = {
     "botocore": {"aws"},
     "sagemaker": {"images"},
     "git": {"git"},
-    "subprocess": {"git", "engine", "programs"},
+    "subprocess": {"runner", "engine", "programs"},
     "sqlite3": {"engine"},
     "rich": {"progress"},
     "werkzeug": {"serve", "rehearsal"},

@@ -11,10 +11,11 @@ import pytest
 
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
-from pipeline_builder.git import Git, Remote
+from pipeline_builder.git import Git
 from pipeline_builder.heads import Head, Inputs
 from pipeline_builder.manifest import build_manifest
 from pipeline_builder.remotes import fetch_heads
+from pipeline_builder.runner import Remote
 from pipeline_builder.source import Source, parse_yaml
 from pipeline_builder.watch import LONGEST_PAUSE, Loaded, Surroundings, Watch, only_watch
 from pipeline_builder.workspace import Workspace, load_manifest

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.git import Git, GitError
+from pipeline_builder.git import Git
 from pipeline_builder.manifest import Manifest
 from pipeline_builder.rehearsal.artifacts import pack
+from pipeline_builder.runner import GitError
+from pipeline_builder.worktrees import look_at
 
 _MADE_UP = "arn:aws:codeconnections:us-east-1:111122223333:connection/00000000-0000-4000-8000-000000000000"
 CLONE, ZIP, ARCHIVE = "CODEBUILD_CLONE_REF", "CODE_ZIP", "S3"
@@ -45,17 +47,16 @@ def find_source(git: Git, folder: Path) -> Source:
     Raises:
         InputProblems: PB653 where there is no repository, or no commit in it.
     """
-    try:
-        top = git.top_of(folder)
-        commit, _ = git.head_of(folder)
-        if top is None or not commit:
-            message = f"'{folder}' is in no git repository with a commit, and a rehearsal builds what is committed"
-            hint = "run 'git init', 'git add' and 'git commit' there"
-            raise InputProblems(Problem(id="PB653", message=message, hint=hint))
-        _, changed = git.head_of(top)
-    except GitError as error:
-        raise _unreadable(folder, error) from error
-    return describe_source(git, top, commit, changed=changed)
+    here = look_at(git, folder)
+    top, commit = here.top, here.commit
+    if here.trouble and not commit:
+        raise _unreadable(folder, here.trouble) from here.trouble
+    if top is None or not commit:
+        message = f"'{folder}' is in no git repository with a commit, and a rehearsal builds what is committed"
+        hint = "run 'git init', 'git add' and 'git commit' there"
+        raise InputProblems(Problem(id="PB653", message=message, hint=hint))
+    whole = look_at(git, top)
+    return describe_source(git, top, commit, changed=whole.changed is not False)
 
 
 def describe_source(git: Git, repository: Path, commit: str, *, changed: bool = False) -> Source:
@@ -65,7 +66,7 @@ def describe_source(git: Git, repository: Path, commit: str, *, changed: bool = 
         InputProblems: PB653 where it isn't there.
     """
     try:
-        facts = git.describe(repository, commit)
+        facts = git.describe_in(repository, commit)
     except GitError as error:
         raise _unreadable(repository, error) from error
     return Source(
@@ -75,8 +76,9 @@ def describe_source(git: Git, repository: Path, commit: str, *, changed: bool = 
 
 def _unreadable(folder: Path, error: GitError) -> PipelineBuilderError:
     if error.kind == "absent":
-        return OutsideFailure(Problem(id="PB150", message=str(error), hint="install git"))
-    return InputProblems(Problem(id="PB653", message=f"the repository of '{folder}' can't be read: {error}"))
+        return OutsideFailure(Problem(id="PB150", message=str(error), hint=error.hint))
+    message = f"the repository of '{folder}' can't be read: {error}"
+    return InputProblems(Problem(id="PB653", message=message, hint=error.hint))
 
 
 def pack_source(git: Git, source: Source, target: Path, *, form: str) -> int:
@@ -95,7 +97,7 @@ def pack_source(git: Git, source: Source, target: Path, *, form: str) -> int:
             git.clone(source.repository, source.commit, folder)
         except GitError as error:
             message = f"the commit {source.commit[:12]} can't be had from '{source.repository}': {error}"
-            raise InputProblems(Problem(id="PB653", message=message)) from error
+            raise InputProblems(Problem(id="PB653", message=message, hint=error.hint)) from error
         clone = form == CLONE
         if not clone:
             shutil.rmtree(folder / ".git")

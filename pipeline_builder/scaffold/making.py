@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.git import Git, GitError
+from pipeline_builder.git import Git
 from pipeline_builder.manifest import build_manifest
+from pipeline_builder.runner import GitError
 from pipeline_builder.scaffold.insertion import insert, render_block
 from pipeline_builder.scaffold.neighbours import Neighbours, load_neighbours
 from pipeline_builder.scaffold.request import (
