@@ -122,8 +122,10 @@ def test_a_half_made_repository_is_made_anew(root: Path, missing: str) -> None:
     assert (root / "aws-train" / "a" / "name").read_text() == "second"
 
 
-@pytest.mark.parametrize("name", [".tmp-a", ".tmp-old-a", ".tmp-gone"])
-@pytest.mark.parametrize("make", [make_deep, Path.touch], ids=["deep", "file"])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [(".tmp-a", make_deep), (".tmp-old-a", Path.mkdir), (".tmp-gone", Path.mkdir), (".tmp-a", Path.touch)],
+)
 def test_a_half_exported_folder_is_cleared(root: Path, name: str, make: Callable[[Path], None]) -> None:
     (root / "aws-train").mkdir()
     make(root / "aws-train" / name)
@@ -289,6 +291,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("manner", MANNERS)
 def test_interrupted_at_any_moment_and_repeated(root: Path, manner: str) -> None:
     remote = root / "remotes" / "a"
