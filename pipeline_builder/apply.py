@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline_builder.definition import Definition
 from pipeline_builder.errors import PlanRefused, Problem
@@ -51,7 +53,13 @@ def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> No
 
     def put(uri: str) -> None:
         bundle = definition.bundles.get(uri)
-        target.store.put(uri, bundle.content() if bundle else definition.manifests[uri])
+        if bundle is None:
+            target.store.put(uri, definition.manifests[uri])
+            return
+        with tempfile.NamedTemporaryFile() as file:
+            bundle.write(file)
+            file.flush()
+            target.store.put(uri, Path(file.name))
 
     with ThreadPoolExecutor(max_workers=_UPLOADS, thread_name_prefix="upload") as pool:
         for done in [pool.submit(put, uri) for uri in uris]:

@@ -17,6 +17,9 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
+
+from pipeline_builder.streams import BLOCK, Hashing
 
 # What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
 # adds patterns of its own, in the same notation.
@@ -45,7 +48,7 @@ IGNORED = (
 )
 # A script that is named as a file, started with -m, or imported by its name at run time.
 _SCRIPT = re.compile(
-    r"""([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
+    r"""(?<![\w-])([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
 )
 _IMPORT = re.compile(
     r"^[ \t]*(?:import[ \t]+([^\n#]+)|from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+))", re.MULTILINE
@@ -53,6 +56,8 @@ _IMPORT = re.compile(
 ARCHIVE = "sourcedir.tar.gz"
 # Bytes up to which a file's content is kept while bundles are made.
 _SMALL = 100_000
+# Bytes of an import or a command that is noticed in larger ones, wherever it is in them.
+_LONGEST_MENTION = 8192
 IGNORE_FILE = ".smpignore"
 
 
@@ -68,9 +73,10 @@ class Bundle:
     def has_requirements(self) -> bool:
         return "requirements.txt" in self.files
 
-    def content(self) -> bytes:
-        """Return the archive, a gzip-compressed tar."""
-        return gzip.compress(_tar(self.folder, self.files, Path.read_bytes), compresslevel=6, mtime=0)
+    def write(self, file: IO[bytes]) -> None:
+        """Write the archive, a gzip-compressed tar."""
+        with gzip.GzipFile("", "wb", 6, file, 0) as packed:
+            _tar(self.folder, self.files, packed, lambda _: None)
 
 
 class Bundler:
@@ -79,6 +85,7 @@ class Bundler:
     def __init__(self) -> None:
         self._listings: dict[Path, tuple[str, ...]] = {}
         self._mentioned: dict[Path, frozenset[str]] = {}
+        self._scanned: dict[tuple[Path, frozenset[str]], frozenset[str]] = {}
         self._known: dict[bytes, frozenset[str]] = {}
         self._contents: dict[Path, bytes] = {}
         self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
@@ -97,11 +104,12 @@ class Bundler:
             kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
             chosen = tuple(name for name in files if name in kept)
         else:
-            chosen = self._without_unmentioned(folder, files, set(others) - {entry_point})
+            chosen = self._without_unmentioned(folder, files, entry_point, set(others))
         key = (folder, chosen)
         if key not in self._bundles:
-            digest = hashlib.sha256(_tar(folder, chosen, self._read)).hexdigest()
-            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=digest)
+            hashing = Hashing()
+            _tar(folder, chosen, hashing, self._read)
+            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256)
         return self._bundles[key]
 
     def _files(self, folder: Path) -> tuple[str, ...]:
@@ -109,37 +117,47 @@ class Bundler:
             self._listings[folder] = _list_files(folder)
         return self._listings[folder]
 
-    def _without_unmentioned(self, folder: Path, files: tuple[str, ...], others: set[str]) -> tuple[str, ...]:
+    def _without_unmentioned(
+        self, folder: Path, files: tuple[str, ...], entry_point: str, others: set[str]
+    ) -> tuple[str, ...]:
         """Leave out other steps' entry points, but keep each that a kept file mentions: it may import or start it."""
-        kept = [name for name in files if name not in others]
-        left = [name for name in files if name in others]
+        left = [name for name in files if name in others - {entry_point}]
+        kept = [name for name in files if name not in left]
+        # The same for every step of the model, so that large files are looked through once.
+        stems = frozenset(PurePosixPath(name).stem for name in others | {entry_point})
         todo = list(kept)
         while todo and left:
-            path = folder / todo.pop()
-            mentioned = [name for name in left if self._mentions(path, PurePosixPath(name).stem)]
+            found = self._mentioned_in(folder / todo.pop(), stems)
+            mentioned = [name for name in left if PurePosixPath(name).stem in found]
             left = [name for name in left if name not in mentioned]
             kept += mentioned
             todo += mentioned
         return tuple(sorted(kept))
 
-    def _mentions(self, path: Path, stem: str) -> bool:
+    def _mentioned_in(self, path: Path, stems: frozenset[str]) -> frozenset[str]:
+        """Return those of the stems that the file mentions."""
+        content = self._read(path)
+        if content is None:
+            if (path, stems) not in self._scanned:
+                self._scanned[path, stems] = _scan(path, stems)
+            return self._scanned[path, stems]
         if path not in self._mentioned:
-            content = self._read(path)
             # Repositories begin as copies of each other: the same text is looked through once.
             digest = hashlib.sha256(content).digest()
             if digest not in self._known:
                 self._known[digest] = _mentioned(content)
             self._mentioned[path] = self._known[digest]
-        return stem in self._mentioned[path]
+        return self._mentioned[path] & stems
 
-    def _read(self, path: Path) -> bytes:
+    def _read(self, path: Path) -> bytes | None:
         """Read a file once, unless it is large: most are in several bundles."""
-        if path in self._contents:
-            return self._contents[path]
-        content = path.read_bytes()
-        if len(content) <= _SMALL:
+        if path not in self._contents:
+            with path.open("rb") as file:
+                content = file.read(_SMALL + 1)
+            if len(content) > _SMALL:
+                return None
             self._contents[path] = content
-        return content
+        return self._contents[path]
 
 
 def _mentioned(content: bytes) -> frozenset[str]:
@@ -152,6 +170,20 @@ def _mentioned(content: bytes) -> frozenset[str]:
     for groups in _IMPORT.findall(text):
         named += re.findall(r"\w+", " ".join(groups))
     return frozenset(named)
+
+
+def _scan(path: Path, stems: frozenset[str]) -> frozenset[str]:
+    """Return those of the stems that a file of any size mentions."""
+    words = [stem.encode() for stem in stems]
+    found: set[str] = set()
+    before = b""
+    with path.open("rb") as file:
+        while len(found) < len(stems) and (block := file.read(BLOCK)):
+            text = before + block
+            if any(word in text for word in words):  # else a closer look isn't worth its time
+                found |= _mentioned(text) & stems
+            before = text[-_LONGEST_MENTION:]
+    return frozenset(found)
 
 
 def _list_files(folder: Path) -> tuple[str, ...]:
@@ -195,15 +227,18 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
     return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
 
 
-def _tar(folder: Path, files: tuple[str, ...], read: Callable[[Path], bytes]) -> bytes:
-    buffer = io.BytesIO()
+_Read = Callable[[Path], bytes | None]
+
+
+def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: _Read) -> None:
+    """Write a tar of the files; `read` gives the content of those that are at hand."""
     # GNU format: no pax headers, whose content depends on the Python version.
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.TarFile(fileobj=target, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive:
         for name in files:
-            path = folder / name
-            content = read(path)
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            entry.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+            content = read(folder / name)
+            with (folder / name).open("rb") if content is None else io.BytesIO(content) as file:
+                facts = (folder / name).stat()
+                entry = tarfile.TarInfo(name)
+                entry.size = facts.st_size if content is None else len(content)
+                entry.mode = 0o755 if facts.st_mode & 0o100 else 0o644
+                archive.addfile(entry, file)

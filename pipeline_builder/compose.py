@@ -16,6 +16,7 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.graph import Graph, Step, read_graph
 from pipeline_builder.images import resolve_images
 from pipeline_builder.manifest import Manifest, Repo
+from pipeline_builder.prefixes import find_neighbours
 from pipeline_builder.schema import describe
 from pipeline_builder.values import Settings, build_settings
 
@@ -57,7 +58,8 @@ def compose(
     _add_certain(problems, _findings(definition, graph))
     if problems:
         raise InputProblems(*problems)
-    return Composed(graph=graph, definition=definition, warnings=definition.warnings, images=resolved)
+    warnings = (*definition.warnings, *find_neighbours(graph, definition, bucket=settings.bucket))
+    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved)
 
 
 def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:

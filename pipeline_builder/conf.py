@@ -69,7 +69,9 @@ class StepSection(Section):
     enable_cache: Switch = Field(False, description="whether the step cache may answer")
     chained: Names = Field((), alias="chain_input_source_step", description="steps whose outputs become inputs")
     prefix: Annotated[str, AfterValidator(_below)] = Field(
-        "", alias="chain_input_additional_prefix", description="Transform only: a file below the input"
+        "",
+        alias="chain_input_additional_prefix",
+        description="Transform only: a file below the input, or a folder that ends with '/'",
     )
     arguments: Arguments = Field({}, description="merged over this step's request, after the section's own")
 

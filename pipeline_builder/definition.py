@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pipeline_builder import caching
 from pipeline_builder.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.canonical import canonical
 from pipeline_builder.conf import ParameterSection
@@ -17,9 +18,10 @@ from pipeline_builder.names import PIPELINE_NAME, parameter_name
 from pipeline_builder.schema import describe
 from pipeline_builder.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.steps import COMPOSERS
+from pipeline_builder.steps.closing import close_inputs
 from pipeline_builder.steps.context import Context, Mapped, chained_outputs, retry_policies
 from pipeline_builder.steps.data import DataInput, file_uri, files_of, processing_inputs, training_inputs
-from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_fingerprint, without_data
+from pipeline_builder.steps.freshness import data_addresses, data_parameters, with_variables, without_data
 from pipeline_builder.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.steps.merging import merge
 from pipeline_builder.steps.repack import compose_repack, needs_repack, repack_name
@@ -53,6 +55,11 @@ class Definition:
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
+    @property
+    def own_parameters(self) -> tuple[str, ...]:
+        """The parameters that whoever starts an execution sets, and nobody else."""
+        return (MANIFEST_PARAMETER, *self.commit_parameters.values(), *self.data, caching.PARAMETER)
+
 
 def build_definition(
     graph: Graph,
@@ -63,7 +70,7 @@ def build_definition(
     """Compose the graph.
 
     Raises:
-        InputProblems: PB320 to PB328, all of them.
+        InputProblems: PB320 to PB334, all of them.
     """
     definition, problems = read_definition(graph, settings, repository_urls, images)
     if problems:
@@ -89,7 +96,7 @@ def read_definition(
     document: JSON = {
         "Version": "2020-12-01",
         "Metadata": {},
-        "Parameters": _parameters(context),
+        "Parameters": _parameters(context, steps),
         "Steps": [*steps],
     }
     content = canonical(document)
@@ -160,7 +167,8 @@ def _compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
             problems.extend(nowhere)
             continue
         try:
-            composed = [*_repack(context, step), _compose_step(context, step)]
+            made = [*_repack(context, step), _compose_step(context, step, steps)]
+            composed = [with_variables(step, item, context.data_parameters.get(str(item["Name"]))) for item in made]
         except InputProblems as error:
             problems.extend(error.problems)
             continue
@@ -195,14 +203,16 @@ def _secret(step: Step, key: str, member: str) -> Problem:
     return Problem(id="PB328", message=message, place=place, hint=_READABLE)
 
 
-def _compose_step(context: Context, step: Step) -> Mapped:
-    """Return the step with what the conf merges over its request; behind a gate where the model has bounds."""
+def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) -> Mapped:
+    """Return the step with what the conf merges over its request; behind a gate where the model has bounds.
+
+    `before` has the steps that it can refer to.
+    """
     composed = COMPOSERS[step.step_class](context, step)
     section = step.registry if step.step_class == "RegisterModel" else step.job
-    arguments = merge(composed["Arguments"], section.arguments if section else {})
-    if (parameter := context.data_parameters.get(step.name)) and isinstance(arguments, dict):
-        data_addresses(step)  # the same problem as at the end, among all others
-        arguments = with_fingerprint(arguments, parameter)
+    defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
+    request = close_inputs(composed["Arguments"], before, defaults)
+    arguments = merge(request, section.arguments if section else {})
     explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
     found: Mapped = {
         "Name": step.name,
@@ -242,10 +252,13 @@ def _pipeline_problems(graph: Graph) -> list[Problem]:
     return [*problems, Problem(id="PB325", message=message, place=place, hint=hint)]
 
 
-def _parameters(context: Context) -> list[JSON]:
+def _parameters(context: Context, steps: list[Mapped]) -> list[JSON]:
     names = (MANIFEST_PARAMETER, *context.commit_parameters.values(), *context.data_parameters.values())
-    commits: list[JSON] = [{"Name": name, "Type": "String", "DefaultValue": UNKNOWN_COMMIT} for name in names]
-    return [*commits, *(_parameter(parameter) for parameter in context.graph.parameters)]
+    defaults = dict.fromkeys(names, UNKNOWN_COMMIT)
+    if any("CacheConfig" in step for step in steps):
+        defaults[caching.PARAMETER] = caching.FIRST
+    own: list[JSON] = [{"Name": n, "Type": "String", "DefaultValue": default} for n, default in defaults.items()]
+    return [*own, *(_parameter(parameter) for parameter in context.graph.parameters)]
 
 
 def _parameter(parameter: ParameterSection) -> JSON:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
+from pipeline_builder import caching
 from pipeline_builder.conf import ModelConf, PipelineSection
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.expressions import references
@@ -85,6 +86,9 @@ def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list
             problems.append(Problem(id="PB318", message=message, place=place, related=(before,)))
         if parameter.name == "ManifestCommit" or parameter.name.startswith("Commit-"):
             message = f"the parameter name '{parameter.name}' is taken: commits travel in it"
+            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
+        if parameter.name == caching.PARAMETER:
+            message = f"the parameter name '{parameter.name}' is taken: it tells the step cache which results to take"
             problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
         if not parameter.fits():
             message = f"the default of '{parameter.name}' is {describe(parameter.default)}, expected {parameter.type}"

@@ -99,7 +99,7 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
     found = []
     for state in states:
         arn = state.metadata.get(_PACKAGE)
-        if not arn:
+        if not arn or state.taken_from:  # of a step that was left out it is the source's
             continue
         package = target.registry.describe_package(arn)
         champion = find_champion(package, target)
@@ -132,7 +132,11 @@ def find_champion(package: ModelPackage, target: Target) -> ModelPackage | None:
 
 
 def read_metrics(package: ModelPackage, target: Target) -> Any:
-    """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON."""
+    """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON.
+
+    Raises:
+        InputProblems: PB529 where it is too large to be read: a champion that can't be compared must not go unsaid.
+    """
     if not package.metrics_uri:
         return None
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -21,6 +22,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
+
+from pipeline_builder.programs import fault_of, find_programs
 
 TIMEOUT = 600.0
 """Seconds that one git command may take."""
@@ -238,6 +241,7 @@ def _start(
     command: list[str], environment: Mapping[str, str], folder: Path | None, errors: int | IO[bytes]
 ) -> subprocess.Popen[bytes]:
     """Start git in a session of its own: killing git alone would leave its helpers behind."""
+    _try_git(environment.get("PATH", os.defpath))
     try:
         return subprocess.Popen(
             command,
@@ -251,9 +255,21 @@ def _start(
     except OSError as error:
         if folder is not None and str(error.filename) == str(folder):
             raise GitError("other", f"the folder '{folder}' can't be entered: {error.strerror}") from error
-        if isinstance(error, FileNotFoundError):
-            raise GitError("absent", "the program 'git' is not there") from error
         raise GitError("absent", f"the program 'git' can't be started: {error.strerror}") from error
+
+
+@functools.lru_cache
+def _try_git(path: str) -> None:
+    """Try the first git on a PATH before it is trusted, once; a failure is not remembered, as it may be mended.
+
+    Raises:
+        GitError: kind "absent" where there is none, or where it doesn't work.
+    """
+    found = next(find_programs("git", {"PATH": path}), None)
+    if found is None:
+        raise GitError("absent", "the program 'git' is not there")
+    if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
+        raise GitError("absent", f"the program '{found}' does not work: {fault}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

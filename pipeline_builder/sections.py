@@ -38,7 +38,9 @@ class DataFile(Section):
         alias="sourceName", description="name of the input; a folder of that name gets the file"
     )
     file_name: Word = Field(
-        alias="fileName", description="s3://bucket/key, or a key below the channel's bucket and prefix"
+        alias="fileName",
+        description="s3://bucket/key, or a key below the channel's bucket and prefix; every object that begins so is "
+        "read: close a folder with '/'",
     )
 
 

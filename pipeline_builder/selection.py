@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline_builder.edges import reach
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.lock import Lock
 from pipeline_builder.outline import OutlinedStep, by_name, flat_steps, outline
 from pipeline_builder.schema import did_you_mean
-from pipeline_builder.target import Execution, ExecutionStatus, PipelineService, Selection, StepState, StepStatus
+from pipeline_builder.target import JSON, Execution, ExecutionStatus, PipelineService, Selection, StepState, StepStatus
 
 MOST_SELECTED = 50
 """Steps that StartPipelineExecution takes in a SelectiveExecutionConfig [service model]."""
@@ -45,10 +45,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a run is limited to, None where everything has to run, no steps where nothing has. `words` say it."""
+    """What a run is limited to, None where everything has to run, no steps where nothing has. `words` say it.
+
+    `last` is the ARN of the execution that was compared with, where one was.
+    """
 
     selection: Selection | None
     words: str
+    last: str = ""
 
 
 def select_steps(service: PipelineService, pipeline: str, definition: bytes, names: Iterable[str]) -> Found:
@@ -74,17 +78,18 @@ def select_changed(service: PipelineService, pipeline: str, definition: bytes, c
     Steps that changed for another reason, such as a value of the environment, are among them: they are told by the
     definition of the last execution that succeeded.
     """
-    last = next(iter(_succeeded(service, pipeline)), None)
-    if last is None:
+    earlier = find_earlier(service, pipeline, definition)
+    if earlier is None:
         return Found(selection=None, words="everything: no execution has succeeded whose results could be used")
+    last = earlier.last
     repos = changed_repos(changes.before, changes.now) if changes.before else ()
-    before = service.definition_of(last.arn)
-    changed = changed_steps(definition, before, repos, changes.repo_of)
-    if not changed and before != definition:
+    changed = changed_steps(definition, earlier.steps, repos, changes.repo_of)
+    if not changed and earlier.definition != definition:
         return Found(selection=None, words=f"everything: more than steps has changed since execution {last.id}")
     chosen = choose(definition, changed, descendants=True)
     since = "no repository changed" if changes.before else f"changed since execution {last.id}"
-    return _with_results(service, pipeline, chosen, f"changed: {', '.join(repos)}" if repos else since)
+    found = _with_results(service, pipeline, chosen, f"changed: {', '.join(repos)}" if repos else since)
+    return replace(found, last=last.arn)
 
 
 def select_repos(
@@ -140,15 +145,58 @@ def changed_repos(before: Lock, now: Lock) -> tuple[str, ...]:
     return tuple(repo.name for repo in now.repos if trees.get(repo.name) != (repo.tree, repo.path))
 
 
-def changed_steps(definition: bytes, source: bytes, repos: Iterable[str], repo_of: Mapping[str, str]) -> frozenset[str]:
-    """Return the steps of the repositories, and those that differ from the definition `source` for other reasons.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What has been run: the last execution with its definition, and each step as it was when it was run last."""
+
+    last: Execution
+    definition: bytes
+    steps: Mapping[str, JSON]
+
+
+def find_earlier(service: PipelineService, pipeline: str, definition: bytes) -> Earlier | None:
+    """Return what of a definition has been run, and how; None where nothing has.
+
+    An execution that was limited says something about its steps only. One that left out what depends on them, as a
+    person's `--select` does, leaves steps behind that have never seen its results: it says nothing.
+    """
+    missing = set(flat_steps(json.loads(definition)["Steps"]))
+    found: Earlier | None = None
+    for execution in _succeeded(service, pipeline)[:_MOST_SOURCES]:
+        ran = service.describe_execution(execution.arn) or execution
+        content = service.definition_of(ran.arn)
+        steps = flat_steps(json.loads(content)["Steps"])
+        names = _ran(content, ran.selected)
+        if not names:
+            continue
+        known = {name: steps[name] for name in names & missing}
+        found = found or Earlier(last=ran, definition=content, steps={})
+        found = replace(found, steps={**found.steps, **known})
+        missing -= names
+        if not missing or not ran.selected:
+            break  # older ones have nothing to add to one that ran everything
+    return found
+
+
+def _ran(content: bytes, selected: tuple[str, ...]) -> frozenset[str]:
+    """Return the steps that an execution ran; none where it left out what depends on them."""
+    names = frozenset(flat_steps(json.loads(content)["Steps"]))
+    if not selected:
+        return names
+    chosen = choose(content, names.intersection(selected), descendants=True)
+    return names.difference(chosen.left_out) if set(chosen.steps) == set(selected) else frozenset()
+
+
+def changed_steps(
+    definition: bytes, earlier: Mapping[str, JSON], repos: Iterable[str], repo_of: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the steps of the repositories, and those that differ from what was run `earlier` for other reasons.
 
     `repo_of` maps each step to the repository that its code and conf come from. A value of the environment, or the
     manifest, may have changed a step of a repository that stayed as it was.
     """
-    old, new = (flat_steps(json.loads(content)["Steps"]) for content in (source, definition))
-    changed = frozenset(repos)
-    return frozenset(name for name, step in new.items() if repo_of.get(name) in changed or old.get(name) != step)
+    steps, changed = flat_steps(json.loads(definition)["Steps"]), frozenset(repos)
+    return frozenset(name for name, step in steps.items() if repo_of.get(name) in changed or earlier.get(name) != step)
 
 
 def choose(definition: bytes, wanted: Iterable[str], *, descendants: bool) -> Chosen:

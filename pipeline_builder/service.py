@@ -154,7 +154,7 @@ class ScheduleSection(Section):
     rate: str = Field("", description="such as '12 hours' or '1 day'")
     timezone: str = Field("UTC", description="IANA name; daylight saving is followed")
     groups: Groups = Field((), description="only repositories of these groups, and what depends on them")
-    cache: bool = Field(False, description="true takes unchanged steps from the step cache")
+    cache: bool = Field(False, description="true takes unchanged steps from the step cache, false nothing")
     enabled: bool = Field(True, description="false keeps it, and keeps it from firing")
 
 

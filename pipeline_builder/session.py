@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pipeline_builder.promote import Decision
     from pipeline_builder.record import RunRecord
     from pipeline_builder.run import Start
+    from pipeline_builder.selection import Found
     from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
 
 
@@ -72,6 +73,7 @@ class Session:
         self.say = say
         self.warn = warn
         self.seconds: dict[str, float] = {}
+        self.begun: Start | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:
@@ -125,7 +127,14 @@ class Session:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return what an execution starts with: commits, fingerprints of data, what was given."""
+        """Return what an execution starts with: commits, fingerprints of data, what was given.
+
+        Raises:
+            InputProblems: PB505 where one was given that isn't anybody's to give.
+        """
+        from pipeline_builder.run import check_given
+
+        check_given(self.given, self.composed.definition.own_parameters)
         commits = {repo.name: repo.commit for repo in self.lock.repos}
         named = self.composed.definition.commit_parameters
         manifest = {MANIFEST_PARAMETER: self.lock.manifest_commit or UNKNOWN_COMMIT}
@@ -209,13 +218,14 @@ class Session:
     def plan(self) -> Plan:
         """Compare with what is deployed."""
         from pipeline_builder.plan import build_plan, with_rename
-        from pipeline_builder.run import find_unchanged
+        from pipeline_builder.run import cached_parameters, find_unchanged
 
         with self.stage("plan") as words:
             definition = self.composed.definition
             deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
-            predictions = self.target.pipelines.predict_cache(definition.pipeline, definition.content, self.parameters)
             pipelines = self.target.pipelines
+            values = cached_parameters(pipelines, definition.pipeline, definition.content, self.parameters)
+            predictions = pipelines.predict_cache(definition.pipeline, definition.content, values)
             same = find_unchanged(pipelines, definition.pipeline, definition.content, self.parameters)
             since = same.id if same else ""
             plan = build_plan(definition.pipeline, definition.content, deployed, predictions, unchanged_since=since)
@@ -275,47 +285,82 @@ class Session:
         stream: TextIO,
         terminal: bool,
         selection: Selection | None = None,
+        cause: str = "",
     ) -> RunRecord:
         """Start or continue an execution, follow it to its end, judge it, and write the record and the report."""
-        from pipeline_builder.progress import open_progress
-        from pipeline_builder.run import follow, start
+
+        def begin() -> Start:
+            return self._begin(pipeline, rerun=rerun, selection=selection, cause=cause)
+
+        return self._follow(begin, pipeline, stream=stream, terminal=terminal)
+
+    def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        from pipeline_builder.run import start
+
+        return start(
+            self.target.pipelines, pipeline, self.parameters,
+            rerun=rerun, selection=selection, cause=cause, note=self._note,
+        )  # fmt: skip
+
+    def _note(self, begun: Start) -> None:
+        self.begun = begun
+
+    def find_caused(self, pipeline: DeployedPipeline, cause: str) -> Execution | None:
+        """Return the execution that an execution of CodePipeline has started already."""
+        return self.target.pipelines.find_caused(pipeline.name, cause) if cause else None
+
+    def go_on(self, own: Execution, pipeline: DeployedPipeline, *, stream: TextIO, terminal: bool) -> RunRecord:
+        """Go on with an execution that this one's cause has started, from its failure or as it is, and judge it."""
+        from pipeline_builder.run import go_on
+
+        moved = [name for name, value in self._fingerprints.items() if own.parameters.get(name, value) != value]
+        if moved and own.status.value != "Succeeded":
+            message = f"data has changed since execution '{own.id}' started: {', '.join(moved)}"
+            hint = "it goes on with the new data, and what has succeeded stays; let the pipeline run anew to redo that"
+            self.warn(Problem(id="PB452", message=message, hint=hint, warning=True))
+
+        def begin() -> Start:
+            return go_on(self.target.pipelines, own, pipeline, note=self._note)
+
+        return self._follow(begin, pipeline, stream=stream, terminal=terminal)
+
+    def reuse(self, arn: str, pipeline: DeployedPipeline) -> RunRecord:
+        """Judge an execution that succeeded, where nothing has changed since."""
+        return self.judge(self.find_execution(arn), planned=pipeline, reused=True)
+
+    def resume(self, name: str = "", *, stream: TextIO, terminal: bool) -> RunRecord:
+        """Follow an execution to its end, whatever definition it runs, and judge it.
+
+        Without a name it is the only one that goes on, or the last.
+        """
+        from pipeline_builder.executions import find_running
+        from pipeline_builder.run import Start
+
+        found = find_running(self.target.pipelines, self.executions, name)
+        begun = Start(execution=found, origin="followed", foreign=bool(found.cause))
+        return self._follow(lambda: begun, None, stream=stream, terminal=terminal)
+
+    def _follow(
+        self, begin: Callable[[], Start], planned: DeployedPipeline | None, *, stream: TextIO, terminal: bool
+    ) -> RunRecord:
+        """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
+        from pipeline_builder.following import Eyes, follow_shown
+        from pipeline_builder.run import describe_start
 
         with self.stage("run") as words:
-            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun, selection=selection)
-            self._say_start(begun)
-            if begun.origin == "unchanged":
-                execution = begun.execution
-            else:
-                with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
-                    execution = follow(self.target.pipelines, begun, observe)
+            begun = begin()
+            self._note(begun)
+            commit = begun.execution.parameters.get(MANIFEST_PARAMETER, UNKNOWN_COMMIT)
+            self.say(f"          {describe_start(begun, '' if commit == UNKNOWN_COMMIT else commit)}")
+            eyes = Eyes(stream=stream, terminal=terminal, say=self.say)
+            execution = follow_shown(self.target, begun, self.nodes(), eyes)
             words.append(f"execution {execution.id} {execution.status.value}")
-        return self.judge(execution, planned=pipeline, reused=begun.origin == "unchanged")
-
-    def reuse_last(self, pipeline: DeployedPipeline) -> RunRecord:
-        """Judge the newest execution that succeeded, where nothing has changed since."""
-        from pipeline_builder.run import find_last
-
-        return self.judge(find_last(self.target.pipelines, pipeline.name), planned=pipeline, reused=True)
-
-    def resume(self, *, stream: TextIO, terminal: bool) -> RunRecord:
-        """Follow the newest execution to its end, whatever definition it runs, and judge it."""
-        return self._follow(self.find_execution(), stream=stream, terminal=terminal)
-
-    def _follow(self, execution: Execution, *, stream: TextIO, terminal: bool) -> RunRecord:
-        from pipeline_builder.progress import open_progress
-
-        with self.stage("run") as words:
-            with open_progress(self.nodes(), stream=stream, terminal=terminal) as observe:
-                ended = self.target.pipelines.follow_execution(execution.arn, observe)
-            words.append(f"execution {ended.id} {ended.status.value}")
-        return self.judge(ended, planned=self.deployed(), reused=False)
+        return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
 
     def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
-        from pipeline_builder.run import start
-
         with self.stage("run") as words:
-            begun = start(self.target.pipelines, pipeline, self.parameters, rerun=rerun, selection=selection)
+            begun = self._begin(pipeline, rerun=rerun, selection=selection)
             words.append(f"execution {begun.execution.id} {begun.origin}")
         return begun.execution
 
@@ -381,8 +426,10 @@ class Session:
             words.append(os.path.relpath(path))
         return path
 
-    def load_record(self, execution: str = "") -> RunRecord:
+    def load_record(self, execution: str = "", *, to_decide: bool = False) -> RunRecord:
         """Return the record of the last run, or of the named execution, with its packages as they are now.
+
+        Without a record of a run "the last" is whoever's is the newest: good to look at, and nothing `to_decide` about.
 
         Raises:
             InputProblems: PB440 where there is no run, PB441 where no execution has that name.
@@ -391,6 +438,8 @@ class Session:
 
         saved = load_record(self.workspace.build / RUN)
         wanted = execution or (saved.execution if saved else "")
+        if to_decide and not wanted:
+            raise InputProblems(_undecided(self.workspace.build / RUN, self.executions()))
         found = self.find_execution(wanted)
         if saved is None or saved.execution != found.arn:
             return collect(found, self.target)
@@ -416,20 +465,9 @@ class Session:
         Raises:
             InputProblems: PB440 where there is none at all, PB441 where none has that name.
         """
-        if name and (found := self.target.pipelines.describe_execution(name)):
-            return found
-        executions = self.executions()
-        if name:
-            named = next((e for e in executions if e.id == name), None)
-            if named is None:
-                known = ", ".join(e.id for e in executions[:5]) or "none"
-                message = f"there is no execution '{name}'"
-                raise InputProblems(Problem(id="PB441", message=message, hint=f"the newest are: {known}"))
-            return self.target.pipelines.describe_execution(named.arn) or named
-        if not executions:
-            message = "nothing has run yet"
-            raise InputProblems(Problem(id="PB440", message=message, hint="run 'pipeline-builder up'"))
-        return executions[0]
+        from pipeline_builder.executions import find_execution
+
+        return find_execution(self.target.pipelines, self.executions, name)
 
     def executions(self) -> tuple[Execution, ...]:
         """Return the executions, newest first; on AWS those of the pipeline, as an account has many."""
@@ -438,34 +476,52 @@ class Session:
             return pipelines.list_executions()
         return pipelines.list_executions(self._saved_pipeline() or self.composed.definition.pipeline)
 
-    def _saved_pipeline(self) -> str:
-        """Return the pipeline of the last run's record, empty where there is none of this target."""
+    def _saved(self) -> RunRecord | None:
+        """Return the record of the last run; None where there is none of this target."""
         saved = load_record(self.workspace.build / RUN)
-        return saved.pipeline if saved and saved.target == self.workspace.target else ""
+        return saved if saved and saved.target == self.workspace.target else None
+
+    def _saved_pipeline(self) -> str:
+        saved = self._saved()
+        return saved.pipeline if saved else ""
 
     def stop(self, name: str) -> Execution:
-        """Stop an execution, and wait until it has stopped."""
-        execution = self.find_execution(name)
+        """Stop an execution, by default the only one that goes on, and wait until it has stopped."""
+        from pipeline_builder.executions import find_running, stop
+
+        found = find_running(self.target.pipelines, self.executions, name)
+        if found.status.ended:
+            self.say(f"{'stop':<9} nothing to stop: execution {found.id} has ended")
+            return found
         with self.stage("stop") as words:
-            if not execution.status.ended:
-                self.target.pipelines.stop_execution(execution.arn)
-                while not execution.status.ended:
-                    time.sleep(0.5)
-                    execution = self.target.pipelines.describe_execution(execution.arn) or execution
-            words.append(f"execution {execution.id} {execution.status.value}")
-        return execution
+            found = stop(self.target.pipelines, found)
+            words.append(f"execution {found.id} {found.status.value}")
+        return found
+
+    def stop_own(self) -> None:
+        """Stop what this session has begun on AWS, and nothing else; here jobs have ended with their command."""
+        if self.begun is None or self.workspace.target == "local":
+            return
+        execution = self.begun.execution
+        if self.begun.foreign:
+            self.say(f"          execution {execution.id} goes on: somebody else has started it")
+        elif not self.begun.ended:
+            self.stop(execution.arn)
 
     def retry(self, name: str, *, stream: TextIO, terminal: bool) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run.
 
         Raises:
-            InputProblems: PB443 where it has nothing left to do.
+            InputProblems: PB443 where it has nothing left to do, PB450 where another may be meant.
         """
-        found = self.find_execution(name)
-        if found.status.value in ("Succeeded", "CompletedWithFailures"):
-            message = f"the execution '{found.id}' is {found.status.value}, only Failed or Stopped ones go on"
-            raise InputProblems(Problem(id="PB443", message=message, hint="'run --rerun' does everything anew"))
-        return self._follow(self.target.pipelines.retry_execution(found.arn), stream=stream, terminal=terminal)
+        from pipeline_builder.executions import find_failed
+        from pipeline_builder.run import retry
+
+        saved = self._saved()
+        found = find_failed(self.target.pipelines, self.executions, name, saved.execution if saved else "")
+        return self._follow(
+            lambda: retry(self.target.pipelines, found, note=self._note), None, stream=stream, terminal=terminal
+        )
 
     def rollback(self, model: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
         """Reject the champion of a model, so that the approved version before it is the champion again."""
@@ -485,34 +541,25 @@ class Session:
         """Return the graph as it is drawn."""
         return nodes_of(self.composed)
 
-    def select(self, wanted: Wanted) -> Selection | None:
-        """Limit a run to what is wanted; None where everything has to run, no steps where nothing has."""
+    def select(self, wanted: Wanted) -> Found:
+        """Limit a run to what is wanted."""
         from pipeline_builder.narrowing import narrow
 
         found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
-        return found.selection
-
-    def _say_start(self, begun: Start) -> None:
-        execution = begun.execution
-        match begun.origin:
-            case "unchanged":
-                commit = execution.parameters.get(MANIFEST_PARAMETER, UNKNOWN_COMMIT)
-                of = "" if commit == UNKNOWN_COMMIT else f" (commit {commit[:7]})"
-                at = f"{execution.started:%Y-%m-%d %H:%M} UTC"
-                self.say(
-                    f"          nothing changed since execution {execution.id} of {at}{of}: "
-                    "same definition, data and images; --rerun runs anew"
-                )
-            case "continued":
-                self.say(f"          continuing execution {execution.id}, which was interrupted")
-            case "started":
-                self.say(f"          execution {execution.id} started")
+        return found
 
 
 def _not_locked(name: str) -> Problem:
     message = f"the repository '{name}' is not in the lock"
     return Problem(id="PB109", message=message, hint="run 'pipeline-builder checkout'")
+
+
+def _undecided(path: Path, known: Sequence[Execution]) -> Problem:
+    message = f"there is no record of a run in '{os.path.relpath(path)}', so which one is to be decided about"
+    names = ", ".join(execution.id for execution in known[:5])
+    hint = f"name the execution; the newest are: {names}" if names else "run 'pipeline-builder up'"
+    return Problem(id="PB440", message=message, hint=hint)
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -76,6 +76,7 @@ def value_at(data: JSON, path: DataPath) -> JSON:
 
 # More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
 _MOST_NODES = 200_000
+_MOST_BYTES = 8 << 20
 _DEEPEST = 100
 
 
@@ -86,7 +87,9 @@ def load_yaml(path: Path, label: str, problem_id: str) -> Document:
         InputProblems: with `problem_id`, when the file is missing, isn't UTF-8, isn't YAML, or repeats a key.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except OSError as error:
         found = Problem(
             id=problem_id,
@@ -100,6 +103,9 @@ def load_yaml(path: Path, label: str, problem_id: str) -> Document:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         place = Source(label, error.object.decode(errors="replace")).place(line, column)
         raise InputProblems(Problem(id=problem_id, message=message, place=place)) from error
+    if len(content) > _MOST_BYTES:
+        message = f"'{label}' is larger than {_MOST_BYTES >> 20} MB"
+        raise InputProblems(Problem(id=problem_id, message=message, place=Place(label)))
     return parse_yaml(Source(label, text), problem_id)
 
 

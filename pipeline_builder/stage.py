@@ -22,13 +22,14 @@ from pipeline_builder.narrowing import LAST, Wanted
 from pipeline_builder.promote import Decision
 from pipeline_builder.record import RunRecord
 from pipeline_builder.session import Session
-from pipeline_builder.target import Approval, ApprovalStatus
+from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
 from pipeline_builder.workspace import PLAN, REPORT, RUN, write_file
 
 _MANUAL = "manual"
 _NONE = "none"
 _ALL = "all"
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_EXECUTION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
 
 
 class Service(Protocol):
@@ -83,10 +84,13 @@ def read_setting(environment: Mapping[str, str], service: Service) -> Setting:
         problems.append(Problem(id="PB446", message=f"SMP_CACHE is '{cache}', expected 'use' or 'skip'"))
     if commit and not _COMMIT.fullmatch(commit):
         problems.append(Problem(id="PB446", message=f"SMP_COMMIT is '{commit}', expected a full commit id or 'none'"))
+    pipeline, execution = environment.get("SMP_CODEPIPELINE", ""), environment.get("SMP_CODEPIPELINE_EXECUTION", "")
+    if execution and not _EXECUTION.fullmatch(execution):
+        message = f"SMP_CODEPIPELINE_EXECUTION is '{execution}', expected the id of an execution of CodePipeline"
+        problems.append(Problem(id="PB446", message=message))
     if problems:
         raise InputProblems(*problems)
     groups = _given(environment, "SMP_GROUPS")
-    pipeline, execution = environment.get("SMP_CODEPIPELINE", ""), environment.get("SMP_CODEPIPELINE_EXECUTION", "")
     trigger = inert_text(environment.get("SMP_TRIGGER") or _MANUAL)
     if trigger == _MANUAL and pipeline and execution:
         trigger = service.find_start(pipeline, execution)
@@ -151,21 +155,39 @@ def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:
 
 
 def run_train(session: Session, setting: Setting, *, stream: TextIO, terminal: bool) -> Staged:
-    """Run what the build applied, judge it, and publish record and report."""
+    """Run what the build applied, judge it, and publish record and report.
+
+    One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that.
+    """
     pipeline = session.deployed()
-    wanted = Wanted(groups=setting.groups)
-    if not setting.groups and setting.is_push and setting.use_cache:
-        wanted = Wanted(since=LAST)
-    selection = session.select(wanted) if wanted else None
-    if selection and not selection.steps:
-        record = session.reuse_last(pipeline)
+    own = session.find_caused(pipeline, setting.execution)
+    if own:
+        record = session.go_on(own, pipeline, stream=stream, terminal=terminal)
     else:
-        record = session.run(
-            pipeline, rerun=not setting.use_cache, stream=stream, terminal=terminal, selection=selection
-        )
+        record = _run(session, setting, pipeline, stream=stream, terminal=terminal)
     record = record.model_copy(update={"trigger": setting.words})
     session.write_record(record)
     return publish(session, setting, record)
+
+
+def _run(
+    session: Session, setting: Setting, pipeline: DeployedPipeline, *, stream: TextIO, terminal: bool
+) -> RunRecord:
+    """Run what the trigger is about; where it changed nothing, judge the run that it was compared with."""
+    wanted = Wanted(groups=setting.groups)
+    if not setting.groups and setting.is_push and setting.use_cache:
+        wanted = Wanted(since=LAST)
+    found = session.select(wanted) if wanted else None
+    if found and found.selection and not found.selection.steps:
+        return session.reuse(found.last, pipeline)
+    return session.run(
+        pipeline,
+        rerun=not setting.use_cache,
+        stream=stream,
+        terminal=terminal,
+        selection=found.selection if found else None,
+        cause=setting.execution,
+    )
 
 
 def publish(session: Session, setting: Setting, record: RunRecord) -> Staged:
@@ -208,11 +230,11 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     """Promote the packages that were approved, in the name of who approved them.
 
     Raises:
-        PlanRefused: PB447 where what was approved is not what this run registered.
+        PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
         InputProblems: PB448 where nobody has approved.
     """
-    record = session.load_record()
-    if verdict_word(record) == "nothing":
+    record = session.load_record(to_decide=True)
+    if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
         session.say("          no model waits for a decision")
         return Staged(exports={}, record=record)
     if setting.approval != approval_digest(record):
@@ -228,6 +250,18 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     return publish(session, setting, session.decide(record, decision))
 
 
+def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
+    """Tell whether this stage has approved already what it is to approve, and what comes after it is left to do."""
+    if not record.packages or setting.approval != approval_digest(record):
+        return False
+    rejected = [f"{p.group} version {p.version}" for p in record.packages if p.status == ApprovalStatus.REJECTED.value]
+    if rejected:
+        message = f"what was approved has been rejected before: {', '.join(rejected)}"
+        hint = f"'pipeline-builder promote {record.execution}' approves it all the same"
+        raise PlanRefused(Problem(id="PB454", message=message, hint=hint))
+    return True
+
+
 def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
     """Reject what a person has rejected; an approval whose time ran out leaves the models as they are."""
     approval = service.find_approval(setting.pipeline, setting.execution)
@@ -236,13 +270,12 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         return Staged(exports={})
     uri = f"s3://{setting.artifacts}/runs/{setting.execution}/{RUN}"
     try:
-        content = session.target.store.get(uri)
+        session.target.store.fetch(uri, session.workspace.build / RUN)
     except KeyError as error:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
-    write_file(session.workspace.build / RUN, content)
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
-    record = session.decide(session.load_record(), decision)
+    record = session.decide(session.load_record(to_decide=True), decision)
     _keep(session, setting, record)
     return Staged(exports={}, record=record)
 

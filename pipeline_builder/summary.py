@@ -12,7 +12,7 @@ from pipeline_builder.record import PackageRecord, RunRecord
 from pipeline_builder.target import ApprovalChange, Execution, StepState
 
 _MOST_METRICS = 12
-_NEXT = "'pipeline-builder retry' does it again as it was, 'pipeline-builder up' with what has changed since"
+_NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
 _FAILURE_LINES = 20
 
 
@@ -158,7 +158,7 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         message = f"step '{step.name}' failed: {step.failure_reason}" + (f"\n{tail}" if tail else "")
         where = [f"the whole log: {step.log}"] if step.log else []
         where += [f"in the console: {step.link}"] if step.link else []
-        hint = "\n        ".join((*where, _NEXT))
+        hint = "\n        ".join((*where, _NEXT.format(_id(record))))
         problems.append(Problem(id="PB500", message=message, hint=hint))
     if problems:
         return tuple(problems)

@@ -89,7 +89,11 @@ class DeployedPipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One execution of a pipeline."""
+    """One execution of a pipeline.
+
+    `cause` is the execution of CodePipeline that started it, empty where another has. `selected` are the steps that it
+    is limited to, empty for all; a listing on AWS doesn't tell, only a description does.
+    """
 
     arn: str
     pipeline: str
@@ -101,6 +105,8 @@ class Execution:
     started: datetime
     ended: datetime | None = None
     failure_reason: str = ""
+    cause: str = ""
+    selected: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -113,9 +119,10 @@ class StepState:
     """One step of an execution, as ListPipelineExecutionSteps gives it.
 
     `type` is the definition's step type ("Processing", "Model", …). `cache_hit` is the ARN of the execution whose
-    result was taken, or empty. `metadata` maps a kind ("ProcessingJob", "Model", "RegisterModel", …) to an ARN, and
-    "Condition" to the outcome of a Condition step, "True" or "False". `log` tells a person where the log is: a path on
-    the local target; `note` what a running step is busy with, for progress, `link` a page about its job.
+    result was taken, or empty; `taken_from` that of a selection's source. `metadata` maps a kind
+    ("ProcessingJob", "Model", "RegisterModel", …) to an ARN, and "Condition" to the outcome of a Condition step, "True"
+    or "False". `log` tells a person where the log is: a path on the local target; `note` what a running step is busy
+    with, for progress, `link` a page about its job.
     """
 
     name: str
@@ -124,6 +131,7 @@ class StepState:
     started: datetime | None = None
     ended: datetime | None = None
     cache_hit: str = ""
+    taken_from: str = ""
     failure_reason: str = ""
     attempts: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -206,7 +214,11 @@ Observer = Callable[[StepState], None]
 
 
 class PipelineService(Protocol):
-    """Pipelines and their executions."""
+    """Pipelines and their executions. One that `can_skip_cache` takes nothing from the step cache where it is told so;
+    another needs a definition whose cached steps carry a generation (see `caching`).
+    """
+
+    can_skip_cache: bool
 
     def describe_pipeline(self, name: str) -> DeployedPipeline | None: ...
 
@@ -228,6 +240,10 @@ class PipelineService(Protocol):
 
     def describe_execution(self, arn_or_id: str) -> Execution | None: ...
 
+    def find_caused(self, pipeline: str, cause: str) -> Execution | None:
+        """Return the execution that was started with this `cause`; None where there is none, or a long time ago."""
+        ...
+
     def start_execution(
         self,
         pipeline: str,
@@ -237,8 +253,12 @@ class PipelineService(Protocol):
         fingerprint: str,
         use_cache: bool = True,
         selection: Selection | None = None,
+        cause: str = "",
     ) -> Execution:
-        """Start a pipeline's version; without `use_cache` every step does its work again."""
+        """Start a pipeline's version; without `use_cache` every step does its work again, and the execution carries a
+        cache generation that no other has. With a `cause` the execution that it has started already is given instead
+        of a second.
+        """
         ...
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
@@ -266,7 +286,7 @@ class PipelineService(Protocol):
         ...
 
     def read_log(self, arn: str, step: str) -> str:
-        """Return the whole log of a step's job; empty where it has none."""
+        """Return the end of the log of a step's job, where people look first; empty where it has none."""
         ...
 
 
@@ -278,11 +298,15 @@ class ObjectStore(Protocol):
         ...
 
     def put(self, uri: str, content: bytes | Path) -> None:
-        """Write atomically: a reader sees the old object, the whole new one, or none."""
+        """Write atomically: a reader sees the old object, the whole new one, or none. A file may have any size."""
         ...
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object, a document; KeyError where there is none, PB529 where it is large."""
+        ...
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:

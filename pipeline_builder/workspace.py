@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.framework import load_framework
 from pipeline_builder.manifest import Manifest, build_manifest
 from pipeline_builder.source import Source, load_yaml
+from pipeline_builder.streams import replacing
 from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
 
 if TYPE_CHECKING:
@@ -187,21 +187,10 @@ def _open_aws(workspace: Workspace) -> Target:
 
 def write_file(path: Path, content: bytes) -> bool:
     """Write the file whole or not at all, and only where it changes; tell whether it did."""
-    if path.is_file() and path.read_bytes() == content:
+    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; these are meant for others too.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(content)
     return True
 
 
@@ -214,7 +203,9 @@ def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
     for sha256, bundle in wanted.items():
         path = folder / sha256 / "sourcedir.tar.gz"
         if not path.is_file():
-            written += write_file(path, bundle.content())
+            with replacing(path) as file:
+                bundle.write(file)
+            written += 1
     for old in folder.iterdir() if folder.is_dir() else ():
         if old.name not in wanted:
             shutil.rmtree(old, ignore_errors=True)

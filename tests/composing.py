@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline_builder.bundle import Bundle
 from pipeline_builder.check import check_definition
 from pipeline_builder.conf import load_conf
 from pipeline_builder.definition import Definition, build_definition
@@ -58,3 +60,10 @@ def compose_definition(
     definition = build_definition(graph, build_settings({**LOCAL_DEFAULTS, **values}, tags), {"churn": "churn"})
     assert check_definition(json.loads(definition.content)) == ()
     return definition
+
+
+def archive_of(bundle: Bundle) -> bytes:
+    """Return what would be uploaded of a bundle."""
+    buffer = io.BytesIO()
+    bundle.write(buffer)
+    return buffer.getvalue()

@@ -85,7 +85,7 @@ def environment(served: Served) -> dict[str, str]:
 
 
 def stages(workspace: Workspace, recorder: Recorder, approval: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Go through all stages: promoted, then another commit that is rejected, one that fails, and the poller."""
+    """Go through all stages: promoted, then another commit that is rejected, one that fails twice, and the poller."""
 
     def stage(name: str, role: str, code: int = 0) -> None:
         with recorder.during(role):
@@ -100,14 +100,17 @@ def stages(workspace: Workspace, recorder: Recorder, approval: list[str], monkey
     stage("train", "train")
     monkeypatch.setenv("SMP_APPROVAL", approve())
     stage("promote", "promote")
+    monkeypatch.setenv("SMP_CODEPIPELINE_EXECUTION", "e2")
     workspace.push("scripts/train.py", TRAIN + "# again\n")
     stage("build", "build")
     stage("train", "train")
     approval.append("Failed")
     stage("reject", "worker")
+    monkeypatch.setenv("SMP_CODEPIPELINE_EXECUTION", "e3")
     workspace.push("scripts/train.py", "raise SystemExit('no data')\n")
     stage("build", "build")
     stage("train", "train", code=5)
+    stage("train", "train", code=5)  # as Retry stage does
     with recorder.during("worker"):
         look()
 
@@ -204,7 +207,7 @@ def test_a_role_without_one_of_its_permissions_is_noticed(recorded: tuple[Record
     services = {"Logs", "Reports", "Cache", "Artifacts", "ArtifactBucket", "Key"}  # CodeBuild's own calls, not ours
     assert {name: sids - services for name, sids in unused.items()} == {
         "build": {"AppliedDefinitions"},  # where others have changed the pipeline
-        "train": {"AppliedDefinitions", "GoOn"},  # GoOn: after a stop, and when the time is up
+        "train": {"AppliedDefinitions"},
         "promote": set(),
         "worker": set(),
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,11 +24,14 @@ from botocore.httpsession import URLLib3Session
 from pipeline_builder.apply import apply
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+from pipeline_builder.aws.facts import Facts
 from pipeline_builder.canonical import canonical
+from pipeline_builder.deadline import TimeIsUpError, time_limit
+from pipeline_builder.engine.starts import Request, put_execution
 from pipeline_builder.errors import OutsideFailure, PlanRefused
 from pipeline_builder.plan import build_plan
-from pipeline_builder.run import start
-from pipeline_builder.target import Target
+from pipeline_builder.run import Start, go_on, start
+from pipeline_builder.target import Execution, Target
 from tests.composing import compose_definition
 from tests.definitions import definition, script
 from tests.serving import KEYS, ROLE, Served, serving
@@ -79,6 +83,13 @@ class Setup:
         service = "s3" if operation in ("PutObject", "ListObjectsV2") else "sagemaker"
         self.aws.client(service).meta.events.register_first(f"before-send.{service}.{operation}", handler)
         return tries
+
+    def ended(self, begun: Start) -> Execution:
+        """Return the execution when it has ended."""
+        self.served.end(begun.execution.arn)
+        found = self.target.pipelines.describe_execution(begun.execution.arn)
+        assert found
+        return found
 
 
 @pytest.fixture
@@ -163,6 +174,78 @@ def test_somebody_else_updates_between_plan_and_apply(setup: Setup, tmp_path: Pa
     assert [problem.id for problem in caught.value.problems] == ["PB421"]
     found = setup.served.sagemaker.describe_pipeline(PipelineName=wanted.pipeline)
     assert found["PipelineDefinition"] == theirs
+
+
+def test_after_a_hundred_reruns_another_one_starts(setup: Setup) -> None:
+    """A listing has the newest hundred: they can't be counted."""
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+    fingerprint = setup.target.pipelines.fingerprint(CONTENT, {})
+    details = {"PipelineExecutionDescription": str(Facts(fingerprint=fingerprint))}
+    request = Request(pipeline="p", version=1, definition=CONTENT, parameters={}, details=details)
+    with setup.served.engine.state.transaction() as db:
+        for number in range(120):
+            put_execution(db, request, (), f"{number:012}")
+        db.execute("UPDATE executions SET status = 'Succeeded'")
+    arns = set()
+    for _ in range(3):
+        begun = start(setup.target.pipelines, deployed, {}, rerun=True)
+        arns.add(begun.execution.arn)
+        assert setup.served.end(begun.execution.arn)["PipelineExecutionStatus"] == "Succeeded"
+    assert len(arns) == 3
+
+
+def test_a_time_that_is_up_while_something_starts_knows_what_to_stop(setup: Setup) -> None:
+    """The server has started it, and its answer isn't there when the time is up."""
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+
+    def slow(request: Any, **_: Any) -> AWSResponse:
+        answer = URLLib3Session().send(request)
+        time.sleep(0.4)
+        return answer
+
+    noted: list[Start] = []
+    setup.fail("StartPipelineExecution", slow, 1)
+    with pytest.raises(TimeIsUpError), time_limit(0.2 / 60):
+        start(setup.target.pipelines, deployed, {}, rerun=True, note=noted.append)
+    listed = setup.served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    assert [begun.execution.arn for begun in noted] == [item["PipelineExecutionArn"] for item in listed]
+
+
+def test_a_time_that_is_up_before_a_start_starts_nothing(setup: Setup) -> None:
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+    noted: list[Start] = []
+    setup.fail("ListPipelineExecutions", lambda *_, **__: time.sleep(0.4), 1)
+    with pytest.raises(TimeIsUpError), time_limit(0.2 / 60):
+        start(setup.target.pipelines, deployed, {}, rerun=True, note=noted.append)
+    listed = setup.served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    assert (noted, listed) == ([], [])
+
+
+@pytest.mark.parametrize(("code", "known"), [("ValidationException", True), ("ThrottlingException", False)])
+def test_what_cannot_be_retried_is_said_and_nothing_starts(setup: Setup, code: str, known: bool) -> None:
+    deployed = setup.target.pipelines.put_pipeline("p", canonical(json.loads(definition(script("A", "false")))))
+    begun = start(setup.target.pipelines, deployed, {}, rerun=False, cause="c")
+    failed = setup.ended(begun)
+    setup.fail("RetryPipelineExecution", refusal(code), 8)
+    with pytest.raises(OutsideFailure) as caught:
+        go_on(setup.target.pipelines, failed, deployed)
+    assert ("PB453" in [problem.id for problem in caught.value.problems]) is known
+    listed = setup.served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    assert len(listed) == 1
+
+
+def test_a_cause_is_found_behind_many_others(setup: Setup) -> None:
+    """More than a page of executions later, when its token may have expired."""
+    deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
+    own = setup.ended(start(setup.target.pipelines, deployed, {}, rerun=False, cause="c"))
+    for number in range(120):
+        with setup.served.engine.state.transaction() as db:
+            request = Request(pipeline="p", version=1, definition=CONTENT, parameters={})
+            put_execution(db, request, (), f"other{number}")
+    assert own.arn not in [e.arn for e in setup.target.pipelines.list_executions("p")]
+    found = setup.target.pipelines.find_caused("p", "c")
+    assert (found and found.arn) == own.arn
+    assert setup.target.pipelines.find_caused("none", "c") is None
 
 
 def test_an_execution_that_is_not_listed_yet_is_not_started_twice(setup: Setup) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,29 @@ def test_objects(aws: Aws) -> None:
         store.get(uris[1])
     with pytest.raises(KeyError):
         store.get("s3://no-such-bucket/x")
+
+
+def test_a_large_file_is_encrypted_and_has_checksums_in_parts_too(aws: Aws, tmp_path: Path) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    (tmp_path / "file").write_bytes(bytes(20 << 20))
+    asked: list[tuple[str, dict[str, Any]]] = []
+    aws.client("s3").meta.events.register(
+        "provide-client-params.s3", lambda params, model, **_: asked.append((model.name, dict(params)))
+    )
+    S3Store(aws, key).put("s3://ml-artifacts/large", tmp_path / "file")
+    head = aws.client("s3").head_object(Bucket="ml-artifacts", Key="large")
+    assert (head["ContentLength"], head["ServerSideEncryption"], head["SSEKMSKeyId"]) == (20 << 20, "aws:kms", key)
+    sent = [(name, params) for name, params in asked if name != "HeadObject"]
+    assert sorted(name for name, _ in sent) == [
+        "CompleteMultipartUpload", "CreateMultipartUpload", "UploadPart", "UploadPart", "UploadPart",
+    ]  # fmt: skip
+    assert {params.get("ChecksumAlgorithm") for name, params in sent if name != "CompleteMultipartUpload"} == {"SHA256"}
+
+
+def test_a_large_file_for_a_bucket_that_is_not_there(aws: Aws, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(20 << 20))
+    with pytest.raises(InputProblems, match="PB712 the bucket 'no-such-bucket' is not there"):
+        S3Store(aws).put("s3://no-such-bucket/large", tmp_path / "file")
 
 
 def test_one_listing_tells_of_a_thousand_bundles(aws: Aws) -> None:

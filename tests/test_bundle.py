@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.bundle import Bundle, Bundler
+from tests.composing import archive_of
 from tests.workspaces import make_workspace
 
 
@@ -86,6 +88,39 @@ def test_include_narrows(tmp_path: Path) -> None:
     assert bundle(tmp_path, include=("lib/*",)).files == ("lib/a.py", "lib/b.py", "train.py")
 
 
+@pytest.mark.parametrize("at", [0, 90_000, (1 << 20) - 20, (1 << 20) - 4, 1 << 20, 3 << 20])
+def test_a_mention_is_found_wherever_it_is_in_a_large_file(tmp_path: Path, at: int) -> None:
+    files(tmp_path, train_py="pass", evaluate_py="", preprocess_py="")
+    line = b"run('evaluate.py') # preprocess\n"
+    (tmp_path / "notes.txt").write_bytes(b"x\n" * (at // 2) + line + b"y\n" * (1 << 20))
+    others = ("evaluate.py", "preprocess.py", "train.py")
+    assert bundle(tmp_path, others=others).files == ("evaluate.py", "notes.txt", "train.py")
+
+
+def test_a_line_of_many_words_takes_no_time(tmp_path: Path) -> None:
+    files(tmp_path, train_py="x = '" + "a" * 90_000 + "'", evaluate_py="")
+    (tmp_path / "weights.txt").write_bytes(b"evaluate" + b"b" * (3 << 20))
+    began = time.monotonic()
+    assert bundle(tmp_path, others=("evaluate.py",)).files == ("train.py", "weights.txt")
+    assert time.monotonic() - began < 20  # it was quadratic: hours
+
+
+def test_the_address_of_a_large_bundle_is_what_it_was(tmp_path: Path) -> None:
+    files(tmp_path, train_py="pass")
+    (tmp_path / "data.bin").write_bytes(bytes(range(256)) * 10_000)
+    (tmp_path / "data.bin").chmod(0o600)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name in ("data.bin", "train.py"):
+            content = (tmp_path / name).read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    found = bundle(tmp_path)
+    assert gzip.decompress(archive_of(found)) == buffer.getvalue()
+    assert found.sha256 == hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
 def test_only_content_counts(tmp_path: Path) -> None:
     one = files(tmp_path / "one", train_py="x", lib__a_py="y")
     two = tmp_path / "somewhere" / "else"
@@ -98,9 +133,9 @@ def test_only_content_counts(tmp_path: Path) -> None:
         os.utime(path, (1, 1))
     (two / "__pycache__").mkdir()
     first, second = bundle(one), bundle(two)
-    assert (first.sha256, first.content()) == (second.sha256, second.content())
+    assert (first.sha256, archive_of(first)) == (second.sha256, archive_of(second))
     time.sleep(1.1)  # gzip writes seconds: a time in it would show now
-    assert first.content() == second.content()
+    assert archive_of(first) == archive_of(second)
 
 
 def test_content_changes_the_hash(tmp_path: Path) -> None:
@@ -112,7 +147,7 @@ def test_content_changes_the_hash(tmp_path: Path) -> None:
 def test_the_archive_is_a_plain_tar(tmp_path: Path) -> None:
     files(tmp_path, train_py="x", lib__a_py="y")
     (tmp_path / "train.py").chmod(0o700)
-    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(bundle(tmp_path).content()))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive_of(bundle(tmp_path))))) as archive:
         entries = [(e.name, e.mode, e.mtime, e.uid, e.uname) for e in archive.getmembers()]
     assert entries == [("lib/a.py", 0o644, 0, 0, ""), ("train.py", 0o755, 0, 0, "")]
 

@@ -10,6 +10,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.canonical import canonical
-from pipeline_builder.errors import InputProblems
-from pipeline_builder.run import follow, start
+from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
+from pipeline_builder.evidence import collect
+from pipeline_builder.run import cached_parameters, find_unchanged, follow, go_on, start
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests import definitions
 from tests.definitions import CACHED, compare, condition, definition, fail, measured, output_of, read_report, script
@@ -194,6 +198,51 @@ def test_after_a_failure_another_one_starts(target: Target, tmp_path: Path) -> N
     assert {execution.fingerprint for execution in listed} == {first.fingerprint}
 
 
+def test_a_cause_starts_one_execution_and_goes_on_with_it(target: Target, tmp_path: Path) -> None:
+    wanted = content(script("Before", "true"), script("A", f"test -e {tmp_path}/open", DependsOn=["Before"]))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    assert target.pipelines.find_caused("p", "c-1") is None
+    begun = start(target.pipelines, deployed, {}, rerun=True, cause="c-1")
+    assert follow(target.pipelines, begun, lambda _: None).status is ExecutionStatus.FAILED
+    # Somebody who hasn't looked, and to whom data, selection or cache are others by now, starts no second one.
+    for more in ({"fingerprint": "0" * 64}, {"fingerprint": "1" * 64, "use_cache": False}):
+        with suppress(OutsideFailure):  # the same token with another request may be refused
+            again = target.pipelines.start_execution("p", 1, {}, cause="c-1", **more)
+            assert again.arn == begun.execution.arn
+    start(target.pipelines, deployed, {}, rerun=True, cause="c-2")
+    own = target.pipelines.find_caused("p", "c-1")
+    assert own is not None
+    assert (own.arn, own.cause, own.status) == (begun.execution.arn, "c-1", ExecutionStatus.FAILED)
+    assert [e.cause for e in target.pipelines.list_executions("p")] == ["c-2", "c-1"]
+    (tmp_path / "open").touch()
+    going = go_on(target.pipelines, own, deployed)
+    assert going.origin == "continued"
+    ended = follow(target.pipelines, going, lambda _: None)
+    assert (ended.arn, ended.status) == (own.arn, ExecutionStatus.SUCCEEDED)
+    attempts = {state.name: state.attempts for state in target.pipelines.list_steps(own.arn)}
+    assert attempts == {"Before": 1, "A": 2}
+    assert go_on(target.pipelines, ended, deployed).origin == "done"
+    with pytest.raises(PlanRefused, match="PB451"):
+        go_on(target.pipelines, ended, replace(deployed, definition=content(script("B", "true"))))
+
+
+def test_a_stop_that_goes_on_is_waited_for(target: Target, tmp_path: Path) -> None:
+    wanted = content(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done"))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    own = start(target.pipelines, deployed, {}, rerun=False, cause="c").execution
+    following = Following(target, own.arn)
+    until(lambda: status_of(target, own.arn, "A") is StepStatus.EXECUTING)
+    stopping = threading.Thread(target=target.pipelines.stop_execution, args=(own.arn,))
+    stopping.start()
+    asked = replace(own, status=ExecutionStatus.STOPPING)  # as it may have been seen at that moment
+    following.join(60)
+    stopping.join(60)
+    going = go_on(target.pipelines, asked, deployed)
+    assert (going.origin, going.execution.status) == ("continued", ExecutionStatus.EXECUTING)
+    (tmp_path / "open").touch()
+    assert follow(target.pipelines, going, lambda _: None).status is ExecutionStatus.SUCCEEDED
+
+
 def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
     first, _ = run(target, content(script("A", WRITE, **CACHED)))
     second, steps = run(target, content(script("A", WRITE, **CACHED), script("B", "true")))
@@ -210,6 +259,147 @@ def test_the_cache_is_foretold(target: Target) -> None:
     changed = content(script("A", WRITE, **CACHED), script("B", f"{READ}; echo", inputs={"word": output_of("A")}))
     after = {item.step: item.hit for item in target.pipelines.predict_cache("p", changed, {})}
     assert after == {"A": True, "B": False}
+
+
+def carrying(*steps: dict[str, Any]) -> bytes:
+    """Return a definition as we compose it: cached steps carry their generation."""
+    for step in steps:
+        step["Arguments"]["Environment"] = {VARIABLE: {"Get": f"Parameters.{PARAMETER}"}}
+    return content(*steps, Parameters=[{"Name": PARAMETER, "Type": "String", "DefaultValue": FIRST}])
+
+
+def cached_by(target: Target, definition: bytes, **how: Any) -> tuple[Execution, dict[str, str]]:
+    """Deploy and run; return the execution at its end, and of each step whose result it has taken."""
+    deployed = target.pipelines.put_pipeline("p", definition)
+    begun = start(target.pipelines, deployed, {}, **{"rerun": False, **how})
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert ended.status is ExecutionStatus.SUCCEEDED
+    return ended, {state.name: state.cache_hit for state in target.pipelines.list_steps(ended.arn)}
+
+
+def foretold(target: Target, definition: bytes) -> dict[str, bool]:
+    values = cached_parameters(target.pipelines, "p", definition, {})
+    return {item.step: item.hit for item in target.pipelines.predict_cache("p", definition, values)}
+
+
+def test_a_rerun_takes_nothing_from_the_cache_and_those_after_it_take_its_results(target: Target) -> None:
+    def wanted(comment: str = "") -> bytes:
+        read = script("B", f"{READ}{comment}", inputs={"word": output_of("A")}, **CACHED)
+        return carrying(script("A", WRITE, **CACHED), read)
+
+    nothing = {"A": "", "B": ""}
+    first, hits = cached_by(target, wanted())
+    assert hits == nothing
+    anew, hits = cached_by(target, wanted(), rerun=True)
+    assert (hits, anew.arn != first.arn) == (nothing, True)
+    once_more, hits = cached_by(target, wanted(), rerun=True)
+    assert (hits, once_more.arn != anew.arn) == (nothing, True)
+    # Nothing has changed since, and a plan says what a run would do if something had.
+    assert cached_by(target, wanted())[0].arn == once_more.arn
+    assert find_unchanged(target.pipelines, "p", wanted(), {}) is not None
+    assert foretold(target, wanted()) == {"A": True, "B": True}
+    assert foretold(target, wanted("; true")) == {"A": True, "B": False}
+    changed, hits = cached_by(target, wanted("; true"))
+    assert hits == {"A": once_more.arn, "B": ""}
+    # And so do those after that.
+    _, hits = cached_by(target, wanted("; true; true"))
+    assert hits == {"A": once_more.arn, "B": ""}
+    generations = [execution.parameters[PARAMETER] for execution in target.pipelines.list_executions("p")]
+    assert len(set(generations)) == 3
+    assert generations[:3] == [generations[0]] * 3
+    assert (generations[-1], changed.parameters[PARAMETER]) == (FIRST, generations[0])
+
+
+def test_a_rerun_of_some_steps_begins_no_generation(target: Target) -> None:
+    def wanted(comment: str = "") -> bytes:
+        read = script("B", f"{READ}{comment}", inputs={"word": output_of("A")}, **CACHED)
+        return carrying(script("A", WRITE, **CACHED), read)
+
+    first, _ = cached_by(target, wanted())
+    selection = Selection(steps=("B",), source=first.arn)
+    limited, hits = cached_by(target, wanted(), rerun=True, selection=selection)
+    assert hits["B"] == ""
+    again, hits = cached_by(target, wanted(), rerun=True, selection=selection)
+    assert (hits["B"], again.arn != limited.arn) == ("", True)
+    assert foretold(target, wanted("; true")) == {"A": True, "B": False}
+    assert cached_by(target, wanted("; true"), selection=selection)[1]["B"] == ""
+    assert foretold(target, wanted("; true; true")) == {"A": True, "B": False}  # A was left out, and has its result
+    assert cached_by(target, wanted("; true; true"))[1] == {"A": first.arn, "B": ""}
+
+
+def test_a_rerun_that_is_asked_for_twice_is_one(target: Target, tmp_path: Path) -> None:
+    """As by somebody who was killed before the answer came."""
+    wanted = carrying(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", **CACHED))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    begun = [start(target.pipelines, deployed, {}, rerun=True).execution for _ in range(2)]
+    assert (begun[0].arn, begun[0].parameters) == (begun[1].arn, begun[1].parameters)
+    (tmp_path / "open").touch()
+    ended = target.pipelines.follow_execution(begun[0].arn, lambda _: None)
+    assert ended.status is ExecutionStatus.SUCCEEDED
+
+
+def test_a_rerun_beside_a_run_is_one_of_its_own(target: Target, tmp_path: Path) -> None:
+    wanted = carrying(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", **CACHED))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    begun = [start(target.pipelines, deployed, {}, rerun=rerun).execution.arn for rerun in (False, True)]
+    assert len(set(begun)) == 2
+    (tmp_path / "open").touch()
+    ended = [target.pipelines.follow_execution(arn, lambda _: None).status for arn in begun]
+    assert ended == [ExecutionStatus.SUCCEEDED] * 2
+    assert target.pipelines.list_steps(begun[1])[0].cache_hit == ""
+
+
+def test_a_failed_rerun_is_gone_on_with_without_the_cache(target: Target, tmp_path: Path) -> None:
+    wanted = carrying(
+        script("A", WRITE, **CACHED), script("B", f"test ! -e {tmp_path}/shut", DependsOn=["A"], **CACHED)
+    )
+    cached_by(target, wanted)
+    (tmp_path / "shut").touch()
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    failed = follow(target.pipelines, start(target.pipelines, deployed, {}, rerun=True), lambda _: None)
+    assert failed.status is ExecutionStatus.FAILED
+    (tmp_path / "shut").unlink()
+    retried = target.pipelines.retry_execution(failed.arn)
+    ended = target.pipelines.follow_execution(retried.arn, lambda _: None)
+    assert (ended.arn, ended.status) == (failed.arn, ExecutionStatus.SUCCEEDED)
+    assert {state.cache_hit for state in target.pipelines.list_steps(ended.arn)} == {""}
+
+
+def test_a_run_after_a_failed_rerun_takes_what_that_has_made(target: Target, tmp_path: Path) -> None:
+    wanted = carrying(
+        script("A", WRITE, **CACHED), script("B", f"test ! -e {tmp_path}/shut", DependsOn=["A"], **CACHED)
+    )
+    cached_by(target, wanted)
+    (tmp_path / "shut").touch()
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    failed = follow(target.pipelines, start(target.pipelines, deployed, {}, rerun=True), lambda _: None)
+    (tmp_path / "shut").unlink()
+    assert foretold(target, wanted) == {"A": True, "B": False}
+    assert cached_by(target, wanted)[1] == {"A": failed.arn, "B": ""}
+
+
+def test_a_definition_that_can_t_do_without_the_cache(target: Target) -> None:
+    """One that was applied by an older version, or by other means."""
+    inside = condition("If", compare("Equals", 1, 1), then=[script("C", WRITE, **CACHED)])
+    wanted = content(script("A", WRITE, **CACHED), script("B", WRITE), inside)
+    first, _ = run(target, wanted)
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    if target.name == "local":
+        _, hits = cached_by(target, wanted, rerun=True)
+        assert set(hits.values()) == {""}
+        return
+    with pytest.raises(InputProblems) as caught:
+        start(target.pipelines, deployed, {}, rerun=True)
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.message, problem.hint) == (
+        "PB460",
+        "version 1 of 'p' can't run without the step cache: nothing in it keeps SageMaker's from answering 'A', 'C'",
+        "run 'pipeline-builder apply', and then run again",
+    )
+    assert [execution.arn for execution in target.pipelines.list_executions("p")] == [first.arn]
+    _, hits = cached_by(target, content(script("B", WRITE)), rerun=True)  # nothing of it is cached
+    assert hits == {"B": ""}
 
 
 def test_conditions_show_their_outcome(target: Target) -> None:
@@ -263,6 +453,22 @@ def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) 
     ended = follow(target.pipelines, begun, lambda _: None)
     assert (ended.status, ended.arn != source.arn) == (ExecutionStatus.SUCCEEDED, True)
     assert "hello\n" in target.pipelines.read_log(ended.arn, "Read")
+    assert ended.selected == ("Read",)
+    taken = {state.name: state.taken_from for state in target.pipelines.list_steps(ended.arn)}
+    assert taken == {"Write": source.arn, "Read": ""}
+
+
+def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(target: Target) -> None:
+    """What comes after the registration is selected: the package is the source's, and nobody decides about it again."""
+    target.registry.put_group("g", "")
+    wanted = content(REGISTER, script("After", "true", DependsOn=["Register"]))
+    source, _ = run(target, wanted)
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    selection = Selection(steps=("After",), source=source.arn)
+    begun = start(target.pipelines, deployed, {}, rerun=False, selection=selection)
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert [len(collect(execution, target).packages) for execution in (source, ended)] == [1, 0]
 
 
 # --- objects
@@ -280,6 +486,23 @@ def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
     wanted = ("s3://local/a/3", "s3://local/a/1", f"s3://local/b/{'0' * 64}.tar.gz")
     assert target.store.missing(wanted) == (wanted[0], wanted[2])
     assert target.store.missing(()) == ()
+
+
+def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -> None:
+    content = b"0123456789abcdef" * (20 << 16)  # more than one part
+    (tmp_path / "file").write_bytes(content)
+    target.store.put("s3://local/large", tmp_path / "file")
+    target.store.fetch("s3://local/large", tmp_path / "new" / "back")
+    assert (tmp_path / "new" / "back").read_bytes() == content
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["back"]
+    with pytest.raises(InputProblems, match="PB529 's3://local/large' is too large"):
+        target.store.get("s3://local/large")
+    with pytest.raises(KeyError):
+        target.store.fetch("s3://local/none", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_bytes(b"smaller")
+    target.store.put("s3://local/large", tmp_path / "file")
+    assert target.store.get("s3://local/large") == b"smaller"
 
 
 def test_an_address_that_is_none(target: Target) -> None:

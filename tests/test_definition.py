@@ -16,6 +16,7 @@ from tests.composing import compose_definition
 from tests.tiny import CONF, variant
 
 GOLDEN = Path(__file__).parent / "golden" / "tiny.json"
+GENERATION = {"SMP_CACHE_GENERATION": {"Get": "Parameters.CacheGeneration"}}
 NETWORK = {"SMP_SUBNETS": "subnet-1, subnet-2", "SMP_SECURITYGROUPS": "sg-1", "SMP_KMSKEY": "alias/k"}
 
 
@@ -39,7 +40,7 @@ def test_golden(tmp_path: Path) -> None:
 def test_commits_are_parameters(tmp_path: Path) -> None:
     definition = compose_definition(tmp_path)
     document = json.loads(definition.content)
-    assert [p["Name"] for p in document["Parameters"]] == ["ManifestCommit", "Commit-churn"]
+    assert [p["Name"] for p in document["Parameters"]] == ["ManifestCommit", "Commit-churn", "CacheGeneration"]
     register = next(s for s in document["Steps"] if s["Type"] == "RegisterModel")["Arguments"]
     assert register["MetadataProperties"]["CommitId"] == {"Get": "Parameters.Commit-churn"}
 
@@ -58,7 +59,7 @@ def test_keys_reach_their_requests(tmp_path: Path) -> None:
         "sagemaker_program": '"train.py"', "sagemaker_submit_directory": "", "sagemaker_container_log_level": "20",
         "sagemaker_region": '"local"', "scale": "2", "name": '"x"', "flag": "true",
     }  # fmt: skip
-    assert (train["Environment"], train["Tags"]) == ({"A": "1"}, [{"Key": "team", "Value": "ml"}])
+    assert (train["Environment"], train["Tags"]) == ({"A": "1", **GENERATION}, [{"Key": "team", "Value": "ml"}])
     assert (train["TrainingJobName"], train["ResourceConfig"]["InstanceCount"]) == ("train-job", 2)
     assert train["StoppingCondition"] == {"MaxRuntimeInSeconds": 60}
     assert train["OutputDataConfig"]["S3OutputPath"] == "s3://b/models"
@@ -168,7 +169,8 @@ def test_the_report_of_a_metrics_step_can_be_chained(tmp_path: Path) -> None:
     found = steps(tmp_path, variant((_LAST, _LAST + more)))["Card"]["Arguments"]["ProcessingInputs"][1]
     path = "/opt/ml/processing/input/churn-Metrics-input-model_evaluation_metrics"
     assert found["S3Input"]["LocalPath"] == path
-    assert "Outputs['model_evaluation_metrics']" in found["S3Input"]["S3Uri"]["Get"]
+    output, end = found["S3Input"]["S3Uri"]["Std:Join"]["Values"]
+    assert ("Outputs['model_evaluation_metrics']" in output["Get"], end) == (True, "/")
 
 
 def test_an_expression_where_composing_needs_the_value_is_said(tmp_path: Path) -> None:

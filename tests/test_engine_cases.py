@@ -12,7 +12,7 @@ import pytest
 from pipeline_builder.definition import Definition
 from pipeline_builder.target import StepStatus, Target
 from tests.cases import CASES
-from tests.composing import compose_definition
+from tests.composing import archive_of, compose_definition
 from tests.definitions import definition, run, script, target
 
 # Scripts that look at nothing in particular, so that they do in every case; the code's own folder isn't data.
@@ -59,7 +59,7 @@ def inputs(value: Any) -> Iterator[str]:
 def deploy(local: Target, definition: Definition) -> None:
     """Upload what the definition names, and some data behind every other address."""
     for uri, bundle in definition.bundles.items():
-        local.store.put(uri, bundle.content())
+        local.store.put(uri, archive_of(bundle))
     for uri, content in definition.manifests.items():
         local.store.put(uri, content)
         first, *names = json.loads(content)

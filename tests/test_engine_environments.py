@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -97,6 +98,14 @@ def test_a_missing_package_is_told_with_what_uv_says(tmp_path: Path, wheels: Pat
     assert "the Python environment for no-such-thing==3 could not be made; uv said:" in problem.message
     assert "no-such-thing was not found" in problem.message
     assert problem.hint
+
+
+def test_a_package_without_a_wheel_for_this_python(tmp_path: Path, wheels: Path) -> None:
+    made = wheel(wheels, "nosuchdelta")
+    made.rename(made.with_name("nosuchdelta-1.0-cp39-cp39-manylinux_2_17_x86_64.whl"))
+    with pytest.raises(OutsideFailure) as caught:
+        Environments(tmp_path / "envs").get((("nosuchdelta",),), observe=lambda _: None)
+    assert str(caught.value.problems[0].hint).startswith(f"there is no wheel for Python {platform.python_version()}: ")
 
 
 def test_a_half_made_environment_is_made_anew(tmp_path: Path, wheels: Path) -> None:

@@ -20,7 +20,7 @@ from pipeline_builder.folders import remove_folder
 from pipeline_builder.git import MOST_FOLDERS, Git
 from pipeline_builder.runner import GitError, Remote
 from tests.repositories import commit, git, make_repository
-from tests.soak.interrupt import MANNERS
+from tests.interrupting import MANNERS
 from tests.test_checkout import one, run
 
 DEEP = 5000
@@ -189,7 +189,7 @@ def fake_git(folder: Path, script: str) -> Git:
     """Return a git that is this script: what a git does that hangs can't be had from the real one at will."""
     (folder / "bin").mkdir()
     program = folder / "bin" / "git"
-    program.write_text(f"#!/bin/sh\ncd {folder}\n{script}\n")
+    program.write_text(f"#!/bin/sh\n[ "$1" != --version ] || exec echo git version 2.39.5\ncd {folder}\n{script}\n")
     program.chmod(0o755)
     return Git(environment={"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}, timeout=0.5)
 

@@ -238,7 +238,7 @@ def test_a_manifest_keeps_its_form(tmp_path: Path) -> None:
         "  - url: remotes/churn\n", "  - url: remotes/churn\n  - name: fraud\n    url: fraud\n"
     ).replace("{local/churn: data}", "{local/churn: data, local/fraud: fraud/data}") + (
         "  images:\n    - match: \"*/sagemaker-scikit-learn:*\"\n"
-        "      requirements: [numpy==2.2.6, pandas==2.3.3, scikit-learn==1.7.2]\n"
+        "      requirements: [\"numpy==2.2.6; python_version < '3.14'\", \"numpy==2.3.5; python_version >= '3.14'\", pandas==2.3.3, scikit-learn==1.7.2]\n"
     )  # fmt: skip
 
 

@@ -58,6 +58,11 @@ class Service(Workspace):
             found = db.execute("SELECT status, approval_description FROM packages ORDER BY version").fetchall()
         return [(str(status), str(description)) for status, description in found]
 
+    def executions(self) -> list[str]:
+        """Return how each execution of the SageMaker pipeline ended, oldest first."""
+        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+            return [str(status) for (status,) in db.execute("SELECT status FROM executions ORDER BY number")]
+
 
 def make_service(root: Path) -> Service:
     tracked = subprocess.run(
@@ -114,8 +119,10 @@ def test_approve_nothing_reject(service: Service) -> None:
     assert "recall is too low" in second[1]
 
 
-def test_a_failing_step_and_a_blocked_gate(service: Service) -> None:
-    service.change("scripts/train.py", "raise SystemExit('no rows to train on')\n")
+def test_a_failing_step_and_a_blocked_gate(service: Service, tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    fails = f"import os\nif not os.path.exists({str(rows)!r}):\n    raise SystemExit('no rows to train on')\n"
+    service.change("scripts/train.py", fails + TRAIN)
     code, state, errors = service.rehearse("--approve")
     assert code == 5
     assert statuses(state)["Train"] == "Failed"
@@ -124,6 +131,11 @@ def test_a_failing_step_and_a_blocked_gate(service: Service) -> None:
     code, again, errors = service.rehearse("--resume", "--approve")
     assert (code, again["id"], action(again, "Train")["attempt"]) == (5, state["id"], 2)
     assert action(again, "Build")["attempt"] == 1
+    rows.touch()
+    code, again, errors = service.rehearse("--resume", "--approve")
+    assert (code, again["id"], action(again, "Train")["attempt"]) == (0, state["id"], 3), errors
+    assert service.executions() == ["Succeeded"]  # the same one, tried again
+    assert [status for status, _ in service.packages()] == ["Approved"]
 
     service.change("scripts/train.py", TRAIN)
     gate = (

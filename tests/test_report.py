@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html.parser
-import shutil
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline_builder.programs import find_working
 from pipeline_builder.record import RunRecord, VerdictRecord
 from pipeline_builder.report import format_duration, format_number, render_report
 from tests.records import CHAMPION, METRICS, package, run_record, steps
@@ -142,7 +143,8 @@ def test_durations(seconds: float | None, text: str) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
     """Nothing overflows sideways, nothing runs, and texts can be read against what is behind them."""
-    browser_path = shutil.which("chromium") or pytest.skip("no chromium on this machine")
+    found = find_working("chromium", ["--version"], "Chromium ", environment=os.environ, observe=print)
+    browser_path = found or pytest.skip("no chromium that works on this machine")
     sync_api = pytest.importorskip("playwright.sync_api")
     page_file = tmp_path / "report.html"
     champion = package("churn", champion_version=1, champion_metrics=CHAMPION, metrics=METRICS)

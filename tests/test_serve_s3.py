@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
+from pipeline_builder.engine.store import stamp_of
 from tests.serving import Served, refused, serving
 
 
@@ -97,6 +98,31 @@ def test_a_large_file_goes_up_and_comes_down_in_parts(served: Served, tmp_path: 
     served.s3.download_file("bucket", "large", str(tmp_path / "back"), Config=config)
     assert (tmp_path / "back").read_bytes() == content
     assert keys(served.s3.list_objects_v2(Bucket="bucket")) == ["large"]
+
+
+def test_what_a_job_wrote_is_not_read_for_its_etag(served: Served) -> None:
+    content = b"job" * 1000
+    served.engine.store.put("s3://bucket/model.tar.gz", content)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}-1"'  # with a '-', as of parts: nobody takes it for an MD5
+    assert served.s3.head_object(Bucket="bucket", Key="model.tar.gz")["ETag"] == etag
+    assert served.s3.list_objects_v2(Bucket="bucket")["Contents"][0]["ETag"] == etag
+    with refused("304"):
+        served.s3.get_object(Bucket="bucket", Key="model.tar.gz", IfNoneMatch=etag)
+
+
+def test_what_was_uploaded_is_not_read_for_its_digest(served: Served) -> None:
+    served.s3.put_object(Bucket="bucket", Key="one", Body=b"one")
+    served.s3.copy_object(Bucket="bucket", Key="two", CopySource="bucket/one")
+    upload = served.s3.create_multipart_upload(Bucket="bucket", Key="three")["UploadId"]
+    which = {"Bucket": "bucket", "Key": "three", "UploadId": upload}
+    part = served.s3.upload_part_copy(**which, PartNumber=1, CopySource="bucket/one", CopySourceRange="bytes=1-2")
+    parts = [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]
+    served.s3.complete_multipart_upload(**which, MultipartUpload={"Parts": parts})
+    for key, content in (("one", b"one"), ("two", b"one"), ("three", b"ne")):
+        path = served.engine.store.find(f"s3://bucket/{key}")
+        assert path is not None
+        known = served.engine.state.known_digest(str(path), stamp_of(path.stat()))
+        assert known == hashlib.sha256(content).hexdigest()
 
 
 def test_parts_are_an_object_only_when_complete(served: Served) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import Served, serving
-from tests.tiny import TRAIN
+from tests.tiny import EVALUATE, TRAIN
 from tests.workspaces import Ended, Workspace, make_workspace
 
 pytestmark = pytest.mark.long
@@ -52,6 +52,29 @@ def test_up_trains_and_promotes_and_then_finds_nothing_to_do(workspace: Workspac
     (name,) = (item["PipelineName"] for item in pipelines)
     executions = served.sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
     assert len(executions) == 1
+
+
+def taken(workspace: Workspace) -> dict[str, str]:
+    """Return the execution that the result of each cached step of the last run is from."""
+    steps = json.loads((workspace.root / "build" / "run.json").read_text())["steps"]
+    return {step["name"].removeprefix("churn-"): step["cache_hit"] for step in steps if step["cache_hit"]}
+
+
+def test_a_rerun_and_a_schedule_without_the_cache_have_no_cached_step(workspace: Workspace, served: Served) -> None:
+    assert run(workspace, served, "up").code == 0
+    ended = run(workspace, served, "run", "--rerun")
+    assert (ended.code, taken(workspace)) == (0, {}), ended.err
+    skipping = workspace.run("stage", "train", **served.environment, SMP_TRIGGER="schedule:nightly", SMP_CACHE="skip")
+    assert (skipping.code, taken(workspace)) == (0, {}), skipping.err
+    executions = served.sagemaker.list_pipeline_executions(PipelineName="tiny")["PipelineExecutionSummaries"]
+    assert len(executions) == 3
+    newest = executions[0]["PipelineExecutionArn"]
+    assert not any("CacheHitResult" in step for step in served.steps(newest).values())
+    # What it has made is what a run after it takes.
+    workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
+    assert run(workspace, served, "checkout").code == 0
+    plan = run(workspace, served, "plan", "--json").json
+    assert {p["step"] for p in plan["predictions"] if p["hit"]} == {"churn-Preprocess", "churn-Train"}
 
 
 def test_a_failing_script_is_shown_with_its_log(workspace: Workspace, served: Served) -> None:

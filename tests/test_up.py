@@ -221,6 +221,9 @@ def test_parameters_of_the_command_line(workspace: Workspace) -> None:
     assert (ended.code, "the parameters 'Scale', 'Quick' have no value, and no default" in ended.err) == (1, True)
     ended = workspace.run("up", "--parameter", "Scale=two", "--parameter", "Quick=no", "--parameter", "Other=1")
     assert (ended.code, ended.err.count("PB505 "), "Traceback" in ended.err) == (1, 3, False), ended.err
+    own = [f"--parameter={name}=x" for name in ("ManifestCommit", "Commit-churn", "CacheGeneration")]
+    ended = workspace.run("plan", *own)
+    assert (ended.code, ended.err.count(" can't be given: a run sets it itself")) == (1, 3), ended.err
     ended = workspace.run("up", "--parameter", "Scale=3", "--parameter", "Quick=true")
     assert ended.code == 0, ended.err
     assert "mean: 6.0" in workspace.run("logs", "churn-Train").out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder import __version__
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from boto3.session import Session
 
 _ATTEMPTS = 8
+_PARTS = 4
+"""Parts of a large upload at once; they are read from the file as they are sent."""
 _CREDENTIALS = (
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
     "SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestExpired", "IncompleteSignature",
@@ -87,6 +90,16 @@ class Aws:
         with translated(operation):
             response: dict[str, Any] = getattr(client, operation)(**arguments)
             return response
+
+    def upload(self, file: Path, bucket: str, key: str, options: dict[str, str]) -> None:
+        """Upload a file of any size, a large one in parts, all or none; it raises as `call` does."""
+        from boto3.s3.transfer import TransferConfig, create_transfer_manager
+
+        client = self.client("s3")
+        self.calls["put_object"] = self.calls.get("put_object", 0) + 1
+        config = TransferConfig(max_concurrency=_PARTS, preferred_transfer_client="classic")  # the same everywhere
+        with translated("put_object"), create_transfer_manager(client, config) as transfer:
+            transfer.upload(str(file), bucket, key, extra_args=options).result()
 
     def pages(self, service: str, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing."""

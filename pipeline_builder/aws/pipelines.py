@@ -14,6 +14,7 @@ from pipeline_builder.aws.facts import Facts, read_facts, token
 from pipeline_builder.aws.polling import Changes, Clock, Pace
 from pipeline_builder.aws.steps import is_going_on, read_steps
 from pipeline_builder.aws.store import S3Store, split
+from pipeline_builder.caching import PARAMETER, without_cache
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.outline import decisive_parameters, outline
@@ -26,11 +27,14 @@ from pipeline_builder.target import (
     Selection,
     SettingChange,
     StepState,
+    StepStatus,
 )
 
 INLINE = 1_048_576
 """Characters of a definition that the service takes in a request; a longer one goes by S3."""
 _NEWEST = 100
+_OWN = 16
+"""Characters of a request's token that name what the execution makes anew."""
 TAG = "Tags"
 
 
@@ -46,6 +50,8 @@ class PipelineSettings:
 
 class SageMakerPipelines:
     """Pipelines and executions of one account and Region."""
+
+    can_skip_cache = False
 
     def __init__(self, aws: Aws, store: S3Store, settings: PipelineSettings, *, clock: Clock | None = None) -> None:
         self._aws = aws
@@ -162,13 +168,20 @@ class SageMakerPipelines:
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
-        """Compare with the newest execution that succeeded, as SageMaker's step cache does."""
-        listed = self.list_executions(pipeline)
-        newest = next((e for e in listed if e.status is ExecutionStatus.SUCCEEDED), None)
+        """Compare with the newest execution of the same cache generation, as SageMaker's step cache does.
+
+        One that succeeded goes before others, whose steps that did not are left out.
+        """
+        listed, generation = self.list_executions(pipeline), parameters.get(PARAMETER)
+        succeeded = [e for e in listed if e.status is ExecutionStatus.SUCCEEDED]
+        alike = [e for e in (*succeeded, *listed) if e.parameters.get(PARAMETER) == generation]
+        newest = next(iter((*alike, *succeeded)), None)
         if newest is None:
             return prediction.predict(definition, parameters, None)
         content, values = self.definition_of(newest.arn), self._parameters(newest.arn)
-        return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values))
+        states = self.list_steps(newest.arn) if newest.status is not ExecutionStatus.SUCCEEDED else ()
+        undone = frozenset(state.name for state in states if state.status is not StepStatus.SUCCEEDED)
+        return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values, undone))
 
     # --- executions
 
@@ -195,6 +208,19 @@ class SageMakerPipelines:
             return None
         return _execution(found, parameters=self._parameters(arn_or_id))
 
+    def find_caused(self, pipeline: str, cause: str) -> Execution | None:
+        """Look for the cause in descriptions, which last; a token doesn't. The newest thousand are looked at."""
+        pages = self._aws.pages(
+            "sagemaker", "list_pipeline_executions", PipelineName=pipeline, SortBy="CreationTime",
+            SortOrder="Descending", PaginationConfig={"PageSize": _NEWEST, "MaxItems": 10 * _NEWEST},
+        )  # fmt: skip
+        try:
+            listed = (_summary(item, pipeline) for page in pages for item in page["PipelineExecutionSummaries"])
+            found = next((e for e in listed if e.cause == cause), None)
+        except NotFoundError:
+            return None
+        return self.describe_execution(found.arn) if found else None
+
     def start_execution(
         self,
         pipeline: str,
@@ -204,16 +230,22 @@ class SageMakerPipelines:
         fingerprint: str,
         use_cache: bool = True,
         selection: Selection | None = None,
+        cause: str = "",
     ) -> Execution:
         """Start a version of a pipeline. The same call again, by whomever, finds the same execution.
 
-        A new one starts where all of the fingerprint have ended otherwise; `use_cache` is not in the service's hands:
-        each step's CacheConfig decides.
+        A `cause` has one token, whatever else the request says, so that it starts one execution at most. A new one
+        starts where all of the fingerprint have ended otherwise.
         """
         same = [e for e in self.list_executions(pipeline) if e.fingerprint == fingerprint and e.status.ended]
-        attempt = sum(e.status is not ExecutionStatus.SUCCEEDED or not use_cache for e in same)
-        commit = parameters.get("ManifestCommit", "")
-        facts = Facts(definition="", fingerprint=fingerprint, commit=commit)
+        before = next((e.arn for e in same if e.status is not ExecutionStatus.SUCCEEDED or not use_cache), "")
+        how = "cached" if use_cache else "anew"
+        parts = ("cause", cause) if cause else (str(version), fingerprint, before, how)
+        request = token("start", pipeline, *parts)
+        if not use_cache:
+            parameters = without_cache(parameters, request[:_OWN], limited=selection is not None)
+        commit, generation = parameters.get("ManifestCommit", ""), parameters.get(PARAMETER, "")
+        facts = Facts(fingerprint=fingerprint, commit=commit, generation=generation, cause=cause)
         bound: dict[str, Any] = {"PipelineVersionId": version} if version else {}
         if selection:
             bound["SelectiveExecutionConfig"] = {
@@ -225,7 +257,7 @@ class SageMakerPipelines:
             PipelineName=pipeline,
             PipelineParameters=[{"Name": name, "Value": value} for name, value in sorted(parameters.items())],
             PipelineExecutionDescription=str(facts),
-            ClientRequestToken=token("start", pipeline, str(version), fingerprint, str(attempt)),
+            ClientRequestToken=request,
             **bound,
         )
         found = self.describe_execution(started["PipelineExecutionArn"])
@@ -313,16 +345,24 @@ def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:
         version=0,
         status=ExecutionStatus(item["PipelineExecutionStatus"]),
         definition_sha256=facts.definition,
-        parameters={"ManifestCommit": facts.commit} if facts.commit else {},
+        parameters=_told(facts),
         fingerprint=facts.fingerprint,
         started=item["StartTime"],
         failure_reason=item.get("PipelineExecutionFailureReason", ""),
+        cause=facts.cause,
     )
+
+
+def _told(facts: Facts) -> dict[str, str]:
+    """Return the parameters that a listing of executions tells."""
+    found = {"ManifestCommit": facts.commit, PARAMETER: facts.generation}
+    return {name: value for name, value in found.items() if value}
 
 
 def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execution:
     facts = read_facts(found.get("PipelineExecutionDescription", ""))
     status = ExecutionStatus(found["PipelineExecutionStatus"])
+    selected = (found.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=found["PipelineExecutionArn"],
         pipeline=found["PipelineArn"].rsplit("/", 1)[-1],
@@ -334,4 +374,6 @@ def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execu
         started=found["CreationTime"],
         ended=found.get("LastModifiedTime") if status.ended else None,
         failure_reason=found.get("FailureReason", ""),
+        cause=facts.cause,
+        selected=tuple(str(step["StepName"]) for step in selected),
     )

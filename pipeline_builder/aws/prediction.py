@@ -1,6 +1,6 @@
 """What SageMaker's step cache would answer: the comparison that the service documents, made beforehand.
 
-It looks at the request only. Compared are the members below; instance types, outputs and tags don't count, and the
+It looks at the request only. Compared are some of its members; instance types, outputs and tags don't count, and the
 data behind an unchanged address isn't looked at.
 """
 
@@ -12,18 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from pipeline_builder.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.outline import OutlinedStep, flat_steps, outline
 from pipeline_builder.target import CachePrediction, Execution
 
-COMPARED: Mapping[str, tuple[str, ...]] = {
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "Environment", "HyperParameters",
-        "InputDataConfig",
-    ),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-}  # fmt: skip
 _NEVER = {
     "Model": "models are always made anew",
     "RegisterModel": "a run registers a new version",
@@ -34,11 +27,12 @@ _NEVER = {
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An execution that succeeded, the definition that it ran (canonical bytes), and its parameters."""
+    """An execution, the definition that it ran (canonical bytes), its parameters, the steps that did not succeed."""
 
     execution: Execution
     definition: bytes
     parameters: Mapping[str, str]
+    undone: frozenset[str]
 
 
 def predict(
@@ -47,10 +41,11 @@ def predict(
     """Say for each step whether it would run or come from the cache, and why."""
     new = _resolved(definition, parameters)
     old = _resolved(earlier.definition, earlier.parameters) if earlier else {}
+    before = {name: step for name, step in old.items() if earlier and name not in earlier.undone}
     runs: set[str] = set()
     found = []
     for step in _in_order(outline(definition)):
-        reason = _reason(new[step.name], old.get(step.name), runs, earlier, now or datetime.now(timezone.utc))
+        reason = _reason(new[step.name], before.get(step.name), runs, earlier, now or datetime.now(timezone.utc))
         hit = not reason
         if not hit:
             runs.add(step.name)

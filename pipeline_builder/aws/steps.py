@@ -50,6 +50,7 @@ def _state(name: str, kind: str, item: Mapping[str, Any]) -> StepState:
         started=item.get("StartTime"),
         ended=item.get("EndTime"),
         cache_hit=(item.get("CacheHitResult") or {}).get("SourcePipelineExecutionArn", ""),
+        taken_from=(item.get("SelectiveExecutionResult") or {}).get("SourcePipelineExecutionArn", ""),
         failure_reason=item.get("FailureReason", ""),
         attempts=int(item.get("AttemptCount") or 1),
         metadata=metadata,

@@ -6,11 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.client import Aws, NotFoundError, translated
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.streams import Readable, copy, read_small, replacing
 
 
 class S3Store:
@@ -46,24 +48,39 @@ class S3Store:
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
     def put(self, uri: str, content: bytes | Path) -> None:
-        """Write an object in one request, which S3 takes whole or not at all, with a checksum that S3 verifies."""
+        """Write an object, which S3 takes whole or not at all, with a checksum that S3 verifies.
+
+        A large file goes in parts, several at once.
+        """
         bucket, key = split(uri)
-        body = content if isinstance(content, bytes) else content.read_bytes()
+        options = {"ChecksumAlgorithm": "SHA256", **self._encryption}
         try:
-            self._aws.call(
-                "s3", "put_object", Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", **self._encryption
-            )
+            if isinstance(content, bytes):
+                self._aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, **options)
+            else:
+                self._aws.upload(content, bucket, key, options)
         except NotFoundError as error:
             raise _no_bucket(bucket) from error
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object; KeyError where there is none, InputProblems (PB529) of a large one."""
+        with self._opened(uri) as body:
+            return read_small(body, uri)
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write an object's content, of any size, to a file; KeyError where there is none."""
+        with self._opened(uri) as body, replacing(path) as file:
+            copy(body, file)
+
+    @contextmanager
+    def _opened(self, uri: str) -> Iterator[Readable]:
         bucket, key = split(uri)
         try:
-            found: bytes = self._aws.call("s3", "get_object", Bucket=bucket, Key=key)["Body"].read()
+            body = self._aws.call("s3", "get_object", Bucket=bucket, Key=key)["Body"]
         except NotFoundError as error:
             raise KeyError(uri) from error
-        return found
+        with closing(body), translated("get_object"):
+            yield body
 
 
 def _no_bucket(bucket: str) -> InputProblems:

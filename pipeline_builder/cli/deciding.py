@@ -31,7 +31,7 @@ def promote(session: Session, *, as_json: bool, execution: str, comment: str, ro
     \b
     Example: pipeline-builder promote --comment "looks right"
     """
-    record = session.decide(session.load_record(execution), make_decision("approve", comment))
+    record = session.decide(session.load_record(execution, to_decide=True), make_decision("approve", comment))
     if role:
         session.copy_packages(record, role)
     conclude(session, record, as_json=as_json)
@@ -47,7 +47,7 @@ def reject(session: Session, *, as_json: bool, execution: str, comment: str) -> 
     \b
     Example: pipeline-builder reject --comment "recall is too low"
     """
-    record = session.decide(session.load_record(execution), make_decision("reject", comment))
+    record = session.decide(session.load_record(execution, to_decide=True), make_decision("reject", comment))
     conclude(session, record, as_json=as_json)
 
 

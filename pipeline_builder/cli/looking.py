@@ -9,7 +9,7 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
-from pipeline_builder.cli.output import show
+from pipeline_builder.cli.output import say, show
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
     if step not in names:
         message = f"the execution {found.id} has no step '{step}'"
         raise InputProblems(Problem(id="PB442", message=message, hint=did_you_mean(step, names)))
+    if not execution:
+        say(f"of execution {found.id}, the last")
     text = session.target.pipelines.read_log(found.arn, step)
     show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -131,26 +129,6 @@ class Duration(click.FloatRange):
 timeout_option = click.option("--timeout", type=Duration(), metavar="MINUTES", help="End a run that takes longer.")
 
 
-class TimeIsUpError(KeyboardInterrupt):
-    """The time that a run may take is over; jobs end as they do on Ctrl-C."""
-
-
 def time_is_up() -> Problem:
     """Return what is said when it is."""
     return Problem(id="PB444", message="the time that the run may take is over")
-
-
-@contextmanager
-def time_limit(minutes: float | None) -> Iterator[None]:
-    """Interrupt what is inside after that time."""
-
-    def ring(*_: object) -> None:
-        raise TimeIsUpError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, (minutes or 0) * 60)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -11,8 +11,9 @@ import click
 
 from pipeline_builder.cli.deciding import ask_decision, conclude, is_pending
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import TimeIsUpError, common, parameters_option, time_limit, timeout_option
+from pipeline_builder.cli.options import common, parameters_option, timeout_option
 from pipeline_builder.cli.output import show, terminal
+from pipeline_builder.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
     from pipeline_builder.record import RunRecord
@@ -30,8 +31,19 @@ def run_to_end(
                 session.deployed(), rerun=rerun, stream=sys.stderr, terminal=terminal(), selection=selection
             )
     except TimeIsUpError:
-        if not leave and session.workspace.target != "local":
-            session.stop("")
+        if not leave:
+            session.stop_own()
+        raise
+
+
+def resume_to_end(session: Session, name: str, *, timeout: float | None, leave: bool) -> RunRecord:
+    """Follow what goes on; when the time is up it ends as any other run does."""
+    try:
+        with time_limit(timeout):
+            return session.resume(name, stream=sys.stderr, terminal=terminal())
+    except TimeIsUpError:
+        if not leave:
+            session.stop_own()
         raise
 
 
@@ -46,7 +58,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 @main.command()
 @common
 @click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
-@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
 @click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
 @click.option("--comment", default="", help="Why, for the record.")
@@ -81,18 +93,27 @@ def up(
     conclude(session, record, as_json=as_json)
 
 
+_LAST = "last"
+
+
 def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> str:
     """Return the lock's path, or the word that stands for the last execution that succeeded."""
-    if given and given != "last" and not Path(given).is_file():
+    if given and given != _LAST and not Path(given).is_file():
         raise click.BadParameter(f"'{given}' is no file, and not the word 'last'")
     return given or ""
 
 
 @main.command("run")
 @common
-@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed.")
+@click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
-@click.option("--resume", is_flag=True, help="Follow the last execution, whatever it runs, and judge it.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=_LAST,
+    metavar="[EXECUTION]",
+    help="Follow that execution, the only one that goes on, or the last, whatever it runs, and judge it.",
+)
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
 @click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
 @click.option(
@@ -113,7 +134,7 @@ def run_command(
     as_json: bool,
     rerun: bool,
     no_wait: bool,
-    resume: bool,
+    resume: str | None,
     leave: bool,
     names: tuple[str, ...],
     groups: tuple[str, ...],
@@ -134,15 +155,14 @@ def run_command(
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
-    if resume:
-        with time_limit(timeout):
-            record = session.resume(stream=sys.stderr, terminal=terminal())
+    if resume is not None:
+        record = resume_to_end(session, "" if resume == _LAST else resume, timeout=timeout, leave=leave)
         conclude(session, record, as_json=as_json)
         return
     if bool(names) + bool(groups) + bool(since) > 1:
         raise click.UsageError("give one of --select, --group and --changed-since")
     wanted = Wanted(steps=names, groups=groups, since=since)
-    selection = session.select(wanted) if wanted else None
+    selection = session.select(wanted).selection if wanted else None
     if selection and not selection.steps:
         show({"execution": None}, as_json=as_json, text="nothing to run")
         return
@@ -173,7 +193,7 @@ def retry(session: Session, *, as_json: bool, execution: str) -> None:
 @common
 @click.argument("execution", required=False, default="")
 def stop(session: Session, *, as_json: bool, execution: str) -> None:
-    """Stop an execution and its jobs, by default the last.
+    """Stop an execution and its jobs, by default the only one that goes on.
 
     \b
     Example: pipeline-builder stop

@@ -10,9 +10,10 @@ import click
 
 from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import Duration, TimeIsUpError, common, time_is_up, time_limit
+from pipeline_builder.cli.options import Duration, common, time_is_up
 from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.cli.watching import poll_service
+from pipeline_builder.deadline import TimeIsUpError, time_limit
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem, RunFailed
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
         with time_limit(timeout):
             return stage.run_train(session, setting, stream=sys.stderr, terminal=terminal())
     except TimeIsUpError as error:
-        if session.workspace.target != "local":
-            session.stop("")
+        session.stop_own()
         raise RunFailed(time_is_up()) from error
 
 

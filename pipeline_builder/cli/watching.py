@@ -18,7 +18,6 @@ from pipeline_builder.cli.deciding import is_pending, make_decision
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     Duration,
-    TimeIsUpError,
     common,
     parameters_option,
     reopen_session,
@@ -26,6 +25,7 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import problem_json, say
 from pipeline_builder.cli.running import build_and_run
+from pipeline_builder.deadline import TimeIsUpError
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
 
 if TYPE_CHECKING:

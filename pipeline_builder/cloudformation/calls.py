@@ -105,7 +105,8 @@ def write_code(facts: Facts) -> Statement:
     """Return what uploading code, lists of files and the definition takes."""
     base = literal(facts.definition.pipeline)
     keys = tuple(f"{base}/{folder}/*" for folder in ("code", "definitions", "manifests"))
-    return Statement(sid="WriteCode", actions=("s3:PutObject",), resources=objects(bucket_name(facts), *keys))
+    actions = ("s3:AbortMultipartUpload", "s3:PutObject")
+    return Statement(sid="WriteCode", actions=actions, resources=objects(bucket_name(facts), *keys))
 
 
 def list_data(facts: Facts) -> tuple[Statement, ...]:

@@ -9,24 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pipeline_builder.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time
-from pipeline_builder.engine.store import MANIFEST, LocalStore
+from pipeline_builder.engine.store import MANIFEST, PLACE, PREFIX, LocalStore
 
-# Members of a request that SageMaker compares, by step type; Model and RegisterModel are never cached.
-_COMPARED: Mapping[str, tuple[str, ...]] = {
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification",
-        "CheckpointConfig",
-        "DebugHookConfig",
-        "Environment",
-        "HyperParameters",
-        "InputDataConfig",
+# SageMaker never gets to a hit of a Transform, whose ModelName is new each time. Here it is the model's content that is
+# looked at, and besides what decides how records are cut.
+_COMPARED = {
+    **COMPARED,
+    "Transform": (
+        *(member for member in COMPARED["Transform"] if member != "ModelName"),
+        "BatchStrategy",
+        "MaxPayloadInMB",
     ),
-    "Transform": ("DataProcessing", "Environment", "TransformInput", "BatchStrategy", "MaxPayloadInMB"),
 }
+
+
+# A run of a cache generation of its own is not the one to compare with, where one before it is nearer.
+_LAST_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +83,25 @@ def _by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
         uri, kind = value.get("S3Uri"), value.get("S3DataType")
-        if isinstance(uri, str) and kind == MANIFEST and (digest := store.digest(uri, kind=kind)):
+        if isinstance(uri, str) and kind in (PREFIX, MANIFEST) and (digest := store.digest(uri, kind=kind)):
             return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
         return {key: _by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):
         return [_by_content(item, store) for item in value]
     if isinstance(value, str):
         plain = value[1:-1] if value[:6] == '"s3://' else value
-        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain)) else value
+        return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain, kind=PLACE)) else value
     return value
 
 
 def find_hit(state: State, store: LocalStore, pipeline: str, step: Step, key: Key) -> Hit | None:
-    """Return the newest entry of the pipeline with this key that is young enough and whose outputs are still there."""
-    rows = state.query("SELECT * FROM cache WHERE pipeline = ? AND key = ? ORDER BY number DESC", pipeline, key.sha256)
-    for row in rows:
+    """Return the step's newest entry with this key that is young enough and whose outputs are still there.
+
+    An entry of another step, or of another pipeline's, is none of it, however equal: what refers to this step's outputs
+    finds them below its own name.
+    """
+    sql = "SELECT * FROM cache WHERE pipeline = ? AND step = ? AND key = ? ORDER BY number DESC"
+    for row in state.query(sql, pipeline, step.name, key.sha256):
         created = parse_time(row["created"])
         assert created is not None
         expired = step.expire_after and created + duration(step.expire_after) < now()
@@ -123,18 +129,21 @@ def remember(
 
 
 def why_missed(state: State, pipeline: str, step: Step, key: Key) -> str:
-    """Say what is different from the step's last successful run."""
+    """Say what is different from that of the step's last runs which is the most like this."""
     rows = state.query(
-        "SELECT parts, key FROM cache WHERE pipeline = ? AND step = ? ORDER BY number DESC LIMIT 1", pipeline, step.name
+        "SELECT parts FROM cache WHERE pipeline = ? AND step = ? ORDER BY number DESC LIMIT ?",
+        *(pipeline, step.name, _LAST_RUNS),
     )
     if not rows:
         return "has not run before"
-    if rows[0]["key"] == key.sha256:
+    changed = min((_changed(json.loads(row["parts"]), key.parts) for row in rows), key=len)
+    if not changed:
         return "the cached result has expired, or its files are gone"
-    old: dict[str, str] = json.loads(rows[0]["parts"])
-    names = sorted({*old, *key.parts})
-    changed = [name for name in names if old.get(name) != key.parts.get(name)]
     return "changed: " + ", ".join(_word(name) for name in changed)
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
 def _word(part: str) -> str:
@@ -151,7 +160,7 @@ def _word(part: str) -> str:
 
 
 def _still_there(outputs: Mapping[str, str], store: LocalStore) -> bool:
-    return all(store.digest(uri) == digest for uri, digest in outputs.items())
+    return all(store.digest(uri, kind=PLACE) == digest for uri, digest in outputs.items())
 
 
 def _sha256(value: object) -> str:

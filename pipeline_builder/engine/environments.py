@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder import programs
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 
 FORMAT = 1
@@ -31,9 +32,6 @@ _PLAIN_OPTIONS = frozenset(["--pre", "--prefer-binary", "--only-binary", "--no-b
 _FOR_UV = re.compile(
     r"PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_\w+|UV_\w+|(?i:(?:https?|all|no)_proxy)|SSL_CERT_(?:FILE|DIR)"
 )
-_FROM_PIP = {
-    "PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX", "PIP_FIND_LINKS": "UV_FIND_LINKS",
-}  # fmt: skip
 
 
 class OutageError(OutsideFailure):
@@ -127,15 +125,24 @@ def environment_key(layers: Layers) -> str:
 
 
 def find_uv() -> Path:
-    """Return the uv program of the package `uv`, else the one on PATH; OutsideFailure (PB510) where there is none."""
+    """Return the first uv that works, the package's before those on PATH; OutsideFailure (PB510) where none does."""
+    faults = []
+    for found in _uv_programs():
+        fault = programs.fault_of([found, "--version"], programs.UV)
+        if not fault:
+            return Path(found)
+        faults.append(f"'{found}': {fault}")
+    why = f"does not work: {'; '.join(faults)}" if faults else "was not found"
+    message = f"the program 'uv', which makes the Python environments of jobs, {why}"
+    raise OutsideFailure(Problem(id="PB510", message=message, hint="install it: python -m pip install uv"))
+
+
+def _uv_programs() -> Iterator[str]:
     with contextlib.suppress(ImportError, FileNotFoundError):
         import uv
 
-        return Path(uv.find_uv_bin())
-    if found := shutil.which("uv"):
-        return Path(found)
-    message = "the program 'uv', which makes the Python environments of jobs, was not found"
-    raise OutsideFailure(Problem(id="PB510", message=message, hint="install it: python -m pip install uv"))
+        yield uv.find_uv_bin()
+    yield from programs.find_programs("uv", os.environ)
 
 
 def link_openmp(folder: Path) -> None:
@@ -239,7 +246,12 @@ def _run_uv(command: list[str], lock: int, layers: Layers, cache: Path) -> None:
 def _failure(message: str) -> OutsideFailure:
     # uv has no exit code of its own for any of these.
     kind = OutsideFailure
-    if re.search(r"No solution found|no version of|was not found in the package registry", message):
+    if re.search(r"only found wheels for|no wheels with a matching|Build failures usually|Failed to build", message):
+        hint = (
+            f"there is no wheel for Python {platform.python_version()}: take another version of the package, or make"
+            " .venv with another Python (PYTHON=python3.12 scripts/run)"
+        )
+    elif re.search(r"No solution found|no version of|was not found in the package registry", message):
         hint = "no published versions fit together: change the requirements, or the image's in the manifest's 'local'"
     elif re.search(r"dns error|Connect|timed? ?out|offline|network", message, re.IGNORECASE):
         kind = OutageError
@@ -250,20 +262,6 @@ def _failure(message: str) -> OutsideFailure:
 
 
 def _uv_environment(cache: Path) -> dict[str, str]:
-    """Return uv's environment; `cache` is for users without a folder for caches, as service accounts are."""
-    environment = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name)}
-    for theirs, ours in _FROM_PIP.items():
-        if theirs in os.environ and ours not in environment:
-            environment[ours] = os.environ[theirs]
-    environment.pop("UV_PYTHON", None)
-    usual = Path(environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    there = next(parent for parent in (usual, *usual.parents) if parent.exists())
-    if not os.access(there, os.W_OK):
-        environment.setdefault("UV_CACHE_DIR", str(cache.absolute()))
+    kept = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name) and name != "UV_PYTHON"}
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
-    environment.setdefault("UV_LINK_MODE", "copy")
-    # The machine's certificates, as pip uses them; the second name is for older versions of uv.
-    environment.setdefault("UV_SYSTEM_CERTS", "1")
-    if environment["UV_SYSTEM_CERTS"] not in ("0", "false"):
-        environment.setdefault("UV_NATIVE_TLS", "1")
-    return environment
+    return {"UV_LINK_MODE": "copy", **programs.uv_settings(os.environ, cache), **kept}

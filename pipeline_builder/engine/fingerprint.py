@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.engine.document import Document, references
-from pipeline_builder.engine.store import PREFIX, LocalStore
+from pipeline_builder.engine.store import PLACE, PREFIX, LocalStore
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
@@ -22,7 +22,7 @@ def build_fingerprint(document: Document, values: Mapping[str, Any], images: obj
     facts = {
         "definition": document.sha256,
         "parameters": {name: value for name, value in values.items() if name in decisive},
-        "data": {uri: store.digest(uri, kind=kind) for uri, kind in inputs},
+        "data": [(uri, kind, store.digest(uri, kind=kind)) for uri, kind in inputs],
         "images": images,
         "python": sys.version_info[:2],
     }
@@ -51,18 +51,19 @@ def _json_files(value: Any) -> Iterator[tuple[str, str]]:
         for item in value:
             yield from _json_files(item)
     elif isinstance(value, dict):
-        yield from _literal(value.get("Std:JsonGet"))
+        yield from _literal(value.get("Std:JsonGet"), PLACE)
         for item in value.values():
             yield from _json_files(item)
 
 
-def _literal(value: Any) -> Iterator[tuple[str, str]]:
+def _literal(value: Any, kind: str = PREFIX) -> Iterator[tuple[str, str]]:
+    """Yield the addresses below a value that are plain texts; those that don't say their kind are of this one."""
     if isinstance(value, list):
         for item in value:
-            yield from _literal(item)
+            yield from _literal(item, kind)
     elif isinstance(value, dict):
         uri = value.get("S3Uri")
         if isinstance(uri, str):
-            yield uri, str(value.get("S3DataType") or PREFIX)
+            yield uri, str(value.get("S3DataType") or kind)
         for item in value.values():
-            yield from _literal(item)
+            yield from _literal(item, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import sqlite3
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.caching import without_cache
 from pipeline_builder.engine.container import log_tail
 from pipeline_builder.engine.document import load_definition
 from pipeline_builder.engine.environments import Environments
@@ -31,7 +33,7 @@ from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import private_mounts_available
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.engine.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
-from pipeline_builder.engine.state import State, now
+from pipeline_builder.engine.state import CAUSE, State, now
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.target import (
@@ -112,6 +114,8 @@ def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[
 class LocalPipelines:
     """Pipelines and executions of the local target."""
 
+    can_skip_cache = True
+
     def __init__(self, engine: Engine, new_id: Callable[[], str]) -> None:
         self._engine = engine
         self._state = engine.state
@@ -159,6 +163,10 @@ class LocalPipelines:
         """Return the execution with this ARN or id."""
         return self._state.execution(arn_or_id)
 
+    def find_caused(self, pipeline: str, cause: str) -> Execution | None:
+        """Return the execution that was started with this cause."""
+        return next((e for e in self._state.executions(pipeline) if e.cause == cause), None)
+
     def start_execution(
         self,
         pipeline: str,
@@ -168,18 +176,22 @@ class LocalPipelines:
         fingerprint: str,
         use_cache: bool = True,
         selection: Selection | None = None,
+        cause: str = "",
     ) -> Execution:
         """Record an execution; `follow_execution` runs it.
 
-        An equal one that another process has started meanwhile is given instead of a second.
+        An equal one that another process has started meanwhile is given instead of a second; with a cause its own.
         """
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
+        new_id = self._new_id()
+        if not use_cache:
+            parameters = without_cache(parameters, new_id, limited=selection is not None)
         request = Request(
             pipeline=pipeline,
             version=version,
             definition=bytes(rows[0]["content"]),
             parameters=parameters,
-            details=_selective(selection) if selection else {},
+            details={**(_selective(selection) if selection else {}), **({CAUSE: cause} if cause else {})},
             selected=selection.steps if selection else (),
             source=selection.source if selection else "",
             fingerprint=fingerprint,
@@ -187,8 +199,12 @@ class LocalPipelines:
         )
         taken = check_request(self._engine, request)
         with self._state.transaction() as db:
-            twin = _equal_execution(db, pipeline, version, fingerprint, use_cache=use_cache)
-            arn = twin or put_execution(db, request, taken, self._new_id())
+            twin = (
+                _caused_execution(db, pipeline, cause)
+                if cause
+                else _equal_execution(db, pipeline, version, fingerprint, use_cache=use_cache)
+            )
+            arn = twin or put_execution(db, request, taken, new_id)
         found = self._state.execution(arn)
         assert found is not None
         return found
@@ -254,6 +270,12 @@ def put_version(db: sqlite3.Connection, pipeline: str, definition: bytes) -> int
     values = (pipeline, version + 1, digest, definition, time)
     db.execute("INSERT INTO versions (pipeline, version, sha256, content, created) VALUES (?, ?, ?, ?, ?)", values)
     return version + 1
+
+
+def _caused_execution(db: sqlite3.Connection, pipeline: str, cause: str) -> str:
+    """Return the execution that the cause has started already."""
+    rows = db.execute("SELECT arn, details FROM executions WHERE pipeline = ? ORDER BY number DESC", (pipeline,))
+    return next((str(row["arn"]) for row in rows if json.loads(row["details"]).get(CAUSE) == cause), "")
 
 
 def _equal_execution(db: sqlite3.Connection, pipeline: str, version: int, fingerprint: str, *, use_cache: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline_builder.engine.state import State
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.store import LocalStore, stamp_of
 from pipeline_builder.errors import InputProblems
 
 
@@ -36,7 +35,9 @@ class Objects:
         self._state = state
 
     def facts(self, uri: str) -> ObjectFacts | None:
-        """Return the facts of an object; the ETag of one that a job wrote is worked out when it is first asked for."""
+        """Return the facts of an object. The ETag of what nobody has uploaded is none of an MD5, as that of parts:
+        it is of the digest, which is known of all that jobs write.
+        """
         path = self.store.find(uri)
         return None if path is None else self.facts_of(path)
 
@@ -56,11 +57,10 @@ class Objects:
 
     def _facts(self, path: Path, file: IO[bytes]) -> ObjectFacts:
         found = os.fstat(file.fileno())
-        known = self._known(path, _stamp(found))
+        known = self._known(path, stamp_of(found))
         if known is None:
-            md5 = _md5_of(file)
-            self._remember_found(path, _stamp(found), md5)
-            known = self._known(path, _stamp(found)) or (md5, {})
+            etag = f"{self.store.digest_of(path, file)[:32]}-1"
+            known = self._known(path, stamp_of(found)) or (etag, {})  # somebody may be writing it just now
         modified = datetime.fromtimestamp(int(found.st_mtime), tz=timezone.utc)
         return ObjectFacts(path=path, size=found.st_size, modified=modified, etag=known[0], headers=known[1])
 
@@ -68,37 +68,29 @@ class Objects:
         rows = self._state.query("SELECT etag, headers FROM objects WHERE path = ? AND stamp = ?", str(path), stamp)
         return (rows[0]["etag"], json.loads(rows[0]["headers"])) if rows else None
 
-    def put(self, uri: str, file: Path, etag: str, headers: Mapping[str, str], *, new: bool = False) -> None:
-        """Make a file of the staging folder the object.
+    def put(
+        self, uri: str, file: Path, etag: str, headers: Mapping[str, str], *, sha256: str, new: bool = False
+    ) -> None:
+        """Make a file of the staging folder the object; `sha256` is its digest.
 
         Raises:
             FileExistsError: with `new`, where there is one already.
         """
-        stamp = _stamp(file.stat())  # which moving it doesn't change
+        stamp = stamp_of(file.stat())  # which moving it doesn't change
         # In one transaction, so that of two writers the last one's facts are kept with the last one's content.
         with self._state.transaction() as db:
             path = self.store.adopt(uri, file, new=new)
             values = (str(path), stamp, etag, json.dumps(dict(headers)))
             db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
-
-    def _remember_found(self, path: Path, stamp: str, etag: str) -> None:
-        """Remember what a reader has found out, unless somebody has put another object there meanwhile."""
-        with self._state.transaction() as db, contextlib.suppress(FileNotFoundError):
-            if _stamp(path.stat()) == stamp:
-                db.execute(
-                    "INSERT INTO objects VALUES (?, ?, ?, '{}') ON CONFLICT (path) DO UPDATE "
-                    "SET stamp = excluded.stamp, etag = excluded.etag, headers = '{}' WHERE stamp != excluded.stamp",
-                    (str(path), stamp, etag),
-                )
+        self._state.remember_digests((str(path), stamp, sha256))
 
     def keys(self, bucket: str, prefix: str) -> list[tuple[str, Path]]:
         """Return the keys of a bucket that begin with the prefix, in the order of their bytes, with their files."""
-        parent = prefix.rpartition("/")[0]
         try:
-            found = self.store.keys(bucket, f"{parent}/" if parent else "")
+            found = self.store.keys(bucket, prefix)
         except InputProblems:
             return []  # no key can begin like that
-        return sorted((pair for pair in found if pair[0].startswith(prefix)), key=lambda pair: pair[0].encode())
+        return sorted(found, key=lambda pair: pair[0].encode())
 
     def delete(self, uri: str) -> None:
         """Delete an object; one that isn't there is none.
@@ -117,16 +109,3 @@ class Objects:
             while folder.parent != self.store.root:
                 folder.rmdir()
                 folder = folder.parent
-
-
-def _stamp(found: os.stat_result) -> str:
-    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
-
-
-def _md5_of(file: IO[bytes]) -> str:
-    """Return the MD5 (hex) of an open file, which is what an ETag is made of; leave it at its beginning."""
-    digest = hashlib.md5(usedforsecurity=False)
-    while block := file.read(1 << 20):
-        digest.update(block)
-    file.seek(0)
-    return digest.hexdigest()

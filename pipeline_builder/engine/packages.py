@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.archives import read_member
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.environments import Layers
 from pipeline_builder.engine.job import OPT_ML
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.store import LocalStore, stamp_of
 from pipeline_builder.errors import InputProblems, Problem
 
 MODEL = f"{OPT_ML}/model"
@@ -55,13 +57,20 @@ def _requirements(step: Step, request: Request, code: str, store: LocalStore) ->
     if step.type == "Processing" and _is_plain(code, store):
         return ()
     if code.startswith("s3://"):
-        content, folder = code_bytes(code, store), ""
+        archive, folder = code_archive(code, store), ""
     elif step.type == "Transform" and code.startswith(f"{MODEL}/"):
-        content, folder = model_bytes(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
+        archive, folder = model_archive(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
     else:
         return ()
-    found = read_member(content, (f"{folder}{_REQUIREMENTS}", f"./{folder}{_REQUIREMENTS}"))
+    found = _member_of(archive, stamp_of(archive.stat()), f"{folder}{_REQUIREMENTS}")
     return tuple((found or b"").decode("utf-8", "replace").splitlines())
+
+
+@functools.lru_cache(maxsize=100)
+def _member_of(archive: Path, stamp: str, name: str) -> bytes | None:
+    """Return a file of an archive. All of a model is read to know that there is none: once for each content."""
+    del stamp
+    return read_member(archive, (name, f"./{name}"))
 
 
 def _is_plain(code: str, store: LocalStore) -> bool:
@@ -75,21 +84,21 @@ def _archive(code: str) -> str:
     return code if code.endswith(".tar.gz") else f"{code.rstrip('/')}/{_ARCHIVE}"
 
 
-def code_bytes(code: str, store: LocalStore) -> bytes:
+def code_archive(code: str, store: LocalStore) -> Path:
     """Return the archive at an address, or in the folder that it is of; PB522 where there is none."""
     uri = _archive(code)
-    try:
-        return store.get(uri)
-    except KeyError:
+    found = store.find(uri)
+    if found is None:
         message = f"the code archive '{uri}' is not in the store"
-        raise InputProblems(Problem(id="PB522", message=message, hint="run 'pipeline-builder apply'")) from None
+        raise InputProblems(Problem(id="PB522", message=message, hint="run 'pipeline-builder apply'"))
+    return found
 
 
-def model_bytes(step: Step, request: Request, store: LocalStore) -> bytes:
+def model_archive(step: Step, request: Request, store: LocalStore) -> Path:
     """Return the archive of a transform's model; PB523 where there is none."""
     url = request["Model"]["PrimaryContainer"]["ModelDataUrl"]
-    try:
-        return store.get(url)
-    except KeyError:
+    found = store.find(url)
+    if found is None:
         message = f"step '{step.name}': there is no model artifact at '{url}'"
-        raise InputProblems(Problem(id="PB523", message=message)) from None
+        raise InputProblems(Problem(id="PB523", message=message))
+    return found

@@ -20,7 +20,7 @@ from pipeline_builder.engine.references import Scope, resolve
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.retries import Patience
 from pipeline_builder.engine.state import State, now
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.store import PLACE, LocalStore
 from pipeline_builder.engine.work import (
     WORK,
     Done,
@@ -216,7 +216,7 @@ class Run:
         # Inputs and outputs are in the store; only the log is of use later.
         shutil.rmtree(folder / "ml", ignore_errors=True)
         if key:
-            outputs = {uri: self._engine.store.digest(uri) for uri in done.outputs}
+            outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs}
             remember(
                 self._engine.state,
                 self._execution.pipeline,

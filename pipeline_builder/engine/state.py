@@ -15,6 +15,11 @@ from pipeline_builder.engine.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
 
+Digest = tuple[str, str, str]
+"""A file's path, what changes with its content, and the sha256 (hex) of that."""
+CAUSE = "Cause"
+"""Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
+
 
 class State:
     """Every method is one short transaction, so that any number of processes can look and write at once."""
@@ -161,9 +166,11 @@ class State:
         rows = self.query("SELECT sha256 FROM digests WHERE path = ? AND stamp = ?", path, stamp)
         return str(rows[0]["sha256"]) if rows else ""
 
-    def remember_digest(self, path: str, stamp: str, sha256: str) -> None:
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", (path, stamp, sha256))
+    def remember_digests(self, *digests: Digest) -> None:
+        """Keep the digests of files, in one transaction."""
+        if digests:
+            with self.transaction() as db:
+                db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", digests)
 
 
 def now() -> datetime:
@@ -183,6 +190,8 @@ def _text(when: datetime | None) -> str | None:
 def _execution(row: sqlite3.Row) -> Execution:
     started = parse_time(row["started"])
     assert started is not None
+    details = json.loads(row["details"])
+    selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=row["arn"],
         pipeline=row["pipeline"],
@@ -194,6 +203,8 @@ def _execution(row: sqlite3.Row) -> Execution:
         started=started,
         ended=parse_time(row["ended"]),
         failure_reason=row["failure_reason"],
+        cause=details.get(CAUSE, ""),
+        selected=tuple(str(step["StepName"]) for step in selected),
     )
 
 
@@ -205,6 +216,7 @@ def _step(row: sqlite3.Row) -> StepState:
         started=parse_time(row["started"]),
         ended=parse_time(row["ended"]),
         cache_hit=row["cache_hit"],
+        taken_from=row["source"],
         failure_reason=row["failure_reason"],
         attempts=row["attempts"],
         metadata=json.loads(row["metadata"]),

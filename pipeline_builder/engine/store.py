@@ -9,14 +9,21 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from pipeline_builder.engine.state import State
+from pipeline_builder.engine.inputs import Found, check_names, name_below, parse_manifest
+from pipeline_builder.engine.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
+PLACE = "place"
+"""How an address is meant that is no input's: an object, or where there is none all that is below it as a folder."""
 _HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
 _LONGEST = 255  # bytes of a file's name
+_LONGEST_MANIFEST = 64 << 20  # bytes, for about a million files
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -35,15 +42,39 @@ class LocalStore:
 
     def put(self, uri: str, content: bytes | Path) -> None:
         """Write an object; a reader sees the old one, the whole new one, or none."""
+        with self.writing(uri) as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    copy(source, file)
+
+    @contextmanager
+    def writing(self, uri: str) -> Iterator[Hashing]:
+        """Give a file that is the object when the body is through; its digest is known then, without reading it."""
+        known: list[Digest] = []
+        with self._writing(uri, known) as file:
+            yield file
+        self._state.remember_digests(*known)
+
+    @contextmanager
+    def _writing(self, uri: str, known: list[Digest]) -> Iterator[Hashing]:
+        self._path(uri)  # refuses an address that is none before anything is written
+        with self.staged() as (file, path):
+            hashing = Hashing(file)
+            yield hashing
+            sha256 = hashing.sha256
+            file.close()
+            stamp = stamp_of(path.stat())
+            known.append((str(self.adopt(uri, path)), stamp, sha256))
+
+    @contextmanager
+    def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
+        """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
         handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
             with os.fdopen(handle, "wb") as file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    with content.open("rb") as source:
-                        shutil.copyfileobj(source, file, 1 << 20)
-            self.adopt(uri, Path(temporary))
+                yield file, Path(temporary)
         finally:
             Path(temporary).unlink(missing_ok=True)
 
@@ -78,72 +109,93 @@ class LocalStore:
         return path
 
     def get(self, uri: str) -> bytes:
-        """Return the object's content; KeyError where there is none."""
+        """Return the content of a small object; KeyError where there is none, InputProblems (PB529) of a large one."""
+        with self._found(uri).open("rb") as file:
+            return read_small(file, uri)
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write an object's content, of any size, to a file; KeyError where there is none."""
+        with self._found(uri).open("rb") as source, replacing(path) as file:
+            copy(source, file)
+
+    def _found(self, uri: str) -> Path:
         path = self.find(uri)
         if path is None:
             raise KeyError(uri)
-        return path.read_bytes()
+        return path
 
     def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> None:
         """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
 
         Raises:
-            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527.
+            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527; PB528.
         """
-        found = self.objects(uri, kind=kind)
+        found = self._objects(uri, kind)
         if not found:
             raise InputProblems(self._nothing(uri))
-        for name, path in found:
+        check_names(uri, found)
+        for address, name, path in found:
             target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if not _is_free(target):  # another input is there, or this machine's files don't tell `A` from `a`
+                message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
+                raise InputProblems(Problem(id="PB528", message=message))
             shutil.copyfile(path, target)
 
     def upload(self, folder: Path, uri: str) -> None:
         """Write every regular file below the folder under the prefix; links a job made are not followed."""
+        known: list[Digest] = []
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                self.put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
+                address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+                with path.open("rb") as source, self._writing(address, known) as file:
+                    copy(source, file)
+        self._state.remember_digests(*known)
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
-        """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType.
+        """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType, or PLACE.
 
-        As on SageMaker an exact key stands for itself; else all keys below it count, and where there are none, those
-        that begin with it. A manifest holds what it lists, by the names that it gives them.
+        A prefix is one of key names: every object that begins with it counts, also beside an exact key. A manifest
+        holds what it lists.
 
         Raises:
             InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
         """
-        if kind != PREFIX:
-            return self._listed(uri, kind)
-        exact = self.find(uri)
-        if exact is not None:
-            return [(uri.rsplit("/", 1)[-1], exact)]
-        bucket, key = self._split(uri)
-        prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
-        keys = dict(self._keys(bucket, prefix))
-        if not keys and prefix:
-            parent = key.rpartition("/")[0]
-            near = self._keys(bucket, f"{parent}/" if parent else "")
-            found = [(name.rsplit("/", 1)[-1], path) for name, path in near if name.startswith(key)]
-            return sorted(found)
-        return sorted((name[len(prefix) :], path) for name, path in keys.items())
+        return [(name, path) for _, name, path in self._objects(uri, kind)]
 
-    def _listed(self, uri: str, kind: str) -> list[tuple[str, Path]]:
-        """Return what a manifest lists; nothing where there is no manifest."""
-        if kind != MANIFEST:
+    def _objects(self, uri: str, kind: str) -> list[Found]:
+        if kind == PLACE:
+            exact = self.find(uri)
+            found = self._below(f"{uri.rstrip('/')}/") if exact is None else [(uri, uri.rsplit("/", 1)[-1], exact)]
+        elif kind == PREFIX:
+            found = self._below(uri)
+        elif kind == MANIFEST:
+            found = self._listed(uri)
+        else:
             message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
             raise InputProblems(Problem(id="PB527", message=message))
+        return sorted(found, key=lambda item: item[1])
+
+    def _below(self, uri: str) -> list[Found]:
+        """Return the objects whose keys begin with the address's."""
+        bucket, prefix = self._split(uri)
+        return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in self.keys(bucket, prefix)]
+
+    def _listed(self, uri: str) -> list[Found]:
+        """Return what a manifest lists; nothing where there is no manifest."""
         manifest = self.find(uri)
         if manifest is None:
             return []
-        prefix, names = _manifest(uri, manifest.read_bytes())
-        found = {name: self.find(f"{prefix}{name}") for name in names}
-        missing = [f"'{prefix}{name}'" for name, path in found.items() if path is None]
+        with manifest.open("rb") as file:
+            prefix, names = parse_manifest(uri, read_small(file, uri, _LONGEST_MANIFEST))
+        start = prefix.removeprefix("s3://").partition("/")[2]
+        addresses = {f"{prefix}{name}": self.find(f"{prefix}{name}") for name in names}
+        missing = [f"'{address}'" for address, path in addresses.items() if path is None]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             message = f"the manifest '{uri}' names what isn't there: {', '.join(missing[:5])}{more}"
             raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
-        return sorted((name, path) for name, path in found.items() if path is not None)
+        found = ((address, self._split(address)[1], path) for address, path in addresses.items())
+        return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
 
     def digest(self, uri: str, *, kind: str = PREFIX) -> str:
         """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
@@ -153,14 +205,19 @@ class LocalStore:
         try:
             found = self.objects(uri, kind=kind)
         except InputProblems:
-            if kind == PREFIX:
+            if kind in (PREFIX, PLACE):
                 raise
             return ""  # the step that reads it says what is wrong with it
         if not found:
             return ""
         total = hashlib.sha256()
-        for name, path in found:
-            total.update(f"{name}\0{self._file_digest(path)}\n".encode())
+        new: list[Digest] = []
+        try:
+            for name, path in found:
+                with path.open("rb") as file:
+                    total.update(f"{name}\0{self._digest_of(path, file, new)}\n".encode())
+        finally:  # what took long isn't done again by the next command
+            self._state.remember_digests(*new)
         return total.hexdigest()
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:
@@ -168,24 +225,31 @@ class LocalStore:
         found = [(uri, self.digest(uri)) for uri in uris]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
-    def _file_digest(self, path: Path) -> str:
-        facts = path.stat()
-        stamp = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
+    def digest_of(self, path: Path, file: IO[bytes]) -> str:
+        """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
+        new: list[Digest] = []
+        found = self._digest_of(path, file, new)
+        self._state.remember_digests(*new)
+        return found
+
+    def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
+        stamp = stamp_of(os.fstat(file.fileno()))
         known = self._state.known_digest(str(path), stamp)
         if known:
             return known
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        self._state.remember_digest(str(path), stamp, digest.hexdigest())
-        return digest.hexdigest()
+        hashing = Hashing()
+        copy(file, hashing)
+        file.seek(0)
+        new.append((str(path), stamp, hashing.sha256))
+        return hashing.sha256
 
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
         bucket, key = self._split(uri)
+        if not key or key.endswith("/"):
+            return None
         own = self._root / bucket / key
-        if key and own.is_file():
+        if own.is_file():
             return own
         for folder, rest in self._mounted(bucket, key):
             path = folder / rest
@@ -215,15 +279,14 @@ class LocalStore:
         return tuple(sorted(name for name in own | mounted if _BUCKET.fullmatch(name)))
 
     def keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
-        """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""
-        self._split(f"s3://{bucket}/{prefix}")
-        return self._keys(bucket, prefix)
+        """Yield every key of the bucket that begins with the prefix, with its file."""
+        self._split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
+        return ((key, path) for key, path in self._keys(bucket, prefix) if key.startswith(prefix))
 
     def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
-        """Yield every key of the bucket below a prefix that ends with '/' (or is empty), with its file."""
         seen: set[str] = set()
         base = self._root / bucket
-        for path in _files(base / prefix):
+        for path in _files(base, prefix):
             key = path.relative_to(base).as_posix()
             seen.add(key)
             yield key, path
@@ -232,7 +295,7 @@ class LocalStore:
             start = f"{mounted[1]}/" if len(mounted) > 1 else ""
             if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
                 continue
-            for path in _files(folder / prefix[len(start) :] if prefix.startswith(start) else folder):
+            for path in _files(folder, prefix[len(start) :] if prefix.startswith(start) else ""):
                 key = start + path.relative_to(folder).as_posix()
                 if key not in seen and path.resolve().is_relative_to(folder.resolve()):
                     seen.add(key)
@@ -265,18 +328,9 @@ class LocalStore:
         return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
 
 
-def _manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
-    """Return the prefix and the names of a manifest: `[{"prefix": "s3://…/"}, "name", …]`."""
-    try:
-        first, *names = json.loads(content)
-        prefix = first["prefix"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        prefix, names = None, []
-    if not isinstance(prefix, str) or not names or not all(isinstance(name, str) for name in names):
-        message = f"'{uri}' is no manifest"
-        hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
-        raise InputProblems(Problem(id="PB527", message=message, hint=hint))
-    return prefix, names
+def stamp_of(found: os.stat_result) -> str:
+    """Return what changes with a file's content."""
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
 
 
 def _make_folder(folder: Path) -> None:
@@ -286,7 +340,33 @@ def _make_folder(folder: Path) -> None:
         raise NotADirectoryError(folder) from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _is_free(target: Path) -> bool:
+    """Tell whether a file can be made there, and make the folders that it needs."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    return not os.path.lexists(target)
+
+
+def _files(folder: Path, prefix: str) -> Iterator[Path]:
+    """Yield the files of a folder whose paths below it begin with the prefix, and no more is looked at than that."""
+    parent, _, start = prefix.rpartition("/")
+    if not start:
+        yield from _walk(folder / parent)
+        return
+    try:
+        paths = sorted(path for path in (folder / parent).iterdir() if path.name.startswith(start))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in paths:
+        if path.is_file():
+            yield path
+        elif path.name == start or not path.is_symlink():
+            yield from _walk(path)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder; a pipe would be waited for forever, and a link that leads nowhere is none."""
     for parent, folders, names in os.walk(folder):
         folders.sort()

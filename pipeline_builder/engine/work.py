@@ -17,7 +17,7 @@ from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.environments import Environments
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.job import OPT_ML, Job, JobEnd
-from pipeline_builder.engine.packages import code_bytes, image_and_code, layers_of, model_bytes, submit_directory
+from pipeline_builder.engine.packages import code_archive, image_and_code, layers_of, model_archive, submit_directory
 from pipeline_builder.engine.registry import LocalRegistry
 from pipeline_builder.engine.sandbox import run_job
 from pipeline_builder.engine.store import PREFIX, LocalStore
@@ -117,14 +117,16 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
         _download(channel["DataSource"]["S3DataSource"], folder, tools)
     code = submit_directory(request)
     if code.startswith("s3://"):
-        unpack(code_bytes(code, tools.store), ml / "code")
+        unpack(code_archive(code, tools.store), ml / "code")
     environment = container.training_environment(request, job_name=name, job_arn=arn, region="local")
     command = container.training_command(request, package=(ml / "code" / "setup.py").is_file())
     _run(step, request, tools, _Program(command, environment, container.CODE))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
-    tools.store.put(f"{base}/model.tar.gz", pack(ml / "model"))
+    with tools.store.writing(f"{base}/model.tar.gz") as file:
+        pack(ml / "model", file)
     if any((ml / "output" / "data").iterdir()):
-        tools.store.put(f"{base}/output.tar.gz", pack(ml / "output" / "data"))
+        with tools.store.writing(f"{base}/output.tar.gz") as file:
+            pack(ml / "output" / "data", file)
     result = {
         **request,
         "TrainingJobName": name,
@@ -146,10 +148,10 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     if not program:
         message = f"step '{step.name}': the model has no inference code, and what its image would run is not known here"
         raise InputProblems(Problem(id="PB513", message=message, hint="name it with 'transform.entry_point'"))
-    unpack(model_bytes(step, request, tools.store), ml / "model")
+    unpack(model_archive(step, request, tools.store), ml / "model")
     _, code = image_and_code(step, request)
     if code.startswith("s3://"):
-        unpack(code_bytes(code, tools.store), ml / "code")
+        unpack(code_archive(code, tools.store), ml / "code")
     refused = transform.unsupported(request)
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))

@@ -19,6 +19,7 @@ from pathlib import Path
 from pipeline_builder.cloudformation.buildspec import PHASES, Artifact, Buildspec, Phase
 from pipeline_builder.engine.job import JobEnd
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.programs import find_working
 from pipeline_builder.rehearsal.artifacts import NothingFoundError, find_files, pack_artifact
 from pipeline_builder.rehearsal.record import PhaseRecord, ReportRecord
 from pipeline_builder.rehearsal.shell import Shell, ShellGoneError, Surroundings
@@ -73,10 +74,13 @@ def run_build(build: Build, *, observe: Observe, stop: threading.Event) -> Built
     Raises:
         OutsideFailure: PB663 where this machine has no bash.
     """
-    bash = shutil.which("bash")
+    left_out: list[str] = []
+    bash = find_working(
+        "bash", ["-c", "echo it works"], "it works", environment=build.environment, observe=left_out.append
+    )
     if bash is None:
-        message = "the program 'bash', which runs the commands of a buildspec, was not found"
-        raise OutsideFailure(Problem(id="PB663", message=message, hint="install it"))
+        why = "; ".join(["the program 'bash', which runs the commands of a buildspec, was not found", *left_out])
+        raise OutsideFailure(Problem(id="PB663", message=why, hint="install it"))
     surroundings = Surroundings(
         bash=bash,
         posix=build.buildspec.env.shell != "bash",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline_builder.engine.container import log_tail
 from pipeline_builder.errors import Problem
 from pipeline_builder.rehearsal.codebuild import OWN
 from pipeline_builder.rehearsal.record import ActionRecord, Rehearsal, StageRecord
 
 _TAIL = 20
+_LOOKED_AT = 1000
 _LONGEST = 60
 _HEAD = ("stage", "action", "status", "time", "artifacts", "tests")
 
@@ -98,8 +100,4 @@ def _with_log(problem: str, message: str, log: str, *, folder: str = "") -> Prob
 
 
 def _tail(log: Path) -> Sequence[str]:
-    try:
-        lines = log.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return ()
-    return [line for line in lines if not line.startswith(OWN)][-_TAIL:]  # what commands have said
+    return [line for line in log_tail(log, _LOOKED_AT) if not line.startswith(OWN)][-_TAIL:]  # what commands have said

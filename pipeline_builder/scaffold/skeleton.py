@@ -36,7 +36,12 @@ class Framework:
         return f"*/{self.image.partition(':')[0]}:*"
 
 
-_TABLES = ("numpy==2.2.6", "pandas==2.3.3", "scikit-learn==1.7.2")
+_TABLES = (
+    "numpy==2.2.6; python_version < '3.14'",  # the last one that Python 3.10 has
+    "numpy==2.3.5; python_version >= '3.14'",
+    "pandas==2.3.3",
+    "scikit-learn==1.7.2",
+)
 _SKLEARN_IMAGE = "sagemaker-scikit-learn:1.2-1-cpu-py3"
 FRAMEWORKS: Mapping[str, Framework] = {
     "sklearn": Framework(

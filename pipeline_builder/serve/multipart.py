@@ -7,7 +7,6 @@ import json
 import re
 import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 from werkzeug.wrappers import Response
@@ -24,6 +23,7 @@ from pipeline_builder.serve.place import (
 )
 from pipeline_builder.serve.uploads import received
 from pipeline_builder.serve.xml import read_xml
+from pipeline_builder.streams import BLOCK, Hashing, copy
 
 QUERY = ("uploads", "uploadId", "partNumber")
 _ABOUT = "upload.json"
@@ -92,11 +92,16 @@ def _copy_part(place: Place, target: Path) -> Response:
     match = _RANGE.fullmatch(asked)
     if match is None or int(match[2]) >= source.size:
         raise S3Error("InvalidArgument", f"'{asked}' is no range of the source")
-    with source.path.open("rb") as content:
+    digest = hashlib.md5(usedforsecurity=False)
+    with source.path.open("rb") as content, place.objects.store.staged() as (file, path):
         content.seek(int(match[1]))
-        part = content.read(int(match[2]) - int(match[1]) + 1)
-    md5 = hashlib.md5(part, usedforsecurity=False).hexdigest()
-    _with_etag(target, md5).write_bytes(part)
+        left = int(match[2]) - int(match[1]) + 1
+        while left and (block := content.read(min(left, BLOCK))):
+            left -= len(block)
+            digest.update(block)
+            file.write(block)
+        file.close()
+        path.replace(_with_etag(target, md5 := digest.hexdigest()))
     return xml_response("CopyPartResult", {"ETag": f'"{md5}"', "LastModified": iso(source)})
 
 
@@ -108,17 +113,17 @@ def complete(place: Place) -> Response:
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
     headers = json.loads((folder / _ABOUT).read_text())["headers"]
     new = place.request.headers.get("If-None-Match") == "*"
-    with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
+    with place.objects.store.staged() as (file, path):
+        hashing = Hashing(file)
+        for part in parts:
+            with part.open("rb") as content:
+                copy(content, hashing)
+        sha256 = hashing.sha256
+        file.close()
         try:
-            for part in parts:
-                with part.open("rb") as content:
-                    shutil.copyfileobj(content, file, 1 << 20)
-            file.close()
-            place.objects.put(place.uri, Path(file.name), etag, headers, new=new)
+            place.objects.put(place.uri, path, etag, headers, sha256=sha256, new=new)
         except FileExistsError:
             raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
-        finally:
-            Path(file.name).unlink(missing_ok=True)
     shutil.rmtree(folder)
     answer = {"Location": f"/{place.bucket}/{place.key}", "Bucket": place.bucket, "Key": place.key}
     return xml_response("CompleteMultipartUploadResult", {**answer, "ETag": f'"{etag}"'})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import IO
 
 from werkzeug.http import http_date
@@ -24,6 +21,7 @@ from pipeline_builder.serve.place import (
     xml_response,
 )
 from pipeline_builder.serve.uploads import received
+from pipeline_builder.streams import BLOCK, Hashing, copy
 
 
 def get_object(place: Place) -> Response:
@@ -56,7 +54,7 @@ class _Content(FileWrapper):
 def _conditional(place: Place, found: ObjectFacts, file: IO[bytes]) -> Response:
     environ = place.request.environ
     response = Response(
-        _Content(file),
+        _Content(file, BLOCK),
         mimetype=found.headers.get("Content-Type", "binary/octet-stream"),
         direct_passthrough=True,
     )
@@ -83,7 +81,7 @@ def put_object(place: Place) -> Response:
     with received(place.request, place.objects.store.staging()) as upload:
         headers = {**kept_headers(place.request), **upload.checksums}
         try:
-            place.objects.put(place.uri, upload.file, upload.md5, headers, new=new)
+            place.objects.put(place.uri, upload.file, upload.md5, headers, sha256=upload.sha256, new=new)
         except FileExistsError:
             raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
@@ -93,14 +91,13 @@ def _copy(place: Place) -> Response:
     source = copy_source(place)
     replace = place.request.headers.get("x-amz-metadata-directive") == "REPLACE"
     headers = kept_headers(place.request) if replace else source.headers
-    with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
-        try:
-            with source.path.open("rb") as content:
-                shutil.copyfileobj(content, file, 1 << 20)
-            file.close()
-            place.objects.put(place.uri, Path(file.name), source.etag, headers)
-        finally:
-            Path(file.name).unlink(missing_ok=True)
+    with place.objects.store.staged() as (file, path):
+        hashing = Hashing(file)
+        with source.path.open("rb") as content:
+            copy(content, hashing)
+        sha256 = hashing.sha256
+        file.close()
+        place.objects.put(place.uri, path, source.etag, headers, sha256=sha256)
     copied = facts(place)
     return xml_response("CopyObjectResult", {"ETag": f'"{copied.etag}"', "LastModified": iso(copied)})
 

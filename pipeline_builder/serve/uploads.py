@@ -14,7 +14,8 @@ from typing import IO, Protocol
 
 from werkzeug.wrappers import Request
 
-_BLOCK = 1 << 20
+from pipeline_builder.streams import BLOCK
+
 _LINE = 8192
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"
@@ -54,11 +55,12 @@ _ALGORITHMS: Mapping[str, Callable[[], _Digest]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A body in a file: its MD5 (hex), which is the ETag, and the checksums that came with it and were right."""
+    """A body in a file: its MD5 (hex), which is the ETag, its sha256, and the checksums that came and were right."""
 
     file: Path
     size: int
     md5: str
+    sha256: str
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -83,7 +85,7 @@ def _receive(request: Request, file: IO[bytes], path: Path) -> Upload:
     trailers: dict[str, str] = {}
     named = request.headers.get("x-amz-content-sha256", "")
     signed_chunks = named.startswith(_STREAMING) or "aws-chunked" in request.headers.get("Content-Encoding", "")
-    blocks = _chunks(request, trailers) if signed_chunks else iter(lambda: request.stream.read(_BLOCK), b"")
+    blocks = _chunks(request, trailers) if signed_chunks else iter(lambda: request.stream.read(BLOCK), b"")
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     wanted = _wanted(request)
     size = 0
@@ -99,7 +101,8 @@ def _receive(request: Request, file: IO[bytes], path: Path) -> Upload:
     given = request.headers.get("Content-MD5")
     if given and given != base64.b64encode(md5.digest()).decode():
         raise UploadError("BadDigest", "The Content-MD5 you specified did not match what we received.")
-    return Upload(file=path, size=size, md5=md5.hexdigest(), checksums=_checked(request, wanted, trailers))
+    checksums = _checked(request, wanted, trailers)
+    return Upload(file=path, size=size, md5=md5.hexdigest(), sha256=sha256.hexdigest(), checksums=checksums)
 
 
 def _wanted(request: Request) -> dict[str, _Digest]:
@@ -139,7 +142,7 @@ def _chunks(request: Request, trailers: dict[str, str]) -> Iterator[bytes]:
         if left == 0:
             break
         while left:
-            block = stream.read(min(left, _BLOCK))
+            block = stream.read(min(left, BLOCK))
             if not block:
                 raise UploadError("IncompleteBody", "the body ends within a chunk")
             left -= len(block)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.expressions import s3_uri
+from pipeline_builder.expressions import join, s3_uri
 from pipeline_builder.graph import Step
 from pipeline_builder.sections import Channel, DataFile, EvaluateSection, PreprocessSection, TrainSection
 from pipeline_builder.target import JSON
@@ -54,10 +54,16 @@ class Placed:
 
 
 def file_uri(channel: Channel, file: DataFile) -> JSON:
-    """Return the address of a data file: as it is written, or below the channel's bucket and prefix."""
+    """Return the address of a data file: as it is written, or below the channel's bucket and prefix.
+
+    A `/` at its end closes it, so that it takes no other folder that begins like it.
+    """
     if not isinstance(file.file_name, str) or file.file_name.startswith("s3://"):
         return file.file_name
-    return s3_uri(channel.bucket, channel.prefix, file.file_name)
+    uri = s3_uri(channel.bucket, channel.prefix, file.file_name)
+    if not file.file_name.endswith("/"):
+        return uri
+    return f"{uri}/" if isinstance(uri, str) else join("", uri, "/")
 
 
 def files_of(channels: Mapping[str, Channel]) -> list[tuple[str, DataFile, JSON]]:

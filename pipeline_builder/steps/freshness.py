@@ -1,23 +1,26 @@
-"""Fingerprints of data: with `cache: {data: true}` a step's cached result stands only while its files are the same.
+"""What a cached step carries in its environment, so that its result is taken only where it is to be.
 
-SageMaker's step cache compares requests and doesn't look at the data behind an address. So the request carries a
-pipeline parameter in its environment, whose value at the start of an execution is a digest of the files' listing. The
-definition itself stays the same, whatever the data.
+SageMaker's step cache compares requests. It can't be turned off for one execution, and doesn't look at the data behind
+an address. So the request carries pipeline parameters, whose values are known when an execution starts: the generation
+of results that it may take from, and with `cache: {data: true}` a digest of the files' listing. The definition itself
+stays the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.expressions import get
+from pipeline_builder import caching
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.expressions import get, is_expression
 from pipeline_builder.graph import Graph, Step
 from pipeline_builder.names import parameter_name
 from pipeline_builder.steps.context import Mapped
 from pipeline_builder.steps.data import files_of
 
 VARIABLE = "SMP_DATA_FINGERPRINT"
-"""The environment variable; its name says to whoever finds it in a job where it comes from."""
+MOST_VARIABLES: Mapping[str, int] = {"Processing": 100, "Training": 100, "Transform": 16}
+"""Variables that a job's environment takes, by step type [service model]."""
 
 
 def data_parameters(graph: Graph) -> Mapping[str, str]:
@@ -53,8 +56,50 @@ def data_addresses(step: Step) -> tuple[str, ...]:
     raise InputProblems(Problem(id="PB329", message=message, place=step.section_place("cache"), hint=hint))
 
 
-def with_fingerprint(arguments: Mapped, parameter: str) -> Mapped:
-    """Return the request with the parameter in its environment."""
-    environment = arguments.get("Environment")
-    before = environment if isinstance(environment, dict) else {}
-    return {**arguments, "Environment": {**before, VARIABLE: get(f"Parameters.{parameter}")}}
+def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> Mapped:
+    """Return what was composed for the step with the variables in its environment; one that isn't cached stays.
+
+    `data_parameter` is the parameter with the fingerprint of its data, where it has one.
+
+    Raises:
+        InputProblems: PB329 for data that only an execution knows, PB333 for an environment without room, PB334 for
+            one that has such a variable already.
+    """
+    arguments = composed["Arguments"]
+    if "CacheConfig" not in composed or not isinstance(arguments, dict):
+        return composed
+    before = arguments.get("Environment", {})
+    if not isinstance(before, dict) or is_expression(before):
+        return composed  # which is a problem, and said where requests are checked
+    added: Mapped = {caching.VARIABLE: get(f"Parameters.{caching.PARAMETER}")}
+    if data_parameter:
+        data_addresses(step)  # the same problem as at the end, among all others
+        added[VARIABLE] = get(f"Parameters.{data_parameter}")
+    if taken := [_taken(step, name) for name in added if name in before]:
+        raise InputProblems(*taken)
+    environment = {**before, **added}
+    if len(environment) > MOST_VARIABLES[str(composed["Type"])]:
+        raise InputProblems(_full(step, str(composed["Type"]), len(environment)))
+    return {**composed, "Arguments": {**arguments, "Environment": environment}}
+
+
+def _taken(step: Step, name: str) -> Problem:
+    message = f"step '{step.name}': the variable '{name}' is set by each run, as the step is cached"
+    return Problem(id="PB334", message=message, place=_place(step, name), hint="give yours another name")
+
+
+def _full(step: Step, kind: str, found: int) -> Problem:
+    message = (
+        f"step '{step.name}': with what tells the step cache apart its environment has {found} variables, "
+        f"and a {kind} job takes {MOST_VARIABLES[kind]}"
+    )
+    return Problem(id="PB333", message=message, place=_place(step), hint="take variables out, or 'enable_cache'")
+
+
+def _place(step: Step, *name: str) -> Place:
+    """Return the place of the environment, or of a variable in it: in 'env', or in the 'arguments' of either kind."""
+    document, section = step.unit.conf.document, (*step.unit.path, step.section_name)
+    for path in ((*section, "env", *name), (*section, "arguments", "Environment", *name)):
+        if path in document.values:
+            return document.place(path)
+    return step.conf.document.place((*step.path, "arguments", "Environment", *name))

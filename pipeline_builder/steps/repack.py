@@ -31,7 +31,7 @@ _MAX_RUNTIME = 3600
 _SCRIPT = (
     f"set -eo pipefail;cd {_BASE};mkdir -p m output;tar xzf input/model/*.tar.gz -C m;rm -rf m/code;mkdir m/code;"
     "tar xzf input/code/sourcedir.tar.gz -C m/code;"
-    f"tar cC m --sort=name --mtime=@0 --owner=0 --group=0 .|gzip -n>output/{_ARCHIVE}"
+    f"tar cC m --sort=name --mtime=@0 --owner=0 --group=0 .|gzip -n1>output/{_ARCHIVE}"
 )
 
 

@@ -69,8 +69,9 @@ def _input(context: Context, step: Step, job: TransformSection) -> JSON:
     chained = chained_outputs(context, step, single=own_channel(job))
     own = [uri for _, _, uri in files_of(job.channels)]
     if chained:
-        uri = _chosen(step, chained, job).uri
-        return join("/", uri, step.asked.prefix.strip("/")) if step.asked.prefix.strip("/") else uri
+        uri, below = _chosen(step, chained, job).uri, step.asked.prefix.strip("/")
+        end = "/" if step.asked.prefix.endswith("/") else ""  # a folder, and not all that begins like it
+        return join("/", uri, f"{below}{end}") if below else uri
     if len(own) == 1:
         return own[0]
     found = "none" if not own else f"{len(own)} data files"

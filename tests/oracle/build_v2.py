@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.oracle.aws import BUCKET, ROLE
 
-from tests.oracle.unit_v2 import MANIFEST, SESSION, Unit  # isort: skip # it cuts the network
+from tests.oracle.unit_v2 import MANIFEST, SESSION, Unit, closed  # isort: skip # it cuts the network
 
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
@@ -99,7 +99,7 @@ def chained_from_another_model(source: str) -> Any:
         source_dir=source,
         sagemaker_session=SESSION,
     )
-    channels = {f"churn-Preprocess-{name}": TrainingInput(unit.output(name)) for name in unit.channels}
+    channels = {f"churn-Preprocess-{name}": TrainingInput(closed(unit.output(name))) for name in unit.channels}
     channels["churn-Train-train"] = TrainingInput(unit.train_step.properties.ModelArtifacts.S3ModelArtifacts)
     last = TrainingStep(name="scorer-Train", step_args=scorer.fit(channels), depends_on=[steps[-1]])
     return build(unit, [*steps, last])

@@ -124,6 +124,11 @@ def transform(model_name: Any, data: Any) -> Any:
     return TransformStep(name="churn-Transform", step_args=arguments, cache_config=CACHED)
 
 
+def closed(uri: Any) -> Any:
+    """Return the address as that of a folder: without the `/` it takes what begins like it, too."""
+    return Join(on="", values=[uri, "/"])
+
+
 def tiny(source: str) -> Any:
     """Return the definition."""
     outputs = {name: (f"{BASE}/output/{name}", own("churn-Preprocess", name)) for name in ("train", "test")}
@@ -132,7 +137,7 @@ def tiny(source: str) -> Any:
         "churn-Preprocess", "preprocess.py", source, data, outputs, volume_size_in_gb=32, max_runtime_in_seconds=3000
     )
     made = prepare.properties.ProcessingOutputConfig.Outputs
-    chained = {f"churn-Preprocess-{name}": made[name].S3Output.S3Uri for name in outputs}
+    chained = {f"churn-Preprocess-{name}": closed(made[name].S3Output.S3Uri) for name in outputs}
     fit = train(source, chained)
     builder = ModelBuilder(
         image_uri=IMAGE,
@@ -144,7 +149,7 @@ def tiny(source: str) -> Any:
     model = ModelStep(name="churn-CreateModel", step_args=builder.build())
     where = Join(on="/", values=[made["test"].S3Output.S3Uri, "test.csv"])
     predict = transform(model.properties.ModelName, where)
-    measured = {"churn-Transform-predictions": predict.properties.TransformOutput.S3OutputPath, **chained}
+    measured = {"churn-Transform-predictions": closed(predict.properties.TransformOutput.S3OutputPath), **chained}
     report = {METRICS: (f"{BASE}/output", own("churn-Metrics", METRICS))}
     measure = process(
         "churn-Metrics", "evaluate.py", source, measured, report, volume_size_in_gb=50, max_runtime_in_seconds=3600

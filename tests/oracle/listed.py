@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline_builder.caching import PARAMETER, VARIABLE
 from tests.oracle.comparison import ANYTHING, NOTHING, Listed
 
 _BASE = "/opt/ml/processing/input"
@@ -18,6 +19,23 @@ _OUR_REPACKED = {
 }
 
 _OUTPUTS = "the step cache doesn't compare outputs: their names stand where it looks"
+
+_SWITCH = (
+    "the SDK has no way to run a cached step without the step cache: here it is compared with a variable of the run"
+)
+# The steps of these cases have variables of their own, which the SDK's have too.
+_WITH_VARIABLES = {
+    "Processing": ("variables-of-jobs",),
+    "Training": ("variables-of-jobs", "parameters"),
+    "Transform": ("variables-of-jobs",),
+}
+_GENERATION = (
+    Listed(f"Parameters[{PARAMETER}]", NOTHING, ANYTHING, _SWITCH),
+    *(
+        Listed(f"{kind}.Arguments.Environment", NOTHING, ANYTHING, _SWITCH, but=_WITH_VARIABLES[kind])
+        for kind in ("Training", "Transform")
+    ),
+)
 
 
 def _sdk_repacked(step: str) -> Any:
@@ -64,6 +82,11 @@ LISTED = (
         "the same folder",
     ),
     Listed("Processing.Arguments.Environment", NOTHING, ANYTHING, _OUTPUTS),
+    *_GENERATION,
+    *(
+        Listed(f"{kind}.Arguments.Environment.{VARIABLE}", NOTHING, ANYTHING, _SWITCH, cases=cases)
+        for kind, cases in _WITH_VARIABLES.items()
+    ),
     Listed(
         "Processing.Arguments.NetworkConfig.EnableNetworkIsolation",
         False,
@@ -138,6 +161,7 @@ _SAME_AS_V2 = (
 _INPUTS = ("raw_data", "code", "churn-Transform-predictions", "churn-Preprocess-train", "churn-Preprocess-test")
 LISTED_V3 = (
     Listed("Processing.Arguments.Environment", NOTHING, ANYTHING, _OUTPUTS),
+    *_GENERATION,
     *(entry for entry in LISTED if entry.path in _SAME_AS_V2 or entry.cases == ("repack",)),
     Listed("MlflowConfig", None, NOTHING, "nothing is said"),
     *(_not_said(f"Processing.Arguments.ProcessingInputs[{name}].AppManaged") for name in _INPUTS),

@@ -169,7 +169,7 @@ class Unit:
         return ProcessingStep(name=step, step_args=arguments, cache_config=cached())
 
     def output(self, channel: str) -> Any:
-        """Return the address of one of the preprocessing's outputs."""
+        """Return the address of one of the preprocessing's outputs; who reads all of it closes it."""
         return self.preprocess_step.properties.ProcessingOutputConfig.Outputs[channel].S3Output.S3Uri
 
     def _train(self) -> Any:
@@ -197,7 +197,9 @@ class Unit:
             **self.estimator,
         )
         chained = {
-            f"{self.name}-Preprocess-{name}": TrainingInput(self.output(name), input_mode=self.input_modes.get(name))
+            f"{self.name}-Preprocess-{name}": TrainingInput(
+                closed(self.output(name)), input_mode=self.input_modes.get(name)
+            )
             for name in self.channels
         }
         channels = {**self.train_inputs, **chained}
@@ -273,8 +275,8 @@ class Unit:
         step = f"{self.name}-Metrics"
         base = "/opt/ml/processing"
         predictions = f"{self.name}-Transform-predictions"
-        chained = {predictions: self.transform_step.properties.TransformOutput.S3OutputPath}
-        chained |= {f"{self.name}-Preprocess-{name}": self.output(name) for name in self.channels}
+        chained = {predictions: closed(self.transform_step.properties.TransformOutput.S3OutputPath)}
+        chained |= {f"{self.name}-Preprocess-{name}": closed(self.output(name)) for name in self.channels}
         arguments = self._processor("evaluate", 2, env=self.evaluate_environment).run(
             code=self.evaluate_script,
             source_dir=self.source,
@@ -338,6 +340,11 @@ class Unit:
         return ConditionStep(
             name=f"{self.name}-Register-Gate", conditions=conditions, if_steps=[register], else_steps=[blocked]
         )
+
+
+def closed(uri: Any) -> Any:
+    """Return the address as that of a folder: without the `/` it takes what begins like it, too."""
+    return Join(on="", values=[uri, "/"])
 
 
 def cached(expiry: str = "P30D") -> CacheConfig:

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+# Where /opt/ml is; the variable, of AWS's own toolkits, is set where a machine has no such folder to give.
+ML = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 LABEL = "Revenue"
 # Of a curve's points as many are kept as a reader can see.
 POINTS = 100
@@ -32,8 +35,8 @@ def main():
 def parse_arguments():
     """Return the folders, by default SageMaker's, and the probability from which on a session counts as a purchase."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", default="/opt/ml/processing/input")
-    parser.add_argument("--output", default="/opt/ml/processing/output")
+    parser.add_argument("--input", default=f"{ML}/processing/input")
+    parser.add_argument("--output", default=f"{ML}/processing/output")
     parser.add_argument("--threshold", type=float, default=0.3)
     return parser.parse_args()
 

@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+# Where /opt/ml is; the variable, of AWS's own toolkits, is set where a machine has no such folder to give.
+ML = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 LABEL = "Revenue"
 # A fixed list for each category, so that a number means the same in every split, every month and every version.
 CATEGORIES = {
@@ -40,8 +43,8 @@ def main():
 def parse_arguments():
     """Return the folders, by default SageMaker's."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", default="/opt/ml/processing/input/raw_data")
-    parser.add_argument("--output", default="/opt/ml/processing/output")
+    parser.add_argument("--input", default=f"{ML}/processing/input/raw_data")
+    parser.add_argument("--output", default=f"{ML}/processing/output")
     parser.add_argument("--seed", type=int, default=17)
     return parser.parse_args()
 

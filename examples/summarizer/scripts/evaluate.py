@@ -5,11 +5,15 @@ ROUGE (Lin 2004) as F-measures: unigrams, bigrams, and the longest common subseq
 
 import argparse
 import json
+import os
 import re
 import statistics
 import tarfile
 from collections import Counter
 from pathlib import Path
+
+# Where /opt/ml is; the variable, of AWS's own toolkits, is set where a machine has no such folder to give.
+ML = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 
 
 def main():
@@ -38,8 +42,8 @@ def main():
 def parse_arguments():
     """Return the folders, by default SageMaker's."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", default="/opt/ml/processing/input")
-    parser.add_argument("--output", default="/opt/ml/processing/output")
+    parser.add_argument("--input", default=f"{ML}/processing/input")
+    parser.add_argument("--output", default=f"{ML}/processing/output")
     return parser.parse_args()
 
 

@@ -11,6 +11,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 # This model is made by the training with random weights. Nothing is downloaded, so its tokenizer is made here.
+# Where /opt/ml is; the variable, of AWS's own toolkits, is set where a machine has no such folder to give.
+ML = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 TINY = "tiny-random-falcon"
 END = "<|endoftext|>"
 # In the labels: a token that doesn't count in the loss.
@@ -45,8 +47,8 @@ def main():
 def parse_arguments():
     """Return the folders, by default SageMaker's, and the model whose tokenizer is used."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", default="/opt/ml/processing/input/dialogues")
-    parser.add_argument("--output", default="/opt/ml/processing/output")
+    parser.add_argument("--input", default=f"{ML}/processing/input/dialogues")
+    parser.add_argument("--output", default=f"{ML}/processing/output")
     parser.add_argument("--model_id", default=os.environ.get("MODEL_ID", TINY))
     parser.add_argument("--max_length", type=int, default=int(os.environ.get("MAX_LENGTH", "512")))
     parser.add_argument("--seed", type=int, default=17)

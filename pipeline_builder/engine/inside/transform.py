@@ -155,15 +155,15 @@ def requests(stream: IO[bytes] | gzip.GzipFile, spec: Spec) -> Iterator[tuple[by
 
     MultiRecord puts as many records into a request as its limit allows. ValueError where one record alone is larger.
     """
-    limit = spec["max_payload_mb"] * MEGABYTE or float("inf")
-    records: Iterator[bytes] = iter(stream) if spec["split"] == "Line" else iter([stream.read()])
+    limit = spec["max_payload_mb"] * MEGABYTE or sys.maxsize
+    part = limit + 1 if spec["max_payload_mb"] else -1  # of a record that is too large no more is read
+    read = stream.readline if spec["split"] == "Line" else stream.read
     most = float("inf") if spec["strategy"] == "MultiRecord" else 1
     batch: list[bytes] = []
     size = 0
-    for record in filter(None, records):
+    while record := read(part):
         if len(record) > limit:
-            message = f"a record of {len(record)} bytes is larger than MaxPayloadInMB, {spec['max_payload_mb']} MB"
-            raise ValueError(message)
+            raise ValueError(f"a record is larger than MaxPayloadInMB, {spec['max_payload_mb']} MB")
         if batch and (len(batch) >= most or size + len(record) > limit):
             yield b"".join(batch), len(batch)
             batch, size = [], 0

@@ -2,19 +2,22 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+# Where /opt/ml is; the variable, of AWS's own toolkits, is set where a machine has no such folder to give.
+ML = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 LABEL = "MedHouseVal"
 
 
 def main():
     """Read predictions and values, write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", default="/opt/ml/processing/input")
-    parser.add_argument("--output", default="/opt/ml/processing/output")
+    parser.add_argument("--input", default=f"{ML}/processing/input")
+    parser.add_argument("--output", default=f"{ML}/processing/output")
     arguments = parser.parse_args()
     truth = pd.read_csv(one_file(arguments.input, "*-test/*.csv"))[LABEL].to_numpy()
     predicted = pd.read_csv(one_file(arguments.input, "*/*.out"), header=None)[0].to_numpy()

@@ -1,6 +1,7 @@
 """Turns districts into the components of the trained PCA model, and splits them."""
 
 import argparse
+import os
 import tarfile
 import tempfile
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
+# Where /opt/ml is; the variable, of AWS's own toolkits, is set where a machine has no such folder to give.
+ML = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 FEATURES = ["MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude"]
 LABEL = "MedHouseVal"
 
@@ -15,8 +18,8 @@ LABEL = "MedHouseVal"
 def main():
     """Read the table and the model, write one folder per output."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", default="/opt/ml/processing/input")
-    parser.add_argument("--output", default="/opt/ml/processing/output")
+    parser.add_argument("--input", default=f"{ML}/processing/input")
+    parser.add_argument("--output", default=f"{ML}/processing/output")
     parser.add_argument("--test_every", type=int, default=5, help="the districts that the PCA model has not seen")
     arguments = parser.parse_args()
     table = pd.read_csv(one_file(arguments.input, "raw_data/*.csv"))

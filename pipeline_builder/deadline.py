@@ -1,0 +1,44 @@
+"""The time that a command may take, and what its end must not cut in two."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class TimeIsUpError(KeyboardInterrupt):
+    """The time that a run may take is over; jobs end as they do on Ctrl-C."""
+
+
+@contextmanager
+def time_limit(minutes: float | None) -> Iterator[None]:
+    """Interrupt what is inside after that time."""
+
+    def ring(*_: object) -> None:
+        raise TimeIsUpError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, (minutes or 0) * 60)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """Let a time that ends inside end it only afterwards: whoever starts something must know what to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no time limit interrupts other threads
+        return
+    rang: list[object] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        if rang:
+            signal.raise_signal(signal.SIGALRM)

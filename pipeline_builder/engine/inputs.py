@@ -1,0 +1,69 @@
+"""The names under which an input's objects arrive in a job, and the lists that manifests are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from pipeline_builder.errors import InputProblems, Problem
+
+Found = tuple[str, str, Path]
+"""An object of an input: its address, its name below the input's folder, its file."""
+
+
+def name_below(prefix: str, key: str) -> str:
+    """Return the name that an object has in a job: `prefix` is the input's, the key begins with it.
+
+    What is in the folder that the prefix names is named from there, as AWS's own examples count on; everything else
+    from the prefix's last `/` on (aws/sagemaker-python-sdk, issue 3612), so that folders which only begin like it stay
+    apart. A name never depends on what else is there.
+    """
+    rest = key[len(prefix) :]
+    return rest[1:] if rest.startswith("/") else key[prefix.rfind("/") + 1 :]
+
+
+def check_names(uri: str, found: Iterable[Found]) -> None:
+    """Make sure that each object of the input can be a file of its own.
+
+    Raises:
+        InputProblems: PB528 where two would be the same file, or one a file where another needs a folder.
+    """
+    objects = {name: address for address, name, _ in found}
+    problems = [
+        _clash(uri, name, address, objects[name])
+        for address, name, _ in found
+        if objects[name] != address  # of the same name the last one is kept
+    ]
+    problems += [
+        _clash(uri, str(parent), objects[str(parent)], address)
+        for name, address in objects.items()
+        for parent in PurePosixPath(name).parents
+        if str(parent) in objects
+    ]
+    if problems:
+        raise InputProblems(*problems)
+
+
+def _clash(uri: str, name: str, one: str, other: str) -> Problem:
+    message = f"of the input '{uri}' both '{one}' and '{other}' would have to be at '{name}' in the job's folder"
+    hint = "close the address with '/', or give the objects names of their own"
+    return Problem(id="PB528", message=message, hint=hint)
+
+
+def parse_manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
+    """Return the prefix and the names of a manifest: `[{"prefix": "s3://…/"}, "name", …]`.
+
+    Raises:
+        InputProblems: PB527 for what is none.
+    """
+    try:
+        first, *names = json.loads(content)
+        prefix = first["prefix"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        prefix, names = None, []
+    if not isinstance(prefix, str) or not names or not all(isinstance(name, str) for name in names):
+        message = f"'{uri}' is no manifest"
+        hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
+        raise InputProblems(Problem(id="PB527", message=message, hint=hint))
+    return prefix, names

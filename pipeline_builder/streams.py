@@ -1,0 +1,106 @@
+"""Bytes that pass by: hashed on their way, written whole or not at all, and read at once only where they are few."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+from pipeline_builder.errors import InputProblems, Problem
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+BLOCK = 1 << 20
+"""Bytes that are in memory at a time of anything that has no known size."""
+MOST_READ = 8 << 20
+"""Bytes of what is read as a whole: reports, definitions, lists of packages."""
+
+
+class Readable(Protocol):
+    """What can be read in parts: a file, or the body of an answer."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Hashing(io.BufferedWriter):
+    """Passes on to a file what is written, or to nobody, and has the sha256 of it."""
+
+    def __init__(self, file: IO[bytes] | None = None) -> None:
+        self._passing = _Passing(file)
+        super().__init__(self._passing, BLOCK)
+
+    @property
+    def sha256(self) -> str:
+        """The digest (hex) of all that has been written so far."""
+        self.flush()
+        return self._passing.digest.hexdigest()
+
+
+class _Passing(io.RawIOBase):
+    def __init__(self, file: IO[bytes] | None) -> None:
+        super().__init__()
+        self._file = file
+        self._size = 0
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        size = memoryview(data).nbytes
+        self.digest.update(data)
+        if self._file:
+            self._file.write(data)
+        self._size += size
+        return size
+
+
+def copy(source: Readable, target: IO[bytes]) -> None:
+    """Copy all that is left of a stream."""
+    while block := source.read(BLOCK):
+        target.write(block)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of `path` when the body is through; else nothing has changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner reads; these are meant for others too.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_small(source: Readable, name: str, most: int = MOST_READ) -> bytes:
+    """Return all that is left of a stream that is a document, of which more than `most` bytes are not taken.
+
+    Raises:
+        InputProblems: PB529 where there are more.
+    """
+    parts: list[bytes] = []
+    left = most + 1
+    while left and (part := source.read(min(left, BLOCK))):
+        parts.append(part)
+        left -= len(part)
+    if not left:
+        message = f"'{name}' is too large to be read as a whole: it has more than {most >> 20} MB"
+        hint = "write less into it: a report needs its numbers, and some hundred points of a curve"
+        raise InputProblems(Problem(id="PB529", message=message, hint=hint))
+    return b"".join(parts)
