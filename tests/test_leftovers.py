@@ -189,7 +189,8 @@ def fake_git(folder: Path, script: str) -> Git:
     """Return a git that is this script: what a git does that hangs can't be had from the real one at will."""
     (folder / "bin").mkdir()
     program = folder / "bin" / "git"
-    program.write_text(f"#!/bin/sh\n[ "$1" != --version ] || exec echo git version 2.39.5\ncd {folder}\n{script}\n")
+    version = '[ "$1" != --version ] || exec echo git version 2.39.5'
+    program.write_text(f"#!/bin/sh\n{version}\ncd {folder}\n{script}\n")
     program.chmod(0o755)
     return Git(environment={"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}, timeout=0.5)
 
