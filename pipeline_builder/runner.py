@@ -255,8 +255,6 @@ def _start(
     except OSError as error:
         if folder is not None and str(error.filename) == str(folder):
             raise GitError("other", f"the folder '{folder}' can't be entered: {error.strerror}") from error
-        if isinstance(error, FileNotFoundError):
-            raise GitError("absent", "the program 'git' is not there") from error
         raise GitError("absent", f"the program 'git' can't be started: {error.strerror}") from error
 
 

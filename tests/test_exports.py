@@ -89,8 +89,10 @@ def make_home(home: Path) -> None:
         (home / name).write_text(text)
 
 
-@pytest.mark.parametrize("what", HOSTILE)
-@pytest.mark.parametrize("where", ["HOME", "GIT_CONFIG_GLOBAL", "XDG_CONFIG_HOME"])
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [*((what, "HOME") for what in HOSTILE), ("filter", "GIT_CONFIG_GLOBAL"), ("attributes", "XDG_CONFIG_HOME")],
+)
 def test_the_users_configuration_has_no_say(root: Path, what: str, where: str) -> None:
     home = root / "home"
     make_home(home)

@@ -94,7 +94,7 @@ def _digest(folder: Path) -> str:
 
 
 def _start(root: Path) -> subprocess.Popen[bytes]:
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(Path.cwd())}
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     command = [sys.executable, "-m", "pipeline_builder", "checkout"]
     output = (root / "said").open("wb")
     with output:
@@ -152,6 +152,3 @@ MANNERS: dict[str, Callable[[int], None]] = {
     "kill -9 of all": _kill_all,
     "kill -9 of the parent alone": lambda process: os.kill(process, signal.SIGKILL),
 }
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 BROKEN_UV = {
     "a shim": "#!/bin/sh\necho 'pyenv: uv: command not found' >&2\nexit 127\n",
     "hangs": "#!/bin/sh\nsleep 1000\n",

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from tests.tiny import variant
 from tests.workspaces import Workspace, make_workspace
 

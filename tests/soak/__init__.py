@@ -1,1 +1,0 @@
-"""What takes too long for the tests; `scripts/soak` runs it."""
