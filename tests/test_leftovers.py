@@ -19,8 +19,8 @@ from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.folders import remove_folder
 from pipeline_builder.git import MOST_FOLDERS, Git
 from pipeline_builder.runner import GitError, Remote
-from tests.repositories import commit, git, make_repository
 from tests.interrupting import MANNERS
+from tests.repositories import commit, git, make_repository
 from tests.test_checkout import one, run
 
 DEEP = 5000
