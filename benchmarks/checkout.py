@@ -15,9 +15,9 @@ sys.path.insert(0, str(ROOT))
 
 import git
 
-from pipeline_builder.checkout import checkout
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.source import Source, parse_yaml
+from pipeline_builder.checkout.checkout import checkout
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.manifest.manifest import build_manifest
 from tests.repositories import commit, make_repository
 
 COUNT = 20

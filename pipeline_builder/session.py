@@ -17,14 +17,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline_builder.compose import Composed, compose, without_collector
-from pipeline_builder.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.definition.compose import Composed, compose, without_collector
+from pipeline_builder.definition.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
-from pipeline_builder.lock import render_lock
-from pipeline_builder.manifest import Manifest
-from pipeline_builder.overview import groups_of, nodes_of
-from pipeline_builder.record import AppliedVersion, load_applied, load_record
-from pipeline_builder.schema import did_you_mean
+from pipeline_builder.manifest.lock import render_lock
+from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.release.overview import groups_of, nodes_of
+from pipeline_builder.release.record import AppliedVersion, load_applied, load_record
 from pipeline_builder.workspace import (
     APPLIED,
     BUNDLES,
@@ -42,17 +42,17 @@ from pipeline_builder.workspace import (
 )
 
 if TYPE_CHECKING:
-    from pipeline_builder.apply import Applied
-    from pipeline_builder.checkout import Checkouts
-    from pipeline_builder.drawing import Node
-    from pipeline_builder.lock import Lock
-    from pipeline_builder.narrowing import Wanted
-    from pipeline_builder.plan import Plan
-    from pipeline_builder.promote import Decision
-    from pipeline_builder.record import RunRecord
-    from pipeline_builder.run import Start
-    from pipeline_builder.selection import Found
+    from pipeline_builder.checkout.checkout import Checkouts
+    from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.release.apply import Applied
+    from pipeline_builder.release.narrowing import Wanted
+    from pipeline_builder.release.plan import Plan
+    from pipeline_builder.release.promote import Decision
+    from pipeline_builder.release.record import RunRecord
+    from pipeline_builder.release.run import Start
+    from pipeline_builder.release.selection import Found
     from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
+    from pipeline_builder.views.drawing import Node
 
 
 class Session:
@@ -132,7 +132,7 @@ class Session:
         Raises:
             InputProblems: PB505 where one was given that isn't anybody's to give.
         """
-        from pipeline_builder.run import check_given
+        from pipeline_builder.release.run import check_given
 
         check_given(self.given, self.composed.definition.own_parameters)
         commits = {repo.name: repo.commit for repo in self.lock.repos}
@@ -149,7 +149,7 @@ class Session:
 
     def checkout(self, *, locked: bool, at: Lock | None = None) -> Checkouts:
         """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
-        from pipeline_builder.checkout import checkout
+        from pipeline_builder.checkout.checkout import checkout
 
         with self.stage("checkout") as words:
             manifest = self.manifest
@@ -217,8 +217,8 @@ class Session:
 
     def plan(self) -> Plan:
         """Compare with what is deployed."""
-        from pipeline_builder.plan import build_plan, with_rename
-        from pipeline_builder.run import cached_parameters, find_unchanged
+        from pipeline_builder.release.plan import build_plan, with_rename
+        from pipeline_builder.release.run import cached_parameters, find_unchanged
 
         with self.stage("plan") as words:
             definition = self.composed.definition
@@ -242,7 +242,7 @@ class Session:
 
     def apply(self, plan: Plan, *, force: bool = False) -> Applied:
         """Bring the definition and its code to the target."""
-        from pipeline_builder.apply import apply
+        from pipeline_builder.release.apply import apply
 
         with self.stage("apply") as words:
             applied = apply(self.composed.definition, plan, self.target, force=force)
@@ -295,7 +295,7 @@ class Session:
         return self._follow(begin, pipeline, stream=stream, terminal=terminal)
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
-        from pipeline_builder.run import start
+        from pipeline_builder.release.run import start
 
         return start(
             self.target.pipelines, pipeline, self.parameters,
@@ -311,7 +311,7 @@ class Session:
 
     def go_on(self, own: Execution, pipeline: DeployedPipeline, *, stream: TextIO, terminal: bool) -> RunRecord:
         """Go on with an execution that this one's cause has started, from its failure or as it is, and judge it."""
-        from pipeline_builder.run import go_on
+        from pipeline_builder.release.run import go_on
 
         moved = [name for name, value in self._fingerprints.items() if own.parameters.get(name, value) != value]
         if moved and own.status.value != "Succeeded":
@@ -333,8 +333,8 @@ class Session:
 
         Without a name it is the only one that goes on, or the last.
         """
-        from pipeline_builder.executions import find_running
-        from pipeline_builder.run import Start
+        from pipeline_builder.release.executions import find_running
+        from pipeline_builder.release.run import Start
 
         found = find_running(self.target.pipelines, self.executions, name)
         begun = Start(execution=found, origin="followed", foreign=bool(found.cause))
@@ -344,8 +344,8 @@ class Session:
         self, begin: Callable[[], Start], planned: DeployedPipeline | None, *, stream: TextIO, terminal: bool
     ) -> RunRecord:
         """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
-        from pipeline_builder.following import Eyes, follow_shown
-        from pipeline_builder.run import describe_start
+        from pipeline_builder.release.run import describe_start
+        from pipeline_builder.views.following import Eyes, follow_shown
 
         with self.stage("run") as words:
             begun = begin()
@@ -368,8 +368,8 @@ class Session:
         """Collect the evidence of an execution, and let the gate decide."""
         import hashlib
 
-        from pipeline_builder.evidence import collect, with_stages
-        from pipeline_builder.gate import judge
+        from pipeline_builder.release.evidence import collect, with_stages
+        from pipeline_builder.release.gate import judge
 
         with self.stage("gate") as words:
             record = collect(execution, self.target, nodes=self.nodes(), lock=self.lock, reused=reused)
@@ -383,7 +383,7 @@ class Session:
 
     def decide(self, record: RunRecord, decision: Decision) -> RunRecord:
         """Approve or reject the packages of the run."""
-        from pipeline_builder.promote import promote
+        from pipeline_builder.release.promote import promote
 
         with self.stage("promote") as words:
             done = {package.arn: package for package in promote(record, decision, self.target.registry)}
@@ -411,14 +411,14 @@ class Session:
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
-        from pipeline_builder.junit import render_junit
+        from pipeline_builder.release.junit import render_junit
 
         write_file(self.workspace.build / RUN, record.model_dump_json(indent=2).encode() + b"\n")
         write_file(self.workspace.build / JUNIT, render_junit(record).encode())
 
     def report(self, record: RunRecord) -> Path:
         """Write the report for people."""
-        from pipeline_builder.report import render_report
+        from pipeline_builder.views.report import render_report
 
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
@@ -434,7 +434,7 @@ class Session:
         Raises:
             InputProblems: PB440 where there is no run, PB441 where no execution has that name.
         """
-        from pipeline_builder.evidence import collect
+        from pipeline_builder.release.evidence import collect
 
         saved = load_record(self.workspace.build / RUN)
         wanted = execution or (saved.execution if saved else "")
@@ -465,7 +465,7 @@ class Session:
         Raises:
             InputProblems: PB440 where there is none at all, PB441 where none has that name.
         """
-        from pipeline_builder.executions import find_execution
+        from pipeline_builder.release.executions import find_execution
 
         return find_execution(self.target.pipelines, self.executions, name)
 
@@ -487,7 +487,7 @@ class Session:
 
     def stop(self, name: str) -> Execution:
         """Stop an execution, by default the only one that goes on, and wait until it has stopped."""
-        from pipeline_builder.executions import find_running, stop
+        from pipeline_builder.release.executions import find_running, stop
 
         found = find_running(self.target.pipelines, self.executions, name)
         if found.status.ended:
@@ -514,8 +514,8 @@ class Session:
         Raises:
             InputProblems: PB443 where it has nothing left to do, PB450 where another may be meant.
         """
-        from pipeline_builder.executions import find_failed
-        from pipeline_builder.run import retry
+        from pipeline_builder.release.executions import find_failed
+        from pipeline_builder.release.run import retry
 
         saved = self._saved()
         found = find_failed(self.target.pipelines, self.executions, name, saved.execution if saved else "")
@@ -525,7 +525,7 @@ class Session:
 
     def rollback(self, model: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
         """Reject the champion of a model, so that the approved version before it is the champion again."""
-        from pipeline_builder.promote import rollback
+        from pipeline_builder.release.promote import rollback
 
         groups = groups_of(self.composed)
         if model not in groups:
@@ -543,7 +543,7 @@ class Session:
 
     def select(self, wanted: Wanted) -> Found:
         """Limit a run to what is wanted."""
-        from pipeline_builder.narrowing import narrow
+        from pipeline_builder.release.narrowing import narrow
 
         found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")

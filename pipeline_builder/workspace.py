@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.documents.source import Source, load_yaml
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.framework import load_framework
-from pipeline_builder.manifest import Manifest, build_manifest
-from pipeline_builder.source import Source, load_yaml
-from pipeline_builder.streams import replacing
-from pipeline_builder.values import LOCAL_DEFAULTS, parse_env_file
+from pipeline_builder.machine.streams import replacing
+from pipeline_builder.manifest.framework import load_framework
+from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
-    from pipeline_builder.bundle import Bundle
+    from pipeline_builder.definition.bundle import Bundle
     from pipeline_builder.engine.local import LocalSettings
-    from pipeline_builder.lock import Lock
+    from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.target import SecretReader, Target
 
 LOCK = "model_repos.lock.yaml"
@@ -114,7 +114,7 @@ def load_workspace_lock(workspace: Workspace) -> Lock:
     Raises:
         InputProblems: PB108 where it can't be read, PB111 where there is none.
     """
-    from pipeline_builder.lock import load_lock
+    from pipeline_builder.manifest.lock import load_lock
 
     if not workspace.lock_path.is_file():
         message = "the model repositories are not checked out"
@@ -170,7 +170,7 @@ def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:
 
 def _open_aws(workspace: Workspace) -> Target:
     from pipeline_builder.aws.connect import AwsSettings, open_aws_target
-    from pipeline_builder.values import build_settings
+    from pipeline_builder.documents.values import build_settings
 
     settings = build_settings(workspace.values, workspace.tags)
     return open_aws_target(

@@ -26,7 +26,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline_builder import programs  # noqa: E402
+from pipeline_builder.machine import programs
 
 STATE = ROOT / ".pipeline_builder"
 VENV = ROOT / ".venv"

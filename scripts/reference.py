@@ -17,10 +17,11 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from pydantic_core import PydanticUndefined
 
-from pipeline_builder import conf, framework, manifest, sections, service
 from pipeline_builder.cli import main as command_line
+from pipeline_builder.conf import conf, sections
+from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import Explanation, load_explanations
-from pipeline_builder.schema import Section, spellings
+from pipeline_builder.manifest import framework, manifest, service
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

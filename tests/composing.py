@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline_builder.bundle import Bundle
-from pipeline_builder.check import check_definition
-from pipeline_builder.conf import load_conf
-from pipeline_builder.definition import Definition, build_definition
-from pipeline_builder.graph import Graph, build_graph
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.conf.conf import load_conf
+from pipeline_builder.conf.graph import Graph, build_graph
+from pipeline_builder.definition.bundle import Bundle
+from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.definition import Definition, build_definition
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.tiny import CONF, write_model
 
 LABEL = "churn@1f3c9ab:conf/conf.yaml"

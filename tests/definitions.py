@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.local import LocalSettings, open_local_target
-from pipeline_builder.run import Start, follow, start
+from pipeline_builder.release.run import Start, follow, start
 from pipeline_builder.target import Execution, StepState, Target
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.check import check_definition
-from pipeline_builder.definition import build_definition
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.composing import load_graph
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -58,7 +58,7 @@ def objects(folder: Path) -> None:
 
 def bundles(folder: Path) -> None:
     """A large file lies beside the scripts."""
-    from pipeline_builder.bundle import Bundler
+    from pipeline_builder.definition.bundle import Bundler
 
     large(folder / "source" / "data.bin")
     for name in ("train.py", "evaluate.py"):
@@ -120,7 +120,7 @@ def served(folder: Path) -> None:
 
 def artifacts(folder: Path) -> None:
     """A build of the rehearsed service hands on a large file."""
-    from pipeline_builder.rehearsal.artifacts import pack, unpack
+    from pipeline_builder.service.rehearsal.artifacts import pack, unpack
 
     pack(folder / "a.zip", [(large(folder / "file"), "file")])
     unpack(folder / "a.zip", folder / "unpacked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from pipeline_builder.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, VerdictRecord
+from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, VerdictRecord
 
 BEGIN = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 EXECUTION = "arn:aws:sagemaker:localhost:000000000000:pipeline/churn/execution/abc123def456"

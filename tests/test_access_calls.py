@@ -14,11 +14,11 @@ import pipeline_builder.aws
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.secrets import make_secret_reader
 from pipeline_builder.aws.triggers import open_poller
+from pipeline_builder.checkout.heads import Head
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.options import make_session
-from pipeline_builder.cloudformation.access import Facts, build_access, service_facts
-from pipeline_builder.heads import Head
-from pipeline_builder.values import build_settings
+from pipeline_builder.documents.values import build_settings
+from pipeline_builder.service.cloudformation.access import Facts, build_access, service_facts
 from tests.iam import ACCOUNT, NAMES, REGION, allows, documents
 from tests.recorded import KNOWN, Recorder, needs, record
 from tests.serving import Served, serving

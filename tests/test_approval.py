@@ -12,10 +12,10 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.approval import approval_digest, approval_text, verdict_word
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.codepipeline import find_approval, person
-from pipeline_builder.stage import render_exports
+from pipeline_builder.release.approval import approval_digest, approval_text, verdict_word
+from pipeline_builder.service.stage import render_exports
 from tests.records import CHAMPION, package, run_record
 
 NASTY = "quotes ' \" $(touch x) `touch x` ${HOME} #{variables.X} {{ x }} <b>|</b>\nnext\r\u2028line\x07"

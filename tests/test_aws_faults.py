@@ -21,16 +21,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from pipeline_builder.apply import apply
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.facts import Facts
 from pipeline_builder.canonical import canonical
-from pipeline_builder.deadline import TimeIsUpError, time_limit
 from pipeline_builder.engine.starts import Request, put_execution
 from pipeline_builder.errors import OutsideFailure, PlanRefused
-from pipeline_builder.plan import build_plan
-from pipeline_builder.run import Start, go_on, start
+from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
+from pipeline_builder.release.apply import apply
+from pipeline_builder.release.plan import build_plan
+from pipeline_builder.release.run import Start, go_on, start
 from pipeline_builder.target import Execution, Target
 from tests.composing import compose_definition
 from tests.definitions import definition, script

@@ -13,8 +13,8 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.errors import InputProblems, OutsideFailure
-from pipeline_builder.promote import Decision, promote, rollback
-from pipeline_builder.record import VerdictRecord
+from pipeline_builder.release.promote import Decision, promote, rollback
+from pipeline_builder.release.record import VerdictRecord
 from pipeline_builder.target import ApprovalStatus
 from tests.mocked import REGION, mocked
 from tests.records import package, run_record

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.bundle import Bundle, Bundler
+from pipeline_builder.definition.bundle import Bundle, Bundler
 from tests.composing import archive_of
 from tests.workspaces import make_workspace
 

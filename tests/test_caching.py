@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.aws.facts import Facts, read_facts
-from pipeline_builder.caching import COMPARED, FIRST, PARAMETER, VARIABLE, current_generation, without_cache
+from pipeline_builder.dag.caching import COMPARED, FIRST, PARAMETER, VARIABLE, current_generation, without_cache
+from pipeline_builder.definition.service_model import load_sagemaker
+from pipeline_builder.definition.steps.freshness import MOST_VARIABLES
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.service_model import load_sagemaker
-from pipeline_builder.steps.freshness import MOST_VARIABLES
 from pipeline_builder.target import Execution, ExecutionStatus
 from tests.cases import CASES
 from tests.composing import compose_definition

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder import check, language, service_model
-from pipeline_builder.check import Finding, check_definition
-from pipeline_builder.language import STEP_TYPES
+from pipeline_builder.definition import check, language, service_model
+from pipeline_builder.definition.check import Finding, check_definition
+from pipeline_builder.definition.language import STEP_TYPES
 from pipeline_builder.target import JSON
 from tests.test_service_model import MODEL
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.checkout import Checkouts, checkout
+from pipeline_builder.checkout.checkout import Checkouts, checkout
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.runner import GitError, Remote
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.git import Git
-from pipeline_builder.lock import Lock, load_lock, render_lock
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.runner import GitError, Remote
-from pipeline_builder.source import Source, parse_yaml
+from pipeline_builder.manifest.lock import Lock, load_lock, render_lock
+from pipeline_builder.manifest.manifest import build_manifest
 from tests.repositories import ENVIRONMENT, commit, git, make_repository, serve
 
 

@@ -21,11 +21,11 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
-from pipeline_builder.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.canonical import canonical
+from pipeline_builder.dag.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
-from pipeline_builder.evidence import collect
-from pipeline_builder.run import cached_parameters, find_unchanged, follow, go_on, start
+from pipeline_builder.release.evidence import collect
+from pipeline_builder.release.run import cached_parameters, find_unchanged, follow, go_on, start
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests import definitions
 from tests.definitions import CACHED, compare, condition, definition, fail, measured, output_of, read_report, script

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline_builder.canonical import canonical
+from pipeline_builder.definition.names import parameter_name, shorten
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.names import parameter_name, shorten
 from tests.cases import _INPUT, CASES
 from tests.composing import compose_definition
 from tests.tiny import CONF, variant

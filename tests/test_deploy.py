@@ -18,10 +18,10 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
-from pipeline_builder.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, PlanRefused
-from pipeline_builder.stack_plan import StackPlan
-from pipeline_builder.stacks import StackEvent
+from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
+from pipeline_builder.stacks.stack_plan import StackPlan
+from pipeline_builder.stacks.stacks import StackEvent
 from tests.formation import ACCOUNT, REGION, Formation, forming
 
 STORAGE = """\

@@ -23,12 +23,12 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
-from pipeline_builder.cloudformation.document import load_template
-from pipeline_builder.cloudformation.rendering import parameter_values, render_templates
-from pipeline_builder.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
-from pipeline_builder.destroy import DestroyManner, destroy
-from pipeline_builder.stack_plan import StackPlan
-from pipeline_builder.stacks import Stack
+from pipeline_builder.service.cloudformation.document import load_template
+from pipeline_builder.service.cloudformation.rendering import parameter_values, render_templates
+from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
+from pipeline_builder.service.destroy import DestroyManner, destroy
+from pipeline_builder.stacks.stack_plan import StackPlan
+from pipeline_builder.stacks.stacks import Stack
 from tests.emulator import ACCOUNT, REGION, Emulator, emulating
 from tests.services import REPOS, read_service
 

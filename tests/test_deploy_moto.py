@@ -20,7 +20,7 @@ from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import INLINE, Stacks
 from pipeline_builder.aws.unfinished import find_unfinished
 from pipeline_builder.errors import InputProblems, OutsideFailure
-from pipeline_builder.stacks import WantedStack
+from pipeline_builder.stacks.stacks import WantedStack
 from tests.formation import forming
 from tests.mocked import REGION, mocked
 

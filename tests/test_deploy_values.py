@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.destroy import Demolition, render_demolition
 from pipeline_builder.errors import PlanRefused
-from pipeline_builder.stack_plan import (
+from pipeline_builder.service.destroy import Demolition, render_demolition
+from pipeline_builder.stacks.stack_plan import (
     ResourceChange,
     StackPlan,
     read_changes,
@@ -18,7 +18,7 @@ from pipeline_builder.stack_plan import (
     stack_plan_json,
     unsafe,
 )
-from pipeline_builder.stacks import Stack, StackEvent, StackResource, WantedStack, first_failure
+from pipeline_builder.stacks.stacks import Stack, StackEvent, StackResource, WantedStack, first_failure
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 

@@ -14,9 +14,9 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
-from pipeline_builder.deploy import Manner, ServiceTexts, Watch, deploy
-from pipeline_builder.destroy import Demolition, DestroyManner, destroy
 from pipeline_builder.errors import OutsideFailure, PlanRefused
+from pipeline_builder.service.deploy import Manner, ServiceTexts, Watch, deploy
+from pipeline_builder.service.destroy import Demolition, DestroyManner, destroy
 from tests.formation import ACCOUNT, REGION, Formation, forming
 
 BUCKET = "demo-artifacts"

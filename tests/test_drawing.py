@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.drawing import (
+from pipeline_builder.views.drawing import (
     BOX_HEIGHT,
     BOX_WIDTH,
     Node,

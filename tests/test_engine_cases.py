@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition import Definition
+from pipeline_builder.definition.definition import Definition
 from pipeline_builder.target import StepStatus, Target
 from tests.cases import CASES
 from tests.composing import archive_of, compose_definition

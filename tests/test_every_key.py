@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline_builder.check import check_definition
-from pipeline_builder.conf import ConfFile
-from pipeline_builder.definition import build_definition
-from pipeline_builder.schema import known_keys, section_at, spellings
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.conf.conf import ConfFile
+from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.documents.schema import known_keys, section_at, spellings
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.composing import load_graph
 from tests.tiny import CONF, write_model
 

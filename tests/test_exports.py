@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.checkout import Checkouts, checkout
-from pipeline_builder.git import Git
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.rehearsal.sources import CLONE, find_source, pack_source
-from pipeline_builder.runner import Remote
-from pipeline_builder.source import Source, parse_yaml
+from pipeline_builder.checkout.checkout import Checkouts, checkout
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.manifest.manifest import build_manifest
+from pipeline_builder.service.rehearsal.sources import CLONE, find_source, pack_source
 from tests.repositories import ENVIRONMENT, commit, git, make_repository, serve
 from tests.test_checkout import one
 
@@ -210,8 +210,8 @@ def test_the_repository_that_we_are_in_has_no_say_how(root: Path) -> None:
     here = root / "remotes" / "a"
     git(here, "config", f"url.{root}/nowhere.insteadOf", str(here))
     (here / "m").mkdir()
-    code = "import sys; from pathlib import Path; from pipeline_builder.git import Git\n"
-    code += "from pipeline_builder.runner import Remote\nfrom tests.repositories import ENVIRONMENT\n"
+    code = "import sys; from pathlib import Path; from pipeline_builder.checkout.git import Git\n"
+    code += "from pipeline_builder.checkout.runner import Remote\nfrom tests.repositories import ENVIRONMENT\n"
     code += "print(Git(environment=ENVIRONMENT).resolve(Remote(url=sys.argv[1], local=True), 'main'))"
     command = [sys.executable, "-c", code, str(here)]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}

@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from pipeline_builder.heads import Handled, Head, Inputs, find_moves, note, parse_handled, render_handled, render_move
+from pipeline_builder.checkout.heads import (
+    Handled,
+    Head,
+    Inputs,
+    find_moves,
+    note,
+    parse_handled,
+    render_handled,
+    render_move,
+)
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 

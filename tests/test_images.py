@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline_builder.definition import build_definition
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.images import resolve_images
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
 from tests.composing import load_graph
 from tests.tiny import CONF, write_model
 from tests.workspaces import make_workspace

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.scaffold.insertion import Additions, insert, merged
-from pipeline_builder.source import Source, parse_yaml
 
 NEW: Additions = {
     "repos": [{"name": "churn", "url": "./a: b"}],

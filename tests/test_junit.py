@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from pipeline_builder.junit import render_junit
-from pipeline_builder.record import RunRecord, VerdictRecord
+from pipeline_builder.release.junit import render_junit
+from pipeline_builder.release.record import RunRecord, VerdictRecord
 from tests.records import run_record, steps
 
 

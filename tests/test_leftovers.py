@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.checkout.folders import remove_folder
+from pipeline_builder.checkout.git import MOST_FOLDERS, Git
+from pipeline_builder.checkout.runner import GitError, Remote
 from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.folders import remove_folder
-from pipeline_builder.git import MOST_FOLDERS, Git
-from pipeline_builder.runner import GitError, Remote
 from tests.interrupting import MANNERS
 from tests.repositories import commit, git, make_repository
 from tests.test_checkout import one, run

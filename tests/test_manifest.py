@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.manifest import Manifest, build_manifest
-from pipeline_builder.source import Source, parse_yaml
+from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 
 def manifest(text: str) -> Manifest:

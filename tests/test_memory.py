@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.engine.archives import pack, read_member, unpack
 from pipeline_builder.engine.state import State
 from pipeline_builder.engine.store import LocalStore, stamp_of
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.evidence import read_metrics
-from pipeline_builder.source import load_yaml
-from pipeline_builder.streams import MOST_READ
+from pipeline_builder.machine.streams import MOST_READ
+from pipeline_builder.release.evidence import read_metrics
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.definitions import compare, condition, definition, fail, run, script, target
 from tests.hungry import KINDS, SIZE, large

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.metrics import compare_metrics, find_confusion, find_curves, flatten_metrics, metric_at
+from pipeline_builder.release.metrics import compare_metrics, find_confusion, find_curves, flatten_metrics, metric_at
 from tests.records import CHAMPION, METRICS
 
 

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from io import StringIO
 from pathlib import Path
 
-from pipeline_builder.drawing import Node, render_mermaid, render_svg, render_text
-from pipeline_builder.outline import outline
-from pipeline_builder.progress import describe, open_progress
+from pipeline_builder.dag.outline import outline
 from pipeline_builder.target import StepState, StepStatus
+from pipeline_builder.views.drawing import Node, render_mermaid, render_svg, render_text
+from pipeline_builder.views.progress import describe, open_progress
 from tests.cases import CASES
 from tests.composing import compose_definition
 from tests.definitions import compare, condition, definition, fail, measured, read_report, script

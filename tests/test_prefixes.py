@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition import build_definition
-from pipeline_builder.prefixes import find_neighbours
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.definition.prefixes import find_neighbours
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.cases import CASES, train
 from tests.composing import compose_definition, load_graph
 from tests.serving import serving

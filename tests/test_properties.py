@@ -14,15 +14,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_builder.check import check_definition
-from pipeline_builder.compose import compose as compose_all
-from pipeline_builder.definition import build_definition
+from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.compose import compose as compose_all
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.documents.expressions import references
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.expressions import references
-from pipeline_builder.lock import Lock
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.source import Source, parse_yaml
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.manifest.manifest import build_manifest
 from tests.composing import load_graph
 from tests.tiny import CONF, write_model
 

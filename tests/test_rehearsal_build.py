@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.cloudformation.buildspec import parse_buildspec
-from pipeline_builder.rehearsal.artifacts import compile_pattern, find_files, pack, unpack
-from pipeline_builder.rehearsal.codebuild import Build, Built, run_build
+from pipeline_builder.service.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.service.rehearsal.artifacts import compile_pattern, find_files, pack, unpack
+from pipeline_builder.service.rehearsal.codebuild import Build, Built, run_build
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 

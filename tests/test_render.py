@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.render import aws_values, next_firings
+from pipeline_builder.service.render import aws_values, next_firings
 from tests.services import CONNECTION, SERVICE, parse_manifest, read_service, read_template
 from tests.workspaces import Workspace, make_workspace
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.programs import find_working
-from pipeline_builder.record import RunRecord, VerdictRecord
-from pipeline_builder.report import format_duration, format_number, render_report
+from pipeline_builder.machine.programs import find_working
+from pipeline_builder.release.record import RunRecord, VerdictRecord
+from pipeline_builder.views.report import format_duration, format_number, render_report
 from tests.records import CHAMPION, METRICS, package, run_record, steps
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}${x}"""

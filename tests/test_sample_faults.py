@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.source import Source, parse_yaml
 from tests.cases import CASES
 from tests.composing import archive_of, compose_definition, compose_graph
 from tests.tiny import CONF, variant, write_model

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline_builder.conf import ConfFile
-from pipeline_builder.manifest import ManifestSection
+from pipeline_builder.conf.conf import ConfFile
+from pipeline_builder.manifest.manifest import ManifestSection
 from tests.cases import CASES
 from tests.test_every_key import ROWS, Row, put, tree
 from tests.tiny import CONF, variant

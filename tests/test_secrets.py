@@ -10,10 +10,10 @@ import pytest
 from moto import mock_aws
 
 from pipeline_builder.aws.secrets import make_secret_reader
+from pipeline_builder.checkout.remotes import remote_of
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.manifest import Repo, build_manifest
-from pipeline_builder.remotes import remote_of
-from pipeline_builder.source import Source, parse_yaml
+from pipeline_builder.manifest.manifest import Repo, build_manifest
 
 REGION = "eu-west-1"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.documents.source import Source, load_yaml, parse_yaml
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.source import Source, load_yaml, parse_yaml
 
 
 def problems(text: str) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.source import load_yaml
+from pipeline_builder.documents.source import load_yaml
+from pipeline_builder.manifest.manifest import build_manifest
 from tests.examples import EXAMPLES, ROOT, check_golden, check_scripts
 from tests.repositories import ENVIRONMENT
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.cloudformation.hosts import find_provider, parse_address, path_expression
-from pipeline_builder.cloudformation.triggers import (
+from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.hosts import find_provider, parse_address, path_expression
+from pipeline_builder.service.cloudformation.triggers import (
     ConnectionTrigger,
     EventTrigger,
     Triggers,
     WebhookTrigger,
     build_triggers,
 )
-from pipeline_builder.errors import Problem
 from tests.services import CONNECTION, REGION, REPOS, SERVICE, parse_manifest
 
 

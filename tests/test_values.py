@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.documents.values import build_settings, parse_env_file, substitute
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.source import Source, parse_yaml
-from pipeline_builder.values import build_settings, parse_env_file, substitute
 
 VALUES = {"SMP_REGION": "eu-central-1", "SMP_S3BUCKETNAME": "b", "SMP_ACCOUNTID": "1", "HOME": "/root", "EMPTY": ""}
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.heads import Head, Inputs
+from pipeline_builder.checkout.remotes import fetch_heads
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
-from pipeline_builder.git import Git
-from pipeline_builder.heads import Head, Inputs
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.remotes import fetch_heads
-from pipeline_builder.runner import Remote
-from pipeline_builder.source import Source, parse_yaml
-from pipeline_builder.watch import LONGEST_PAUSE, Loaded, Surroundings, Watch, only_watch
+from pipeline_builder.gitops.watch import LONGEST_PAUSE, Loaded, Surroundings, Watch, only_watch
+from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.workspace import Workspace, load_manifest
 from tests.repositories import ENVIRONMENT, commit, git, make_repository, serve
 

@@ -16,9 +16,9 @@ from botocore.stub import Stubber
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.triggers import KEY, Poller, open_poller
+from pipeline_builder.checkout.heads import Head, parse_handled
 from pipeline_builder.cli import run
 from pipeline_builder.errors import InputProblems, OutsideFailure
-from pipeline_builder.heads import Head, parse_handled
 from tests.mocked import REGION, mocked
 from tests.workspaces import Ended, make_workspace
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure
-from pipeline_builder.git import Git
-from pipeline_builder.rehearsal.sources import find_source
-from pipeline_builder.worktrees import WorkTree, look_at
+from pipeline_builder.service.rehearsal.sources import find_source
 from tests.repositories import ENVIRONMENT, commit, git, make_repository
 from tests.test_checkout import one, run
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.stacks import OWNER_TAG
+from pipeline_builder.stacks.stacks import OWNER_TAG
 
 _MOST = 1000
 """Versions that S3 lists, and deletes, in one request."""

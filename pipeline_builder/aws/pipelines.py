@@ -14,10 +14,10 @@ from pipeline_builder.aws.facts import Facts, read_facts, token
 from pipeline_builder.aws.polling import Changes, Clock, Pace
 from pipeline_builder.aws.steps import is_going_on, read_steps
 from pipeline_builder.aws.store import S3Store, split
-from pipeline_builder.caching import PARAMETER, without_cache
 from pipeline_builder.canonical import canonical
+from pipeline_builder.dag.caching import PARAMETER, without_cache
+from pipeline_builder.dag.outline import decisive_parameters, outline
 from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.outline import decisive_parameters, outline
 from pipeline_builder.target import (
     CachePrediction,
     DeployedPipeline,

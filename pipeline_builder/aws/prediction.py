@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_builder.caching import COMPARED
+from pipeline_builder.dag.caching import COMPARED
+from pipeline_builder.dag.outline import OutlinedStep, flat_steps, outline
 from pipeline_builder.durations import duration
-from pipeline_builder.outline import OutlinedStep, flat_steps, outline
 from pipeline_builder.target import CachePrediction, Execution
 
 _NEVER = {

@@ -13,8 +13,16 @@ from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.polling import Clock, Pace
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.stack_plan import StackPlan, read_changes
-from pipeline_builder.stacks import CAPABILITIES, STACK_TYPE, Ended, Stack, StackEvent, StackResource, WantedStack
+from pipeline_builder.stacks.stack_plan import StackPlan, read_changes
+from pipeline_builder.stacks.stacks import (
+    CAPABILITIES,
+    STACK_TYPE,
+    Ended,
+    Stack,
+    StackEvent,
+    StackResource,
+    WantedStack,
+)
 
 INLINE = 51_200
 """Bytes of a template that CloudFormation takes in a request; a longer one goes by S3."""

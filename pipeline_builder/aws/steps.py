@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline_builder.outline import OutlinedStep
+from pipeline_builder.dag.outline import OutlinedStep
 from pipeline_builder.target import StepState, StepStatus
 
 _ENDED = (StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.STOPPED)

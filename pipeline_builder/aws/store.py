@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError, translated
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.streams import Readable, copy, read_small, replacing
+from pipeline_builder.machine.streams import Readable, copy, read_small, replacing
 
 
 class S3Store:

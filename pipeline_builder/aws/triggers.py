@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError
+from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 
 KEY = "watch/heads.json"
 # A variable takes a thousand characters, and so do all that an action hands on to a build together.

@@ -15,8 +15,8 @@ from pipeline_builder import __version__
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import say, show_problems
-from pipeline_builder.deadline import TimeIsUpError
 from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed
+from pipeline_builder.machine.deadline import TimeIsUpError
 
 # What the system refuses for reasons that are not the program's.
 _OF_THIS_MACHINE = {

@@ -63,7 +63,7 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     """
     from dataclasses import asdict
 
-    from pipeline_builder import drawing
+    from pipeline_builder.views import drawing
 
     nodes = session.nodes()
     as_json = as_json or form == "json"
@@ -106,7 +106,7 @@ def plan(
     \b
     Example: pipeline-builder plan --out plan.json --detailed-exitcode
     """
-    from pipeline_builder.plan import plan_json, render_markdown, render_plan
+    from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
     from pipeline_builder.workspace import write_file
 
     session.given = given
@@ -131,7 +131,7 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: boo
     \b
     Example: pipeline-builder apply plan.json
     """
-    from pipeline_builder.plan import load_plan
+    from pipeline_builder.release.plan import load_plan
 
     session.build()
     applied = session.apply(load_plan(plan_file) if plan_file else session.plan(), force=force)

@@ -15,8 +15,8 @@ from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import ExitCode, render_problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.promote import Decision
-    from pipeline_builder.record import RunRecord
+    from pipeline_builder.release.promote import Decision
+    from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
 
 
@@ -73,7 +73,7 @@ def is_pending(record: RunRecord) -> bool:
 
 def ask_decision(record: RunRecord, answer: str | None, comment: str) -> Decision | None:
     """Return the answer that was given, or ask for one on a terminal; without either there is none."""
-    from pipeline_builder.summary import render_evidence
+    from pipeline_builder.views.summary import render_evidence
 
     if answer:
         return make_decision(answer, comment)
@@ -91,7 +91,7 @@ def ask_decision(record: RunRecord, answer: str | None, comment: str) -> Decisio
 
 def make_decision(answer: str, comment: str) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
-    from pipeline_builder.promote import Decision
+    from pipeline_builder.release.promote import Decision
     from pipeline_builder.target import ApprovalStatus
 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
@@ -105,7 +105,7 @@ def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
 
 def show_run(record: RunRecord, report: Path, *, as_json: bool) -> None:
     """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
-    from pipeline_builder.summary import failure_problems, render_result
+    from pipeline_builder.views.summary import failure_problems, render_result
 
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)

@@ -38,7 +38,7 @@ def status(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder status
     """
-    from pipeline_builder.summary import execution_json, render_status
+    from pipeline_builder.views.summary import execution_json, render_status
 
     found = session.find_execution(execution)
     steps = session.target.pipelines.list_steps(found.arn)
@@ -55,8 +55,8 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
     \b
     Example: pipeline-builder logs purchase-intent-Train
     """
+    from pipeline_builder.documents.schema import did_you_mean
     from pipeline_builder.errors import InputProblems
-    from pipeline_builder.schema import did_you_mean
 
     found = session.find_execution(execution)
     names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
@@ -77,7 +77,7 @@ def history(session: Session, *, as_json: bool) -> None:
     \b
     Example: pipeline-builder history
     """
-    from pipeline_builder.summary import history_json, render_history
+    from pipeline_builder.views.summary import history_json, render_history
 
     executions = session.executions()
     approvals = session.target.registry.list_approvals()

@@ -61,7 +61,7 @@ def common(command: Command) -> Command:
 
 def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
     """Return the session of a command; `places` are the paths that were given, by option."""
-    from pipeline_builder.framework import FILE as FRAMEWORK
+    from pipeline_builder.manifest.framework import FILE as FRAMEWORK
     from pipeline_builder.session import Session
     from pipeline_builder.workspace import Workspace, load_values
 

@@ -17,8 +17,8 @@ from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import ExitCode, InputProblems, render_problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.rehearsal.rehearse import Rehearsing
-    from pipeline_builder.rehearsal.tools import Answer, Ask, Question
+    from pipeline_builder.service.rehearsal.rehearse import Rehearsing
+    from pipeline_builder.service.rehearsal.tools import Answer, Ask, Question
     from pipeline_builder.session import Session
 
 _LAST = "last"
@@ -75,8 +75,8 @@ def rehearse(
     """
     from dataclasses import replace
 
-    from pipeline_builder.rehearsal import rehearse as playing
-    from pipeline_builder.rehearsal.summary import rehearsal_problems, render_rehearsal
+    from pipeline_builder.service.rehearsal import rehearse as playing
+    from pipeline_builder.service.rehearsal.summary import rehearsal_problems, render_rehearsal
 
     at = replace(_rehearsing(session, given, make_ask(answer, comment)), unchecked=unchecked)
     try:
@@ -98,7 +98,7 @@ def rehearse(
 
 
 def _rehearsing(session: Session, given: Mapping[str, str], ask: Ask) -> Rehearsing:
-    from pipeline_builder.rehearsal.rehearse import Rehearsing
+    from pipeline_builder.service.rehearsal.rehearse import Rehearsing
 
     workspace = session.workspace
     account, region = place_of(workspace.values)
@@ -117,7 +117,7 @@ def _rehearsing(session: Session, given: Mapping[str, str], ask: Ask) -> Rehears
 
 def place_of(values: Mapping[str, str]) -> tuple[str, str]:
     """Return account and Region of the service, made up where nobody has set them: a rehearsal needs no account."""
-    from pipeline_builder.values import LOCAL_DEFAULTS
+    from pipeline_builder.documents.values import LOCAL_DEFAULTS
 
     found = {name: values.get(name, "").strip() for name in _MADE_UP}
     given = {name: value for name, value in found.items() if value and value != LOCAL_DEFAULTS[name]}
@@ -129,8 +129,8 @@ def _render(session: Session) -> Path:
     """Render the service as it is now, into the build folder; where something isn't checked out, that comes first."""
     from dataclasses import replace
 
-    from pipeline_builder.rehearsal.sources import with_source
-    from pipeline_builder.render import render, write_rendered
+    from pipeline_builder.service.rehearsal.sources import with_source
+    from pipeline_builder.service.render import render, write_rendered
     from pipeline_builder.session import Session
 
     account, region = place_of(session.workspace.values)
@@ -155,7 +155,7 @@ def _is_locked(session: Session) -> bool:
 
 def make_ask(answer: str | None, comment: str) -> Ask:
     """Return who answers an approval: the option, a person at the terminal, or nobody."""
-    from pipeline_builder.rehearsal.tools import Answer
+    from pipeline_builder.service.rehearsal.tools import Answer
 
     def ask(question: Question) -> Answer | None:
         by = os.environ.get("SMP_APPROVER") or login_name()

@@ -31,8 +31,8 @@ def render(session: Session, *, as_json: bool, out: Path | None, part: str | Non
     \b
     Example: pipeline-builder render --out rendered
     """
-    from pipeline_builder.render import render as render_service
-    from pipeline_builder.render import render_access, write_rendered
+    from pipeline_builder.service.render import render as render_service
+    from pipeline_builder.service.render import render_access, write_rendered
 
     rendered = render_service(session, now=datetime.now(timezone.utc))
     if part == "iam":

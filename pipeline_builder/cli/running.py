@@ -13,10 +13,10 @@ from pipeline_builder.cli.deciding import ask_decision, conclude, is_pending
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, parameters_option, timeout_option
 from pipeline_builder.cli.output import show, terminal
-from pipeline_builder.deadline import TimeIsUpError, time_limit
+from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
-    from pipeline_builder.record import RunRecord
+    from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
     from pipeline_builder.target import Selection
 
@@ -150,7 +150,7 @@ def run_command(
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
     """
-    from pipeline_builder.narrowing import Wanted
+    from pipeline_builder.release.narrowing import Wanted
 
     session.given = given
     if session.workspace.target == "local" and (no_wait or leave):

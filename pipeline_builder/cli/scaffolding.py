@@ -52,7 +52,7 @@ def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any
     \b
     Example: pipeline-builder new churn --framework xgboost --add && pipeline-builder up
     """
-    from pipeline_builder.git import Git
+    from pipeline_builder.checkout.git import Git
     from pipeline_builder.scaffold.making import scaffold
     from pipeline_builder.scaffold.neighbours import load_neighbours
     from pipeline_builder.scaffold.request import check_name, is_free, taken

@@ -18,11 +18,11 @@ from pipeline_builder.errors import PlanRefused, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.aws.client import Aws
-    from pipeline_builder.deploy import Deployed, Manner, Watch
-    from pipeline_builder.destroy import Demolition, DestroyManner
-    from pipeline_builder.render import Rendered
+    from pipeline_builder.service.deploy import Deployed, Manner, Watch
+    from pipeline_builder.service.destroy import Demolition, DestroyManner
+    from pipeline_builder.service.render import Rendered
     from pipeline_builder.session import Session
-    from pipeline_builder.stack_plan import StackPlan
+    from pipeline_builder.stacks.stack_plan import StackPlan
 
 
 @main.command()
@@ -42,9 +42,9 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
     from pipeline_builder.aws.stacks import Stacks
-    from pipeline_builder.deploy import ServiceTexts
-    from pipeline_builder.deploy import deploy as deploy_service
-    from pipeline_builder.render import render
+    from pipeline_builder.service.deploy import ServiceTexts
+    from pipeline_builder.service.deploy import deploy as deploy_service
+    from pipeline_builder.service.render import render
 
     rendered = render(on_aws(session), now=datetime.now(timezone.utc))
     model, aws = rendered.model, Aws(rendered.model.place.region)
@@ -81,8 +81,8 @@ def destroy(session: Session, *, as_json: bool, with_data: bool, yes: bool, forc
     from pipeline_builder.aws.emptying import Buckets
     from pipeline_builder.aws.identity import check_caller
     from pipeline_builder.aws.stacks import Stacks
-    from pipeline_builder.destroy import demolition_json
-    from pipeline_builder.destroy import destroy as destroy_service
+    from pipeline_builder.service.destroy import demolition_json
+    from pipeline_builder.service.destroy import destroy as destroy_service
 
     name, values = session.manifest.service.name, on_aws(session).workspace.values
     account, region = values.get("SMP_ACCOUNTID", "").strip(), values.get("SMP_REGION", "").strip()
@@ -110,8 +110,8 @@ def on_aws(session: Session) -> Session:
     """
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import look_up
+    from pipeline_builder.documents.values import LOCAL_DEFAULTS
     from pipeline_builder.session import Session
-    from pipeline_builder.values import LOCAL_DEFAULTS
 
     workspace = session.workspace
     values = workspace.values.items()
@@ -126,8 +126,8 @@ def on_aws(session: Session) -> Session:
 
 
 def _manner(*, yes: bool, dry_run: bool, force: bool, as_json: bool) -> Manner:
-    from pipeline_builder.deploy import Manner
-    from pipeline_builder.stack_plan import render_stack_plan
+    from pipeline_builder.service.deploy import Manner
+    from pipeline_builder.stacks.stack_plan import render_stack_plan
 
     def tell(plan: StackPlan) -> None:
         click.echo(coloured(render_stack_plan(plan)), nl=False, err=as_json)
@@ -139,7 +139,7 @@ def _manner(*, yes: bool, dry_run: bool, force: bool, as_json: bool) -> Manner:
 
 
 def _destroy_manner(*, yes: bool, force: bool, as_json: bool) -> DestroyManner:
-    from pipeline_builder.destroy import DestroyManner, render_demolition
+    from pipeline_builder.service.destroy import DestroyManner, render_demolition
 
     def tell(plan: Demolition) -> None:
         click.echo(coloured(render_demolition(plan)), nl=False, err=as_json)
@@ -169,10 +169,10 @@ def _ask(question: str, command: str) -> bool:
 @contextmanager
 def _watching(plan: StackPlan | None) -> Iterator[Watch]:
     """Show events as the steps of a run are shown: a table on a terminal, where it is known what will come."""
-    from pipeline_builder.drawing import Node
-    from pipeline_builder.progress import open_progress
-    from pipeline_builder.stack_progress import StepStates
-    from pipeline_builder.stacks import STACK_TYPE
+    from pipeline_builder.stacks.stack_progress import StepStates
+    from pipeline_builder.stacks.stacks import STACK_TYPE
+    from pipeline_builder.views.drawing import Node
+    from pipeline_builder.views.progress import open_progress
 
     changes = [(plan.stack, STACK_TYPE), *((change.name, change.type) for change in plan.changes)] if plan else []
     nodes = [Node(name=name, type=kind, step_class=kind.removeprefix("AWS::"), model="") for name, kind in changes]
@@ -200,7 +200,7 @@ def _outputs(done: tuple[Deployed, ...]) -> Mapping[str, str]:
 
 
 def _deployed_json(done: tuple[Deployed, ...], left: tuple[str, ...]) -> dict[str, object]:
-    from pipeline_builder.stack_plan import stack_plan_json
+    from pipeline_builder.stacks.stack_plan import stack_plan_json
 
     stacks = [
         {**stack_plan_json(deployed.plan), "status": deployed.stack.status if deployed.stack else None}

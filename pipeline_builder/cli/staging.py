@@ -13,12 +13,12 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import Duration, common, time_is_up
 from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.cli.watching import poll_service
-from pipeline_builder.deadline import TimeIsUpError, time_limit
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem, RunFailed
+from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
+    from pipeline_builder.service.stage import Setting, Staged
     from pipeline_builder.session import Session
-    from pipeline_builder.stage import Setting, Staged
     from pipeline_builder.target import Approval
 
 _EXPORTS = "stage.env"
@@ -51,8 +51,8 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     \b
     Example: pipeline-builder stage build && pipeline-builder stage train && cat build/stage.env
     """
-    from pipeline_builder.junit import render_junit_problems
-    from pipeline_builder.stage import render_exports
+    from pipeline_builder.release.junit import render_junit_problems
+    from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT, write_file
 
     build = session.workspace.build
@@ -75,7 +75,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
 
 
 def _do(session: Session, name: str, timeout: float | None) -> Staged:
-    from pipeline_builder import stage
+    from pipeline_builder.service import stage
 
     if name == "watch":
         return _watch(session)
@@ -94,7 +94,7 @@ def _do(session: Session, name: str, timeout: float | None) -> Staged:
 
 
 def _watch(session: Session) -> Staged:
-    from pipeline_builder.stage import Staged
+    from pipeline_builder.service.stage import Staged
 
     polled = poll_service(session)
     if polled.failures:
@@ -103,7 +103,7 @@ def _watch(session: Session) -> Staged:
 
 
 def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
-    from pipeline_builder import stage
+    from pipeline_builder.service import stage
 
     try:
         with time_limit(timeout):

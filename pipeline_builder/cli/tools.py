@@ -70,8 +70,8 @@ def schema(which: str) -> None:
     \b
     Example: pipeline-builder schema manifest > manifest.schema.json
     """
-    from pipeline_builder.conf import ConfFile
-    from pipeline_builder.manifest import ManifestSection
+    from pipeline_builder.conf.conf import ConfFile
+    from pipeline_builder.manifest.manifest import ManifestSection
 
     model = ManifestSection if which == "manifest" else ConfFile
     show(model.model_json_schema(by_alias=True), as_json=True, text="")
@@ -88,8 +88,8 @@ def explain(problem: str, *, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from pipeline_builder.documents.schema import did_you_mean
     from pipeline_builder.explanations import load_explanations, render_explanation
-    from pipeline_builder.schema import did_you_mean
 
     known = load_explanations()
     found = known.get(problem.upper())

@@ -25,17 +25,17 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import problem_json, say
 from pipeline_builder.cli.running import build_and_run
-from pipeline_builder.deadline import TimeIsUpError
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
+from pipeline_builder.machine.deadline import TimeIsUpError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline_builder.heads import Inputs
-    from pipeline_builder.lock import Lock
-    from pipeline_builder.poll import Polled
+    from pipeline_builder.checkout.heads import Inputs
+    from pipeline_builder.gitops.poll import Polled
+    from pipeline_builder.gitops.watch import Loaded, Watch
+    from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.session import Session
-    from pipeline_builder.watch import Loaded, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def watch(
             raise click.exceptions.Exit(code)
         return
     wishes = _Wishes(approve=approve, comment=comment, timeout=timeout, given=given, as_json=as_json)
-    from pipeline_builder.watch import only_watch
+    from pipeline_builder.gitops.watch import only_watch
 
     state = session.workspace.state
     who = f"process {os.getpid()} on {socket.gethostname()}, since {_now()}"
@@ -117,8 +117,8 @@ def poll_service(session: Session) -> Polled:
     """Start the service's CodePipeline once for all repositories that moved, and say which."""
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.triggers import open_poller
-    from pipeline_builder.heads import render_move
-    from pipeline_builder.poll import poll
+    from pipeline_builder.checkout.heads import render_move
+    from pipeline_builder.gitops.poll import poll
 
     values = session.workspace.values
     polled = poll(session.workspace, session.manifest, open_poller(values, Aws(values.get("SMP_REGION", ""))))
@@ -139,8 +139,8 @@ def _poll(session: Session, *, as_json: bool) -> int:
 
 
 def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_failed: bool) -> Watch:
-    from pipeline_builder.framework import FILE as FRAMEWORK
-    from pipeline_builder.watch import Loaded, Surroundings, Watch
+    from pipeline_builder.gitops.watch import Loaded, Surroundings, Watch
+    from pipeline_builder.manifest.framework import FILE as FRAMEWORK
 
     def load() -> Loaded:
         fresh = reopen_session()
@@ -204,7 +204,7 @@ def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
 def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object]]:
     """Return the exit code, and what is said of the run as JSON."""
     from pipeline_builder.session import Session
-    from pipeline_builder.summary import failure_problems, render_result
+    from pipeline_builder.views.summary import failure_problems, render_result
 
     session = Session(loaded.workspace, say=say, warn=lambda problem: say(render_problem(problem)))
     session.manifest = loaded.manifest
@@ -229,7 +229,7 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
 
 def _lock(inputs: Inputs) -> Lock:
     """Return what checkout takes as the commits to check out; it looks up the rest itself."""
-    from pipeline_builder.lock import Lock, LockedRepo
+    from pipeline_builder.manifest.lock import Lock, LockedRepo
 
     repos = (
         LockedRepo(name=name, url=head.url, revision=head.revision, commit=head.commit, tree="", committed="")

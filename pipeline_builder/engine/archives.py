@@ -17,7 +17,7 @@ from typing import IO, cast
 from isal import igzip, igzip_lib
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.streams import BLOCK, copy, read_small
+from pipeline_builder.machine.streams import BLOCK, copy, read_small
 
 _LEVEL = 1
 """Of ISA-L: as small as zlib's level 1 or smaller, at some ten times its speed (benchmarks/archives.py)."""

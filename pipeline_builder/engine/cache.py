@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.caching import COMPARED
+from pipeline_builder.dag.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document import Step
 from pipeline_builder.engine.state import State, now, parse_time

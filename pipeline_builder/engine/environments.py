@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder import programs
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine import programs
 
 FORMAT = 1
 """Part of every key: raise it where environments that exist already would not do any more."""

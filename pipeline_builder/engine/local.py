@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.caching import without_cache
+from pipeline_builder.dag.caching import without_cache
 from pipeline_builder.engine.container import log_tail
 from pipeline_builder.engine.document import load_definition
 from pipeline_builder.engine.environments import Environments

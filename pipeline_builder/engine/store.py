@@ -16,7 +16,7 @@ from typing import IO
 from pipeline_builder.engine.inputs import Found, check_names, name_below, parse_manifest
 from pipeline_builder.engine.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.streams import Hashing, copy, read_small, replacing
+from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 PLACE = "place"

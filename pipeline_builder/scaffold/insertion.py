@@ -6,9 +6,9 @@ import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.scaffold.skeleton import yaml_text
-from pipeline_builder.source import Source, parse_yaml
 from pipeline_builder.target import JSON
 
 if TYPE_CHECKING:

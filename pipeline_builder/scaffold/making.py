@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.runner import GitError
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.git import Git
-from pipeline_builder.manifest import build_manifest
-from pipeline_builder.runner import GitError
+from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.scaffold.insertion import insert, render_block
 from pipeline_builder.scaffold.neighbours import Neighbours, load_neighbours
 from pipeline_builder.scaffold.request import (
@@ -35,7 +36,6 @@ from pipeline_builder.scaffold.skeleton import (
     render_files,
     render_steps,
 )
-from pipeline_builder.source import Source, parse_yaml
 from pipeline_builder.target import JSON
 from pipeline_builder.workspace import write_file
 

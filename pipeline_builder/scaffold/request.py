@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.definition.names import PIPELINE_NAME
+from pipeline_builder.documents.schema import describe, did_you_mean
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import Place, Problem
-from pipeline_builder.names import PIPELINE_NAME
 from pipeline_builder.scaffold.neighbours import Neighbours
 from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions
-from pipeline_builder.schema import describe, did_you_mean
-from pipeline_builder.source import Source, parse_yaml
 from pipeline_builder.target import JSON
-from pipeline_builder.values import substitute
 
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*\Z")
 _LONGEST_NAME = 40  # step, channel and job names add up to 24 characters to it
@@ -108,7 +108,7 @@ def _check_values(request: Request) -> Iterator[Problem]:
 
 def _read_back(description: str) -> JSON:
     """Return the description as a build reads it out of the conf."""
-    from pipeline_builder.expressions import read_expressions
+    from pipeline_builder.documents.expressions import read_expressions
 
     document = parse_yaml(Source("description", conf_text(description)), "PB692")
     filled, unset = substitute(document, {})
@@ -117,7 +117,7 @@ def _read_back(description: str) -> JSON:
 
 def _check_instance(name: str) -> Iterator[Problem]:
     """All jobs run on it, so that each kind has to take it."""
-    from pipeline_builder.service_model import load_sagemaker
+    from pipeline_builder.definition.service_model import load_sagemaker
 
     shapes = load_sagemaker()
     for shape in _JOB_TYPES:

@@ -250,6 +250,6 @@ def line_text(value: str) -> str:
 
 def _schema() -> str:
     """Return the JSON Schema of `conf.yaml`, which editors look up beside it."""
-    from pipeline_builder.conf import ConfFile
+    from pipeline_builder.conf.conf import ConfFile
 
     return json.dumps(ConfFile.model_json_schema(by_alias=True), indent=1) + "\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from werkzeug.wrappers import Response
 
+from pipeline_builder.machine.streams import BLOCK, Hashing, copy
 from pipeline_builder.serve.place import (
     Place,
     S3Error,
@@ -23,7 +24,6 @@ from pipeline_builder.serve.place import (
 )
 from pipeline_builder.serve.uploads import received
 from pipeline_builder.serve.xml import read_xml
-from pipeline_builder.streams import BLOCK, Hashing, copy
 
 QUERY = ("uploads", "uploadId", "partNumber")
 _ABOUT = "upload.json"

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
 from pipeline_builder.engine.objects import ObjectFacts
+from pipeline_builder.machine.streams import BLOCK, Hashing, copy
 from pipeline_builder.serve.place import (
     Place,
     S3Error,
@@ -21,7 +22,6 @@ from pipeline_builder.serve.place import (
     xml_response,
 )
 from pipeline_builder.serve.uploads import received
-from pipeline_builder.streams import BLOCK, Hashing, copy
 
 
 def get_object(place: Place) -> Response:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from pipeline_builder.definition.service_model import Fault, Shapes, load_sagemaker
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.serve.background import Background
-from pipeline_builder.service_model import Fault, Shapes, load_sagemaker
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"

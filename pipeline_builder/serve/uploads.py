@@ -14,7 +14,7 @@ from typing import IO, Protocol
 
 from werkzeug.wrappers import Request
 
-from pipeline_builder.streams import BLOCK
+from pipeline_builder.machine.streams import BLOCK
 
 _LINE = 8192
 _CHECKSUM = "x-amz-checksum-"

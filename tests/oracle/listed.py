@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline_builder.caching import PARAMETER, VARIABLE
+from pipeline_builder.dag.caching import PARAMETER, VARIABLE
 from tests.oracle.comparison import ANYTHING, NOTHING, Listed
 
 _BASE = "/opt/ml/processing/input"

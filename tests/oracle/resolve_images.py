@@ -10,11 +10,11 @@ from tests.oracle.aws import cut_the_network
 
 cut_the_network()
 
-from pipeline_builder.conf import load_conf  # noqa: E402 - the network is cut before the SDK is there
+from pipeline_builder.conf.conf import load_conf  # noqa: E402 - the network is cut before the SDK is there
+from pipeline_builder.conf.graph import build_graph  # noqa: E402
+from pipeline_builder.definition.images import resolve_images  # noqa: E402
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings  # noqa: E402
 from pipeline_builder.errors import InputProblems  # noqa: E402
-from pipeline_builder.graph import build_graph  # noqa: E402
-from pipeline_builder.images import resolve_images  # noqa: E402
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings  # noqa: E402
 
 if __name__ == "__main__":
     path, output, region = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.images import resolve_images
 from pipeline_builder.scaffold.skeleton import FRAMEWORKS, NewModel, load_regions
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
 from tests.composing import load_graph
 from tests.oracle.environment import run_in_sdk
 from tests.tiny import variant, write_model

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.check import check_definition
-from pipeline_builder.definition import build_definition
-from pipeline_builder.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.cases import CASES, Case
 from tests.composing import compose_definition, load_graph
 from tests.oracle.comparison import Listed, differences, normalised

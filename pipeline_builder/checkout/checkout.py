@@ -1,0 +1,353 @@
+"""Checkout: every model repository at its commit, as a plain folder below the training directory."""
+
+from __future__ import annotations
+
+import fcntl
+import filecmp
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pipeline_builder.checkout.folders import remove_folder
+from pipeline_builder.checkout.git import Git, Measured
+from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
+from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel, no_secrets, remote_of
+from pipeline_builder.checkout.runner import GitError, Remote
+from pipeline_builder.checkout.worktrees import WorkTree, look_at
+from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
+from pipeline_builder.manifest.lock import Lock, LockedRepo
+from pipeline_builder.manifest.manifest import Manifest, Repo
+from pipeline_builder.target import SecretReader
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_OF_DAMAGE = ("other", "none", "no answer")
+_UNTOLD = "look at it with 'git status' there"
+_FORM = 2
+"""Of what an export writes; what another form has written isn't taken for the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedOut:
+    """A repository's folder; `changed` says whether it had to be written."""
+
+    name: str
+    folder: Path
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkouts:
+    """All repositories in the order of the manifest, and the lock that says what they are."""
+
+    lock: Lock
+    repos: tuple[CheckedOut, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+def checkout(
+    manifest: Manifest,
+    *,
+    root: Path,
+    cache: Path,
+    locked: Lock | None,
+    environment: Mapping[str, str],
+    read_secret: SecretReader = no_secrets,
+    jobs: int = 8,
+) -> Checkouts:
+    """Bring every enabled repository to its commit.
+
+    `root` is the manifest's folder, `cache` where bare repositories are kept between checkouts, `locked` the commits to
+    take instead of resolving revisions, `read_secret` gives the text of a secret by its id. One failure doesn't hide
+    the others, and leaves its previous checkout as it is.
+
+    Raises:
+        InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
+            that is somebody's own repository.
+        OutsideFailure: PB150 to PB157, PB166, one for every repository that failed.
+    """
+    git = Git(environment=environment)
+    cache = cache.resolve()
+    work = [
+        _Work(
+            repo,
+            git,
+            remote=lambda repo: remote_of(repo, root, environment, read_secret),
+            root=root,
+            training_dir=manifest.training_dir,
+            cache=cache,
+            locked=locked,
+        )
+        for repo in manifest.repos
+    ]
+    with _alone(cache):
+        clear_cache(cache, [item.bare for item in work])
+        clear_folder(root / manifest.training_dir)
+        outcomes = in_parallel(git, [item.run for item in work], jobs)
+    failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
+    if failures:
+        kind = next((type(f) for f in failures if isinstance(f, OutsideFailure)), type(failures[0]))
+        raise kind(*(problem for failure in failures for problem in failure.problems))
+    own = look_at(git, root)
+    done = [outcome for outcome in outcomes if isinstance(outcome, _Outcome)]
+    return Checkouts(
+        lock=Lock(
+            manifest_commit=own.commit,
+            manifest_dirty=own.changed is not False,  # nobody has seen that it is clean
+            repos=tuple(outcome.locked for outcome in done),
+        ),
+        repos=tuple(outcome.checked_out for outcome in done),
+        warnings=(
+            *(warning for outcome in done for warning in outcome.warnings),
+            *_untold(own, "the manifest's folder", None),
+        ),
+    )
+
+
+def _untold(found: WorkTree, what: str, place: Place | None) -> Iterator[Problem]:
+    """Yield a warning where git didn't tell all of a working tree."""
+    if found.trouble is not None:
+        missing = "has changes that are not committed" if found.commit else "is at a commit"
+        message = f"whether {what} {missing} can't be told: {found.trouble}"
+        yield Problem(id="PB165", message=message, place=place, hint=found.trouble.hint or _UNTOLD, warning=True)
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """One checkout after the other: two at once would pull the folders away under each other.
+
+    The lock is the system's, so that of a process that was killed is gone with it.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    locked: LockedRepo
+    checked_out: CheckedOut
+    warnings: tuple[Problem, ...]
+
+
+class _Work:
+    """One repository's way from its url to a folder."""
+
+    def __init__(
+        self,
+        repo: Repo,
+        git: Git,
+        *,
+        remote: Callable[[Repo], Remote],
+        root: Path,
+        training_dir: str,
+        cache: Path,
+        locked: Lock | None,
+    ) -> None:
+        self.repo = repo
+        self.root = root
+        self.git = git
+        self.remote_of = remote
+        self.locked = locked
+        self.folder = root / training_dir / repo.name
+        self.bare = cache / f"{repo.name}.git"
+        self.index = cache / f"{repo.name}.index"
+        self.state = cache / f"{repo.name}.json"
+        self.warnings: list[Problem] = []
+
+    def run(self) -> _Outcome:
+        self.refuse_foreign()
+        try:
+            return self.work()
+        except GitError as error:
+            if error.kind not in _OF_DAMAGE or not self.bare.exists():
+                raise failure_of(self.repo, error) from error
+        # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
+        remove_folder(self.bare)
+        self.index.unlink(missing_ok=True)
+        try:
+            return self.work()
+        except GitError as error:
+            raise failure_of(self.repo, error) from error
+
+    def work(self) -> _Outcome:
+        remote = self.remote_of(self.repo)
+        commit = self.commit(remote)
+        if not self.git.has(self.bare, commit):
+            self.git.fetch(self.bare, remote, commit)
+        facts = self.facts(commit)
+        changed = self.export(facts)
+        self.warn_of_changes(remote)
+        checked_out = CheckedOut(name=self.repo.name, folder=self.folder, changed=changed)
+        return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings))
+
+    def refuse_foreign(self) -> None:
+        """A checkout never has a `.git`: a folder that has one is somebody's own repository."""
+        if (self.folder / ".git").exists():
+            folder = os.path.relpath(self.folder, self.root)
+            message = (
+                f"'{folder}' is a git repository of its own, which the checkout of '{self.repo.name}' would replace"
+            )
+            hint = "move it away, or name another 'training_dir'"
+            raise InputProblems(Problem(id="PB161", message=message, place=self.repo.place, hint=hint))
+
+    def commit(self, remote: Remote) -> str:
+        if self.locked is not None:
+            for entry in self.locked.repos:
+                if entry.name == self.repo.name and entry.url == self.repo.url:
+                    return entry.commit
+            message = f"the repository '{self.repo.name}' is not in the lock"
+            hint = "run 'pipeline-builder checkout' without --locked"
+            raise InputProblems(Problem(id="PB109", message=message, place=self.repo.place, hint=hint))
+        return head_of(self.repo, remote, self.git)
+
+    def facts(self, commit: str) -> LockedRepo:
+        """Return the lock's entry; that of an unchanged commit is remembered."""
+        known = self.known()
+        if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
+            return replace(known, revision=self.repo.revision)
+        found = self.git.describe(self.bare, commit)
+        return LockedRepo(
+            name=self.repo.name,
+            url=self.repo.url,
+            revision=self.repo.revision,
+            commit=found.commit,
+            tree=self.git.tree_of(self.bare, commit, self.repo.path),
+            committed=found.committed,
+            subject=found.subject,
+            author=found.author,
+            path=self.repo.path,
+        )
+
+    def known(self) -> LockedRepo | None:
+        """Return what the last checkout made of the folder; None where there was none, or what it noted is damaged."""
+        try:
+            noted = json.loads(self.state.read_text())
+            return LockedRepo(**noted["locked"]) if noted["form"] == _FORM else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def export(self, facts: LockedRepo) -> bool:
+        """Write the folder unless it is that tree already; tell whether it had to be written."""
+        known = self.known()
+        new_index = self.index.with_suffix(".new-index")
+        there = os.path.lexists(self.folder)
+        # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
+        unchanged = there and any(self.is_as_in(index) for index in (self.index, new_index))
+        if unchanged and known and known.tree == facts.tree:
+            self.remember(facts)
+            return False
+        measured = self.git.measure(self.bare, facts.tree)
+        # The state goes first: killed in between, the next checkout takes the folder for unknown and writes it anew.
+        self.state.unlink(missing_ok=True)
+        temporary = self.folder.with_name(f".tmp-{self.repo.name}")
+        temporary.mkdir(parents=True)
+        try:
+            self.git.export(self.bare, facts.tree, temporary, new_index)
+            if there and not unchanged and not _same_files(self.folder, temporary):
+                self.keep_edited(known)
+            self.put(temporary)
+        finally:
+            remove_folder(temporary)
+        new_index.replace(self.index)
+        self.warn_of_left_out(measured)
+        self.remember(facts)
+        return True
+
+    def is_as_in(self, index: Path) -> bool:
+        """Tell whether the folder is what was exported with that index; with a damaged one nobody knows."""
+        try:
+            return self.git.is_unchanged(self.bare, self.folder, index)
+        except GitError as error:
+            if error.kind not in _OF_DAMAGE:
+                raise
+            return False
+
+    def put(self, temporary: Path) -> None:
+        """Put the new folder into the place of the old one."""
+        old = self.folder.with_name(f".tmp-old-{self.repo.name}")
+        if os.path.lexists(self.folder):
+            self.folder.rename(old)
+        temporary.rename(self.folder)
+        remove_folder(old)
+
+    def warn_of_left_out(self, measured: Measured) -> None:
+        """Say what is in the repository and isn't in the checkout as its authors have it."""
+        pointers = [name for name in measured.small if _begins_with(self.folder / name, _LFS)]
+        name = self.repo.name
+        for problem_id, what, paths in (
+            ("PB158", f"the repository '{name}' has submodules, which are left out", measured.submodules),
+            (
+                "PB162",
+                f"the repository '{name}' has links, which become files with the target in them",
+                measured.links,
+            ),
+            ("PB163", f"the repository '{name}' has files in Git LFS, of which there are only the pointers", pointers),
+        ):
+            if paths:
+                message = f"{what}: {', '.join(paths[:5])}{', …' if len(paths) > 5 else ''}"
+                self.warnings.append(Problem(id=problem_id, message=message, place=self.repo.place, warning=True))
+
+    def remember(self, facts: LockedRepo) -> None:
+        text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": asdict(facts)})
+        if self.state.is_file() and self.state.read_text() == text:
+            return
+        temporary = self.state.with_suffix(".new")
+        temporary.write_text(text)
+        temporary.replace(self.state)
+
+    def keep_edited(self, known: LockedRepo | None) -> None:
+        """Nobody's work gets lost: a folder with something in it that isn't from a checkout is moved aside."""
+        aside = self.folder.parent / ".edited"
+        aside.mkdir(exist_ok=True)
+        numbered = (re.fullmatch(rf"{re.escape(self.repo.name)}-(\d+)", path.name) for path in aside.iterdir())
+        number = 1 + max((int(match[1]) for match in numbered if match), default=0)
+        target = aside / f"{self.repo.name}-{number}"
+        self.folder.rename(target)
+        what = "was edited" if known else "was already there, and is another"
+        message = f"the checkout of '{self.repo.name}' {what}; it is kept in '{os.path.relpath(target, self.root)}'"
+        hint = "a checkout is made from a commit: commit the change in the repository"
+        self.warnings.append(Problem(id="PB159", message=message, place=self.repo.place, hint=hint, warning=True))
+
+    def warn_of_changes(self, remote: Remote) -> None:
+        source = Path(remote.url.removeprefix("file://"), self.repo.path)
+        if not remote.local or self.locked is not None or not source.is_dir():
+            return
+        found = look_at(self.git, source)
+        self.warnings += _untold(found, f"'{os.path.relpath(source, self.root)}'", self.repo.place)
+        if found.changed:
+            message = (
+                f"'{os.path.relpath(source, self.root)}' has changes that are not committed, so they are not built"
+            )
+            hint = "commit them to build them"
+            self.warnings.append(Problem(id="PB160", message=message, place=self.repo.place, hint=hint, warning=True))
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    """Tell whether two folders have the same files, but for compiled Python files."""
+    names = _files(one)
+    if names is None or names != _files(other):
+        return False
+    return not any(filecmp.cmpfiles(one, other, names, shallow=False)[1:])
+
+
+def _files(folder: Path) -> set[str] | None:
+    """Return the paths of the files in a folder; None where it is none, or has a link in it."""
+    if folder.is_symlink() or not folder.is_dir():
+        return None
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts and path.suffix != ".pyc"]
+    if any(path.is_symlink() for path in paths):
+        return None
+    return {str(path.relative_to(folder)) for path in paths if not path.is_dir()}
+
+
+def _begins_with(path: Path, text: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(text)) == text
+    except OSError:
+        return False

@@ -1,0 +1,43 @@
+"""Leftovers: what a checkout that was killed has left, and what would be in the way of the next one.
+
+For whoever holds the checkout's lock: then nobody else is at work on what is taken away here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline_builder.checkout.folders import remove_folder
+from pipeline_builder.checkout.runner import end_left
+
+_IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new")
+# Lock files, new lists of shallow commits, packs and objects that were being written; a fetch's own mark on its pack.
+_IN_BARE = ("*.lock", "shallow_*", "tmp_*", "*.keep", "gc.pid")
+
+
+def clear_cache(cache: Path, repositories: Iterable[Path]) -> None:
+    """End git where it still runs in a folder of bare repositories, and take away what is left of it."""
+    end_left(cache)
+    for pattern in _IN_CACHE:
+        for path in cache.glob(pattern):
+            remove_folder(path)
+    for repository in repositories:
+        for path in [*_left_in(repository)]:
+            remove_folder(path)
+
+
+def clear_folder(folder: Path) -> None:
+    """Take away what has been half exported, or was about to be replaced."""
+    for path in folder.glob(".tmp-*"):
+        remove_folder(path)
+
+
+def _left_in(repository: Path) -> Iterator[Path]:
+    for path in repository.rglob("*"):
+        if any(fnmatchcase(path.name, pattern) for pattern in _IN_BARE):
+            yield path
+    # git gives a pack its index last: without one it is never read.
+    packs = repository / "objects" / "pack"
+    yield from (path for path in packs.glob("pack-*.*") if not path.with_suffix(".idx").exists())

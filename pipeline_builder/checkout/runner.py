@@ -1,0 +1,372 @@
+"""The runner: git's processes, with a scrubbed environment, and their end.
+
+Every command that meets a remote, untrusted content or a working tree is started here: a fixed argument list, a few
+variables, no hook, link or submodule, in a session of its own. Whose configuration has a say depends on what is done:
+nobody's on what is read from a fetched commit and exported, as the same commit is the same bytes on every machine; the
+user's on how a remote is reached; the user's and the machine's on what counts as changed in a working tree.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+
+from pipeline_builder.machine.programs import fault_of, find_programs
+
+TIMEOUT = 600.0
+"""Seconds that one git command may take."""
+_GLANCE = 0.2
+_GRACE = 2.0
+"""Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
+
+Whose = Literal["nobody", "user", "machine"]
+"""Whose configuration a command reads beside the repository's; the machine's is the user's and the system's."""
+
+# What git may see of our environment: where it is; how it reaches the network, and whose keys it may use.
+_ALWAYS = r"PATH|TMPDIR"
+_USERS = (
+    r"HOME|USER|LOGNAME|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSH_AGENT_PID|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS"
+    r"|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO|GIT_CONFIG_GLOBAL|(?i:(?:https?|all|no)_proxy)"
+)
+_SYSTEMS = r"GIT_CONFIG_SYSTEM|GIT_CONFIG_NOSYSTEM"
+_INHERITED: Mapping[Whose, re.Pattern[str]] = {
+    "nobody": re.compile(_ALWAYS),
+    "user": re.compile(f"{_ALWAYS}|{_USERS}"),
+    "machine": re.compile(f"{_ALWAYS}|{_USERS}|{_SYSTEMS}"),
+}
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PROTOCOL_FROM_USER": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM": "1",
+    "LC_ALL": "C",
+}
+_WITHOUT: Mapping[Whose, Mapping[str, str]] = {
+    "nobody": {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"},
+    "user": {"GIT_CONFIG_NOSYSTEM": "1"},
+    "machine": {},
+}
+# An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
+_CONFIG = (
+    ("safe.bareRepository", "explicit"),
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("transfer.fsckObjects", "true"),
+    ("transfer.credentialsInUrl", "die"),
+    ("protocol.version", "2"),
+    ("http.followRedirects", "false"),
+    ("http.lowSpeedLimit", "1000"),
+    ("http.lowSpeedTime", "30"),
+    ("fetch.unpackLimit", "1"),
+    ("fetch.recurseSubmodules", "false"),
+    ("submodule.recurse", "false"),
+    ("core.fsync", "none"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("advice.detachedHead", "false"),
+)
+# What is written must not depend on the machine, also where git has another default on it.
+_PLAIN = (
+    ("core.symlinks", "false"),
+    ("core.autocrlf", "false"),
+    ("core.eol", "lf"),
+    ("core.protectHFS", "true"),
+    ("core.protectNTFS", "true"),
+)
+# $XDG_CONFIG_HOME, or the home of whoever runs this, have no attributes for us.
+_NOBODYS = (("core.attributesFile", os.devnull), ("core.excludesFile", os.devnull))
+
+
+class GitError(Exception):
+    """A git command failed; the text is git's own.
+
+    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, deep, owner, none, bare, unborn,
+    no answer, absent, timeout, stopped or other. "owner": git doesn't open a repository of another user. "none": there
+    is no repository. "no answer": git failed without a word, which is how it says no to a question.
+
+    `known` has the branches that there are, where the one that was asked for is missing.
+    """
+
+    def __init__(self, kind: str, text: str, known: tuple[str, ...] = ()) -> None:
+        self.kind = kind
+        self.known = known
+        super().__init__(text)
+
+    @property
+    def hint(self) -> str | None:
+        """What to do, where git's words say what is wrong but not that, or say it in a line that isn't kept."""
+        owned = re.search(r"dubious ownership in repository at '(.*)'", str(self))
+        if owned:
+            return f"it belongs to another user; if you trust it: git config --global --add safe.directory {owned[1]}"
+        return "install git" if self.kind == "absent" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A repository to fetch from: its address, and the token for it where it needs one."""
+
+    url: str
+    local: bool
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Starts git on this machine. `environment` is the process's own; little of it is handed on.
+
+    `timeout` is how many seconds a command may take. `stopped` being set ends those that run, also in other threads.
+    """
+
+    environment: Mapping[str, str]
+    timeout: float = TIMEOUT
+    stopped: threading.Event = field(default_factory=threading.Event, compare=False)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        repository: Path | None = None,
+        remote: Remote | None = None,
+        whose: Whose = "nobody",
+        config: Sequence[tuple[str, str]] = (),
+        extra: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> str:
+        """Run git to its end and return what it printed; `config` and `extra` are on top of what is always set.
+
+        Raises:
+            GitError: it failed, is not there, took too long, or was stopped.
+        """
+        environment = self._environment("user" if remote else whose, remote, config) | dict(extra or {})
+        process = _start(_command(arguments, repository), environment, folder, subprocess.PIPE)
+        try:
+            output, errors = self._outputs(process)
+        except BaseException:
+            _end(process)
+            raise
+        if process.returncode:
+            raise _error(errors, process.returncode, remote)
+        return output.decode("utf-8", "replace")
+
+    def lines(self, arguments: Sequence[str], repository: Path) -> Iterator[str]:
+        """Yield NUL-ended records as they come; the process ends with the reader.
+
+        Raises:
+            GitError: git failed, after what it has printed until then.
+        """
+        with tempfile.TemporaryFile() as errors:
+            environment = self._environment("nobody", None, ())
+            process = _start(_command(arguments, repository), environment, None, errors)
+            assert process.stdout is not None
+            try:
+                rest = b""
+                while block := process.stdout.read(1 << 16):
+                    *records, rest = (rest + block).split(b"\0")
+                    for record in records:
+                        yield record.decode("utf-8", "replace")
+                process.wait()
+            finally:
+                _end(process)
+                process.stdout.close()
+            errors.seek(0)
+            if process.returncode:
+                raise _error(errors.read(), process.returncode, None)
+
+    def _environment(self, whose: Whose, remote: Remote | None, more: Sequence[tuple[str, str]]) -> dict[str, str]:
+        if remote and remote.local:
+            whose = "machine"  # whose words are trusted on this machine, its own configuration may say
+        kept = {name: value for name, value in self.environment.items() if _INHERITED[whose].fullmatch(name)}
+        config = [*_CONFIG, *(_trusted(self.environment) if whose == "machine" else _PLAIN)]
+        config += [*(_NOBODYS if whose == "nobody" else ()), *more]
+        if remote and remote.token:
+            # For this address only, and never in an argument or a file.
+            # GitHub and GitLab take any name beside a token; Bitbucket and CodeCommit want theirs.
+            named = remote.token if ":" in remote.token else f"x-access-token:{remote.token}"
+            login = base64.b64encode(named.encode()).decode()
+            config.append((f"http.{remote.url}.extraHeader", f"Authorization: Basic {login}"))
+        numbered = {
+            "GIT_CONFIG_COUNT": str(len(config)),
+            **{f"GIT_CONFIG_KEY_{i}": key for i, (key, _) in enumerate(config)},
+            **{f"GIT_CONFIG_VALUE_{i}": value for i, (_, value) in enumerate(config)},
+        }
+        return {**kept, **_FIXED, **_WITHOUT[whose], "GIT_ALLOW_PROTOCOL": _protocols(remote), **numbered}
+
+    def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        deadline = time.monotonic() + self.timeout
+        while not self.stopped.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=_GLANCE)
+            if time.monotonic() > deadline:
+                raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
+        raise GitError("stopped", "interrupted")
+
+
+def _trusted(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the folders that the environment's own configuration lets git open, as containers of CI systems have it."""
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    for number in range(int(count) if count.isdecimal() else 0):
+        if environment.get(f"GIT_CONFIG_KEY_{number}", "").lower() == "safe.directory":
+            yield "safe.directory", environment.get(f"GIT_CONFIG_VALUE_{number}", "")
+
+
+def _protocols(remote: Remote | None) -> str:
+    """Return what git may speak. Where no remote is meant that is nothing: a partial clone would ask its own."""
+    if remote is None:
+        return "none"
+    if remote.local:
+        return "file"
+    # A server on this machine, as tests and `serve` have it.
+    return "http" if remote.url.startswith("http://127.0.0.1:") else "https:ssh"
+
+
+def _command(arguments: Sequence[str], repository: Path | None) -> list[str]:
+    return ["git", *([f"{_MARK}{repository}"] if repository else []), *arguments]
+
+
+def _start(
+    command: list[str], environment: Mapping[str, str], folder: Path | None, errors: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start git in a session of its own: killing git alone would leave its helpers behind."""
+    _try_git(environment.get("PATH", os.defpath))
+    try:
+        return subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if folder is not None and str(error.filename) == str(folder):
+            raise GitError("other", f"the folder '{folder}' can't be entered: {error.strerror}") from error
+        raise GitError("absent", f"the program 'git' can't be started: {error.strerror}") from error
+
+
+@functools.lru_cache
+def _try_git(path: str) -> None:
+    """Try the first git on a PATH before it is trusted, once; a failure is not remembered, as it may be mended.
+
+    Raises:
+        GitError: kind "absent" where there is none, or where it doesn't work.
+    """
+    found = next(find_programs("git", {"PATH": path}), None)
+    if found is None:
+        raise GitError("absent", "the program 'git' is not there")
+    if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
+        raise GitError("absent", f"the program '{found}' does not work: {fault}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and its helpers: by SIGTERM, at which it takes its lock files away, and what is left then by SIGKILL."""
+    if process.poll() == 0:
+        return
+    try:
+        if process.returncode is None:
+            _signal(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE)
+    finally:
+        _signal(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+# --- what is left of a process that was killed
+
+_MARK = "--git-dir="
+
+
+def end_left(cache: Path) -> None:
+    """End what git still does to the repositories in a folder, whose owner was killed alone: it would go on writing.
+
+    For whoever holds the folder's lock, and before anything is started there.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _GRACE
+        while (left := _left_in(cache)) and time.monotonic() < deadline:
+            for group in left:
+                _signal(group, number)
+            time.sleep(_GLANCE / 10)
+
+
+def _left_in(cache: Path) -> list[int]:
+    """Return the sessions of git in the folder's repositories; nobody but us gives git one of its own."""
+    wanted = os.fsencode(f"{_MARK}{cache}{os.sep}")
+    found = []
+    for process, command in _processes():
+        if wanted in command:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                found += [process] if os.getsid(process) == process else []
+    return found
+
+
+def _processes() -> Iterator[tuple[int, bytes]]:
+    """Yield the id and the command line of every process that can be seen."""
+    folder = Path("/proc")
+    if (folder / "self" / "cmdline").exists():
+        for entry in folder.iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    yield int(entry.name), (entry / "cmdline").read_bytes()
+        return
+    with contextlib.suppress(OSError):
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=,args="], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        for line in listed.stdout.splitlines():
+            process, _, command = line.strip().partition(b" ")
+            yield int(process), command
+
+
+# --- git's words
+
+_KINDS = (
+    ("owner", r"dubious ownership"),
+    ("unborn", r"does not have any commits yet"),
+    ("none", r"not a git repository \(or any"),
+    ("bare", r"cannot use bare repository|must be run in a work tree"),
+    (
+        "authentication",
+        r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied",
+    ),
+    ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
+    ("deep", r"maximum allowed tree depth|File name too long"),
+    ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
+    ("unreachable", r"Connection|timed out|repository .* not found|Could not read from remote"),
+)
+
+
+def _error(said: bytes, code: int, remote: Remote | None) -> GitError:
+    clean = re.sub(r"://[^/@\s]+@", "://***@", said.decode("utf-8", "replace"))
+    if remote and remote.token:
+        clean = clean.replace(remote.token, "***")
+    lines = [line.strip() for line in clean.splitlines() if line.strip()]
+    words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
+    silent = f"git was ended by signal {-code}" if code < 0 else "git gave no reason"
+    first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
+    otherwise = "other" if words or code < 0 else "no answer"
+    kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), otherwise)
+    return GitError(kind, first[:300])

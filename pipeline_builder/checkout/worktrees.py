@@ -1,0 +1,124 @@
+"""Working trees: at which commit the one around a folder is, and whether it has changes that aren't committed.
+
+These are repositories of people, or of whoever gave them to people. Nothing that such a repository configures runs: no
+fsmonitor, no hook, no filter, no transport; variables that name another repository, as git's hooks set them, are none
+of ours. What git doesn't tell is said with its own words.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_builder.checkout.runner import GitError, Runner
+
+_MOST_ASKED = 1000
+_FILTER_KEYS = ("clean", "smudge", "process", "required")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTree:
+    """What is known of the working tree around a folder; in no repository there is no `top` and no `trouble`.
+
+    `commit` is empty where there is none yet. `changed` is about the folder that was asked for, and None where that
+    can't be told; `trouble` says why something can't.
+    """
+
+    top: Path | None = None
+    commit: str = ""
+    changed: bool | None = False
+    trouble: GitError | None = None
+
+
+def look_at(git: Runner, folder: Path) -> WorkTree:
+    """Look at the working tree that a folder is in.
+
+    Raises:
+        GitError: kind "stopped".
+    """
+    top, commit = None, ""
+    try:
+        top = _top(git, folder)
+        if top is None:
+            return WorkTree()
+        commit = _commit(git, folder)
+        return WorkTree(top=top, commit=commit, changed=_is_changed(git, folder, top))
+    except GitError as error:
+        if error.kind == "stopped":
+            raise
+        return WorkTree(top=top, commit=commit, changed=None, trouble=error)
+
+
+def _top(git: Runner, folder: Path) -> Path | None:
+    """Return the top of the working tree; None in no repository, or in one without a working tree."""
+    try:
+        said = git.run(["rev-parse", "--is-inside-work-tree", "--show-cdup"], whose="machine", folder=folder)
+    except GitError as error:
+        # What has a '.git' is meant to be one.
+        meant = any(os.path.lexists(path / ".git") for path in (folder.resolve(), *folder.resolve().parents))
+        if error.kind == "bare" or (error.kind == "none" and not meant):
+            return None
+        raise
+    inside, _, up = said.partition("\n")
+    return (folder.resolve() / up.strip()).resolve() if inside == "true" else None
+
+
+def _commit(git: Runner, folder: Path) -> str:
+    """Return the commit that is checked out; empty on a branch that has none yet."""
+    try:
+        return git.run(["rev-parse", "--verify", "HEAD"], whose="machine", folder=folder).strip()
+    except GitError:
+        pass
+    try:  # which says why
+        words = ["log", "--max-count=1", "--no-patch", "--no-show-signature", "--format=%H"]
+        return git.run(words, whose="machine", folder=folder).strip()
+    except GitError as error:
+        if error.kind == "unborn":
+            return ""
+        raise
+
+
+def _is_changed(git: Runner, folder: Path, top: Path) -> bool:
+    """Tell whether there are changes in the folder, also staged or new ones; what is in submodules is no part of it.
+
+    Raises:
+        GitError: where it takes a filter to tell.
+    """
+    filters = _filters_of(git, folder)
+    without = [
+        (f"filter.{name}.{key}", "false" if key == "required" else "") for name in filters for key in _FILTER_KEYS
+    ]
+    arguments = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"]
+    arguments += ["--ignore-submodules=dirty", "--", "."]
+    said = git.run(arguments, whose="machine", config=without, folder=folder)
+    entries = [entry for entry in said.split("\0") if entry]
+    if not filters or any(not entry.startswith(" M ") for entry in entries):
+        return bool(entries)
+    paths = [entry[3:] for entry in entries[:_MOST_ASKED]]
+    filtered = _filtered(git, top, paths, filters)
+    if filtered and set(filtered) == set(paths):
+        path, name = next(iter(filtered.items()))
+        raise GitError("other", f"'{path}' goes through the filter '{name}' of the repository, which isn't run")
+    return bool(entries)
+
+
+def _filters_of(git: Runner, folder: Path) -> tuple[str, ...]:
+    """Return the filters that the repository itself configures; those of the user and the system are the user's."""
+    arguments = ["config", "-z", "--show-scope", "--name-only", "--get-regexp", r"^filter\."]
+    try:
+        said = git.run(arguments, whose="machine", folder=folder).split("\0")
+    except GitError as error:
+        if error.kind != "no answer":
+            raise
+        return ()
+    found = {key for scope, key in zip(said[::2], said[1::2], strict=False) if scope not in ("global", "system")}
+    return tuple(sorted({key.removeprefix("filter.").rpartition(".")[0] for key in found}))
+
+
+def _filtered(git: Runner, top: Path, paths: list[str], filters: tuple[str, ...]) -> dict[str, str]:
+    """Return which of the paths go through one of the filters, and which that is."""
+    if not paths:
+        return {}
+    said = git.run(["check-attr", "-z", "filter", "--", *paths], whose="machine", folder=top).split("\0")
+    return {path: value for path, _, value in zip(said[::3], said[1::3], said[2::3], strict=False) if value in filters}

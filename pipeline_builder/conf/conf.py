@@ -1,0 +1,211 @@
+"""A model repository's `conf.yaml`: the file as a whole, as `docs/reference/conf.md` lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from pipeline_builder.conf.sections import (
+    EvaluateSection,
+    GateSection,
+    PreprocessSection,
+    RegistrySection,
+    TrainSection,
+    TransformSection,
+)
+from pipeline_builder.documents.expressions import read_expressions
+from pipeline_builder.documents.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
+from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
+from pipeline_builder.documents.source import Document, load_yaml
+from pipeline_builder.documents.values import substitute
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.manifest import RelativePath
+from pipeline_builder.target import JSON
+
+IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
+
+
+class ModelSection(Section):
+    """One modeling unit: its scripts and the configuration of its steps.
+
+    A section of another name is a job too, where a Processing or Training step names it as its `step_type`.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"required": ["entry_point"]}})
+
+    source_directory: RelativePath | None = Field(
+        None, description="scripts of all steps, relative to the training directory or the repository"
+    )
+    name: Word = Field("", description="name of the SageMaker model")
+    preprocess: PreprocessSection | None = Field(None, description="a Processing step's job")
+    train: TrainSection | None = Field(None, description="a Training step's job")
+    transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
+    evaluate: EvaluateSection | None = Field(None, description="the Metrics step's job")
+    registry: RegistrySection | None = Field(None, description="the model package")
+    gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
+
+    @property
+    def others(self) -> Mapping[str, JSON]:
+        """Return the sections of other names as they are written."""
+        return self.model_extra or {}
+
+
+def _below(value: str) -> str:
+    if ".." in value.split("/"):
+        raise ValueError(f"the path {describe(value)} is refused, expected a path without '..'")
+    return value
+
+
+class StepSection(Section):
+    """One step of a model in the pipeline."""
+
+    step_name: str = Field(description="unique in the pipeline")
+    step_class: StepClass = Field(description="what the step does")
+    step_type: str = Field("", description="which section configures it")
+    enable_cache: Switch = Field(False, description="whether the step cache may answer")
+    chained: Names = Field((), alias="chain_input_source_step", description="steps whose outputs become inputs")
+    prefix: Annotated[str, AfterValidator(_below)] = Field(
+        "",
+        alias="chain_input_additional_prefix",
+        description="Transform only: a file below the input, or a folder that ends with '/'",
+    )
+    arguments: Arguments = Field({}, description="merged over this step's request, after the section's own")
+
+
+class PipelineModel(Section):
+    """The steps of one model."""
+
+    steps: tuple[StepSection, ...] = Field(description="the model's steps, in any order")
+
+
+_DEFAULT_TYPES: Mapping[str, tuple[type, ...]] = {
+    "String": (str,),
+    "Integer": (int,),
+    "Float": (int, float),
+    "Boolean": (bool,),
+}
+
+
+class ParameterSection(Section):
+    """A pipeline parameter, used in values as `$params.<name>`."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, '-' and '_'")
+    type: Literal["String", "Integer", "Float", "Boolean"] = Field("String", description="what values it takes")
+    default: str | int | float | bool | None = Field(None, description="without one, each run has to give a value")
+
+    def fits(self) -> bool:
+        """Tell whether the default is of the parameter's type."""
+        if isinstance(self.default, bool) and self.type != "Boolean":
+            return False
+        return self.default is None or isinstance(self.default, _DEFAULT_TYPES[self.type])
+
+
+class PipelineSection(Section):
+    """The DAG: in exactly one of all files."""
+
+    name: str = Field(alias="pipelineName", description="name of the SageMaker pipeline")
+    models: dict[str, PipelineModel] = Field(description="steps by model")
+    dependencies: Names = Field((), description="'a >> b >> c', added to those that references imply")
+    parameters: tuple[ParameterSection, ...] = Field((), description="pipeline parameters: name, type, default")
+
+
+class ConfSection(Section):
+    """What stands under `conf`."""
+
+    models: Annotated[dict[str, ModelSection], EmptyMapping] = Field({}, description="the modeling units")
+    pipeline: PipelineSection | None = Field(None, alias="sagemakerPipeline", description="the DAG, in one file only")
+
+
+class ConfFile(Section):
+    """The whole file."""
+
+    conf: ConfSection = Field(description="everything")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConf:
+    """One parsed file, with the repository that it is in and that repository's folder.
+
+    `data` is the file with placeholders filled in and expressions read.
+    """
+
+    repo: str
+    folder: Path
+    document: Document
+    section: ConfSection
+    data: JSON
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether there can be an expression in the file; most have none, and then nobody has to look for one."""
+        text = self.document.source.text
+        return "$" in text or "Get" in text or "Std:" in text
+
+    def section_data(self, model: str) -> Mapping[str, JSON]:
+        """Return a model's sections as they are written, with their expressions."""
+        data = self.data
+        for key in ("conf", "models", model):
+            data = data.get(key) if isinstance(data, dict) else None
+        return data if isinstance(data, dict) else {}
+
+
+def load_conf(path: Path, *, label: str, repo: str, folder: Path, values: Mapping[str, str]) -> ModelConf:
+    """Read one conf file and fill in its placeholders.
+
+    Raises:
+        InputProblems: PB201 for a file that isn't YAML, PB202 to PB210 for what is in it; all of them.
+    """
+    conf, problems = read_conf(path, label=label, repo=repo, folder=folder, values=values)
+    if conf is None or problems:
+        raise InputProblems(*problems)
+    return conf
+
+
+def read_conf(
+    path: Path, *, label: str, repo: str, folder: Path, values: Mapping[str, str]
+) -> tuple[ModelConf | None, tuple[Problem, ...]]:
+    """Read one conf file: what could be read of it, and every problem in it.
+
+    With problems the conf lacks what they are about; it has all models and steps, or it is None.
+    """
+    try:
+        document = load_yaml(path, label, "PB201")
+    except InputProblems as error:
+        return None, error.problems
+    if not isinstance(document.data, dict):
+        message = f"the file is {describe(document.data)}, expected a mapping with 'conf'"
+        return None, (Problem(id="PB201", message=message, place=document.place()),)
+    filled, unset = substitute(document, values)
+    data = read_expressions(filled)
+    section, problems = read_section(ConfFile, data, document, (), IDS)
+    if section is None:
+        section = read_rest(ConfFile, data)
+        if section is None or not _lists_the_same(section.conf, data):
+            return None, (*unset, *problems)
+    conf = ModelConf(repo=repo, folder=folder, document=document, section=section.conf, data=data)
+    return conf, (*unset, *problems)
+
+
+def _lists_the_same(section: ConfSection, data: JSON) -> bool:
+    """Tell whether the section has every model, and every step of the pipeline, that the file has."""
+    models = _at(data, "conf", "models")
+    listed = _at(data, "conf", "sagemakerPipeline", "models")
+    read = section.pipeline.models if section.pipeline else {}
+    counts = {name: len(model.steps) for name, model in read.items()}
+    written = {name: model.get("steps") for name, model in listed.items() if isinstance(model, dict)}
+    return (
+        section.models.keys() == models.keys()
+        and read.keys() == listed.keys()
+        and counts == {name: len(steps) for name, steps in written.items() if isinstance(steps, list)}
+        and bool(section.pipeline) == ("sagemakerPipeline" in _at(data, "conf"))
+    )
+
+
+def _at(data: JSON, *keys: str) -> Mapping[str, JSON]:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}

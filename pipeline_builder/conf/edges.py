@@ -1,0 +1,263 @@
+"""The edges of the graph: those that were asked for, those that references imply, and the order they give."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from pipeline_builder.conf.conf import ModelConf, PipelineSection
+from pipeline_builder.conf.units import Step
+from pipeline_builder.dag import caching
+from pipeline_builder.documents.expressions import references
+from pipeline_builder.documents.schema import describe, did_you_mean
+from pipeline_builder.documents.source import DataPath
+from pipeline_builder.errors import InputProblems, Place, Problem
+
+_CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
+
+
+def explicit_edges(
+    owner: ModelConf, pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]
+) -> set[tuple[str, str]]:
+    """Return (before, after) pairs of `dependencies`, whatever white space is around the arrows."""
+    edges: set[tuple[str, str]] = set()
+    for index, text in enumerate(pipeline.dependencies):
+        place = owner.document.place(("conf", "sagemakerPipeline", "dependencies", index))
+        names = [name.strip() for name in text.split(">>")]
+        if len(names) < 2 or not all(names):
+            message = f"the dependency {describe(text)} has no 'a >> b' in it"
+            problems.append(Problem(id="PB312", message=message, place=place))
+            continue
+        problems.extend(_unknown_step(name, steps, place) for name in names if name not in steps)
+        edges.update(pairwise(names))
+    return edges
+
+
+def _unknown_step(name: str, steps: Iterable[str], place: Place) -> Problem:
+    message = f"there is no step '{name}'"
+    return Problem(id="PB313", message=message, place=place, hint=did_you_mean(name, steps))
+
+
+def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
+    """Check that every chained step is there and has an output to take, and that this step can take one."""
+    for step in steps.values():
+        place = step.conf.document.place((*step.path, "chain_input_source_step"))
+        if step.asked.chained and step.step_class in ("CreateModel", "RegisterModel"):
+            message = f"step '{step.name}': a {step.step_class} step takes no chained input"
+            problems.append(Problem(id="PB314", message=message, place=place))
+        if step.asked.prefix and step.step_class != "Transform":
+            message = f"step '{step.name}': 'chain_input_additional_prefix' is for Transform steps only"
+            at = step.conf.document.place((*step.path, "chain_input_additional_prefix"), key=True)
+            problems.append(Problem(id="PB314", message=message, place=at))
+        for source in step.asked.chained:
+            if source not in steps:
+                problems.append(_unknown_step(source, steps, place))
+            elif steps[source].step_class not in _CHAINABLE:
+                message = f"step '{source}' ({steps[source].step_class}) has no output that another step could take"
+                problems.append(Problem(id="PB314", message=message, place=place))
+
+
+def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
+    """Check that every expression in a step's sections names a parameter or a step that is there."""
+    parameters = [parameter.name for parameter in pipeline.parameters]
+    for step in steps.values():
+        for path, at in _references(step):
+            kind, _, rest = path.partition(".")
+            document = step.conf.document if at[:2] == step.path[:2] else step.unit.conf.document
+            if kind == "Parameters" and rest not in parameters:
+                message = f"the parameter '{rest}' is not declared in 'sagemakerPipeline.parameters'"
+                hint = did_you_mean(rest, parameters)
+                problems.append(Problem(id="PB317", message=message, place=document.place(at), hint=hint))
+            if kind == "Steps" and rest.split(".")[0] not in steps:
+                problems.append(_unknown_step(rest.split(".")[0], steps, document.place(at)))
+
+
+def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list[Problem]) -> None:
+    """Check that parameters have names of their own and defaults of their type."""
+    base: DataPath = ("conf", "sagemakerPipeline", "parameters")
+    first: dict[str, int] = {}
+    for index, parameter in enumerate(pipeline.parameters):
+        place = owner.document.place((*base, index, "name"))
+        if first.setdefault(parameter.name, index) != index:
+            before = owner.document.place((*base, first[parameter.name], "name"))
+            message = f"the parameter '{parameter.name}' is declared twice"
+            problems.append(Problem(id="PB318", message=message, place=place, related=(before,)))
+        if parameter.name == "ManifestCommit" or parameter.name.startswith("Commit-"):
+            message = f"the parameter name '{parameter.name}' is taken: commits travel in it"
+            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
+        if parameter.name == caching.PARAMETER:
+            message = f"the parameter name '{parameter.name}' is taken: it tells the step cache which results to take"
+            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
+        if not parameter.fits():
+            message = f"the default of '{parameter.name}' is {describe(parameter.default)}, expected {parameter.type}"
+            place = owner.document.place((*base, index, "default"))
+            problems.append(Problem(id="PB318", message=message, place=place))
+
+
+def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
+    """Yield every reference in the sections that the step is made of, with the place of it."""
+    if not step.unit.conf.has_expressions and not step.asked.arguments:
+        return
+    sections = step.unit.conf.section_data(step.unit.name)
+    yield from references(sections.get(step.section_name))
+    yield from references(step.asked.arguments)
+    if step.step_class == "RegisterModel":
+        yield from references(sections.get("gate"))
+
+
+def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
+    """A model is made of a trained artifact, a transform runs a model."""
+    for step, needed in _lonely(steps):
+        message = f"step '{step.name}' ({step.step_class}) needs a {needed} step of the model '{step.unit.name}'"
+        yield Problem(id="PB316", message=message, place=step.place)
+
+
+def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
+    needs = {"CreateModel": "Training", "RegisterModel": "Training", "Transform": "CreateModel"}
+    there = {(step.unit.name, step.step_class) for step in steps.values()}
+    return [
+        (step, needed)
+        for step in steps.values()
+        if (needed := needs.get(step.step_class)) and (step.unit.name, needed) not in there
+    ]
+
+
+def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple[dict[str, Step], set[tuple[str, str]]]:
+    """Return the steps that can be composed, and the links between them: more that is wrong can be found in these."""
+    kept = {name: step for name, step in steps.items() if step.is_whole}
+    while lonely := _lonely(kept):
+        kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
+    sources = {name for name, step in kept.items() if step.step_class in _CHAINABLE}
+    for name, step in kept.items():
+        takes = step.step_class not in ("CreateModel", "RegisterModel")
+        chained = tuple(source for source in step.asked.chained if takes and source in sources)
+        kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
+    return kept, {(before, after) for before, after in edges if before in kept and after in kept}
+
+
+def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str, Step]:
+    """Return the steps with all that they depend on."""
+    explicit: dict[str, tuple[str, ...]] = dict.fromkeys(steps, ())
+    for before, after in sorted(edges):
+        explicit[after] = (*explicit[after], before)
+    by_unit = steps_by_unit(steps.values())
+    result = {}
+    for name, step in steps.items():
+        referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
+        referred = [other for other in referred if other in steps]
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred)
+        depends_on = tuple(dict.fromkeys((*implied, *explicit[name])))
+        result[name] = replace(step, depends_on=depends_on, explicit=explicit[name])
+    return result
+
+
+def steps_by_unit(steps: Iterable[Step]) -> dict[str, tuple[Step, ...]]:
+    """Return the steps of each modeling unit, in their order."""
+    units: dict[str, list[Step]] = {}
+    for step in steps:
+        units.setdefault(step.unit.name, []).append(step)
+    return {name: tuple(found) for name, found in units.items()}
+
+
+def _implied(
+    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+) -> tuple[str, ...]:
+    """Return the steps of the same unit that the step's request refers to."""
+    last = _last_training(step, siblings, explicit, steps)
+    match step.step_class:
+        case "CreateModel":
+            return last
+        case "Transform":
+            return tuple(s.name for s in siblings if s.step_class == "CreateModel")
+        case "RegisterModel":
+            return (*last, *(s.name for s in siblings if s.step_class == "Metrics"))
+        case _:
+            return ()
+
+
+def _last_training(
+    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+) -> tuple[str, ...]:
+    """Return the unit's last Training step along the DAG; of those that come before the step where any is said to."""
+    training = [s.name for s in siblings if s.step_class == "Training"]
+    if len(training) < 2:
+        return tuple(training)
+    before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}
+    order = list(_topological(before, tuple(steps)))
+    ancestors = reach(step.name, lambda name: before[name])
+    candidates = [name for name in training if name in ancestors] or training
+    return (max(candidates, key=order.index),)
+
+
+def reach(name: str, before: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return all that comes before a name, directly or not; `before` tells what comes directly before one."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        for other in before(todo.pop()):
+            if other not in found:
+                found.add(other)
+                todo.append(other)
+    return found
+
+
+def _topological(before: Mapping[str, Iterable[str]], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Order the names; of those that are ready the first listed comes first. A cycle leaves them as listed."""
+    try:
+        sorter = graphlib.TopologicalSorter({name: sorted(before[name]) for name in names})
+        sorter.prepare()
+    except graphlib.CycleError:
+        return names
+    position = {name: index for index, name in enumerate(names)}
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        order += ready
+        sorter.done(*ready)
+    return tuple(order)
+
+
+def topological_order(steps: dict[str, Step], owner: ModelConf) -> tuple[Step, ...]:
+    """Return the steps so that each comes after those that it depends on.
+
+    Raises:
+        InputProblems: PB315, a cycle, shown as one.
+    """
+    before = {name: step.depends_on for name, step in steps.items()}
+    try:
+        graphlib.TopologicalSorter(before).prepare()
+    except graphlib.CycleError as error:
+        cycle = min((_shortest_cycle(name, before) for name in error.args[1][1:]), key=len)
+        raise InputProblems(_cycle(cycle, steps, owner)) from None
+    return tuple(steps[name] for name in _topological(before, tuple(steps)))
+
+
+def _shortest_cycle(name: str, before: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the shortest way from a step back to itself, in the order in which the steps would run."""
+    ways = [[name]]
+    seen: set[str] = set()
+    for way in ways:
+        for earlier in before[way[-1]]:
+            if earlier == name:
+                return way[::-1]
+            if earlier not in seen:
+                seen.add(earlier)
+                ways.append([*way, earlier])
+    return list(before)  # not reached: the name is on a cycle
+
+
+def _cycle(names: list[str], steps: dict[str, Step], owner: ModelConf) -> Problem:
+    """Show the cycle from its first step in the file on, at the place of the dependency that closes it."""
+    start = names.index(min(names, key=list(steps).index))
+    names = names[start:] + names[:start]
+    message = "the steps depend on each other in a cycle: " + " >> ".join([*names, names[0]])
+    pairs = set(zip(names, [*names[1:], names[0]], strict=True))
+    assert owner.section.pipeline
+    for index, text in enumerate(owner.section.pipeline.dependencies):
+        parts = [part.strip() for part in text.split(">>")]
+        if pairs & set(pairwise(parts)):
+            place = owner.document.place(("conf", "sagemakerPipeline", "dependencies", index))
+            return Problem(id="PB315", message=message, place=place, hint="take one of these arrows out")
+    return Problem(id="PB315", message=message, place=steps[names[0]].place, hint="take one of these links out")

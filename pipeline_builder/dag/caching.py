@@ -1,0 +1,77 @@
+"""The step cache: what SageMaker compares, and the generation of results that an execution may take from.
+
+SageMaker has no switch that turns its cache off for one execution. So every cached step carries a pipeline parameter in
+its environment, which is compared. An execution that may take nothing has a value of its own there, and a full one so
+begins a generation: those after it carry the same value, and take the results of that one or of each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from pipeline_builder.dag.outline import flat_steps
+from pipeline_builder.target import JSON, Execution
+
+COMPARED: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "Environment", "HyperParameters",
+        "InputDataConfig",
+    ),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+}  # fmt: skip
+"""Members of a request that SageMaker compares, by step type; steps of the others are never cached [documentation]."""
+PARAMETER = "CacheGeneration"
+VARIABLE = "SMP_CACHE_GENERATION"
+"""The environment variable; its name says to whoever finds it in a job where it comes from."""
+FIRST = "first"
+"""The generation before any execution has begun one; the parameter's default."""
+
+
+def current_generation(executions: Iterable[Execution]) -> str:
+    """Return the generation that was begun last; `executions` are newest first.
+
+    Not the newest execution's own: it may have been started beside the one that begins another.
+    """
+    carried = [execution.parameters.get(PARAMETER, FIRST).partition(".")[0] for execution in executions]
+    begun = [generation for generation in dict.fromkeys(reversed(carried)) if generation != FIRST]
+    return begun[-1] if begun else FIRST
+
+
+def with_generation(
+    definition: bytes, parameters: Mapping[str, str], executions: Iterable[Execution]
+) -> Mapping[str, str]:
+    """Let an execution go on with the generation that was begun last, where its definition knows of any."""
+    declared = json.loads(definition).get("Parameters", ())
+    if all(item["Name"] != PARAMETER for item in declared):
+        return parameters
+    return {**parameters, PARAMETER: current_generation(executions)}
+
+
+def without_cache(parameters: Mapping[str, str], own: str, *, limited: bool) -> Mapping[str, str]:
+    """Return the parameters of an execution whose steps take nothing from the cache; `own` is no other execution's.
+
+    Where the execution is `limited` to some steps, `<generation>.<own>` begins no generation: what it leaves out would
+    be missed by all that come after it.
+    """
+    if PARAMETER not in parameters:
+        return parameters
+    return {**parameters, PARAMETER: f"{parameters[PARAMETER]}.{own}" if limited else own}
+
+
+def always_cached(definition: bytes) -> tuple[str, ...]:
+    """Return the cached steps that carry no generation, of a definition that was composed otherwise than here."""
+    steps = flat_steps(json.loads(definition).get("Steps", []))
+    return tuple(name for name, step in steps.items() if _is_cached(step) and not _carries_generation(step))
+
+
+def _is_cached(step: JSON) -> bool:
+    cache = step.get("CacheConfig") if isinstance(step, dict) else None
+    return isinstance(cache, dict) and bool(cache.get("Enabled"))
+
+
+def _carries_generation(step: JSON) -> bool:
+    arguments = step.get("Arguments") if isinstance(step, dict) else None
+    environment = arguments.get("Environment") if isinstance(arguments, dict) else None
+    return isinstance(environment, dict) and environment.get(VARIABLE) == {"Get": f"Parameters.{PARAMETER}"}

@@ -1,0 +1,244 @@
+"""Source bundles: what a step's script needs, as an archive whose name is the hash of what is in it.
+
+Two checkouts of the same files give the same bundle, wherever and whenever they are made: entries are sorted, times,
+owners and umasks left out, and the hash is taken before compression, because zlib's versions compress differently.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import gzip
+import hashlib
+import io
+import os
+import re
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from pipeline_builder.machine.streams import BLOCK, Hashing
+
+# What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
+# adds patterns of its own, in the same notation.
+IGNORED = (
+    ".*",
+    "__pycache__",
+    "*.py[cod]",
+    "*.egg-info",
+    "conf",
+    "tests",
+    "test_*.py",
+    "docs",
+    "*.md",
+    "*.rst",
+    "*.ipynb",
+    "*.png",
+    "*.jpg",
+    "*.jpeg",
+    "*.gif",
+    "*.svg",
+    "*.pdf",
+    "Dockerfile*",
+    "LICENSE*",
+    "build",
+    "dist",
+)
+# A script that is named as a file, started with -m, or imported by its name at run time.
+_SCRIPT = re.compile(
+    r"""(?<![\w-])([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
+)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:import[ \t]+([^\n#]+)|from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+))", re.MULTILINE
+)
+ARCHIVE = "sourcedir.tar.gz"
+# Bytes up to which a file's content is kept while bundles are made.
+_SMALL = 100_000
+# Bytes of an import or a command that is noticed in larger ones, wherever it is in them.
+_LONGEST_MENTION = 8192
+IGNORE_FILE = ".smpignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """An archive to be: the files below `folder`, and the sha256 (hex) of the uncompressed tar."""
+
+    folder: Path
+    files: tuple[str, ...]
+    sha256: str
+
+    @property
+    def has_requirements(self) -> bool:
+        return "requirements.txt" in self.files
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write the archive, a gzip-compressed tar."""
+        with gzip.GzipFile("", "wb", 6, file, 0) as packed:
+            _tar(self.folder, self.files, packed, lambda _: None)
+
+
+class Bundler:
+    """Makes the bundles of one build; it reads each source directory once, whatever number of steps shares it."""
+
+    def __init__(self) -> None:
+        self._listings: dict[Path, tuple[str, ...]] = {}
+        self._mentioned: dict[Path, frozenset[str]] = {}
+        self._scanned: dict[tuple[Path, frozenset[str]], frozenset[str]] = {}
+        self._known: dict[bytes, frozenset[str]] = {}
+        self._contents: dict[Path, bytes] = {}
+        self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
+
+    def bundle(
+        self, folder: Path, *, entry_point: str, others: Iterable[str] = (), include: tuple[str, ...] = ()
+    ) -> Bundle:
+        """Return the bundle of a step.
+
+        By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`,
+        the entry points of the model's other steps, unless a file that stays imports or names them. `include` narrows
+        it to the entry point, `requirements.txt` and the files that match one of its patterns.
+        """
+        files = self._files(folder)
+        if include:
+            kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
+            chosen = tuple(name for name in files if name in kept)
+        else:
+            chosen = self._without_unmentioned(folder, files, entry_point, set(others))
+        key = (folder, chosen)
+        if key not in self._bundles:
+            hashing = Hashing()
+            _tar(folder, chosen, hashing, self._read)
+            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256)
+        return self._bundles[key]
+
+    def _files(self, folder: Path) -> tuple[str, ...]:
+        if folder not in self._listings:
+            self._listings[folder] = _list_files(folder)
+        return self._listings[folder]
+
+    def _without_unmentioned(
+        self, folder: Path, files: tuple[str, ...], entry_point: str, others: set[str]
+    ) -> tuple[str, ...]:
+        """Leave out other steps' entry points, but keep each that a kept file mentions: it may import or start it."""
+        left = [name for name in files if name in others - {entry_point}]
+        kept = [name for name in files if name not in left]
+        # The same for every step of the model, so that large files are looked through once.
+        stems = frozenset(PurePosixPath(name).stem for name in others | {entry_point})
+        todo = list(kept)
+        while todo and left:
+            found = self._mentioned_in(folder / todo.pop(), stems)
+            mentioned = [name for name in left if PurePosixPath(name).stem in found]
+            left = [name for name in left if name not in mentioned]
+            kept += mentioned
+            todo += mentioned
+        return tuple(sorted(kept))
+
+    def _mentioned_in(self, path: Path, stems: frozenset[str]) -> frozenset[str]:
+        """Return those of the stems that the file mentions."""
+        content = self._read(path)
+        if content is None:
+            if (path, stems) not in self._scanned:
+                self._scanned[path, stems] = _scan(path, stems)
+            return self._scanned[path, stems]
+        if path not in self._mentioned:
+            # Repositories begin as copies of each other: the same text is looked through once.
+            digest = hashlib.sha256(content).digest()
+            if digest not in self._known:
+                self._known[digest] = _mentioned(content)
+            self._mentioned[path] = self._known[digest]
+        return self._mentioned[path] & stems
+
+    def _read(self, path: Path) -> bytes | None:
+        """Read a file once, unless it is large: most are in several bundles."""
+        if path not in self._contents:
+            with path.open("rb") as file:
+                content = file.read(_SMALL + 1)
+            if len(content) > _SMALL:
+                return None
+            self._contents[path] = content
+        return self._contents[path]
+
+
+def _mentioned(content: bytes) -> frozenset[str]:
+    """Return the stems of the modules that a file imports, and of the scripts that it names or starts.
+
+    By pattern, not by parsing: what one Python version can't parse another can, and the bundle must not depend on that.
+    """
+    text = content.decode("utf-8", "replace")
+    named = [stem for groups in _SCRIPT.findall(text) for stem in groups if stem]
+    for groups in _IMPORT.findall(text):
+        named += re.findall(r"\w+", " ".join(groups))
+    return frozenset(named)
+
+
+def _scan(path: Path, stems: frozenset[str]) -> frozenset[str]:
+    """Return those of the stems that a file of any size mentions."""
+    words = [stem.encode() for stem in stems]
+    found: set[str] = set()
+    before = b""
+    with path.open("rb") as file:
+        while len(found) < len(stems) and (block := file.read(BLOCK)):
+            text = before + block
+            if any(word in text for word in words):  # else a closer look isn't worth its time
+                found |= _mentioned(text) & stems
+            before = text[-_LONGEST_MENTION:]
+    return frozenset(found)
+
+
+def _list_files(folder: Path) -> tuple[str, ...]:
+    """Return the regular files below the folder that aren't ignored, as sorted posix paths. Links are left out."""
+    ignored = (*IGNORED, *_ignore_file(folder))
+    return tuple(sorted(_walk(folder, "", ignored)))
+
+
+def _walk(folder: Path, base: str, ignored: tuple[str, ...]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = f"{base}{entry.name}"
+            if _matches(path, ignored):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{path}/", ignored)
+            elif entry.is_file(follow_symlinks=False):
+                yield path
+
+
+def _ignore_file(folder: Path) -> tuple[str, ...]:
+    path = folder / IGNORE_FILE
+    if path.is_symlink() or not path.is_file():
+        return ()
+    lines = (line.strip() for line in path.read_text("utf-8", "replace").splitlines())
+    return tuple(line.rstrip("/") for line in lines if line and not line.startswith("#"))
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """A pattern without '/' looks at the last part of the path, one with '/' at all of it, `*` matching '/' too."""
+    names, paths = _compiled(patterns)
+    return bool(names.match(path.rpartition("/")[2]) or paths.match(path))
+
+
+@functools.lru_cache(maxsize=1000)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns for names and those for whole paths, each as one expression."""
+    never = "(?!)"
+    names = [fnmatch.translate(pattern) for pattern in patterns if "/" not in pattern]
+    paths = [fnmatch.translate(pattern.lstrip("/")) for pattern in patterns if "/" in pattern]
+    return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
+
+
+_Read = Callable[[Path], bytes | None]
+
+
+def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: _Read) -> None:
+    """Write a tar of the files; `read` gives the content of those that are at hand."""
+    # GNU format: no pax headers, whose content depends on the Python version.
+    with tarfile.TarFile(fileobj=target, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive:
+        for name in files:
+            content = read(folder / name)
+            with (folder / name).open("rb") if content is None else io.BytesIO(content) as file:
+                facts = (folder / name).stat()
+                entry = tarfile.TarInfo(name)
+                entry.size = facts.st_size if content is None else len(content)
+                entry.mode = 0o755 if facts.st_mode & 0o100 else 0o644
+                archive.addfile(entry, file)

@@ -1,0 +1,114 @@
+"""Addresses that people write where one begins another: who reads the one as a prefix gets what is at the other too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
+
+from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.steps.data import file_uri
+from pipeline_builder.documents.expressions import s3_uri
+from pipeline_builder.documents.source import DataPath, Document
+from pipeline_builder.errors import Problem
+from pipeline_builder.target import JSON
+
+Where = tuple[Document, DataPath]
+_MANIFEST = "ManifestFile"
+_MOST_SHOWN = 5
+
+
+def find_neighbours(graph: Graph, definition: Definition, *, bucket: str) -> list[Problem]:
+    """Return a warning for each address that is read as a prefix and begins others which aren't in its own folder.
+
+    `s3://b/train` and `s3://b/train/x.npy` are a folder and a file in it: that is meant. `bucket` is the one that the
+    pipeline writes to.
+    """
+    written: dict[str, Where] = {}
+    for uri, where in _written(graph, bucket):
+        written.setdefault(uri, where)
+    beginning = _beginning(sorted(written))
+    # Most confs have none: then nobody has to look at the definition.
+    read = _read(json.loads(definition.content)) if beginning else set()
+    return [_warning(uri, others, written) for uri, others in beginning.items() if uri in read]
+
+
+def _beginning(uris: list[str]) -> dict[str, list[str]]:
+    """Return the addresses of a sorted list that begin others, with those."""
+    found = {}
+    for index, uri in enumerate(uris):
+        if uri.endswith("/") or "/" not in uri.removeprefix("s3://"):
+            continue  # a folder, or a whole bucket
+        longer = takewhile(lambda other, uri=uri: other.startswith(uri), uris[index + 1 :])  # type: ignore[misc]
+        if others := [other for other in longer if other[len(uri)] != "/"]:
+            found[uri] = others
+    return found
+
+
+def _warning(uri: str, others: list[str], written: Mapping[str, Where]) -> Problem:
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    message = f"the address '{uri}' begins '{others[0]}'{more}: a job that reads it gets what is there too"
+    hint = "SageMaker reads every object whose key begins so: close the address with '/' where it is a folder"
+    shown = (written[address] for address in (uri, *others[:_MOST_SHOWN]))
+    place, *related = (document.place(path) for document, path in shown)
+    return Problem(id="PB332", message=message, place=place, related=tuple(related), hint=hint, warning=True)
+
+
+def _read(value: JSON) -> set[str]:
+    """Return the addresses that requests in a definition read as prefixes."""
+    if isinstance(value, list):
+        return {uri for item in value for uri in _read(item)}
+    if not isinstance(value, dict):
+        return set()
+    uri = value.get("S3Uri")
+    found = {uri} if isinstance(uri, str) and value.get("S3DataType", _MANIFEST) != _MANIFEST else set()
+    return found.union(*(_read(item) for item in value.values()))
+
+
+def _written(graph: Graph, bucket: str) -> Iterator[tuple[str, Where]]:
+    """Yield every address of the confs that is known before a run, and the folder of the pipeline itself."""
+    for step in graph.steps:
+        section = (*step.unit.path, step.section_name)
+        for keys, uri in (*_files(step), *_outputs(step, bucket)):
+            if isinstance(uri, str) and uri.startswith("s3://"):
+                yield uri, (step.unit.conf.document, (*section, *keys))
+        for keys, uri in _texts(step.asked.arguments, ("arguments",)):
+            yield uri, (step.conf.document, (*step.path, *keys))
+        yield f"s3://{bucket}/{graph.pipeline}/", (step.conf.document, ("conf", "sagemakerPipeline", "pipelineName"))
+
+
+def _files(step: Step) -> Iterator[tuple[DataPath, JSON]]:
+    """Yield what the step's section reads, by its keys there, and every address in its `arguments`."""
+    for name, channel in step.job.channels.items() if step.job else ():
+        for index, file in enumerate(channel.data_files):
+            yield ("channels", name, "dataFiles", index, "fileName"), file_uri(channel, file)
+    if isinstance(step.job, TrainSection):
+        yield ("model_data_uri",), step.job.model_data_uri
+    if step.job:
+        yield from _texts(step.job.arguments, ("arguments",))
+
+
+def _outputs(step: Step, bucket: str) -> Iterator[tuple[DataPath, JSON]]:
+    """Yield the folders that the step's section names for what the step writes."""
+    if isinstance(step.job, TrainSection):
+        yield ("output_path",), step.job.output_path
+    for name, channel in step.job.channels.items() if step.job else ():
+        if isinstance(step.job, TransformSection) and channel.bucket:
+            yield ("channels", name), s3_uri(channel.bucket, channel.prefix, step.unit.name, "predictions")
+    for name, measured in step.job.channels.items() if isinstance(step.job, EvaluateSection) else ():
+        if measured.output_prefix:
+            yield ("channels", name, "bucket_prefix"), s3_uri(measured.bucket or bucket, measured.output_prefix)
+
+
+def _texts(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, str]]:
+    """Yield the addresses below a value with their paths."""
+    if isinstance(value, str) and value.startswith("s3://"):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*path, index))

@@ -1,0 +1,81 @@
+"""Closing what is read from other steps: an S3 prefix is one of key names, and `…/batch` takes `…/batch_ids/` too.
+
+The reader closes the address, with a `/` at its end; outputs, file names and model artifacts stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pipeline_builder.definition.steps.context import Mapped
+from pipeline_builder.documents.expressions import join
+from pipeline_builder.target import JSON
+
+# The outputs of steps that are folders; a Training step's artifact is a file.
+_OUTPUT = re.compile(
+    r"Steps\.(?P<step>[^.]+)\."
+    r"(?:ProcessingOutputConfig\.Outputs\[(?P<output>'[^']+'|\d+)\]\.S3Output\.S3Uri|TransformOutput\.S3OutputPath)"
+)
+_MANIFEST = "ManifestFile"
+
+
+def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:
+    """Return the request with every S3 data source that is another step's output closed.
+
+    `steps` are those that the request can refer to, by name: an address that ends with `/` gets no second one.
+    `defaults` are the default values of parameters.
+    """
+    if isinstance(request, list):
+        return [close_inputs(item, steps, defaults) for item in request]
+    if not isinstance(request, dict):
+        return request
+    closed = {key: close_inputs(item, steps, defaults) for key, item in request.items()}
+    if request.get("S3DataType", _MANIFEST) != _MANIFEST:
+        closed["S3Uri"] = _closed(request.get("S3Uri"), steps, defaults)
+    return closed
+
+
+def _closed(uri: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:
+    if output := _output(uri):
+        return uri if _ends(_address(output, steps), defaults) else join("", uri, "/")
+    joined = _member(uri, "Std:Join")
+    match joined:  # a file below an output
+        case {"On": "/", "Values": [first, str(below)]} if output := _output(first):
+            return join("", first, below) if _ends(_address(output, steps), defaults) else uri
+    return uri
+
+
+def _output(uri: JSON) -> re.Match[str] | None:
+    path = _member(uri, "Get")
+    return _OUTPUT.fullmatch(path) if isinstance(path, str) else None
+
+
+def _address(output: re.Match[str], steps: Mapping[str, Mapped]) -> JSON:
+    """Return the output's address as the step's own request has it; None where that isn't known."""
+    request = _member(steps.get(output["step"]), "Arguments")
+    if output["output"] is None:
+        return _member(request, "TransformOutput", "S3OutputPath")
+    outputs = _member(request, "ProcessingOutputConfig", "Outputs")
+    for index, item in enumerate(outputs if isinstance(outputs, list) else ()):
+        if output["output"] in (str(index), f"'{_member(item, 'OutputName')}'"):
+            return _member(item, "S3Output", "S3Uri")
+    return None
+
+
+def _ends(address: JSON, defaults: Mapping[str, JSON]) -> bool:
+    """Tell whether an address ends with `/`; of what only a run knows it is taken that it doesn't."""
+    if isinstance(address, str):
+        return address.endswith("/")
+    if isinstance(path := _member(address, "Get"), str):
+        return _ends(defaults.get(path.removeprefix("Parameters.")), {})
+    values, on = _member(address, "Std:Join", "Values"), _member(address, "Std:Join", "On")
+    if not isinstance(values, list) or not values:
+        return False
+    return _ends(on, {}) if values[-1] == "" and len(values) > 1 else _ends(values[-1], defaults)
+
+
+def _member(value: JSON, *path: str) -> JSON:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

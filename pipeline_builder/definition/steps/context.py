@@ -1,0 +1,172 @@
+"""What every step class composes with: settings, code addresses, and the pieces that their requests share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.sections import InferenceSpecification, JobSection
+from pipeline_builder.definition.names import CHANNEL_NAME, shorten
+from pipeline_builder.documents.expressions import Expression, get, join
+from pipeline_builder.documents.values import Settings
+from pipeline_builder.target import JSON
+
+Mapped = dict[str, JSON]
+METRICS_OUTPUT = "model_evaluation_metrics"
+METRICS_FILE = "model_evaluation_metrics.json"
+DEFAULT_CHANNEL = "train"
+_STEP_ERRORS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
+_JOB_ERRORS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
+    `commit_parameters` the parameter that carries the commit of each repository, `data_parameters` that of each step
+    which carries the fingerprint of its data, `images` the address of each image that confs name by framework and
+    version, by model and section.
+    """
+
+    graph: Graph
+    settings: Settings
+    code: Mapping[str, str]
+    requirements: frozenset[str] = frozenset()
+    commit_parameters: Mapping[str, str] = field(default_factory=dict)
+    data_parameters: Mapping[str, str] = field(default_factory=dict)
+    manifest_parameter: str = ""
+    repository_urls: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def image(self, step: Step, section: JobSection | InferenceSpecification) -> JSON:
+        """Return the address of the image of a step's section."""
+        name = step.section_name if isinstance(section, JobSection) else "registry"
+        return section.image_uri or self.images.get((step.unit.name, name), "")
+
+    def text(self, value: str | Expression) -> JSON:
+        """Return a value for a place where the service wants a text: a parameter of another type goes into a join."""
+        kinds = {f"Parameters.{parameter.name}": parameter.type for parameter in self.graph.parameters}
+        if isinstance(value, Expression) and kinds.get(str(value.get("Get")), "String") != "String":
+            return join("", dict(value))
+        return value
+
+    def texts(self, values: Mapping[str, str | Expression]) -> Mapped:
+        """Return a mapping of texts."""
+        return {key: self.text(value) for key, value in values.items()}
+
+    @property
+    def base(self) -> str:
+        """The prefix of everything that the pipeline writes."""
+        return f"s3://{self.settings.bucket}/{self.graph.pipeline}"
+
+    def unit_steps(self, step: Step, step_class: str) -> tuple[Step, ...]:
+        """Return the steps of the same model and the given class, in topological order."""
+        return tuple(s for s in self.graph.by_unit[step.unit.name] if s.step_class == step_class)
+
+    def needed(self, step: Step, step_class: str) -> Step | None:
+        """Return the step of the same model and the given class that this one depends on."""
+        found = [s for s in self.unit_steps(step, step_class) if s.name in step.depends_on]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chained:
+    """One output of a chained step: its label, and a reference to its s3:// address."""
+
+    step: str
+    label: str
+    uri: JSON
+
+
+def execution_uri(context: Context, step: str, *parts: str) -> Mapped:
+    """Return an address of the step's own in each execution, so that no run overwrites another's files."""
+    return join("/", f"{context.base}/executions", get("Execution.PipelineExecutionId"), step, *parts)
+
+
+def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANNEL) -> tuple[Chained, ...]:
+    """Return every output of the chained steps; a Processing step has one per channel of its own, others have one.
+
+    That of a Metrics step is labelled as it is named, `model_evaluation_metrics`.
+
+    `single` is the label of the one output of a Training or Transform step.
+    """
+    outputs: list[Chained] = []
+    for name in step.asked.chained:
+        source = context.graph.by_name[name]
+        if source.step_class == "Processing":
+            outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
+        elif source.step_class == "Metrics":
+            outputs.append(Chained(step=name, label=METRICS_OUTPUT, uri=output_uri(name, METRICS_OUTPUT)))
+        elif source.step_class == "Training":
+            outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts")))
+        else:
+            outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.TransformOutput.S3OutputPath")))
+    return tuple(outputs)
+
+
+def output_channels(step: Step) -> tuple[str, ...]:
+    """Return the labels of a Processing step's outputs: the channels of its section."""
+    return tuple(step.job.channels) if step.job and step.job.channels else (DEFAULT_CHANNEL,)
+
+
+def output_uri(step: str, output: str) -> Mapped:
+    """Return a reference to the address of a Processing job's output."""
+    return get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
+
+
+def own_channel(job: JobSection) -> str:
+    """Return the one label of a section that takes a single input: its channel.
+
+    Of several it is one without files of its own, which has no other purpose than to give the label.
+    """
+    labels = [name for name, channel in job.channels.items() if not channel.data_files]
+    return next(iter(labels or job.channels), DEFAULT_CHANNEL)
+
+
+def channel_name(step: str, label: str) -> str:
+    """Return the name of a chained channel: `<step>-<label>`."""
+    return shorten(f"{step}-{label}", CHANNEL_NAME)
+
+
+def tag_list(context: Context, tags: Mapping[str, str | Expression]) -> list[JSON]:
+    """Return the framework's tags and, over them, a section's own, as the service takes them."""
+    merged = {**context.settings.tags, **tags}
+    return [{"Key": key, "Value": context.text(value)} for key, value in sorted(merged.items())]
+
+
+def without_empty(request: Mapped) -> Mapped:
+    """Drop members that have nothing in them, so that a request has only what was asked for."""
+    return {key: value for key, value in request.items() if value not in (None, "", [], {})}
+
+
+def vpc_config(settings: Settings) -> Mapped:
+    """Return the network of a job; empty where none is set."""
+    if not settings.subnets:
+        return {}
+    return {"SecurityGroupIds": list(settings.security_groups), "Subnets": list(settings.subnets)}
+
+
+def cache_config(step: Step) -> Mapped:
+    """Return the step cache's configuration, off unless the step turns it on."""
+    if not step.asked.enable_cache or step.job is None:
+        return {}
+    return {"CacheConfig": {"Enabled": True, "ExpireAfter": step.job.cache.expire_after}}
+
+
+def retry_policies(step: Step) -> Mapped:
+    """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
+    section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.job
+    policies: list[JSON] = []
+    for retry in section.retry if section else ():
+        policy: Mapped = {
+            "ExceptionType": list(retry.exceptions or (*_STEP_ERRORS, *(_JOB_ERRORS if step.job else ()))),
+            "IntervalSeconds": retry.interval_seconds,
+            "BackoffRate": retry.backoff_rate,
+        }
+        if retry.expire_after_minutes is not None:
+            policy["ExpireAfterMin"] = retry.expire_after_minutes
+        if retry.max_attempts is not None or retry.expire_after_minutes is None:
+            policy["MaxAttempts"] = _ATTEMPTS if retry.max_attempts is None else retry.max_attempts
+        policies.append(policy)
+    return {"RetryPolicies": policies} if policies else {}

@@ -1,0 +1,105 @@
+"""What a cached step carries in its environment, so that its result is taken only where it is to be.
+
+SageMaker's step cache compares requests. It can't be turned off for one execution, and doesn't look at the data behind
+an address. So the request carries pipeline parameters, whose values are known when an execution starts: the generation
+of results that it may take from, and with `cache: {data: true}` a digest of the files' listing. The definition itself
+stays the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.dag import caching
+from pipeline_builder.definition.names import parameter_name
+from pipeline_builder.definition.steps.context import Mapped
+from pipeline_builder.definition.steps.data import files_of
+from pipeline_builder.documents.expressions import get, is_expression
+from pipeline_builder.errors import InputProblems, Place, Problem
+
+VARIABLE = "SMP_DATA_FINGERPRINT"
+MOST_VARIABLES: Mapping[str, int] = {"Processing": 100, "Training": 100, "Transform": 16}
+"""Variables that a job's environment takes, by step type [service model]."""
+
+
+def data_parameters(graph: Graph) -> Mapping[str, str]:
+    """Return the parameter of each step that is cached by its data, by the step's name."""
+    return {
+        step.name: parameter_name("Data", step.name)
+        for step in graph.steps
+        if step.job and step.job.cache.data and not without_data(step)
+    }
+
+
+def without_data(step: Step) -> str:
+    """Return why there is nothing that the step's cached result could depend on; empty where there is."""
+    if not step.asked.enable_cache:
+        return "the step's cache is off"
+    if step.job is None or not files_of(step.job.channels):
+        return "it has no files of its own, and what other steps make is compared anyway"
+    return ""
+
+
+def data_addresses(step: Step) -> tuple[str, ...]:
+    """Return the addresses of a step's own files, as a listing takes them.
+
+    Raises:
+        InputProblems: PB329 for an address that only an execution knows.
+    """
+    uris = [uri for _, _, uri in files_of(step.job.channels)] if step.job else []
+    plain = tuple(uri for uri in uris if isinstance(uri, str))
+    if len(plain) == len(uris):
+        return plain
+    message = f"step '{step.name}': 'cache.data' needs addresses that are known before the run, and one is a reference"
+    hint = "write the address itself, or leave 'data' out and let the cache expire"
+    raise InputProblems(Problem(id="PB329", message=message, place=step.section_place("cache"), hint=hint))
+
+
+def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> Mapped:
+    """Return what was composed for the step with the variables in its environment; one that isn't cached stays.
+
+    `data_parameter` is the parameter with the fingerprint of its data, where it has one.
+
+    Raises:
+        InputProblems: PB329 for data that only an execution knows, PB333 for an environment without room, PB334 for
+            one that has such a variable already.
+    """
+    arguments = composed["Arguments"]
+    if "CacheConfig" not in composed or not isinstance(arguments, dict):
+        return composed
+    before = arguments.get("Environment", {})
+    if not isinstance(before, dict) or is_expression(before):
+        return composed  # which is a problem, and said where requests are checked
+    added: Mapped = {caching.VARIABLE: get(f"Parameters.{caching.PARAMETER}")}
+    if data_parameter:
+        data_addresses(step)  # the same problem as at the end, among all others
+        added[VARIABLE] = get(f"Parameters.{data_parameter}")
+    if taken := [_taken(step, name) for name in added if name in before]:
+        raise InputProblems(*taken)
+    environment = {**before, **added}
+    if len(environment) > MOST_VARIABLES[str(composed["Type"])]:
+        raise InputProblems(_full(step, str(composed["Type"]), len(environment)))
+    return {**composed, "Arguments": {**arguments, "Environment": environment}}
+
+
+def _taken(step: Step, name: str) -> Problem:
+    message = f"step '{step.name}': the variable '{name}' is set by each run, as the step is cached"
+    return Problem(id="PB334", message=message, place=_place(step, name), hint="give yours another name")
+
+
+def _full(step: Step, kind: str, found: int) -> Problem:
+    message = (
+        f"step '{step.name}': with what tells the step cache apart its environment has {found} variables, "
+        f"and a {kind} job takes {MOST_VARIABLES[kind]}"
+    )
+    return Problem(id="PB333", message=message, place=_place(step), hint="take variables out, or 'enable_cache'")
+
+
+def _place(step: Step, *name: str) -> Place:
+    """Return the place of the environment, or of a variable in it: in 'env', or in the 'arguments' of either kind."""
+    document, section = step.unit.conf.document, (*step.unit.path, step.section_name)
+    for path in ((*section, "env", *name), (*section, "arguments", "Environment", *name)):
+        if path in document.values:
+            return document.place(path)
+    return step.conf.document.place((*step.path, "arguments", "Environment", *name))

@@ -1,0 +1,112 @@
+"""CreateModel and RegisterModel steps: CreateModel and CreateModelPackage, around one container definition."""
+
+from __future__ import annotations
+
+from pipeline_builder.conf.graph import Step
+from pipeline_builder.definition.names import GROUP_NAME, shorten
+from pipeline_builder.definition.steps.context import (
+    METRICS_FILE,
+    METRICS_OUTPUT,
+    Context,
+    Mapped,
+    output_uri,
+    tag_list,
+    vpc_config,
+    without_empty,
+)
+from pipeline_builder.definition.steps.repack import needs_repack, repacked_uri
+from pipeline_builder.documents.expressions import get, join
+from pipeline_builder.target import JSON
+
+# The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
+_MOST_REPOSITORIES = 40
+
+
+def compose_create_model(context: Context, step: Step) -> Mapped:
+    """Return the step: the unit's last trained artifact, in the registry's image, with the inference code."""
+    settings = context.settings
+    request: Mapped = {
+        "ModelName": step.unit.section.name,
+        "ExecutionRoleArn": settings.role,
+        "PrimaryContainer": container(context, step, url="ModelDataUrl"),
+        "VpcConfig": vpc_config(settings),
+        "Tags": tag_list(context, step.unit.section.transform.tags if step.unit.section.transform else {}),
+    }
+    return {"Type": "Model", "Arguments": without_empty(request)}
+
+
+def compose_register_model(context: Context, step: Step) -> Mapped:
+    """Return the step: a new version of the model's package group, with metrics and provenance."""
+    registry, unit = step.registry, step.unit
+    inference = registry.inference
+    specification: Mapped = {
+        "Containers": [container(context, step, url="ModelDataUrl")],
+        "SupportedContentTypes": list(inference.content_types),
+        "SupportedResponseMIMETypes": list(inference.response_types),
+        "SupportedRealtimeInferenceInstanceTypes": list(inference.realtime_instances),
+        "SupportedTransformInstanceTypes": list(inference.transform_instances),
+    }
+    request: Mapped = {
+        "ModelPackageGroupName": registry.group or group_name(context.graph.pipeline, unit.name),
+        "ModelPackageDescription": registry.description,
+        "ModelApprovalStatus": registry.approval,
+        "InferenceSpecification": without_empty(specification),
+        "ModelMetrics": _metrics(context, step),
+        "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
+        **_provenance(context, step),
+    }
+    return {"Type": "RegisterModel", "Arguments": without_empty(request)}
+
+
+def group_name(pipeline: str, model: str) -> str:
+    """Return the default model package group: `<pipeline>-<model>` in the letters that the service takes."""
+    plain = "".join(char if char.isalnum() else "-" for char in f"{pipeline}-{model}")
+    return shorten(plain, GROUP_NAME)
+
+
+def container(context: Context, step: Step, *, url: str) -> Mapped:
+    """Return image, model artifact and inference code.
+
+    With repacking the code is in the archive. Without, it stays outside, and `SAGEMAKER_SUBMIT_DIRECTORY` tells the
+    container's toolkit where to fetch it from, as the SDK's own models do.
+    """
+    repack = needs_repack(step)
+    training = context.needed(step, "Training")
+    assert training is not None
+    section = step.unit.section.transform
+    environment: Mapped = {}
+    if section and section.entry_point:
+        environment = {
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+            "SAGEMAKER_PROGRAM": section.entry_point,
+            "SAGEMAKER_REGION": context.settings.region,
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code" if repack else context.code[step.name],
+        }
+    definition: Mapped = {
+        "Image": context.image(step, step.registry.inference),
+        url: repacked_uri(training) if repack else get(f"Steps.{training.name}.ModelArtifacts.S3ModelArtifacts"),
+        "Environment": environment,
+    }
+    return without_empty(definition)
+
+
+def _metrics(context: Context, step: Step) -> Mapped:
+    metrics = context.needed(step, "Metrics")
+    if metrics is None:
+        return {}
+    report: JSON = join("/", output_uri(metrics.name, METRICS_OUTPUT), METRICS_FILE)
+    return {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": report}}}
+
+
+def _provenance(context: Context, step: Step) -> Mapped:
+    """Commits come in as parameters: one that changes nothing that runs changes no byte of the definition."""
+    repo = step.unit.conf.repo
+    names = {*context.graph.ancestors(step.name), step.name}
+    repos = sorted({context.graph.by_name[name].unit.conf.repo for name in names} & set(context.commit_parameters))
+    custom: Mapped = {"manifest-commit": get(f"Parameters.{context.manifest_parameter}")}
+    if len(repos) <= _MOST_REPOSITORIES:
+        custom |= {f"commit-{name}": get(f"Parameters.{context.commit_parameters[name]}") for name in repos}
+    properties: Mapped = {"GeneratedBy": "pipeline_builder", "Repository": context.repository_urls.get(repo, repo)}
+    if repo in context.commit_parameters:
+        properties["CommitId"] = get(f"Parameters.{context.commit_parameters[repo]}")
+    return {"MetadataProperties": properties, "CustomerMetadataProperties": custom}

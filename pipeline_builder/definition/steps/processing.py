@@ -1,0 +1,191 @@
+"""Processing and Metrics steps: CreateProcessingJob."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+
+from pipeline_builder.conf.graph import Step
+from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection
+from pipeline_builder.definition.steps.context import (
+    METRICS_FILE,
+    METRICS_OUTPUT,
+    Context,
+    Mapped,
+    cache_config,
+    chained_outputs,
+    channel_name,
+    execution_uri,
+    output_channels,
+    own_channel,
+    tag_list,
+    vpc_config,
+    without_empty,
+)
+from pipeline_builder.definition.steps.data import DataInput, Placed, processing_inputs
+from pipeline_builder.documents.expressions import get, s3_uri
+from pipeline_builder.target import JSON
+
+_BASE = "/opt/ml/processing"
+_CODE = f"{_BASE}/input/code"
+_FILES = f"{_BASE}/files"
+_PLACE = f'cd {_BASE};for f;do d=${{f##*=}};mkdir -p "$d"&&mv "files/${{f%=*}}" "$d/"||exit 1;done;'
+
+
+def compose_processing(context: Context, step: Step) -> Mapped:
+    """Return the step: inputs by file and by chained channel, one output per channel."""
+    job = step.job
+    assert isinstance(job, PreprocessSection)
+    outputs: list[JSON] = [
+        _output(channel, execution_uri(context, step.name, channel), _output_path(job, channel), job.s3_upload_mode)
+        for channel in output_channels(step)
+    ]
+    return {"Type": "Processing", "Arguments": _request(context, step, outputs), **cache_config(step)}
+
+
+def _output_path(job: PreprocessSection, channel: str) -> str:
+    """Return the channel's folder below the section's own location; a location that ends in it is that folder."""
+    base = job.location.output_path.rstrip("/")
+    return base if PurePosixPath(base).name == channel else f"{base}/{channel}"
+
+
+def compose_metrics(context: Context, step: Step) -> Mapped:
+    """Return the step, with a property file over its report so that conditions and the registry can read it."""
+    job = step.job
+    assert isinstance(job, EvaluateSection)
+    outputs: list[JSON] = [_output(METRICS_OUTPUT, _metrics_uri(context, step, job), f"{_BASE}/output", "EndOfJob")]
+    report: JSON = {"PropertyFileName": METRICS_OUTPUT, "OutputName": METRICS_OUTPUT, "FilePath": METRICS_FILE}
+    arguments = _request(context, step, outputs)
+    return {"Type": "Processing", "Arguments": arguments, "PropertyFiles": [report], **cache_config(step)}
+
+
+def _metrics_uri(context: Context, step: Step, job: EvaluateSection) -> JSON:
+    """The report is the execution's own also below a prefix that the conf gives: no run overwrites another's."""
+    for channel in job.channels.values():
+        if channel.output_prefix:
+            bucket, execution = channel.bucket or context.settings.bucket, get("Execution.PipelineExecutionId")
+            return s3_uri(bucket, channel.output_prefix, execution, step.name, METRICS_OUTPUT)
+    return execution_uri(context, step.name, METRICS_OUTPUT)
+
+
+def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
+    job, settings = step.job, context.settings
+    assert isinstance(job, PreprocessSection | EvaluateSection)
+    chained = _chained(context, step, job)
+    own, placed = processing_inputs(step, job, len(chained))
+    network = vpc_config(settings)
+    cluster: Mapped = {
+        "InstanceCount": job.instance_count,
+        "InstanceType": job.instance_type,
+        "VolumeSizeInGB": job.volume_size,
+        "VolumeKmsKeyId": settings.kms_key,
+    }
+    code = _input("code", context.code[step.name], _CODE, job)
+    return without_empty(
+        {
+            "ProcessingJobName": job.base_job_name,
+            "RoleArn": settings.role,
+            "AppSpecification": {
+                "ImageUri": context.image(step, job),
+                "ContainerEntrypoint": ["/bin/bash", "-c", command(context, step, job, placed)],
+                **({"ContainerArguments": _placing(step, placed)} if placed else {}),
+            },
+            "ProcessingInputs": [*(_own(context, step, data) for data in own), *chained, code],
+            "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
+            "ProcessingResources": {"ClusterConfig": without_empty(cluster)},
+            "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
+            "Environment": {**_output_names(step, outputs), **context.texts(job.env)},
+            "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},
+            "Tags": tag_list(context, job.tags),
+        }
+    )
+
+
+def command(context: Context, step: Step, job: JobSection, placed: tuple[Placed, ...] = ()) -> str:
+    """Return what the container runs: unpack the code, install what it asks for, run the entry point as a module.
+
+    Files that came by a manifest are moved to where their source name says first; the service takes 256 characters.
+    """
+    module = shlex.quote(".".join(PurePosixPath(job.entry_point).with_suffix("").parts))
+    install = "python -m pip install -r requirements.txt && " if step.name in context.requirements else ""
+    return f"{_PLACE if placed else ''}cd {_CODE} && tar -xzf sourcedir.tar.gz && {install}exec python -m {module}"
+
+
+def _placing(step: Step, placed: tuple[Placed, ...]) -> list[JSON]:
+    """Return the arguments of `_PLACE`: the name that bash itself has, then `<file>=<folder>`."""
+    folders = [f"{input_folder(step, file.source_name)}/{file.source_name}" for file in placed]
+    pairs = zip(placed, folders, strict=True)
+    return ["bash", *(f"{file.path}={folder.removeprefix(f'{_BASE}/')}" for file, folder in pairs)]
+
+
+def _own(context: Context, step: Step, data: DataInput) -> Mapped:
+    """A manifest's files arrive in a folder of its own, from where they are placed; every other in its input's."""
+    job = step.job
+    assert isinstance(job, PreprocessSection | EvaluateSection)
+    if data.manifest:
+        source = _input(f"files-{data.name}", data.manifest.uri(context.base), f"{_FILES}/{data.name}", job)
+        return {**source, "S3Input": {**_s3(source), "S3DataType": "ManifestFile", "S3InputMode": "File"}}
+    return _input(data.name, data.uri, f"{input_folder(step, data.name)}/{data.name}", job)
+
+
+def _s3(source: Mapped) -> Mapped:
+    inner = source["S3Input"]
+    return inner if isinstance(inner, dict) else {}
+
+
+def input_folder(step: Step, source_name: str) -> str:
+    """Return the folder below which a data file's own folder is."""
+    job = step.job
+    if isinstance(job, PreprocessSection):
+        return job.input_path.rstrip("/")
+    for channel in job.channels.values() if isinstance(job, EvaluateSection) else ():
+        if channel.input_path and any(file.source_name == source_name for file in channel.data_files):
+            return channel.input_path.rstrip("/")
+    return f"{_BASE}/input"
+
+
+def _output_names(step: Step, outputs: list[JSON]) -> Mapped:
+    """Name the outputs where the step cache can see them.
+
+    SageMaker's cache doesn't compare outputs: with a channel more, a cached step would still hit, and whoever refers to
+    the new output would find nothing.
+    """
+    if not step.asked.enable_cache or step.step_class != "Processing":
+        return {}
+    return {
+        "SMP_OUTPUT_CHANNELS": ",".join(str(output["OutputName"]) for output in outputs if isinstance(output, dict))
+    }
+
+
+def _chained(context: Context, step: Step, job: PreprocessSection | EvaluateSection) -> list[JSON]:
+    """Processing labels chained inputs `<step>-input-<channel>`, Metrics `<step>-<channel>`: scripts read them."""
+    metrics = step.step_class == "Metrics"
+    found = chained_outputs(context, step, single=own_channel(job)) if metrics else chained_outputs(context, step)
+    inputs: list[JSON] = []
+    for output in found:
+        label = output.label if metrics else f"input-{output.label}"
+        name = channel_name(output.step, label)
+        inputs.append(_input(name, output.uri, f"{_BASE}/input/{name}", job))
+    return inputs
+
+
+def _input(name: str, uri: JSON, path: str, job: JobSection) -> Mapped:
+    return {"InputName": name, "AppManaged": False, "S3Input": _s3_input(uri, path, job, code=name == "code")}
+
+
+def _s3_input(uri: JSON, path: str, job: JobSection, *, code: bool) -> Mapped:
+    """Code is always fetched whole, by every instance, before the job starts."""
+    own = job if isinstance(job, PreprocessSection | EvaluateSection) and not code else None
+    return {
+        "S3Uri": uri,
+        "LocalPath": path,
+        "S3DataType": own.s3_data_type if own else "S3Prefix",
+        "S3InputMode": own.s3_input_mode if own else "File",
+        "S3DataDistributionType": own.s3_data_distribution_type if own else "FullyReplicated",
+        "S3CompressionType": "None",
+    }
+
+
+def _output(name: str, uri: JSON, path: str, mode: JSON) -> Mapped:
+    destination: Mapped = {"S3Uri": uri, "LocalPath": path, "S3UploadMode": mode}
+    return {"OutputName": name, "AppManaged": False, "S3Output": destination}

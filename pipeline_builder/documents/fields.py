@@ -1,0 +1,100 @@
+"""The types of single values in a conf: what people may write, and what it is read as."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from pipeline_builder.documents.expressions import REFERABLE, Expression
+from pipeline_builder.documents.schema import describe
+from pipeline_builder.target import JSON
+
+StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"]
+Approval = Literal["PendingManualApproval", "Approved", "Rejected"]
+
+
+def _text(value: JSON) -> JSON:
+    """A number or boolean where the service wants a text is meant as it is written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _list(value: JSON) -> JSON:
+    return [value] if isinstance(value, str | Expression) else value
+
+
+def _empty_mapping(value: JSON) -> JSON:
+    """A key with nothing behind it is a mapping with nothing in it."""
+    return {} if value is None else value
+
+
+def _empty_list(value: JSON) -> JSON:
+    return [] if value is None else value
+
+
+def _switch(value: JSON) -> JSON:
+    """A switch is a boolean, or a text that reads as one."""
+    text = value.strip().lower() if isinstance(value, str) else value
+    return {"true": True, "false": False}.get(text, value) if isinstance(text, str) else text
+
+
+def _iso_duration(value: str) -> str:
+    if not re.fullmatch(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?", value):
+        raise ValueError(f"'expire_after' is {describe(value)}, expected an ISO 8601 duration such as P30D")
+    return value
+
+
+def _tags(value: JSON) -> JSON:
+    """Tags come as a mapping, or as the service writes them: a list of Key and Value."""
+    if isinstance(value, list) and all(isinstance(tag, dict) and set(tag) == {"Key", "Value"} for tag in value):
+        return {str(tag["Key"]): tag["Value"] for tag in value if isinstance(tag, dict)}
+    return {} if value is None else value
+
+
+def _regression(value: JSON) -> JSON:
+    """`2%` is a share of the champion's value, a number an amount."""
+    text = str(value).strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if isinstance(value, bool) or number < 0:
+        raise ValueError(
+            f"'max_regression' is {describe(value)}, expected a share such as 2%, or an amount such as 0.01"
+        )
+    return text
+
+
+def _address(value: str) -> str:
+    if re.search(r"\s", value):
+        raise ValueError(
+            f"the image {describe(value)} has white space in it, expected an address such as host/name:tag"
+        )
+    return value
+
+
+# The first three may be expressions: what they say reaches the request as it is. Plain types decide what is composed.
+Word = Annotated[str | Expression, REFERABLE]
+Image = Annotated[Annotated[str, AfterValidator(_address)] | Expression, REFERABLE]
+Text = Annotated[
+    Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)] | Expression, REFERABLE
+]
+Count = Annotated[Annotated[int, Field(ge=1)] | Expression, REFERABLE]
+Number = Annotated[float | Expression, REFERABLE]
+Env = Annotated[dict[str, Text], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Text] | None)]
+Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_type=Word | tuple[Word, ...])]
+Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
+Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["True", "False"])]
+Duration = Annotated[str, AfterValidator(_iso_duration)]
+Regression = Annotated[str, BeforeValidator(_regression, json_schema_input_type=str | float)]
+Tags = Annotated[
+    dict[str, Text],
+    BeforeValidator(_tags, json_schema_input_type=dict[str, Text] | tuple[dict[str, str], ...] | None),
+]
+# Anything, merged over a request of the service and checked there.
+Arguments = Annotated[dict[str, Any], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Any] | None)]
+EmptyList = BeforeValidator(_empty_list)
+EmptyMapping = BeforeValidator(_empty_mapping)

@@ -1,0 +1,269 @@
+"""The bridge from pydantic models to problems with a place, shared by manifest and conf."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline_builder.documents.source import DataPath, Document
+from pipeline_builder.errors import Problem
+from pipeline_builder.target import JSON
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A mapping of a file that people write: frozen, and a key that it doesn't know is a problem.
+
+    `later` has the documented keys that this version doesn't support yet, each with what to do meanwhile.
+    """
+
+    # Validators are built when first used: only the outermost section ever needs one of its own.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
+    later: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Give every spelling of a key its place; pydantic's own schema has the first one only."""
+        schema: dict[str, Any] = handler.resolve_ref_schema(handler(core_schema))
+        properties = schema.get("properties", {})
+        for name, info in cls.model_fields.items():
+            first, *others = spellings(name, info)
+            properties |= {other: properties[first] for other in others if first in properties}
+        return schema
+
+
+def read_section(
+    model: type[Model], data: JSON, document: Document, path: DataPath, ids: Mapping[str, str]
+) -> tuple[Model | None, tuple[Problem, ...]]:
+    """Return the validated section at `path` of the document, or None and every problem in it.
+
+    `ids` gives the problem id by kind: "unknown" for a key that isn't known, "missing" for one that must be there,
+    "later" for one that is documented and not supported yet, and "value" for the rest.
+    """
+    try:
+        return model.model_validate(data), ()
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=True)
+        return None, tuple(_problem(model, detail, document, path, ids) for detail in details)
+
+
+# Taking out what is wrong can leave something out that is needed, which is taken out next; sections nest less deep.
+_ROUNDS = 8
+_GONE = object()
+
+
+def read_rest(model: type[Model], data: JSON) -> Model | None:
+    """Return the section without the smallest parts that are wrong in it; None where nothing can be left."""
+    rest: Any = data
+    for _ in range(_ROUNDS):
+        found, wrong = _read_or_mark(model, rest)
+        if found is not None:
+            return found
+        rest = _without(rest, wrong)
+    return None
+
+
+def _read_or_mark(model: type[Model], data: JSON) -> tuple[Model | None, dict[Any, Any]]:
+    try:
+        return model.model_validate(data), {}
+    except ValidationError as error:
+        wrong: dict[Any, Any] = {}
+        for detail in error.errors(include_url=False, include_context=False, include_input=False):
+            _mark(wrong, data, detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"])
+        return None, wrong
+
+
+def _mark(wrong: dict[Any, Any], data: JSON, location: tuple[str | int, ...]) -> None:
+    """Note the innermost part of the data that is at the location; pydantic adds parts of its own to some."""
+    path: list[str | int] = []
+    for part in location:
+        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not inside:
+            break
+        data = data[part]  # type: ignore[index] # just looked at
+        path.append(part)
+    for part in path[:-1]:
+        found = wrong.setdefault(part, {})
+        if found is _GONE:
+            return
+        wrong = found
+    if path:
+        wrong[path[-1]] = _GONE
+
+
+def _without(data: Any, wrong: Any) -> Any:
+    if not wrong:
+        return data
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    kept = {key: _without(item, wrong.get(key)) for key, item in items if wrong.get(key) is not _GONE}
+    return kept if isinstance(data, dict) else list(kept.values())
+
+
+def _problem(
+    model: type[BaseModel], detail: ErrorDetails, document: Document, path: DataPath, ids: Mapping[str, str]
+) -> Problem:
+    location = tuple(detail["loc"])
+    match detail["type"]:
+        case "extra_forbidden":
+            key = str(location[-1])
+            section = section_at(model, location[:-1])
+            place = document.place((*path, *location), key=True)
+            if section and key in section.later:
+                message = f"the key '{key}' is not supported yet"
+                return Problem(id=ids["later"], message=message, place=place, hint=section.later[key])
+            if other := _other_spelling(section, key, document, (*path, *location[:-1])):
+                message = f"'{other}' and '{key}' are the same key, expected one of them"
+                related = (document.place((*path, *location[:-1], other), key=True),)
+                return Problem(id=ids["value"], message=message, place=place, related=related)
+            message = f"the key '{key}' is not known here"
+            return Problem(id=ids["unknown"], message=message, place=place, hint=did_you_mean(key, known_keys(section)))
+        case "missing":
+            owner = document.place((*path, *location[:-1]), key=True)
+            return Problem(id=ids["missing"], message=f"the key '{location[-1]}' is missing", place=owner)
+        case "absent":
+            owner = document.place((*path, *location), key=True)
+            return Problem(id=ids["missing"], message=detail["msg"], place=owner)
+        case _:
+            name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
+            place = document.place((*path, *location))
+            return Problem(id=ids["value"], message=_value_message(name, detail), place=place)
+
+
+def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
+    """Return the other spelling of a key that the file has too; only one of them can be read."""
+    for name, info in section.model_fields.items() if section else ():
+        words = spellings(name, info)
+        if key in words:
+            return next((word for word in words if word != key and (*path, word) in document.keys), None)
+    return None
+
+
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+_BOUNDS = {
+    "greater_than_equal": ("at least {}", "ge"),
+    "less_than_equal": ("at most {}", "le"),
+    "greater_than": ("more than {}", "gt"),
+    "less_than": ("less than {}", "lt"),
+    "string_too_short": ("at least {} characters", "min_length"),
+    "string_too_long": ("at most {} characters", "max_length"),
+    "too_short": ("at least {} entries", "min_length"),
+    "too_long": ("at most {} entries", "max_length"),
+}
+
+
+def _value_message(name: str, detail: ErrorDetails) -> str:
+    """Say what was found and what was expected; messages of our own validators pass as they are."""
+    kind, found = detail["type"], detail.get("input")
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    subject = f"'{name}' is {describe(found)}" if name else f"this is {describe(found)}"
+    if isinstance(found, dict) and type(found) is not dict:  # an Expression, which this module doesn't know
+        subject = f"'{name}' is an expression, and what it says is needed before anything runs"
+    if kind in _EXPECTED:
+        return f"{subject}, expected {_EXPECTED[kind]}"
+    if kind in ("literal_error", "enum"):
+        return f"{subject}, expected {detail['ctx']['expected'].replace(' or ', ', ')}"
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return f"{subject}, expected {words.format(detail['ctx'][bound])}"
+    return f"{subject}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def describe(value: object) -> str:
+    """Name a value in a message, shortened."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case str():
+            return f"'{value}'" if len(value) <= 80 else f"'{value[:77]}…'"
+        case _:
+            return str(value)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return "did you mean 'x'" for the nearest known word, else the known words where these are few."""
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'"
+    return "known here: " + ", ".join(words) if 0 < len(words) <= 12 else None
+
+
+def section_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[Section] | None:
+    """Return the section type at `location` below the model, None where there is none."""
+    current: Any = model
+    for part in location:
+        current = _step(current, part)
+    return current if isinstance(current, type) and issubclass(current, Section) else None
+
+
+def known_keys(section: type[BaseModel] | None) -> tuple[str, ...]:
+    """Return the keys that a section takes, in all spellings."""
+    fields = section.model_fields.items() if section else ()
+    return tuple(spelling for name, info in fields for spelling in spellings(name, info))
+
+
+def spellings(name: str, info: Any) -> list[str]:
+    """Return the keys that stand for a field in a file, the preferred one first."""
+    choices = getattr(info.validation_alias, "choices", None)
+    if choices:
+        return [str(choice) for choice in choices]
+    return [str(info.validation_alias or info.alias or name)]
+
+
+def _step(current: Any, part: str | int) -> Any:
+    """Go from a type to the type of its member: a model's field, the values of a mapping, the items of a list."""
+    from typing import get_args, get_origin
+
+    if _is_model(current):
+        for name, info in current.model_fields.items():
+            if part == name or part in spellings(name, info):
+                return _first_model(info.annotation)
+        return None
+    if get_origin(current) in (dict, Mapping):
+        return _first_model(get_args(current)[1])
+    if get_origin(current) in (list, tuple):
+        return _first_model(get_args(current)[0])
+    return current
+
+
+def _first_model(annotation: Any) -> Any:
+    """Of a union take the first member that is a section or a container; that is what a mapping was meant for."""
+    from typing import get_args, get_origin
+
+    if _is_model(annotation) or get_origin(annotation) in (dict, list, tuple, Mapping):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _first_model(arg)) is not None), None)
+
+
+def _is_model(candidate: Any) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)

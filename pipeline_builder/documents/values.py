@@ -1,0 +1,174 @@
+"""The `SMP_*` values and `${NAME}` placeholders: where they come from, and how they get into a file's strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.documents.source import DataPath, Document, Source
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.target import JSON
+
+KNOWN = (
+    "SMP_ACCOUNTID",
+    "SMP_REGION",
+    "SMP_S3BUCKETNAME",
+    "SMP_ROLE",
+    "SMP_MODEL_CONFIGPATH",
+    "SMP_SUBNETS",
+    "SMP_SECURITYGROUPS",
+    "SMP_KMSKEY",
+    "SMP_SOURCE_DIR_PATH",
+    "SMP_TARGET",
+)
+LOCAL_DEFAULTS = {
+    "SMP_ACCOUNTID": "000000000000",
+    "SMP_REGION": "local",
+    "SMP_S3BUCKETNAME": "local",
+    "SMP_ROLE": "arn:aws:iam::000000000000:role/local",
+}
+_PLACEHOLDER = re.compile(
+    r"(?<![A-Za-z0-9_$])(?P<smp>SMP_[A-Z0-9_]+)(?![A-Za-z0-9_])"
+    r"|(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
+)
+_NESTED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
+_ENV_LINE = re.compile(
+    r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
+)
+_CURLY = "\u201c\u201d\u2018\u2019\u201e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What every job of the pipeline shares: account-wide values out of the `SMP_*` variables."""
+
+    account: str
+    region: str
+    bucket: str
+    role: str
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    kms_key: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings; `tags` go on the pipeline and on every job.
+
+    Raises:
+        InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given.
+    """
+    needed = ("SMP_ACCOUNTID", "SMP_REGION", "SMP_S3BUCKETNAME", "SMP_ROLE")
+    problems = [
+        Problem(id="PB211", message=f"'{name}' has no value", hint=f"set {name} in the environment or in .env")
+        for name in needed
+        if not values.get(name, "").strip()
+    ]
+    subnets, groups = _ids(values.get("SMP_SUBNETS", "")), _ids(values.get("SMP_SECURITYGROUPS", ""))
+    if bool(subnets) != bool(groups):
+        given, other = ("SMP_SUBNETS", "SMP_SECURITYGROUPS") if subnets else ("SMP_SECURITYGROUPS", "SMP_SUBNETS")
+        message = f"'{given}' is set and '{other}' is not: a network takes both"
+        problems.append(Problem(id="PB212", message=message, hint=f"set {other}, or unset {given}"))
+    if problems:
+        raise InputProblems(*problems)
+    account, region, bucket, role = (values[name].strip() for name in needed)
+    return Settings(
+        account=account,
+        region=region,
+        bucket=bucket,
+        role=role,
+        subnets=subnets,
+        security_groups=groups,
+        kms_key=values.get("SMP_KMSKEY", "").strip(),
+        tags=tags or {},
+    )
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_env_file(source: Source) -> dict[str, str]:
+    """Return the variables of a `KEY="value"` file.
+
+    Raises:
+        InputProblems: PB213 for each line that isn't one, with a word about curly quotes where these are in it.
+    """
+    values: dict[str, str] = {}
+    problems = []
+
+    def place(line: int, column: int) -> Place:
+        return Place(source.label, line, column)  # without the line itself: there may be a token in it
+
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        curly = next((index for index, char in enumerate(line) if char in _CURLY), -1)
+        match = _ENV_LINE.match(line)
+        if curly >= 0:
+            message, hint = "a curly quote would become part of the value", 'use straight quotes: KEY="value"'
+            problems.append(Problem(id="PB213", message=message, place=place(number, curly + 1), hint=hint))
+        elif not match:
+            message = 'expected KEY="value", KEY=value or a comment'
+            problems.append(Problem(id="PB213", message=message, place=place(number, 1)))
+        else:
+            name, *quoted = match.groups()
+            values[name] = next((value for value in quoted if value is not None), "")
+    if problems:
+        raise InputProblems(*problems)
+    return values
+
+
+def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tuple[Problem, ...]]:
+    """Return the document's data with every placeholder replaced, and a PB210 problem for each that has no value.
+
+    A placeholder is a whole `SMP_...` word or `${NAME}` with an optional default; a value is never searched again.
+    `$${NAME}` is the text `${NAME}`.
+    """
+    problems: list[Problem] = []
+
+    def nested(name: str, path: DataPath) -> Problem:
+        message = f"the default of the placeholder '{name}' has a placeholder in it, expected plain text"
+        return Problem(id="PB210", message=message, place=document.place(path))
+
+    def fill(data: JSON, path: DataPath) -> JSON:
+        if isinstance(data, dict):
+            return {key: fill(value, (*path, key)) for key, value in data.items()}
+        if isinstance(data, list):
+            return [fill(item, (*path, index)) for index, item in enumerate(data)]
+        if isinstance(data, str) and ("SMP_" in data or "${" in data):
+            text, missing = _fill_text(data, values)
+            problems.extend(_unset(name, document, path, values) for name in missing)
+            problems.extend(nested(name, path) for name in _NESTED.findall(data))
+            return text
+        return data
+
+    return fill(document.data, ()), tuple(problems)
+
+
+def _fill_text(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+    missing: list[str] = []
+
+    def value(match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return match[0][1:]
+        name = match["smp"] or match["name"]
+        found = values.get(name) or match["default"]
+        if found is None:
+            missing.append(name)
+            return match[0]
+        return found
+
+    return _PLACEHOLDER.sub(value, text), missing
+
+
+def _unset(name: str, document: Document, path: DataPath, values: Mapping[str, str]) -> Problem:
+    # The common beginning would make any two of them look alike.
+    known = {other.removeprefix("SMP_") for other in (*KNOWN, *values) if other.startswith("SMP_")} - {name[4:]}
+    near = did_you_mean(name.removeprefix("SMP_"), known) if name.startswith("SMP_") and name not in KNOWN else None
+    right = near.replace("'", "'SMP_", 1) if near and near.startswith("did you mean") else ""
+    hint = right or f"set {name} in the environment or in .env"
+    message = f"the placeholder '{name}' has no value"
+    return Problem(id="PB210", message=message, place=document.place(path), hint=hint)

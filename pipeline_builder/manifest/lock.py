@@ -1,0 +1,103 @@
+"""The lock: which commit of every model repository a build is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from pipeline_builder.documents.schema import Section, read_section
+from pipeline_builder.documents.source import load_yaml
+from pipeline_builder.errors import InputProblems, Problem
+
+_IDS = {"unknown": "PB108", "missing": "PB108", "value": "PB108", "later": "PB108"}
+_HEADER = "# Written by 'pipeline-builder checkout': the commits that this build is made of.\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedRepo:
+    """A repository at a commit. `committed` is UTC in ISO 8601; `url` and `path` stand as in the manifest."""
+
+    name: str
+    url: str
+    revision: str
+    commit: str
+    tree: str
+    committed: str
+    subject: str = ""
+    author: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Every repository, and the commit of the manifest's own; that is empty where it is in no repository.
+
+    `images` has the address of each image that a conf names by framework and version, by what decides it.
+    """
+
+    manifest_commit: str
+    repos: tuple[LockedRepo, ...]
+    manifest_dirty: bool = False
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+class _RepoSection(Section):
+    later: ClassVar[Mapping[str, str]] = {}
+    name: str
+    url: str
+    revision: str
+    commit: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+    tree: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+    committed: str
+    subject: str = ""
+    author: str = ""
+    path: str = ""
+
+
+class _LockSection(Section):
+    version: int = Field(ge=1, le=1)
+    manifest_commit: str
+    manifest_dirty: bool = False
+    repos: tuple[_RepoSection, ...]
+    images: dict[str, str] = Field(default_factory=dict)
+
+
+def render_lock(lock: Lock) -> str:
+    """Return the lock as YAML, the same for the same commits; each value is written as JSON, which YAML reads."""
+    lines = [
+        "version: 1",
+        f"manifest_commit: {json.dumps(lock.manifest_commit)}",
+        f"manifest_dirty: {json.dumps(lock.manifest_dirty)}",
+        "repos:",
+    ]
+    for repo in lock.repos:
+        fields = [f"{key}: {json.dumps(value)}" for key, value in asdict(repo).items()]
+        lines += [f"  - {fields[0]}", *(f"    {field}" for field in fields[1:])]
+    if lock.images:
+        lines.append("images:")
+        lines += [f"  {json.dumps(key)}: {json.dumps(uri)}" for key, uri in sorted(lock.images.items())]
+    return _HEADER + "\n".join(lines) + "\n"
+
+
+def load_lock(path: Path) -> Lock:
+    """Read a lock.
+
+    Raises:
+        InputProblems: PB108 where it isn't one.
+    """
+    document = load_yaml(path, path.name, "PB108")
+    section, problems = read_section(_LockSection, document.data, document, (), _IDS)
+    if section is None:
+        hint = "'pipeline-builder checkout' writes it anew"
+        raise InputProblems(*(Problem(id=p.id, message=p.message, place=p.place, hint=hint) for p in problems))
+    return Lock(
+        manifest_commit=section.manifest_commit,
+        manifest_dirty=section.manifest_dirty,
+        repos=tuple(LockedRepo(**repo.model_dump()) for repo in section.repos),
+        images=section.images,
+    )

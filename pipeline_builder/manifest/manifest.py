@@ -1,0 +1,322 @@
+"""The manifest, `model_repos.yaml`: which model repositories there are, and at which revision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import dropwhile
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
+from pipeline_builder.documents.source import DataPath, Document
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
+from pipeline_builder.target import JSON
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
+_SCHEMES = ("https", "ssh", "file")
+# user@host:path, as git and its hosts write ssh addresses.
+_SCP_LIKE = re.compile(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
+
+
+def _name(value: str) -> str:
+    if ".." in value or not re.match(NAME_PATTERN, value):
+        raise ValueError(
+            f"the name {describe(value)} cannot be used: a name is the repository's folder and has lower-case letters, "
+            "digits, '.', '_' and '-', at most 64, the first a letter or digit, no '..'"
+        )
+    return value
+
+
+def _url(value: str) -> str:
+    """Only what git transports safely: `ext::` and its kind run programs, a leading '-' would be an option."""
+    if value.startswith("-") or "::" in value or any(ord(c) < 32 or c == "\x7f" for c in value):
+        raise ValueError(f"the url {describe(value)} is refused, expected https, ssh, file, or a relative path")
+    if _SCP_LIKE.match(value):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme and "://" in value and parts.scheme not in _SCHEMES:
+        raise ValueError(f"the url scheme '{parts.scheme}' is refused, expected https, ssh, file, or a relative path")
+    if "://" in value and (parts.password or (parts.username and parts.scheme == "https")):
+        raise ValueError("the url has credentials in it: take them out and name them with 'credentials: env:NAME'")
+    return value
+
+
+def _revision(value: str) -> str:
+    """A ref name as git-check-ref-format has it, or a commit id; nothing that git could take for an option."""
+    bad = value.startswith(("-", "/", ".")) or value.endswith(("/", ".lock", ".")) or ".." in value or "@{" in value
+    if bad or not re.match(r"^[^\s\x00-\x20~^:?*\[\\\x7f]{1,255}$", value):
+        raise ValueError(f"the revision {describe(value)} is refused, expected a branch, a tag or a full commit id")
+    return value
+
+
+def relative_path(value: str, *, may_climb: bool = False) -> str:
+    """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
+
+    With `may_climb` it may begin with '..': for data, which is only read and which several manifests may share.
+    """
+    path = PurePosixPath(value)
+    inside = tuple(dropwhile(lambda part: may_climb and part == "..", path.parts))
+    if path.is_absolute() or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
+        raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
+    return str(path)
+
+
+def _credentials(value: str) -> str:
+    """An environment variable, or a secret by its name or ARN, with the key of a JSON secret after '#'."""
+    if not re.match(
+        r"^(env:[A-Za-z_][A-Za-z0-9_]*|secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?)\Z", value
+    ):
+        raise ValueError("credentials are named, never written here: expected env:NAME or secretsmanager:ID")
+    return value
+
+
+def _revision_text(value: JSON) -> JSON:
+    # An unquoted 1234567 or 1.0 reads as a number; guessing its text back could name another commit.
+    if isinstance(value, bool | int | float):
+        raise ValueError(f"the revision {value} reads as a number, put it in quotes")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+def _not_empty(value: JSON) -> JSON:
+    if value == []:
+        raise ValueError("'repos' is empty, so there is nothing to build")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
+Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
+RelativePath = Annotated[str, AfterValidator(relative_path)]
+DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
+Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
+
+
+class RepoSection(Section):
+    """One entry of `repos` as it is written."""
+
+    url: Url = Field(description="https, ssh, file, or a path relative to the manifest")
+    name: Name | None = Field(None, description="folder under the training directory; default: last part of the url")
+    revision: Revision | None = Field(None, description="branch, tag or full commit id")
+    path: RelativePath = Field("", description="only this folder of the repository")
+    config: Globs = Field((), description="this repository's own configuration path(s)")
+    enabled: bool = Field(True, description="false leaves the repository out")
+    credentials: Annotated[str, AfterValidator(_credentials)] = Field(
+        "", description="env:NAME of a token, or secretsmanager:ID of one"
+    )
+    groups: Groups = Field((), description="groups that schedules and 'run --group' name")
+    trigger: Trigger | None = Field(None, description="what starts the service when this repository changes")
+
+
+class DefaultsSection(Section):
+    """What a repository that doesn't say it gets."""
+
+    revision: Revision = Field("main", description="branch, tag or full commit id")
+    trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
+
+
+class ImageSection(Section):
+    """Which Python packages stand for a container image on the local target."""
+
+    match: Annotated[str, Field(min_length=1)] = Field(description="pattern of the image URI, with * and ?")
+    requirements: tuple[str, ...] = Field((), description="lines as in a requirements file")
+
+
+class LocalSection(Section):
+    """Settings of the local target."""
+
+    s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
+    images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
+
+
+class ManifestSection(Section):
+    """The whole file."""
+
+    version: Literal[1] = Field(description="version of this format: 1")
+    training_dir: RelativePath = Field("aws-train", description="where the repositories are checked out")
+    config: RelativePath = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
+    defaults: DefaultsSection = Field(DefaultsSection(), description="what repositories that don't say it get")
+    repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
+    schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
+    service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
+    local: LocalSection = Field(LocalSection(), description="only for the local target")
+
+
+class Repo(Section):
+    """A model repository. `place` is where its entry stands in the manifest."""
+
+    name: str
+    url: str
+    revision: str
+    path: str = ""
+    config: tuple[str, ...] = ()
+    credentials: str = ""
+    groups: tuple[str, ...] = ()
+    trigger: TriggerSection = TriggerSection()
+    place: Place
+    revision_place: Place
+    trigger_place: Place | None = None
+
+
+class Schedule(Section):
+    """An entry of `schedules`, and where it stands in the manifest; `places` of its keys, by key."""
+
+    section: ScheduleSection
+    place: Place
+    places: Mapping[str, Place] = {}
+
+    def at(self, key: str) -> Place:
+        """Return where a key of it stands, or would."""
+        return self.places.get(key, self.place)
+
+
+class Manifest(Section):
+    """The enabled repositories in the order of the file, and the settings."""
+
+    training_dir: str
+    config: str
+    repos: tuple[Repo, ...]
+    local: LocalSection
+    schedules: tuple[Schedule, ...] = ()
+    service: ServiceSection = ServiceSection()
+    service_place: Place | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every group that a repository is in, sorted."""
+        return tuple(sorted({group for repo in self.repos for group in repo.groups}))
+
+
+def build_manifest(document: Document) -> Manifest:
+    """Return the manifest of a parsed file.
+
+    Raises:
+        InputProblems: PB101 to PB107, every problem of the file.
+    """
+    if not isinstance(document.data, dict):
+        message = f"the manifest is {describe(document.data)}, expected a mapping with 'version' and 'repos'"
+        raise InputProblems(Problem(id="PB101", message=message, place=document.place()))
+    section, problems = read_section(ManifestSection, document.data, document, (), _IDS)
+    if section is None:
+        raise InputProblems(*problems)
+    repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
+    found = (
+        *_names_once(repos, document),
+        *_something_enabled(section, document),
+        *_names(section, document),
+        *_schedule_problems(section, document),
+    )
+    if found:
+        raise InputProblems(*found)
+    enabled = tuple(repo for repo, asked in zip(repos, section.repos, strict=True) if asked.enabled)
+    return Manifest(
+        training_dir=section.training_dir,
+        config=section.config,
+        repos=enabled,
+        local=section.local,
+        schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
+        service=section.service,
+        service_place=document.place(("service",), key=True),
+    )
+
+
+def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Document) -> Repo:
+    return Repo(
+        name=repo.name or default_name(repo.url),
+        url=repo.url,
+        revision=repo.revision or section.defaults.revision,
+        path=repo.path if repo.path != "." else "",
+        config=repo.config,
+        credentials=repo.credentials,
+        groups=repo.groups,
+        trigger=repo.trigger or section.defaults.trigger,
+        place=document.place(("repos", index, "url")),
+        revision_place=_place_of(document, index, "revision"),
+        trigger_place=_place_of(document, index, "trigger"),
+    )
+
+
+def _schedule(schedule: ScheduleSection, index: int, document: Document) -> Schedule:
+    path = ("schedules", index)
+    places = {key: document.place((*path, key)) for key in schedule.model_fields_set}
+    return Schedule(section=schedule, place=document.place(path), places=places)
+
+
+def _place_of(document: Document, index: int, key: str) -> Place:
+    """Return where a repository's setting stands: in its entry, in the defaults, or nowhere, which is its url."""
+    paths: tuple[DataPath, ...] = (("repos", index, key), ("defaults", key))
+    return document.place(next((path for path in paths if path in document.values), ("repos", index, "url")))
+
+
+def default_name(url: str) -> str:
+    """Return the last part of the url without `.git`, in lower case."""
+    last = re.split(r"[/:]", url.rstrip("/"))[-1]
+    return last.removesuffix(".git").lower()
+
+
+def _names_once(repos: tuple[Repo, ...], document: Document) -> tuple[Problem, ...]:
+    first: dict[str, int] = {}
+    problems = []
+    for index, repo in enumerate(repos):
+        if repo.name in first:
+            problems.append(
+                Problem(
+                    id="PB105",
+                    message=f"two repositories have the name '{repo.name}', which is their folder",
+                    place=_name_place(document, index),
+                    related=(_name_place(document, first[repo.name]),),
+                    hint="give one of them another 'name'",
+                )
+            )
+        first.setdefault(repo.name, index)
+    return tuple(problems)
+
+
+def _name_place(document: Document, index: int) -> Place:
+    path = ("repos", index, "name")
+    return document.place(path if path in document.values else ("repos", index, "url"))
+
+
+def _names(section: ManifestSection, document: Document) -> tuple[Problem, ...]:
+    """A name that comes from the url must hold as well; `.` and the like have none."""
+    problems = []
+    for index, repo in enumerate(section.repos):
+        if repo.name is None and not re.match(NAME_PATTERN, default_name(repo.url)):
+            message = f"no folder name can be taken from the url {describe(repo.url)}"
+            place = document.place(("repos", index, "url"))
+            problems.append(Problem(id="PB104", message=message, place=place, hint="add 'name: …'"))
+    return tuple(problems)
+
+
+def _something_enabled(section: ManifestSection, document: Document) -> tuple[Problem, ...]:
+    if any(repo.enabled for repo in section.repos):
+        return ()
+    message = "no repository is enabled, so there is nothing to build"
+    return (Problem(id="PB106", message=message, place=document.place(("repos",), key=True)),)
+
+
+def _schedule_problems(section: ManifestSection, document: Document) -> Iterator[Problem]:
+    groups = {group for repo in section.repos for group in repo.groups}
+    first: dict[str, int] = {}
+    for index, schedule in enumerate(section.schedules):
+        place = document.place(("schedules", index))
+        if bool(schedule.cron) == bool(schedule.rate):
+            message = f"the schedule '{schedule.name}' needs exactly one of 'cron' and 'rate'"
+            yield Problem(id="PB112", message=message, place=place)
+        for group in schedule.groups:
+            if group not in groups:
+                message = f"the schedule '{schedule.name}' names the group '{group}', which no repository is in"
+                place = document.place(("schedules", index, "groups"))
+                yield Problem(id="PB113", message=message, place=place, hint=did_you_mean(group, groups))
+        if schedule.name in first:
+            message = f"two schedules have the name '{schedule.name}'"
+            related = (document.place(("schedules", first[schedule.name], "name")),)
+            place = document.place(("schedules", index, "name"))
+            yield Problem(id="PB112", message=message, place=place, related=related, hint="give one another name")
+        first.setdefault(schedule.name, index)

@@ -1,0 +1,79 @@
+"""Apply: bring bundles, model package groups and the pipeline to the target; a second time it writes nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.release.plan import Plan
+from pipeline_builder.target import DeployedPipeline, Target
+
+_UPLOADS = 8
+"""Objects that are uploaded at once: small ones, whose time is the network's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The deployed pipeline, and what had to be written for it."""
+
+    pipeline: DeployedPipeline
+    uploaded: tuple[str, ...]
+    changed: bool
+
+
+def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = False) -> Applied:
+    """Upload what the store lacks, then put the definition: code and data lists are there before anything names them.
+
+    Raises:
+        PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since, PB425
+            where it is unsafe and not forced.
+    """
+    if plan.unsafe and not force:
+        hint = "look at the plan; where it is meant, --force applies it"
+        raise PlanRefused(
+            *(Problem(id="PB425", message=f"the plan is unsafe: {why}", hint=hint) for why in plan.unsafe)
+        )
+    deployed = target.pipelines.describe_pipeline(definition.pipeline)
+    _refuse_stale(definition, plan, deployed)
+    missing = target.store.missing((*definition.bundles, *definition.manifests))
+    _upload(definition, missing, target)
+    for group, description in definition.groups.items():
+        target.registry.put_group(group, description)
+    same = deployed is not None and deployed.definition == definition.content and deployed.settled
+    pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
+    return Applied(pipeline=pipeline, uploaded=missing, changed=not same)
+
+
+def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> None:
+    """Put several objects at once. Where one fails all others are brought to their end, and it is said."""
+
+    def put(uri: str) -> None:
+        bundle = definition.bundles.get(uri)
+        if bundle is None:
+            target.store.put(uri, definition.manifests[uri])
+            return
+        with tempfile.NamedTemporaryFile() as file:
+            bundle.write(file)
+            file.flush()
+            target.store.put(uri, Path(file.name))
+
+    with ThreadPoolExecutor(max_workers=_UPLOADS, thread_name_prefix="upload") as pool:
+        for done in [pool.submit(put, uri) for uri in uris]:
+            done.result()
+
+
+def _refuse_stale(definition: Definition, plan: Plan, deployed: DeployedPipeline | None) -> None:
+    if plan.new_sha256 != definition.sha256:
+        found, planned = definition.sha256[:12], plan.new_sha256[:12]
+        message = f"the plan is for the definition {planned}, and what is built now is {found}"
+        raise PlanRefused(Problem(id="PB420", message=message, hint="plan again"))
+    if deployed and deployed.definition == definition.content:
+        return  # another process has applied the same meanwhile: there is nothing left that could be overwritten
+    if plan.base_version != (deployed.version if deployed else 0):
+        now = f"version {deployed.version}" if deployed else "nothing"
+        message = f"the plan was made against version {plan.base_version} of the pipeline, and deployed is {now}"
+        raise PlanRefused(Problem(id="PB421", message=message, hint="plan again, and look at what changed"))

@@ -1,0 +1,104 @@
+"""What an approval is about: the words that a person sees, and a digest that binds the answer to these packages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from pipeline_builder.release.metrics import compare_metrics, metric_at, short_name
+from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
+
+MOST_TEXT = 1000
+"""Characters that CodePipeline takes for an approval's text, and for any exported variable in one."""
+_MOST_METRICS = 3
+_SUBJECT = 50
+_NAMES = 160
+Word = Literal["pass", "nothing", "blocked", "failed"]
+
+
+def verdict_word(record: RunRecord) -> Word:
+    """Return what a run came to: `pass` where models wait for a decision, `nothing` where none does."""
+    if record.status != "Succeeded":
+        return "failed"
+    if record.verdict is None or not record.verdict.passed:
+        return "blocked"
+    return "pass" if any(package.status == "PendingManualApproval" for package in record.packages) else "nothing"
+
+
+def approval_digest(record: RunRecord) -> str:
+    """Return a sha256 (hex) of the packages, the execution and the definition that an approval is for."""
+    arns = sorted(package.arn for package in record.packages)
+    return hashlib.sha256("\0".join((record.execution, record.definition_sha256, *arns)).encode()).hexdigest()
+
+
+def approval_text(record: RunRecord, gates: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return what the approver has to know, in one line of at most 1,000 characters.
+
+    Per model the gate's metrics of candidate and champion (`gates` has their paths by model; without any the report's
+    first ones), then the commits, what ran and what came from the cache, and what started it. Where there is not room
+    for all of it, subjects of commits go first, then commits, then models, and it is said how many are left out.
+    """
+    models = [_model(package, (gates or {}).get(package.model, ())) for package in record.packages]
+    if not models:
+        models = [f"{record.pipeline}: no model was registered"]
+    ending = [part for part in (_work(record), record.trigger and f"started by {record.trigger}") if part]
+    for repos in _repos(record.repos):
+        text = inert_text("; ".join([*models, *repos, *ending]))
+        if len(text) <= MOST_TEXT:
+            return text
+    return _fitted([inert_text(model) for model in models], inert_text("; ".join(ending)))
+
+
+def _model(package: PackageRecord, paths: Sequence[str]) -> str:
+    against = f"champion is version {package.champion_version}" if package.champion_version else "no champion yet"
+    parts = [*_metrics(package, paths), against]
+    return f"{package.group} version {package.version}: {', '.join(parts)}"
+
+
+def _metrics(package: PackageRecord, paths: Sequence[str]) -> Iterator[str]:
+    """Yield the numbers that the gate looks at; without a gate the first ones of the report."""
+    named = [(short_name(p), metric_at(package.metrics, p), metric_at(package.champion_metrics, p)) for p in paths]
+    first = compare_metrics(package.metrics, package.champion_metrics)[:_MOST_METRICS]
+    for name, candidate, champion in named or [(m.path, m.candidate, m.champion) for m in first]:
+        value = "none" if candidate is None else f"{candidate:.4g}"
+        old = "" if champion is None else f" (champion {champion:.4g})"
+        yield f"{name} {value}{old}"
+
+
+def _repos(repos: Sequence[RepoRecord]) -> Iterator[list[str]]:
+    """Yield the commits with less and less about them."""
+    for room in (_SUBJECT, 20, 0):
+        yield [f"{repo.name}@{repo.commit[:7]} {_cut(repo.subject, room)}".rstrip() for repo in repos]
+    yield [f"commits of {len(repos)} repositories are in the report"] if repos else []
+
+
+def _work(record: RunRecord) -> str:
+    """Say what ran, and how much was taken from the cache."""
+    ran = [step.name for step in record.steps if step.status == "Succeeded" and not step.cache_hit]
+    cached = sum(bool(step.cache_hit) for step in record.steps)
+    names = ", ".join(ran)
+    what = names if 0 < len(names) <= _NAMES else f"{len(ran)} steps"
+    return f"ran: {what}; from the cache: {cached} steps" if record.steps else ""
+
+
+def _fitted(models: Sequence[str], ending: str) -> str:
+    """Return as many models as there is room for; the report has all."""
+    kept: list[str] = []
+    for model in models:
+        rest = f"{len(models) - len(kept) - 1} more models in the report"
+        if len("; ".join([*kept, model, rest, ending])) > MOST_TEXT:
+            break
+        kept.append(model)
+    left = len(models) - len(kept)
+    return _cut("; ".join([*kept, *([f"{left} more models in the report"] if left else []), ending]), MOST_TEXT)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: max(room - 1, 0)]}…" if room else ""
+
+
+def inert_text(text: str) -> str:
+    """Return a text in one line that CodePipeline takes as it is: `#{` would be a variable of its."""
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).replace("#{", "# {")

@@ -1,0 +1,93 @@
+"""A run as a JUnit file, which CI systems show: one test case for each step, one for the gate."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+
+from pipeline_builder.errors import Problem
+from pipeline_builder.release.record import RunRecord, StepRecord
+
+# What XML can't hold at all, not even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render_junit(record: RunRecord) -> str:
+    """Return the file: a step that failed is a failure, one that did not run is skipped."""
+    cases = [_case(step) for step in record.steps]
+    if record.verdict:
+        gate = ET.Element("testcase", {"classname": "gate", "name": "gate", "time": "0"})
+        if not record.verdict.passed:
+            reasons = "\n".join(record.verdict.reasons)
+            ET.SubElement(gate, "failure", {"message": _clean(record.verdict.reasons[0])}).text = _clean(reasons)
+        cases.append(gate)
+    failures = sum(case.find("failure") is not None for case in cases)
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    seconds = (record.ended - record.started).total_seconds() if record.ended else 0.0
+    suite = ET.Element(
+        "testsuite",
+        {
+            "name": _clean(record.pipeline),
+            "tests": str(len(cases)),
+            "failures": str(failures),
+            "errors": "0",
+            "skipped": str(skipped),
+            "time": f"{seconds:.3f}",
+            "timestamp": f"{record.started:%Y-%m-%dT%H:%M:%S}",
+        },
+    )
+    suite.extend(cases)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    return _render(root)
+
+
+def render_junit_problems(name: str, problems: Sequence[Problem]) -> str:
+    """Return the file about what went wrong before anything ran: a test case for each problem, one where there is none.
+
+    `name` says what was tried.
+    """
+    failed = [problem for problem in problems if not problem.warning]
+    counts = {"tests": str(len(failed) or 1), "failures": str(len(failed)), "errors": "0", "skipped": "0"}
+    suite = ET.Element("testsuite", {"name": _clean(name), **counts, "time": "0"})
+    for problem in failed:
+        title = _clean(f"{problem.id} {problem.place}" if problem.place else problem.id)
+        case = ET.SubElement(suite, "testcase", {"classname": name, "name": title, "time": "0"})
+        ET.SubElement(case, "failure", {"message": _clean(problem.message)}).text = _clean(str(problem))
+    if not failed:
+        ET.SubElement(suite, "testcase", {"classname": name, "name": name, "time": "0"})
+    root = ET.Element("testsuites")
+    root.append(suite)
+    return _render(root)
+
+
+def _render(root: ET.Element) -> str:
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(step: StepRecord) -> ET.Element:
+    seconds = (step.ended - step.started).total_seconds() if step.started and step.ended and not step.cache_hit else 0.0
+    case = ET.Element(
+        "testcase",
+        {
+            "classname": _clean(step.model or step.type),
+            "name": _clean(step.name),
+            "time": f"{seconds:.3f}",
+        },
+    )
+    tail = "\n".join(step.log_tail)
+    if step.status == "Failed":
+        first = (step.failure_reason.strip().splitlines() or ["no reason given"])[-1]
+        failure = ET.SubElement(case, "failure", {"message": _clean(first)})
+        failure.text = _clean(f"{step.failure_reason}\n\n{tail}".strip())
+    elif step.status != "Succeeded":
+        ET.SubElement(case, "skipped", {"message": _clean(step.status.lower())})
+    elif step.cache_hit:
+        ET.SubElement(case, "system-out").text = _clean(f"from the cache: {step.cache_hit}")
+    return case
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)

@@ -1,0 +1,65 @@
+"""What a run is to be limited to, as people say it: steps, groups of repositories, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_builder.definition.compose import Composed
+from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.lock import Lock, load_lock
+from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.release.selection import Changes, Found, select_changed, select_repos, select_steps
+from pipeline_builder.target import PipelineService
+
+LAST = "last"
+"""Stands for the last execution that succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a run is to be limited to, by one of these: steps, groups of repositories, changes since a lock or LAST."""
+
+    steps: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    since: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.groups or self.since)
+
+
+def narrow(wanted: Wanted, service: PipelineService, composed: Composed, lock: Lock, manifest: Manifest) -> Found:
+    """Return what to run.
+
+    Raises:
+        InputProblems: PB108 for a lock that is none, PB113 for groups, PB442 and PB445 for steps that can't be
+            selected.
+    """
+    definition = composed.definition
+    pipeline, content = definition.pipeline, definition.content
+    steps = composed.graph.by_name
+    repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
+    if wanted.groups:
+        repos = _repos_of(wanted.groups, manifest)
+        if not set(repos) & set(repo_of.values()):
+            names = ", ".join(wanted.groups)
+            message = f"the pipeline has no step of the repositories in '{names}', so there is nothing to run"
+            raise InputProblems(Problem(id="PB113", message=message, hint="name another group"))
+        return select_repos(service, pipeline, content, repos, repo_of)
+    if wanted.steps:
+        return select_steps(service, pipeline, content, wanted.steps)
+    before = None if wanted.since == LAST else load_lock(Path(wanted.since))
+    return select_changed(service, pipeline, content, Changes(before=before, now=lock, repo_of=repo_of))
+
+
+def _repos_of(groups: Sequence[str], manifest: Manifest) -> tuple[str, ...]:
+    if unknown := [group for group in groups if group not in manifest.groups]:
+        raise InputProblems(*(_unknown_group(group, manifest.groups) for group in unknown))
+    return tuple(repo.name for repo in manifest.repos if set(repo.groups) & set(groups))
+
+
+def _unknown_group(group: str, known: Sequence[str]) -> Problem:
+    message = f"no repository is in the group '{group}'"
+    return Problem(id="PB113", message=message, hint=did_you_mean(group, known))

@@ -1,0 +1,40 @@
+"""An overview of what is composed: the steps as they are drawn, and where each model is registered."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline_builder.dag.outline import flat_steps, outline
+from pipeline_builder.definition.compose import Composed
+from pipeline_builder.views.drawing import Node
+
+
+def nodes_of(composed: Composed) -> tuple[Node, ...]:
+    """Return the graph as it is drawn: what the conf asks for, and what is composed around it."""
+    graph, definition = composed.graph, composed.definition
+    nodes = []
+    for step in outline(definition.content):
+        owner = graph.by_name[definition.owners[step.name]]
+        own = step.name == owner.name
+        nodes.append(
+            Node(
+                name=step.name,
+                type=step.type,
+                step_class=owner.step_class if own else step.type,
+                model=owner.unit.name,
+                depends_on=step.depends_on,
+            )
+        )
+    return tuple(nodes)
+
+
+def groups_of(composed: Composed) -> dict[str, str]:
+    """Return the model package group of each model that is registered, and each group under its own name too."""
+    definition, by_name = composed.definition, composed.graph.by_name
+    found = {group: group for group in definition.groups}
+    for name, step in flat_steps(json.loads(definition.content)["Steps"]).items():
+        arguments = step.get("Arguments") if isinstance(step, dict) else None
+        group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
+        if isinstance(group, str):
+            found[by_name[definition.owners[name]].unit.name] = group
+    return found

@@ -1,0 +1,301 @@
+"""The plan: how the composed definition differs from the deployed one, and what running it would do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pipeline_builder.dag.outline import by_name, flat_steps
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import JSON, CachePrediction, DeployedPipeline
+
+ChangeKind = Literal["added", "changed", "removed"]
+NAMED = ("OutputName", "InputName", "ChannelName", "Key", "Name", "PropertyFileName")
+_MOST_SHOWN = 160
+_FEW = 10
+"""A pipeline of fewer steps may lose any number of them."""
+_MOST_REMOVED = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field of a step: `old` and `new` are JSON texts, empty where there is nothing."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happens to one step or parameter."""
+
+    kind: ChangeKind
+    what: Literal["step", "parameter", "pipeline"]
+    name: str
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A plan is a value; `base_sha256` is the deployed definition's, empty where nothing is deployed.
+
+    Applying it is refused where the base is no longer the deployed one.
+    """
+
+    pipeline: str
+    base_sha256: str
+    base_version: int
+    new_sha256: str
+    changes: tuple[Change, ...]
+    predictions: tuple[CachePrediction, ...]
+    unchanged_since: str = ""
+    """The execution that a run would take as it is, empty where it would start one."""
+    drift: tuple[Change, ...] = ()
+    """What somebody changed in the deployed pipeline by other means, since it was applied."""
+    unsafe: tuple[str, ...] = ()
+    """Why applying it needs `--force`."""
+
+    @property
+    def creates(self) -> bool:
+        return not self.base_sha256
+
+    @property
+    def changed(self) -> bool:
+        return self.base_sha256 != self.new_sha256 or bool(self.changes)
+
+
+def build_plan(
+    pipeline: str,
+    content: bytes,
+    deployed: DeployedPipeline | None,
+    predictions: tuple[CachePrediction, ...],
+    *,
+    unchanged_since: str = "",
+) -> Plan:
+    """Compare the definition with the deployed one, step by step and field by field."""
+    old: JSON = json.loads(deployed.definition) if deployed else {}
+    new: JSON = json.loads(content)
+    assert isinstance(old, dict)
+    assert isinstance(new, dict)
+    applied: JSON = json.loads(deployed.applied) if deployed and deployed.applied else None
+    return Plan(
+        pipeline=pipeline,
+        base_sha256=hashlib.sha256(deployed.definition).hexdigest() if deployed else "",
+        base_version=deployed.version if deployed else 0,
+        new_sha256=hashlib.sha256(content).hexdigest(),
+        changes=(*_changes(old, new), *_settings(deployed)),
+        predictions=predictions,
+        unchanged_since=unchanged_since,
+        drift=tuple(_changes(applied, old)) if isinstance(applied, dict) else (),
+        unsafe=tuple(_unsafe(old, new)),
+    )
+
+
+def with_rename(plan: Plan, before: str) -> Plan:
+    """Return the plan as one that gives the pipeline another name: the old one would stay, with its schedules."""
+    return replace(plan, unsafe=(*plan.unsafe, f"it renames the pipeline from '{before}', which would stay as it is"))
+
+
+def _unsafe(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[str]:
+    """A conf that lost most of its steps is rarely meant: a model repository was not found, or a merge went wrong."""
+    before, after = flat_steps(old.get("Steps")), flat_steps(new.get("Steps"))
+    removed = sum(name not in after for name in before)
+    if len(before) >= _FEW and removed / len(before) > _MOST_REMOVED:
+        yield f"it removes {removed} of {len(before)} steps"
+
+
+def _changes(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[Change]:
+    yield from _compare(by_name(old.get("Parameters")), by_name(new.get("Parameters")), "parameter")
+    yield from _compare(flat_steps(old.get("Steps")), flat_steps(new.get("Steps")), "step")
+    rest = {key: value for key, value in new.items() if key not in ("Parameters", "Steps")}
+    before = {key: value for key, value in old.items() if key not in ("Parameters", "Steps")}
+    if old and rest != before:
+        yield Change(kind="changed", what="pipeline", name="", fields=tuple(_fields(before, rest, "")))
+
+
+def _settings(deployed: DeployedPipeline | None) -> Iterator[Change]:
+    """Yield what changes of the pipeline besides its definition."""
+    changes = deployed.settings if deployed else ()
+    if changes:
+        fields = tuple(FieldChange(path=c.name, old=_shown_setting(c.old), new=_shown(c.new)) for c in changes)
+        yield Change(kind="changed", what="pipeline", name="", fields=fields)
+
+
+def _shown_setting(value: str) -> str:
+    return _shown(value) if value else ""
+
+
+def _compare(old: Mapping[str, JSON], new: Mapping[str, JSON], what: Literal["step", "parameter"]) -> Iterator[Change]:
+    for name in (*new, *(name for name in old if name not in new)):
+        if name not in old:
+            yield Change(kind="added", what=what, name=name)
+        elif name not in new:
+            yield Change(kind="removed", what=what, name=name)
+        elif old[name] != new[name]:
+            yield Change(kind="changed", what=what, name=name, fields=tuple(_fields(old[name], new[name], "")))
+
+
+def _fields(old: JSON, new: JSON, path: str) -> Iterator[FieldChange]:
+    """Yield what differs; list items are told apart by their name where they have one."""
+    if old == new:
+        return
+    before, after = _members(old), _members(new)
+    # References and joins are values, not structures that one would want to see piece by piece.
+    if before is None or after is None or _is_reference(old) or _is_reference(new):
+        yield FieldChange(path=path, old=_shown(old), new=_shown(new))
+        return
+    for key in dict.fromkeys((*before, *after)):
+        inner = f"{path}{key}" if key.startswith("[") or not path else f"{path}.{key}"
+        if key not in before:
+            yield FieldChange(path=inner, old="", new=_shown(after[key]))
+        elif key not in after:
+            yield FieldChange(path=inner, old=_shown(before[key]), new="")
+        else:
+            yield from _fields(before[key], after[key], inner)
+
+
+def _is_reference(value: JSON) -> bool:
+    return isinstance(value, dict) and (value.keys() <= {"Get"} or any(key.startswith("Std:") for key in value))
+
+
+def _members(value: JSON) -> dict[str, JSON] | None:
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list):
+        return None
+    return {_item_key(item, index): item for index, item in enumerate(value)}
+
+
+def _item_key(item: JSON, index: int) -> str:
+    if isinstance(item, dict):
+        for key in NAMED:
+            if isinstance(item.get(key), str):
+                return f"['{item[key]}']"
+    return f"[{index}]"
+
+
+def _shown(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def render_plan(plan: Plan) -> str:
+    """Return the plan as people read it."""
+    lines = [_headline(plan), *_drift_lines(plan), *(f"  needs --force: {reason}" for reason in plan.unsafe)]
+    lines += [*_change_lines(plan.changes, creates=plan.creates)]
+    if plan.unchanged_since:
+        lines.append(f"a run would do nothing: the same has succeeded in execution {plan.unchanged_since}")
+        lines.append("with --rerun every step would run")
+    elif plan.predictions:
+        lines.append("a run would:")
+        width = max(len(prediction.step) for prediction in plan.predictions)
+        lines += [
+            f"  {_fate(prediction):<5}  {prediction.step:<{width}}  {prediction.reason}"
+            for prediction in plan.predictions
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _drift_lines(plan: Plan) -> list[str]:
+    if not plan.drift:
+        return []
+    return ["  somebody has changed the deployed pipeline since it was applied:", *_change_lines(plan.drift), "  now:"]
+
+
+def _change_lines(changes: tuple[Change, ...], *, creates: bool = False) -> list[str]:
+    lines = []
+    signs = {"added": "+", "changed": "~", "removed": "-"}
+    for change in changes:
+        if creates and change.what == "parameter":
+            continue
+        lines.append(f"  {signs[change.kind]} {change.what} {change.name}".rstrip())
+        lines += [
+            f"      {field.path}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
+            for field in change.fields
+        ]
+    return lines
+
+
+def render_markdown(plan: Plan) -> str:
+    """Return the plan as a comment for a pull request: a headline, the changes, and what a run would do."""
+    text = render_plan(plan).rstrip("\n").split("\n")
+    fence = "`" * (3 + max((len(run) for line in text for run in re.findall("`+", line)), default=0))
+    runs = sum(not (p.hit or p.skipped) for p in plan.predictions)
+    hits = sum(p.hit for p in plan.predictions)
+    state = "nothing to run" if plan.unchanged_since else f"{runs} steps to run, {hits} from the cache"
+    head = _headline(plan).replace("`", "'")
+    return (
+        f"**{_inert(head)}**; {state}\n\n<details><summary>Plan</summary>\n\n{fence}diff\n"
+        + "\n".join(_diff_line(line) for line in text[1:])
+        + f"\n{fence}\n\n</details>\n"
+    )
+
+
+def _inert(text: str) -> str:
+    """Return the text with nothing in it that Markdown or HTML would act upon."""
+    return re.sub(r"([\\*_\[\]<>&@#|~!])", r"\\\1", text)
+
+
+def _diff_line(line: str) -> str:
+    """Put the sign into the first column, where a diff has its colours."""
+    match = re.match(r"^ {2}([+~-]) (.*)$", line)
+    return f"{match[1].replace('~', '!')} {match[2]}" if match else f"  {line}".rstrip()
+
+
+def _fate(prediction: CachePrediction) -> str:
+    if prediction.skipped:
+        return "skip"
+    return "cache" if prediction.hit else "maybe" if prediction.conditional else "run"
+
+
+def _headline(plan: Plan) -> str:
+    if plan.creates:
+        return f"pipeline '{plan.pipeline}' will be created ({plan.new_sha256[:12]})"
+    if not plan.changed:
+        return f"pipeline '{plan.pipeline}' is unchanged (version {plan.base_version}, {plan.base_sha256[:12]})"
+    counts = {kind: sum(c.kind == kind for c in plan.changes) for kind in ("added", "changed", "removed")}
+    words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    old, new = plan.base_sha256[:12], plan.new_sha256[:12]
+    return f"pipeline '{plan.pipeline}' will change from version {plan.base_version}: {words} ({old} -> {new})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+
+
+def plan_json(plan: Plan) -> JSON:
+    """Return the plan as JSON."""
+    return {"format": 1, "changed": plan.changed, **asdict(plan)}
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan that was written as JSON.
+
+    Raises:
+        InputProblems: PB424 where the file isn't one.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        return Plan(
+            pipeline=str(data["pipeline"]),
+            base_sha256=str(data["base_sha256"]),
+            base_version=int(data["base_version"]),
+            new_sha256=str(data["new_sha256"]),
+            changes=(),
+            predictions=(),
+            unsafe=tuple(str(reason) for reason in data.get("unsafe", ())),
+        )
+    except OSError as error:
+        raise InputProblems(_no_plan(path, error.strerror or "it cannot be read")) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputProblems(_no_plan(path, "it is not a plan")) from error
+
+
+def _no_plan(path: Path, why: str) -> Problem:
+    hint = "make one with 'pipeline-builder plan --out plan.json'"
+    return Problem(id="PB424", message=f"cannot take the plan '{path}': {why}", hint=hint)

@@ -1,0 +1,153 @@
+"""Access: the roles of the service, each with exactly what its part of the work calls and touches."""
+
+from __future__ import annotations
+
+from pipeline_builder.service.cloudformation import builds, jobs
+from pipeline_builder.service.cloudformation.facts import DefinitionFacts, Facts, definition_facts, service_facts
+from pipeline_builder.service.cloudformation.packing import pack
+from pipeline_builder.service.cloudformation.projects import source_connection, start
+from pipeline_builder.service.cloudformation.resources import (
+    artifact_keys,
+    connection_use,
+    key_use,
+    objects,
+    project,
+)
+from pipeline_builder.service.cloudformation.statements import BUCKET, OURS, Role, Statement, arn, literal
+
+__all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "service_facts"]
+
+
+def build_access(facts: Facts) -> tuple[Role, ...]:
+    """Return the roles that the service needs, without those that nothing of it would take on.
+
+    Raises:
+        InputProblems: PB640 for a role whose permissions are more than IAM takes.
+    """
+    roles = [_pipeline(facts), *builds.build_roles(facts)]
+    roles.append(_events(facts))
+    if facts.has_schedules or facts.has_polls:
+        roles.append(_scheduler(facts))
+    if facts.service.execution_role == "make":
+        roles.append(jobs.execution_role(facts))
+    return pack(roles)
+
+
+def _pipeline(facts: Facts) -> Role:
+    name = facts.service.name
+    statements = [
+        Statement(
+            sid="Artifacts",
+            # PutObjectAcl is in the policy that AWS writes for such a role: source actions give the bucket's owner all.
+            actions=("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl"),
+            resources=objects(BUCKET, *artifact_keys(name)),
+            why="what actions hand to each other",
+        ),
+        Statement(
+            sid="ArtifactBucket",
+            actions=("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"),
+            resources=objects(BUCKET),
+            why="CodePipeline looks at the bucket before it uses it",
+        ),
+        Statement(
+            sid="Builds",
+            actions=("codebuild:BatchGetBuilds", "codebuild:StartBuild"),
+            resources=tuple(project(name, stage) for stage in ("build", "train", "promote")),
+        ),
+        Statement(sid="AskForApproval", actions=("sns:Publish",), resources=(arn("sns", name),)),
+        *_sources(facts),
+        *key_use(facts, "s3", "sns"),
+    ]
+    return Role(
+        name="pipeline",
+        trust="codepipeline.amazonaws.com",
+        trust_conditions=OURS,
+        statements=tuple(statements),
+        description="CodePipeline: starts the builds and asks for approval",
+    )
+
+
+def _sources(facts: Facts) -> tuple[Statement, ...]:
+    source = facts.service.source
+    found = [*connection_use("Connections", source_connections(facts), ("UseConnection",))]
+    if source.kind == "codecommit":
+        found.append(
+            Statement(
+                sid="Source",
+                actions=(
+                    "codecommit:CancelUploadArchive",
+                    "codecommit:GetBranch",
+                    "codecommit:GetCommit",
+                    "codecommit:GetRepository",
+                    "codecommit:GetUploadArchiveStatus",
+                    "codecommit:UploadArchive",
+                ),
+                resources=(arn("codecommit", literal(source.repository)),),
+            )
+        )
+    if source.kind == "s3":
+        bucket, _, key = source.repository.partition("/")
+        found += [
+            Statement(
+                sid="Source",
+                actions=("s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"),
+                resources=objects(literal(bucket), literal(key)),
+            ),
+            Statement(
+                sid="SourceBucket",
+                actions=("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"),
+                resources=objects(literal(bucket)),
+            ),
+        ]
+    return tuple(found)
+
+
+def source_connections(facts: Facts) -> tuple[str, ...]:
+    """Return the connections of all source actions."""
+    return tuple(sorted({*facts.connections, *source_connection(facts)}))
+
+
+def _events(facts: Facts) -> Role:
+    name = facts.service.name
+    reject = Statement(
+        sid="Reject",
+        actions=("codebuild:StartBuild",),
+        resources=(project(name, "worker"),),
+        why="a rejected approval is written to the model packages by the worker",
+    )
+    return Role(
+        name="events",
+        trust="events.amazonaws.com",
+        trust_conditions=OURS,
+        statements=(reject, *((start(name),) if facts.has_events else ())),
+        description="EventBridge rules: rejections, and pushes to CodeCommit",
+    )
+
+
+def _scheduler(facts: Facts) -> Role:
+    name = facts.service.name
+    statements = []
+    if facts.has_schedules:
+        statements.append(start(name))
+    if facts.has_polls:
+        statements.append(
+            Statement(
+                sid="Poll",
+                actions=("codebuild:StartBuild",),
+                resources=(project(name, "worker"),),
+                why="the worker looks whether a model repository has moved",
+            )
+        )
+    queue = Statement(
+        sid="Missed",
+        actions=("sqs:SendMessage",),
+        resources=(arn("sqs", f"{name}-missed"),),
+        why="what could not be started is kept there",
+    )
+    return Role(
+        name="scheduler",
+        trust="scheduler.amazonaws.com",
+        trust_conditions=OURS,
+        statements=(*statements, queue, *key_use(facts, "sqs", "scheduler")),
+        description="EventBridge Scheduler: starts the pipeline at its times",
+    )

@@ -1,0 +1,131 @@
+"""Access of the CodeBuild projects: what each stage of the service calls, by the code that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline_builder.service.cloudformation import calls
+from pipeline_builder.service.cloudformation.facts import Facts
+from pipeline_builder.service.cloudformation.projects import (
+    CLONE,
+    artifacts,
+    clone_source,
+    image_use,
+    logs,
+    project_use,
+    start,
+    take_source,
+)
+from pipeline_builder.service.cloudformation.resources import connection_use, key_use, objects
+from pipeline_builder.service.cloudformation.statements import BUCKET, OURS, Role, Statement
+
+
+def build_roles(facts: Facts) -> tuple[Role, ...]:
+    """Return the roles of the stages, of the worker, and of the projects that webhooks start."""
+    stages = (_build(facts), _train(facts), _promote(facts), _worker(facts))
+    return (*stages, _webhook(facts)) if facts.has_webhooks else stages
+
+
+def _build(facts: Facts) -> Role:
+    statements = (
+        *project_use(facts, "build"),
+        *artifacts(facts),
+        *calls.object_key(facts),
+        *clone_source(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
+        *calls.secrets(facts),
+        *calls.read_pipeline(facts),
+        calls.write_pipeline(facts),
+        calls.read_executions(facts),
+        *calls.write_groups(facts),
+        calls.write_code(facts),
+        *calls.list_data(facts),
+        *calls.look_before(facts),
+        calls.pass_role(facts),
+    )
+    return _role("build", statements, "Build: checks out, composes, plans and applies the SageMaker pipeline")
+
+
+def _train(facts: Facts) -> Role:
+    statements = (
+        *project_use(facts, "train"),
+        *artifacts(facts),
+        *calls.object_key(facts),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
+        *calls.read_pipeline(facts),
+        *calls.run_pipeline(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        *calls.use_packages(facts, "DescribeModelPackage"),
+        *calls.list_data(facts),
+        calls.use_records("PutObject"),
+    )
+    return _role("train", statements, "Train: runs the SageMaker pipeline and judges the run")
+
+
+def _promote(facts: Facts) -> Role:
+    statements = (
+        *project_use(facts, "promote"),
+        *artifacts(facts),
+        *calls.object_key(facts),
+        calls.data_names(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
+        calls.use_records("PutObject"),
+        calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
+    )
+    return _role("promote", statements, "Promote: approves the model packages of a run")
+
+
+def _worker(facts: Facts) -> Role:
+    names = (calls.object_names(BUCKET, "ArtifactNames"),) if facts.bucket else ()
+    statements = (
+        *project_use(facts, "worker"),
+        *take_source(facts),
+        *key_use(facts, "s3"),
+        *calls.object_key(facts),
+        *(_look(facts) if facts.has_polls else ()),
+        *names,
+        calls.data_names(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
+        calls.use_records("GetObject", "PutObject"),
+        calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
+    )
+    return _role("worker", statements, "Worker: looks for new commits, and writes rejections to the model packages")
+
+
+def _look(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking at repositories takes whose pushes nobody announces."""
+    heads = Statement(
+        sid="Heads",
+        actions=("s3:GetObject", "s3:PutObject"),
+        resources=objects(BUCKET, "watch/*"),
+        why="which commits the last look has seen",
+    )
+    return (*calls.secrets(facts), heads, start(facts.service.name))
+
+
+def _webhook(facts: Facts) -> Role:
+    name = facts.service.name
+    statements = (
+        logs(f"{name}-on-*"),
+        start(name),
+        *connection_use("Connections", facts.webhooks, CLONE),
+        *image_use(facts),
+    )
+    return _role(
+        "webhook", statements, "Small builds that a push to a model repository starts: they start the pipeline"
+    )
+
+
+def _role(name: str, statements: Iterable[Statement], description: str) -> Role:
+    return Role(
+        name=name,
+        trust="codebuild.amazonaws.com",
+        trust_conditions=OURS,
+        statements=tuple(statements),
+        description=description,
+    )

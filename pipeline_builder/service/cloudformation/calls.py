@@ -1,0 +1,249 @@
+"""Access for what the stages call: the SageMaker pipeline, its executions and packages, objects, secrets."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline_builder.service.cloudformation.facts import Facts
+from pipeline_builder.service.cloudformation.resources import (
+    bucket_name,
+    bucket_of,
+    image_repositories,
+    named,
+    objects,
+    objects_at,
+    via_service,
+)
+from pipeline_builder.service.cloudformation.statements import BUCKET, Conditions, Statement, arn, literal
+
+_COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
+_JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
+
+
+def secrets(facts: Facts) -> tuple[Statement, ...]:
+    """Return what reading the model repositories' tokens takes."""
+    if not facts.secrets:
+        return ()
+    resources = tuple(sorted({_secret(text) for text in facts.secrets}))
+    why = "tokens of the model repositories; Secrets Manager puts six characters behind a name"
+    return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
+
+
+def _secret(text: str) -> str:
+    """Return the ARN of a secret that is named by its ARN or by its name."""
+    if text.startswith("arn:"):
+        return literal(text) if _COMPLETE.search(text) else f"{literal(text)}-??????"
+    return arn("secretsmanager", f"secret:{literal(text)}-??????")
+
+
+def read_pipeline(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking at the deployed pipeline takes, and at what has been run."""
+    verbs = ("DescribePipeline", "ListPipelineExecutions", "ListPipelineVersions", "ListTags")
+    actions = tuple(f"sagemaker:{verb}" for verb in verbs)
+    return (
+        Statement(sid="ReadPipeline", actions=actions, resources=named("pipeline", facts.definition.pipeline)),
+        Statement(
+            sid="AppliedDefinitions",
+            actions=("s3:GetObject",),
+            resources=objects(bucket_name(facts), f"{literal(facts.definition.pipeline)}/definitions/*"),
+            why="what was applied last, to tell what others have changed",
+        ),
+        data_names(facts),
+    )
+
+
+def write_pipeline(facts: Facts) -> Statement:
+    """Return what creating and updating the pipeline takes."""
+    actions = ("sagemaker:AddTags", "sagemaker:CreatePipeline", "sagemaker:UpdatePipeline")
+    return Statement(sid="WritePipeline", actions=actions, resources=named("pipeline", facts.definition.pipeline))
+
+
+def run_pipeline(facts: Facts) -> tuple[Statement, ...]:
+    """Return what a run takes: to start, to go on after a stop, and to stop when its time is up."""
+    pipeline = facts.definition.pipeline
+    return (
+        Statement(sid="Start", actions=("sagemaker:StartPipelineExecution",), resources=named("pipeline", pipeline)),
+        Statement(
+            sid="GoOn",
+            actions=("sagemaker:RetryPipelineExecution", "sagemaker:StopPipelineExecution"),
+            resources=named("pipeline", pipeline, "/execution/*"),
+        ),
+    )
+
+
+def read_executions(facts: Facts) -> Statement:
+    """Return what following and looking at executions takes."""
+    actions = (
+        "sagemaker:DescribePipelineDefinitionForExecution", "sagemaker:DescribePipelineExecution",
+        "sagemaker:ListPipelineExecutionSteps", "sagemaker:ListPipelineParametersForExecution",
+    )  # fmt: skip
+    resources = named("pipeline", facts.definition.pipeline, "/execution/*")
+    return Statement(sid="ReadExecutions", actions=actions, resources=resources)
+
+
+def write_groups(facts: Facts) -> tuple[Statement, ...]:
+    """Return what making the model package groups takes that aren't there."""
+    if not facts.definition.groups:
+        return ()
+    resources = tuple(text for group in facts.definition.groups for text in named("model-package-group", group))
+    return (
+        Statement(
+            sid="WriteGroups",
+            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup"),
+            resources=resources,
+        ),
+        Statement(
+            sid="ListGroups",
+            actions=("sagemaker:ListModelPackageGroups",),
+            resources=("*",),
+            why="the action takes no resource",
+        ),
+    )
+
+
+def write_code(facts: Facts) -> Statement:
+    """Return what uploading code, lists of files and the definition takes."""
+    base = literal(facts.definition.pipeline)
+    keys = tuple(f"{base}/{folder}/*" for folder in ("code", "definitions", "manifests"))
+    actions = ("s3:AbortMultipartUpload", "s3:PutObject")
+    return Statement(sid="WriteCode", actions=actions, resources=objects(bucket_name(facts), *keys))
+
+
+def list_data(facts: Facts) -> tuple[Statement, ...]:
+    """Return what listing the data takes that cached results depend on: exactly the prefixes that are asked for.
+
+    One statement for all buckets, as one for each would be the longest part of a policy.
+    """
+    # names in the pipeline's own bucket are listed anyway
+    places = [place for place in facts.definition.listed if place.bucket]
+    if not places:
+        return ()
+    return (
+        Statement(
+            sid="ListData",
+            actions=("s3:ListBucket",),
+            resources=tuple(sorted({bucket_of(facts, place) for place in places})),
+            conditions={"StringEquals": {"s3:prefix": tuple(sorted({literal(place.pieces[0]) for place in places}))}},
+            why="whether data has changed that cached results depend on",
+        ),
+    )
+
+
+def look_before(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking takes whether the account has what the definition needs."""
+    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=(execution_role_arn(facts),))
+    images = image_repositories(facts.definition.images)
+    found = [role]
+    if images:
+        found.append(Statement(sid="LookAtImages", actions=("ecr:DescribeImages",), resources=images))
+    found.append(
+        Statement(
+            sid="LookAtQuotas",
+            actions=("servicequotas:ListServiceQuotas",),
+            resources=("*",),
+            why="the action takes no resource",
+        )
+    )
+    if facts.key:
+        found.append(use_key(facts.key, "LookAtKey", ("kms:DescribeKey",), {}))
+    return tuple(found)
+
+
+def execution_role_arn(facts: Facts) -> str:
+    """Return the ARN of SageMaker's execution role."""
+    if facts.service.execution_role == "make":
+        return arn("iam", f"role/{facts.service.name}-execution", region="")
+    return literal(facts.role)
+
+
+def pass_role(facts: Facts) -> Statement:
+    """Return what giving the pipeline its role takes: this role only, and to SageMaker only."""
+    return Statement(
+        sid="PassRole",
+        actions=("iam:PassRole",),
+        resources=(execution_role_arn(facts),),
+        conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    )
+
+
+def object_key(facts: Facts) -> tuple[Statement, ...]:
+    """Return what objects take that are encrypted with the key of jobs and their data."""
+    if not facts.key:
+        return ()
+    via: Conditions = {"StringEquals": {"kms:ViaService": via_service("s3")}}
+    return (use_key(facts.key, "DataKey", ("kms:Decrypt", "kms:GenerateDataKey"), via),)
+
+
+def use_key(key: str, sid: str, actions: tuple[str, ...], conditions: Conditions) -> Statement:
+    """Return the use of a key that somebody named; an alias is told by a condition, for no ARN of a key has it."""
+    alias = re.fullmatch(r"(?:arn:[^:]+:kms:(?P<region>[^:]+):(?P<account>\d+):)?(?P<alias>alias/.+)", key)
+    if alias is None:
+        resource = literal(key) if key.startswith("arn:") else arn("kms", f"key/{literal(key)}")
+        return Statement(sid=sid, actions=actions, resources=(resource,), conditions=conditions)
+    place = {"region": literal(alias["region"]), "account": alias["account"]} if alias["region"] else {}
+    named_so: Conditions = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": literal(alias["alias"])}}
+    return Statement(
+        sid=sid,
+        actions=actions,
+        resources=(arn("kms", "key/*", **place),),
+        conditions={**conditions, **named_so},
+        why="the key is known by its alias only, and the condition tells it from the others",
+    )
+
+
+def data_names(facts: Facts) -> Statement:
+    """Return what asking for the names of the pipeline's own objects takes."""
+    return object_names(bucket_name(facts), "DataNames")
+
+
+def object_names(bucket: str, sid: str) -> Statement:
+    """Return what asking for names in a bucket takes.
+
+    Without a condition on prefixes: with one, S3 answers 403 and not 404 for an object that isn't there, and a look at
+    the bucket itself is refused.
+    """
+    return Statement(
+        sid=sid,
+        actions=("s3:ListBucket",),
+        resources=objects(bucket),
+        why="without it S3 says of an object that isn't there that it is forbidden",
+    )
+
+
+def read_evidence(facts: Facts) -> tuple[Statement, ...]:
+    """Return what reading a run's metrics and logs takes."""
+    found = []
+    if facts.definition.metrics:
+        resources = objects_at(facts, facts.definition.metrics)
+        found.append(Statement(sid="ReadMetrics", actions=("s3:GetObject",), resources=resources))
+    groups = tuple(arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in _JOB_LOGS)
+    found.append(
+        Statement(sid="ReadJobLogs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents"), resources=groups)
+    )
+    return tuple(found)
+
+
+def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:
+    """Return what the verbs take on the model packages of the pipeline's groups, and listing them."""
+    groups = facts.definition.groups
+    if not groups:
+        return ()
+    packages = tuple(text for group in groups for text in named("model-package", group, "/*"))
+    of_groups = tuple(text for group in groups for text in named("model-package-group", group))
+    actions = tuple(f"sagemaker:{verb}" for verb in sorted((*verbs, "ListModelPackages")))
+    return (Statement(sid="Packages", actions=actions, resources=(*packages, *of_groups)),)
+
+
+def use_records(*verbs: str) -> Statement:
+    """Return what the verbs take on records and reports of runs."""
+    actions = tuple(f"s3:{verb}" for verb in verbs)
+    return Statement(sid="Records", actions=actions, resources=objects(BUCKET, "runs/*"), why="reports and records")
+
+
+def ask_pipeline(facts: Facts, *verbs: str) -> Statement:
+    """Return what the verbs take on the CodePipeline: GetPipelineExecution says who started it, ListActionExecutions
+    who has approved or rejected.
+    """
+    actions = tuple(f"codepipeline:{verb}" for verb in verbs)
+    why = "who has started it, and who has decided" if len(verbs) > 1 else "who has started it"
+    return Statement(sid="AskPipeline", actions=actions, resources=(arn("codepipeline", facts.service.name),), why=why)

@@ -1,0 +1,90 @@
+"""Data and who it belongs to: what is kept when a stack goes, how it is protected, and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.checks.view import Node, Service
+from pipeline_builder.stacks.stacks import OWNER_TAG
+
+TAGS = "PB635"
+DATA = "PB636"
+# Types of the service that take tags, after CloudFormation's resource schemas.
+TAGGABLE = (
+    "AWS::CloudWatch::Alarm", "AWS::CodeBuild::Project", "AWS::CodeBuild::ReportGroup", "AWS::CodeCommit::Repository",
+    "AWS::CodeConnections::Connection", "AWS::CodePipeline::Pipeline", "AWS::CodeStarConnections::Connection",
+    "AWS::DynamoDB::Table", "AWS::EC2::SecurityGroup", "AWS::ECR::Repository", "AWS::Events::EventBus",
+    "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::Function", "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
+    "AWS::SageMaker::ModelPackageGroup", "AWS::SageMaker::Pipeline", "AWS::Scheduler::ScheduleGroup",
+    "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
+)  # fmt: skip
+# A key is one too: what it has encrypted is lost with it.
+STORES = ("AWS::DynamoDB::Table", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::S3::Bucket")
+_BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+
+def check_tags(service: Service) -> Iterator[Problem]:
+    """Check that everything says whose it is."""
+    for resource in service.of_type(*TAGGABLE):
+        tags = resource.at("Properties", "Tags")
+        names = [key for key, _ in tags.entries()] or [tag.at("Key").text for tag in tags.items()]
+        if OWNER_TAG not in names:
+            message = f"'{resource.id}' ({resource.at('Type').text}) has no tag '{OWNER_TAG}'"
+            yield tags.problem(TAGS, message, key=True)
+
+
+def check_data(service: Service) -> Iterator[Problem]:
+    """Check stores of data, buckets, keys, queues."""
+    for resource in service.of_type(*STORES):
+        for key in ("DeletionPolicy", "UpdateReplacePolicy"):
+            policy = resource.at(key)
+            if policy.text != "Retain":
+                message = f"'{key}' of '{resource.id}' is {policy.shown}: its data would go with the stack"
+                yield policy.problem(DATA, message, f"write '{key}: Retain'")
+    for bucket in service.of_type("AWS::S3::Bucket"):
+        yield from _bucket(service, bucket)
+    for made in service.of_type("AWS::KMS::Key"):
+        if made.at("Properties", "EnableKeyRotation").text != "true":
+            yield made.problem(DATA, f"the key '{made.id}' is never rotated ('EnableKeyRotation')", key=True)
+    for queue in service.of_type("AWS::SQS::Queue"):
+        properties = queue.at("Properties")
+        if properties.at("SqsManagedSseEnabled").text != "true" and not properties.at("KmsMasterKeyId").text:
+            yield queue.problem(DATA, f"the queue '{queue.id}' is not encrypted", key=True)
+
+
+def _bucket(service: Service, bucket: Node) -> Iterator[Problem]:
+    properties = bucket.at("Properties")
+    open_to = [key for key in _BLOCKED if properties.at("PublicAccessBlockConfiguration", key).text != "true"]
+    if open_to:
+        message = f"the bucket '{bucket.id}' could be made public: {', '.join(open_to)} not 'true'"
+        yield properties.at("PublicAccessBlockConfiguration").problem(DATA, message, key=True)
+    rules = properties.at("BucketEncryption", "ServerSideEncryptionConfiguration").items()
+    if not any(rule.at("ServerSideEncryptionByDefault", "SSEAlgorithm").text for rule in rules):
+        yield bucket.problem(DATA, f"the bucket '{bucket.id}' is not encrypted ('BucketEncryption')", key=True)
+    if properties.at("VersioningConfiguration", "Status").text != "Enabled":
+        message = f"the bucket '{bucket.id}' keeps no versions ('VersioningConfiguration')"
+        yield properties.at("VersioningConfiguration").problem(DATA, message, key=True)
+    buckets = service.made("AWS::S3::Bucket")
+    statements = [
+        statement
+        for policy in service.of_type("AWS::S3::BucketPolicy")
+        if buckets.get(policy.at("Properties", "Bucket").text) == bucket
+        for statement in policy.at("Properties", "PolicyDocument", "Statement").items()
+    ]
+    if not any(_asks_for_tls(statement) for statement in statements):
+        message = f"the bucket '{bucket.id}' answers without TLS: no policy denies it ('aws:SecureTransport')"
+        yield bucket.problem(DATA, message, key=True)
+
+
+def _asks_for_tls(statement: Node) -> bool:
+    secure = statement.at("Condition", "Bool", "aws:SecureTransport")
+    resources = statement.at("Resource").items()
+    return (
+        statement.at("Effect").text == "Deny"
+        and secure.text == "false"
+        and statement.at("Action").text in ("s3:*", "*")
+        and any(resource.text.endswith("/*") for resource in resources)
+        and any(not resource.text.endswith("/*") for resource in resources)
+    )

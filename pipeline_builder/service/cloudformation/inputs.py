@@ -1,0 +1,50 @@
+"""What the templates hand to other programs: the JSON inputs of starters, and the environment of builds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from pipeline_builder.service.cloudformation.model import ServiceModel
+from pipeline_builder.service.cloudformation.quoting import quote
+from pipeline_builder.service.cloudformation.schedules import Timing
+
+
+def start_input(model: ServiceModel, timing: Timing) -> str:
+    """Return what EventBridge Scheduler asks CodePipeline for, as JSON in the spelling of its universal targets."""
+    variables = {
+        "TRIGGER": f"schedule:{timing.name}",
+        "GROUPS": ",".join(timing.groups) or "all",
+        "CACHE": "use" if timing.cache else "skip",
+    }
+    named = [{"Name": name, "Value": value} for name, value in variables.items()]
+    return json.dumps({"Name": model.name, "Variables": named})
+
+
+def codecommit_input(repository: str) -> str:
+    """Return what a rule on CodeCommit's events gives CodePipeline, as JSON; EventBridge puts the commit in."""
+    variables = {"TRIGGER": "codecommit", "REPOSITORY": repository, "COMMIT": "<commit>"}
+    return json.dumps({"variables": [{"name": name, "value": value} for name, value in variables.items()]})
+
+
+def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
+    """Return the environment of a project, each value as YAML: a text in quotes, or an intrinsic function."""
+    place = model.place
+    role = "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else "!GetAtt ExecutionRole.Arn"
+    given = {
+        "SMP_KMSKEY": place.kms_key,
+        "SMP_SUBNETS": place.subnets,
+        "SMP_SECURITYGROUPS": place.security_groups,
+        "SMP_MANIFEST": place.manifest if place.manifest != "model_repos.yaml" else "",
+    }
+    return {
+        "STAGE": "watch" if stage == "worker" else stage,
+        "SMP_TARGET": "aws",
+        "SMP_REGION": "!Ref AWS::Region",
+        "SMP_ACCOUNTID": "!Ref AWS::AccountId",
+        "SMP_S3BUCKETNAME": "!Ref ArtifactBucket" if place.bucket == model.artifact_bucket else quote(place.bucket),
+        "SMP_ROLE": role,
+        "SMP_CODEPIPELINE": quote(model.name),
+        "SMP_ARTIFACTS": "!Ref ArtifactBucket",
+        **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
+    } | {name: quote(value) for name, value in given.items() if value}

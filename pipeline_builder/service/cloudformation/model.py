@@ -1,0 +1,220 @@
+"""The value that the templates are rendered from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline_builder.errors import Place as FilePlace
+from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.service.cloudformation.access import Role
+from pipeline_builder.service.cloudformation.hosts import find_provider, parse_address
+from pipeline_builder.service.cloudformation.schedules import Timing, build_schedules
+from pipeline_builder.service.cloudformation.triggers import Triggers, build_triggers, is_pattern
+from pipeline_builder.stacks.stacks import OWNER_TAG
+
+# CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
+_ARTIFACT_PREFIX = 20
+OWN_PREFIXES = ("builds", "runs", "watch")
+_MOST_TAGS = 50
+_TAG = re.compile(r"^[\w\s.:/=+@-]*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Expected:
+    """What a kind of source calls a repository, and what is said of anything else."""
+
+    pattern: re.Pattern[str]
+    fault: str
+    hint: str
+
+
+_SOURCES = {
+    "connection": _Expected(
+        pattern=re.compile(r"^[^/]+/.+$"),
+        fault="no full name of a repository at its host",
+        hint="write it as 'team/models'",
+    ),
+    "codecommit": _Expected(
+        pattern=re.compile(r"^[\w.-]{1,100}$", re.ASCII),
+        fault="no name of a CodeCommit repository, which has no '/' in it",
+        hint="write it as 'models'",
+    ),
+    "s3": _Expected(
+        pattern=re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$"),
+        fault="no bucket with a key in it",
+        hint="write it as 'bucket/folder/source.zip'; a bucket has 3 to 63 lower-case letters, digits, '.' and '-'",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where AWS finds this repository.
+
+    `provider` is CodeBuild's word for it, `location` where CodeBuild clones it from. `clone` says that the build needs
+    the repository with its history, since model repositories are inside it.
+    """
+
+    kind: str
+    repository: str
+    branch: str
+    connection: str
+    provider: str
+    location: str
+    bucket: str
+    key: str
+    clone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The account and what the definition lives with in it; `pipeline` is that of SageMaker."""
+
+    account: str
+    region: str
+    pipeline: str
+    bucket: str
+    role: str
+    manifest: str
+    kms_key: str
+    subnets: str
+    security_groups: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceModel:
+    """Everything that stands in the templates."""
+
+    service: ServiceSection
+    place: Place
+    source: Source
+    triggers: Triggers
+    schedules: tuple[Timing, ...]
+    roles: tuple[Role, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.service.name
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.name}
+
+    @property
+    def own_key(self) -> bool:
+        """A key is made with the storage."""
+        return self.service.encryption == "own"
+
+    @property
+    def has_key(self) -> bool:
+        return self.service.encryption != "aws"
+
+    @property
+    def own_image(self) -> bool:
+        """The builds' image is none of CodeBuild's, which are pulled with its own credentials only."""
+        return not self.service.image.startswith("aws/codebuild/")
+
+    @property
+    def artifact_bucket(self) -> str:
+        return f"{self.name}-{self.place.account}-{self.place.region}"
+
+    @property
+    def artifact_prefix(self) -> str:
+        return self.name[:_ARTIFACT_PREFIX]
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """The builds that run this repository's buildspec, in the order of the pipeline."""
+        return ("build", "train", "promote", "worker")
+
+
+def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:
+    """Return the model of the service without its roles, and every problem (PB601 to PB615), warnings among them."""
+    service = manifest.service
+    triggers, trigger_problems = build_triggers(manifest.repos, service, region=place.region)
+    schedules, schedule_problems = build_schedules(manifest.schedules)
+    relative = any(parse_address(repo.url).relative for repo in manifest.repos)
+    source = build_source(service, region=place.region, clone=relative)
+    model = ServiceModel(service=service, place=place, source=source, triggers=triggers, schedules=schedules)
+    return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest))
+
+
+def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source:
+    """Return where AWS finds this repository."""
+    section = service.source
+    host = section.host
+    bucket, _, key = section.repository.partition("/")
+    match section.kind:
+        case "connection":
+            provider, location = find_provider(host) or "", f"https://{host}/{section.repository}.git"
+        case "codecommit":
+            location = f"https://git-codecommit.{region}.amazonaws.com/v1/repos/{section.repository}"
+            provider = "CODECOMMIT"
+        case _:
+            provider, location = "S3", section.repository
+    return Source(
+        kind=section.kind,
+        repository=section.repository,
+        branch=section.branch,
+        connection=section.connection or service.connection or "",
+        provider=provider,
+        location=location,
+        bucket=bucket if section.kind == "s3" else "",
+        key=key if section.kind == "s3" else "",
+        clone=clone,
+    )
+
+
+def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
+    where = manifest.service_place
+    yield from _source_problems(model.source, where)
+    if model.place.pipeline in (model.artifact_prefix, *OWN_PREFIXES):
+        message = (
+            f"the pipeline '{model.place.pipeline}' keeps its code and models below 's3://{model.place.bucket}/"
+            f"{model.place.pipeline}/', where the service keeps what it throws away"
+        )
+        yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
+    yield from _tag_problems(model, where)
+
+
+def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Problem]:
+    if not source.repository:
+        message = "'service' has no 'source': AWS must know where this repository is"
+        hint = "write 'source: {kind: connection, repository: team/models}' in 'service'"
+        yield Problem(id="PB613", message=message, place=where, hint=hint)
+        return
+    if source.kind == "connection" and not source.connection:
+        message = "the source of the service is a connection, and none is named"
+        hint = "write its ARN as 'connection' of 'service', or of 'source' in it"
+        yield Problem(id="PB605", message=message, place=where, hint=hint)
+    elif source.kind == "connection" and not source.provider:
+        message = f"which kind of git host '{source.location}' is cannot be told from its name"
+        yield Problem(id="PB613", message=message, place=where, hint="expected github or gitlab in the host's name")
+    if source.kind == "connection" and is_pattern(source.branch):
+        message = f"the branch '{source.branch}' of the source would be read as a pattern by its trigger"
+        yield Problem(id="PB604", message=message, place=where, hint="use another branch")
+    expected = _SOURCES[source.kind]
+    if not expected.pattern.match(source.repository):
+        message = f"the source '{source.repository}' is {expected.fault}"
+        yield Problem(id="PB613", message=message, place=where, hint=expected.hint)
+
+
+def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Problem]:
+    tags = model.service.tags
+    if len(model.tags) > _MOST_TAGS:
+        message = f"{len(tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
+        yield Problem(id="PB615", message=message, place=where, hint="leave some out")
+    taken = {OWNER_TAG: "the service's own"}
+    for key, value in tags.items():
+        if not (_TAG.match(key) and _TAG.match(value)):
+            message = f"the tag '{key}' has a character that not every service takes"
+            hint = "expected letters, digits, spaces and . : / = + @ - _"
+            yield Problem(id="PB615", message=message, place=where, hint=hint)
+        if other := taken.get(key.lower()):
+            message = f"the tag '{key}' and {other} are one and the same to IAM, which doesn't tell letters' case apart"
+            yield Problem(id="PB615", message=message, place=where, hint="leave one out")
+        taken.setdefault(key.lower(), f"'{key}'")

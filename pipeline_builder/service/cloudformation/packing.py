@@ -1,0 +1,114 @@
+"""Policies within IAM's limits: what is more than an inline policy takes goes into managed ones, nothing gets wider."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.service.cloudformation.statements import Role, Statement
+
+# Characters without white space, as IAM counts: all inline policies of a role, one managed policy, and how many of
+# these a role has (a quota that can be raised to 20).
+INLINE, MANAGED, MOST_MANAGED = 10_240, 6_144, 10
+# What stands for a placeholder is counted as the longest that it can be.
+_LONGEST = {
+    "${AWS::Partition}": "aws-us-gov",
+    "${AWS::Region}": "ap-southeast-1",
+    "${AWS::AccountId}": "0" * 12,
+    "${AWS::URLSuffix}": "amazonaws.com.cn",
+    "${ArtifactBucket}": "b" * 63,
+    "${KeyArn}": f"arn:aws-us-gov:kms:ap-southeast-1:{'0' * 12}:key/mrk-{'0' * 32}",
+}
+_AROUND = len(json.dumps({"Version": "2012-10-17", "Statement": []}, separators=(",", ":")))
+
+
+def pack(roles: Iterable[Role]) -> tuple[Role, ...]:
+    """Return the roles with each statement in a policy that has room for it.
+
+    Exact permissions are longer than wide ones. So what doesn't fit the inline policy is spread over managed ones, and
+    a statement that is too long for one is cut between its resources; names are never merged under a wildcard.
+
+    Raises:
+        InputProblems: PB640 for every role that has more than ten managed policies take.
+    """
+    packed = [_pack(role) for role in roles]
+    problems = [_too_much(role) for role in packed if len(role.managed) > MOST_MANAGED]
+    if problems:
+        raise InputProblems(*problems)
+    return tuple(packed)
+
+
+def _pack(role: Role) -> Role:
+    inline: list[Statement] = []
+    managed: list[list[Statement]] = []
+    room = INLINE - _AROUND
+    for statement in _cut(role.statements):
+        size = statement_size(statement)
+        if not managed and size <= room:
+            inline.append(statement)
+        else:
+            if not managed or size > room:
+                managed.append([])
+                room = MANAGED - _AROUND
+            managed[-1].append(statement)
+        room -= size
+    return replace(role, statements=tuple(inline), managed=tuple(tuple(policy) for policy in managed))
+
+
+def _cut(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """Yield the statements, those that are too long for a managed policy in parts."""
+    most = MANAGED - _AROUND
+    for statement in statements:
+        if statement_size(statement) <= most:
+            yield statement
+            continue
+        parts: list[list[str]] = [[]]
+        room = most - statement_size(replace(statement, resources=(), sid=f"{statement.sid}99"))
+        left = room
+        for resource in statement.resources:
+            size = _size(resource) + 1
+            if size > left:
+                parts.append([])
+                left = room
+            parts[-1].append(resource)
+            left -= size
+        for number, part in enumerate((part for part in parts if part), 1):
+            yield replace(statement, sid=f"{statement.sid}{number}", resources=tuple(part))
+
+
+def statement_size(statement: Statement) -> int:
+    """Return the most characters that IAM counts for a statement in a list."""
+    return _size(statement_json(statement)) + 1
+
+
+def statement_json(statement: Statement) -> dict[str, Any]:
+    """Return the statement as a policy has it; texts are those for Fn::Sub."""
+    found: dict[str, Any] = {
+        "Sid": statement.sid,
+        "Effect": "Allow",
+        "Action": list(statement.actions),
+        "Resource": list(statement.resources),
+    }
+    if statement.conditions:
+        found["Condition"] = {
+            operator: {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
+            for operator, keys in statement.conditions.items()
+        }
+    return found
+
+
+def _size(value: Any) -> int:
+    text = json.dumps(value, separators=(",", ":"))
+    for placeholder, longest in _LONGEST.items():
+        text = text.replace(placeholder, longest)
+    return len(text)
+
+
+def _too_much(role: Role) -> Problem:
+    most = f"one inline and {MOST_MANAGED} managed policies"
+    message = f"the role '{role.name}' would need {len(role.managed)} managed policies, and IAM takes {most}"
+    hint = "split the models over several manifests, each with a service of its own, or put data under common prefixes"
+    return Problem(id="PB640", message=message, hint=hint)

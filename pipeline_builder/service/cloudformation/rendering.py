@@ -1,0 +1,80 @@
+"""The model of the service as CloudFormation templates: texts that people read before they deploy them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pipeline_builder.definition.names import logical_id
+from pipeline_builder.layout import TEMPLATES
+from pipeline_builder.service.cloudformation.inputs import codecommit_input, environment, start_input
+from pipeline_builder.service.cloudformation.model import ServiceModel
+from pipeline_builder.service.cloudformation.quoting import comment, literal, quote, substituted
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+STORAGE = "storage.yaml"
+SERVICE = "service.yaml"
+PARAMETERS = "parameters.json"
+
+
+def render_templates(model: ServiceModel) -> Mapping[str, str]:
+    """Return the two templates and the service's parameters by file name; the same model gives the same bytes."""
+    templates = {name: _environment().get_template(f"{name}.j2").render(model=model) for name in (STORAGE, SERVICE)}
+    values = {key: value for key, value in parameter_values(model).items() if value}
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+    return templates | {PARAMETERS: json.dumps(parameters, indent=2) + "\n"}
+
+
+def parameter_values(model: ServiceModel) -> Mapping[str, str]:
+    """Return the values of the service template's parameters; empty for a key that the storage stack makes."""
+    service, place = model.service, model.place
+    values = {"ArtifactBucket": model.artifact_bucket}
+    if model.has_key:
+        values["KeyArn"] = "" if model.own_key else service.encryption
+    values |= {
+        "BuildImage": service.image,
+        "BuildCompute": service.compute,
+        "RunTimeoutMinutes": str(service.run_timeout_minutes),
+        "ApprovalTimeoutMinutes": str(service.approval.timeout_minutes),
+        "LogDays": str(service.log_days),
+    }
+    if service.execution_role == "given":
+        values["ExecutionRoleArn"] = place.role
+    if service.network:
+        values["VpcId"] = service.network.vpc
+        values["Subnets"] = ",".join(service.network.subnets)
+        values["SecurityGroups"] = ",".join(service.network.security_groups)
+    return values
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # Autoescape is for HTML; here every value from outside goes through `text` or `sub`, which quote it for YAML.
+    jinja = Environment(  # noqa: S701
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    jinja.filters |= {
+        "text": quote,
+        "sub": substituted,
+        "literal": literal,
+        "comment": comment,
+        "mail_id": lambda email: logical_id("Mail", f"-{email}"),
+        "schedule_id": lambda name: logical_id("Schedule", name),
+        "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
+    }
+    jinja.globals |= {
+        "codecommit_input": codecommit_input,
+        "environment": environment,
+        "start_input": start_input,
+    }
+    return jinja

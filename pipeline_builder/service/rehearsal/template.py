@@ -1,0 +1,214 @@
+"""What a rehearsal reads out of the rendered template: the pipeline, the build projects and the rules on events."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_pascal
+
+from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.service.cloudformation.document import Resource, Template
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+PIPELINE, PROJECT, RULE = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project", "AWS::Events::Rule"
+
+
+class _Part(BaseModel):
+    """A part of a resource, in CloudFormation's spelling; what a rehearsal doesn't look at may stand there too."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_pascal)
+
+
+Part = TypeVar("Part", bound=_Part)
+
+
+def _pairs(key: str, value: str) -> BeforeValidator:
+    """A list of small mappings, as CloudFormation has them, read as one mapping."""
+
+    def read(found: Any) -> Any:
+        if not isinstance(found, list) or not all(isinstance(item, dict) and key in item for item in found):
+            return found
+        return {item[key]: item.get(value, "") for item in found}
+
+    return BeforeValidator(read)
+
+
+def _names(found: Any) -> Any:
+    if not isinstance(found, list):
+        return found
+    return [item.get("Name") if isinstance(item, dict) else item for item in found]
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Text = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else json.dumps(value))]
+
+
+class TypeId(_Part):
+    """What kind of action or rule it is."""
+
+    category: str
+    provider: str
+
+
+class Rule(_Part):
+    """A check of a condition."""
+
+    name: str
+    rule_type_id: TypeId
+    configuration: dict[str, Text] = {}
+
+
+class Condition(_Part):
+    """All rules must pass; `result` is what happens where one doesn't."""
+
+    result: str = ""
+    rules: tuple[Rule, ...] = ()
+
+
+class Conditions(_Part):
+    """The conditions of one moment of a stage."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
+class Action(_Part):
+    """An action of a stage; `inputs` and `outputs` are names of artifacts."""
+
+    name: str
+    action_type_id: TypeId
+    configuration: dict[str, Text] = {}
+    inputs: Names = Field((), alias="InputArtifacts")
+    outputs: Names = Field((), alias="OutputArtifacts")
+    namespace: str = ""
+    run_order: int = 1
+    timeout_in_minutes: int | None = None
+
+    @property
+    def kind(self) -> str:
+        return f"{self.action_type_id.category}/{self.action_type_id.provider}"
+
+
+class Stage(_Part):
+    """A stage; its actions in the order in which they run."""
+
+    name: str
+    actions: tuple[Action, ...]
+    before_entry: Conditions = Conditions()
+    on_success: Conditions = Conditions()
+
+    @property
+    def ordered(self) -> tuple[Action, ...]:
+        return tuple(sorted(self.actions, key=lambda action: action.run_order))
+
+
+class Pipeline(_Part):
+    """The pipeline; `variables` with their defaults."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    variables: Annotated[dict[str, str], _pairs("Name", "DefaultValue")] = {}
+
+
+class ProjectVariable(_Part):
+    """An environment variable of a project; `type` says where its value is."""
+
+    name: str
+    value: Text
+    type: str = "PLAINTEXT"
+
+
+class ProjectEnvironment(_Part):
+    """The machine of a project's builds."""
+
+    image: str = ""
+    environment_variables: tuple[ProjectVariable, ...] = ()
+
+
+class ProjectSource(_Part):
+    """Where a project's builds get their source, and their buildspec: its text, or its path in the source."""
+
+    type: str
+    build_spec: Text = ""
+
+
+class ProjectCache(_Part):
+    """Whether cache paths are kept."""
+
+    type: str = "NO_CACHE"
+
+
+class Project(_Part):
+    """A build project."""
+
+    name: str
+    source: ProjectSource
+    environment: ProjectEnvironment = ProjectEnvironment()
+    timeout_in_minutes: float = 60
+    cache: ProjectCache = ProjectCache()
+
+
+class EventTarget(_Part):
+    """What a rule starts."""
+
+    arn: str
+    input: str = ""
+    input_transformer: dict[str, Any] | None = None
+
+
+class EventRule(_Part):
+    """A rule on events; it starts its targets where the pattern fits."""
+
+    name: str = ""
+    state: str = "ENABLED"
+    event_pattern: dict[str, Any] = {}
+    targets: tuple[EventTarget, ...] = ()
+
+
+class Service(BaseModel):
+    """All of the template that is played; `projects` by name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline: Pipeline
+    projects: dict[str, Project]
+    rules: tuple[EventRule, ...]
+
+
+def read_service(template: Template) -> Service:
+    """Return what is played of a resolved template.
+
+    Raises:
+        InputProblems: PB651, everything that isn't as CloudFormation has it; or no pipeline, or more than one.
+    """
+    problems: list[Problem] = []
+    pipelines = _read(template, PIPELINE, Pipeline, problems)
+    projects = _read(template, PROJECT, Project, problems)
+    rules = _read(template, RULE, EventRule, problems)
+    if len(pipelines) != 1 and not problems:
+        message = f"the template has {len(pipelines)} pipelines, expected one"
+        problems.append(Problem(id="PB651", message=message, place=Place(template.label), hint="render it anew"))
+    if problems:
+        raise InputProblems(*problems)
+    return Service(pipeline=pipelines[0], projects={project.name: project for project in projects}, rules=tuple(rules))
+
+
+def _read(template: Template, kind: str, model: type[Part], problems: list[Problem]) -> list[Part]:
+    def read(resource: Resource) -> Part | None:
+        try:
+            return model.model_validate(resource.properties)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            problems.extend(_unreadable(template, resource, detail) for detail in details)
+            return None
+
+    return [found for resource in template.of_type(kind) if (found := read(resource))]
+
+
+def _unreadable(template: Template, resource: Resource, detail: ErrorDetails) -> Problem:
+    where = ".".join(str(part) for part in detail["loc"])
+    message = f"the resource '{resource.id}' ({resource.type}) can't be played: '{where}': {detail['msg'].lower()}"
+    return Problem(id="PB651", message=message, place=template.place((*resource.path, *detail["loc"])))

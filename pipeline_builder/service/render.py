@@ -1,0 +1,226 @@
+"""Render: from a session to the templates of the service on AWS, with everything that they need to be deployed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from pipeline_builder.documents.source import load_yaml
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.service.cloudformation.access import Facts, build_access, service_facts
+from pipeline_builder.service.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.service.cloudformation.checks import check_service
+from pipeline_builder.service.cloudformation.document import load_template
+from pipeline_builder.service.cloudformation.firing import next_firing
+from pipeline_builder.service.cloudformation.hosts import parse_address
+from pipeline_builder.service.cloudformation.listing import Names, render_policies
+from pipeline_builder.service.cloudformation.model import Place, ServiceModel, build_model
+from pipeline_builder.service.cloudformation.rendering import SERVICE, STORAGE, parameter_values, render_templates
+from pipeline_builder.session import Session
+from pipeline_builder.workspace import write_file
+
+BUILDSPEC = "buildspec.yml"
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The service as it would be deployed: its model, and the files by name.
+
+    `parameters` are those of the service's stack: what the storage stack's outputs say goes into `ArtifactBucket` and,
+    where there is one, `KeyArn`. `firings` has by schedule when it fires next, None for never.
+    """
+
+    model: ServiceModel
+    files: Mapping[str, str]
+    parameters: Mapping[str, str]
+    firings: Mapping[str, datetime | None]
+
+    @property
+    def storage(self) -> str:
+        return self.files[STORAGE]
+
+    @property
+    def service(self) -> str:
+        return self.files[SERVICE]
+
+
+def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered:
+    """Return the rendered service; the definition is composed with the values that builds on AWS have.
+
+    The files don't depend on the time `now` (with a zone), only what is said about schedules does. `checked` holds them
+    against the rules of the services.
+
+    Raises:
+        InputProblems: PB601 to PB618, every problem of the service; what composing, access and the checks find.
+    """
+    manifest = session.manifest
+    values = aws_values(manifest, session.workspace.values)
+    composing = Session(replace(session.workspace, values=values, target="aws"), say=session.say, warn=session.warn)
+    place = _place(session, values, composing.composed.definition.pipeline)
+    model, problems = build_model(manifest, place)
+    problems = (*problems, *_buildspec_problems(session), *_unreachable(session))
+    if not checked:
+        # Whoever only rehearses fetches it on this machine.
+        problems = tuple(replace(found, warning=True) if found.id == "PB603" else found for found in problems)
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    facts = _facts(model, manifest, composing)
+    for problem in sort_problems((*problems, *facts.definition.warnings)):
+        session.warn(problem)
+    model = replace(model, roles=build_access(facts))
+    files = {**render_templates(model), BUILDSPEC: buildspec_path(session).read_text("utf-8")}
+    if checked:
+        _check(session, files, parameter_values(model))
+    firings = next_firings(model, now)
+    for schedule in (schedule for schedule in manifest.schedules if firings.get(schedule.section.name, now) is None):
+        message = f"the schedule '{schedule.section.name}' never fires"
+        session.warn(Problem(id="PB618", message=message, place=schedule.at("cron"), warning=True))
+    return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
+
+
+def _check(session: Session, files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+    """Hold the templates and the buildspec against what the services would refuse, or take and not do."""
+    templates = {name: load_template(files[name], name) for name in (STORAGE, SERVICE)}
+    buildspec = parse_buildspec(files[BUILDSPEC], BUILDSPEC)
+    problems = check_service(templates, buildspec, {key: value for key, value in parameters.items() if value})
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    for problem in problems:
+        session.warn(problem)
+
+
+def next_firings(model: ServiceModel, now: datetime) -> Mapping[str, datetime | None]:
+    """Return by schedule when it fires next, None for never; without those of which that can't be told here."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    found: dict[str, datetime | None] = {}
+    for timing in model.schedules:
+        if timing.cron and timing.enabled:
+            with contextlib.suppress(ZoneInfoNotFoundError):
+                found[timing.name] = next_firing(timing.cron, ZoneInfo(timing.timezone), now)
+    return found
+
+
+def write_rendered(rendered: Rendered, folder: Path) -> Mapping[str, bool]:
+    """Write the files, each whole or not at all; tell by name which of them have changed."""
+    return {name: write_file(folder / name, text.encode()) for name, text in rendered.files.items()}
+
+
+def render_access(model: ServiceModel) -> str:
+    """Return the roles with their policies as JSON."""
+    key = model.service.encryption if model.service.encryption.startswith("arn:") else ""
+    names = Names(account=model.place.account, region=model.place.region, bucket=model.artifact_bucket, key=key)
+    return render_policies(model.roles, names, prefix=model.name)
+
+
+def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that builds on AWS have: what the service makes stands for what nobody has set.
+
+    Raises:
+        InputProblems: PB616 where account, Region or a given role are not AWS's.
+    """
+    service = manifest.service
+    account, region = values.get("SMP_ACCOUNTID", "").strip(), values.get("SMP_REGION", "").strip()
+    problems = list(_value_problems(account, region))
+    partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+    bucket = _given(values, "SMP_S3BUCKETNAME") or f"{service.name}-{account}-{region}"
+    role = f"arn:{partition}:iam::{account}:role/{service.name}-execution"
+    if service.execution_role == "given":
+        role = _given(values, "SMP_ROLE")
+        if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", role, re.ASCII):
+            message = f"SMP_ROLE is '{role}', and the service is to use it as execution role ('execution_role: given')"
+            hint = "set SMP_ROLE to the role's ARN in the environment or in .env"
+            problems.append(Problem(id="PB616", message=message, place=manifest.service_place, hint=hint))
+    if problems:
+        raise InputProblems(*problems)
+    return {**values, "SMP_S3BUCKETNAME": bucket, "SMP_ROLE": role, "SMP_TARGET": "aws"}
+
+
+def _given(values: Mapping[str, str], name: str) -> str:
+    """Return a value that somebody has set; the local target's own are nobody's."""
+    value = values.get(name, "").strip()
+    return "" if value == LOCAL_DEFAULTS[name] else value
+
+
+def _value_problems(account: str, region: str) -> Iterator[Problem]:
+    if not _ACCOUNT.fullmatch(account) or account == LOCAL_DEFAULTS["SMP_ACCOUNTID"]:
+        message = f"SMP_ACCOUNTID is '{account}', expected the twelve digits of the account that the service goes to"
+        hint = "set SMP_ACCOUNTID in the environment or in .env; with --target aws it is that of the credentials"
+        yield Problem(id="PB616", message=message, hint=hint)
+    if not _REGION.fullmatch(region):
+        message = f"SMP_REGION is '{region}', expected the Region that the service goes to, such as 'eu-central-1'"
+        hint = "set SMP_REGION in the environment or in .env; with --target aws it is that of the profile"
+        yield Problem(id="PB616", message=message, hint=hint)
+
+
+def buildspec_path(session: Session) -> Path:
+    """Return where the buildspec is: CodeBuild looks for it at the root of the repository."""
+    return repository_root(session.workspace.root) / BUILDSPEC
+
+
+def repository_root(folder: Path) -> Path:
+    """Return the root of the git repository that the folder is in; the folder itself where it is in none."""
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
+
+
+def _buildspec_problems(session: Session) -> Iterator[Problem]:
+    path = buildspec_path(session)
+    if not path.is_file():
+        message = f"there is no '{BUILDSPEC}' at the root of the repository, '{path.parent}': builds would fail at once"
+        yield Problem(id="PB617", message=message, hint="take the one that this project ships")
+        return
+    try:
+        load_yaml(path, BUILDSPEC, "PB622")
+    except InputProblems as error:
+        yield from error.problems
+
+
+def _unreachable(session: Session) -> Iterator[Problem]:
+    """A path is taken from what AWS has fetched of this repository: no other folder of this machine is there."""
+    folder = session.workspace.root.absolute()
+    root = repository_root(folder)
+    for repo in session.manifest.repos:
+        path = Path(os.path.normpath(folder / repo.url))
+        if parse_address(repo.url).relative and not path.is_relative_to(root):
+            message = f"the repository '{repo.name}' is outside of this one, where builds on AWS can't fetch it"
+            hint = "give it an https or ssh url for AWS, or 'enabled: false'"
+            yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
+
+
+def _place(session: Session, values: Mapping[str, str], pipeline: str) -> Place:
+    workspace = session.workspace
+    return Place(
+        account=values["SMP_ACCOUNTID"].strip(),
+        region=values["SMP_REGION"].strip(),
+        pipeline=pipeline,
+        bucket=values["SMP_S3BUCKETNAME"],
+        role=values["SMP_ROLE"],
+        manifest=workspace.manifest_path.relative_to(repository_root(workspace.root)).as_posix(),
+        kms_key=values.get("SMP_KMSKEY", "").strip(),
+        subnets=values.get("SMP_SUBNETS", "").strip(),
+        security_groups=values.get("SMP_SECURITYGROUPS", "").strip(),
+    )
+
+
+def _facts(model: ServiceModel, manifest: Manifest, composing: Session) -> Facts:
+    triggers = model.triggers
+    return service_facts(
+        manifest,
+        composing.composed.definition,
+        build_settings(composing.workspace.values),
+        connections=[trigger.connection for trigger in triggers.connections],
+        webhooks=[trigger.connection for trigger in triggers.webhooks] if triggers.webhooks else None,
+        has_events=bool(triggers.events) or model.source.kind != "connection",
+        has_polls=bool(triggers.polled),
+        clones=model.source.clone,
+    )

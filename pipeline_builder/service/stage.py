@@ -1,0 +1,291 @@
+"""The stages of the service's pipeline: what each CodeBuild project runs, and the variables that it hands on.
+
+    build    checkout, validate, look at the account (preflight), build, plan, apply
+    train    run (limited to what the trigger is about), gate, report
+    promote  promote exactly what was approved, in the approver's name
+    reject   reject it, where a person did
+    watch    one look at the repositories that are polled
+
+A stage reads no environment and no clock: what decides is in its `Setting`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.release.approval import MOST_TEXT, approval_digest, approval_text, inert_text, verdict_word
+from pipeline_builder.release.narrowing import LAST, Wanted
+from pipeline_builder.release.promote import Decision
+from pipeline_builder.release.record import RunRecord
+from pipeline_builder.session import Session
+from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
+from pipeline_builder.workspace import PLAN, REPORT, RUN, write_file
+
+_MANUAL = "manual"
+_NONE = "none"
+_ALL = "all"
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_EXECUTION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
+
+
+class Service(Protocol):
+    """What CodePipeline knows of one of its executions."""
+
+    def find_start(self, pipeline: str, execution: str) -> str:
+        """Return what started it, in a word."""
+        ...
+
+    def find_approval(self, pipeline: str, execution: str) -> Approval | None:
+        """Return a person's answer; None where nobody answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a stage was started with; `artifacts` is the bucket that keeps records and reports, empty for none."""
+
+    trigger: str = _MANUAL
+    repository: str = ""
+    commit: str = ""
+    groups: tuple[str, ...] = ()
+    use_cache: bool = True
+    artifacts: str = ""
+    pipeline: str = ""
+    execution: str = ""
+    approval: str = ""
+
+    @property
+    def is_push(self) -> bool:
+        """Whether a change of a repository started it, so that what didn't change needs no run."""
+        return self.trigger != _MANUAL and not self.trigger.startswith("schedule")
+
+    @property
+    def words(self) -> str:
+        """What started the pipeline, in words."""
+        about = f" {self.repository}@{self.commit[:7]}".rstrip("@") if self.repository else ""
+        groups = f" of {', '.join(self.groups)}" if self.groups else ""
+        return f"{self.trigger}{about}{groups}{'' if self.use_cache else ', without the cache'}"
+
+
+def read_setting(environment: Mapping[str, str], service: Service) -> Setting:
+    """Return the setting that the variables of CodePipeline say.
+
+    Raises:
+        InputProblems: PB446 for a variable that has none of its values.
+    """
+    cache = environment.get("SMP_CACHE") or "use"
+    commit = _given(environment, "SMP_COMMIT")
+    problems = []
+    if cache not in ("use", "skip"):
+        problems.append(Problem(id="PB446", message=f"SMP_CACHE is '{cache}', expected 'use' or 'skip'"))
+    if commit and not _COMMIT.fullmatch(commit):
+        problems.append(Problem(id="PB446", message=f"SMP_COMMIT is '{commit}', expected a full commit id or 'none'"))
+    pipeline, execution = environment.get("SMP_CODEPIPELINE", ""), environment.get("SMP_CODEPIPELINE_EXECUTION", "")
+    if execution and not _EXECUTION.fullmatch(execution):
+        message = f"SMP_CODEPIPELINE_EXECUTION is '{execution}', expected the id of an execution of CodePipeline"
+        problems.append(Problem(id="PB446", message=message))
+    if problems:
+        raise InputProblems(*problems)
+    groups = _given(environment, "SMP_GROUPS")
+    trigger = inert_text(environment.get("SMP_TRIGGER") or _MANUAL)
+    if trigger == _MANUAL and pipeline and execution:
+        trigger = service.find_start(pipeline, execution)
+    return Setting(
+        trigger=trigger,
+        repository=inert_text(_given(environment, "SMP_REPOSITORY")),
+        commit=commit,
+        groups=tuple(group for part in groups.split(",") if (group := part.strip())),
+        use_cache=cache == "use",
+        artifacts=environment.get("SMP_ARTIFACTS", ""),
+        pipeline=pipeline,
+        execution=execution,
+        approval=environment.get("SMP_APPROVAL", ""),
+    )
+
+
+def _given(environment: Mapping[str, str], name: str) -> str:
+    """CodePipeline has no empty variables, so words stand for nothing."""
+    value = environment.get(name, "").strip()
+    return "" if value in (_NONE, _ALL) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """What a stage came to: the variables that it hands on, and the record of the run where it is about one."""
+
+    exports: Mapping[str, str]
+    record: RunRecord | None = None
+
+
+def run_build(session: Session, setting: Setting) -> Staged:
+    """Check out, check everything, and deploy; the plan is kept for whoever looks at the artifact."""
+    import json
+
+    from pipeline_builder.release.plan import plan_json
+
+    done = session.checkout(locked=False)
+    commits = {repo.name: repo.commit for repo in done.lock.repos}
+    if setting.repository:
+        session.say(f"          {_about_push(setting, commits)}")
+    session.validate()
+    session.preflight()
+    session.build()
+    plan = session.plan()
+    write_file(session.workspace.build / PLAN, (json.dumps(plan_json(plan), indent=2) + "\n").encode())
+    applied = session.apply(plan)
+    version = str(applied.pipeline.version)
+    return Staged(exports={"DEFINITION_SHA256": session.composed.definition.sha256, "PIPELINE_VERSION": version})
+
+
+def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:
+    """Say whether what was pushed is what is built: a branch may have moved on, a manifest may know it no more."""
+    # Of very many the variable has some, and "+7" for the others.
+    names = [name for part in setting.repository.split(",") if (name := part.strip()) and not name.startswith("+")]
+    if not names:
+        return f"started by {setting.words}"
+    if unknown := [name for name in names if name not in commits]:
+        return f"started by {setting.words}; the manifest has no repository '{unknown[0]}'"
+    built = commits[names[0]]
+    moved = f"; it has moved on to {built[:7]}" if setting.commit and built != setting.commit else ""
+    return f"started by {setting.words}{moved}"
+
+
+def run_train(session: Session, setting: Setting, *, stream: TextIO, terminal: bool) -> Staged:
+    """Run what the build applied, judge it, and publish record and report.
+
+    One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that.
+    """
+    pipeline = session.deployed()
+    own = session.find_caused(pipeline, setting.execution)
+    if own:
+        record = session.go_on(own, pipeline, stream=stream, terminal=terminal)
+    else:
+        record = _run(session, setting, pipeline, stream=stream, terminal=terminal)
+    record = record.model_copy(update={"trigger": setting.words})
+    session.write_record(record)
+    return publish(session, setting, record)
+
+
+def _run(
+    session: Session, setting: Setting, pipeline: DeployedPipeline, *, stream: TextIO, terminal: bool
+) -> RunRecord:
+    """Run what the trigger is about; where it changed nothing, judge the run that it was compared with."""
+    wanted = Wanted(groups=setting.groups)
+    if not setting.groups and setting.is_push and setting.use_cache:
+        wanted = Wanted(since=LAST)
+    found = session.select(wanted) if wanted else None
+    if found and found.selection and not found.selection.steps:
+        return session.reuse(found.last, pipeline)
+    return session.run(
+        pipeline,
+        rerun=not setting.use_cache,
+        stream=stream,
+        terminal=terminal,
+        selection=found.selection if found else None,
+        cause=setting.execution,
+    )
+
+
+def publish(session: Session, setting: Setting, record: RunRecord) -> Staged:
+    """Write the report, keep it and the record where the approver can open them, and say all of it in variables."""
+    link = _keep(session, setting, record)
+    gates = {name: [gate.metric for gate in unit.section.gate] for name, unit in session.composed.graph.units.items()}
+    exports = {
+        "EXECUTION_ARN": record.execution,
+        "VERDICT": verdict_word(record),
+        "SUMMARY": approval_text(record, gates),
+        "REPORT_URL": link,
+        "APPROVAL": approval_digest(record),
+    }
+    return Staged(exports=exports, record=record)
+
+
+def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
+    """Write the report, put it and the record where they outlive the build, and return the report's address."""
+    path = session.report(record)
+    if not setting.artifacts:
+        return path.resolve().as_uri()
+    # Under the service's execution, which the events about it name.
+    prefix = f"runs/{setting.execution or record.execution.rsplit('/', 1)[-1]}"
+    for name in (RUN, REPORT):
+        session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name)
+    if session.workspace.target == "local":
+        return (session.workspace.store / setting.artifacts / prefix / REPORT).resolve().as_uri()
+    return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.region)
+
+
+def console_link(bucket: str, key: str, region: str) -> str:
+    """Return S3's page about an object in the console: whoever may read it opens it from there, also a week later."""
+    from urllib.parse import quote
+
+    domain = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"
+    return f"https://{region}.console.{domain}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
+
+
+def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
+    """Promote the packages that were approved, in the name of who approved them.
+
+    Raises:
+        PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
+        InputProblems: PB448 where nobody has approved.
+    """
+    record = session.load_record(to_decide=True)
+    if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
+        session.say("          no model waits for a decision")
+        return Staged(exports={}, record=record)
+    if setting.approval != approval_digest(record):
+        given = setting.approval[:12] or "without SMP_APPROVAL"
+        message = f"the approval {given} is not for the packages of execution '{record.execution}'"
+        hint = "let the pipeline run again, and look at its own approval"
+        raise PlanRefused(Problem(id="PB447", message=message, hint=hint))
+    approval = service.find_approval(setting.pipeline, setting.execution)
+    if approval is None or not approval.approved:
+        message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
+        raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
+    decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment)
+    return publish(session, setting, session.decide(record, decision))
+
+
+def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
+    """Tell whether this stage has approved already what it is to approve, and what comes after it is left to do."""
+    if not record.packages or setting.approval != approval_digest(record):
+        return False
+    rejected = [f"{p.group} version {p.version}" for p in record.packages if p.status == ApprovalStatus.REJECTED.value]
+    if rejected:
+        message = f"what was approved has been rejected before: {', '.join(rejected)}"
+        hint = f"'pipeline-builder promote {record.execution}' approves it all the same"
+        raise PlanRefused(Problem(id="PB454", message=message, hint=hint))
+    return True
+
+
+def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
+    """Reject what a person has rejected; an approval whose time ran out leaves the models as they are."""
+    approval = service.find_approval(setting.pipeline, setting.execution)
+    if approval is None or approval.approved:
+        session.say("          nobody has rejected anything: the models stay as they are")
+        return Staged(exports={})
+    uri = f"s3://{setting.artifacts}/runs/{setting.execution}/{RUN}"
+    try:
+        session.target.store.fetch(uri, session.workspace.build / RUN)
+    except KeyError as error:
+        message = f"there is no record of the run in '{uri}'"
+        raise InputProblems(Problem(id="PB449", message=message)) from error
+    decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
+    record = session.decide(session.load_record(to_decide=True), decision)
+    _keep(session, setting, record)
+    return Staged(exports={}, record=record)
+
+
+def render_exports(exports: Mapping[str, str]) -> str:
+    """Return the variables as lines for a shell, each no longer than CodePipeline takes.
+
+    Values are quoted: commits' subjects, and what goes wrong, are other people's words.
+    """
+    import shlex
+
+    values = {name: inert_text(value)[:MOST_TEXT] for name, value in exports.items()}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -1,0 +1,216 @@
+"""The report of a run: one HTML file with everything that an approver, or the person on call, has to see."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pipeline_builder.layout import TEMPLATES
+from pipeline_builder.release.metrics import (
+    Compared,
+    Confusion,
+    Curve,
+    compare_metrics,
+    find_confusion,
+    find_curves,
+)
+from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
+from pipeline_builder.views.drawing import Node, render_svg
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_PLOT = 205
+"""Width and height of a curve's axes, in pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """A curve as SVG coordinates; `champion` is the other model's line, empty where there is none."""
+
+    curve: Curve
+    line: str
+    area: str
+    champion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageView:
+    """A model package with what is drawn of its metrics."""
+
+    package: PackageRecord
+    compared: tuple[Compared, ...]
+    confusion: Confusion | None
+    plots: tuple[Plot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A step in the timeline: where its bar begins and how long it is, in percent of the whole run."""
+
+    step: StepRecord
+    offset: float
+    length: float
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """What the run came to, in a word and a sentence; `tone` is good, wait, bad or idle."""
+
+    word: str
+    sentence: str
+    tone: str
+
+
+def render_report(record: RunRecord) -> str:
+    """Return the report as HTML: one file, no script, nothing from the network."""
+    failed = [step for step in record.steps if step.status == "Failed"]
+    return _template().render(
+        record=record,
+        headline=_headline(record, failed),
+        packages=[_package(package) for package in record.packages],
+        failed=failed,
+        bars=_bars(record),
+        # The drawing escapes every name itself.
+        svg=_safe(render_svg(_nodes(record.steps))),
+        execution_id=record.execution.rsplit("/", 1)[-1],
+        seconds=_seconds(record.started, record.ended),
+        plot=_PLOT,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": format_number, "duration": format_duration, "moment": format_moment}
+    return environment.get_template("report.html.j2")
+
+
+def _safe(html: str) -> str:
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704 - made by drawing.py, which escapes
+
+
+def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
+    statuses = {package.status for package in record.packages}
+    if failed and all(step.type == "Fail" for step in failed):
+        return Headline(word="Blocked", sentence="; ".join(step.failure_reason for step in failed), tone="bad")
+    if failed:
+        names = ", ".join(step.name for step in failed)
+        return Headline(word="Failed", sentence=f"{names} failed; nothing may be promoted.", tone="bad")
+    if record.status != "Succeeded":
+        return Headline(word=record.status, sentence="The execution did not come to its end.", tone="idle")
+    if record.verdict and not record.verdict.passed:
+        return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
+    if not record.packages:
+        return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
+    if "PendingManualApproval" in statuses:
+        name = record.execution.rsplit("/", 1)[-1]
+        sentence = f"The run passed the gate. A person decides now: pipeline-builder promote {name}, or reject {name}."
+        return Headline(word="Waiting for approval", sentence=sentence, tone="wait")
+    if "Rejected" in statuses:
+        return Headline(word="Rejected", sentence=_decision(record), tone="bad")
+    return Headline(word="Approved", sentence=_decision(record), tone="good")
+
+
+def _decision(record: RunRecord) -> str:
+    return next((package.approval_description for package in record.packages if package.approval_description), "")
+
+
+def _package(package: PackageRecord) -> PackageView:
+    champions = {curve.name: curve for curve in find_curves(package.champion_metrics)}
+    return PackageView(
+        package=package,
+        compared=compare_metrics(package.metrics, package.champion_metrics),
+        confusion=find_confusion(package.metrics),
+        plots=tuple(_plot(curve, champions.get(curve.name)) for curve in find_curves(package.metrics)),
+    )
+
+
+def _plot(curve: Curve, champion: Curve | None) -> Plot:
+    line = _line(curve)
+    start, end = curve.points[0][0] * _PLOT, curve.points[-1][0] * _PLOT
+    return Plot(
+        curve=curve,
+        line=line,
+        area=f"M{start:.1f} {_PLOT} L{line[1:]} L{end:.1f} {_PLOT} Z",
+        champion=_line(champion) if champion else "",
+    )
+
+
+def _line(curve: Curve) -> str:
+    points = (f"{x * _PLOT:.1f} {(1 - y) * _PLOT:.1f}" for x, y in curve.points)
+    return "M" + " L".join(points)
+
+
+def _bars(record: RunRecord) -> list[Bar]:
+    started = [step.started for step in record.steps if step.started]
+    ended = [step.ended for step in record.steps if step.ended]
+    begin = min(started, default=record.started)
+    whole = max(((max(ended, default=begin)) - begin).total_seconds(), 0.001)
+    bars = []
+    for step in record.steps:
+        seconds = _seconds(step.started, step.ended)
+        offset = (step.started - begin).total_seconds() / whole * 100 if step.started else 0.0
+        length = (seconds or 0.0) / whole * 100
+        bars.append(
+            Bar(step=step, offset=min(offset, 99.5), length=max(min(length, 100 - offset), 0.5), seconds=seconds)
+        )
+    return bars
+
+
+def _nodes(steps: Sequence[StepRecord]) -> list[Node]:
+    return [
+        Node(
+            name=step.name,
+            type=step.type,
+            step_class=step.step_class,
+            model=step.model,
+            depends_on=step.depends_on,
+            status=step.status,
+            seconds=_seconds(step.started, step.ended),
+            cached=bool(step.cache_hit),
+        )
+        for step in steps
+    ]
+
+
+def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
+    return (ended - started).total_seconds() if started and ended else None
+
+
+def format_number(value: float | None) -> str:
+    """Return a number as a reader wants it: whole numbers whole, others with four digits that say something."""
+    if value is None:
+        return "none"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return seconds as `0.4 s`, `12.3 s`, `4 min 05 s` or `2 h 03 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_moment(when: datetime | None) -> str:
+    """Return a time in UTC to the second."""
+    return f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else ""

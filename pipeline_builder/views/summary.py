@@ -1,0 +1,182 @@
+"""What commands print: executions, history, evidence before an approval, the result of a run. Values in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pipeline_builder.errors import Problem
+from pipeline_builder.release.metrics import compare_metrics
+from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.target import ApprovalChange, Execution, StepState
+
+_MOST_METRICS = 12
+_NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
+_FAILURE_LINES = 20
+
+
+def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
+    """Return an execution and its steps as a table."""
+    width = max((len(step.name) for step in steps), default=0)
+    head = (
+        f"{execution.pipeline} execution {execution.id}: {execution.status.value}, started {_time(execution.started)}"
+    )
+    return "\n".join([head, *(_step_line(step, width) for step in steps)])
+
+
+def _step_line(step: StepState, width: int) -> str:
+    took = f"{step.seconds:.1f} s" if step.seconds is not None else ""
+    outcome = step.metadata.get("Condition")
+    note = step.failure_reason or (f"comes out as {outcome}" if outcome else "")
+    if step.cache_hit:
+        note = f"cached (execution {step.cache_hit.rsplit('/', 1)[-1]})"
+    first = note.splitlines()[0] if note else ""
+    return f"  {step.name:<{width}}  {step.status.value:<9}  {took:>8}  {first}".rstrip()
+
+
+def execution_json(execution: Execution, steps: Sequence[StepState] = ()) -> dict[str, Any]:
+    """Return an execution as JSON, with its steps where they are given."""
+    result: dict[str, Any] = {
+        "arn": execution.arn,
+        "pipeline": execution.pipeline,
+        "version": execution.version,
+        "status": execution.status.value,
+        "started": _time(execution.started),
+        "ended": _time(execution.ended),
+        "failure_reason": execution.failure_reason,
+        "parameters": dict(execution.parameters),
+    }
+    if steps:
+        result["steps"] = [_step_json(step) for step in steps]
+    return result
+
+
+def _step_json(step: StepState) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "type": step.type,
+        "status": step.status.value,
+        "started": _time(step.started),
+        "ended": _time(step.ended),
+        "cache_hit": step.cache_hit,
+        "failure_reason": step.failure_reason,
+        "attempts": step.attempts,
+        "metadata": dict(step.metadata),
+        "log": step.log,
+    }
+
+
+def render_history(executions: Sequence[Execution], approvals: Sequence[ApprovalChange]) -> str:
+    """Return runs and promotions, newest first."""
+    if not executions:
+        return "nothing has run yet"
+    runs = [
+        f"  {_time(e.started)}  {e.id}  {e.status.value:<9}  {e.pipeline}{_version(e)}  commit {_commit(e)}"
+        for e in executions
+    ]
+    changes = [
+        f"  {_time(a.when)}  {a.group} version {a.version}: {a.before.value} -> {a.after.value}, {a.description}"
+        for a in approvals
+    ]
+    return "\n".join(["runs", *runs, "promotions", *(changes or ["  none"])])
+
+
+def _commit(execution: Execution) -> str:
+    return execution.parameters.get("ManifestCommit", "")[:7] or "unknown"
+
+
+def history_json(executions: Sequence[Execution], approvals: Sequence[ApprovalChange]) -> dict[str, Any]:
+    """Return the same as JSON."""
+    return {
+        "executions": [execution_json(execution) for execution in executions],
+        "approvals": [
+            {
+                "package": change.package,
+                "before": change.before.value,
+                "after": change.after.value,
+                "by": change.by,
+                "description": change.description,
+                "when": _time(change.when),
+            }
+            for change in approvals
+        ],
+    }
+
+
+def render_evidence(record: RunRecord) -> str:
+    """Return what an approver must see: the metrics beside the champion's, and the commits."""
+    lines: list[str] = []
+    for package in record.packages:
+        lines.append(f"{package.group} version {package.version} ({package.status}, {_against(package)})")
+        lines += _metric_lines(package)
+    lines += [f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}" for repo in record.repos]
+    return "\n".join(lines)
+
+
+def _against(package: PackageRecord) -> str:
+    if package.champion_version:
+        return f"against version {package.champion_version}"
+    return "the first of its group" if package.status == "Approved" else "no champion yet"
+
+
+def _metric_lines(package: PackageRecord) -> list[str]:
+    compared = compare_metrics(package.metrics, package.champion_metrics)
+    shown = compared[:_MOST_METRICS]
+    width = max((len(metric.path) for metric in shown), default=0)
+    lines = []
+    for metric in shown:
+        value = "none" if metric.candidate is None else f"{metric.candidate:.4g}"
+        old = "" if metric.champion is None else f"  champion {metric.champion:.4g}"
+        difference = "" if metric.difference is None else f"  {metric.difference:+.4g}"
+        lines.append(f"  {metric.path:<{width}}  {value:>9}{old}{difference}")
+    rest = len(compared) - len(shown)
+    return [*lines, f"  and {rest} more in the report"] if rest else lines
+
+
+def render_result(record: RunRecord, report: str) -> str:
+    """Return the end of a run: evidence, approval, what is left to do, where the report is."""
+    lines = [f"pipeline '{record.pipeline}' version {record.pipeline_version}: execution {_id(record)} {record.status}"]
+    if record.packages:
+        lines += ["", render_evidence(record), ""]
+    lines += [f"{p.arn}\n  {p.status}{_why(p)}" for p in record.packages]
+    if any(p.status == "PendingManualApproval" for p in record.packages) and record.verdict and record.verdict.passed:
+        lines.append("waiting for approval: 'pipeline-builder promote' or 'pipeline-builder reject'")
+    return "\n".join([*lines, f"report: {report}"])
+
+
+def _why(package: PackageRecord) -> str:
+    return f": {package.approval_description}" if package.approval_description else ""
+
+
+def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
+    """Return what makes the command fail: each failed step with the end of its log, or the gate's reasons."""
+    failed = [step for step in record.steps if step.status == "Failed"]
+    problems = []
+    for step in failed:
+        tail = "\n".join(f"    {line}" for line in step.log_tail[-_FAILURE_LINES:])
+        message = f"step '{step.name}' failed: {step.failure_reason}" + (f"\n{tail}" if tail else "")
+        where = [f"the whole log: {step.log}"] if step.log else []
+        where += [f"in the console: {step.link}"] if step.link else []
+        hint = "\n        ".join((*where, _NEXT.format(_id(record))))
+        problems.append(Problem(id="PB500", message=message, hint=hint))
+    if problems:
+        return tuple(problems)
+    if record.status != "Succeeded":
+        return (Problem(id="PB500", message=f"the execution {_id(record)} is {record.status}"),)
+    if record.verdict and not record.verdict.passed:
+        return (Problem(id="PB431", message="the gate blocks this run: " + "; ".join(record.verdict.reasons)),)
+    return ()
+
+
+def _version(execution: Execution) -> str:
+    """AWS lists executions without their pipeline's version."""
+    return f" version {execution.version}" if execution.version else ""
+
+
+def _id(record: RunRecord) -> str:
+    return record.execution.rsplit("/", 1)[-1]
+
+
+def _time(when: datetime | None) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""
