@@ -23,9 +23,9 @@ service:
 
 def templates(repositories: int) -> list[float]:
     """Return the seconds of rendering and checking a service with so many repositories, all kinds of triggers."""
-    from pipeline_builder.service.cloudformation.buildspec import parse_buildspec
     from pipeline_builder.service.cloudformation.checks import check_service
-    from pipeline_builder.service.cloudformation.document import load_template
+    from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
+    from pipeline_builder.service.cloudformation.evaluation.document import load_template
     from tests.services import render
 
     buildspec = parse_buildspec((ROOT / "buildspec.yml").read_text(), "buildspec.yml")

@@ -21,9 +21,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.evaluation import resolve_template
-from pipeline_builder.service.cloudformation.physical import Home
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 STACK = "AWS::CloudFormation::Stack"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline_builder.service.cloudformation.listing import Names, role_json
-from pipeline_builder.service.cloudformation.statements import Role
+from pipeline_builder.service.cloudformation.access.listing import Names, role_json
+from pipeline_builder.service.cloudformation.access.statements import Role
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 NAMES = Names(account=ACCOUNT, region=REGION, bucket="artifacts", key=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/own")

@@ -14,9 +14,9 @@ import yaml
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
-from pipeline_builder.service.cloudformation.access import Facts, build_access, definition_facts
-from pipeline_builder.service.cloudformation.model import Place, ServiceModel, build_model
-from pipeline_builder.service.cloudformation.rendering import render_templates
+from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, definition_facts
+from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
+from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/01234567-89ab-cdef-0123-456789abcdef"

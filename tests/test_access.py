@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.service.cloudformation.access import build_access, definition_facts
-from pipeline_builder.service.cloudformation.addresses import Location
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.evaluation import resolve_template
-from pipeline_builder.service.cloudformation.facts import Image
-from pipeline_builder.service.cloudformation.listing import render_policies, substitute
-from pipeline_builder.service.cloudformation.physical import Home
-from pipeline_builder.service.cloudformation.statements import literal
+from pipeline_builder.service.cloudformation.access.addresses import Location
+from pipeline_builder.service.cloudformation.access.facts import Image
+from pipeline_builder.service.cloudformation.access.listing import render_policies, substitute
+from pipeline_builder.service.cloudformation.access.roles import build_access, definition_facts
+from pipeline_builder.service.cloudformation.access.statements import literal
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from tests.access import CONNECTION, NETWORK, OLDER, definition_with, facts_with
 from tests.iam import ACCOUNT, NAMES, REGION, allows, documents, matches
 

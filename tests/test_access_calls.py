@@ -18,7 +18,7 @@ from pipeline_builder.checkout.heads import Head
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.documents.values import build_settings
-from pipeline_builder.service.cloudformation.access import Facts, build_access, service_facts
+from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from tests.iam import ACCOUNT, NAMES, REGION, allows, documents
 from tests.recorded import KNOWN, Recorder, needs, record
 from tests.serving import Served, serving

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.service.cloudformation.access import Facts, build_access
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.evaluation import resolve_template
-from pipeline_builder.service.cloudformation.packing import INLINE, MANAGED, MOST_MANAGED
-from pipeline_builder.service.cloudformation.physical import Home
-from pipeline_builder.service.cloudformation.statements import Role, Statement
+from pipeline_builder.service.cloudformation.access.packing import INLINE, MANAGED, MOST_MANAGED
+from pipeline_builder.service.cloudformation.access.roles import Facts, build_access
+from pipeline_builder.service.cloudformation.access.statements import Role, Statement
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from tests.access import all_facts, definition_with, facts_with, large_facts
 from tests.iam import documents, size
 from tests.services import ACCOUNT, KEY, REGION, render

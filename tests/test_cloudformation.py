@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.service.cloudformation.buildspec import PHASES, parse_buildspec
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.evaluation import resolve_template
-from pipeline_builder.service.cloudformation.physical import Home
+from pipeline_builder.service.cloudformation.evaluation.buildspec import PHASES, parse_buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 
 HOME = Home(account="111122223333", region="eu-central-1", stack="models")
 HEAD = """\

@@ -23,8 +23,8 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.rendering import parameter_values, render_templates
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
 from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
 from pipeline_builder.service.destroy import DestroyManner, destroy
 from pipeline_builder.stacks.stack_plan import StackPlan

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.service.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.rehearsal.artifacts import compile_pattern, find_files, pack, unpack
 from pipeline_builder.service.rehearsal.codebuild import Build, Built, run_build
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_builder.service.cloudformation.firing import next_firing
-from pipeline_builder.service.cloudformation.schedules import build_schedules, cron_faults
+from pipeline_builder.service.cloudformation.description.firing import next_firing
+from pipeline_builder.service.cloudformation.description.schedules import build_schedules, cron_faults
 from tests.services import parse_manifest
 
 GOOD = (

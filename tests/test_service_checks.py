@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.service.cloudformation.buildspec import Buildspec, parse_buildspec
 from pipeline_builder.service.cloudformation.checks import check_service
-from pipeline_builder.service.cloudformation.document import Template, load_template
+from pipeline_builder.service.cloudformation.evaluation.buildspec import Buildspec, parse_buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 
 FOLDER = Path(__file__).parent / "service"
 TEXTS = {name: (FOLDER / name).read_text("utf-8") for name in ("storage.yaml", "service.yaml")}

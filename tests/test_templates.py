@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.service.cloudformation.quoting import comment, literal, quote, substituted
-from pipeline_builder.service.cloudformation.rendering import parameter_values, render_templates
+from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
+from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
 from tests import services
 from tests.services import ACCOUNT, KEY, REGION, REPOS, read_service, read_template, render
 
@@ -657,7 +657,7 @@ def test_a_service_that_cannot_be_is_said(service: Mapping[str, Any], fault: str
     if service.get("source") == {}:
         del manifest_service["source"]
     manifest = services.parse_manifest({"repos": [REPOS[3]], "service": manifest_service})
-    from pipeline_builder.service.cloudformation.model import Place, build_model
+    from pipeline_builder.service.cloudformation.description.model import Place, build_model
 
     name = manifest.service.name
     place = Place(

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.service.cloudformation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.checks import check_service
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.rendering import parameter_values, render_templates
+from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
 from tests.oracle.environment import sdk_python
 from tests.services import ACCOUNT, KEY, REGION, REPOS, SCHEDULES, read_service, read_template, render
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from werkzeug.wrappers import Response
 
-from pipeline_builder.serve.xml import Value, render_xml
+from pipeline_builder.serve.s3.xml import Value, render_xml
 
 ACCOUNT = "000000000000"
 _STS = "https://sts.amazonaws.com/doc/2011-06-15/"

@@ -17,9 +17,10 @@ from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.serve import executions, identity, jobs, logs, packages, pipelines, s3, steps, tagging
+from pipeline_builder.serve import executions, identity, jobs, logs, packages, pipelines, steps, tagging
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker
+from pipeline_builder.serve.s3 import s3
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
-from pipeline_builder.service.cloudformation.document import Template, load_template
+from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 from pipeline_builder.stacks.stack_plan import ResourceChange, StackPlan, refuse_unsafe
 from pipeline_builder.stacks.stacks import (
     STORAGE_OUTPUTS,

@@ -14,15 +14,20 @@ from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest.manifest import Manifest
-from pipeline_builder.service.cloudformation.access import Facts, build_access, service_facts
-from pipeline_builder.service.cloudformation.buildspec import parse_buildspec
+from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
+from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from pipeline_builder.service.cloudformation.checks import check_service
-from pipeline_builder.service.cloudformation.document import load_template
-from pipeline_builder.service.cloudformation.firing import next_firing
-from pipeline_builder.service.cloudformation.hosts import parse_address
-from pipeline_builder.service.cloudformation.listing import Names, render_policies
-from pipeline_builder.service.cloudformation.model import Place, ServiceModel, build_model
-from pipeline_builder.service.cloudformation.rendering import SERVICE, STORAGE, parameter_values, render_templates
+from pipeline_builder.service.cloudformation.description.firing import next_firing
+from pipeline_builder.service.cloudformation.description.hosts import parse_address
+from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
+from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.rendering.rendering import (
+    SERVICE,
+    STORAGE,
+    parameter_values,
+    render_templates,
+)
 from pipeline_builder.session import Session
 from pipeline_builder.workspace import write_file
 

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline_builder.service.cloudformation.buildspec import Artifact
+from pipeline_builder.service.cloudformation.evaluation.buildspec import Artifact
 
 _QUICK = 1
 

@@ -13,7 +13,12 @@ from pathlib import Path
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.service.cloudformation.buildspec import BUILDSPEC, Buildspec, parse_buildspec, read_buildspec
+from pipeline_builder.service.cloudformation.evaluation.buildspec import (
+    BUILDSPEC,
+    Buildspec,
+    parse_buildspec,
+    read_buildspec,
+)
 from pipeline_builder.service.rehearsal.artifacts import unpack
 from pipeline_builder.service.rehearsal.codebuild import Build, Built, Observe, run_build
 from pipeline_builder.service.rehearsal.environment import BuildFacts, codebuild_variables

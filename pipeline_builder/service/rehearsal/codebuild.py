@@ -19,7 +19,7 @@ from pathlib import Path
 from pipeline_builder.engine.job import JobEnd
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.programs import find_working
-from pipeline_builder.service.cloudformation.buildspec import PHASES, Artifact, Buildspec, Phase
+from pipeline_builder.service.cloudformation.evaluation.buildspec import PHASES, Artifact, Buildspec, Phase
 from pipeline_builder.service.rehearsal.artifacts import NothingFoundError, find_files, pack_artifact
 from pipeline_builder.service.rehearsal.record import PhaseRecord, ReportRecord
 from pipeline_builder.service.rehearsal.shell import Shell, ShellGoneError, Surroundings

@@ -19,12 +19,12 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.service.cloudformation.buildspec import BUILDSPEC as PROBLEM
-from pipeline_builder.service.cloudformation.buildspec import read_buildspec
-from pipeline_builder.service.cloudformation.document import Template, load_template
-from pipeline_builder.service.cloudformation.evaluation import resolve_template
-from pipeline_builder.service.cloudformation.physical import Home
-from pipeline_builder.service.cloudformation.rendering import PARAMETERS, SERVICE, STORAGE
+from pipeline_builder.service.cloudformation.evaluation.buildspec import BUILDSPEC as PROBLEM
+from pipeline_builder.service.cloudformation.evaluation.buildspec import read_buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
+from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from pipeline_builder.service.cloudformation.rendering.rendering import PARAMETERS, SERVICE, STORAGE
 from pipeline_builder.service.rehearsal.codepipeline import check_pipeline, play
 from pipeline_builder.service.rehearsal.environment import inherit, without_account
 from pipeline_builder.service.rehearsal.record import Book, Rehearsal, find_rehearsal, load_rehearsal, plan_stages

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_pascal
 
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.service.cloudformation.document import Resource, Template
+from pipeline_builder.service.cloudformation.evaluation.document import Resource, Template
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from pipeline_builder.service.cloudformation.buildspec import ReportFiles
+from pipeline_builder.service.cloudformation.evaluation.buildspec import ReportFiles
 from pipeline_builder.service.rehearsal.artifacts import find_files
 from pipeline_builder.service.rehearsal.record import ReportRecord
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from pipeline_builder.errors import InputProblems, Problem, hide_lines, sort_problems
-from pipeline_builder.service.cloudformation.buildspec import PLAINTEXT, Buildspec
 from pipeline_builder.service.cloudformation.checks.access import check_access
 from pipeline_builder.service.cloudformation.checks.actions import check_actions
 from pipeline_builder.service.cloudformation.checks.builds import check_projects
@@ -21,9 +20,10 @@ from pipeline_builder.service.cloudformation.checks.storage import check_data, c
 from pipeline_builder.service.cloudformation.checks.structure import check_artifacts, check_stages, check_triggers
 from pipeline_builder.service.cloudformation.checks.variables import check_references
 from pipeline_builder.service.cloudformation.checks.view import Service, make_service
-from pipeline_builder.service.cloudformation.document import Template
-from pipeline_builder.service.cloudformation.evaluation import resolve_template
-from pipeline_builder.service.cloudformation.physical import Home
+from pipeline_builder.service.cloudformation.evaluation.buildspec import PLAINTEXT, Buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import Template
+from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.stacks.stacks import STORAGE_OUTPUTS
 
 RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (

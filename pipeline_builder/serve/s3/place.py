@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.objects import ObjectFacts, Objects
-from pipeline_builder.serve.xml import Value, render_xml
+from pipeline_builder.serve.s3.xml import Value, render_xml
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DOCUMENT_LIMIT = 8 << 20

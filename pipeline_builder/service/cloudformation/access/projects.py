@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline_builder.service.cloudformation.facts import Facts, read_image
-from pipeline_builder.service.cloudformation.resources import (
+from pipeline_builder.service.cloudformation.access.facts import Facts, read_image
+from pipeline_builder.service.cloudformation.access.resources import (
     artifact_keys,
     connection_use,
     image_repositories,
     key_use,
     objects,
 )
-from pipeline_builder.service.cloudformation.statements import BUCKET, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.statements import BUCKET, Statement, arn, literal
 
 # What CodeBuild needs of a connection to clone a repository by it.
 CLONE = ("GetConnection", "GetConnectionToken", "UseConnection")

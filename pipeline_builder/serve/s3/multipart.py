@@ -12,7 +12,7 @@ from pathlib import Path
 from werkzeug.wrappers import Response
 
 from pipeline_builder.machine.streams import BLOCK, Hashing, copy
-from pipeline_builder.serve.place import (
+from pipeline_builder.serve.s3.place import (
     Place,
     S3Error,
     check_bucket,
@@ -22,8 +22,8 @@ from pipeline_builder.serve.place import (
     kept_headers,
     xml_response,
 )
-from pipeline_builder.serve.uploads import received
-from pipeline_builder.serve.xml import read_xml
+from pipeline_builder.serve.s3.uploads import received
+from pipeline_builder.serve.s3.xml import read_xml
 
 QUERY = ("uploads", "uploadId", "partNumber")
 _ABOUT = "upload.json"

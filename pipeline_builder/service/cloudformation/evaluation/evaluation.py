@@ -9,10 +9,15 @@ from collections.abc import Callable, Mapping
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.service.cloudformation.document import Resource, Template
-from pipeline_builder.service.cloudformation.functions import FUNCTIONS, WrongArgumentError, as_text, find_in_map
-from pipeline_builder.service.cloudformation.parameters import UNRESOLVED, read_parameters
-from pipeline_builder.service.cloudformation.physical import Home, fill, kind_of
+from pipeline_builder.service.cloudformation.evaluation.document import Resource, Template
+from pipeline_builder.service.cloudformation.evaluation.functions import (
+    FUNCTIONS,
+    WrongArgumentError,
+    as_text,
+    find_in_map,
+)
+from pipeline_builder.service.cloudformation.evaluation.parameters import UNRESOLVED, read_parameters
+from pipeline_builder.service.cloudformation.evaluation.physical import Home, fill, kind_of
 from pipeline_builder.target import JSON
 
 # A literal may have any letters between its braces, IAM's `${$}` for one.

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline_builder.service.cloudformation import builds, jobs
-from pipeline_builder.service.cloudformation.facts import DefinitionFacts, Facts, definition_facts, service_facts
-from pipeline_builder.service.cloudformation.packing import pack
-from pipeline_builder.service.cloudformation.projects import source_connection, start
-from pipeline_builder.service.cloudformation.resources import (
+from pipeline_builder.service.cloudformation.access import builds, jobs
+from pipeline_builder.service.cloudformation.access.facts import DefinitionFacts, Facts, definition_facts, service_facts
+from pipeline_builder.service.cloudformation.access.packing import pack
+from pipeline_builder.service.cloudformation.access.projects import source_connection, start
+from pipeline_builder.service.cloudformation.access.resources import (
     artifact_keys,
     connection_use,
     key_use,
     objects,
     project,
 )
-from pipeline_builder.service.cloudformation.statements import BUCKET, OURS, Role, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement, arn, literal
 
 __all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "service_facts"]
 

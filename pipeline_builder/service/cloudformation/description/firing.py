@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone, tzinfo
 
-from pipeline_builder.service.cloudformation.schedules import FIELDS, Field, read_number
+from pipeline_builder.service.cloudformation.description.schedules import FIELDS, Field, read_number
 
 # A 29th of February on a given weekday comes back after 28 years at most, 40 where a century is between.
 _DAYS = 366 * 41

@@ -10,7 +10,7 @@ from werkzeug.wsgi import FileWrapper
 
 from pipeline_builder.engine.objects import ObjectFacts
 from pipeline_builder.machine.streams import BLOCK, Hashing, copy
-from pipeline_builder.serve.place import (
+from pipeline_builder.serve.s3.place import (
     Place,
     S3Error,
     check_bucket,
@@ -21,7 +21,7 @@ from pipeline_builder.serve.place import (
     kept_headers,
     xml_response,
 )
-from pipeline_builder.serve.uploads import received
+from pipeline_builder.serve.s3.uploads import received
 
 
 def get_object(place: Place) -> Response:

@@ -10,7 +10,7 @@ from pipeline_builder.definition.names import ARTIFACT_NAME, PROJECT_NAME, RULE_
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.service import ServiceSection, inert
-from pipeline_builder.service.cloudformation.hosts import (
+from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     Address,
     branch_of,

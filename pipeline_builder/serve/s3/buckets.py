@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.serve.place import Place, S3Error, check_bucket, document, iso, xml_response
-from pipeline_builder.serve.xml import Value, read_xml
+from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, document, iso, xml_response
+from pipeline_builder.serve.s3.xml import Value, read_xml
 
 LIST_QUERY = (
     "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token", "encoding-type", "fetch-owner",

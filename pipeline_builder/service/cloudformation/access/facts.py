@@ -14,7 +14,7 @@ from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.service import ServiceSection
-from pipeline_builder.service.cloudformation.addresses import Location, Pieces, find_addresses
+from pipeline_builder.service.cloudformation.access.addresses import Location, Pieces, find_addresses
 from pipeline_builder.target import JSON
 
 _ECR = re.compile(

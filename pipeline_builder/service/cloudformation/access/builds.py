@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline_builder.service.cloudformation import calls
-from pipeline_builder.service.cloudformation.facts import Facts
-from pipeline_builder.service.cloudformation.projects import (
+from pipeline_builder.service.cloudformation.access import calls
+from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.projects import (
     CLONE,
     artifacts,
     clone_source,
@@ -16,8 +16,8 @@ from pipeline_builder.service.cloudformation.projects import (
     start,
     take_source,
 )
-from pipeline_builder.service.cloudformation.resources import connection_use, key_use, objects
-from pipeline_builder.service.cloudformation.statements import BUCKET, OURS, Role, Statement
+from pipeline_builder.service.cloudformation.access.resources import connection_use, key_use, objects
+from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement
 
 
 def build_roles(facts: Facts) -> tuple[Role, ...]:

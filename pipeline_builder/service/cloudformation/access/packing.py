@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.service.cloudformation.statements import Role, Statement
+from pipeline_builder.service.cloudformation.access.statements import Role, Statement
 
 # Characters without white space, as IAM counts: all inline policies of a role, one managed policy, and how many of
 # these a role has (a quota that can be raised to 20).

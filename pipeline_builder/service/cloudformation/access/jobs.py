@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pipeline_builder.service.cloudformation.calls import execution_role_arn, use_key
-from pipeline_builder.service.cloudformation.facts import Facts
-from pipeline_builder.service.cloudformation.projects import network_interface, network_look, pull, subnet_arns
-from pipeline_builder.service.cloudformation.resources import (
+from pipeline_builder.service.cloudformation.access.calls import execution_role_arn, use_key
+from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.projects import network_interface, network_look, pull, subnet_arns
+from pipeline_builder.service.cloudformation.access.resources import (
     bucket_of,
     image_repositories,
     key_use,
     named,
     objects_at,
 )
-from pipeline_builder.service.cloudformation.statements import OURS, Conditions, Role, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn, literal
 
 # By kind of resource: what makes one, looks at it and ends it. A model has no end that a pipeline would ask for.
 _VERBS = {

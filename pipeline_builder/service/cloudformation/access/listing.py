@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_builder.service.cloudformation.packing import statement_json
-from pipeline_builder.service.cloudformation.statements import Conditions, Role, Statement
+from pipeline_builder.service.cloudformation.access.packing import statement_json
+from pipeline_builder.service.cloudformation.access.statements import Conditions, Role, Statement
 
 _PLACEHOLDER = re.compile(r"\$\{(?P<literal>!)?(?P<name>[^{}]*)\}")
 _VERSION = "2012-10-17"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pipeline_builder.service.cloudformation.facts import Facts
-from pipeline_builder.service.cloudformation.resources import (
+from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.resources import (
     bucket_name,
     bucket_of,
     image_repositories,
@@ -14,7 +14,7 @@ from pipeline_builder.service.cloudformation.resources import (
     objects_at,
     via_service,
 )
-from pipeline_builder.service.cloudformation.statements import BUCKET, Conditions, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
 
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")

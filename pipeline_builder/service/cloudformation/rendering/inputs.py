@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from pipeline_builder.service.cloudformation.model import ServiceModel
-from pipeline_builder.service.cloudformation.quoting import quote
-from pipeline_builder.service.cloudformation.schedules import Timing
+from pipeline_builder.service.cloudformation.description.model import ServiceModel
+from pipeline_builder.service.cloudformation.description.schedules import Timing
+from pipeline_builder.service.cloudformation.rendering.quoting import quote
 
 
 def start_input(model: ServiceModel, timing: Timing) -> str:

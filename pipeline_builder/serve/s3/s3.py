@@ -12,10 +12,10 @@ from pipeline_builder.engine.objects import Objects
 from pipeline_builder.engine.state import State
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.serve import buckets, multipart, objects
-from pipeline_builder.serve.place import Place, S3Error
-from pipeline_builder.serve.uploads import UploadError
-from pipeline_builder.serve.xml import Value, render_xml
+from pipeline_builder.serve.s3 import buckets, multipart, objects
+from pipeline_builder.serve.s3.place import Place, S3Error
+from pipeline_builder.serve.s3.uploads import UploadError
+from pipeline_builder.serve.s3.xml import Value, render_xml
 
 # What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
 _PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
-from pipeline_builder.service.cloudformation.inputs import codecommit_input, environment, start_input
-from pipeline_builder.service.cloudformation.model import ServiceModel
-from pipeline_builder.service.cloudformation.quoting import comment, literal, quote, substituted
+from pipeline_builder.service.cloudformation.description.model import ServiceModel
+from pipeline_builder.service.cloudformation.rendering.inputs import codecommit_input, environment, start_input
+from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
