@@ -21,7 +21,7 @@ from pipeline_builder.aws.connect import AwsSettings, open_aws_target  # noqa: E
 from pipeline_builder.aws.polling import Clock  # noqa: E402
 from pipeline_builder.session import Session  # noqa: E402
 from pipeline_builder.workspace import Workspace  # noqa: E402
-from tests.definitions import definition, script  # noqa: E402
+from tests.engine.definitions import definition, script  # noqa: E402
 
 VALUES = {
     "SMP_ACCOUNTID": "000000000000",

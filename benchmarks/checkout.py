@@ -18,7 +18,7 @@ import git
 from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.manifest.manifest import build_manifest
-from tests.repositories import commit, make_repository
+from tests.checkout.repositories import commit, make_repository
 
 COUNT = 20
 

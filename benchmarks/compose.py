@@ -75,7 +75,7 @@ def measure(folder: Path, *command: str) -> tuple[float, float, float]:
 
 def measure_sdk(folder: Path, units: int) -> float:
     """Return the seconds (median of RUNS) that the SDK takes for the units; its environment is there already."""
-    from tests.oracle.environment import run_in_sdk
+    from tests.definition.oracle.environment import run_in_sdk
 
     def compose() -> float:
         started = time.perf_counter()
@@ -88,7 +88,7 @@ def measure_sdk(folder: Path, units: int) -> float:
 def main(*, with_sdk: bool) -> None:
     """Print the table."""
     if with_sdk:
-        from tests.oracle.environment import sdk_python
+        from tests.definition.oracle.environment import sdk_python
 
         sdk_python("v2")
     sdk: dict[int, float] = {}

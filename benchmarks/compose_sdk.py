@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.oracle.unit_v2 import MANIFEST, SESSION, Unit  # isort: skip # it cuts the network
+from tests.definition.oracle.unit_v2 import MANIFEST, SESSION, Unit  # isort: skip # it cuts the network
 
 from sagemaker.workflow.pipeline import Pipeline
 

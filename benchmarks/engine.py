@@ -10,7 +10,7 @@ from table import ROOT, seconds, show
 
 sys.path.insert(0, str(ROOT))
 
-from tests.definitions import definition, run, script, target
+from tests.engine.definitions import definition, run, script, target
 
 
 def chain(command: str, length: int) -> bytes:

@@ -26,7 +26,7 @@ def templates(repositories: int) -> list[float]:
     from pipeline_builder.service.cloudformation.checks import check_service
     from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
     from pipeline_builder.service.cloudformation.evaluation.document import load_template
-    from tests.services import render
+    from tests.service.services import render
 
     buildspec = parse_buildspec((ROOT / "buildspec.yml").read_text(), "buildspec.yml")
     kinds = ("webhook", "poll", "connection")

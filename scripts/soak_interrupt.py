@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.interrupting import main
+from tests.checkout.interrupting import main
 
 if __name__ == "__main__":
     sys.exit(main())

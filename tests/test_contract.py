@@ -27,10 +27,20 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.evidence import collect
 from pipeline_builder.release.run import cached_parameters, find_unchanged, follow, go_on, start
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
-from tests import definitions
-from tests.definitions import CACHED, compare, condition, definition, fail, measured, output_of, read_report, script
-from tests.serving import KEYS, ROLE, serving, until
-from tests.test_serve_packages import SPECIFICATION
+from tests.engine import definitions
+from tests.engine.definitions import (
+    CACHED,
+    compare,
+    condition,
+    definition,
+    fail,
+    measured,
+    output_of,
+    read_report,
+    script,
+)
+from tests.serve.serving import KEYS, ROLE, serving, until
+from tests.serve.test_packages import SPECIFICATION
 
 WRITE = "echo hello; echo hello > /opt/ml/processing/output/word.txt"
 READ = "cat /opt/ml/processing/input/word/word.txt"

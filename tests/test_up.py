@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases import CASES
-from tests.repositories import git, make_repository
+from tests.checkout.repositories import git, make_repository
+from tests.definition.cases import CASES
 from tests.tiny import DATA, EVALUATE, PREPROCESS, TRAIN, variant
 from tests.workspaces import Workspace, make_workspace
 

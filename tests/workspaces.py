@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.repositories import ENVIRONMENT, commit, make_repository
+from tests.checkout.repositories import ENVIRONMENT, commit, make_repository
 from tests.tiny import CONF, DATA, write_model
 
 MANIFEST = """\

@@ -1,0 +1,66 @@
+"""Images by framework and version, without the SDK: what the lock has is enough; `oracle/test_images.py` asks the SDK."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.errors import InputProblems
+from tests.definition.composing import load_graph
+from tests.tiny import CONF, write_model
+from tests.workspaces import make_workspace
+
+URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+SETTINGS = build_settings(LOCAL_DEFAULTS)
+FACTS = {"framework": "xgboost", "version": "1.7-1", "py_version": "py3", "base_framework_version": "b"}
+KEY = {"region": "us-east-1", "scope": "training", "instance_type": "ml.m5.2xlarge"}
+
+
+def conf(**image: Any) -> str:
+    tree = yaml.safe_load(CONF)
+    section = tree["conf"]["models"]["churn"]["train"]
+    del section["image_uri"]
+    section["image"] = image
+    return yaml.safe_dump(tree, sort_keys=False)
+
+
+def test_the_lock_answers_for_the_sdk(tmp_path: Path) -> None:
+    write_model(tmp_path / "churn", conf(framework="xgboost", version="1.7-1"))
+    graph = load_graph(tmp_path, "churn")
+    locked = {json.dumps({**KEY, "framework": "xgboost", "version": "1.7-1"}, sort_keys=True): URI}
+    found, keys = resolve_images(graph, SETTINGS, locked)
+    assert (found, keys) == ({("churn", "train"): URI}, locked)
+    steps = json.loads(build_definition(graph, SETTINGS, {}, found).content)["Steps"]
+    assert steps[1]["Arguments"]["AlgorithmSpecification"]["TrainingImage"] == URI
+
+
+@pytest.mark.parametrize("changed", FACTS)
+def test_another_image_is_asked_for_anew(tmp_path: Path, changed: str) -> None:
+    write_model(tmp_path / "churn", conf(**{**FACTS, changed: "another"}))
+    locked = {json.dumps({**KEY, **FACTS}, sort_keys=True): URI}
+    with pytest.raises(InputProblems) as caught:
+        resolve_images(load_graph(tmp_path, "churn"), SETTINGS, locked)
+    (problem,) = caught.value.problems
+    assert (problem.id, str(problem.place)[:28]) == ("PB217", "churn@1f3c9ab:conf/conf.yaml")
+    assert problem.hint
+
+
+def test_commands_take_the_address_from_the_lock_and_keep_it(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, conf=conf(framework="xgboost", version="1.7-1"))
+    workspace.run("checkout")
+    ended = workspace.run("validate")
+    assert (ended.code, "PB217 the image of xgboost 1.7-1 needs the SageMaker SDK" in ended.err) == (1, True), ended.err
+    lock = tmp_path / "build" / "model_repos.lock.yaml"
+    key = json.dumps({**KEY, "framework": "xgboost", "version": "1.7-1"}, sort_keys=True)
+    lock.write_text(f"{lock.read_text()}images:\n  {json.dumps(key)}: {json.dumps(URI)}\n")
+    assert workspace.run("build").code == 0
+    assert URI in (tmp_path / "build" / "pipeline_definition.json").read_text()
+    workspace.run("checkout")
+    assert URI in lock.read_text()

@@ -1,0 +1,96 @@
+"""The JSON Schemas for editors, read by an independent validator: right files pass, wrong ones are marked."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline_builder.conf.conf import ConfFile
+from pipeline_builder.manifest.manifest import ManifestSection
+from tests.definition.cases import CASES
+from tests.definition.test_every_key import ROWS, Row, put, tree
+from tests.tiny import CONF, variant
+from tests.workspaces import MANIFEST
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONF_SCHEMA = ConfFile.model_json_schema(by_alias=True)
+MANIFEST_SCHEMA = ManifestSection.model_json_schema(by_alias=True)
+# VS Code's YAML extension reads a schema without `$schema` as draft 7; others take the newest.
+VALIDATORS = (jsonschema.Draft7Validator, jsonschema.Draft202012Validator)
+EXAMPLES = sorted(path.relative_to(ROOT) for path in ROOT.glob("examples/*/conf/*.yaml"))
+
+
+def faults(schema: dict[str, Any], data: Any) -> list[str]:
+    return [found for validator in VALIDATORS for error in validator(schema).iter_errors(data) for found in deep(error)]
+
+
+def deep(error: Any) -> list[str]:
+    """Return what an error says, and what is behind it where a schema has alternatives."""
+    return [error.message, *(found for inner in error.context for found in deep(inner))]
+
+
+@pytest.mark.parametrize("schema", [CONF_SCHEMA, MANIFEST_SCHEMA], ids=["conf", "manifest"])
+def test_they_are_schemas(schema: dict[str, Any]) -> None:
+    for validator in VALIDATORS:
+        validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=str)
+def test_shipped_confs_pass_and_name_their_schema(path: Path) -> None:
+    text = (ROOT / path).read_text("utf-8")
+    assert faults(CONF_SCHEMA, yaml.safe_load(text)) == []
+    named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
+    assert named
+    assert json.loads(((ROOT / path).parent / named[1]).read_text("utf-8")) == CONF_SCHEMA
+
+
+def test_the_shipped_manifest_passes_and_names_its_schema() -> None:
+    text = (ROOT / "model_repos.yaml").read_text("utf-8")
+    assert faults(MANIFEST_SCHEMA, yaml.safe_load(text)) == []
+    named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", text, flags=re.MULTILINE)
+    assert named
+    assert json.loads((ROOT / named[1]).read_text("utf-8")) == MANIFEST_SCHEMA
+    assert faults(MANIFEST_SCHEMA, yaml.safe_load(MANIFEST)) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_golden_cases_pass(name: str) -> None:
+    assert faults(CONF_SCHEMA, yaml.safe_load(CASES[name].conf)) == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]}.{row[1]}>{row[3]}" for row in ROWS])
+def test_every_key_passes(row: Row) -> None:
+    owner, key, value, *_ = row
+    conf = tree()
+    put(conf, owner, key, copy.deepcopy(value))
+    assert faults(CONF_SCHEMA, conf) == []
+
+
+@pytest.mark.parametrize(
+    ("replacement", "expected"),
+    [
+        (("entry_point: train.py", "entrypoint: train.py"), "entrypoint"),
+        (("step_class: Metrics", "step_class: Metric"), "'Metric' is not one of"),
+        (("hyperparams: {scale: 2}", "instance_count: two"), "'two' is not"),
+        (("hyperparams: {scale: 2}", "instance_count: 0"), "0 is less than the minimum of 1"),
+        (("    pipelineName: tiny\n", ""), "'pipelineName' is a required property"),
+        (("hyperparams: {scale: 2}", "env: [A]"), "['A'] is not"),
+        (("split_type: Line", "split_type: Lines"), "'Lines' is not"),
+        (("hyperparams: {scale: 2}", "image: {framework: xgboost}"), "'version' is a required property"),
+    ],
+)
+def test_wrong_confs_are_marked(replacement: tuple[str, str], expected: str) -> None:
+    found = faults(CONF_SCHEMA, yaml.safe_load(variant(replacement)))
+    assert len(found) >= len(VALIDATORS)
+    assert any(expected in message for message in found), found
+
+
+def test_the_tiny_conf_passes() -> None:
+    assert faults(CONF_SCHEMA, yaml.safe_load(CONF)) == []

@@ -1,0 +1,74 @@
+"""The example `housing`: its data, its scripts, its definition, and the whole job in a fresh clone."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.checkout.repositories import ENVIRONMENT
+from tests.examples.definitions import EXAMPLES, ROOT, check_golden, check_scripts
+
+EXAMPLE = EXAMPLES / "housing"
+DATA = EXAMPLES / "data" / "housing" / "housing.csv"
+
+
+def test_the_data_is_what_the_generator_makes() -> None:
+    assert runpy.run_path(str(EXAMPLE / "data" / "generate.py"))["table"]() == DATA.read_text()
+
+
+def test_the_data_has_the_shape_of_the_real_table() -> None:
+    header, *rows = (line.split(",") for line in DATA.read_text().splitlines())
+    assert (len(header), len(rows), header[-1]) == (9, 20640, "MedHouseVal")
+    columns = {name: [float(row[n]) for row in rows] for n, name in enumerate(header)}
+    assert (min(columns["HouseAge"]), max(columns["HouseAge"])) == (1, 52)
+    assert (max(columns["MedInc"]), max(columns["MedHouseVal"])) == (15, 5)
+    assert sum(value == 5 for value in columns["MedHouseVal"]) / len(rows) < 0.06
+
+
+def test_the_scripts_are_fit_for_the_containers() -> None:
+    check_scripts(EXAMPLE)
+
+
+def test_golden() -> None:
+    check_golden("housing", EXAMPLE, "pca", "price")
+
+
+def test_the_price_model_takes_the_trained_pca_model() -> None:
+    golden = json.loads((ROOT / "tests" / "golden" / "examples" / "housing.json").read_text())
+    steps = {step["Name"]: step for step in golden["Steps"]}
+    inputs = {item["InputName"]: item["S3Input"] for item in steps["price-Preprocess"]["Arguments"]["ProcessingInputs"]}
+    assert inputs["pca-Train-input-train"]["S3Uri"] == {"Get": "Steps.pca-Train.ModelArtifacts.S3ModelArtifacts"}
+    assert inputs["pca-Train-input-train"]["LocalPath"] == "/opt/ml/processing/input/pca-Train-input-train"
+    (register,) = steps["price-Register-Gate"]["Arguments"]["IfSteps"]
+    assert (register["Name"], register["DependsOn"]) == ("price-Register", ["pca-Register"])
+
+
+@pytest.mark.long
+def test_the_whole_job_in_a_fresh_clone(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
+    command = [str(clone / "scripts" / "run"), "--manifest", "examples/housing/model_repos.yaml", "--approve"]
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=clone, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+    first = run()
+    assert first.returncode == 0, first.stderr
+    record = json.loads((clone / "examples" / "housing" / "build" / "run.json").read_text())
+    pca, price = record["packages"]
+    assert (pca["status"], price["status"]) == ("Approved", "Approved")
+    metrics = price["metrics"]["regression_metrics"]
+    assert 0.35 < metrics["rmse"]["value"] < 0.6
+    assert metrics["r2"]["value"] > 0.7
+    ended = {step["name"]: step["ended"] for step in record["steps"] if step["ended"]}
+    assert ended["pca-Register"] < ended["price-Register"]
+    again = run()
+    assert (again.returncode, "nothing changed since execution" in again.stderr) == (0, True), again.stderr

@@ -1,0 +1,91 @@
+"""The shipped example: its data, its scripts, and the whole job on it through `scripts/run` in a fresh clone."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.checkout.repositories import ENVIRONMENT
+from tests.examples.definitions import EXAMPLES, ROOT, check_golden, check_scripts
+
+EXAMPLE = EXAMPLES / "purchase-intent"
+DATA = ROOT / "examples" / "data" / "purchase-intent" / "online_shoppers_intention.csv"
+
+
+def test_the_data_is_what_the_generator_makes() -> None:
+    table = runpy.run_path(str(EXAMPLE / "data" / "generate.py"))["table"]()
+    assert table == DATA.read_text()
+
+
+def test_the_data_has_the_shape_of_the_real_table() -> None:
+    header, *rows = (line.split(",") for line in DATA.read_text().splitlines())
+    assert (len(header), len(rows), header[-1]) == (18, 12330, "Revenue")
+    share = sum(row[-1] == "TRUE" for row in rows) / len(rows)
+    assert 0.14 < share < 0.17
+    months = {"Feb", "Mar", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
+    assert {row[header.index("Month")] for row in rows} == months
+    assert {row[header.index("VisitorType")] for row in rows} == {"New_Visitor", "Returning_Visitor", "Other"}
+
+
+def test_the_scripts_are_fit_for_the_containers() -> None:
+    check_scripts(EXAMPLE)
+
+
+def test_golden() -> None:
+    check_golden("purchase-intent", EXAMPLES, "purchase-intent")
+
+
+@pytest.mark.long
+def test_the_main_job_in_a_fresh_clone(tmp_path: Path) -> None:
+    clone = tmp_path / "a clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(clone / "scripts" / "run"), *arguments],
+            cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    first = run("--approve", "--comment", "from the tests")
+    assert first.returncode == 0, first.stderr
+    record: Any = json.loads((clone / "build" / "run.json").read_text())
+    (package,) = record["packages"]
+    metrics = package["metrics"]["binary_classification_metrics"]
+    assert 0.85 < metrics["auc"]["value"] < 0.93
+    assert sum(sum(row.values()) for row in metrics["confusion_matrix"].values()) == 2466
+    assert package["status"] == "Approved"
+    assert package["metadata"]["CommitId"] == record["repos"][0]["commit"]
+    again = run("--approve")
+    assert (again.returncode, "nothing changed since execution" in again.stderr) == (0, True), again.stderr
+    assert "set up in" not in again.stderr
+    tools = subprocess.run([str(clone / ".venv" / "bin" / "pipeline-builder"), "history", "--json"],
+                           cwd=clone, capture_output=True, text=True, check=True)  # fmt: skip
+    assert len(json.loads(tools.stdout)["executions"]) == 1
+
+
+@pytest.mark.long
+def test_a_killed_set_up_is_repeated(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
+    for seconds in ("0.3", "1.2", "2"):
+        subprocess.run(
+            ["timeout", "-s", "KILL", seconds, str(clone / "scripts" / "run"), "--help"],
+            check=False,
+            capture_output=True,
+        )
+    done = subprocess.run([str(clone / "scripts" / "run"), "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.startswith("Usage: pipeline-builder up")) == (0, True), done.stderr
+    # As pip leaves it where it is killed while it writes the program that installs all others.
+    uv = clone / ".venv" / "bin" / "uv"
+    uv.write_bytes(uv.read_bytes()[:1000])
+    uv.chmod(0o644)
+    (clone / ".venv" / ".ready-run").unlink()
+    done = subprocess.run([str(clone / "scripts" / "run"), "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.startswith("Usage: pipeline-builder up")) == (0, True), done.stderr

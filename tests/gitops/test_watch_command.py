@@ -1,0 +1,339 @@
+"""`pipeline-builder watch`, in real processes: pushes become trained models, however it is ended in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from tests.checkout.repositories import git, make_repository
+from tests.serve.serving import until
+from tests.tiny import CONF, EVALUATE, TRAIN, write_model
+from tests.workspaces import MANIFEST, Workspace, make_workspace
+
+QUICK = ("--interval", "0.2")
+
+
+class Watching:
+    """A watch that runs; `out` and `err` are its lines so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._readers = [self._read(process.stdout, self.out), self._read(process.stderr, self.err)]
+
+    @staticmethod
+    def _read(stream: IO[str] | None, lines: list[str]) -> threading.Thread:
+        assert stream
+        thread = threading.Thread(target=lambda: lines.extend(stream))
+        thread.start()
+        return thread
+
+    def has_said(self, words: str) -> None:
+        """Wait until it has said so on stderr."""
+        until(lambda: any(words in line for line in self.err) or self._ended(words))
+
+    def results(self, number: int) -> list[Any]:
+        """Wait for so many results, which it writes with --json, and return them."""
+        until(lambda: len(self.out) >= number or self._ended(f"{number} results"))
+        return [json.loads(line) for line in self.out]
+
+    def _ended(self, words: str) -> bool:
+        assert self.process.poll() is None, f"ended without '{words}': {''.join(self.err)}"
+        return False
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        for reader in self._readers:
+            reader.join(30)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
+        assert "Traceback" not in "".join(self.err), "".join(self.err)
+        return code
+
+
+@contextmanager
+def watching(workspace: Workspace, *arguments: str) -> Iterator[Watching]:
+    found = Watching(workspace.start("watch", *QUICK, "--json", *arguments))
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """The remote is a bare repository; what the test commits goes there by a real push."""
+    made = make_workspace(tmp_path / "workspace", manifest=MANIFEST.replace("remotes/churn", "bare/churn.git"))
+    git(made.root, "clone", "--quiet", "--bare", str(made.remote), "bare/churn.git")
+    git(made.remote, "remote", "add", "origin", str(made.root / "bare" / "churn.git"))
+    return made
+
+
+def push(workspace: Workspace, name: str, text: str) -> str:
+    new = workspace.push(name, text)
+    git(workspace.remote, "push", "--quiet", "origin", "main")
+    return new
+
+
+def history(workspace: Workspace) -> tuple[list[str], list[str]]:
+    """The status of each execution and each approval, newest first."""
+    found = workspace.run("history", "--json").json
+    return [e["status"] for e in found["executions"]], [a["after"] for a in found["approvals"]]
+
+
+def waits_for(path: Path) -> str:
+    return f"import os, time\nwhile not os.path.exists({str(path)!r}):\n    time.sleep(0.05)\n{TRAIN}"
+
+
+def started(path: Path) -> str:
+    """A training that says that it has begun, and then doesn't end by itself."""
+    return f"open({str(path)!r}, 'w').close()\nimport time\ntime.sleep(300)\n"
+
+
+def processes_of(path: Path) -> list[str]:
+    """The processes that have this path in their arguments or are in that folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            inside = (entry / "cwd").resolve().is_relative_to(path)
+        except OSError:
+            continue
+        if str(path) in command or inside:
+            found.append(command)
+    return found
+
+
+def test_a_push_becomes_a_model(workspace: Workspace) -> None:
+    with watching(workspace, "--approve", "--comment", "by the watch") as watch:
+        (first,) = watch.results(1)
+        new = push(workspace, "scripts/train.py", TRAIN + "# another\n")
+        second = watch.results(2)[1]
+        assert (first["code"], second["code"], second["heads"]) == (0, 0, {"churn": new})
+        assert [package["status"] for package in second["packages"]] == ["Approved"]
+        time.sleep(0.8)
+        assert len(watch.out) == 2
+    assert watch.process.returncode == 0
+    assert "ended; what is pushed meanwhile is seen at the next start" in watch.err[-1]
+    assert history(workspace) == (["Succeeded"] * 2, ["Approved"] * 2)
+    record = json.loads((workspace.root / "build" / "run.json").read_text())
+    assert record["repos"][0]["commit"] == new
+    assert record["packages"][0]["approval_description"].startswith("approved by ada: by the watch")
+
+
+def test_without_being_asked_it_approves_nothing(workspace: Workspace) -> None:
+    ended = workspace.run("watch", "--once")
+    assert (ended.code, "waiting for approval" in ended.out) == (0, True), ended.err
+    assert history(workspace) == (["Succeeded"], [])
+
+
+def test_restarted_it_sees_what_was_pushed_meanwhile_and_nothing_twice(workspace: Workspace) -> None:
+    with watching(workspace) as watch:
+        watch.results(1)
+    with watching(workspace) as watch:
+        time.sleep(0.8)
+        assert watch.out == []
+    new = push(workspace, "scripts/train.py", TRAIN + "# another\n")
+    with watching(workspace) as watch:
+        assert watch.results(1)[0]["heads"] == {"churn": new}
+    assert history(workspace)[0] == ["Succeeded"] * 2
+
+
+def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    push(workspace, "scripts/train.py", waits_for(marker))
+    watch = Watching(workspace.start("watch", *QUICK, "--json"))
+    watch.has_said("churn-Train        Executing")
+    os.killpg(watch.process.pid, signal.SIGKILL)
+    assert watch.end() == -signal.SIGKILL
+    marker.touch()
+    with watching(workspace) as watch:
+        assert watch.results(1)[0]["code"] == 0
+        assert "continuing execution" in "".join(watch.err)
+    assert history(workspace)[0] == ["Succeeded"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number: signal.Signals) -> None:
+    marker = workspace.root / "marker"
+    push(workspace, "scripts/train.py", started(marker))
+    watch = Watching(workspace.start("watch", *QUICK))
+    until(marker.exists)
+    assert watch.end(number) == 130
+    assert watch.err[-1] == "interrupted; the same command goes on from here\n"
+    assert processes_of(workspace.root) == []
+    push(workspace, "scripts/train.py", TRAIN)
+    assert workspace.run("watch", "--once").code == 0
+
+
+def test_a_run_that_takes_too_long_fails_and_the_watch_goes_on(workspace: Workspace) -> None:
+    push(workspace, "scripts/train.py", started(workspace.root / "marker"))
+    with watching(workspace, "--timeout", "0.05") as watch:
+        (first,) = watch.results(1)
+        assert first["code"] == 5
+        watch.has_said("PB444")
+        push(workspace, "scripts/train.py", TRAIN)
+        assert watch.results(2)[1]["code"] == 0
+    assert processes_of(workspace.root) == []
+
+
+def test_what_is_broken_is_said_and_mended_by_a_push(workspace: Workspace) -> None:
+    push(workspace, "conf/conf.yaml", CONF.replace("step_class: Training", "step_class: Trainin"))
+    with watching(workspace) as watch:
+        (first,) = watch.results(1)
+        assert (first["code"], [problem["id"] for problem in first["problems"]]) == (1, ["PB204"])
+        time.sleep(0.8)
+        assert len(watch.out) == 1
+        push(workspace, "scripts/train.py", "raise SystemExit('no')\n")
+        push(workspace, "conf/conf.yaml", CONF)
+        until(lambda: watch.results(2)[-1]["code"] != 1)  # the two pushes may have come as two
+        second = watch.results(2)[-1]
+        assert (second["code"], second["status"]) == (5, "Failed")
+        count = len(watch.out)
+        push(workspace, "scripts/train.py", TRAIN)
+        assert watch.results(count + 1)[-1]["code"] == 0
+
+
+def test_a_failed_run_is_not_repeated_unless_asked(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    push(workspace, "scripts/train.py", f"open({str(marker)!r})\n{TRAIN}")
+    assert workspace.run("watch", "--once").code == 5
+    ended = workspace.run("watch", "--once")
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.endswith("nothing moved since the last run, which failed with exit code 5\n")
+    assert workspace.run("watch", "--once", "--retry-failed").code == 5
+    marker.touch()
+    assert workspace.run("watch", "--once", "--retry-failed").code == 0
+    assert workspace.run("watch", "--once", "--retry-failed").out == "nothing moved\n"
+
+
+def test_a_remote_that_is_away_for_a_while(workspace: Workspace) -> None:
+    bare = workspace.root / "bare" / "churn.git"
+    with watching(workspace) as watch:
+        watch.results(1)
+        bare.rename(workspace.root / "away")
+        watch.has_said("PB151 the repository 'churn' cannot be reached")
+        watch.has_said("churn: stays at")
+        (workspace.root / "away").rename(bare)
+        new = push(workspace, "scripts/train.py", TRAIN + "# another\n")
+        assert watch.results(2)[1]["heads"] == {"churn": new}
+        assert "".join(watch.err).count("PB151") == 1
+
+
+def test_while_a_remote_is_away_the_others_go_on(tmp_path: Path) -> None:
+    manifest = MANIFEST.replace("churn\n", "churn\n  - url: remotes/fraud\n", 1).replace("{", "{local/fraud: data, ")
+    models, _, steps = CONF.partition("  sagemakerPipeline:\n")
+    _, _, of_churn = steps.partition("    models:\n")
+    both = CONF + of_churn.replace("churn", "fraud")  # one pipeline, which is in the conf of one of them
+    workspace = make_workspace(tmp_path / "workspace", conf=both, manifest=manifest)
+    fraud = workspace.root / "remotes" / "fraud"
+    write_model(fraud, models.replace("churn", "fraud"))
+    for script in (fraud / "scripts").iterdir():
+        script.write_text(script.read_text().replace("churn-", "fraud-").replace("CHURN-", "FRAUD-"))
+    make_repository(fraud)
+    first = workspace.run("watch", "--once", "--json")
+    assert first.code == 0, first.err
+    fraud.rename(workspace.root / "away")
+    new = workspace.push("scripts/train.py", TRAIN + "# another\n")
+    second = workspace.run("watch", "--once", "--json")
+    assert second.code == 4, second.err  # of the repository that is away
+    assert (second.json["code"], second.json["status"]) == (0, "Succeeded")
+    assert second.json["heads"] == {"churn": new, "fraud": first.json["heads"]["fraud"]}
+
+
+def test_a_manifest_that_is_broken_and_mended(workspace: Workspace) -> None:
+    path = workspace.root / "model_repos.yaml"
+    good = path.read_text()
+    with watching(workspace) as watch:
+        watch.results(1)
+        path.write_text(good + "schedule: []\n")
+        watch.has_said("the files as they were stay in use until this is mended")
+        new = push(workspace, "scripts/train.py", TRAIN + "# another\n")
+        assert watch.results(2)[1]["heads"] == {"churn": new}
+        path.write_text(good)
+        watch.has_said("the files are in order again")
+
+
+def test_there_is_one_at_a_time(workspace: Workspace) -> None:
+    with watching(workspace) as watch:
+        watch.results(1)
+        second = workspace.run("watch")
+        assert second.code == 3, second.err
+        assert f"PB680 another watch has this state: process {watch.process.pid} on " in second.err
+        once = workspace.run("watch", "--once")
+        assert (once.code, once.out) == (0, ""), once.err
+        assert "nothing done: another watch has this state" in once.err
+    assert workspace.run("watch", "--once").out == "nothing moved\n"
+
+
+def test_two_that_cron_starts_at_the_same_time(workspace: Workspace) -> None:
+    marker = workspace.root / "marker"
+    push(workspace, "scripts/train.py", waits_for(marker))
+    first = workspace.start("watch", "--once")
+    until(lambda: "churn-Train" in workspace.run("status").out)
+    second = workspace.run("watch", "--once")
+    marker.touch()
+    out, err = first.communicate(timeout=60)
+    assert sorted([first.returncode, second.code]) == [0, 0], err
+    assert "nothing done" in second.err
+    assert "Succeeded" in out
+    assert history(workspace)[0] == ["Succeeded"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_while_a_server_does_not_answer(workspace: Workspace, number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/churn.git"
+        (workspace.root / "model_repos.yaml").write_text(MANIFEST.replace("remotes/churn", url))
+        watch = Watching(workspace.start("watch", *QUICK))
+        server.settimeout(30)
+        connection, _ = server.accept()
+        begun = time.monotonic()
+        assert watch.end(number) == 0
+        assert time.monotonic() - begun < 5
+        connection.close()
+    assert processes_of(workspace.root) == []
+
+
+def test_one_look_for_machines(workspace: Workspace) -> None:
+    first = workspace.run("watch", "--once", "--json").json
+    assert (first["code"], first["status"], len(first["packages"])) == (0, "Succeeded", 1)
+    assert workspace.run("watch", "--once", "--json").json == {"code": 0}
+    (workspace.root / "bare").rename(workspace.root / "away")
+    assert workspace.run("watch", "--once", "--json").code == 4
+
+
+def test_without_a_manifest(workspace: Workspace) -> None:
+    (workspace.root / "model_repos.yaml").unlink()
+    ended = workspace.run("watch")
+    assert (ended.code, "PB100" in ended.err) == (1, True)
+
+
+@pytest.mark.long
+def test_a_watch_that_goes_on_for_long_does_not_grow(workspace: Workspace) -> None:
+    sizes = []
+    with watching(workspace) as watch:
+        folder = Path(f"/proc/{watch.process.pid}")
+        for number in range(1, 31):
+            assert watch.results(number)[-1]["code"] == 0
+            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+            counts = [len(list((folder / name).iterdir())) for name in ("fd", "task")]
+            sizes.append((int(status["VmRSS"].split()[0]), *counts))
+            push(workspace, "scripts/evaluate.py", f"{EVALUATE}# {number}\n")
+    assert sizes[-1][0] < sizes[9][0] + 300, sizes  # KiB; a garbage collector kept from its work leaves more
+    assert min(count for _, count, _ in sizes[-10:]) <= min(count for _, count, _ in sizes[:10]), sizes

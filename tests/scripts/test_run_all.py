@@ -1,0 +1,70 @@
+"""`scripts/run --all`: every example, whatever becomes of the others. A program stands for pipeline-builder here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HOUSING, SUMMARIZER = "examples/housing/model_repos.yaml", "examples/summarizer/model_repos.yaml"
+
+
+def run(folder: Path, *arguments: str, codes: dict[str, int]) -> tuple[int, list[str], str]:
+    """Run it in a copy with a manifest for each key of `codes`, the exit codes; return its own, the calls, stderr."""
+    (folder / "scripts").mkdir()
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "run", folder / "scripts")
+    (folder / "scripts" / "bootstrap.py").touch()
+    write_program(folder / "scripts" / "python", f"echo '{sys.executable}'")
+    for manifest in codes:
+        (folder / manifest).parent.mkdir(parents=True, exist_ok=True)
+        (folder / manifest).touch()
+    lines = "\n".join(f"  *'{manifest} '*) exit {code} ;;" for manifest, code in reversed(codes.items()))
+    write_program(folder / ".venv" / "bin" / "pipeline-builder", f'echo "$@"\ncase "$* " in\n{lines}\nesac')
+    command = [str(folder / "scripts" / "run"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def write_program(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_without_it_only_the_first_example_runs(tmp_path: Path) -> None:
+    codes = {"model_repos.yaml": 0, SUMMARIZER: 0}
+    assert run(tmp_path, "--approve", codes=codes)[:2] == (0, ["up --approve"])
+
+
+def test_every_example_gets_a_build_folder_and_the_arguments(tmp_path: Path) -> None:
+    codes = {"model_repos.yaml": 0, HOUSING: 0, SUMMARIZER: 0}
+    assert run(tmp_path, "--all", "--comment", "a b", codes=codes)[:2] == (
+        0,
+        [
+            "up --manifest model_repos.yaml --build-dir build --comment a b",
+            f"up --manifest {HOUSING} --build-dir build/housing --comment a b",
+            f"up --manifest {SUMMARIZER} --build-dir build/summarizer --comment a b",
+        ],
+    )
+
+
+def test_a_failure_hides_no_other_example(tmp_path: Path) -> None:
+    code, calls, said = run(tmp_path, "--all", codes={"model_repos.yaml": 0, HOUSING: 4, SUMMARIZER: 5})
+    assert (code, len(calls)) == (4, 3)
+    assert said.endswith(
+        "\npurchase-intent  exit code 0    build/report.html\n"
+        "housing          exit code 4    build/housing/report.html\n"
+        "summarizer       exit code 5    build/summarizer/report.html\n"
+    )
+
+
+def test_an_example_that_is_not_there_is_left_out(tmp_path: Path) -> None:
+    code, calls, said = run(tmp_path, "--all", codes={"model_repos.yaml": 1, SUMMARIZER: 0})
+    assert (code, len(calls), "housing" in said) == (1, 2, False)
+
+
+def test_an_interrupted_example_ends_it(tmp_path: Path) -> None:
+    code, calls, _ = run(tmp_path, "--all", codes={"model_repos.yaml": 130, SUMMARIZER: 0})
+    assert (code, len(calls)) == (130, 1)

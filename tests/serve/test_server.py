@@ -1,0 +1,245 @@
+"""The server itself: whom it answers, what it refuses, the services around SageMaker, and its life as a process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.serve.server import make_server_on
+from tests.engine.definitions import definition, script
+from tests.serve.serving import KEYS, ROLE, Served, refused, serving, until
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as found:
+        yield found
+
+
+def ask(
+    served: Served, target: str, body: bytes = b"{}", /, *, method: str = "POST", path: str = "/", **headers: str
+) -> tuple[int, str]:
+    """Send a request by hand; return the status and the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    sent = {"X-Amz-Target": target, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    try:
+        connection.request(method, path, body, {name: value for name, value in sent.items() if value})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+START = json.dumps({"PipelineName": "p", "ClientRequestToken": "t" * 32}).encode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8265"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Host": "evil.example"},  # a name that its owner lets point to 127.0.0.1
+        {"Host": "evil.example:8265"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "localhost@evil.example"},
+    ],
+)
+def test_a_web_page_starts_nothing(served: Served, headers: dict[str, str]) -> None:
+    served.create("p", definition(script("A", "true")))
+    for kind in ("application/x-amz-json-1.1", "text/plain"):
+        status, answer = ask(served, "SageMaker.StartPipelineExecution", START, Content_Type=kind, **headers)
+        assert status == 403, answer
+        assert "Access-Control" not in answer
+    for method, path in (("PUT", "/bucket"), ("GET", "/"), ("OPTIONS", "/"), ("POST", "/")):
+        assert ask(served, "", method=method, path=path, **headers)[0] == 403
+    form = {"Content_Type": "application/x-www-form-urlencoded", **headers}
+    assert ask(served, "", b"Action=GetCallerIdentity", **form)[0] == 403
+    assert served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"] == []
+    assert served.engine.store.buckets() == ()
+
+
+def test_it_listens_on_this_machine_only(served: Served) -> None:
+    others = {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    for address in others - {"127.0.0.1"}:
+        with socket.socket() as client:
+            client.settimeout(2)
+            assert client.connect_ex((str(address), served.port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("SageMaker.CreateTrainingJob", "'CreateTrainingJob' is not served by the local engine"),
+        ("SageMaker.MakeCoffee", "'MakeCoffee' is no operation of SageMaker"),
+        ("Logs_20140328.PutLogEvents", "'PutLogEvents' is not served by the local engine"),
+        ("DynamoDB_20120810.ListTables", "'DynamoDB_20120810.ListTables' is not served here"),
+        ("StartPipelineExecution", "is not served by the local engine"),
+    ],
+)
+def test_what_it_does_not_know_it_refuses(served: Served, target: str, text: str) -> None:
+    status, answer = ask(served, target)
+    assert status in (400, 501), answer
+    if target != "StartPipelineExecution":
+        assert (json.loads(answer)["__type"], text in answer) == ("UnknownOperationException", True), answer
+
+
+def test_boto3_sees_an_unknown_operation_as_such(served: Served) -> None:
+    with refused("UnknownOperationException", "not served"):
+        served.sagemaker.list_endpoints()
+    client = served.client("sts")
+    with refused("InvalidAction", "'AssumeRole' is not served"):
+        client.assume_role(RoleArn=ROLE, RoleSessionName="name")
+    client.close()
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"1", b'"text"', b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_object_is_refused(served: Served, body: bytes) -> None:
+    status, answer = ask(served, "SageMaker.ListPipelines", body)
+    assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
+
+
+def test_a_body_that_is_too_large_is_refused(served: Served) -> None:
+    status, answer = ask(served, "SageMaker.ListPipelines", Content_Length=str(17 << 20))
+    assert (status, json.loads(answer)["__type"]) == (413, "RequestEntityTooLarge")
+
+
+def test_who_we_are(served: Served) -> None:
+    sts, iam = served.client("sts"), served.client("iam")
+    assert sts.get_caller_identity()["Account"] == "000000000000"
+    assert iam.get_role(RoleName="local")["Role"]["Arn"] == ROLE
+    sts.close()
+    iam.close()
+
+
+def test_jobs_are_described_and_listed_and_their_logs_read(served: Served) -> None:
+    lines = "for line in one two three; do echo $line; done"
+    served.create("p", definition(script("A", lines), script("B", "exit 1")))
+    arn = served.start("p")
+    served.end(arn)
+    names = {
+        step: item["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1] for step, item in served.steps(arn).items()
+    }
+    job = served.sagemaker.describe_processing_job(ProcessingJobName=names["A"])
+    assert (job["ProcessingJobStatus"], job["AppSpecification"]["ImageUri"]) == ("Completed", "image:1")
+    assert job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].startswith("s3://local/out/")
+    listed = served.sagemaker.list_processing_jobs(StatusEquals="Failed")["ProcessingJobSummaries"]
+    assert [item["ProcessingJobName"] for item in listed] == [names["B"]]
+    assert served.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+    with refused("ResourceNotFound"):
+        served.sagemaker.describe_training_job(TrainingJobName="none")
+    logs = served.client("logs")
+    group = "/aws/sagemaker/ProcessingJobs"
+    (stream,) = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{names['A']}/")["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    messages = [event["message"] for event in events]
+    assert [line for line in messages if line in ("one", "two", "three")] == ["one", "two", "three"]
+    last = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], limit=1)["events"]
+    assert [event["message"] for event in last] == messages[-1:]
+    found = logs.filter_log_events(logGroupName=group, filterPattern="two")["events"]
+    assert [event["message"] for event in found] == ["two"]
+    with refused("ResourceNotFoundException"):
+        logs.get_log_events(logGroupName=group, logStreamName="none")
+    with refused("ResourceNotFoundException"):
+        logs.describe_log_streams(logGroupName="none")
+    logs.close()
+
+
+def test_many_clients_at_once(served: Served) -> None:
+    def work(number: int) -> str:
+        client = served.client("sagemaker")
+        name = f"p{number}"
+        content = definition(script("A", f"echo {number}")).decode()
+        client.create_pipeline(PipelineName=name, PipelineDefinition=content, RoleArn=ROLE)
+        arn = str(client.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"])
+        client.close()
+        return str(served.end(arn)["PipelineExecutionStatus"])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(work, range(6))) == {"Succeeded"}
+    assert len(served.sagemaker.list_pipelines()["PipelineSummaries"]) == 6
+
+
+def test_a_port_that_is_taken_is_said(served: Served) -> None:
+    with pytest.raises(OutsideFailure, match="PB542"):
+        make_server_on(served.port, served.engine, say=lambda _: None)
+
+
+def start_process(folder: Path) -> tuple[subprocess.Popen[str], Any]:
+    command = [sys.executable, "-m", "pipeline_builder", "serve", "--port", "0", "--state", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder.parent)
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    if not line.startswith("AWS_ENDPOINT_URL=http://127.0.0.1:"):
+        process.kill()
+        raise AssertionError(line, process.communicate()[1])
+    url = line.removeprefix("AWS_ENDPOINT_URL=")
+    return process, boto3.session.Session(**KEYS).client("sagemaker", endpoint_url=url)
+
+
+def end_process(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    process.send_signal(number)
+    return process.communicate(timeout=60)[1]
+
+
+def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path) -> None:
+    process, client = start_process(tmp_path / "state")
+    try:
+        steps = [script("Before", "true"), script("Wait", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done")]
+        client.create_pipeline(PipelineName="p", PipelineDefinition=definition(*steps).decode(), RoleArn=ROLE)
+        arn = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
+
+        def statuses() -> dict[str, str]:
+            listed = client.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+            return {step["StepName"]: step["StepStatus"] for step in listed}
+
+        until(lambda: statuses() == {"Before": "Succeeded", "Wait": "Executing"})
+        end_process(process, signal.SIGKILL)
+        client.close()
+        (tmp_path / "open").touch()
+        process, client = start_process(tmp_path / "state")
+        until(lambda: statuses() == {"Before": "Succeeded", "Wait": "Succeeded"})
+        until(
+            lambda: (
+                client.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"] != "Executing"
+            )
+        )
+        said = end_process(process, signal.SIGINT)
+        assert process.returncode == 0
+        assert re.search(r"export AWS_ENDPOINT_URL=http://127\.0\.0\.1:\d+", said)
+        assert "Traceback" not in said
+    finally:
+        client.close()
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def test_the_script_of_the_documentation_works(served: Served) -> None:
+    page = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to" / "serve.md"
+    (text,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": served.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Succeeded\nCopy Succeeded\n1\n2\n3\n", "")

@@ -1,0 +1,236 @@
+"""Every call that a stage makes is one that its role allows: recorded where botocore sends it, not where we think."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipeline_builder.aws
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.secrets import make_secret_reader
+from pipeline_builder.aws.triggers import open_poller
+from pipeline_builder.checkout.heads import Head
+from pipeline_builder.cli.boundary import run
+from pipeline_builder.cli.options import make_session
+from pipeline_builder.documents.values import build_settings
+from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
+from tests.serve.serving import Served, serving
+from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents
+from tests.service.cloudformation.access.recorded import KNOWN, Recorder, needs, record
+from tests.tiny import CONF, DATA, TRAIN
+from tests.workspaces import MANIFEST, Workspace, make_workspace
+
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tiny:1"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/data"
+TOKEN = "    credentials: secretsmanager:git/token\n"
+# Repositories with other groups, data in a bucket of its own whose listing decides about cached results.
+LISTED = CONF.replace(
+    "        entry_point: preprocess.py\n", "        entry_point: preprocess.py\n        cache: {data: true}\n"
+)
+TAGS = "conf:\n  tags: {team: churn}\n"
+ROLE = "pipeline-builder-execution"
+# What the operators' commands call, with the permissions of a person: nothing of it is in a stage of the service.
+BY_PEOPLE = {
+    "sts assume_role": "promote --to-account",
+    "sagemaker create_model_package": "promote --to-account",
+    "sagemaker describe_model_package_group": "promote --to-account",
+}
+PEOPLES_MODULES = ("stacks", "emptying", "unfinished")
+
+
+def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
+    """Answer for what `serve` hasn't got; `approval` has the status that a person gave."""
+
+    def executions(_: Any) -> Any:
+        detail = {
+            "actionName": "Approve",
+            "status": approval[-1],
+            "updatedBy": f"arn:aws:sts::{ACCOUNT}:assumed-role/people/ada",
+            "lastUpdateTime": datetime(2026, 1, 1, tzinfo=timezone.utc),
+            "output": {"executionResult": {"externalExecutionSummary": "as I see it"}},
+        }
+        return {"actionExecutionDetails": [detail]}
+
+    return {
+        ("ecr", "DescribeImages"): lambda _: {"imageDetails": []},
+        ("service-quotas", "ListServiceQuotas"): lambda _: {"Quotas": []},
+        ("kms", "DescribeKey"): lambda _: {"KeyMetadata": {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT"}},
+        ("secretsmanager", "GetSecretValue"): lambda _: {"SecretString": "t0ken"},
+        ("codepipeline", "GetPipelineExecution"): lambda _: {"pipelineExecution": {}},
+        ("codepipeline", "ListActionExecutions"): executions,
+        ("codepipeline", "StartPipelineExecution"): lambda _: {"pipelineExecutionId": "e2"},
+        ("iam", "GetRole"): lambda _: {"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"}},
+        ("s3", "HeadBucket"): lambda _: {"BucketRegion": REGION},
+    }
+
+
+def environment(served: Served) -> dict[str, str]:
+    return {
+        **served.environment,
+        "SMP_REGION": REGION,
+        "SMP_ACCOUNTID": ACCOUNT,
+        "SMP_ROLE": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "SMP_S3BUCKETNAME": "my-data",
+        "SMP_KMSKEY": KEY,
+        "SMP_ARTIFACTS": NAMES.bucket,
+        "SMP_CODEPIPELINE": "pipeline-builder",
+        "SMP_CODEPIPELINE_EXECUTION": "e1",
+        "AWS_EC2_METADATA_DISABLED": "1",
+    }
+
+
+def stages(workspace: Workspace, recorder: Recorder, approval: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go through all stages: promoted, then another commit that is rejected, one that fails twice, and the poller."""
+
+    def stage(name: str, role: str, code: int = 0) -> None:
+        with recorder.during(role):
+            assert run(["stage", name]) == code, name
+
+    def approve() -> str:
+        text = (workspace.root / "build" / "stage.env").read_text()
+        (found,) = re.findall(r"^export APPROVAL=(\w+)$", text, re.MULTILINE)
+        return str(found)
+
+    stage("build", "build")
+    stage("train", "train")
+    monkeypatch.setenv("SMP_APPROVAL", approve())
+    stage("promote", "promote")
+    monkeypatch.setenv("SMP_CODEPIPELINE_EXECUTION", "e2")
+    workspace.push("scripts/train.py", TRAIN + "# again\n")
+    stage("build", "build")
+    stage("train", "train")
+    approval.append("Failed")
+    stage("reject", "worker")
+    monkeypatch.setenv("SMP_CODEPIPELINE_EXECUTION", "e3")
+    workspace.push("scripts/train.py", "raise SystemExit('no data')\n")
+    stage("build", "build")
+    stage("train", "train", code=5)
+    stage("train", "train", code=5)  # as Retry stage does
+    with recorder.during("worker"):
+        look()
+
+
+def look() -> None:
+    """Look at a repository as the poller does, twice; its host is none of AWS's, so the head is given."""
+    poller = open_poller({"SMP_CODEPIPELINE": "pipeline-builder", "SMP_ARTIFACTS": NAMES.bucket}, Aws(REGION))
+    assert make_secret_reader(REGION)("git/token") == "t0ken"
+    for number in range(2):
+        head = Head(url="https://example.com/churn.git", revision="main", commit=str(number) * 40)
+        assert poller.poll(["churn"], {"churn": head}).execution == "e2"
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorder, Facts]]:
+    folder = tmp_path_factory.mktemp("access")
+    monkeypatch = pytest.MonkeyPatch()
+    approval = ["Succeeded"]
+    conf = LISTED.replace("example.com/tiny:1", IMAGE).replace("SMP_S3BUCKETNAME/churn", "their-data/churn")
+    manifest = MANIFEST.replace("  - url: remotes/churn\n", "  - url: remotes/churn\n" + TOKEN)
+    workspace = make_workspace(folder / "workspace", conf=conf, manifest=manifest)
+    (workspace.root / "framework.yaml").write_text(TAGS)
+    data = folder / "data" / "churn"
+    data.mkdir(parents=True)
+    (data / "numbers.csv").write_text(DATA)
+    with (
+        serving(folder / "served", jobs=4, **{"their-data": folder / "data"}) as served,
+        monkeypatch.context() as patch,
+    ):
+        for bucket in ("my-data", NAMES.bucket):
+            served.s3.create_bucket(Bucket=bucket)
+        for name, value in environment(served).items():
+            patch.setenv(name, value)
+        patch.chdir(workspace.root)
+        recorder = record(patch, answers(approval))
+        stages(workspace, recorder, approval, patch)
+        session = make_session(
+            {"manifest": Path("model_repos.yaml"), "state": None, "build": None, "env_file": None}, "aws", None
+        )
+        settings = build_settings(session.workspace.values, session.workspace.tags)
+        yield recorder, service_facts(session.manifest, session.composed.definition, settings, has_polls=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stage", ["build", "train", "promote", "worker"])
+def test_each_call_of_a_stage_is_allowed(stage: str, recorded: tuple[Recorder, Facts]) -> None:
+    recorder, facts = recorded
+    (role,) = (role for role in build_access(facts) if role.name == stage)
+    policies = documents(role)
+    calls = recorder.calls[stage]
+    assert len(calls) > 5
+    # What is read was written with the key of jobs, which no request to read names.
+    assert allows(policies, "kms:Decrypt", KEY, kms_ViaService=f"s3.{REGION}.amazonaws.com")
+    denied = {
+        f"{needed.action} on {needed.resource}": dict(needed.context)
+        for call in calls
+        for needed in needs(call)
+        if not allows(policies, needed.action, needed.resource, **needed.context)
+    }
+    assert denied == {}
+
+
+@pytest.mark.long
+def test_what_was_recorded_is_what_stages_do(recorded: tuple[Recorder, Facts]) -> None:
+    found = {
+        stage: {f"{call.service} {call.operation}" for call in calls} for stage, calls in recorded[0].calls.items()
+    }
+    assert {
+        "secretsmanager GetSecretValue", "ecr DescribeImages", "kms DescribeKey", "service-quotas ListServiceQuotas",
+        "sagemaker CreatePipeline", "sagemaker UpdatePipeline", "sagemaker CreateModelPackageGroup", "s3 PutObject",
+        "codepipeline GetPipelineExecution",
+    } <= found["build"]  # fmt: skip
+    assert {"sagemaker StartPipelineExecution", "logs GetLogEvents", "s3 PutObject", "s3 ListObjectsV2"} <= found[
+        "train"
+    ]
+    assert {"sagemaker UpdateModelPackage", "codepipeline ListActionExecutions"} <= found["promote"]
+    assert {"sagemaker UpdateModelPackage", "codepipeline StartPipelineExecution", "s3 GetObject"} <= found["worker"]
+
+
+@pytest.mark.long
+def test_a_role_without_one_of_its_permissions_is_noticed(recorded: tuple[Recorder, Facts]) -> None:
+    """Of each stage's statements about calls, one that is left out leaves a recorded call without permission."""
+    recorder, facts = recorded
+    unused: dict[str, set[str]] = {}
+    for role in build_access(facts):
+        if role.name not in recorder.calls:
+            continue
+        needed = [one for call in recorder.calls[role.name] for one in needs(call)]
+        for policy in documents(role):
+            for statement in policy["Statement"]:
+                others = [{"Statement": [one for one in policy["Statement"] if one is not statement]}]
+                if all(allows(others, one.action, one.resource, **one.context) for one in needed):
+                    unused.setdefault(role.name, set()).add(statement["Sid"])
+    services = {"Logs", "Reports", "Cache", "Artifacts", "ArtifactBucket", "Key"}  # CodeBuild's own calls, not ours
+    assert {name: sids - services for name, sids in unused.items()} == {
+        "build": {"AppliedDefinitions"},  # where others have changed the pipeline
+        "train": {"AppliedDefinitions"},
+        "promote": set(),
+        "worker": set(),
+    }
+
+
+def operations() -> set[tuple[str, str]]:
+    """Return every operation that a module of the package calls, out of its text."""
+    found = set()
+    for path in sorted(Path(pipeline_builder.aws.__file__).parent.glob("*.py")):
+        if path.stem in PEOPLES_MODULES:
+            continue
+        text = path.read_text()
+        found |= set(re.findall(r'\.(?:call|pages)\(\s*"([a-z0-9-]+)",\s*"([a-z0-9_]+)"', text))
+        found |= {("sagemaker", name) for name in re.findall(r'\._call\(\s*"([a-z0-9_]+)"', text)}
+    return found
+
+
+def test_no_operation_is_called_that_is_not_known_here() -> None:
+    """Also what the stages above don't come to: whoever adds a call says which role has its permission."""
+    known = {(service, _snake(operation)) for service, operation in KNOWN}
+    assert len(operations()) > 30
+    assert {f"{service} {name}" for service, name in operations() - known} == set(BY_PEOPLE)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

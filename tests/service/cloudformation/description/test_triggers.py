@@ -1,0 +1,283 @@
+"""Triggers: what starts the pipeline for each repository, and what is said where nothing could."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address, path_expression
+from pipeline_builder.service.cloudformation.description.triggers import (
+    ConnectionTrigger,
+    EventTrigger,
+    Triggers,
+    WebhookTrigger,
+    build_triggers,
+)
+from tests.service.services import CONNECTION, REGION, REPOS, SERVICE, parse_manifest
+
+
+def triggers_of(*repos: Mapping[str, Any], **service: Any) -> tuple[Triggers, tuple[Problem, ...]]:
+    manifest = parse_manifest({"repos": repos, "service": {**SERVICE, **service}})
+    return build_triggers(manifest.repos, manifest.service, region=REGION)
+
+
+def faults(*repos: Mapping[str, Any], **service: Any) -> list[str]:
+    _, problems = triggers_of(*repos, **service)
+    assert all(problem.place and problem.place.line for problem in problems)
+    return [f"{problem.id} {problem.message} | {problem.hint}" for problem in problems]
+
+
+def test_each_kind_of_trigger_becomes_what_its_service_takes() -> None:
+    found, problems = triggers_of(*REPOS)
+    assert problems == ()
+    assert found == Triggers(
+        connections=(
+            ConnectionTrigger(
+                repo="churn",
+                action="churn",
+                artifact="churn",
+                connection=CONNECTION,
+                repository="acme/churn",
+                branch="main",
+                include=(),
+                exclude=(),
+            ),
+        ),
+        webhooks=(
+            WebhookTrigger(
+                repo="ltv",
+                id="OnLtv",
+                project="model-service-on-ltv",
+                provider="GITLAB",
+                location="https://gitlab.com/acme/ltv.git",
+                connection=CONNECTION,
+                ref="^refs/heads/main$",
+                include=r"^(models/.*|[^/]*\.py)$",
+                exclude="^(docs/.*)$",
+            ),
+        ),
+        events=(
+            EventTrigger(repo="fraud", id="OnFraud", rule="model-service-on-fraud", repository="fraud", branch="main"),
+        ),
+        polled=("price.v2",),
+    )
+
+
+def test_names_stay_apart_and_within_limits() -> None:
+    names = ("a.b", "a-b", "ab", "a_b", "a" * 64, "a" * 63 + ".")
+    hooks = [{"url": "https://github.com/acme/x.git", "name": name, "trigger": "webhook"} for name in names]
+    events = [
+        {
+            "url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/x",
+            "name": f"{name}x"[-64:],
+            "trigger": "codecommit",
+        }
+        for name in names
+        if not name.endswith(".")
+    ]
+    connections = [{"url": "https://github.com/acme/x.git", "name": name, "trigger": "connection"} for name in names]
+    found, _ = triggers_of(*hooks, name="a" * 29)
+    rules, _ = triggers_of(*events, name="a" * 29)
+    actions, _ = triggers_of(*connections)
+    assert len({hook.id for hook in found.webhooks}) == len({hook.project for hook in found.webhooks}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9]+", hook.id) for hook in found.webhooks)
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{1,254}", hook.project) for hook in found.webhooks)
+    assert len({rule.rule for rule in rules.events}) == len(rules.events)
+    assert all(re.fullmatch(r"[.\w-]{1,64}", rule.rule) for rule in rules.events)
+    assert len({action.artifact for action in actions.connections}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,100}", action.artifact) for action in actions.connections)
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "host", "path"),
+    [
+        ("https://GitHub.com/acme/churn.git", "https", "github.com", "acme/churn"),
+        ("https://git.example.com:8443/group/sub/churn/", "https", "git.example.com", "group/sub/churn"),
+        ("ssh://git@git.example.com:2222/acme/churn.git", "ssh", "git.example.com", "acme/churn"),
+        ("git@github.com:acme/churn.git", "ssh", "github.com", "acme/churn"),
+        ("file:///srv/git/churn.git", "file", "", "srv/git/churn"),
+        ("../churn", "", "", "../churn"),
+        (".", "", "", "."),
+    ],
+)
+def test_an_address_is_taken_apart(url: str, scheme: str, host: str, path: str) -> None:
+    found = parse_address(url)
+    assert (found.scheme, found.host, found.path) == (scheme, host, path)
+
+
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [
+        ("github.com", "GITHUB"),
+        ("gitlab.com", "GITLAB"),
+        ("bitbucket.org", "BITBUCKET"),
+        ("gitlab.example.com", "GITLAB_SELF_MANAGED"),
+        ("github.example.com", "GITHUB_ENTERPRISE"),
+        ("git.example.com", None),
+    ],
+)
+def test_a_host_has_a_provider(host: str, provider: str | None) -> None:
+    assert find_provider(host) == provider
+
+
+def test_what_is_inside_this_repository_needs_no_trigger_of_its_own() -> None:
+    for kind in ("connection", "webhook", "codecommit", "poll"):
+        assert triggers_of({"url": "models/churn", "trigger": kind, "credentials": "env:TOKEN"}) == (Triggers(), ())
+
+
+@pytest.mark.parametrize("revision", ["0123456789abcdef0123456789abcdef01234567", "refs/tags/v1"])
+def test_what_stands_still_starts_nothing(revision: str) -> None:
+    repo = {"url": "https://github.com/acme/churn.git", "revision": revision}
+    assert triggers_of(repo) == (Triggers(), ())
+    found, (problem,) = triggers_of({**repo, "trigger": "webhook"})
+    assert found == Triggers()
+    assert problem.warning
+    assert problem.message == (
+        f"the repository 'churn' stands at '{revision}', which doesn't move, so its trigger 'webhook' is left out"
+    )
+
+
+GITHUB = {"url": "https://github.com/acme/churn.git"}
+CODECOMMIT = {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/churn", "trigger": "codecommit"}
+
+
+@pytest.mark.parametrize(
+    ("repo", "service", "fault"),
+    [
+        (
+            {**GITHUB, "credentials": "env:TOKEN"},
+            {},
+            "PB601 the credentials 'env:TOKEN' of the repository 'churn' are in an environment that builds on AWS don't "
+            "have | put the token into Secrets Manager and write 'credentials: secretsmanager:ID'",
+        ),
+        (
+            {"url": "file:///srv/churn.git"},
+            {},
+            "PB603 the repository 'churn' is a file of one machine, where builds on AWS can't fetch it | give it an https "
+            "or ssh url for AWS, or 'enabled: false'",
+        ),
+        (
+            {**GITHUB, "trigger": "webhook", "revision": "HEAD"},
+            {},
+            "PB604 the trigger of the repository 'churn' needs a branch, and 'revision' is 'HEAD' | name the branch, or "
+            "use 'trigger: poll'",
+        ),
+        (
+            {**GITHUB, "trigger": "connection", "revision": "rel{a,b}"},
+            {},
+            "PB604 the branch 'rel{a,b}' of the repository 'churn' would be read as a pattern by its trigger | use "
+            "another branch, or 'trigger: poll'",
+        ),
+        (
+            {**GITHUB, "trigger": "connection", "revision": "a#{Source.X}"},
+            {},
+            "PB604 the branch 'a#{Source.X}' of the repository 'churn' would be read as a pattern by its trigger | use "
+            "another branch, or 'trigger: poll'",
+        ),
+        (
+            {**GITHUB, "trigger": "connection"},
+            {"connection": None},
+            "PB605 the trigger of the repository 'churn' is a connection, and none is named | write its ARN as "
+            "'connection' of the trigger or of 'service'",
+        ),
+        (
+            {"url": "https://git.example.com/acme/churn.git", "trigger": "webhook"},
+            {},
+            "PB606 the host 'git.example.com' of the repository 'churn' has no webhooks for CodeBuild, which knows "
+            "bitbucket.org, github.com, gitlab.com | use 'trigger: {kind: connection}' with a connection to this host, or "
+            "'trigger: poll'",
+        ),
+        (
+            {"url": "https://git.example.com/churn.git", "trigger": "connection"},
+            {},
+            "PB607 'churn' cannot be the full name of the repository 'churn' at its host | write it as 'repository' of "
+            "the trigger, such as 'team/churn'",
+        ),
+        (
+            {**GITHUB, "trigger": "codecommit"},
+            {},
+            "PB608 the url of the repository 'churn' is no address of CodeCommit | expected "
+            "https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/NAME; other hosts have other triggers",
+        ),
+        (
+            {**CODECOMMIT, "url": "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/churn"},
+            {},
+            "PB608 the repository 'churn' is in us-east-1, whose events don't reach the service in eu-central-1 | use "
+            "'trigger: poll'",
+        ),
+        (
+            {**CODECOMMIT, "trigger": {"kind": "codecommit", "include": ["src/**"]}},
+            {},
+            "PB608 events of CodeCommit name no paths, so 'include' and 'exclude' of 'churn' cannot be kept | leave them "
+            "out",
+        ),
+    ],
+)
+def test_a_trigger_that_cannot_be_is_said(repo: Mapping[str, Any], service: Mapping[str, Any], fault: str) -> None:
+    assert faults(repo, **service) == [fault]
+
+
+def test_all_problems_are_said_at_once() -> None:
+    found = faults(
+        {**GITHUB, "credentials": "env:TOKEN", "trigger": "connection", "revision": "HEAD"},
+        {**CODECOMMIT, "name": "other", "trigger": {"kind": "codecommit", "exclude": "x"}},
+        connection=None,
+    )
+    assert [text[:5] for text in found] == ["PB601", "PB604", "PB605", "PB608"]
+
+
+def connected(number: int) -> list[dict[str, str]]:
+    return [{"url": f"https://github.com/acme/m{index}.git", "trigger": "connection"} for index in range(number)]
+
+
+@pytest.mark.parametrize(("kind", "most"), [("connection", 49), ("codecommit", 50)])
+def test_one_trigger_more_than_codepipeline_takes(kind: str, most: int) -> None:
+    source = {"kind": kind, "repository": "acme/models" if kind == "connection" else "models"}
+    assert faults(*connected(most), source=source) == []
+    (fault,) = faults(*connected(most + 11), source=source)
+    own = "and this repository has one as well, " if kind == "connection" else ""
+    assert fault == (
+        f"PB609 {most + 11} repositories have the trigger 'connection', {own}which are 61 triggers: CodePipeline takes "
+        "50, one for each source action | use 'webhook' or 'poll' for 11 of them; these have no limit"
+    )
+
+
+@pytest.mark.parametrize(
+    ("globs", "taken", "left"),
+    [
+        (("*.py",), ("a.py", ".py"), ("a/b.py", "apy", "a.pyc", "a.py\n")),
+        (("src/**",), ("src/a", "src/a/b.c"), ("src", "a/src/b", "srcs/a")),
+        (("**/README.md",), ("README.md", "a/b/README.md"), ("README-md", "aREADME.md")),
+        (("a/**/b", "c?d"), ("a/b", "a/x/y/b", "cxd"), ("a/xb", "c/d", "cd")),
+        (("a+(b)|^$.[x]",), ("a+(b)|^$.[x]",), ("aab", "", "a")),
+    ],
+)
+def test_globs_are_regular_expressions_for_webhooks(
+    globs: tuple[str, ...], taken: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    expression = re.compile(
+        path_expression(globs).removesuffix("$") + r"\Z"
+    )  # Python's $ is before a last line end too
+    assert [path for path in taken if not expression.match(path)] == []
+    assert [path for path in left if expression.match(path)] == []
+
+
+@given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=8))
+def test_whatever_is_in_a_glob_is_an_expression(globs: list[str]) -> None:
+    expression = re.compile(path_expression(globs))
+    for glob in globs:
+        if not set(glob) & set("*?"):
+            assert expression.match(glob)
+
+
+def test_a_look_at_the_branches_knows_no_paths() -> None:
+    repo = {"url": "https://git.example.com/a/b.git", "trigger": {"kind": "poll", "include": ["scripts/**"]}}
+    assert faults(repo) == [
+        "PB608 a look at the branches tells no paths, so 'include' and 'exclude' of 'b' cannot be kept | leave them out"
+    ]

@@ -1,0 +1,182 @@
+"""What others say of the templates: cfn-lint by CloudFormation's schemas, checkov by rules about what is safe."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_builder.service.cloudformation.checks import check_service
+from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
+from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
+from tests.definition.oracle.environment import sdk_python
+from tests.service.services import ACCOUNT, KEY, REGION, REPOS, SCHEDULES, read_service, read_template, render
+
+ROOT = Path(__file__).parent.parent.parent.parent.parent
+INSIDE = {"url": "models/inside", "trigger": "connection"}
+NETWORK = {
+    "vpc": "vpc-0123456789abcdef0",
+    "subnets": ["subnet-0123456789abcdef0", "subnet-1123456789abcdef0"],
+    "security_groups": ["sg-0123456789abcdef0"],
+}
+QUIET = {"url": "https://git.example.com/acme/quiet.git", "trigger": "none"}
+
+
+def connected(number: int) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"url": f"https://github.com/acme/m{i}.git", "trigger": "connection"} for i in range(number))
+
+
+def mixed(number: int) -> tuple[Mapping[str, Any], ...]:
+    paths = {"include": ["src/**"], "exclude": ["docs/**", "*.md"]}
+    kinds: tuple[Mapping[str, Any], ...] = (
+        {"kind": "connection", **paths}, {"kind": "webhook", **paths}, {"kind": "poll"},
+    )  # fmt: skip
+    return tuple({"url": f"https://github.com/acme/m-{i}.git", "trigger": kinds[i % len(kinds)]} for i in range(number))
+
+
+WEEKLY = SCHEDULES[1:]
+MATRIX: Mapping[str, Mapping[str, Any]] = {
+    "every kind": {"repos": (*REPOS, INSIDE), "approval": {"emails": ["a@example.com", "b@example.com"]}},
+    "nothing starts it": {"repos": (QUIET,), "schedules": ()},
+    "polls only": {"repos": (REPOS[3],), "schedules": (), "poll_minutes": 1},
+    "schedules only": {"repos": (QUIET,), "schedules": WEEKLY},
+    "one connection": {"repos": connected(1), "schedules": WEEKLY},
+    "as many connections as go": {"repos": connected(49), "schedules": WEEKLY},
+    "fifty connections": {
+        "source": {"kind": "codecommit", "repository": "models"},
+        "repos": connected(50),
+        "schedules": WEEKLY,
+    },
+    "sixty repositories": {"repos": mixed(60), "schedules": WEEKLY},
+    "sixty repositories, keys of AWS": {"repos": mixed(60), "schedules": WEEKLY, "encryption": "aws"},
+    "keys of AWS": {"encryption": "aws"},
+    "a key": {"encryption": KEY},
+    "a network": {"network": NETWORK},
+    "a network, keys of AWS": {"network": NETWORK, "encryption": "aws"},
+    "sixty repositories, a network": {"repos": mixed(60), "schedules": WEEKLY, "network": NETWORK},
+    "source in CodeCommit": {"source": {"kind": "codecommit", "repository": "models"}, "repos": (*REPOS, INSIDE)},
+    "source in S3": {"source": {"kind": "s3", "repository": "acme-sources/models/source.zip"}},
+    "source at GitLab": {"source": {"kind": "connection", "repository": "a/b/c", "host": "gitlab.example.com"}},
+    "given role, bounded": {
+        "execution_role": "given",
+        "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        "place": {"bucket": "other-bucket", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1"},
+    },
+    "longest names": {
+        "name": "a" * 29,
+        "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
+        "tags": {"cost center": "a:b/c=d+e@f"},
+    },
+}
+QUICK = ("every kind", "nothing starts it", "sixty repositories")
+
+
+def files_of(case: str) -> Mapping[str, str]:
+    model, problems = read_service(**MATRIX[case])
+    assert [str(problem) for problem in problems if not problem.warning] == []
+    return render_templates(model)
+
+
+def lint(text: str) -> list[str]:
+    from cfnlint.api import ManualArgs
+    from cfnlint.api import lint as lint_template
+
+    return [str(match) for match in lint_template(text, config=ManualArgs(regions=[REGION]))]
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.long) for case in MATRIX]
+)
+def test_cfn_lint_finds_nothing(case: str) -> None:
+    files = files_of(case)
+    assert lint(files["storage.yaml"]) == []
+    assert lint(files["service.yaml"]) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("PipelineType: V2", "PipelineTypo: V2", "E3002"),
+        ("!GetAtt TrainRole.Arn", "!GetAtt TrainerRole.Arn", "E1010"),
+        ("ExecutionMode: QUEUED", "ExecutionMode: WAITING", "E3030"),
+        ("!Ref ApprovalTimeoutMinutes", "5", "W2001"),
+    ],
+)
+def test_cfn_lint_would_find_something(old: str, new: str, rule: str) -> None:
+    text = files_of("nothing starts it")["service.yaml"]
+    assert old in text
+    assert any(rule in found for found in lint(text.replace(old, new)))
+
+
+def test_another_reader_reads_the_same() -> None:
+    from cfnlint.decode import decode_str
+
+    for text in (files := render(*REPOS, INSIDE))["storage.yaml"], files["service.yaml"]:
+        template, faults = decode_str(text)
+        assert not faults
+        assert json.loads(json.dumps(template)) == read_template(text)
+
+
+@pytest.mark.parametrize("case", MATRIX)
+def test_our_own_checks_find_nothing(case: str) -> None:
+    model, _ = read_service(**MATRIX[case])
+    files = render_templates(model)
+    templates = {name: load_template(files[name], name) for name in ("storage.yaml", "service.yaml")}
+    buildspec = parse_buildspec((ROOT / "buildspec.yml").read_text(), "buildspec.yml")
+    values = {key: value for key, value in parameter_values(model).items() if value}
+    assert [str(problem) for problem in check_service(templates, buildspec, values)] == []
+
+
+def test_a_template_of_sixty_repositories_is_within_what_s3_takes() -> None:
+    template = read_template(text := files_of("sixty repositories")["service.yaml"])
+    assert len(text.encode()) <= 1_048_576
+    assert len(template["Resources"]) <= 500
+
+
+@pytest.mark.long
+def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
+    for case in MATRIX:
+        folder = tmp_path / re.sub(r"\W+", "-", case)
+        folder.mkdir()
+        for name in ("storage.yaml", "service.yaml"):
+            (folder / name).write_text(files_of(case)[name])
+    found = check(tmp_path)
+    failed = {f"{item['check_id']} {item['resource']} {item['file_path']}" for item in found["failed_checks"]}
+    assert failed == set()
+    assert found["parsing_errors"] == []
+    assert len(found["passed_checks"]) > 1000
+    # Each suppression that the templates explain is one that is needed, and the other way round.
+    macros = (ROOT / "templates" / "macros.yaml.j2").read_text()
+    explained = dict(re.findall(r'^  "(CKV_AWS_\d+)": "(.+)",$', macros, re.MULTILINE))
+    skipped = {item["check_id"]: item["check_result"]["suppress_comment"] for item in found["skipped_checks"]}
+    assert skipped == explained
+    # It would find something: the same without the suppressions.
+    text = (tmp_path / "keys-of-AWS" / "service.yaml").read_text()
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "service.yaml").write_text(text.replace("checkov:", "other:"))
+    bare = {item["check_id"] for item in check(tmp_path / "bare")["failed_checks"]}
+    assert bare == {"CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_158"}
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """Return checkov's results; it would ask its makers' server for explanations of its rules, and gets no network."""
+    python = sdk_python("checkov")
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    done = subprocess.run(
+        [python.with_name("checkov"), "--framework", "cloudformation", "--output", "json", "--directory", folder],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **nowhere},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    results: dict[str, Any] = json.loads(done.stdout)["results"]
+    return results

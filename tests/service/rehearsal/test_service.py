@@ -1,0 +1,174 @@
+"""The service itself, rehearsed: the rendered templates, buildspec.yml and the stages, with the tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.checkout.repositories import commit, make_repository
+from tests.service.rehearsal.rehearsals import statuses
+from tests.tiny import DATA, TRAIN, variant, write_model
+from tests.workspaces import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+MANIFEST = """\
+version: 1
+repos:
+  - {name: churn, url: ., path: models/churn, revision: HEAD}
+local:
+  s3: {local/churn: data}
+"""
+pytestmark = pytest.mark.long
+_TIMEOUT = 300
+
+
+class Service(Workspace):
+    """This project with the tiny model in it, committed to a repository of its own."""
+
+    def environment(self, **more: str) -> dict[str, str]:
+        (self.root.parent / "tmp").mkdir(exist_ok=True)
+        return super().environment(TMPDIR=str(self.root.parent / "tmp"), **more)
+
+    def change(self, name: str, text: str) -> str:
+        (self.root / "models" / "churn" / name).write_text(text)
+        return commit(self.root, f"change {name}")
+
+    def rehearse(self, *more: str) -> tuple[int, Any, str]:
+        done = subprocess.run(
+            self.command("rehearse", "--json", *more), cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=_TIMEOUT,
+        )  # fmt: skip
+        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+    @property
+    def rehearsals(self) -> Path:
+        return self.root / ".pipeline_builder" / "rehearsals"
+
+    def packages(self) -> list[tuple[str, str]]:
+        """Return status and description of each registered model, oldest first."""
+        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+            found = db.execute("SELECT status, approval_description FROM packages ORDER BY version").fetchall()
+        return [(str(status), str(description)) for status, description in found]
+
+    def executions(self) -> list[str]:
+        """Return how each execution of the SageMaker pipeline ended, oldest first."""
+        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+            return [str(status) for (status,) in db.execute("SELECT status FROM executions ORDER BY number")]
+
+
+def make_service(root: Path) -> Service:
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, tracked):
+        if name.startswith(("tests/", "docs/", "examples/", "benchmarks/")) or not (ROOT / name).is_file():
+            continue
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes((ROOT / name).read_bytes())
+        (root / name).chmod((ROOT / name).stat().st_mode)
+    write_model(root / "models" / "churn")
+    (root / "data").mkdir()
+    (root / "data" / "numbers.csv").write_text(DATA)
+    (root / "model_repos.yaml").write_text(MANIFEST)
+    make_repository(root)
+    return Service(root)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return make_service(tmp_path / "service")
+
+
+def action(state: Any, stage: str) -> Any:
+    return next(one for one in state["stages"] if one["name"] == stage)["actions"][0]
+
+
+def test_approve_nothing_reject(service: Service) -> None:
+    code, state, errors = service.rehearse("--approve", "--comment", "looks right", "--variable", "REPOSITORY=churn")
+    assert (code, set(statuses(state).values())) == (0, {"Succeeded"}), errors
+    train = action(state, "Train")["variables"]
+    assert train["VERDICT"] == "pass"
+    assert train["SUMMARY"].startswith("tiny-churn version 1: mae 1, no champion yet")
+    assert Path(train["REPORT_URL"].removeprefix("file://")).is_file()
+    assert action(state, "Train")["build"]["reports"][0]["tests"] == 7
+    (first,) = service.packages()
+    assert first[0] == "Approved"
+    assert "ada" in first[1]
+    assert "looks right" in first[1]
+
+    code, state, errors = service.rehearse()
+    assert code == 0, errors
+    assert (statuses(state)["Approve"], statuses(state)["Promote"]) == ("Skipped", "Skipped")
+    assert action(state, "Train")["variables"]["VERDICT"] == "nothing"
+
+    service.change("conf/conf.yaml", variant(("scale: 2", "scale: 3")))
+    code, state, errors = service.rehearse("--reject", "--comment", "recall is too low")
+    assert code == 5
+    assert [event["status"] for event in state["events"]] == ["Succeeded"], errors
+    second = service.packages()[1]
+    assert second[0] == "Rejected"
+    assert "recall is too low" in second[1]
+
+
+def test_a_failing_step_and_a_blocked_gate(service: Service, tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    fails = f"import os\nif not os.path.exists({str(rows)!r}):\n    raise SystemExit('no rows to train on')\n"
+    service.change("scripts/train.py", fails + TRAIN)
+    code, state, errors = service.rehearse("--approve")
+    assert code == 5
+    assert statuses(state)["Train"] == "Failed"
+    assert "PB656 the action 'Train' of the stage 'Train' failed: its phase build failed" in errors
+    assert "no rows to train on" in errors
+    code, again, errors = service.rehearse("--resume", "--approve")
+    assert (code, again["id"], action(again, "Train")["attempt"]) == (5, state["id"], 2)
+    assert action(again, "Build")["attempt"] == 1
+    rows.touch()
+    code, again, errors = service.rehearse("--resume", "--approve")
+    assert (code, again["id"], action(again, "Train")["attempt"]) == (0, state["id"], 3), errors
+    assert service.executions() == ["Succeeded"]  # the same one, tried again
+    assert [status for status, _ in service.packages()] == ["Approved"]
+
+    service.change("scripts/train.py", TRAIN)
+    gate = (
+        "      registry:\n",
+        "      gate:\n        - {metric: regression_metrics.mae.value, max: 0.1}\n      registry:\n",
+    )
+    service.change("conf/conf.yaml", variant(gate))
+    code, state, errors = service.rehearse("--approve")
+    assert (code, statuses(state)["Train"], statuses(state)["Promote"]) == (5, "Failed", "Waiting")
+    assert "blocks it from the registry: regression_metrics.mae.value is 1.0, expected at most 0.1" in errors
+    assert action(state, "Train")["variables"]["VERDICT"] == "failed"
+
+
+SLOW = """\
+import os, pathlib, time
+if not pathlib.Path({marker!r}).exists():
+    pathlib.Path({marker!r}).write_text("here")
+    time.sleep(300)
+"""
+
+
+def test_killed_while_it_trains_it_goes_on(service: Service, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    service.change("scripts/train.py", SLOW.format(marker=str(marker)) + TRAIN)
+    process = service.start("rehearse", "--approve")
+    deadline = time.monotonic() + _TIMEOUT
+    while not marker.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert marker.exists()
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    code, state, errors = service.rehearse("--resume", "--approve")
+    assert code == 0, errors
+    assert set(statuses(state).values()) == {"Succeeded"}
+    assert (action(state, "Build")["attempt"], action(state, "Train")["attempt"]) == (1, 2)
+    assert [status for status, _ in service.packages()] == ["Approved"]

@@ -1,0 +1,159 @@
+"""`deploy` and `destroy` as commands: what they print, ask and return; CloudFormation is our own (see formation.py)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminals import answer
+from tests.service.deploying import BUCKET, Cloud, clouding, make_service_workspace
+from tests.workspaces import Ended, Workspace
+
+CONNECTION = "01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return make_service_workspace(tmp_path_factory.mktemp("made") / "workspace")
+
+
+@pytest.fixture
+def workspace(made: Workspace, tmp_path: Path) -> Workspace:
+    shutil.copytree(made.root, tmp_path / "workspace")
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with clouding(tmp_path) as found:
+        yield found
+
+
+def run(workspace: Workspace, cloud: Cloud, *arguments: str, **more: str) -> Ended:
+    return workspace.run(*arguments, **cloud.environment(**more))
+
+
+def test_from_nothing_to_a_service_and_back(workspace: Workspace, cloud: Cloud, tmp_path: Path) -> None:
+    cloud.formation.connection = "PENDING"
+    first = run(workspace, cloud, "deploy", "--yes")
+    assert first.code == 0, first.err
+    assert cloud.statuses() == {"demo-storage": "CREATE_COMPLETE", "demo": "CREATE_COMPLETE"}
+    lines = first.out.splitlines()
+    assert lines[0] == "stack 'demo-storage' will be created: 4 added"
+    assert "  + AWS::Scheduler::Schedule       ScheduleNightly" in lines
+    assert any(line.startswith("PipelineUrl") and line.endswith("/pipelines/demo/view") for line in lines)
+    assert lines[-2:] == [
+        "to do: the connection 'github' is PENDING: finish the handshake at https://eu-central-1.console.aws.amazon.com"
+        "/codesuite/settings/connections?region=eu-central-1",
+        "to do: confirm the e-mail subscription (AWS has sent a link): ada@example.com",
+    ]
+    assert "ScheduleNightly  Succeeded" in " ".join(first.err.split()).replace("ScheduleNightly ", "ScheduleNightly  ")
+    assert cloud.formation.stack("demo").parameters["ArtifactBucket"] == BUCKET
+    assert "KeyArn" in cloud.formation.stack("demo").parameters
+
+    # The same commits in another folder, by somebody else: nothing changes.
+    other = Workspace(tmp_path / "some where else")
+    shutil.copytree(
+        workspace.root, other.root, ignore=shutil.ignore_patterns("build", "aws-train", ".pipeline_builder")
+    )
+    assert other.run("checkout").code == 0
+    executed = cloud.formation.count("ExecuteChangeSet")
+    again = run(other, cloud, "deploy", TZ="Asia/Tokyo", PYTHONHASHSEED="7")
+    assert (again.code, again.out.splitlines()[:2]) == (
+        0,
+        ["stack 'demo-storage' is unchanged", "stack 'demo' is unchanged"],
+    )
+    assert cloud.formation.count("ExecuteChangeSet") == executed
+
+    gone = run(workspace, cloud, "destroy", "--yes")
+    assert gone.code == 0, gone.err
+    assert "kept:" in gone.out
+    assert f"the stack 'demo-storage' with all data ({BUCKET}, " in gone.out
+    assert "the SageMaker pipeline, its executions and their jobs" in gone.out
+    assert cloud.statuses() == {"demo-storage": "CREATE_COMPLETE"}
+    nothing = run(workspace, cloud, "destroy", "--yes", "--json")
+    assert (nothing.code, nothing.json["deleted"], len(nothing.json["storage"])) == (0, [], 4)
+
+
+def test_a_schedule_that_leaves_the_manifest_leaves_the_stack(workspace: Workspace, cloud: Cloud) -> None:
+    assert run(workspace, cloud, "deploy", "--yes").code == 0
+    manifest = workspace.root / "model_repos.yaml"
+    text = manifest.read_text()
+    line = next(line for line in text.splitlines(keepends=True) if "name: nightly" in line)
+    manifest.write_text(text.replace("schedules:\n", "").replace(line, ""))
+    ended = run(workspace, cloud, "deploy", "--yes", "--json", "--force")
+    removed = {change["name"] for change in ended.json["stacks"][1]["changes"] if change["action"] == "removed"}
+    assert {"ScheduleNightly", "Schedules", "SchedulerRole"} <= removed
+    assert "ScheduleNightly" not in cloud.formation.stack("demo").resources
+
+
+def test_a_dry_run_and_a_refusal_leave_nothing(workspace: Workspace, cloud: Cloud) -> None:
+    dry = run(workspace, cloud, "deploy", "--dry-run", "--json")
+    assert dry.code == 0, dry.err
+    assert [stack["offline"] for stack in dry.json["stacks"]] == [False, True]
+    refused = run(workspace, cloud, "deploy")
+    assert (refused.code, "PB668 nobody can be asked" in refused.err) == (3, True)
+    assert "pipeline-builder deploy --yes" in refused.err
+    assert cloud.formation.count("ExecuteChangeSet") == 0
+
+
+def test_another_account_than_the_credentials(workspace: Workspace, cloud: Cloud) -> None:
+    cloud.formation.account = "210987654321"
+    ended = run(workspace, cloud, "deploy", "--yes")
+    assert (ended.code, "PB665 the credentials are of the account 210987654321" in ended.err) == (1, True)
+    assert cloud.formation.count("DescribeStacks") == 0
+
+
+def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_them(
+    workspace: Workspace, cloud: Cloud
+) -> None:
+    nowhere = run(workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="")
+    assert (nowhere.code, nowhere.err.splitlines()[0]) == (4, "PB702 no Region for AWS")
+    ended = run(
+        workspace, cloud, "deploy", "--dry-run", SMP_ACCOUNTID="", SMP_REGION="", AWS_DEFAULT_REGION="eu-west-1"
+    )
+    assert (ended.code, ended.out.splitlines()[0]) == (0, "stack 'demo-storage' will be created: 4 added")
+
+
+def test_a_dry_run_ends_with_its_last_line(workspace: Workspace, cloud: Cloud) -> None:
+    assert not run(workspace, cloud, "deploy", "--dry-run").out.endswith("\n\n")
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_without_credentials_these_are_asked_for(workspace: Workspace, command: str) -> None:
+    ended = workspace.run(command, AWS_EC2_METADATA_DISABLED="true", HOME=str(workspace.root))
+    assert (ended.code, ended.err.splitlines()[0][:29]) == (4, "PB701 no credentials for AWS:"), ended.err
+
+
+def test_a_failure_is_one_line_and_exit_code_4(workspace: Workspace, cloud: Cloud) -> None:
+    cloud.formation.fails = {
+        "TrainRole": "Resource of type 'AWS::IAM::Role' with identifier 'demo-train' already exists."
+    }
+    ended = run(workspace, cloud, "deploy", "--yes")
+    assert ended.code == 4
+    last = ended.err.splitlines()[-2:]
+    assert last[0].startswith(
+        "PB670 the deployment of the stack 'demo' failed: 'TrainRole' (AWS::IAM::Role): Resource of type"
+    )
+    assert "somebody has made it, or an earlier service has left it" in last[1]
+    assert "the next deploy begins anew" in last[1]
+
+
+def test_the_question_on_a_terminal(workspace: Workspace, cloud: Cloud) -> None:
+    assert answered(workspace, cloud, "deploy", ("Do this to the stack 'demo-storage'?", "n")) == 3
+    assert cloud.formation.count("ExecuteChangeSet") == 0
+    questions = (("Do this to the stack 'demo-storage'?", "y"), ("Do this to the stack 'demo'?", "y"))
+    assert answered(workspace, cloud, "deploy", *questions) == 0
+    assert answered(workspace, cloud, "destroy", ("Delete the service 'demo'?", "n")) == 3
+    assert cloud.statuses() == {"demo-storage": "CREATE_COMPLETE", "demo": "CREATE_COMPLETE"}
+    assert answered(workspace, cloud, "destroy", ("Delete the service 'demo'?", "y")) == 0
+    assert cloud.statuses() == {"demo-storage": "CREATE_COMPLETE"}
+
+
+def answered(workspace: Workspace, cloud: Cloud, command: str, *answers: tuple[str, str]) -> int:
+    """Run a command on a terminal, answer its questions, and return its exit code."""
+    environment = workspace.environment(**cloud.environment())
+    return answer(workspace.command(command), workspace.root, environment, *answers)[0]

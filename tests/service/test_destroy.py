@@ -1,0 +1,173 @@
+"""Destroying a service: what goes, what stays, and that it goes on; S3 is moto's, CloudFormation our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.emptying import Buckets
+from pipeline_builder.aws.polling import Clock
+from pipeline_builder.aws.stacks import Stacks
+from pipeline_builder.errors import OutsideFailure, PlanRefused
+from pipeline_builder.service.deploy import Manner, ServiceTexts, Watch, deploy
+from pipeline_builder.service.destroy import Demolition, DestroyManner, destroy
+from tests.service.formation import ACCOUNT, REGION, Formation, forming
+
+BUCKET = "demo-artifacts"
+STORAGE = f"""\
+Resources:
+  Bucket: {{Type: AWS::S3::Bucket, DeletionPolicy: Retain, Properties: {{BucketName: {BUCKET}}}}}
+  Key: {{Type: AWS::KMS::Key, DeletionPolicy: Retain}}
+  Alias: {{Type: AWS::KMS::Alias}}
+Outputs:
+  BucketName: {{Value: {BUCKET}}}
+"""
+SERVICE = """\
+Resources:
+  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: demo}}
+  Logs: {Type: AWS::Logs::LogGroup, DeletionPolicy: Retain}
+"""
+TAGS = {"pipeline-builder:service": "demo"}
+
+
+@dataclass
+class Site:
+    """A deployed service with things in its bucket."""
+
+    formation: Formation
+    aws: Aws
+    stacks: Stacks
+    told: list[int] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def destroy(self, *, with_data: bool = False, agree: bool = True, tell: Any = None) -> Demolition:
+        @contextmanager
+        def watching() -> Iterator[Watch]:
+            yield lambda _: None
+
+        manner = DestroyManner(say=self.said.append, show=lambda _: None, confirm=lambda _: agree, watching=watching)
+        buckets = Buckets(self.aws, ACCOUNT, tell or self.told.append)
+        return destroy("demo", BUCKET, with_data=with_data, stacks=self.stacks, buckets=buckets, manner=manner)
+
+    def statuses(self) -> dict[str, str]:
+        found = self.formation.stacks
+        return {stack.name: stack.status for stack in found if stack.status != "DELETE_COMPLETE"}
+
+    def versions(self) -> int:
+        page = self.aws.client("s3").list_object_versions(Bucket=BUCKET)
+        return len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ()))
+
+    def bucket_is_there(self) -> bool:
+        return any(bucket["Name"] == BUCKET for bucket in self.aws.client("s3").list_buckets()["Buckets"])
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws(), forming() as (url, formation):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", url)
+        aws = Aws(REGION)
+        place: Any = {"LocationConstraint": REGION}
+        s3 = aws.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        tags: Any = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+        s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+        for number in range(3):
+            s3.put_object(Bucket=BUCKET, Key="watch/heads.json", Body=str(number).encode())
+        s3.delete_object(Bucket=BUCKET, Key="watch/heads.json")
+        found = Site(formation, aws, Stacks(aws, clock=Clock(sleep=lambda _: None)))
+
+        @contextmanager
+        def watching(_: object) -> Iterator[Watch]:
+            yield lambda _: None
+
+        manner = Manner(say=found.said.append, show=lambda _: None, confirm=lambda _: True, watching=watching)
+        deploy(ServiceTexts(name="demo", storage=STORAGE, service=SERVICE, tags=TAGS), found.stacks, manner)
+        yield found
+
+
+def test_the_service_goes_and_its_data_stays(site: Site) -> None:
+    plan = site.destroy()
+    assert [resource.name for resource in plan.deleted] == ["Topic"]
+    assert [resource.name for resource in plan.kept] == ["Logs"]
+    assert (site.statuses(), site.versions()) == ({"demo-storage": "CREATE_COMPLETE"}, 4)
+    assert site.formation.stack("demo-storage").protected
+    assert site.destroy().nothing
+
+
+def test_with_data_everything_goes_but_the_key(site: Site) -> None:
+    plan = site.destroy(with_data=True)
+    assert (plan.bucket, [resource.name for resource in plan.storage if resource.kept]) == (BUCKET, ["Bucket", "Key"])
+    assert (site.statuses(), site.bucket_is_there(), site.told) == ({}, False, [4])
+    assert site.said == [f"the bucket '{BUCKET}' is deleted"]
+    assert site.destroy(with_data=True).nothing
+
+
+def test_without_a_yes_nothing_goes(site: Site) -> None:
+    with pytest.raises(PlanRefused) as caught:
+        site.destroy(with_data=True, agree=False)
+    assert [problem.id for problem in caught.value.problems] == ["PB668"]
+    assert (len(site.statuses()), site.versions()) == (2, 4)
+
+
+def test_interrupted_while_emptying_it_goes_on(site: Site) -> None:
+    def interrupt(count: int) -> None:
+        raise KeyboardInterrupt(count)
+
+    with pytest.raises(KeyboardInterrupt):
+        site.destroy(with_data=True, tell=interrupt)
+    assert site.statuses() == {"demo-storage": "CREATE_COMPLETE"}
+    site.destroy(with_data=True)
+    assert (site.statuses(), site.bucket_is_there()) == ({}, False)
+
+
+def test_interrupted_after_the_stacks_the_bucket_is_still_found(site: Site) -> None:
+    site.destroy(with_data=False)
+    site.formation.stack("demo-storage").protected = False
+    site.formation.stack("demo-storage").status = "DELETE_COMPLETE"
+    plan = site.destroy(with_data=True)
+    assert (plan.bucket, site.bucket_is_there()) == (BUCKET, False)
+
+
+def test_a_bucket_without_the_services_tag_is_somebody_elses(site: Site) -> None:
+    site.destroy()
+    site.formation.stack("demo-storage").status = "DELETE_COMPLETE"
+    site.aws.client("s3").delete_bucket_tagging(Bucket=BUCKET)
+    assert site.destroy(with_data=True).nothing
+    assert site.bucket_is_there()
+
+
+def test_a_stack_that_cannot_be_deleted_says_why(site: Site) -> None:
+    site.formation.fails = {"Topic": "User is not authorized to perform: sns:DeleteTopic"}
+    with pytest.raises(OutsideFailure) as caught:
+        site.destroy()
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        "the deletion of the stack 'demo' failed: 'Topic' (AWS::SNS::Topic): User is not authorized to perform: sns:DeleteTopic"
+    )
+    assert "DELETE_FAILED: what was not deleted is still there" in str(problem.hint)
+    site.formation.fails = {}
+    site.destroy()
+    assert site.statuses() == {"demo-storage": "CREATE_COMPLETE"}
+
+
+def test_stacks_that_are_not_ours_or_are_protected(site: Site) -> None:
+    site.formation.stack("demo").protected = True
+    with pytest.raises(OutsideFailure) as protected:
+        site.destroy()
+    assert [problem.id for problem in protected.value.problems] == ["PB672"]
+    site.formation.stack("demo").tags = {}
+    with pytest.raises(PlanRefused) as foreign:
+        site.destroy()
+    assert [problem.id for problem in foreign.value.problems] == ["PB674"]
+    assert len(site.statuses()) == 2

@@ -1,0 +1,201 @@
+"""`render`: from a workspace to files, offline, and again without a change."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.service.render import aws_values, next_firings
+from tests.service.services import CONNECTION, SERVICE, parse_manifest, read_service, read_template
+from tests.workspaces import Workspace, make_workspace
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MANIFEST = f"""\
+version: 1
+repos:
+  - url: remotes/churn
+    groups: [nightly]
+schedules:
+  - {{name: nightly, cron: "0 2 * * ? *", timezone: Europe/Berlin, groups: [nightly]}}
+service:
+  name: model-service
+  source: {{repository: acme/models}}
+  connection: {CONNECTION}
+"""
+AWS = {"SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1"}
+FILES = ["storage.yaml", "service.yaml", "parameters.json", "buildspec.yml"]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = make_workspace(tmp_path, manifest=MANIFEST)
+    (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
+    assert made.run("checkout").code == 0
+    return made
+
+
+def test_render_writes_four_files_and_then_nothing(workspace: Workspace) -> None:
+    first = workspace.run("render", "--out", "out", **AWS)
+    assert (first.code, first.err) == (0, "")
+    lines = first.out.splitlines()
+    assert lines[:4] == [f"out/{name}  written" for name in FILES]
+    assert lines[4].startswith("nightly: next ")
+    assert lines[4].endswith(" 02:00 Europe/Berlin")
+    before = {path: path.stat().st_mtime_ns for path in (workspace.root / "out").iterdir()}
+    again = workspace.run("render", "--out", "out", "--json", **AWS)
+    assert [(item["path"], item["changed"]) for item in again.json["files"]] == [
+        (f"out/{name}", False) for name in FILES
+    ]
+    assert datetime.fromisoformat(again.json["schedules"]["nightly"]) > datetime.now(timezone.utc)
+    assert {path: path.stat().st_mtime_ns for path in (workspace.root / "out").iterdir()} == before
+    assert (workspace.root / "out" / "buildspec.yml").read_bytes() == (ROOT / "buildspec.yml").read_bytes()
+
+
+def test_the_build_folder_is_the_default(workspace: Workspace) -> None:
+    assert workspace.run("render", **AWS).out.startswith("build/service/storage.yaml  written")
+
+
+def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspace) -> None:
+    workspace.run("render", "--out", "out", **AWS)
+    text = (workspace.root / "out" / "service.yaml").read_text()
+    template = read_template(text)
+    assert "000000000000" not in text
+    assert "s3://local" not in text
+    assert template["Resources"]["ExecutionRole"]["Properties"]["RoleName"] == "model-service-execution"
+    source = template["Resources"]["Pipeline"]["Properties"]["Stages"][0]["Actions"][0]["Configuration"]
+    assert source["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"  # the model is in this repository
+
+
+def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
+    ended = workspace.run("render", "iam", **AWS)
+    assert ended.code == 0
+    roles = {f"model-service-{name}" for name in ("pipeline", "build", "train", "promote", "worker", "events", "scheduler",
+                                                  "execution")}  # fmt: skip
+    assert set(json.loads(ended.out)) == roles
+    assert not (workspace.root / "build" / "service").exists()
+
+
+def test_account_and_region_must_be_those_of_aws(workspace: Workspace) -> None:
+    ended = workspace.run("render")
+    assert ended.code == 1
+    assert ended.err == (
+        "PB616 SMP_ACCOUNTID is '000000000000', expected the twelve digits of the account that the service goes to\n"
+        "  hint: set SMP_ACCOUNTID in the environment or in .env; with --target aws it is that of the credentials\n"
+        "PB616 SMP_REGION is 'local', expected the Region that the service goes to, such as 'eu-central-1'\n"
+        "  hint: set SMP_REGION in the environment or in .env; with --target aws it is that of the profile\n"
+        "2 problems; 'pipeline-builder explain PB616' says more\n"
+    )
+
+
+def test_all_problems_are_said_at_once_and_nothing_is_written(workspace: Workspace) -> None:
+    (workspace.root / "buildspec.yml").unlink()
+    manifest = MANIFEST.replace("Europe/Berlin", "Europe/Berln").replace(
+        "source: {repository: acme/models}", "tags: {a*: b}"
+    )
+    (workspace.root / "model_repos.yaml").write_text(manifest)
+    ended = workspace.run("render", "--out", "out", "--json", **AWS)
+    assert ended.code == 1
+    assert sorted(problem["id"] for problem in ended.json["problems"]) == ["PB612", "PB613", "PB615", "PB617"]
+    assert not (workspace.root / "out").exists()
+
+
+def test_what_the_services_would_refuse_is_said(workspace: Workspace) -> None:
+    buildspec = (ROOT / "buildspec.yml").read_text().replace("- VERDICT #", "- VERDIKT #")
+    (workspace.root / "buildspec.yml").write_text(buildspec)
+    ended = workspace.run("render", "--out", "out", "--json", **AWS)
+    assert ended.code == 1
+    assert any("VERDICT" in problem["message"] for problem in ended.json["problems"])
+    assert not (workspace.root / "out").exists()
+
+
+def test_without_a_checkout_it_says_so(tmp_path: Path) -> None:
+    ended = make_workspace(tmp_path, manifest=MANIFEST).run("render", **AWS)
+    assert (ended.code, ended.err.split()[0]) == (1, "PB111")
+
+
+def test_a_manifest_in_a_folder_of_its_repository_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "team").mkdir()
+    made = make_workspace(tmp_path / "team", manifest=MANIFEST)
+    (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
+    made.run("checkout")
+    assert made.run("render", "--out", "out", **AWS).code == 0
+    template = read_template((tmp_path / "team" / "out" / "service.yaml").read_text())
+    variables = template["Resources"]["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
+    assert {"Name": "SMP_MANIFEST", "Value": "team/model_repos.yaml"} in variables
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_what_nobody_has_set_is_what_the_service_makes(region: str, partition: str) -> None:
+    manifest = parse_manifest({"repos": [{"url": "a/b"}], "service": SERVICE})
+    local = {"SMP_S3BUCKETNAME": "local", "SMP_ROLE": "arn:aws:iam::000000000000:role/local", "OTHER": "x"}
+    found = aws_values(manifest, {**local, **AWS, "SMP_REGION": region})
+    assert found == {
+        **AWS,
+        "SMP_REGION": region,
+        "SMP_TARGET": "aws",
+        "SMP_S3BUCKETNAME": f"model-service-123456789012-{region}",
+        "SMP_ROLE": f"arn:{partition}:iam::123456789012:role/model-service-execution",
+        "OTHER": "x",
+    }
+    assert aws_values(manifest, {**AWS, "SMP_S3BUCKETNAME": "mine"})["SMP_S3BUCKETNAME"] == "mine"
+
+
+def test_a_given_role_must_be_given() -> None:
+    from pipeline_builder.errors import InputProblems
+
+    manifest = parse_manifest({"repos": [{"url": "a/b"}], "service": {**SERVICE, "execution_role": "given"}})
+    role = "arn:aws:iam::123456789012:role/path/sagemaker"
+    assert aws_values(manifest, {**AWS, "SMP_ROLE": role})["SMP_ROLE"] == role
+    for wrong in ("", "arn:aws:iam::000000000000:role/local", "sagemaker", f"{role}\n!Sub x", "arn:aws:iam::1:role/x"):
+        with pytest.raises(InputProblems, match="PB616 SMP_ROLE is"):
+            aws_values(manifest, {**AWS, "SMP_ROLE": wrong})
+
+
+def test_a_schedule_that_never_fires_is_told_apart() -> None:
+    schedules = tuple(
+        {"name": name, "cron": cron, "enabled": enabled}
+        for name, cron, enabled in (
+            ("leap", "0 0 30 2 ? *", True),
+            ("off", "0 0 1 1 ? *", False),
+            ("new", "0 0 1 1 ? *", True),
+        )
+    )
+    model, _ = read_service(schedules=schedules)
+    assert next_firings(model, datetime(2026, 11, 25, tzinfo=timezone.utc)) == {
+        "leap": None,
+        "new": datetime(2027, 1, 1, tzinfo=timezone.utc),
+    }
+
+
+def test_a_buildspec_that_is_no_text_is_a_problem(workspace: Workspace) -> None:
+    (workspace.root / "buildspec.yml").write_bytes(b"version: 0.2 # \xff\n")
+    ended = workspace.run("render", **AWS)
+    assert ended.code == 1
+    assert "buildspec.yml:1:16: PB622 'buildspec.yml' is not UTF-8 text: byte 15 is 0xff" in ended.err
+
+
+@pytest.mark.parametrize("url", ["../elsewhere", "/srv/models/churn"])
+def test_what_is_outside_of_the_repository_is_not_there_on_aws(workspace: Workspace, url: str) -> None:
+    text = MANIFEST.replace("  - url: remotes/churn\n", f"  - url: {url}\n    name: churn\n")
+    (workspace.root / ".git").mkdir()
+    (workspace.root / "model_repos.yaml").write_text(text)
+    ended = workspace.run("render", **AWS)
+    assert ended.code == 1
+    message = "PB603 the repository 'churn' is outside of this one, where builds on AWS can't fetch it"
+    assert f"model_repos.yaml:3:10: {message}\n" in ended.err
+    ended = workspace.run("rehearse")
+    assert f"model_repos.yaml:3:10: warning {message}\n" in ended.err
+
+
+def test_a_rehearsal_checks_out_what_the_lock_does_not_have(workspace: Workspace) -> None:
+    other = MANIFEST.replace("schedules:", "  - {url: remotes/churn, name: other}\nschedules:", 1)
+    (workspace.root / "model_repos.yaml").write_text(other)
+    ended = workspace.run("rehearse")
+    assert "PB109" not in ended.err
+    assert "checkout  2 repositories" in ended.err
