@@ -26,7 +26,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline_builder.machine import programs
+from pipeline_builder.machine import programs  # noqa: E402
 
 STATE = ROOT / ".pipeline_builder"
 VENV = ROOT / ".venv"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.checkout.repositories import ENVIRONMENT, commit, make_repository
+from tests.places import ROOT
 from tests.tiny import CONF, DATA, write_model
 
 MANIFEST = """\
@@ -49,7 +50,7 @@ class Workspace:
         return [sys.executable, "-m", "pipeline_builder", *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:
-        code = str(Path(__file__).resolve().parent.parent)
+        code = str(ROOT)
         cache = {name: os.environ[name] for name in ("UV_CACHE_DIR", "SSL_CERT_FILE") if name in os.environ}
         home = {"HOME": os.environ.get("HOME", "/root"), "PYTHONPATH": code, "USER": "ada", "LOGNAME": "ada"}
         return {**ENVIRONMENT, **home, **cache, **more}

@@ -1,0 +1,6 @@
+"""git: from the manifest's repositories to plain folders at known commits.
+
+In: a manifest, a cache folder, tokens. Out: folders below the training directory, and the lock that says which commits.
+May use: manifest, documents, machine, target, errors.
+Begin reading: `checkout.checkout`, then `git.Git`; only `runner.Runner` starts git.
+"""

@@ -1,1 +1,7 @@
-"""The local engine: executes a pipeline definition on this machine. It imports nothing of the composer."""
+"""The local engine: executes a pipeline definition on this machine.
+
+In: the definition's bytes, parameters, a state folder. Out: results in the shape of SageMaker's Describe responses.
+May use: dag, machine, target, errors, durations; nothing of how a definition is made.
+Begin reading: `local.open_local_target`, then `scheduler.Run` and `work`, which does a step; what runs inside of a job
+is in `inside/`.
+"""

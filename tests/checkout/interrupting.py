@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository
+from tests.places import ROOT
 
 MANIFEST = "version: 1\nrepos:\n  - name: a\n    url: remotes/a\n"
 
@@ -94,7 +95,7 @@ def _digest(folder: Path) -> str:
 
 
 def _start(root: Path) -> subprocess.Popen[bytes]:
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pipeline_builder", "checkout"]
     output = (root / "said").open("wb")
     with output:

@@ -13,9 +13,10 @@ from pipeline_builder.definition.names import parameter_name, shorten
 from pipeline_builder.errors import InputProblems
 from tests.definition.cases import _INPUT, CASES
 from tests.definition.composing import compose_definition
+from tests.places import GOLDEN
 from tests.tiny import CONF, variant
 
-GOLDEN = Path(__file__).parent / "golden" / "tiny.json"
+_TINY = GOLDEN / "tiny.json"
 GENERATION = {"SMP_CACHE_GENERATION": {"Get": "Parameters.CacheGeneration"}}
 NETWORK = {"SMP_SUBNETS": "subnet-1, subnet-2", "SMP_SECURITYGROUPS": "sg-1", "SMP_KMSKEY": "alias/k"}
 
@@ -29,11 +30,11 @@ def test_golden(tmp_path: Path) -> None:
     """Six steps of all six classes; after a deliberate change delete the file, run the test, and read the difference."""
     content = compose_definition(tmp_path).content
     pretty = json.dumps(json.loads(content), indent=1, sort_keys=True) + "\n"
-    if not GOLDEN.exists():
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(pretty)
-        pytest.fail(f"{GOLDEN} was written; read it")
-    assert pretty == GOLDEN.read_text()
+    if not _TINY.exists():
+        _TINY.parent.mkdir(exist_ok=True)
+        _TINY.write_text(pretty)
+        pytest.fail(f"{_TINY} was written; read it")
+    assert pretty == _TINY.read_text()
     assert content == canonical(json.loads(content))
 
 

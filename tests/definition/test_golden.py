@@ -14,8 +14,7 @@ import pytest
 
 from tests.definition.cases import CASES, Case
 from tests.definition.composing import compose_definition
-
-GOLDEN = Path(__file__).parent / "golden"
+from tests.places import GOLDEN
 
 
 def compose(tmp_path: Path, case: Case) -> Any:

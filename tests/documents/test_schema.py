@@ -16,10 +16,10 @@ from pipeline_builder.conf.conf import ConfFile
 from pipeline_builder.manifest.manifest import ManifestSection
 from tests.definition.cases import CASES
 from tests.definition.test_every_key import ROWS, Row, put, tree
+from tests.places import ROOT
 from tests.tiny import CONF, variant
 from tests.workspaces import MANIFEST
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CONF_SCHEMA = ConfFile.model_json_schema(by_alias=True)
 MANIFEST_SCHEMA = ManifestSection.model_json_schema(by_alias=True)
 # VS Code's YAML extension reads a schema without `$schema` as draft 7; others take the newest.

@@ -24,8 +24,7 @@ from pipeline_builder.engine.environments import (
     requirements_of,
 )
 from pipeline_builder.errors import InputProblems, OutsideFailure
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.places import ROOT
 
 
 def wheel(folder: Path, name: str, *requires: str) -> Path:

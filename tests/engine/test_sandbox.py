@@ -17,8 +17,8 @@ import pytest
 
 from pipeline_builder.engine.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.sandbox import job_environment, private_mounts_available, relocate, run_job
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 NAP = f"9{os.getpid()}"
 """Seconds that no test waits for: the name of our sleeping processes among all that run on the machine."""
 PRIVATE = pytest.param(

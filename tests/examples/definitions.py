@@ -13,10 +13,10 @@ from pipeline_builder.definition.check import check_definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.composing import load_graph
+from tests.places import GOLDEN, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
-_GOLDEN = Path(__file__).parent / "golden" / "examples"
+_GOLDEN = GOLDEN / "examples"
 
 
 def check_golden(name: str, folder: Path, *repos: str) -> None:

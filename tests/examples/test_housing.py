@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.checkout.repositories import ENVIRONMENT
-from tests.examples.definitions import EXAMPLES, ROOT, check_golden, check_scripts
+from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
+from tests.places import ROOT
 
 EXAMPLE = EXAMPLES / "housing"
 DATA = EXAMPLES / "data" / "housing" / "housing.csv"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.checkout.repositories import ENVIRONMENT
-from tests.examples.definitions import EXAMPLES, ROOT, check_golden, check_scripts
+from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
+from tests.places import ROOT
 
 EXAMPLE = EXAMPLES / "purchase-intent"
 DATA = ROOT / "examples" / "data" / "purchase-intent" / "online_shoppers_intention.csv"

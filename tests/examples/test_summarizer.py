@@ -18,7 +18,8 @@ import pytest
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.manifest.manifest import build_manifest
 from tests.checkout.repositories import ENVIRONMENT
-from tests.examples.definitions import EXAMPLES, ROOT, check_golden, check_scripts
+from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
+from tests.places import ROOT
 
 EXAMPLE = EXAMPLES / "summarizer"
 MANIFEST = "examples/summarizer/model_repos.yaml"

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline_builder.cli import main
 from pipeline_builder.explanations import load_explanations, render_explanation
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 _FOUND = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
 PAGES = sorted(path for path in _FOUND if "aws-train" not in path.parts)  # where runs check repositories out
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.places import ROOT
+
 PACKAGE = ROOT / "pipeline_builder"
 
 # From the top down; a module may import those of lower rows, and of its own row only where it is a package.

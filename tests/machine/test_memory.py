@@ -22,11 +22,11 @@ from pipeline_builder.release.evidence import read_metrics
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
 from tests.machine.hungry import KINDS, SIZE, large
+from tests.places import ROOT
 from tests.tiny import variant
 from tests.workspaces import make_workspace
 
 LIMIT = 'ulimit -v "$1" && shift && exec "$@"'
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def limited(addresses: int, *command: str) -> list[str]:

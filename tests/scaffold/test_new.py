@@ -27,9 +27,9 @@ from pipeline_builder.engine.environments import find_uv
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.checkout.repositories import commit, git, make_repository
 from tests.definition.composing import load_graph
+from tests.places import ROOT
 from tests.workspaces import Ended, Workspace, make_workspace
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 TEMPLATES = ROOT / "templates" / "model"
 FRAMEWORKS = ("sklearn", "xgboost", "none")
 TASKS = ("classification", "regression")

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.places import ROOT
+
 HOUSING, SUMMARIZER = "examples/housing/model_repos.yaml", "examples/summarizer/model_repos.yaml"
 
 

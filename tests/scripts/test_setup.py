@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.engine.environments import find_uv
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 TOOLS = ("bash", "sh", "env", "dirname", "cat", "timeout", "sleep", "chmod")
 
@@ -102,7 +102,7 @@ def machine(tmp_path: Path, wheels: Path) -> Iterator[Machine]:
         "scripts/python",
         "scripts/bootstrap.py",
         "pipeline_builder/__init__.py",
-        "pipeline_builder/programs.py",
+        "pipeline_builder/machine/programs.py",
     ):
         shutil.copy(ROOT / name, checkout / name)
     (checkout / "pipeline_builder" / "__main__.py").write_text("import sys\nprint(sys.prefix)\n")

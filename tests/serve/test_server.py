@@ -21,6 +21,7 @@ import pytest
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.serve.server import make_server_on
 from tests.engine.definitions import definition, script
+from tests.places import ROOT
 from tests.serve.serving import KEYS, ROLE, Served, refused, serving, until
 
 
@@ -231,7 +232,7 @@ def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_documentation_works(served: Served) -> None:
-    page = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to" / "serve.md"
+    page = ROOT / "docs" / "how-to" / "serve.md"
     (text,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
     environment = {
         "PATH": os.environ["PATH"],

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from tests.places import ROOT
 from tests.serve.serving import serving
 from tests.service.formation import ACCOUNT, REGION, Formation, forming
 from tests.workspaces import Workspace, make_workspace
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 BUCKET = f"demo-{ACCOUNT}-{REGION}"
 MANIFEST = """\
 version: 1
@@ -49,7 +49,7 @@ class Cloud:
             "AWS_ENDPOINT_URL_S3": self.s3_url,
             "AWS_ACCESS_KEY_ID": "a",
             "AWS_SECRET_ACCESS_KEY": "b",
-            "PYTHONPATH": f"{ROOT / 'tests' / 'hurrying'}:{ROOT}",
+            "PYTHONPATH": f"{ROOT / 'tests' / 'aws' / 'hurrying'}:{ROOT}",
             **more,
         }
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,11 +16,12 @@ from pipeline_builder.manifest.manifest import Manifest, build_manifest
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, definition_facts
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
+from tests.places import GOLDEN
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/01234567-89ab-cdef-0123-456789abcdef"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
-_DEFINITION = Path(__file__).with_name("golden") / "tiny.json"
+_DEFINITION = GOLDEN / "tiny.json"
 SERVICE: Mapping[str, Any] = {
     "name": "model-service",
     "source": {"kind": "connection", "repository": "acme/models"},

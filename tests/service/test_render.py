@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.service.render import aws_values, next_firings
+from tests.places import ROOT
 from tests.service.services import CONNECTION, SERVICE, parse_manifest, read_service, read_template
 from tests.workspaces import Workspace, make_workspace
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 MANIFEST = f"""\
 version: 1
 repos:

@@ -14,4 +14,4 @@ def _short(seconds: float) -> None:  # as the real one, but for its length
 
 time.sleep = _short  # type: ignore[assignment] # floats is all that is slept here
 if "KILL_AFTER" in os.environ:
-    runpy.run_path(str(Path(__file__).parent.parent.parent / "killing" / "sitecustomize.py"))
+    runpy.run_path(str(Path(__file__).parent.parent / "killing" / "sitecustomize.py"))

@@ -14,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
+from tests.places import ROOT
+
 LOCKS = {
     "v2": ROOT / "requirements-sdk.txt",
     "v3": ROOT / "requirements-sdk-v3.txt",

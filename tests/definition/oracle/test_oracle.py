@@ -23,8 +23,9 @@ from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.cases import CASES, Case
 from tests.definition.composing import compose_definition, load_graph
 from tests.definition.oracle.comparison import Listed, differences, normalised
-from tests.definition.oracle.environment import ROOT, run_in_sdk
+from tests.definition.oracle.environment import run_in_sdk
 from tests.definition.oracle.listed import LISTED, LISTED_V3
+from tests.places import ROOT
 from tests.tiny import SCRIPTS, variant
 
 VALUES = {**LOCAL_DEFAULTS, "SMP_REGION": "us-east-1", "SMP_ROLE": "arn:aws:iam::000000000000:role/pipeline"}

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from tests.checkout.repositories import commit, make_repository
+from tests.places import ROOT
 from tests.service.rehearsal.rehearsals import statuses
 from tests.tiny import DATA, TRAIN, variant, write_model
 from tests.workspaces import Workspace
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
 MANIFEST = """\
 version: 1
 repos:

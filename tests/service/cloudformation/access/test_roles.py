@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ from pipeline_builder.service.cloudformation.access.statements import literal
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from tests.places import GOLDEN
 from tests.service.cloudformation.access.facts import CONNECTION, NETWORK, OLDER, definition_with, facts_with
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents, matches
 
-GOLDEN = Path(__file__).parent / "golden"
 SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
 S3 = "arn:aws:s3:::"
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/pipeline-builder-execution"

@@ -18,7 +18,7 @@ from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.evaluation.buildspec import Buildspec, parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 
-FOLDER = Path(__file__).parent / "service"
+FOLDER = Path(__file__).parent / "cases"
 TEXTS = {name: (FOLDER / name).read_text("utf-8") for name in ("storage.yaml", "service.yaml")}
 BUILDSPEC = (FOLDER / "buildspec.yml").read_text("utf-8")
 _STANDS_FOR = {"<long>": "x" * 1000, "<token>": "ghp_" + "a1" * 18}

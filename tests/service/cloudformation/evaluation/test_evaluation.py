@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from pipeline_builder.service.cloudformation.evaluation.buildspec import PHASES,
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from tests.places import ROOT
 
 HOME = Home(account="111122223333", region="eu-central-1", stack="models")
 HEAD = """\
@@ -225,7 +225,7 @@ def test_a_buildspec_is_read() -> None:
 
 
 def test_our_own_buildspec_is_read() -> None:
-    path = Path(__file__).parent.parent.parent.parent.parent / "buildspec.yml"
+    path = ROOT / "buildspec.yml"
     assert "VERDICT" in parse_buildspec(path.read_text("utf-8"), "buildspec.yml").env.exported_variables
 
 

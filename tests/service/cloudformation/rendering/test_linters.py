@@ -17,9 +17,9 @@ from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_b
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
 from tests.definition.oracle.environment import sdk_python
+from tests.places import ROOT
 from tests.service.services import ACCOUNT, KEY, REGION, REPOS, SCHEDULES, read_service, read_template, render
 
-ROOT = Path(__file__).parent.parent.parent.parent.parent
 INSIDE = {"url": "models/inside", "trigger": "connection"}
 NETWORK = {
     "vpc": "vpc-0123456789abcdef0",

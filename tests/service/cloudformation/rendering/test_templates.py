@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
 from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
+from tests.places import ROOT
 from tests.service import services
 from tests.service.services import ACCOUNT, KEY, REGION, REPOS, read_service, read_template, render
 
@@ -341,9 +342,7 @@ def test_every_reference_to_a_variable_has_its_namespace(service: dict[str, Any]
     used = {match for text in texts(service) for match in re.findall(r"#\{(\w+)\.", text)}
     assert used == {"variables", "codepipeline", "Source", "Train"}
     assert used - {"variables", "codepipeline"} <= spaces
-    exported = yaml.safe_load((Path(__file__).parent.parent.parent.parent.parent / "buildspec.yml").read_text())["env"][
-        "exported-variables"
-    ]
+    exported = yaml.safe_load((ROOT / "buildspec.yml").read_text())["env"]["exported-variables"]
     names = {match for text in texts(service) for match in re.findall(r"#\{Train\.(\w+)\}", text)}
     assert names <= set(exported)
 
