@@ -43,6 +43,7 @@ from pipeline_builder.workspace import (
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
+    from pipeline_builder.dag.outline import Node
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.narrowing import Wanted
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from pipeline_builder.release.run import Start
     from pipeline_builder.release.selection import Found
     from pipeline_builder.target import DeployedPipeline, Execution, ModelPackage, Selection, Target
-    from pipeline_builder.views.drawing import Node
 
 
 class Session:

@@ -169,9 +169,9 @@ def _ask(question: str, command: str) -> bool:
 @contextmanager
 def _watching(plan: StackPlan | None) -> Iterator[Watch]:
     """Show events as the steps of a run are shown: a table on a terminal, where it is known what will come."""
+    from pipeline_builder.dag.outline import Node
     from pipeline_builder.stacks.stack_progress import StepStates
     from pipeline_builder.stacks.stacks import STACK_TYPE
-    from pipeline_builder.views.drawing import Node
     from pipeline_builder.views.progress import open_progress
 
     changes = [(plan.stack, STACK_TYPE), *((change.name, change.type) for change in plan.changes)] if plan else []

@@ -20,6 +20,20 @@ class OutlinedStep:
     depends_on: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A step as it is drawn; `status`, `seconds` and `cached` where it has run."""
+
+    name: str
+    type: str
+    step_class: str
+    model: str
+    depends_on: tuple[str, ...] = ()
+    status: str = ""
+    seconds: float | None = None
+    cached: bool = False
+
+
 def outline(content: bytes) -> tuple[OutlinedStep, ...]:
     """Return the steps in the order of the document, each Condition step before the steps inside of it."""
     definition: JSON = json.loads(content)

@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from pipeline_builder import __version__
-from pipeline_builder.dag.outline import outline
+from pipeline_builder.dag.outline import Node, outline
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
 from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
-from pipeline_builder.views.drawing import Node
 
 _TAIL_LINES = 40
 _PACKAGE = "RegisterModel"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from pipeline_builder.dag.outline import flat_steps, outline
+from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.definition.compose import Composed
-from pipeline_builder.views.drawing import Node
 
 
 def nodes_of(composed: Composed) -> tuple[Node, ...]:

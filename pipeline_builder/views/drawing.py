@@ -7,23 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from pipeline_builder.dag.outline import Node
+
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 160, 54, 44, 16, 8
 PASSAGE_HEIGHT = 10
 """What an edge takes up in a column that it only passes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A step as it is drawn; `status`, `seconds` and `cached` where it has run."""
-
-    name: str
-    type: str
-    step_class: str
-    model: str
-    depends_on: tuple[str, ...] = ()
-    status: str = ""
-    seconds: float | None = None
-    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pipeline_builder.release.run import Start, follow
 from pipeline_builder.target import Execution, Target
 
 if TYPE_CHECKING:
-    from pipeline_builder.views.drawing import Node
+    from pipeline_builder.dag.outline import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TextIO
 
+from pipeline_builder.dag.outline import Node
 from pipeline_builder.target import Observer, StepState, StepStatus
-from pipeline_builder.views.drawing import Node
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pipeline_builder.dag.outline import Node
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.release.metrics import (
     Compared,
@@ -18,7 +19,7 @@ from pipeline_builder.release.metrics import (
     find_curves,
 )
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
-from pipeline_builder.views.drawing import Node, render_svg
+from pipeline_builder.views.drawing import render_svg
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 from io import StringIO
 from pathlib import Path
 
-from pipeline_builder.dag.outline import outline
+from pipeline_builder.dag.outline import Node, outline
 from pipeline_builder.target import StepState, StepStatus
-from pipeline_builder.views.drawing import Node, render_mermaid, render_svg, render_text
+from pipeline_builder.views.drawing import render_mermaid, render_svg, render_text
 from pipeline_builder.views.progress import describe, open_progress
 from tests.definition.cases import CASES
 from tests.definition.composing import compose_definition

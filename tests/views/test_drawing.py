@@ -8,10 +8,10 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline_builder.dag.outline import Node
 from pipeline_builder.views.drawing import (
     BOX_HEIGHT,
     BOX_WIDTH,
-    Node,
     layout,
     render_dot,
     render_image,
