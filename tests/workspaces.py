@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.checkout.repositories import ENVIRONMENT, commit, make_repository
+from tests.engine.environments import share_environment
 from tests.places import ROOT
 from tests.tiny import CONF, DATA, write_model
 
@@ -99,11 +100,13 @@ class Workspace:
         }
 
 
-def make_workspace(root: Path, *, conf: str = CONF, manifest: str = MANIFEST) -> Workspace:
-    """Make a workspace with the tiny model."""
+def make_workspace(root: Path, *, conf: str = CONF, manifest: str = MANIFEST, state: bool = True) -> Workspace:
+    """Make a workspace with the tiny model; its state, where it is to have one, has the environment of jobs already."""
     write_model(root / "remotes" / "churn", conf)
     make_repository(root / "remotes" / "churn")
     (root / "data").mkdir()
     (root / "data" / "numbers.csv").write_text(DATA)
     (root / "model_repos.yaml").write_text(manifest)
+    if state:
+        share_environment(root / ".pipeline_builder")
     return Workspace(root)

@@ -76,7 +76,7 @@ def problems_of(ended: Ended) -> str:
     ],
 )
 def test_manifests(tmp_path: Path, text: str, expected: str) -> None:
-    workspace = make_workspace(tmp_path, manifest=text)
+    workspace = make_workspace(tmp_path, manifest=text, state=False)
     before = workspace.files()
     ended = workspace.run("up")
     assert (ended.code, ended.out, problems_of(ended)) == (1, "", expected)
@@ -379,7 +379,6 @@ def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
 
 def test_a_damaged_state(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    (workspace.root / ".pipeline_builder").mkdir()
     (workspace.root / ".pipeline_builder" / "state.db").write_text("garbage")
     ended = workspace.run("status")
     assert (ended.code, "cannot be used: file is not a database" in ended.err) == (4, True)
