@@ -50,8 +50,7 @@ def _soak(root: Path, moments: int, files: int) -> int:
             said = _finish(root)
             wrong = _wrong(root, said, expected[wanted])
             failed += bool(wrong)
-            if wrong:
-                print(f"{name}, moment {moment}: {wrong}", flush=True)
+            print(f"{name}, moment {moment}: ended with {code}; {wrong or 'the next one passed'}", flush=True)
         codes = ", ".join(f"{count} with {code}" for code, count in sorted(ended.items()))
         print(f"{name}: {moments} moments; the interrupted ones ended: {codes}", flush=True)
     print("all passed" if not failed else f"{failed} failed")
