@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--moments", type=int, default=30)
     parser.add_argument("--files", type=int, default=30_000)
     chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     with tempfile.TemporaryDirectory(prefix="soak-interrupt-") as folder:
         return _soak(Path(folder), chosen.moments, chosen.files)
 

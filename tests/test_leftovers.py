@@ -236,6 +236,7 @@ def silent_server() -> Iterator[tuple[str, socket.socket]]:
 def start(root: Path, manifest: str) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\nfrom pathlib import Path\n"
     code += f"from tests.test_checkout import run\nrun(Path({str(root)!r}), {manifest!r})\n"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
 
 
