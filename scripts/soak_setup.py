@@ -146,7 +146,7 @@ def pythons() -> Iterator[tuple[str, str]]:
     """Yield version and path of each Python from 3.10 on that this machine has."""
     installed = Path(os.environ.get("PYENV_ROOT") or Path("~/.pyenv").expanduser(), "versions")
     for python in (*sorted(installed.glob("3.1?.*/bin/python3")), Path("/usr/bin/python3")):
-        ask = [python, "-c", "import platform; print(platform.python_version())"]
+        ask = [str(python), "-c", "import platform; print(platform.python_version())"]
         asked = subprocess.run(ask, capture_output=True, text=True, check=False)
         if asked.returncode == 0:
             yield f"{asked.stdout.strip()} ({python})"[:40], str(python)
