@@ -15,6 +15,7 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.runner import GitError
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.scaffold.insertion import insert, render_block
 from pipeline_builder.scaffold.neighbours import Neighbours, load_neighbours
@@ -37,7 +38,6 @@ from pipeline_builder.scaffold.skeleton import (
     render_steps,
 )
 from pipeline_builder.target import JSON
-from pipeline_builder.workspace import write_file
 
 _HEADER = """\
 # The manifest: which model repositories are trained together, and at which revision.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.service.cloudformation.evaluation.buildspec import (
     BUILDSPEC,
     Buildspec,
@@ -25,7 +26,6 @@ from pipeline_builder.service.rehearsal.environment import BuildFacts, codebuild
 from pipeline_builder.service.rehearsal.record import BuildRecord
 from pipeline_builder.service.rehearsal.template import Project
 from pipeline_builder.service.rehearsal.tools import Tools
-from pipeline_builder.workspace import write_file
 
 _DEFAULT = "buildspec.yml"
 _NUMBERS = "build-numbers.json"
