@@ -21,7 +21,7 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.check import Finding
+    from pipeline_builder.definition.check.check import Finding
     from pipeline_builder.manifest.lock import Lock
 
 
@@ -172,7 +172,7 @@ def _public_url(repo: Repo) -> str:
 
 
 def _findings(definition: Definition, graph: Graph) -> list[Problem]:
-    from pipeline_builder.definition.check import check_definition
+    from pipeline_builder.definition.check.check import check_definition
 
     return [_problem(finding, graph, definition) for finding in check_definition(json.loads(definition.content))]
 

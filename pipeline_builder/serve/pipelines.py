@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.engine import catalogue
 from pipeline_builder.engine.catalogue import PipelineRecord, VersionRecord
 from pipeline_builder.engine.document import load_definition

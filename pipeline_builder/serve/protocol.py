@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_builder.definition.service_model import Fault, Shapes, load_sagemaker
+from pipeline_builder.definition.shapes.shapes import Fault, Shapes, load_sagemaker
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.serve.background import Background

@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from pipeline_builder.definition.service_model import (
+from pipeline_builder.definition.shapes.shapes import (
     MISSING_FIELD,
     NO_MATCH,
     NOT_IN_ENUM,
@@ -295,7 +295,7 @@ def test_property_paths(shape: str, path: str, expected: Property | NoProperty) 
 def test_loading_imports_neither_botocore_nor_regex() -> None:
     script = (
         "import sys\n"
-        "from pipeline_builder.definition.service_model import load_sagemaker\n"
+        "from pipeline_builder.definition.shapes.shapes import load_sagemaker\n"
         "load_sagemaker().check('CreateModelInput', {'ModelName': 'a-b', 'Tags': [{'Key': 'a', 'Value': 'b'}]})\n"
         "assert load_sagemaker() is load_sagemaker()\n"
         "print(sorted({'botocore', 'regex', 'urllib3'} & {name.split('.')[0] for name in sys.modules}))\n"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.definition.language import CONDITION_TYPES, LANGUAGE, PARAMETER_TYPES, STEP_TYPES, StepType
-from pipeline_builder.definition.service_model import (
+from pipeline_builder.definition.check.language import CONDITION_TYPES, LANGUAGE, PARAMETER_TYPES, STEP_TYPES, StepType
+from pipeline_builder.definition.shapes.shapes import (
     EXPECTED,
     MISSING_FIELD,
     OUT_OF_RANGE,

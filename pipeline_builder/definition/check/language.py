@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from pipeline_builder.definition.names import PARAMETER_NAME, STEP_NAME
-from pipeline_builder.definition.service_model import Shape, Shapes, load_sagemaker
+from pipeline_builder.definition.shapes.shapes import Shape, Shapes, load_sagemaker
 
 
 @dataclass(frozen=True, slots=True)

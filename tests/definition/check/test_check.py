@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition import check, language, service_model
-from pipeline_builder.definition.check import Finding, check_definition
-from pipeline_builder.definition.language import STEP_TYPES
+from pipeline_builder.definition.check import check, language
+from pipeline_builder.definition.check.check import Finding, check_definition
+from pipeline_builder.definition.check.language import STEP_TYPES
+from pipeline_builder.definition.shapes import shapes as service_model
 from pipeline_builder.target import JSON
-from tests.definition.test_service_model import MODEL
+from tests.definition.shapes.test_shapes import MODEL
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
