@@ -21,7 +21,7 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.check.check import Finding
+    from pipeline_builder.definition.check.finding import Finding
     from pipeline_builder.manifest.lock import Lock
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_builder.definition.shapes.shapes import Fault, Shapes, load_sagemaker
+from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.shapes import Shapes
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.serve.background import Background

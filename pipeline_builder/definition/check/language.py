@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from math import inf
 
 from pipeline_builder.definition.names import PARAMETER_NAME, STEP_NAME
-from pipeline_builder.definition.shapes.shapes import Shape, Shapes, load_sagemaker
+from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.shapes import Shapes
+from pipeline_builder.definition.shapes.values import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ STEP_TYPES: Mapping[str, StepType] = {
 _COMPARED = ("Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
 CONDITION_TYPES = (*_COMPARED, "In", "Not", "Or")
 PARAMETER_TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
+# Lists of the requests whose entries have a name that is theirs alone, by the member that has it.
+NAMED_LISTS: Mapping[tuple[str, ...], str] = {
+    ("ProcessingInputs",): "InputName",
+    ("ProcessingOutputConfig", "Outputs"): "OutputName",
+    ("InputDataConfig",): "ChannelName",
+}
 
 
 def _structure(required: str, same: str = "", **members: str) -> Shape:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.check import check, language
-from pipeline_builder.definition.check.check import Finding, check_definition
+from pipeline_builder.definition.check import faults, language
+from pipeline_builder.definition.check.check import check_definition
+from pipeline_builder.definition.check.finding import Finding
 from pipeline_builder.definition.check.language import STEP_TYPES
-from pipeline_builder.definition.shapes import shapes as service_model
+from pipeline_builder.definition.shapes import fault
 from pipeline_builder.target import JSON
 from tests.definition.shapes.test_shapes import MODEL
 
@@ -783,7 +784,7 @@ def step_name(definition: Any, path: tuple[str | int, ...]) -> str:
 
 
 def test_every_id_has_a_mistake() -> None:
-    values = [*vars(check).values(), *vars(service_model).values()]
+    values = [*vars(faults).values(), *vars(fault).values()]
     assert {case[0] for case in CASES} == {value for value in values if isinstance(value, str) and value[:2] == "PB"}
 
 

@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from pipeline_builder.definition.shapes.shapes import (
+from pipeline_builder.definition.shapes.fault import (
     MISSING_FIELD,
     NO_MATCH,
     NOT_IN_ENUM,
@@ -21,14 +21,12 @@ from pipeline_builder.definition.shapes.shapes import (
     UNKNOWN_FIELD,
     WRONG_TYPE,
     Fault,
-    Lookup,
-    NoProperty,
-    Property,
-    Shape,
-    Shapes,
-    load_sagemaker,
-    matches,
 )
+from pipeline_builder.definition.shapes.patterns import matches
+from pipeline_builder.definition.shapes.properties import Lookup, NoProperty, Property
+from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.shapes import Shapes
+from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.target import JSON
 
 REQUESTS = (
@@ -295,7 +293,7 @@ def test_property_paths(shape: str, path: str, expected: Property | NoProperty) 
 def test_loading_imports_neither_botocore_nor_regex() -> None:
     script = (
         "import sys\n"
-        "from pipeline_builder.definition.shapes.shapes import load_sagemaker\n"
+        "from pipeline_builder.definition.shapes.services import load_sagemaker\n"
         "load_sagemaker().check('CreateModelInput', {'ModelName': 'a-b', 'Tags': [{'Key': 'a', 'Value': 'b'}]})\n"
         "assert load_sagemaker() is load_sagemaker()\n"
         "print(sorted({'botocore', 'regex', 'urllib3'} & {name.split('.')[0] for name in sys.modules}))\n"
