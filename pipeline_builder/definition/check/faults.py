@@ -9,7 +9,7 @@ from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE, Fault
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.target import JSON
 
-# PB401 to PB406, what a request has that its API doesn't take, are in service_model.py.
+# PB401 to PB406, what a request has that its API doesn't take, are in shapes/fault.py.
 NO_STEP = "PB407"  # a step that isn't there is referred to or waited for
 NO_PROPERTY = "PB408"  # a reference to a property that the step's Describe response doesn't have
 NOT_DECLARED = "PB409"  # a reference to an output, input or channel that the step doesn't declare

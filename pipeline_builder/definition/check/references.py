@@ -100,10 +100,8 @@ class References:
             case "Parameters":
                 return _unfit(f"the parameter '{rest}'", PARAMETER_TYPES.get(self.scope.parameters[rest]), wanted)
             case "Execution" if rest not in EXECUTION_VARIABLES:
-                hint = did_you_mean(rest, EXECUTION_VARIABLES)
-                return (
-                    fault_here(NO_PARAMETER, f"refers to the execution variable '{rest}', which isn't there", hint),
-                )
+                message = f"refers to the execution variable '{rest}', which isn't there"
+                return (fault_here(NO_PARAMETER, message, did_you_mean(rest, EXECUTION_VARIABLES)),)
             case "Execution":
                 return _unfit(f"the execution variable '{rest}'", "string", wanted)
             case "Steps":
