@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline_builder.definition.compose import Composed, compose, without_collector
-from pipeline_builder.definition.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest.lock import render_lock

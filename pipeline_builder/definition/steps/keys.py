@@ -45,7 +45,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 
 
 def place_of(step: Step, path: DataPath) -> Place:
-    """Return the place in the conf that a member of a request most likely comes from: the nearest key, else the step."""
+    """Return the place that a member of a request most likely comes from in the conf: the nearest key, or the step."""
     document = step.unit.conf.document
     section = (*step.unit.path, step.section_name)
     for member in reversed(path):
