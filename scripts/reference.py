@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
 import click
+import rooms
 from pydantic_core import PydanticUndefined
 
 from pipeline_builder.cli import main as command_line
@@ -33,7 +34,7 @@ KINDS = {"0": "this machine", "1": "manifest and checkout", "2": "conf.yaml and 
 def main(arguments: list[str]) -> int:
     """Write what has changed, or with `--check` name it."""
     pages = {DOCS / "reference" / "problems.md": problems_page(load_explanations().values()), **schemas()}
-    for path in sorted((DOCS / "reference").glob("*.md")):
+    for path in (DOCS / "architecture.md", *sorted((DOCS / "reference").glob("*.md"))):
         pages.setdefault(path, fill(path.read_text("utf-8")))
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:
@@ -50,12 +51,18 @@ def fill(page: str) -> str:
     def new(match: re.Match[str]) -> str:
         return f"{match[1]}\n{generated(match[2], match[3])}\n{match[4]}"
 
-    return re.sub(r"(<!-- (keys|options): ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL)
+    return re.sub(r"(<!-- (keys|options|rooms):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL)
 
 
 def generated(kind: str, name: str) -> str:
     """Return the table that a mark asks for."""
-    return keys_table(section(name)) if kind == "keys" else "\n".join(command_lines())
+    match kind:
+        case "keys":
+            return keys_table(section(name))
+        case "rooms":
+            return rooms.diagram()
+        case _:
+            return "\n".join(command_lines())
 
 
 def section(name: str) -> type[Section]:
