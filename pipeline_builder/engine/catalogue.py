@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.engine.execution import PIPELINE_ARN
 from pipeline_builder.engine.state import State, now, parse_time
+
+PIPELINE_ARN = "arn:aws:sagemaker:localhost:000000000000:pipeline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from pipeline_builder.engine.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.conditions import skipped_steps
 from pipeline_builder.engine.document import Document, Step, load_definition, with_nested
 from pipeline_builder.engine.jobs import close_jobs
@@ -19,8 +20,6 @@ from pipeline_builder.engine.state import State, now
 from pipeline_builder.engine.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
-
-PIPELINE_ARN = "arn:aws:sagemaker:localhost:000000000000:pipeline"
 
 
 def definition_of(state: State, arn: str) -> bytes:

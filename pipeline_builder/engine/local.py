@@ -15,17 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.dag.caching import without_cache
+from pipeline_builder.engine.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.container import log_tail
 from pipeline_builder.engine.document import load_definition
 from pipeline_builder.engine.environments import Environments
-from pipeline_builder.engine.execution import (
-    PIPELINE_ARN,
-    build_scope,
-    definition_of,
-    execution_variables,
-    list_steps,
-    run_execution,
-)
+from pipeline_builder.engine.execution import build_scope, definition_of, execution_variables, list_steps, run_execution
 from pipeline_builder.engine.fingerprint import build_fingerprint
 from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.prediction import predict

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_builder.engine.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.document import load_definition, with_nested
-from pipeline_builder.engine.execution import PIPELINE_ARN
 from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.engine.state import State, now

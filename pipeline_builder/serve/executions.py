@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine import starts
-from pipeline_builder.engine.catalogue import list_versions
+from pipeline_builder.engine.catalogue import PIPELINE_ARN, list_versions
 from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.execution import PIPELINE_ARN, definition_of
+from pipeline_builder.engine.execution import definition_of
 from pipeline_builder.engine.parameters import parameter_values
 from pipeline_builder.engine.state import parse_time
 from pipeline_builder.engine.tokens import once

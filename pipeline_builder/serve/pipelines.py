@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.engine import catalogue
-from pipeline_builder.engine.catalogue import PipelineRecord, VersionRecord
+from pipeline_builder.engine.catalogue import PIPELINE_ARN, PipelineRecord, VersionRecord
 from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.execution import PIPELINE_ARN
 from pipeline_builder.engine.local import put_version
 from pipeline_builder.engine.starts import count_running
 from pipeline_builder.engine.tags import put_tags
