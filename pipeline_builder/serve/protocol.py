@@ -11,7 +11,7 @@ from typing import Any
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.shapes.shapes import Shapes
-from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.serve.background import Background
 
