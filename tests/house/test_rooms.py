@@ -51,7 +51,7 @@ def test_a_planted_import_up_is_found(tmp_path: Path) -> None:
         "documents/source.py": "from pipeline_builder.conf import graph\n",
         "service/cloudformation/access/roles.py": "from pipeline_builder.service.cloudformation.description import model\n",
         "service/deploy.py": "from pipeline_builder.service import destroy\n",
-        "engine/cache.py": "from pipeline_builder.definition import names\n",
+        "engine/local.py": "from pipeline_builder.definition import names\n",
     }
     broken = broken_contracts(tmp_path, planted)
     assert [name.split(":")[0].split(",")[0] for name in broken] == [

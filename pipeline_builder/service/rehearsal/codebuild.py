@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline_builder.engine.job import JobEnd
+from pipeline_builder.engine.jobs.job import JobEnd
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.programs import find_working
 from pipeline_builder.service.cloudformation.evaluation.buildspec import PHASES, Artifact, Buildspec, Phase
