@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -23,6 +24,15 @@ def remove_folder(folder: Path) -> None:
             return
         _empty(folder)
         folder.rmdir()
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove of a folder what can be removed; the rest, such as another user's files, stays without a word."""
+    try:
+        remove_folder(folder)
+    except OSError:
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _empty(folder: Path) -> None:
