@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline_builder.engine.environments import Environments
+from pipeline_builder.engine.jobs.environments import Environments
 
 
 def share_environment(state: Path) -> None:
