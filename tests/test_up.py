@@ -28,7 +28,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def states(workspace: Workspace) -> dict[str, str]:
     """Return what became of each step in the last run: its status, or `cached`."""
-    steps = workspace.run("status", "--json").json["steps"]
+    steps = workspace.call("status", "--json").json["steps"]
     return {step["name"].removeprefix("churn-"): "cached" if step["cache_hit"] else step["status"] for step in steps}
 
 
@@ -65,21 +65,21 @@ def test_up_trains_and_promotes(workspace: Workspace) -> None:
 
 def test_the_second_time_nothing_is_trained(workspace: Workspace) -> None:
     workspace.run("up", "--approve")
-    before = workspace.run("history", "--json").json
+    before = workspace.call("history", "--json").json
     ended = workspace.run("up", "--approve")
     assert ended.code == 0
     assert "nothing changed since execution" in ended.err
-    after = workspace.run("history", "--json").json
+    after = workspace.call("history", "--json").json
     assert (after, len(after["executions"])) == (before, 1)
     assert workspace.run("up", "--rerun", "--approve").code == 0
     assert states(workspace) == dict.fromkeys(ALL, "Succeeded")
-    assert len(workspace.run("history", "--json").json["approvals"]) == 2
+    assert len(workspace.call("history", "--json").json["approvals"]) == 2
 
 
 def test_only_what_a_change_touches_runs_again(workspace: Workspace) -> None:
     workspace.run("up", "--approve")
     workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
-    plan = workspace.run("checkout"), workspace.run("plan", "--json").json
+    plan = workspace.call("checkout"), workspace.call("plan", "--json").json
     assert [c["name"] for c in plan[1]["changes"]] == ["churn-Metrics"]
     assert {p["step"]: p["hit"] for p in plan[1]["predictions"]}["churn-Train"]
     workspace.run("up")
@@ -102,7 +102,7 @@ def test_without_an_answer_the_run_waits(workspace: Workspace) -> None:
     assert (promoted.code, "Approved: approved by ada: later" in promoted.out) == (0, True)
     again = workspace.run("promote", "--comment", "later")
     assert again.code == 0
-    assert len(workspace.run("history", "--json").json["approvals"]) == 1
+    assert len(workspace.call("history", "--json").json["approvals"]) == 1
 
 
 def test_reject(workspace: Workspace) -> None:
@@ -129,7 +129,7 @@ def test_a_failing_script(workspace: Workspace) -> None:
         "Preprocess": "Succeeded", "Train": "Failed", "CreateModel": "Waiting", "Transform": "Waiting",
         "Metrics": "Waiting", "Register": "Waiting",
     }  # fmt: skip
-    assert workspace.run("logs", "churn-Train").out == "so far so good\nthe numbers are wrong\n"
+    assert workspace.call("logs", "churn-Train").out == "so far so good\nthe numbers are wrong\n"
     assert workspace.run("promote").code == 1
     workspace.push("scripts/train.py", TRAIN)
     assert workspace.run("up", "--approve").code == 0
@@ -144,9 +144,9 @@ def gate(bound: float, *more: tuple[str, str]) -> str:
 
 def test_a_model_within_its_bounds_is_registered(workspace: Workspace) -> None:
     workspace.push("conf/conf.yaml", gate(1.5))
-    workspace.run("checkout")
-    reasons = {p["step"]: p["reason"] for p in workspace.run("plan", "--json").json["predictions"]}
-    words = workspace.run("plan")
+    workspace.call("checkout")
+    reasons = {p["step"]: p["reason"] for p in workspace.call("plan", "--json").json["predictions"]}
+    words = workspace.call("plan")
     assert "6 to run, 0 from the cache, 2 by conditions" in words.err
     assert "maybe  churn-Register-Blocked  if 'churn-Register-Gate' comes out as False" in words.out
     assert reasons["churn-Register"] == "if 'churn-Register-Gate' comes out as True"
@@ -155,7 +155,7 @@ def test_a_model_within_its_bounds_is_registered(workspace: Workspace) -> None:
     assert states(workspace) == {
         **dict.fromkeys(ALL, "Succeeded"), "Register-Gate": "Succeeded", "Register-Blocked": "Skipped",
     }  # fmt: skip
-    assert "churn-Register-Gate     Succeeded" in workspace.run("status").out
+    assert "churn-Register-Gate     Succeeded" in workspace.call("status").out
     record = json.loads((workspace.root / "build" / "run.json").read_text())
     steps = {step["name"]: step for step in record["steps"]}
     assert steps["churn-Register"]["depends_on"] == ["churn-Register-Gate", "churn-Train", "churn-Metrics"]
@@ -182,9 +182,9 @@ def test_a_model_beyond_its_bounds_is_not_registered(workspace: Workspace) -> No
     record = json.loads((workspace.root / "build" / "run.json").read_text())
     assert (record["packages"], record["failure_reason"]) == ([], blocked)
     assert '<span class="badge">Blocked</span>' in (workspace.root / "build" / "report.html").read_text()
-    assert workspace.run("history", "--json").json["approvals"] == []
+    assert workspace.call("history", "--json").json["approvals"] == []
     assert workspace.run("promote").code == 1
-    plan = workspace.run("plan").out
+    plan = workspace.call("plan").out
     assert "skip   churn-Register          'churn-Register-Gate' goes the other way" in plan
     workspace.push("conf/conf.yaml", gate(1.5))
     ended = workspace.run("up", "--approve")
@@ -202,7 +202,7 @@ def test_a_repacked_model_carries_its_code(workspace: Workspace) -> None:
     store = workspace.root / ".pipeline_builder" / "store"
     with tarfile.open(store / package["model_data_url"].removeprefix("s3://")) as archive:
         assert {"./mean.txt", "./code/inference.py", "./code/requirements.txt"} <= set(archive.getnames())
-    assert "churn-Train-Repack      Processing     ← churn-Train" in workspace.run("graph").out
+    assert "churn-Train-Repack      Processing     ← churn-Train" in workspace.call("graph").out
     # The archive depends on its content only: what is behind it comes from the cache.
     workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
     assert workspace.run("up").code == 0
@@ -222,11 +222,11 @@ def test_parameters_of_the_command_line(workspace: Workspace) -> None:
     ended = workspace.run("up", "--parameter", "Scale=two", "--parameter", "Quick=no", "--parameter", "Other=1")
     assert (ended.code, ended.err.count("PB505 "), "Traceback" in ended.err) == (1, 3, False), ended.err
     own = [f"--parameter={name}=x" for name in ("ManifestCommit", "Commit-churn", "CacheGeneration")]
-    ended = workspace.run("plan", *own)
+    ended = workspace.call("plan", *own)
     assert (ended.code, ended.err.count(" can't be given: a run sets it itself")) == (1, 3), ended.err
     ended = workspace.run("up", "--parameter", "Scale=3", "--parameter", "Quick=true")
     assert ended.code == 0, ended.err
-    assert "mean: 6.0" in workspace.run("logs", "churn-Train").out
+    assert "mean: 6.0" in workspace.call("logs", "churn-Train").out
 
 
 def test_a_failing_script_as_json(workspace: Workspace) -> None:
@@ -248,7 +248,7 @@ def test_killed_and_repeated(workspace: Workspace) -> None:
     assert ended.code == 0, ended.err
     assert "which was interrupted" in ended.err
     assert count.read_text().split() == ["preprocess", "train", "train"]
-    assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert len(workspace.call("history", "--json").json["executions"]) == 1
     assert ended.out.count("model-package/tiny-churn/1") == 1
 
 
@@ -277,7 +277,7 @@ def test_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -
     ended = workspace.run("up", "--approve")
     assert ended.code == 0, ended.err
     assert set(states(workspace).values()) <= {"Succeeded", "cached"}
-    history = workspace.run("history", "--json").json
+    history = workspace.call("history", "--json").json
     assert len(history["executions"]) == 1
     assert [a["after"] for a in history["approvals"]] == ["Approved"]
 
@@ -330,7 +330,7 @@ def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
     ended = workspace.run("retry")
     assert ended.code == 0, ended.err
     assert set(states(workspace).values()) == {"Succeeded"}
-    (execution,) = workspace.run("history", "--json").json["executions"]
+    (execution,) = workspace.call("history", "--json").json["executions"]
     again = workspace.run("retry")
     assert (again.code, "PB443 the execution '" in again.err) == (1, True), again.err
     assert workspace.run("promote").code == 0, execution
@@ -374,13 +374,13 @@ def test_resume_follows_what_was_interrupted(workspace: Workspace) -> None:
     waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
     workspace.push("scripts/train.py", waits + TRAIN)
     process = workspace.start("up")
-    wait_for(lambda: "churn-Train" in workspace.run("status").out and states(workspace)["Train"] == "Executing")
+    wait_for(lambda: "churn-Train" in workspace.call("status").out and states(workspace)["Train"] == "Executing")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     marker.touch()
     ended = workspace.run("run", "--resume")
     assert (ended.code, set(states(workspace).values())) == (0, {"Succeeded"}), ended.err
-    assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert len(workspace.call("history", "--json").json["executions"]) == 1
     assert workspace.run("run", "--resume").code == 0
 
 
@@ -392,7 +392,7 @@ def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
     assert workspace.run("up", "--approve").code == 0
     ended = workspace.run("rollback", "churn", "--comment", "too slow")
     assert ended.code == 0, ended.err
-    approvals = workspace.run("history", "--json").json["approvals"]
+    approvals = workspace.call("history", "--json").json["approvals"]
     (newest, *_) = approvals
     assert (newest["package"].rsplit("/", 1)[1], newest["after"]) == ("2", "Rejected")
     assert "too slow" in newest["description"]
@@ -402,7 +402,7 @@ def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
     running = [workspace.start("up") for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in running]
     assert [process.returncode for process in running] == [0, 0], outputs
-    assert len(workspace.run("history", "--json").json["executions"]) == 1
+    assert len(workspace.call("history", "--json").json["executions"]) == 1
 
 
 def test_the_prompt_on_a_terminal(workspace: Workspace) -> None:
@@ -467,16 +467,16 @@ def test_a_commit_that_changes_nothing_that_runs_changes_no_byte(workspace: Work
 
 
 def test_a_stale_plan_is_refused(workspace: Workspace) -> None:
-    workspace.run("checkout")
-    workspace.run("plan", "--out", "plan.json")
-    assert workspace.run("plan", "--detailed-exitcode").code == 2
+    workspace.call("checkout")
+    workspace.call("plan", "--out", "plan.json")
+    assert workspace.call("plan", "--detailed-exitcode").code == 2
     assert workspace.run("apply", "plan.json").code == 0
-    assert workspace.run("plan", "--detailed-exitcode").code == 0
+    assert workspace.call("plan", "--detailed-exitcode").code == 0
     assert workspace.run("apply", "plan.json").code == 0  # what it would do is done
     _scale(workspace, 3)
     ended = workspace.run("apply", "plan.json")
     assert (ended.code, "PB420" in ended.err) == (3, True)
-    workspace.run("plan", "--out", "plan.json")
+    workspace.call("plan", "--out", "plan.json")
     _scale(workspace, 4)
     workspace.run("apply")
     _scale(workspace, 3)
@@ -486,16 +486,16 @@ def test_a_stale_plan_is_refused(workspace: Workspace) -> None:
 
 def _scale(workspace: Workspace, scale: int) -> None:
     workspace.push("conf/conf.yaml", variant(("scale: 2", f"scale: {scale}")))
-    workspace.run("checkout")
+    workspace.call("checkout")
 
 
 def test_each_stage_is_a_command(workspace: Workspace) -> None:
     for arguments in (["checkout"], ["validate"], ["build"], ["plan"], ["apply"], ["run"], ["promote"], ["report"]):
         ended = workspace.run(*arguments)
         assert (ended.code, bool(ended.out)) == (0, True), (arguments, ended.err)
-    assert "Approved" in workspace.run("history").out
-    assert all(f"churn-{name} " in workspace.run("graph").out for name in ALL)
-    assert workspace.run("graph", "--format", "mermaid").out.startswith("flowchart LR")
+    assert "Approved" in workspace.call("history").out
+    assert all(f"churn-{name} " in workspace.call("graph").out for name in ALL)
+    assert workspace.call("graph", "--format", "mermaid").out.startswith("flowchart LR")
     for command in ("checkout", "validate", "graph", "build", "plan", "apply", "run", "report", "status", "history"):
         assert workspace.run(command, "--json").json, command
 
@@ -538,15 +538,15 @@ def read_until(terminal: int, text: str) -> str:
 def test_help_and_the_schema_need_no_workspace(tmp_path: Path) -> None:
     outside = Workspace(tmp_path)
     assert outside.run("--help").out.startswith("Usage: pipeline-builder")
-    schema = outside.run("schema", "conf").json
+    schema = outside.call("schema", "conf").json
     assert schema["additionalProperties"] is False
     train = schema["$defs"]["TrainSection"]["properties"]
     assert {"hyperparams", "hyperparameters", "max_runtime_seconds", "max_runtime_in_seconds"} <= set(train)
-    assert "repos" in outside.run("schema", "manifest").json["properties"]
+    assert "repos" in outside.call("schema", "manifest").json["properties"]
 
 
 def test_the_state_is_not_committed_with_the_manifest(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, state=False)
-    assert workspace.run("checkout").code == 0
+    assert workspace.call("checkout").code == 0
     make_repository(workspace.root)
     assert [name for name in git(workspace.root, "ls-files").split() if name.startswith(".pipeline_builder")] == []

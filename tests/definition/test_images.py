@@ -54,7 +54,7 @@ def test_another_image_is_asked_for_anew(tmp_path: Path, changed: str) -> None:
 
 def test_commands_take_the_address_from_the_lock_and_keep_it(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=conf(framework="xgboost", version="1.7-1"))
-    workspace.run("checkout")
+    workspace.call("checkout")
     ended = workspace.run("validate")
     assert (ended.code, "PB217 the image of xgboost 1.7-1 needs the SageMaker SDK" in ended.err) == (1, True), ended.err
     lock = tmp_path / "build" / "model_repos.lock.yaml"
@@ -62,5 +62,5 @@ def test_commands_take_the_address_from_the_lock_and_keep_it(tmp_path: Path) -> 
     lock.write_text(f"{lock.read_text()}images:\n  {json.dumps(key)}: {json.dumps(URI)}\n")
     assert workspace.run("build").code == 0
     assert URI in (tmp_path / "build" / "pipeline_definition.json").read_text()
-    workspace.run("checkout")
+    workspace.call("checkout")
     assert URI in lock.read_text()

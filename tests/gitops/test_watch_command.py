@@ -92,7 +92,7 @@ def push(workspace: Workspace, name: str, text: str) -> str:
 
 def history(workspace: Workspace) -> tuple[list[str], list[str]]:
     """The status of each execution and each approval, newest first."""
-    found = workspace.run("history", "--json").json
+    found = workspace.call("history", "--json").json
     return [e["status"] for e in found["executions"]], [a["after"] for a in found["approvals"]]
 
 
@@ -285,7 +285,7 @@ def test_two_that_cron_starts_at_the_same_time(workspace: Workspace) -> None:
     marker = workspace.root / "marker"
     push(workspace, "scripts/train.py", waits_for(marker))
     first = workspace.start("watch", "--once")
-    until(lambda: "churn-Train" in workspace.run("status").out)
+    until(lambda: "churn-Train" in workspace.call("status").out)
     second = workspace.run("watch", "--once")
     marker.touch()
     out, err = first.communicate(timeout=60)

@@ -62,7 +62,7 @@ def make_service_workspace(root: Path) -> Workspace:
     """Make a workspace with the tiny model and a service, checked out."""
     workspace = make_workspace(root, manifest=MANIFEST)
     (root / "buildspec.yml").write_text((ROOT / "buildspec.yml").read_text())
-    ended = workspace.run("checkout")
+    ended = workspace.call("checkout")
     assert ended.code == 0, ended.err
     return workspace
 

@@ -33,19 +33,19 @@ FILES = ["storage.yaml", "service.yaml", "parameters.json", "buildspec.yml"]
 def workspace(tmp_path: Path) -> Workspace:
     made = make_workspace(tmp_path, manifest=MANIFEST)
     (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
-    assert made.run("checkout").code == 0
+    assert made.call("checkout").code == 0
     return made
 
 
 def test_render_writes_four_files_and_then_nothing(workspace: Workspace) -> None:
-    first = workspace.run("render", "--out", "out", **AWS)
+    first = workspace.call("render", "--out", "out", **AWS)
     assert (first.code, first.err) == (0, "")
     lines = first.out.splitlines()
     assert lines[:4] == [f"out/{name}  written" for name in FILES]
     assert lines[4].startswith("nightly: next ")
     assert lines[4].endswith(" 02:00 Europe/Berlin")
     before = {path: path.stat().st_mtime_ns for path in (workspace.root / "out").iterdir()}
-    again = workspace.run("render", "--out", "out", "--json", **AWS)
+    again = workspace.call("render", "--out", "out", "--json", **AWS)
     assert [(item["path"], item["changed"]) for item in again.json["files"]] == [
         (f"out/{name}", False) for name in FILES
     ]
@@ -55,11 +55,11 @@ def test_render_writes_four_files_and_then_nothing(workspace: Workspace) -> None
 
 
 def test_the_build_folder_is_the_default(workspace: Workspace) -> None:
-    assert workspace.run("render", **AWS).out.startswith("build/service/storage.yaml  written")
+    assert workspace.call("render", **AWS).out.startswith("build/service/storage.yaml  written")
 
 
 def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspace) -> None:
-    workspace.run("render", "--out", "out", **AWS)
+    workspace.call("render", "--out", "out", **AWS)
     text = (workspace.root / "out" / "service.yaml").read_text()
     template = read_template(text)
     assert "000000000000" not in text
@@ -70,7 +70,7 @@ def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspac
 
 
 def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
-    ended = workspace.run("render", "iam", **AWS)
+    ended = workspace.call("render", "iam", **AWS)
     assert ended.code == 0
     roles = {f"model-service-{name}" for name in ("pipeline", "build", "train", "promote", "worker", "events", "scheduler",
                                                   "execution")}  # fmt: skip
@@ -79,7 +79,7 @@ def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
 
 
 def test_account_and_region_must_be_those_of_aws(workspace: Workspace) -> None:
-    ended = workspace.run("render")
+    ended = workspace.call("render")
     assert ended.code == 1
     assert ended.err == (
         "PB616 SMP_ACCOUNTID is '000000000000', expected the twelve digits of the account that the service goes to\n"
@@ -96,7 +96,7 @@ def test_all_problems_are_said_at_once_and_nothing_is_written(workspace: Workspa
         "source: {repository: acme/models}", "tags: {a*: b}"
     )
     (workspace.root / "model_repos.yaml").write_text(manifest)
-    ended = workspace.run("render", "--out", "out", "--json", **AWS)
+    ended = workspace.call("render", "--out", "out", "--json", **AWS)
     assert ended.code == 1
     assert sorted(problem["id"] for problem in ended.json["problems"]) == ["PB612", "PB613", "PB615", "PB617"]
     assert not (workspace.root / "out").exists()
@@ -105,7 +105,7 @@ def test_all_problems_are_said_at_once_and_nothing_is_written(workspace: Workspa
 def test_what_the_services_would_refuse_is_said(workspace: Workspace) -> None:
     buildspec = (ROOT / "buildspec.yml").read_text().replace("- VERDICT #", "- VERDIKT #")
     (workspace.root / "buildspec.yml").write_text(buildspec)
-    ended = workspace.run("render", "--out", "out", "--json", **AWS)
+    ended = workspace.call("render", "--out", "out", "--json", **AWS)
     assert ended.code == 1
     assert any("VERDICT" in problem["message"] for problem in ended.json["problems"])
     assert not (workspace.root / "out").exists()
@@ -121,8 +121,8 @@ def test_a_manifest_in_a_folder_of_its_repository_is_named(tmp_path: Path) -> No
     (tmp_path / "team").mkdir()
     made = make_workspace(tmp_path / "team", manifest=MANIFEST)
     (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
-    made.run("checkout")
-    assert made.run("render", "--out", "out", **AWS).code == 0
+    made.call("checkout")
+    assert made.call("render", "--out", "out", **AWS).code == 0
     template = read_template((tmp_path / "team" / "out" / "service.yaml").read_text())
     variables = template["Resources"]["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
     assert {"Name": "SMP_MANIFEST", "Value": "team/model_repos.yaml"} in variables
@@ -175,7 +175,7 @@ def test_a_schedule_that_never_fires_is_told_apart() -> None:
 
 def test_a_buildspec_that_is_no_text_is_a_problem(workspace: Workspace) -> None:
     (workspace.root / "buildspec.yml").write_bytes(b"version: 0.2 # \xff\n")
-    ended = workspace.run("render", **AWS)
+    ended = workspace.call("render", **AWS)
     assert ended.code == 1
     assert "buildspec.yml:1:16: PB622 'buildspec.yml' is not UTF-8 text: byte 15 is 0xff" in ended.err
 
@@ -185,7 +185,7 @@ def test_what_is_outside_of_the_repository_is_not_there_on_aws(workspace: Worksp
     text = MANIFEST.replace("  - url: remotes/churn\n", f"  - url: {url}\n    name: churn\n")
     (workspace.root / ".git").mkdir()
     (workspace.root / "model_repos.yaml").write_text(text)
-    ended = workspace.run("render", **AWS)
+    ended = workspace.call("render", **AWS)
     assert ended.code == 1
     message = "PB603 the repository 'churn' is outside of this one, where builds on AWS can't fetch it"
     assert f"model_repos.yaml:3:10: {message}\n" in ended.err

@@ -129,10 +129,10 @@ def test_a_push_of_nothing_that_runs_runs_nothing(trained: Workspace) -> None:
     pushed = commit(trained.remote, "words")
     push = {"SMP_TRIGGER": "poll", "SMP_REPOSITORY": "churn", "SMP_COMMIT": pushed}
     assert trained.run("stage", "build", **push).code == 0
-    before = trained.run("history", "--json").json["executions"]
+    before = trained.call("history", "--json").json["executions"]
     ended = trained.run("stage", "train", **push)
     assert (ended.code, exports(trained)["VERDICT"]) == (0, "pass"), ended.err  # the first one still waits
-    assert trained.run("history", "--json").json["executions"] == before
+    assert trained.call("history", "--json").json["executions"] == before
 
 
 def test_a_schedule_without_the_cache_trains_anew(trained: Workspace) -> None:
@@ -170,7 +170,7 @@ def test_what_the_build_applied_runs_although_another_has_applied_since(workspac
     workspace.push("scripts/train.py", TRAIN + "# changed\n")
     state = ("--build-dir", str(other))
     assert [workspace.run(name, *state).code for name in ("checkout", "apply")] == [0, 0]
-    assert workspace.run("checkout", "--locked").code == 0  # the first build's commits again
+    assert workspace.call("checkout", "--locked").code == 0  # the first build's commits again
     ended = workspace.run("stage", "train")
     assert (ended.code, "version 2 was applied since; this build's version 1 runs" in ended.err) == (0, True), ended.err
     assert json.loads((workspace.root / "build" / "run.json").read_text())["pipeline_version"] == 1
@@ -185,7 +185,7 @@ def test_promotion_is_in_the_approvers_name(trained: Workspace) -> None:
     assert (package.status, package.approval_description.split(" (")[0]) == ("Approved", "approved by ada: looks right")
     again = run_promote(session(trained), setting, Service(ADA))  # as a stage that is retried: the same comes out
     assert again.exports == staged.exports
-    history = trained.run("history", "--json").json["approvals"]
+    history = trained.call("history", "--json").json["approvals"]
     assert len(history) == 1, history
 
 
