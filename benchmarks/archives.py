@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from isal import igzip
 
-from pipeline_builder.engine.archives import pack, unpack
+from pipeline_builder.engine.jobs.archives import pack, unpack
 
 MEGABYTE = 1 << 20
 

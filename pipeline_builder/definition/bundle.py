@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
 
 # What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
@@ -246,7 +247,6 @@ def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile
 
 def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
     """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
-    import shutil
 
     wanted = {bundle.sha256: bundle for bundle in bundles}
     written = 0
@@ -258,5 +258,5 @@ def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
             written += 1
     for old in folder.iterdir() if folder.is_dir() else ():
         if old.name not in wanted:
-            shutil.rmtree(old, ignore_errors=True)
+            sweep_folder(old)
     return written

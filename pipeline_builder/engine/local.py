@@ -15,26 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.dag.caching import without_cache
-from pipeline_builder.engine.container import log_tail
-from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.environments import Environments
-from pipeline_builder.engine.execution import (
-    PIPELINE_ARN,
+from pipeline_builder.engine.document.document import load_definition
+from pipeline_builder.engine.document.parameters import parameter_values
+from pipeline_builder.engine.execution.execution import (
     build_scope,
     definition_of,
     execution_variables,
     list_steps,
     run_execution,
 )
-from pipeline_builder.engine.fingerprint import build_fingerprint
-from pipeline_builder.engine.parameters import parameter_values
-from pipeline_builder.engine.prediction import predict
-from pipeline_builder.engine.registry import LocalRegistry
-from pipeline_builder.engine.sandbox import private_mounts_available
-from pipeline_builder.engine.scheduler import Engine
-from pipeline_builder.engine.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
-from pipeline_builder.engine.state import CAUSE, State, now
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.execution.fingerprint import build_fingerprint
+from pipeline_builder.engine.execution.prediction import predict
+from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
+from pipeline_builder.engine.jobs.container import log_tail
+from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.sandbox import private_mounts_available
+from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
+from pipeline_builder.engine.state.registry import LocalRegistry
+from pipeline_builder.engine.state.state import CAUSE, State, now
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.target import (
     CachePrediction,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pipeline_builder.dag.caching import PARAMETER, with_generation
-from pipeline_builder.definition.definition import MANIFEST_PARAMETER, UNKNOWN_COMMIT, Definition
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.target import Execution, ExecutionStatus, ObjectStore, PipelineService

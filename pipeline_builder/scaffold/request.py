@@ -117,7 +117,7 @@ def _read_back(description: str) -> JSON:
 
 def _check_instance(name: str) -> Iterator[Problem]:
     """All jobs run on it, so that each kind has to take it."""
-    from pipeline_builder.definition.service_model import load_sagemaker
+    from pipeline_builder.definition.shapes.services import load_sagemaker
 
     shapes = load_sagemaker()
     for shape in _JOB_TYPES:

@@ -7,10 +7,10 @@ import string
 import threading
 from collections.abc import Callable
 
-from pipeline_builder.engine.execution import run_execution
-from pipeline_builder.engine.scheduler import Engine
-from pipeline_builder.engine.starts import unfinished
-from pipeline_builder.engine.state import now
+from pipeline_builder.engine.execution.execution import run_execution
+from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.starts import unfinished
+from pipeline_builder.engine.state.state import now
 from pipeline_builder.target import ExecutionStatus, StepState
 
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.engine import starts
-from pipeline_builder.engine.catalogue import list_versions
-from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.execution import PIPELINE_ARN, definition_of
-from pipeline_builder.engine.parameters import parameter_values
-from pipeline_builder.engine.state import parse_time
-from pipeline_builder.engine.tokens import once
+from pipeline_builder.engine.document.document import load_definition
+from pipeline_builder.engine.document.parameters import parameter_values
+from pipeline_builder.engine.execution import starts
+from pipeline_builder.engine.execution.execution import definition_of
+from pipeline_builder.engine.state.catalogue import PIPELINE_ARN, list_versions
+from pipeline_builder.engine.state.state import parse_time
+from pipeline_builder.engine.state.tokens import once
 from pipeline_builder.serve.background import new_id
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.pipelines import find, find_version

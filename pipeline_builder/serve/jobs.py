@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.engine.jobs import JobRecord, find_job, list_jobs
+from pipeline_builder.engine.jobs.records import JobRecord, find_job, list_jobs
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import Call, Handler
 

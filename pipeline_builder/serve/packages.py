@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.engine import package_details as details
-from pipeline_builder.engine.package_details import GroupRecord, PackageChange, PackageRecord
-from pipeline_builder.engine.registry import ARN
-from pipeline_builder.engine.tags import put_tags
-from pipeline_builder.engine.tokens import once
+from pipeline_builder.engine.state import package_details as details
+from pipeline_builder.engine.state.package_details import GroupRecord, PackageChange, PackageRecord
+from pipeline_builder.engine.state.registry import ARN
+from pipeline_builder.engine.state.tags import put_tags
+from pipeline_builder.engine.state.tokens import once
 from pipeline_builder.serve.background import new_id
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import CONFLICT, VALIDATION, Call, Handler, ServiceError

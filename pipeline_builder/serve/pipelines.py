@@ -6,15 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.definition.check import check_definition
-from pipeline_builder.engine import catalogue
-from pipeline_builder.engine.catalogue import PipelineRecord, VersionRecord
-from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.execution import PIPELINE_ARN
+from pipeline_builder.definition.check.check import check_definition
+from pipeline_builder.engine.document.document import load_definition
+from pipeline_builder.engine.execution.starts import count_running
 from pipeline_builder.engine.local import put_version
-from pipeline_builder.engine.starts import count_running
-from pipeline_builder.engine.tags import put_tags
-from pipeline_builder.engine.tokens import once
+from pipeline_builder.engine.state import catalogue
+from pipeline_builder.engine.state.catalogue import PIPELINE_ARN, PipelineRecord, VersionRecord
+from pipeline_builder.engine.state.tags import put_tags
+from pipeline_builder.engine.state.tokens import once
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import CONFLICT, VALIDATION, Call, Handler, ServiceError
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_builder.definition.service_model import Fault, Shapes, load_sagemaker
-from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.shapes import Shapes
+from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.serve.background import Background
 

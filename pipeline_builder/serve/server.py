@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from pipeline_builder.engine.scheduler import Engine
+from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.serve import executions, identity, jobs, logs, packages, pipelines, steps, tagging
 from pipeline_builder.serve.background import Background

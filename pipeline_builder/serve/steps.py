@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.engine.execution import list_steps
-from pipeline_builder.engine.jobs import JobRecord, jobs_of
-from pipeline_builder.engine.starts import taken_steps
+from pipeline_builder.engine.execution.execution import list_steps
+from pipeline_builder.engine.execution.starts import taken_steps
+from pipeline_builder.engine.jobs.records import JobRecord, jobs_of
 from pipeline_builder.serve.executions import find_execution
 from pipeline_builder.serve.paging import page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError

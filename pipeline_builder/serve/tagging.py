@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_builder.engine.tags import MOST, drop_tags, list_tags, put_tags
+from pipeline_builder.engine.state.tags import MOST, drop_tags, list_tags, put_tags
 from pipeline_builder.serve.paging import page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
 

@@ -25,7 +25,7 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.facts import Facts
 from pipeline_builder.canonical import canonical
-from pipeline_builder.engine.starts import Request, put_execution
+from pipeline_builder.engine.execution.starts import Request, put_execution
 from pipeline_builder.errors import OutsideFailure, PlanRefused
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 from pipeline_builder.release.apply import apply

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.checkout.folders import remove_folder
 from pipeline_builder.checkout.git import MOST_FOLDERS, Git
 from pipeline_builder.checkout.runner import GitError, Remote
 from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.machine.folders import remove_folder
 from tests.checkout.interrupting import MANNERS
 from tests.checkout.repositories import commit, git, make_repository
 from tests.checkout.test_checkout import one, run

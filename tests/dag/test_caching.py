@@ -13,7 +13,7 @@ import pytest
 
 from pipeline_builder.aws.facts import Facts, read_facts
 from pipeline_builder.dag.caching import COMPARED, FIRST, PARAMETER, VARIABLE, current_generation, without_cache
-from pipeline_builder.definition.service_model import load_sagemaker
+from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.steps.freshness import MOST_VARIABLES
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import Execution, ExecutionStatus

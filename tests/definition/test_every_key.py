@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipeline_builder.conf.conf import ConfFile
-from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.schema import known_keys, section_at, spellings
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.compose import compose as compose_all
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.expressions import references

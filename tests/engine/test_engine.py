@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.engine.archives import unpack
-from pipeline_builder.engine.document import load_definition
-from pipeline_builder.engine.references import Scope, resolve
+from pipeline_builder.engine.document.document import load_definition
+from pipeline_builder.engine.document.references import Scope, resolve
+from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, StepStatus
 from tests.engine.definitions import CACHED, definition, output_of, run, script, target
@@ -421,6 +421,18 @@ def test_archives_that_leave_their_folder_are_refused(tmp_path: Path, name: str)
     with pytest.raises(InputProblems, match="PB525"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "in")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("x" * 300,), ("d/" * 3000 + "x",)])
+def test_archives_whose_entries_cannot_be_files_fail_their_step(tmp_path: Path, names: tuple[str, ...]) -> None:
+    import io
+    import tarfile
+
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(InputProblems, match="PB525 the archive entry"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "in")
 
 
 @pytest.mark.parametrize(

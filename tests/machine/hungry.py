@@ -25,9 +25,9 @@ def large(path: Path, size: int = SIZE) -> Path:
 
 def archives(folder: Path) -> None:
     """A model is packed into the store, unpacked, and looked into."""
-    from pipeline_builder.engine.archives import pack, read_member, unpack
-    from pipeline_builder.engine.state import State
-    from pipeline_builder.engine.store import LocalStore
+    from pipeline_builder.engine.jobs.archives import pack, read_member, unpack
+    from pipeline_builder.engine.state.state import State
+    from pipeline_builder.engine.state.store import LocalStore
 
     large(folder / "model" / "weights.bin")
     (folder / "model" / "z").write_text("last")
@@ -44,8 +44,8 @@ def archives(folder: Path) -> None:
 
 def objects(folder: Path) -> None:
     """What a processing job writes goes into the store, from there into another job, and has a digest."""
-    from pipeline_builder.engine.state import State
-    from pipeline_builder.engine.store import LocalStore
+    from pipeline_builder.engine.state.state import State
+    from pipeline_builder.engine.state.store import LocalStore
 
     large(folder / "out" / "part.bin")
     store = LocalStore(folder / "store", {}, State(folder / "state.db"))

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.documents.source import load_yaml
-from pipeline_builder.engine.archives import pack, read_member, unpack
-from pipeline_builder.engine.state import State
-from pipeline_builder.engine.store import LocalStore, stamp_of
+from pipeline_builder.engine.jobs.archives import pack, read_member, unpack
+from pipeline_builder.engine.state.state import State
+from pipeline_builder.engine.state.store import LocalStore, stamp_of
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import read_metrics

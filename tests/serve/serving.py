@@ -15,8 +15,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.local import LocalSettings, open_engine
-from pipeline_builder.engine.scheduler import Engine
 from pipeline_builder.serve.server import Server, make_server_on
 
 ROLE = "arn:aws:iam::000000000000:role/local"

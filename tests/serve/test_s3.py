@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from pipeline_builder.engine.store import stamp_of
+from pipeline_builder.engine.state.store import stamp_of
 from tests.serve.serving import Served, refused, serving
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from werkzeug.wrappers import Response
 
-from pipeline_builder.engine.objects import ObjectFacts
+from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, document, iso, xml_response
 from pipeline_builder.serve.s3.xml import Value, read_xml

@@ -8,7 +8,7 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
-from pipeline_builder.engine.objects import ObjectFacts
+from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import BLOCK, Hashing, copy
 from pipeline_builder.serve.s3.place import (
     Place,

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
-from pipeline_builder.engine.objects import ObjectFacts, Objects
+from pipeline_builder.engine.state.objects import ObjectFacts, Objects
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from pipeline_builder.engine.objects import Objects
-from pipeline_builder.engine.state import State
-from pipeline_builder.engine.store import LocalStore
+from pipeline_builder.engine.state.objects import Objects
+from pipeline_builder.engine.state.state import State
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.serve.s3 import buckets, multipart, objects
 from pipeline_builder.serve.s3.place import Place, S3Error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from pipeline_builder.definition.service_model import load_service
+from pipeline_builder.definition.shapes.services import load_service
 from pipeline_builder.serve.protocol import ServiceError, fit, parse_body
 from pipeline_builder.serve.server import HOST, JSON_LIMIT, Quiet, json_error, listen, refused
 from pipeline_builder.service.rehearsal.record import ActionRecord, Rehearsal

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.engine.job import Command, JobEnd, JobResult
-from pipeline_builder.engine.sandbox import run_plain
+from pipeline_builder.engine.jobs.job import Command, JobEnd, JobResult
+from pipeline_builder.engine.jobs.sandbox import run_plain
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TICK = 0.05

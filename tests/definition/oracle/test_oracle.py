@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.check import check_definition
+from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.cases import CASES, Case

@@ -1,0 +1,67 @@
+"""The conf files of every enabled repository: which there are, and what could be read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline_builder.conf.conf import ModelConf, read_conf
+from pipeline_builder.documents.schema import describe
+from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.manifest.manifest import Manifest, Repo
+
+
+def read_confs(
+    manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]
+) -> tuple[tuple[ModelConf | None, ...], list[Problem]]:
+    """Return what could be read of every conf file, in the order of the manifest, and every problem in them."""
+    commits = {locked.name: locked.commit for locked in lock.repos}
+    confs: list[ModelConf | None] = []
+    problems: list[Problem] = []
+    matches = _matches(manifest, root / manifest.training_dir, values)
+    for repo in manifest.repos:
+        folder = root / manifest.training_dir / repo.name
+        files = _files(repo, folder, matches)
+        if not files:
+            confs.append(None)
+            problems.append(_no_file(repo, folder, manifest, values))
+        for path in files:
+            label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
+            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values)
+            confs.append(conf)
+            problems.extend(found)
+    return tuple(confs), problems
+
+
+def _matches(manifest: Manifest, training_dir: Path, values: Mapping[str, str]) -> Mapping[str, list[Path]]:
+    """Return what the glob below the training directory finds, by the folder of the repository."""
+    pattern = _glob(manifest, values)
+    found: dict[str, list[Path]] = {}
+    for path in training_dir.glob(pattern) if not pattern.startswith("/") else ():
+        found.setdefault(path.relative_to(training_dir).parts[0], []).append(path)
+    return found
+
+
+def _files(repo: Repo, folder: Path, matches: Mapping[str, list[Path]]) -> tuple[Path, ...]:
+    """Return the repository's conf files, by its own patterns, or by the glob below the training directory."""
+    found = (
+        {path for pattern in repo.config for path in folder.glob(pattern)}
+        if repo.config
+        else matches.get(repo.name, ())
+    )
+    inside = folder.resolve()
+    return tuple(sorted(p for p in found if p.is_file() and p.resolve().is_relative_to(inside)))
+
+
+def _glob(manifest: Manifest, values: Mapping[str, str]) -> str:
+    return values.get("SMP_MODEL_CONFIGPATH", "").strip() or manifest.config
+
+
+def _no_file(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> Problem:
+    if not folder.is_dir():
+        message = f"the repository '{repo.name}' is not checked out"
+        return Problem(id="PB206", message=message, place=repo.place, hint="run 'pipeline-builder checkout'")
+    pattern = " or ".join(describe(glob) for glob in repo.config) or describe(_glob(manifest, values))
+    message = f"no configuration file of the repository '{repo.name}' matches {pattern}"
+    return Problem(id="PB206", message=message, place=repo.place, hint="name it with 'config: …'")

@@ -1,0 +1,92 @@
+"""Every step of the graph, composed: its class's request, what the conf merges over it, and the steps around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.definition.addresses import find_bad_addresses
+from pipeline_builder.definition.secrets import secrets_of
+from pipeline_builder.definition.steps import COMPOSERS
+from pipeline_builder.definition.steps.closing import close_inputs
+from pipeline_builder.definition.steps.context import Context, Mapped, retry_policies
+from pipeline_builder.definition.steps.freshness import with_variables
+from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate_name
+from pipeline_builder.definition.steps.merging import merge
+from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
+from pipeline_builder.errors import InputProblems, Problem
+
+
+def compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
+    """Return the steps that could be composed, and what is wrong with the others."""
+    steps: dict[str, Mapped] = {}
+    taken: dict[str, Step] = {}
+    problems: list[Problem] = []
+    for step in context.graph.steps:
+        if nowhere := find_bad_addresses(step):
+            problems.extend(nowhere)
+            continue
+        try:
+            made = [*_repack(context, step), _compose_step(context, step, steps)]
+            composed = [with_variables(step, item, context.data_parameters.get(str(item["Name"]))) for item in made]
+        except InputProblems as error:
+            problems.extend(error.problems)
+            continue
+        taken |= dict.fromkeys(_made(step, composed) & context.graph.by_name.keys(), step)
+        problems.extend(secrets_of(step, composed[-1]["Arguments"]))
+        steps.update((str(found["Name"]), found) for found in composed)
+    problems.extend(_taken(context.graph.by_name[name], step) for name, step in taken.items())
+    return list(steps.values()), problems
+
+
+def _made(step: Step, composed: list[Mapped]) -> set[str]:
+    """Return the names of the steps that are made for a step besides its own."""
+    blocked = {fail_name(step.name)} if composed[-1]["Type"] == "Condition" else set()
+    return {str(found["Name"]) for found in composed} - {step.name} | blocked
+
+
+def _taken(step: Step, other: Step) -> Problem:
+    """A step that the conf lists can't have the name of one that is made for another step: one would be lost."""
+    message = f"two steps have the name '{step.name}': this one, and one that is made for the step '{other.name}'"
+    hint = "give this one another name"
+    return Problem(id="PB309", message=message, place=step.place, related=(other.place,), hint=hint)
+
+
+def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) -> Mapped:
+    """Return the step with what the conf merges over its request; behind a gate where the model has bounds.
+
+    `before` has the steps that it can refer to.
+    """
+    composed = COMPOSERS[step.step_class](context, step)
+    section = step.registry if step.step_class == "RegisterModel" else step.job
+    defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
+    request = close_inputs(composed["Arguments"], before, defaults)
+    arguments = merge(request, section.arguments if section else {})
+    explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
+    found: Mapped = {
+        "Name": step.name,
+        **composed,
+        "Arguments": merge(arguments, step.asked.arguments),
+        **retry_policies(step),
+        **explicit,
+    }
+    return compose_gate(context, step, found) if step.step_class == "RegisterModel" else found
+
+
+def _repack(context: Context, step: Step) -> list[Mapped]:
+    if step.step_class not in ("CreateModel", "RegisterModel") or not needs_repack(step):
+        return []
+    training = context.needed(step, "Training")
+    assert training is not None
+    return [compose_repack(context, step, training)]
+
+
+def owners_of(graph: Graph) -> Mapping[str, str]:
+    """Return the conf's step behind each step that is composed for it."""
+    owners = {step.name: step.name for step in graph.steps}
+    for step in graph.steps:
+        if step.step_class == "RegisterModel":
+            owners |= {gate_name(step.name): step.name, fail_name(step.name): step.name}
+        if step.step_class == "Training":
+            owners[repack_name(step)] = step.name
+    return owners

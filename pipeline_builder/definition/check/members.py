@@ -1,0 +1,29 @@
+"""Members of JSON that may be anything: what isn't there, or is something else, reads as empty."""
+
+from __future__ import annotations
+
+from pipeline_builder.target import JSON
+
+
+def member_at(value: JSON, path: tuple[str, ...]) -> JSON:
+    """Return what is at the path; None where nothing is."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def items_of(value: JSON, key: str) -> list[JSON]:
+    """Return the list at the key; none where it is no list."""
+    inner = member_at(value, (key,))
+    return inner if isinstance(inner, list) else []
+
+
+def text_of(value: JSON, key: str) -> str:
+    """Return the text at the key; empty where it is no text."""
+    inner = member_at(value, (key,))
+    return inner if isinstance(inner, str) else ""
+
+
+def names_of(items: JSON, key: str) -> list[str | None]:
+    """Return the name of each entry of a list; None for one that is no plain text (a reference)."""
+    return [text_of(item, key) or None for item in items] if isinstance(items, list) else []

@@ -1,0 +1,45 @@
+"""Keys of a conf that are set and do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline_builder.conf.graph import Step
+from pipeline_builder.conf.sections import TransformSection
+from pipeline_builder.definition.steps.freshness import without_data
+from pipeline_builder.errors import Problem
+
+# Keys that a section takes for compatibility, by what they'd be in the other sections, and why they do nothing there.
+_WITHOUT_EFFECT: Mapping[str, Mapping[str, str]] = {
+    "transform": {
+        "image_uri": "the image of registry.InferenceSpecification is used",
+        "volume_size": "a batch transform job has no volume size",
+        "volume_size_in_gb": "a batch transform job has no volume size",
+        "max_runtime_seconds": "a batch transform job has no maximum run time",
+        "max_runtime_in_seconds": "a batch transform job has no maximum run time",
+    },
+    "evaluate": {
+        "strategy": "it belongs to a batch transform",
+        "max_payload": "it belongs to a batch transform",
+        "content_type": "it belongs to a batch transform",
+    },
+    "preprocess": {"framework_version": "the image decides the version"},
+}
+
+
+def find_ineffective(step: Step) -> list[Problem]:
+    """A key that is set and does nothing is said."""
+    if step.job is None or (isinstance(step.job, TransformSection) and step.step_class != "Transform"):
+        return []
+    document = step.unit.conf.document
+    found = []
+    for key, why in _WITHOUT_EFFECT.get(step.section_name, {}).items():
+        path = (*step.unit.path, step.section_name, key)
+        if path in document.keys:
+            message = f"'{key}' has no effect in '{step.section_name}': {why}"
+            found.append(Problem(id="PB230", message=message, place=document.place(path, key=True), warning=True))
+    if step.job.cache.data and (why := without_data(step)):
+        place = step.section_place("cache", "data")
+        message = f"'data' has no effect in 'cache' of '{step.name}': {why}"
+        found.append(Problem(id="PB230", message=message, place=place, warning=True))
+    return found

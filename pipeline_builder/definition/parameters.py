@@ -1,0 +1,37 @@
+"""The parameters of a definition: its own, which whoever starts an execution sets, and those of the confs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pipeline_builder.conf.conf import ParameterSection
+from pipeline_builder.dag import caching
+from pipeline_builder.definition.names import parameter_name
+from pipeline_builder.definition.steps.context import Context, Mapped
+from pipeline_builder.target import JSON
+
+MANIFEST_PARAMETER = "ManifestCommit"
+UNKNOWN_COMMIT = "unknown"
+# The service takes 200 parameters per start; beyond this many repositories only the manifest's commit travels.
+_MOST_COMMIT_PARAMETERS = 150
+
+
+def commit_parameters(repos: Iterable[str]) -> Mapping[str, str]:
+    """Return the parameter that carries the commit of each repository; none of them where there are too many."""
+    names = sorted(set(repos))
+    return {name: parameter_name("Commit", name) for name in (names if len(names) <= _MOST_COMMIT_PARAMETERS else ())}
+
+
+def list_parameters(context: Context, steps: list[Mapped]) -> list[JSON]:
+    """Return every parameter as the definition declares it; that of the step cache only where a step is cached."""
+    names = (MANIFEST_PARAMETER, *context.commit_parameters.values(), *context.data_parameters.values())
+    defaults = dict.fromkeys(names, UNKNOWN_COMMIT)
+    if any("CacheConfig" in step for step in steps):
+        defaults[caching.PARAMETER] = caching.FIRST
+    own: list[JSON] = [{"Name": n, "Type": "String", "DefaultValue": default} for n, default in defaults.items()]
+    return [*own, *(_parameter(parameter) for parameter in context.graph.parameters)]
+
+
+def _parameter(parameter: ParameterSection) -> JSON:
+    default: Mapped = {} if parameter.default is None else {"DefaultValue": parameter.default}
+    return {"Name": parameter.name, "Type": parameter.type, **default}

@@ -1,0 +1,69 @@
+"""The fingerprint of an execution: one digest of all that decides its outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline_builder.engine.document.document import Document, references
+from pipeline_builder.engine.state.store import PLACE, PREFIX, LocalStore
+
+# What is under these members says where a model came from; it decides nothing about the outcome.
+_PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
+
+
+def build_fingerprint(document: Document, values: Mapping[str, Any], images: object, store: LocalStore) -> str:
+    """Return the sha256 (hex) of definition, parameter values, data, images and Python's version."""
+    decisive = set(_decisive_parameters(document))
+    inputs = sorted(set(_inputs(document)))
+    facts = {
+        "definition": document.sha256,
+        "parameters": {name: value for name, value in values.items() if name in decisive},
+        "data": [(uri, kind, store.digest(uri, kind=kind)) for uri, kind in inputs],
+        "images": images,
+        "python": sys.version_info[:2],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _decisive_parameters(document: Document) -> Iterator[str]:
+    for step in document.steps:
+        arguments = {key: value for key, value in step.arguments.items() if key not in _PROVENANCE}
+        for path in references(arguments):
+            if path.startswith("Parameters."):
+                yield path.removeprefix("Parameters.")
+
+
+def _inputs(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield the literal addresses that steps read from, with their kind; what steps write for each other is not in."""
+    for step in document.steps:
+        for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
+            yield from _literal(step.arguments.get(member))
+        yield from _json_files(step.arguments)
+
+
+def _json_files(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the addresses of the JSON files that functions anywhere in a step read."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _json_files(item)
+    elif isinstance(value, dict):
+        yield from _literal(value.get("Std:JsonGet"), PLACE)
+        for item in value.values():
+            yield from _json_files(item)
+
+
+def _literal(value: Any, kind: str = PREFIX) -> Iterator[tuple[str, str]]:
+    """Yield the addresses below a value that are plain texts; those that don't say their kind are of this one."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _literal(item, kind)
+    elif isinstance(value, dict):
+        uri = value.get("S3Uri")
+        if isinstance(uri, str):
+            yield uri, str(value.get("S3DataType") or kind)
+        for item in value.values():
+            yield from _literal(item, kind)

@@ -1,0 +1,87 @@
+"""What an execution would do if it started now: which steps run, come from the cache, or are skipped, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline_builder.engine.document.conditions import OUTCOME, decide, is_skipped
+from pipeline_builder.engine.document.document import Document, Step
+from pipeline_builder.engine.document.references import Scope, UnresolvedError, resolve
+from pipeline_builder.engine.execution.cache import build_key, find_hit, why_missed
+from pipeline_builder.engine.execution.scheduler import Engine, with_model
+from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.jobs.work import StepFailedError, describe_model
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.target import CachePrediction
+
+
+def predict(engine: Engine, pipeline: str, document: Document, scope: Scope) -> tuple[CachePrediction, ...]:
+    """Return a prediction for each step, in topological order."""
+    prediction = _Prediction(engine, pipeline, scope)
+    return tuple(prediction.of(step) for step in document.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prediction:
+    """`results` has what is known of the steps so far: what would come from the cache, and decisions."""
+
+    engine: Engine
+    pipeline: str
+    scope: Scope
+    results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+    conditional: set[str] = field(default_factory=set)
+
+    def of(self, step: Step) -> CachePrediction:
+        if is_skipped(step, self.results, self.skipped):
+            earlier = next((name for name in step.before if name in self.skipped), None)
+            other = f"'{step.branch.condition}' goes the other way" if step.branch else ""
+            reason = f"waits for '{earlier}', which is skipped" if earlier else other
+            self.skipped.add(step.name)
+            return CachePrediction(step=step.name, hit=False, reason=reason, skipped=True)
+        if reason := self._condition(step):
+            self.conditional.add(step.name)
+            return CachePrediction(step=step.name, hit=False, reason=reason, conditional=True)
+        try:
+            hit, reason = self._looked_up(step)
+        except UnresolvedError as error:
+            hit, reason = False, f"after '{error.step}', which runs"
+        except (InputProblems, StepFailedError):
+            hit, reason = False, "what it needs isn't there yet"
+        return CachePrediction(step=step.name, hit=hit, reason=reason)
+
+    def _condition(self, step: Step) -> str:
+        """Say on what it depends whether the step runs, where that can't be told yet."""
+        if step.branch and step.branch.condition not in self.results:
+            return f"if '{step.branch.condition}' comes out as {step.branch.outcome}"
+        earlier = next((name for name in step.before if name in self.conditional), None)
+        return f"if '{earlier}' runs" if earlier else ""
+
+    def _looked_up(self, step: Step) -> tuple[bool, str]:
+        """Return whether the cache answers, and the reason for either."""
+        scope = replace(self.scope, results=self.results)
+        request = with_model(step, resolve(step.arguments, scope), self.results)
+        match step.type:
+            case "Model":
+                self.results[step.name] = describe_model(step, request, "predicted")
+                return False, "models are always made anew"
+            case "RegisterModel":
+                return False, "a run registers a new version"
+            case "Condition":
+                self.results[step.name] = {OUTCOME: str(decide(request["Conditions"]))}
+                return False, f"comes out as {self.results[step.name][OUTCOME]}"
+            case "Fail":
+                return False, "fails the run"
+            case _:
+                return self._cached(step, request) if step.cached else (False, "the cache is off for this step")
+
+    def _cached(self, step: Step, request: Mapping[str, Any]) -> tuple[bool, str]:
+        state, store = self.engine.state, self.engine.store
+        key = build_key(step, request, layers_of(step, request, self.engine.images, store), store)
+        hit = find_hit(state, store, self.pipeline, step, key)
+        if hit is None:
+            return False, why_missed(state, self.pipeline, step, key)
+        self.results[step.name] = hit.result
+        return True, f"execution {hit.execution.rsplit('/', 1)[-1]} of {hit.created:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,39 @@
+"""Retry policies: whether and when a step is tried again.
+
+Of the service's kinds of failures one happens here: what a job needs from outside can't be reached, a
+Step.SERVICE_FAULT. There is no throttling, no capacity and no quota to run into, and a script that fails is an
+AlgorithmError, which no policy covers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline_builder.engine.document.document import Retry
+from pipeline_builder.engine.jobs.environments import OutageError
+
+SERVICE_FAULT = "Step.SERVICE_FAULT"
+
+
+class Patience:
+    """How long a step's policies still have patience with it, from now on; `clock` counts seconds."""
+
+    def __init__(self, policies: tuple[Retry, ...], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._policies = policies
+        self._clock = clock
+        self._begun = clock()
+        self._used = [0] * len(policies)
+
+    def wait_after(self, error: Exception) -> float | None:
+        """Return the seconds to wait before the next try, None where there is none."""
+        kind = SERVICE_FAULT if isinstance(error, OutageError) else ""
+        for number, policy in enumerate(self._policies):
+            if kind not in policy.exceptions:
+                continue
+            seconds: float = policy.interval * policy.backoff ** self._used[number]
+            spent = policy.attempts is not None and self._used[number] >= policy.attempts
+            late = policy.minutes is not None and self._clock() + seconds - self._begun > policy.minutes * 60
+            self._used[number] += 1
+            return None if spent or late else seconds
+        return None

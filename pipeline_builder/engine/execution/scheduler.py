@@ -1,0 +1,266 @@
+"""Runs an execution: ready steps in parallel, each step's state written as it changes, and an end that says it all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.document.conditions import skipped_steps
+from pipeline_builder.engine.document.document import Document, Step
+from pipeline_builder.engine.document.references import Scope, resolve
+from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.retries import Patience
+from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.jobs.records import keep_log, recorded
+from pipeline_builder.engine.jobs.work import (
+    WORK,
+    Done,
+    StepFailedError,
+    StepStoppedError,
+    Tools,
+)
+from pipeline_builder.engine.state.registry import LocalRegistry
+from pipeline_builder.engine.state.state import State, now
+from pipeline_builder.engine.state.store import PLACE, LocalStore
+from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What executions run on: state, store, registry, environments, and the folder of their jobs."""
+
+    state: State
+    store: LocalStore
+    registry: LocalRegistry
+    environments: Environments
+    images: tuple[tuple[str, tuple[str, ...]], ...]
+    jobs_folder: Path
+    jobs: int
+    private: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far a run may go: `selected` steps only, where there are any, and `parallel` of them at once.
+
+    `halt` being set ends the run's jobs and leaves the execution as it is.
+    """
+
+    use_cache: bool = True
+    selected: frozenset[str] = frozenset()
+    parallel: int | None = None
+    halt: threading.Event | None = None
+
+
+class Run:
+    """One go at an execution, from what has succeeded already to its end."""
+
+    def __init__(
+        self, engine: Engine, execution: Execution, document: Document, scope: Scope, *, limits: Limits
+    ) -> None:
+        self._limits = limits
+        self._engine = engine
+        self._execution = execution
+        self._document = document
+        self._scope = scope
+        self._stop = threading.Event()
+        self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
+        # What failed before a halt stays failed; in any other run these steps wait again by now.
+        known = engine.state.steps(execution.arn).values()
+        self._failed = {state.name for state in known if state.status is StepStatus.FAILED}
+        self._decided = True  # by what has succeeded already
+
+    def run(self, observe: Observer) -> ExecutionStatus:
+        """Run every step that can run; return how the execution ended.
+
+        A failed step leaves its dependents waiting, and all others finish; a condition that has been decided stays so,
+        and the steps of its other branch don't run. KeyboardInterrupt stops every job and is
+        raised again when they have ended; so is any exception that is a bug. An execution that somebody asks to stop
+        (status Stopping, from whatever process) ends Stopped; one that is halted stays Executing.
+        """
+        todo = self._todo()
+        running: dict[Future[Done | None], Step] = {}
+        workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
+            try:
+                while todo or running:
+                    if self._asked_to_stop():
+                        todo = []
+                    if self._decided:
+                        self._skip(todo, observe)
+                    for step in self._ready(todo):
+                        todo.remove(step)
+                        running[pool.submit(self._run_step, step, observe)] = step
+                    if not running:
+                        break
+                    self._collect(running)
+            except BaseException:
+                self._stop.set()
+                raise
+        if self._stop.is_set():
+            return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
+        return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
+
+    def _todo(self) -> list[Step]:
+        selected = self._limits.selected
+        done = {*self._results, *self._failed}
+        return [s for s in self._document.steps if s.name not in done and (not selected or s.name in selected)]
+
+    def _halted(self) -> bool:
+        return self._limits.halt is not None and self._limits.halt.is_set()
+
+    def _asked_to_stop(self) -> bool:
+        if self._halted() or self._engine.state.status(self._execution.arn) is ExecutionStatus.STOPPING:
+            self._stop.set()
+        return self._stop.is_set()
+
+    def _skip(self, todo: list[Step], observe: Observer) -> None:
+        self._decided = False
+        skipped = skipped_steps(self._document, self._results)
+        for step in [step for step in todo if step.name in skipped]:
+            todo.remove(step)
+            observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+
+    def _ready(self, todo: list[Step]) -> list[Step]:
+        return [step for step in todo if all(name in self._results for name in step.before)]
+
+    def _collect(self, running: dict[Future[Done | None], Step]) -> None:
+        # A time-out now and then, because a wait without end can't be interrupted on every system.
+        ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+        for future in ended:
+            step = running.pop(future)
+            done = future.result()
+            if done is None:
+                self._failed.add(step.name)
+            else:
+                self._results[step.name] = done.result
+                self._decided = self._decided or step.type == "Condition"
+
+    def _run_step(self, step: Step, observe: Observer) -> Done | None:
+        """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
+        folder = self._engine.jobs_folder / self._execution.id / step.name
+        state = self._begun(step, folder)
+        write = self._writer(observe)
+        patience = Patience(step.retries)
+        while True:
+            write(state, None)
+            try:
+                return self._succeeded(step, state, folder, observe)
+            except StepStoppedError:
+                write(replace(state, status=StepStatus.STOPPED, ended=now()), None)
+                return None
+            except (StepFailedError, PipelineBuilderError) as error:
+                seconds = patience.wait_after(error)
+                if seconds is None or self._stop.is_set():
+                    write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=str(error)), None)
+                    return None
+                observe(replace(state, note=f"try {state.attempts} failed, the next one is in {seconds:g} s"))
+                self._stop.wait(seconds)
+                state = replace(state, attempts=state.attempts + 1)
+            except BaseException as error:
+                reason = f"{type(error).__name__}: {error}"
+                write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=reason), None)
+                raise
+
+    def _begun(self, step: Step, folder: Path) -> StepState:
+        known = self._engine.state.steps(self._execution.arn).get(step.name)
+        return StepState(
+            name=step.name,
+            type=step.type,
+            status=StepStatus.EXECUTING,
+            started=now(),
+            attempts=(known.attempts if known else 0) + 1,
+            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
+        )
+
+    def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
+        done, hit = self._outcome(step, state, folder, observe)
+        log = "" if hit else state.log
+        ended = replace(state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log)
+        self._writer(observe)(ended, done.result)
+        return done
+
+    def _writer(self, observe: Observer) -> Callable[[StepState, Mapping[str, Any] | None], None]:
+        def write(state: StepState, result: Mapping[str, Any] | None) -> None:
+            self._engine.state.put_step(self._execution.arn, state, result)
+            observe(state)
+
+        return write
+
+    def _outcome(self, step: Step, state: StepState, folder: Path, observe: Observer) -> tuple[Done, str]:
+        """Return the step's end, out of the cache (with the ARN it came from) or by doing the work."""
+        if self._stop.is_set():
+            raise StepStoppedError
+        request = self._request(step)
+        key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
+        if (
+            key
+            and self._limits.use_cache
+            and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
+        ):
+            return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        keep_log(self._engine.state, folder)
+        sweep_folder(folder)
+        folder.mkdir(parents=True)
+        tools = self._tools(folder, state.attempts, lambda note: observe(replace(state, note=note)))
+        with recorded(self._engine.state, step, request, tools) as job:
+            done = WORK[step.type](step, request, tools)
+            job.result = done.result
+        # Inputs and outputs are in the store; only the log is of use later.
+        sweep_folder(folder / "ml")
+        if key:
+            outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs}
+            remember(
+                self._engine.state,
+                self._execution.pipeline,
+                step,
+                key,
+                execution=self._execution.arn,
+                outputs=outputs,
+                done=done,
+            )
+        return done, ""
+
+    def _request(self, step: Step) -> dict[str, Any]:
+        scope = replace(self._scope, results=self._results)
+        return with_model(step, resolve(step.arguments, scope), self._results)
+
+    def _key(self, step: Step, request: Mapping[str, Any]) -> Key:
+        layers = layers_of(step, request, self._engine.images, self._engine.store)
+        return build_key(step, request, layers, self._engine.store)
+
+    def _tools(self, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
+        engine = self._engine
+        return Tools(
+            execution=self._execution.arn,
+            folder=folder,
+            store=engine.store,
+            registry=engine.registry,
+            environments=engine.environments,
+            images=engine.images,
+            stop=self._stop,
+            private=engine.private,
+            observe=observe,
+            attempt=attempt,
+        )
+
+
+def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Add to a transform request the model that its ModelName names, as `Model`.
+
+    A model's own name is new in every execution; what a transform depends on is the container behind it.
+    """
+    if step.type != "Transform":
+        return request
+    model = next((r for r in results.values() if r.get("ModelName") == request["ModelName"] and "ModelArn" in r), None)
+    if model is None:
+        message = f"there is no model '{request['ModelName']}' in this execution"
+        raise StepFailedError(message)
+    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"]}}

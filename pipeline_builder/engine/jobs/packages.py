@@ -1,0 +1,104 @@
+"""What a step's Python environment is made of: the packages of its image, and those that its code asks for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.archives import read_member
+from pipeline_builder.engine.jobs.environments import Layers
+from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.state.store import LocalStore, stamp_of
+from pipeline_builder.errors import InputProblems, Problem
+
+MODEL = f"{OPT_ML}/model"
+_ARCHIVE = "sourcedir.tar.gz"
+_REQUIREMENTS = "requirements.txt"
+Request = Mapping[str, Any]
+
+
+def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
+    """Return the packages of a step's environment: those of its image, then those that its code asks for."""
+    image, code = image_and_code(step, request)
+    packages = next((lines for pattern, lines in images if fnmatchcase(image, pattern)), ())
+    asked = _requirements(step, request, code, store)
+    return tuple(layer for layer in (tuple(packages), asked) if layer)
+
+
+def image_and_code(step: Step, request: Request) -> tuple[str, str]:
+    """Return the image of a step's job and where its code is: an s3:// address, a folder of the model, or nothing."""
+    match step.type:
+        case "Processing":
+            inputs = request.get("ProcessingInputs") or []
+            code = next((i["S3Input"]["S3Uri"] for i in inputs if i["InputName"] == "code"), "")
+            return str(request["AppSpecification"].get("ImageUri", "")), str(code)
+        case "Training":
+            return str(request["AlgorithmSpecification"].get("TrainingImage", "")), submit_directory(request)
+        case "Transform":
+            primary = request["Model"]["PrimaryContainer"]
+            environment = primary.get("Environment") or {}
+            return str(primary.get("Image", "")), str(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
+        case _:
+            return "", ""
+
+
+def submit_directory(request: Request) -> str:
+    """Return where a training job's code is."""
+    text = (request.get("HyperParameters") or {}).get("sagemaker_submit_directory", "")
+    return text[1:-1] if text.startswith('"') else str(text)
+
+
+def _requirements(step: Step, request: Request, code: str, store: LocalStore) -> tuple[str, ...]:
+    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a repacked model."""
+    if step.type == "Processing" and _is_plain(code, store):
+        return ()
+    if code.startswith("s3://"):
+        archive, folder = code_archive(code, store), ""
+    elif step.type == "Transform" and code.startswith(f"{MODEL}/"):
+        archive, folder = model_archive(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
+    else:
+        return ()
+    found = _member_of(archive, stamp_of(archive.stat()), f"{folder}{_REQUIREMENTS}")
+    return tuple((found or b"").decode("utf-8", "replace").splitlines())
+
+
+@functools.lru_cache(maxsize=100)
+def _member_of(archive: Path, stamp: str, name: str) -> bytes | None:
+    """Return a file of an archive. All of a model is read to know that there is none: once for each content."""
+    del stamp
+    return read_member(archive, (name, f"./{name}"))
+
+
+def _is_plain(code: str, store: LocalStore) -> bool:
+    """Tell whether a processing job's code is a script, or a folder of some, as the SDK's ScriptProcessor has it."""
+    if not code.startswith("s3://") or not store.missing([_archive(code)]):
+        return False
+    return bool(store.objects(code))
+
+
+def _archive(code: str) -> str:
+    return code if code.endswith(".tar.gz") else f"{code.rstrip('/')}/{_ARCHIVE}"
+
+
+def code_archive(code: str, store: LocalStore) -> Path:
+    """Return the archive at an address, or in the folder that it is of; PB522 where there is none."""
+    uri = _archive(code)
+    found = store.find(uri)
+    if found is None:
+        message = f"the code archive '{uri}' is not in the store"
+        raise InputProblems(Problem(id="PB522", message=message, hint="run 'pipeline-builder apply'"))
+    return found
+
+
+def model_archive(step: Step, request: Request, store: LocalStore) -> Path:
+    """Return the archive of a transform's model; PB523 where there is none."""
+    url = request["Model"]["PrimaryContainer"]["ModelDataUrl"]
+    found = store.find(url)
+    if found is None:
+        message = f"step '{step.name}': there is no model artifact at '{url}'"
+        raise InputProblems(Problem(id="PB523", message=message))
+    return found

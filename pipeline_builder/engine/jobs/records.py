@@ -1,0 +1,162 @@
+"""What became of each job: a row from its start on, so that one can be described while it runs and after it failed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.work import ACCOUNT, StepStoppedError, Tools, job_name
+from pipeline_builder.engine.state.state import State, now, parse_time
+
+# By step type: the member that has the job's name, and the kind of resource in its ARN.
+KINDS: Mapping[str, tuple[str, str]] = {
+    "Processing": ("ProcessingJobName", "processing-job"),
+    "Training": ("TrainingJobName", "training-job"),
+    "Transform": ("TransformJobName", "transform-job"),
+}
+_ENGINE_ENDED = "the engine ended while the job was running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job, or a model, as it was asked for and as it ended; `result` is Describe-shaped and empty until it has ended.
+
+    `kind` is the resource of its ARN, `status` that of the service: InProgress, Completed, Failed, Stopped.
+    """
+
+    kind: str
+    name: str
+    arn: str
+    execution: str
+    step: str
+    status: str
+    reason: str
+    request: Mapping[str, Any]
+    result: Mapping[str, Any]
+    started: datetime
+    ended: datetime | None
+    log: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the work puts here is the job's result."""
+
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools) -> Iterator[Outcome]:
+    """Keep a record of the step's job while the body does its work; a step without a job leaves none."""
+    outcome = Outcome()
+    if step.type not in KINDS:
+        yield outcome
+        if step.type == "Model":
+            _put_model(state, step, request, tools, outcome.result)
+        return
+    member, kind = KINDS[step.type]
+    name = job_name(tools, step, request.get(member, ""))
+    _begin(state, step, (kind, name, str(tools.folder / "log.txt")), request, tools)
+    try:
+        yield outcome
+    except StepStoppedError:
+        _end(state, (kind, name), "Stopped", "")
+        raise
+    except BaseException as error:
+        _end(state, (kind, name), "Failed", str(error))
+        raise
+    _end(state, (kind, name), "Completed", "", outcome.result)
+
+
+def _begin(state: State, step: Step, job: tuple[str, str, str], request: Mapping[str, Any], tools: Tools) -> None:
+    kind, name, log = job
+    values = (
+        kind, name, f"{ACCOUNT}:{kind}/{name}", tools.execution, step.name, "InProgress", json.dumps(request),
+        now().isoformat(), log,
+    )  # fmt: skip
+    with state.transaction() as db:
+        db.execute(
+            "INSERT OR REPLACE INTO jobs (kind, name, arn, execution, step, status, request, started, log) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+
+
+def _put_model(state: State, step: Step, request: Mapping[str, Any], tools: Tools, result: Mapping[str, Any]) -> None:
+    name = str(result["ModelName"])
+    _begin(state, step, ("model", name, ""), request, tools)
+    _end(state, ("model", name), "Completed", "", result)
+
+
+def _end(state: State, job: tuple[str, str], status: str, reason: str, result: Mapping[str, Any] | None = None) -> None:
+    with state.transaction() as db:
+        db.execute(
+            "UPDATE jobs SET status = ?, reason = ?, result = ?, ended = ? WHERE kind = ? AND name = ?",
+            (status, reason, json.dumps(result or {}), now().isoformat(), *job),
+        )
+
+
+def close_jobs(state: State, execution: str) -> None:
+    """End the records of jobs that an engine which was killed has left behind; their processes died with it."""
+    with state.transaction() as db:
+        db.execute(
+            "UPDATE jobs SET status = 'Failed', reason = ?, ended = ? WHERE execution = ? AND status = 'InProgress'",
+            (_ENGINE_ENDED, now().isoformat(), execution),
+        )
+
+
+def keep_log(state: State, folder: Path) -> None:
+    """Put the log of a step's last job aside, before the step's folder is made anew."""
+    log = folder / "log.txt"
+    if not log.is_file():
+        return
+    kept = folder.parent / ".logs"
+    kept.mkdir(exist_ok=True)
+    number = sum(1 for _ in kept.glob(f"{folder.name}.*.txt")) + 1
+    target = kept / f"{folder.name}.{number}.txt"
+    log.replace(target)
+    with state.transaction() as db:
+        db.execute("UPDATE jobs SET log = ? WHERE log = ?", (str(target), str(log)))
+
+
+def find_job(state: State, kind: str, name: str) -> JobRecord | None:
+    """Return the job, or model, of this kind and name."""
+    rows = state.query("SELECT * FROM jobs WHERE kind = ? AND name = ?", kind, name)
+    return _record(rows[0]) if rows else None
+
+
+def list_jobs(state: State, kind: str) -> tuple[JobRecord, ...]:
+    """Return every job of a kind, newest first."""
+    return tuple(_record(row) for row in state.query("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", kind))
+
+
+def jobs_of(state: State, execution: str) -> dict[str, JobRecord]:
+    """Return the last job of each step of an execution, by step."""
+    rows = state.query("SELECT * FROM jobs WHERE execution = ? ORDER BY number", execution)
+    return {row["step"]: _record(row) for row in rows}
+
+
+def _record(row: sqlite3.Row) -> JobRecord:
+    started = parse_time(row["started"])
+    assert started is not None
+    return JobRecord(
+        kind=row["kind"],
+        name=row["name"],
+        arn=row["arn"],
+        execution=row["execution"],
+        step=row["step"],
+        status=row["status"],
+        reason=row["reason"],
+        request=json.loads(row["request"]),
+        result=json.loads(row["result"]),
+        started=started,
+        ended=parse_time(row["ended"]),
+        log=row["log"],
+    )

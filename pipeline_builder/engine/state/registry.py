@@ -1,0 +1,148 @@
+"""The model registry of the local target: package groups, their versions, and every change of an approval."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
+
+ARN = "arn:aws:sagemaker:localhost:000000000000:model-package"
+
+
+class LocalRegistry:
+    """Model packages in the local target's state."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def put_group(self, name: str, description: str) -> None:
+        """Create the group; one that is there stays as it is."""
+        with self._state.transaction() as db:
+            _put_group(db, name, description)
+
+    def register(self, request: Mapping[str, Any], *, execution: str, step: str) -> ModelPackage:
+        """Add a version to the request's group, once for each step of an execution, however often it is asked."""
+        group = str(request["ModelPackageGroupName"]).rsplit("/", 1)[-1]
+        with self._state.transaction() as db:
+            _put_group(db, group, "")
+            rows = db.execute("SELECT * FROM packages WHERE execution = ? AND step = ?", (execution, step)).fetchall()
+            if rows:
+                return _package(rows[0])
+            newest = db.execute("SELECT MAX(version) FROM packages WHERE group_name = ?", (group,)).fetchone()[0] or 0
+            version = newest + 1
+            arn = f"{ARN}/{group}/{version}"
+            status = request.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value
+            metadata = {
+                **(request.get("MetadataProperties") or {}),
+                **(request.get("CustomerMetadataProperties") or {}),
+            }
+            db.execute(
+                "INSERT INTO packages (arn, group_name, version, status, request, metadata, execution, step, created) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (arn, group, version, status, json.dumps(request), json.dumps(metadata), execution, step,
+                 now().isoformat()),
+            )  # fmt: skip
+            return _package(db.execute("SELECT * FROM packages WHERE arn = ?", (arn,)).fetchone())
+
+    def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
+        """Newest version first."""
+        rows = self._state.query(
+            "SELECT * FROM packages WHERE group_name = ? AND json_extract(details, '$.deleted') IS NULL "
+            "ORDER BY version DESC",
+            group,
+        )
+        return tuple(_package(row) for row in rows)
+
+    def describe_package(self, arn: str) -> ModelPackage:
+        """Return the package.
+
+        Raises:
+            InputProblems: PB531 where there is none with this ARN.
+        """
+        rows = self._state.query("SELECT * FROM packages WHERE arn = ?", arn)
+        if not rows:
+            raise InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'"))
+        return _package(rows[0])
+
+    def set_approval(
+        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+    ) -> ModelPackage:
+        """Set the status; the same status and description again change nothing."""
+        current = self.describe_package(arn)
+        if current.status is status and current.approval_description == description:
+            return current
+        with self._state.transaction() as db:
+            before = db.execute("SELECT status, metadata FROM packages WHERE arn = ?", (arn,)).fetchone()
+            merged = json.dumps({**json.loads(before["metadata"]), **metadata})
+            db.execute(
+                "UPDATE packages SET status = ?, approval_description = ?, metadata = ?, modified = ? WHERE arn = ?",
+                (status.value, description, merged, now().isoformat(), arn),
+            )
+            db.execute(
+                "INSERT INTO approvals (package, before, after, by_whom, description, at) VALUES (?, ?, ?, ?, ?, ?)",
+                (arn, before["status"], status.value, by, description, now().isoformat()),
+            )
+        return self.describe_package(arn)
+
+    def copy_package(self, arn: str, role: str) -> str:
+        """Refuse: there is one account on this machine.
+
+        Raises:
+            InputProblems: PB434.
+        """
+        del role
+        message = f"'{arn}' can't be copied to another account: the local target has one"
+        raise InputProblems(Problem(id="PB434", message=message, hint="--to-account is for --target aws"))
+
+    def list_approvals(self) -> tuple[ApprovalChange, ...]:
+        """Newest first."""
+        rows = self._state.query(
+            "SELECT approvals.*, group_name, version FROM approvals JOIN packages ON packages.arn = package "
+            "ORDER BY number DESC"
+        )
+        return tuple(_change(row) for row in rows)
+
+
+def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
+    values = (name, description, now().isoformat())
+    db.execute("INSERT OR IGNORE INTO package_groups (name, description, created) VALUES (?, ?, ?)", values)
+    db.execute("UPDATE package_groups SET deleted = 0 WHERE name = ? AND deleted", (name,))
+
+
+def _package(row: sqlite3.Row) -> ModelPackage:
+    request = json.loads(row["request"])
+    containers = (request.get("InferenceSpecification") or {}).get("Containers") or [{}]
+    quality = (request.get("ModelMetrics") or {}).get("ModelQuality") or {}
+    return ModelPackage(
+        arn=row["arn"],
+        group=row["group_name"],
+        version=row["version"],
+        status=ApprovalStatus(row["status"]),
+        approval_description=row["approval_description"],
+        model_data_url=containers[0].get("ModelDataUrl", ""),
+        image=containers[0].get("Image", ""),
+        metrics_uri=(quality.get("Statistics") or {}).get("S3Uri", ""),
+        metadata=json.loads(row["metadata"]),
+        created=parse_time(row["created"]),
+        execution=row["execution"],
+    )
+
+
+def _change(row: sqlite3.Row) -> ApprovalChange:
+    when = parse_time(row["at"])
+    assert when is not None
+    return ApprovalChange(
+        package=row["package"],
+        group=row["group_name"],
+        version=row["version"],
+        before=ApprovalStatus(row["before"]),
+        after=ApprovalStatus(row["after"]),
+        by=row["by_whom"],
+        description=row["description"],
+        when=when,
+    )

@@ -1,0 +1,235 @@
+"""The local target's memory: one SQLite file with pipelines, executions, steps, cache entries and packages."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.state.tables import MIGRATIONS
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
+
+Digest = tuple[str, str, str]
+"""A file's path, what changes with its content, and the sha256 (hex) of that."""
+CAUSE = "Cause"
+"""Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
+
+
+# What SQLite says where the disk or its rights are at fault, and not a statement.
+_OF_THE_DISK = ("disk", "locked", "readonly", "unable to open")
+
+
+class State:
+    """Every method is one short transaction, so that any number of processes can look and write at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            message = f"the state '{path}' cannot be used: {error}"
+            hint = "where it is damaged, move it away: runs and approvals so far are lost with it, models are not"
+            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint)) from error
+
+    def _prepare(self) -> None:
+        with self.transaction() as db:
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            if found > len(MIGRATIONS):
+                message = (
+                    f"the state '{self._path}' was written by a newer version "
+                    f"(format {found}, known is {len(MIGRATIONS)})"
+                )
+                raise InputProblems(Problem(id="PB530", message=message, hint="update, or use another --state"))
+            for number, statements in enumerate(MIGRATIONS[found:], start=found + 1):
+                for statement in statements:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection in a write transaction, committed at the end, rolled back on an exception."""
+        with self._opened() as db:
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                # WAL with NORMAL never corrupts; only the very last commits could be missing after a power cut.
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute("PRAGMA foreign_keys = ON")
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Return the rows of a reading query."""
+        with self._opened() as db:
+            return db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection; PB532 where the disk does not let it work, which no statement is to blame for."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as db:
+                db.row_factory = sqlite3.Row
+                yield db
+        except sqlite3.OperationalError as error:
+            if not any(word in str(error) for word in _OF_THE_DISK):
+                raise
+            message = f"the state '{self._path}' cannot be used: {error}"
+            hint = "make room on its disk, or let it be written: the same command goes on then"
+            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint)) from error
+
+    # --- executions and their steps
+
+    def executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
+        """Newest first."""
+        where = "WHERE pipeline = ?" if pipeline else ""
+        values = (pipeline,) if pipeline else ()
+        rows = self.query(f"SELECT * FROM executions {where} ORDER BY number DESC", *values)  # noqa: S608 - fixed texts
+        return tuple(_execution(row) for row in rows)
+
+    def execution(self, arn_or_id: str) -> Execution | None:
+        """Return the execution with this ARN, or whose ARN ends with this id."""
+        rows = self.query(
+            "SELECT * FROM executions WHERE arn = ? OR arn LIKE '%:pipeline/%/execution/' || ?",
+            arn_or_id,
+            arn_or_id if arn_or_id.isalnum() else "",
+        )
+        return _execution(rows[0]) if rows else None
+
+    def uses_cache(self, arn: str) -> bool:
+        """Tell whether the execution may take results from the step cache."""
+        return bool(self.query("SELECT use_cache FROM executions WHERE arn = ?", arn)[0]["use_cache"])
+
+    def details(self, arn: str) -> dict[str, Any]:
+        """Return what the execution was started with besides, in the words of the API."""
+        details: dict[str, Any] = json.loads(
+            self.query("SELECT details FROM executions WHERE arn = ?", arn)[0]["details"]
+        )
+        return details
+
+    def set_execution(
+        self, arn: str, status: ExecutionStatus, *, ended: datetime | None = None, reason: str = ""
+    ) -> None:
+        """Set the status; an execution that goes on has no end."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE executions SET status = ?, ended = ?, failure_reason = ?, modified = ? WHERE arn = ?",
+                (status.value, _text(ended), reason, now().isoformat(), arn),
+            )
+
+    def begin_execution(self, arn: str) -> None:
+        """Say that the execution is going on, unless somebody has asked meanwhile that it stops."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE executions SET status = ?, ended = NULL, failure_reason = '' WHERE arn = ? AND status != ?",
+                (ExecutionStatus.EXECUTING.value, arn, ExecutionStatus.STOPPING.value),
+            )
+
+    def status(self, arn: str) -> ExecutionStatus:
+        """Return the execution's status, a cheap look."""
+        return ExecutionStatus(self.query("SELECT status FROM executions WHERE arn = ?", arn)[0]["status"])
+
+    def steps(self, arn: str) -> dict[str, StepState]:
+        """Return every step that has a row, by name."""
+        rows = self.query("SELECT * FROM steps WHERE execution = ?", arn)
+        return {row["name"]: _step(row) for row in rows}
+
+    def results(self, arn: str) -> dict[str, dict[str, Any]]:
+        """Return the results of the steps that have succeeded."""
+        rows = self.query("SELECT name, result FROM steps WHERE execution = ? AND status = 'Succeeded'", arn)
+        return {row["name"]: json.loads(row["result"]) for row in rows}
+
+    def put_step(self, arn: str, state: StepState, result: Mapping[str, Any] | None = None) -> None:
+        """Write a step's state, and with its end its result."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO steps (execution, name, type, status, started, ended, cache_hit, "
+                "failure_reason, attempts, metadata, log, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    arn, state.name, state.type, state.status.value, _text(state.started), _text(state.ended),
+                    state.cache_hit, state.failure_reason, state.attempts, json.dumps(dict(state.metadata)), state.log,
+                    json.dumps(result) if result is not None else None,
+                ),
+            )  # fmt: skip
+
+    def reset_steps(self, arn: str, *, keep_failed: bool = False) -> None:
+        """Let every step wait again that has not succeeded (or, where asked, failed); attempts stay counted."""
+        kept = (StepStatus.SUCCEEDED, StepStatus.FAILED) if keep_failed else (StepStatus.SUCCEEDED,)
+        for state in self.steps(arn).values():
+            if state.status not in kept:
+                waiting = replace(state, status=StepStatus.WAITING, started=None, ended=None, failure_reason="")
+                self.put_step(arn, waiting)
+
+    # --- digests of files
+
+    def known_digest(self, path: str, stamp: str) -> str:
+        """Return the digest of a file that hasn't changed since, else an empty text."""
+        rows = self.query("SELECT sha256 FROM digests WHERE path = ? AND stamp = ?", path, stamp)
+        return str(rows[0]["sha256"]) if rows else ""
+
+    def remember_digests(self, *digests: Digest) -> None:
+        """Keep the digests of files, in one transaction."""
+        if digests:
+            with self.transaction() as db:
+                db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", digests)
+
+
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Return a time that was stored as text."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def _text(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
+
+
+def _execution(row: sqlite3.Row) -> Execution:
+    started = parse_time(row["started"])
+    assert started is not None
+    details = json.loads(row["details"])
+    selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
+    return Execution(
+        arn=row["arn"],
+        pipeline=row["pipeline"],
+        version=row["version"],
+        status=ExecutionStatus(row["status"]),
+        definition_sha256=row["definition_sha256"],
+        parameters=json.loads(row["parameters"]),
+        fingerprint=row["fingerprint"],
+        started=started,
+        ended=parse_time(row["ended"]),
+        failure_reason=row["failure_reason"],
+        cause=details.get(CAUSE, ""),
+        selected=tuple(str(step["StepName"]) for step in selected),
+    )
+
+
+def _step(row: sqlite3.Row) -> StepState:
+    return StepState(
+        name=row["name"],
+        type=row["type"],
+        status=StepStatus(row["status"]),
+        started=parse_time(row["started"]),
+        ended=parse_time(row["ended"]),
+        cache_hit=row["cache_hit"],
+        taken_from=row["source"],
+        failure_reason=row["failure_reason"],
+        attempts=row["attempts"],
+        metadata=json.loads(row["metadata"]),
+        log=row["log"],
+    )

@@ -1,0 +1,350 @@
+"""The object store on disk: `s3://bucket/key` is `store/bucket/key`, or a file of a mounted folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
+from pipeline_builder.engine.state.listing import files_below
+from pipeline_builder.engine.state.state import Digest, State
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
+
+PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
+PLACE = "place"
+"""How an address is meant that is no input's: an object, or where there is none all that is below it as a folder."""
+_HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
+_LONGEST = 255  # bytes of a file's name
+_LONGEST_MANIFEST = 64 << 20  # bytes, for about a million files
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+
+
+class LocalStore:
+    """Objects below `root`; what isn't there is looked for in `mounts` (bucket or bucket/prefix: folder), read-only."""
+
+    def __init__(self, root: Path, mounts: Mapping[str, Path], state: State) -> None:
+        self._root = root
+        # The longest prefix wins.
+        self._mounts = sorted(((name.strip("/"), path) for name, path in mounts.items()), key=lambda m: -len(m[0]))
+        self._state = state
+
+    def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the URIs that no object has, in order."""
+        return tuple(uri for uri in uris if self.find(uri) is None)
+
+    def put(self, uri: str, content: bytes | Path) -> None:
+        """Write an object; a reader sees the old one, the whole new one, or none."""
+        with self.writing(uri) as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    copy(source, file)
+
+    @contextmanager
+    def writing(self, uri: str) -> Iterator[Hashing]:
+        """Give a file that is the object when the body is through; its digest is known then, without reading it."""
+        known: list[Digest] = []
+        with self._writing(uri, known) as file:
+            yield file
+        self._state.remember_digests(*known)
+
+    @contextmanager
+    def _writing(self, uri: str, known: list[Digest]) -> Iterator[Hashing]:
+        self._path(uri)  # refuses an address that is none before anything is written
+        with self.staged() as (file, path):
+            hashing = Hashing(file)
+            yield hashing
+            sha256 = hashing.sha256
+            file.close()
+            stamp = stamp_of(path.stat())
+            known.append((str(self.adopt(uri, path)), stamp, sha256))
+
+    @contextmanager
+    def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
+        """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
+        handle, temporary = tempfile.mkstemp(dir=self.staging())
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file, Path(temporary)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    def staging(self) -> Path:
+        """Return the folder for files that are still being written, from where `adopt` takes them."""
+        folder = self._root / ".staging"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def adopt(self, uri: str, file: Path, *, new: bool = False) -> Path:
+        """Make a file of the staging folder an object, and return where it is; the file is gone from where it was.
+
+        Raises:
+            FileExistsError: with `new`, where there is an object already.
+            NotADirectoryError: an object is where a folder would have to be.
+        """
+        path = self._path(uri)
+        file.chmod(0o644)
+        if new and self.find(uri) is not None:
+            raise FileExistsError(uri)
+        for last in (False, True):
+            _make_folder(path.parent)
+            try:
+                if new:
+                    os.link(file, path)
+                else:
+                    file.replace(path)
+                break
+            except FileNotFoundError:
+                if last:  # not just a folder that was empty and has been taken away meanwhile
+                    raise
+        return path
+
+    def get(self, uri: str) -> bytes:
+        """Return the content of a small object; KeyError where there is none, InputProblems (PB529) of a large one."""
+        with self._found(uri).open("rb") as file:
+            return read_small(file, uri)
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Write an object's content, of any size, to a file; KeyError where there is none."""
+        with self._found(uri).open("rb") as source, replacing(path) as file:
+            copy(source, file)
+
+    def _found(self, uri: str) -> Path:
+        path = self.find(uri)
+        if path is None:
+            raise KeyError(uri)
+        return path
+
+    def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> None:
+        """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
+
+        Raises:
+            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527; PB528.
+        """
+        found = self._objects(uri, kind)
+        if not found:
+            raise InputProblems(self._nothing(uri))
+        check_names(uri, found)
+        for address, name, path in found:
+            target = folder / name
+            if not _is_free(target):  # another input is there, or this machine's files don't tell `A` from `a`
+                message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
+                raise InputProblems(Problem(id="PB528", message=message))
+            shutil.copyfile(path, target)
+
+    def upload(self, folder: Path, uri: str) -> None:
+        """Write every regular file below the folder under the prefix; links a job made are not followed."""
+        known: list[Digest] = []
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+                with path.open("rb") as source, self._writing(address, known) as file:
+                    copy(source, file)
+        self._state.remember_digests(*known)
+
+    def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
+        """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType, or PLACE.
+
+        A prefix is one of key names: every object that begins with it counts, also beside an exact key. A manifest
+        holds what it lists.
+
+        Raises:
+            InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
+        """
+        return [(name, path) for _, name, path in self._objects(uri, kind)]
+
+    def _objects(self, uri: str, kind: str) -> list[Found]:
+        if kind == PLACE:
+            exact = self.find(uri)
+            found = self._below(f"{uri.rstrip('/')}/") if exact is None else [(uri, uri.rsplit("/", 1)[-1], exact)]
+        elif kind == PREFIX:
+            found = self._below(uri)
+        elif kind == MANIFEST:
+            found = self._listed(uri)
+        else:
+            message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
+            raise InputProblems(Problem(id="PB527", message=message))
+        return sorted(found, key=lambda item: item[1])
+
+    def _below(self, uri: str) -> list[Found]:
+        """Return the objects whose keys begin with the address's."""
+        bucket, prefix = self._split(uri)
+        return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in self.keys(bucket, prefix)]
+
+    def _listed(self, uri: str) -> list[Found]:
+        """Return what a manifest lists; nothing where there is no manifest."""
+        manifest = self.find(uri)
+        if manifest is None:
+            return []
+        with manifest.open("rb") as file:
+            prefix, names = parse_manifest(uri, read_small(file, uri, _LONGEST_MANIFEST))
+        start = prefix.removeprefix("s3://").partition("/")[2]
+        addresses = {f"{prefix}{name}": self.find(f"{prefix}{name}") for name in names}
+        missing = [f"'{address}'" for address, path in addresses.items() if path is None]
+        if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            message = f"the manifest '{uri}' names what isn't there: {', '.join(missing[:5])}{more}"
+            raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
+        found = ((address, self._split(address)[1], path) for address, path in addresses.items())
+        return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
+
+    def digest(self, uri: str, *, kind: str = PREFIX) -> str:
+        """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
+
+        A file is read once for each content: its digest is kept by path, size, time and inode.
+        """
+        try:
+            found = self.objects(uri, kind=kind)
+        except InputProblems:
+            if kind in (PREFIX, PLACE):
+                raise
+            return ""  # the step that reads it says what is wrong with it
+        if not found:
+            return ""
+        total = hashlib.sha256()
+        new: list[Digest] = []
+        try:
+            for name, path in found:
+                with path.open("rb") as file:
+                    total.update(f"{name}\0{self._digest_of(path, file, new)}\n".encode())
+        finally:  # what took long isn't done again by the next command
+            self._state.remember_digests(*new)
+        return total.hexdigest()
+
+    def data_fingerprint(self, uris: Iterable[str]) -> str:
+        """Return the sha256 of what lies at these addresses, by names and contents."""
+        found = [(uri, self.digest(uri)) for uri in uris]
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+    def digest_of(self, path: Path, file: IO[bytes]) -> str:
+        """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
+        new: list[Digest] = []
+        found = self._digest_of(path, file, new)
+        self._state.remember_digests(*new)
+        return found
+
+    def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
+        stamp = stamp_of(os.fstat(file.fileno()))
+        known = self._state.known_digest(str(path), stamp)
+        if known:
+            return known
+        hashing = Hashing()
+        copy(file, hashing)
+        file.seek(0)
+        new.append((str(path), stamp, hashing.sha256))
+        return hashing.sha256
+
+    def find(self, uri: str) -> Path | None:
+        """Return the file of an object, None where there is none."""
+        bucket, key = self._split(uri)
+        if not key or key.endswith("/"):
+            return None
+        own = self._root / bucket / key
+        if own.is_file():
+            return own
+        for folder, rest in self._mounted(bucket, key):
+            path = folder / rest
+            if rest and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                return path
+        return None
+
+    def _mounted(self, bucket: str, key: str) -> Iterator[tuple[Path, str]]:
+        """Yield the mounted folders that a key can be in, with the key below them."""
+        full = f"{bucket}/{key}"
+        for name, folder in self._mounts:
+            if full == name or full.startswith(f"{name}/"):
+                yield folder, full[len(name) :].strip("/")
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    def bucket(self, name: str) -> Path:
+        """Return the folder of a bucket, which need not be there; PB521 for what can't be a bucket's name."""
+        return self._root / self._split(f"s3://{name}/")[0]
+
+    def buckets(self) -> tuple[str, ...]:
+        """Return the buckets that have a folder here or are mounted, sorted."""
+        own = {path.name for path in self._root.iterdir() if path.is_dir()} if self._root.is_dir() else set()
+        mounted = {name.split("/", 1)[0] for name, _ in self._mounts}
+        return tuple(sorted(name for name in own | mounted if _BUCKET.fullmatch(name)))
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
+        """Yield every key of the bucket that begins with the prefix, with its file."""
+        self._split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
+        return ((key, path) for key, path in self._keys(bucket, prefix) if key.startswith(prefix))
+
+    def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
+        seen: set[str] = set()
+        base = self._root / bucket
+        for path in files_below(base, prefix):
+            key = path.relative_to(base).as_posix()
+            seen.add(key)
+            yield key, path
+        for name, folder in self._mounts:
+            mounted = name.split("/", 1)
+            start = f"{mounted[1]}/" if len(mounted) > 1 else ""
+            if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
+                continue
+            for path in files_below(folder, prefix[len(start) :] if prefix.startswith(start) else ""):
+                key = start + path.relative_to(folder).as_posix()
+                if key not in seen and path.resolve().is_relative_to(folder.resolve()):
+                    seen.add(key)
+                    yield key, path
+
+    def _path(self, uri: str) -> Path:
+        bucket, key = self._split(uri)
+        if not key or key.endswith("/"):
+            raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' names no object"))
+        return self._root / bucket / key
+
+    def _split(self, uri: str) -> tuple[str, str]:
+        """Return bucket and key, refused where they would leave the store."""
+        scheme, _, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        parts = key.rstrip("/").split("/") if key else []
+        bad = (
+            any(part in ("", ".", "..") or len(part.encode()) > _LONGEST for part in parts)
+            or "\0" in key
+            or "\\" in key
+        )
+        if scheme != "s3" or not _BUCKET.fullmatch(bucket) or ".." in bucket or bad:
+            raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
+        return bucket, key
+
+    def _nothing(self, uri: str) -> Problem:
+        bucket, key = self._split(uri)
+        folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
+        where = f"; looked for in {' and '.join(folders)} too" if folders else ""
+        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
+
+
+def stamp_of(found: os.stat_result) -> str:
+    """Return what changes with a file's content."""
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(folder) from error
+
+
+def _is_free(target: Path) -> bool:
+    """Tell whether a file can be made there, and make the folders that it needs."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    return not os.path.lexists(target)

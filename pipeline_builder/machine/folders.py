@@ -1,0 +1,68 @@
+"""Folders: how one is removed with all that is in it, however deep that is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it; one that isn't there will do, and so will a file or a link.
+
+    shutil.rmtree calls itself for each level and keeps each open, so that it ends with a thousand of them.
+
+    Raises:
+        OSError: something in it can't be removed.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if folder.is_symlink() or not folder.is_dir():
+            folder.unlink()
+            return
+        _empty(folder)
+        folder.rmdir()
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove of a folder what can be removed; the rest, such as another user's files, stays without a word."""
+    try:
+        remove_folder(folder)
+    except OSError:
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    """Empty a folder from within: names stay short, and one folder is open at a time."""
+    here = os.open(folder, _FOLDER)
+    try:
+        trail: list[tuple[str, list[str]]] = []
+        left = _unlink_files(here)
+        while left or trail:
+            name = left.pop() if left else ".."
+            there = os.open(name, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = there
+            if name == "..":
+                emptied, left = trail.pop()
+                os.rmdir(emptied, dir_fd=here)
+            else:
+                trail.append((name, left))
+                left = _unlink_files(here)
+    finally:
+        os.close(here)
+
+
+def _unlink_files(here: int) -> list[str]:
+    """Unlink all in an open folder that are no folders; return the names of those that are."""
+    folders = []
+    with os.scandir(here) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=here)
+    return folders

@@ -1,0 +1,322 @@
+"""Batch inference: how files are cut into requests, what handlers get, and what becomes of failures."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_builder.engine.inside import transform
+from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.job import Job
+from pipeline_builder.engine.jobs.sandbox import private_mounts_available, run_job
+from pipeline_builder.errors import OutsideFailure
+
+PROGRAM = """
+import json, os
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "calls"), "a") as file:
+        file.write("loaded ")
+    return {"factor": 2}
+def input_fn(body, content_type):
+    return body, content_type
+def predict_fn(data, model):
+    if "bad" in data[0]:
+        raise ValueError("bad record")
+    return [repr(data[0]), data[1], model["factor"]]
+def output_fn(prediction, accept):
+    return json.dumps([*prediction, accept])
+"""
+
+
+@pytest.fixture
+def ml(tmp_path: Path) -> Path:
+    folder = tmp_path / "job" / "ml"
+    for name in ("model", "code", "in"):
+        (folder / name).mkdir(parents=True)
+    return folder
+
+
+def run(
+    ml: Path, files: list[str], program: str = PROGRAM, python: str = sys.executable, **spec: Any
+) -> tuple[int, str]:
+    """Run the program as the engine does, without namespaces; return the exit code and the log."""
+    (ml / "code" / "inference.py").write_text(textwrap.dedent(program))
+    content = {
+        "model_dir": "/opt/ml/model", "code_dir": "/opt/ml/code", "program": "inference.py",
+        "files": [[f"/opt/ml/in/{name}", f"/opt/ml/out/{name}.out"] for name in files],
+        "content_type": "text/csv", "accept": "text/csv", **spec,
+    }  # fmt: skip
+    (ml / "spec.json").write_text(json.dumps(content))
+    job = Job(
+        name="job", folder=ml.parent, command=("python", transform.__file__, "/opt/ml/spec.json"), environment={},
+        python=Path(python), workdir="/opt/ml", timeout=60,
+    )  # fmt: skip
+    result = run_job(job, stop=threading.Event(), private=False)
+    return result.exit_code, job.log.read_text()
+
+
+def out(ml: Path, name: str) -> bytes:
+    return (ml / "out" / f"{name}.out").read_bytes()
+
+
+def bodies(ml: Path, name: str) -> list[str]:
+    """Return what each call of the handlers got, from an output assembled by lines."""
+    return [ast.literal_eval(json.loads(line)[0]) for line in out(ml, name).decode().splitlines()]
+
+
+def test_whole_file_is_one_request(ml: Path) -> None:
+    (ml / "in" / "a.csv").write_bytes(b"1,2\n3,4\n")
+    assert run(ml, ["a.csv"]) == (0, "")
+    assert json.loads(out(ml, "a.csv")) == [repr("1,2\n3,4\n"), "text/csv", 2, "text/csv"]
+
+
+def test_single_records(ml: Path) -> None:
+    (ml / "in" / "a.csv").write_bytes(b"1\n2\r\n3")
+    run(ml, ["a.csv"], split="Line", strategy="SingleRecord", assemble="Line")
+    assert bodies(ml, "a.csv") == ["1\n", "2\r\n", "3"]
+
+
+def test_many_records_up_to_the_limit(ml: Path) -> None:
+    lines = [bytes([97 + i]) * 400_000 + b"\n" for i in range(6)]
+    (ml / "in" / "a.csv").write_bytes(b"".join(lines))
+    run(ml, ["a.csv"], split="Line", strategy="MultiRecord", assemble="Line", max_payload_mb=1)
+    assert [len(body) for body in bodies(ml, "a.csv")] == [800_002, 800_002, 800_002]
+
+
+def test_a_record_larger_than_the_limit_fails_its_file_only(ml: Path) -> None:
+    (ml / "in" / "a.csv").write_bytes(b"1\n" + b"x" * 1_100_000)
+    (ml / "in" / "b.csv").write_bytes(b"1\n")
+    code, log = run(ml, ["a.csv", "b.csv"], split="Line", strategy="SingleRecord", max_payload_mb=1)
+    assert code == 1
+    assert "a record is larger than MaxPayloadInMB, 1 MB" in log
+    assert [path.name for path in (ml / "out").iterdir()] == ["b.csv.out"]
+
+
+def test_no_limit(ml: Path) -> None:
+    (ml / "in" / "a.csv").write_bytes(b"x" * 7_000_000)
+    assert run(ml, ["a.csv"], max_payload_mb=0)[0] == 0
+    assert run(ml, ["a.csv"])[0] == 1
+
+
+def test_responses_are_joined(ml: Path) -> None:
+    (ml / "in" / "a.csv").write_bytes(b"1\n2\n")
+    program = "def model_fn(d): return 0\ndef transform_fn(m, body, kind, accept): return body.strip() * 2, accept\n"
+    run(ml, ["a.csv"], program, split="Line", strategy="SingleRecord")
+    assert out(ml, "a.csv") == b"1122"
+    run(ml, ["a.csv"], program, split="Line", strategy="SingleRecord", assemble="Line")
+    assert out(ml, "a.csv") == b"11\n22\n"
+    run(ml, ["a.csv"], program.replace(".strip()", ""), split="Line", strategy="SingleRecord", assemble="Line")
+    assert out(ml, "a.csv") == b"1\n1\n2\n2\n"
+
+
+def test_the_model_is_loaded_once(ml: Path) -> None:
+    for name in ("a", "b"):
+        (ml / "in" / name).write_bytes(b"1\n2\n")
+    run(ml, ["a", "b"], split="Line", strategy="SingleRecord")
+    assert (ml / "model" / "calls").read_text() == "loaded "
+
+
+def test_a_failing_record_is_named(ml: Path) -> None:
+    (ml / "in" / "a.csv").write_bytes(b"1\n2\nbad\n4\n")
+    (ml / "in" / "b.csv").write_bytes(b"5\n")
+    code, log = run(ml, ["a.csv", "b.csv"], split="Line", strategy="SingleRecord")
+    assert code == 1
+    assert "ValueError: bad record\nthe transform of '/opt/ml/in/a.csv' failed at record 3\n" in log
+    assert log.endswith("1 of 2 files failed: /opt/ml/in/a.csv\n")
+    assert [path.name for path in (ml / "out").iterdir()] == ["b.csv.out"]
+
+
+def test_a_failing_model(ml: Path) -> None:
+    code, log = run(ml, ["a.csv"], "def model_fn(d): raise OSError('no file')")
+    assert code == 1
+    assert "OSError: no file\nthe model could not be loaded from '/opt/ml/model' by 'inference.py'" in log
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("x = 1", "the program has no 'model_fn'"),
+        ("def model_fn(d): return 1", "the program has no 'predict_fn', and the model has no method 'predict'"),
+        (
+            "def model_fn(d): pass\ndef transform_fn(*a): pass\ndef input_fn(*a): pass",
+            "also input_fn: one or the other",
+        ),
+        ("def model_fn(d): return 1\ndef transform_fn(m, b, c, a): return 1.5", "this one is of type 'float'"),
+    ],
+)
+def test_programs_that_do_not_fit(ml: Path, program: str, message: str) -> None:
+    (ml / "in" / "a").write_bytes(b"1\n")
+    if "predict" in message:
+        program += "\ndef input_fn(body, kind): return body"
+    code, log = run(ml, ["a"], program)
+    assert code == 1
+    assert message in log
+
+
+def test_handlers_may_take_a_context(ml: Path) -> None:
+    (ml / "in" / "a").write_bytes(b"1")
+    program = """
+        def model_fn(model_dir, context): return context.system_properties["model_dir"] == model_dir
+        def transform_fn(model, body, content_type, accept, context):
+            return f"{model} {context.system_properties['gpu_id']}"
+    """
+    assert run(ml, ["a"], program) == (0, "")
+    assert out(ml, "a") == b"True None"
+
+
+def test_the_users_modules_are_not_hidden(ml: Path) -> None:
+    for name in ("launch", "transform", "namespaces"):
+        (ml / "code" / f"{name}.py").write_text("mine = True\n")
+    (ml / "in" / "a").write_bytes(b"1")
+    program = """
+        import launch, namespaces, transform
+        assert launch.mine and namespaces.mine and transform.mine
+        def model_fn(d): return 1
+        def transform_fn(m, body, kind, accept): return body
+    """
+    assert run(ml, ["a"], program) == (0, "")
+
+
+def test_program_inside_the_archive(ml: Path) -> None:
+    (ml / "model" / "code" / "deep").mkdir(parents=True)
+    (ml / "model" / "code" / "deep" / "serve.py").write_text(PROGRAM)
+    (ml / "in" / "a").write_bytes(b"1")
+    assert _run_spec(ml, "deep/serve.py") == (0, "")
+    assert json.loads(out(ml, "a"))[0] == repr("1")
+
+
+def _run_spec(ml: Path, program: str) -> tuple[int, str]:
+    spec = {"model_dir": str(ml / "model"), "code_dir": str(ml / "none"), "program": program,
+            "files": [[str(ml / "in" / "a"), str(ml / "out" / "a.out")]], "content_type": "text/csv"}  # fmt: skip
+    (ml / "spec.json").write_text(json.dumps(spec))
+    command = [sys.executable, transform.__file__, str(ml / "spec.json")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.returncode, result.stderr
+
+
+def test_accept_and_content_type(ml: Path) -> None:
+    (ml / "in" / "a").write_bytes(b"1")
+    program = PROGRAM.replace('"bad" in data[0]', "False")
+    run(ml, ["a"], program, content_type=None, accept=None)
+    assert json.loads(out(ml, "a")) == [repr(b"1"), None, 2, "application/json"]
+    run(ml, ["a"], program, content_type="application/json", accept="*/*")
+    assert json.loads(out(ml, "a")) == [repr("1"), "application/json", 2, "application/json"]
+
+
+def test_gzip_and_empty_files(ml: Path) -> None:
+    (ml / "in" / "a.gz").write_bytes(gzip.compress(b"1\n2\n"))
+    (ml / "in" / "b.gz").write_bytes(gzip.compress(b""))
+    assert run(ml, ["a.gz", "b.gz"], compression="Gzip", split="Line", assemble="Line")[0] == 0
+    assert bodies(ml, "a.gz") == ["1\n2\n"]
+    assert out(ml, "b.gz") == b""
+
+
+@pytest.mark.skipif(not private_mounts_available(), reason="no unprivileged namespaces")
+def test_in_a_private_opt_ml(ml: Path) -> None:
+    (ml / "in" / "a").write_bytes(b"1\n")
+    run(ml, ["a"])
+    (ml / "out" / "a.out").unlink()
+    job = Job(
+        name="job", folder=ml.parent, command=("python", transform.__file__, "/opt/ml/spec.json"), environment={},
+        python=Path(sys.executable), workdir="/opt/ml", timeout=60,
+    )  # fmt: skip
+    assert run_job(job, stop=threading.Event(), private=True).exit_code == 0
+    assert out(ml, "a").startswith(b"[")
+
+
+REQUEST: dict[str, Any] = {
+    "TransformInput": {"ContentType": "text/csv", "SplitType": "Line"},
+    "TransformOutput": {"S3OutputPath": "s3://b/o", "Accept": "text/csv", "AssembleWith": "Line"},
+    "BatchStrategy": "SingleRecord",
+    "MaxPayloadInMB": 1,
+}
+
+
+def test_spec_and_environment_of_a_request() -> None:
+    spec = transform.spec_of(REQUEST, program="inference.py", files=[("/a", "/b")])
+    assert set(transform.DEFAULTS) <= set(spec)
+    assert spec["files"] == [["/a", "/b"]]
+    assert (spec["split"], spec["strategy"], spec["assemble"], spec["max_payload_mb"]) == (
+        "Line",
+        "SingleRecord",
+        "Line",
+        1,
+    )
+    environment = transform.environment_of(REQUEST, {"Environment": {"SAGEMAKER_PROGRAM": "inference.py"}})
+    assert environment["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
+    assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"TransformInput": {"SplitType": "RecordIO"}}, "SplitType 'RecordIO' is not supported"),
+        ({"DataProcessing": {"JoinSource": "Input"}}, "JoinSource 'Input' is not supported"),
+        ({"DataProcessing": {"InputFilter": "$[1:]"}}, "InputFilter '$[1:]' is not supported"),
+        ({"DataProcessing": {"OutputFilter": "$[0]"}}, "OutputFilter '$[0]' is not supported"),
+        ({"MaxPayloadInMB": 0}, "MaxPayloadInMB 0 means no limit"),
+    ],
+)
+def test_unsupported(change: dict[str, Any], message: str) -> None:
+    [found] = transform.unsupported({**REQUEST, **change})
+    assert message in found
+
+
+def test_supported() -> None:
+    plain = {"DataProcessing": {"JoinSource": "None", "InputFilter": "$", "OutputFilter": "$"}}
+    assert transform.unsupported({**REQUEST, **plain}) == []
+
+
+COMPARE = """
+import json, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import transform
+from sagemaker_inference import decoder, encoder
+for kind, body in [("text/csv", "1,2\\n3,4.5\\n"), ("text/csv", "1,2"), ("text/csv", "1,2\\n3,4"),
+                   ("text/csv", "a,1\\nb,2"), ("application/json", "[[1, 2], [3, 4]]")]:
+    ours, theirs = transform.default_input_fn(body, kind), decoder.decode(body, kind)
+    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape and (ours == theirs).all(), (kind, body)
+for value in [np.array([[1.5, 2], [3, 4]]), np.array([1, 2]), [1, 2.5], np.array([0.1])]:
+    for kind in ("text/csv", "application/json", "application/x-npy"):
+        ours, theirs = transform.default_output_fn(value, f"text/plain, {kind}"), encoder.encode(value, kind)
+        assert ours == (theirs, kind), (kind, value)
+        if kind == "application/x-npy":
+            assert (transform.default_input_fn(ours[0], kind) == value).all()
+print("equal")
+"""
+
+
+@pytest.mark.long
+def test_defaults_are_those_of_the_toolkit(tmp_path: Path) -> None:
+    try:
+        layers = (("sagemaker-inference==1.10.1", "numpy<2.3", "setuptools<81"),)
+        python = Environments(tmp_path / "envs").get(layers, observe=lambda _: None)
+    except OutsideFailure as failure:
+        pytest.skip(f"the toolkit can't be installed here: {failure}")
+    command = [str(python), "-c", COMPARE, str(Path(transform.__file__).parent)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stdout == "equal\n", result.stderr
+
+
+@pytest.mark.long
+def test_a_real_model(ml: Path, tmp_path: Path) -> None:
+    python = Environments(tmp_path / "envs").get((("numpy<2.3",),), observe=lambda _: None)
+    (ml / "in" / "a.csv").write_bytes(b"1,2\n3,4\n5,6\n")
+    program = """
+        class Sum:
+            def predict(self, data): return data.sum(axis=1)
+        def model_fn(model_dir): return Sum()
+    """
+    code, log = run(ml, ["a.csv"], program, str(python), split="Line", assemble="Line")
+    assert (code, log) == (0, "")
+    assert out(ml, "a.csv") == b"3\n7\n11\n"

@@ -1,0 +1,263 @@
+"""Environments of jobs: what is refused, that they are made once, and that a broken one is never used."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.engine.jobs.environments import (
+    Environments,
+    clean_layers,
+    environment_key,
+    find_uv,
+    link_openmp,
+    requirements_of,
+)
+from pipeline_builder.errors import InputProblems, OutsideFailure
+from tests.places import ROOT
+
+
+def wheel(folder: Path, name: str, *requires: str) -> Path:
+    """Write a wheel of one module, so that these tests need no network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    info = f"{name}-1.0.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n" + "".join(
+        f"Requires-Dist: {r}\n" for r in requires
+    )
+    file = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{name}.py", f"name = '{name}'\n")
+        archive.writestr(f"{info}/METADATA", metadata)
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return file
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    wheel(tmp_path / "wheels", "pip")
+    wheel(tmp_path / "wheels", "alpha", "beta")
+    wheel(tmp_path / "wheels", "beta")
+    wheel(tmp_path / "wheels", "gamma")
+    return tmp_path / "wheels"
+
+
+def imported(python: Path, *names: str) -> bool:
+    return (
+        subprocess.run([python, "-I", "-c", f"import {', '.join(names)}"], capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def test_layers_are_installed_once(tmp_path: Path, wheels: Path) -> None:
+    said: list[str] = []
+    environments = Environments(tmp_path / "envs")
+    python = environments.get((("alpha",), ("# c", "gamma==1.0  # why")), observe=said.append)
+    assert imported(python, "alpha", "beta", "gamma", "pip")
+    assert python.parent.parent.parent == tmp_path / "envs"
+    assert said[0].endswith(" (alpha, gamma==1.0)")
+    assert len(said) == 2
+    assert environments.get((("alpha",), ("gamma==1.0",)), observe=said.append) == python
+    assert len(said) == 2
+    assert environments.get((("alpha",),), observe=said.append) != python
+
+
+def test_modules_are_compiled(tmp_path: Path, wheels: Path) -> None:
+    python = Environments(tmp_path / "envs").get((("gamma",),), observe=lambda _: None)
+    assert list(python.parent.parent.rglob("gamma.*.pyc"))
+
+
+def test_no_layers(tmp_path: Path, wheels: Path) -> None:
+    python = Environments(tmp_path / "envs").get((), observe=lambda _: None)
+    assert imported(python, "pip")
+    result = subprocess.run(
+        [python, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == sys.version
+
+
+def test_a_missing_package_is_told_with_what_uv_says(tmp_path: Path, wheels: Path) -> None:
+    with pytest.raises(OutsideFailure) as caught:
+        Environments(tmp_path / "envs").get((("no-such-thing==3",),), observe=lambda _: None)
+    [problem] = caught.value.problems
+    assert problem.id == "PB510"
+    assert "the Python environment for no-such-thing==3 could not be made; uv said:" in problem.message
+    assert "no-such-thing was not found" in problem.message
+    assert problem.hint
+
+
+def test_a_package_without_a_wheel_for_this_python(tmp_path: Path, wheels: Path) -> None:
+    made = wheel(wheels, "nosuchdelta")
+    made.rename(made.with_name("nosuchdelta-1.0-cp39-cp39-manylinux_2_17_x86_64.whl"))
+    with pytest.raises(OutsideFailure) as caught:
+        Environments(tmp_path / "envs").get((("nosuchdelta",),), observe=lambda _: None)
+    assert str(caught.value.problems[0].hint).startswith(f"there is no wheel for Python {platform.python_version()}: ")
+
+
+def test_a_half_made_environment_is_made_anew(tmp_path: Path, wheels: Path) -> None:
+    environments = Environments(tmp_path / "envs")
+    python = environments.get((("gamma",),), observe=lambda _: None)
+    folder = python.parent.parent
+    (folder / "ready").unlink()
+    next(folder.rglob("gamma.py")).write_text("raise SystemExit(1)")
+    assert environments.get((("gamma",),), observe=lambda _: None) == python
+    assert imported(python, "gamma")
+
+
+def test_killed_in_the_middle(tmp_path: Path, wheels: Path) -> None:
+    """A uv that is slow to install is killed with its engine's kill -9; the next call makes the environment whole."""
+    slow = tmp_path / "uv"
+    wait = f"touch {tmp_path}/in; sleep 2; touch {tmp_path}/slept"
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *layer-0*) {wait};; esac\nexec {find_uv()} "$@"\n')
+    slow.chmod(0o755)
+    code = f"""
+        from pathlib import Path
+        from pipeline_builder.engine.jobs.environments import Environments
+        Environments(Path({str(tmp_path / "envs")!r}), uv=Path({str(slow)!r})).get((("alpha",),), observe=print)
+    """
+    engine = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "in").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.wait()
+    key = environment_key((("alpha",),))
+    assert (tmp_path / "envs" / key / "bin" / "python").exists()
+    assert not (tmp_path / "envs" / key / "ready").exists()
+    python = Environments(tmp_path / "envs").get((("alpha",),), observe=lambda _: None)
+    # It waited for the orphaned uv, which still held the lock, before it removed the folder.
+    assert (tmp_path / "slept").exists()
+    assert imported(python, "alpha", "beta")
+
+
+def test_two_at_once_build_once(tmp_path: Path, wheels: Path) -> None:
+    said: list[str] = []
+    found: list[Path] = []
+
+    def get() -> None:
+        found.append(Environments(tmp_path / "envs").get((("alpha",),), observe=said.append))
+
+    threads = [threading.Thread(target=get) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 4
+    assert len(set(found)) == 1
+    assert len(said) == 2
+
+
+def test_uv_gets_no_secrets(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("GITHUB_TOKEN", "canary")
+    spy = tmp_path / "uv"
+    spy.write_text(f'#!/bin/sh\nenv >> {tmp_path}/seen\nexec {find_uv()} "$@"\n')
+    spy.chmod(0o755)
+    Environments(tmp_path / "envs", uv=spy).get((("gamma",),), observe=lambda _: None)
+    seen = (tmp_path / "seen").read_text()
+    assert "UV_FIND_LINKS" in seen
+    assert "canary" not in seen
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("-r other.txt", "has the option '-r'"),
+        ("-rother.txt", "has the option '-rother.txt'"),
+        ("--requirement=other.txt", "has the option '--requirement'"),
+        ("-c c.txt", "has the option '-c'"),
+        ("-e .", "has the option '-e'"),
+        ("--trusted-host x", "has the option '--trusted-host'"),
+        ("./package", "is a path on this machine"),
+        ("../package", "is a path on this machine"),
+        ("/srv/package", "is a path on this machine"),
+        ("folder/package.whl", "is a path on this machine"),
+        ("package.whl", "is a path on this machine"),
+        (".", "is a path on this machine"),
+        ("x @ file:///srv/x.whl", "is not an https address"),
+        ("x @ http://host/x.whl", "is not an https address"),
+        ("git+ssh://git@host/x", "has credentials in its address"),
+        ("git+file:///srv/x", "is not an https address"),
+        ("--index-url http://host/simple", "is not an https address"),
+        ("--find-links ./wheels", "is not an https address"),
+        ("--extra-index-url=https://user:word@host/simple", "has credentials in its address"),
+        ("x @ https://token@host/x.whl", "has credentials in its address"),
+        ("--index-url https://host/${AWS_SECRET_ACCESS_KEY}", "takes a value from the environment"),
+    ],
+)
+def test_refused_lines(line: str, reason: str) -> None:
+    with pytest.raises(InputProblems) as caught:
+        clean_layers((("fine", line),))
+    [problem] = caught.value.problems
+    assert problem.id == "PB511"
+    assert reason in problem.message
+    assert "word" not in problem.message
+    assert "token" not in problem.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pandas", "pandas==2.2.3", "scikit-learn>=1.3,<2", "torch[cpu]~=2.0 ; python_version < '3.13'", "--pre",
+        "x @ https://host/x-1.0.whl", "git+https://host/x.git@0123abc", "--extra-index-url https://host/simple",
+        "-f https://host/wheels", "--only-binary :all:", "x==1 --hash=sha256:00", "x; sys_platform != 'a/b'",
+    ],
+)  # fmt: skip
+def test_accepted_lines(line: str) -> None:
+    assert clean_layers(((line,),)) == ((line,),)
+
+
+def test_comments_blanks_and_continued_lines() -> None:
+    lines = ("# a", "", "pandas # b", "x @ https://h/x#egg=x", "scikit-learn \\", "  ==1.0", "   ")
+    assert clean_layers((lines, ("# c",))) == (("pandas", "x @ https://h/x#egg=x", "scikit-learn ==1.0"),)
+
+
+def test_every_refused_line_is_told() -> None:
+    with pytest.raises(InputProblems) as caught:
+        clean_layers((("-r a", "b"), ("-e c",)))
+    assert len(caught.value.problems) == 2
+
+
+def test_requirements_of(tmp_path: Path) -> None:
+    assert requirements_of(tmp_path) == ()
+    (tmp_path / "requirements.txt").write_bytes(b"\xef\xbb\xbfpandas\r\nnumpy\n")
+    assert requirements_of(tmp_path) == ("pandas", "numpy")
+    (tmp_path / "requirements.txt").unlink()
+    (tmp_path / "requirements.txt").symlink_to("/etc/passwd")
+    with pytest.raises(InputProblems, match="not a regular file"):
+        requirements_of(tmp_path)
+
+
+@pytest.mark.parametrize(("status", "linked"), [(1, True), (0, False)])
+def test_openmp_is_linked_where_the_system_has_none(tmp_path: Path, status: int, linked: bool) -> None:
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    (packages / "scikit_learn.libs").mkdir(parents=True)
+    (packages / "scikit_learn.libs" / "libgomp-a34b.so.1.0.0").write_text("library")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text(f"#!/bin/sh\nexit {status}\n")
+    (tmp_path / "bin" / "python").chmod(0o755)
+    link_openmp(tmp_path)
+    assert (tmp_path / "lib" / "libgomp.so.1").exists() is linked
+    assert not linked or (tmp_path / "lib" / "libgomp.so.1").read_text() == "library"
+
+
+@pytest.mark.long
+def test_from_the_index(tmp_path: Path) -> None:
+    python = Environments(tmp_path / "envs").get((("six",),), observe=lambda _: None)
+    assert imported(python, "six", "pip")
+    (tmp_path / "requirements.txt").write_text("six\n")
+    again = [str(python), "-m", "pip", "install", "--no-index", "-r", str(tmp_path / "requirements.txt")]
+    assert "already satisfied" in subprocess.run(again, capture_output=True, text=True, check=True).stdout

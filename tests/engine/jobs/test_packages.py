@@ -1,0 +1,60 @@
+"""What a step's environment is made of: its image's packages, and the requirements beside its code."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.state.state import State
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.errors import InputProblems
+
+IMAGES = (("image:*", ("six==1.17.0",)),)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store", {}, State(tmp_path / "state.db"))
+
+
+def archive(**files: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def transform(directory: str) -> tuple[Step, dict[str, Any]]:
+    environment = {"SAGEMAKER_SUBMIT_DIRECTORY": directory}
+    container = {"Image": "image:1", "ModelDataUrl": "s3://b/model.tar.gz", "Environment": environment}
+    step = Step(name="t", type="Transform", arguments={}, before=())
+    return step, {"Model": {"PrimaryContainer": container}}
+
+
+@pytest.mark.parametrize("name", ["code/requirements.txt", "./code/requirements.txt"])
+def test_a_repacked_model_brings_its_requirements(store: LocalStore, name: str) -> None:
+    store.put("s3://b/model.tar.gz", archive(**{name: "idna\n", "requirements.txt": "not these\n"}))
+    assert layers_of(*transform("/opt/ml/model/code"), IMAGES, store) == (("six==1.17.0",), ("idna",))
+
+
+def test_code_outside_of_the_model(store: LocalStore) -> None:
+    store.put("s3://b/model.tar.gz", archive(**{"code/requirements.txt": "not these\n"}))
+    store.put("s3://b/code/sourcedir.tar.gz", archive(**{"requirements.txt": "idna\n"}))
+    assert layers_of(*transform("s3://b/code/sourcedir.tar.gz"), IMAGES, store)[1] == ("idna",)
+    assert layers_of(*transform(""), (), store) == ()
+
+
+def test_what_is_not_there(store: LocalStore) -> None:
+    with pytest.raises(InputProblems, match="PB523"):
+        layers_of(*transform("/opt/ml/model/code"), IMAGES, store)
+    with pytest.raises(InputProblems, match="PB522"):
+        layers_of(*transform("s3://b/code"), IMAGES, store)
