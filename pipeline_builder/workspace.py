@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
-from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.machine.streams import replacing
+from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.bundle import Bundle
+    from pipeline_builder.definition.compose import Composed
     from pipeline_builder.engine.local import LocalSettings
     from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.release.runs import Runs
     from pipeline_builder.target import SecretReader, Target
 
 LOCK = "model_repos.lock.yaml"
@@ -61,6 +63,10 @@ class Workspace:
         return self.state / "store"
 
     @property
+    def region(self) -> str:
+        return self.values.get("SMP_REGION", "")
+
+    @property
     def lock_path(self) -> Path:
         return self.build / LOCK
 
@@ -90,6 +96,15 @@ def _env_file_values(env_file: Path | None) -> dict[str, str]:
             raise InputProblems(Problem(id="PB214", message=message)) from error
         values |= parse_env_file(Source(str(env_file), text))
     return values
+
+
+def begin_state(state: Path) -> None:
+    """Make the folder of the state: one in somebody's repository isn't to be committed with it.
+
+    One that is there already stays as it is.
+    """
+    if not state.exists():
+        write_file(state / ".gitignore", b"*\n")
 
 
 def load_manifest(workspace: Workspace) -> Manifest:
@@ -139,7 +154,7 @@ def open_secrets(workspace: Workspace) -> SecretReader:
     """Return what reads the secrets that a manifest names, on either target; nothing is called yet."""
     from pipeline_builder.aws.secrets import make_secret_reader
 
-    region = workspace.values.get("SMP_REGION", "")
+    region = workspace.region
     return make_secret_reader("" if region == LOCAL_DEFAULTS["SMP_REGION"] else region)
 
 
@@ -185,28 +200,59 @@ def _open_aws(workspace: Workspace) -> Target:
     )
 
 
-def write_file(path: Path, content: bytes) -> bool:
-    """Write the file whole or not at all, and only where it changes; tell whether it did."""
-    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
-        return False
-    with replacing(path) as file:
-        file.write(content)
-    return True
+class Opened:
+    """A workspace with what is in it, which is read when it is first asked for, and once.
 
+    `warn` gets the warnings about it; a `manifest` that is given stands for the file's.
+    """
 
-def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
-    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
-    import shutil
+    def __init__(
+        self, workspace: Workspace, *, warn: Callable[[Problem], None], manifest: Manifest | None = None
+    ) -> None:
+        self.workspace = workspace
+        self.warn = warn
+        if manifest is not None:
+            self.manifest = manifest
 
-    wanted = {bundle.sha256: bundle for bundle in bundles}
-    written = 0
-    for sha256, bundle in wanted.items():
-        path = folder / sha256 / "sourcedir.tar.gz"
-        if not path.is_file():
-            with replacing(path) as file:
-                bundle.write(file)
-            written += 1
-    for old in folder.iterdir() if folder.is_dir() else ():
-        if old.name not in wanted:
-            shutil.rmtree(old, ignore_errors=True)
-    return written
+    def warn_of(self, found: Iterable[Problem]) -> None:
+        """Pass on every warning."""
+        for problem in found:
+            self.warn(problem)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        return load_manifest(self.workspace)
+
+    @cached_property
+    def lock(self) -> Lock:
+        from pipeline_builder.manifest.lock import check_locked
+
+        return check_locked(load_workspace_lock(self.workspace), [repo.name for repo in self.manifest.repos])
+
+    @cached_property
+    def composed(self) -> Composed:
+        """The definition; images that it had to look up go into the lock."""
+        from pipeline_builder.definition.compose import compose
+        from pipeline_builder.machine.collector import without_collector
+        from pipeline_builder.manifest.lock import keep_images
+
+        root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
+        with without_collector():
+            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
+        self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
+        self.warn_of(sort_problems(composed.warnings))
+        return composed
+
+    @cached_property
+    def target(self) -> Target:
+        target = open_target(self.workspace, self.manifest)
+        self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
+        return target
+
+    @cached_property
+    def runs(self) -> Runs:
+        """What has run so far."""
+        from pipeline_builder.release.runs import Runs
+
+        path = self.workspace.build / RUN
+        return Runs(target=self.target, path=path, composed=lambda: self.composed.definition.pipeline)

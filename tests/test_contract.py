@@ -25,7 +25,8 @@ from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.evidence import collect
-from pipeline_builder.release.run import cached_parameters, find_unchanged, follow, go_on, start
+from pipeline_builder.release.parameters import cached_parameters
+from pipeline_builder.release.run import find_unchanged, follow, go_on, start
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests.engine import definitions
 from tests.engine.definitions import (

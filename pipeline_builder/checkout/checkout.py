@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pipeline_builder.checkout.folders import remove_folder
 from pipeline_builder.checkout.git import Git, Measured
 from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
 from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel, no_secrets, remote_of
 from pipeline_builder.checkout.runner import GitError, Remote
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
+from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
 from pipeline_builder.target import SecretReader

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline_builder.checkout.folders import remove_folder
 from pipeline_builder.checkout.runner import GitError, Remote, Runner, Whose
+from pipeline_builder.machine.folders import remove_folder
 
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3

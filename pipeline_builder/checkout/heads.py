@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
+from pipeline_builder.manifest.lock import Lock, LockedRepo
+
 Kind = Literal["new", "revision", "moved", "back"]
 _MOST_EARLIER = 20
 _VERSION = 1
@@ -50,6 +52,15 @@ class Move:
     kind: Kind
     before: str
     after: Head
+
+
+def lock_of(inputs: Inputs) -> Lock:
+    """Return what checkout takes as the commits to check out; it looks up the rest itself."""
+    repos = (
+        LockedRepo(name=name, url=head.url, revision=head.revision, commit=head.commit, tree="", committed="")
+        for name, head in inputs.heads.items()
+    )
+    return Lock(manifest_commit="", repos=tuple(repos))
 
 
 def find_moves(handled: Handled | None, heads: Mapping[str, Head]) -> tuple[Move, ...]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pipeline_builder.checkout.folders import remove_folder
 from pipeline_builder.checkout.runner import end_left
+from pipeline_builder.machine.folders import remove_folder
 
 _IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new")
 # Lock files, new lists of shallow commits, packs and objects that were being written; a fetch's own mark on its pack.

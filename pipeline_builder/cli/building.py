@@ -63,9 +63,10 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     """
     from dataclasses import asdict
 
+    from pipeline_builder.release.overview import nodes_of
     from pipeline_builder.views import drawing
 
-    nodes = session.nodes()
+    nodes = nodes_of(session.composed)
     as_json = as_json or form == "json"
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
     show([asdict(node) for node in nodes], as_json=as_json, text=draw.get(form, drawing.render_text)(nodes))
@@ -106,8 +107,8 @@ def plan(
     \b
     Example: pipeline-builder plan --out plan.json --detailed-exitcode
     """
+    from pipeline_builder.machine.streams import write_file
     from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
-    from pipeline_builder.workspace import write_file
 
     session.given = given
     planned = session.plan()

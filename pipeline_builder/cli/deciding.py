@@ -31,9 +31,11 @@ def promote(session: Session, *, as_json: bool, execution: str, comment: str, ro
     \b
     Example: pipeline-builder promote --comment "looks right"
     """
-    record = session.decide(session.load_record(execution, to_decide=True), make_decision("approve", comment))
+    record = session.decide(session.runs.record(execution, to_decide=True), make_decision("approve", comment))
     if role:
-        session.copy_packages(record, role)
+        with session.stage("copy") as words:
+            copies = [session.target.registry.copy_package(package.arn, role) for package in record.packages]
+            words.append(", ".join(copies))
     conclude(session, record, as_json=as_json)
 
 
@@ -47,7 +49,7 @@ def reject(session: Session, *, as_json: bool, execution: str, comment: str) -> 
     \b
     Example: pipeline-builder reject --comment "recall is too low"
     """
-    record = session.decide(session.load_record(execution, to_decide=True), make_decision("reject", comment))
+    record = session.decide(session.runs.record(execution, to_decide=True), make_decision("reject", comment))
     conclude(session, record, as_json=as_json)
 
 
@@ -61,7 +63,14 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     \b
     Example: pipeline-builder rollback churn --comment "complaints about false alarms"
     """
-    old, new = session.rollback(model, make_decision("reject", comment))
+    from pipeline_builder.release.overview import find_group
+    from pipeline_builder.release.promote import rollback as roll_back
+    from pipeline_builder.views.lines import rollback_line
+
+    decision, group = make_decision("reject", comment), find_group(session.composed, model)
+    with session.stage("rollback") as words:
+        old, new = roll_back(group, decision, session.target.registry)
+        words.append(rollback_line(group, old, new))
     result = {"rejected": old.arn, "champion": new.arn}
     show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
 

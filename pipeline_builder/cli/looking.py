@@ -25,7 +25,7 @@ def report(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder report && xdg-open build/report.html
     """
-    path = session.report(session.load_record(execution))
+    path = session.report(session.runs.record(execution))
     show({"report": str(path)}, as_json=as_json, text=os.path.relpath(path))
 
 
@@ -40,7 +40,7 @@ def status(session: Session, *, as_json: bool, execution: str) -> None:
     """
     from pipeline_builder.views.summary import execution_json, render_status
 
-    found = session.find_execution(execution)
+    found = session.runs.find(execution)
     steps = session.target.pipelines.list_steps(found.arn)
     show(execution_json(found, steps), as_json=as_json, text=render_status(found, steps))
 
@@ -58,7 +58,7 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
     from pipeline_builder.documents.schema import did_you_mean
     from pipeline_builder.errors import InputProblems
 
-    found = session.find_execution(execution)
+    found = session.runs.find(execution)
     names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
     if step not in names:
         message = f"the execution {found.id} has no step '{step}'"
@@ -79,6 +79,6 @@ def history(session: Session, *, as_json: bool) -> None:
     """
     from pipeline_builder.views.summary import history_json, render_history
 
-    executions = session.executions()
+    executions = session.runs.listed()
     approvals = session.target.registry.list_approvals()
     show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))

@@ -6,11 +6,14 @@ import getpass
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, Problem, render_problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.views.following import Eyes
 
 
 def say(message: str) -> None:
@@ -56,6 +59,13 @@ def coloured(text: str) -> str:
         else line
         for line in text.split("\n")
     )
+
+
+def eyes() -> Eyes:
+    """Return who looks at a run: whoever reads stderr."""
+    from pipeline_builder.views.following import Eyes
+
+    return Eyes(stream=sys.stderr, terminal=terminal(), say=say)
 
 
 def login_name() -> str:

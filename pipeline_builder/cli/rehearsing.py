@@ -135,9 +135,9 @@ def _render(session: Session) -> Path:
 
     account, region = place_of(session.workspace.values)
     values = {**session.workspace.values, "SMP_ACCOUNTID": account, "SMP_REGION": region}
-    rendering = Session(replace(session.workspace, values=values), say=say, warn=session.warn)
-    rendering.manifest = with_source(session.manifest, session.workspace.root.name)
-    if rendering.manifest != session.manifest:
+    manifest = with_source(session.manifest, session.workspace.root.name)
+    rendering = Session(replace(session.workspace, values=values), say=say, warn=session.warn, manifest=manifest)
+    if manifest != session.manifest:
         say("the manifest doesn't say where AWS finds this repository: something is made up for the rehearsal")
     if not _is_locked(rendering):
         rendering.checkout(locked=False)

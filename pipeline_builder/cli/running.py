@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from pipeline_builder.cli.deciding import ask_decision, conclude, is_pending
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, parameters_option, timeout_option
-from pipeline_builder.cli.output import show, terminal
+from pipeline_builder.cli.output import eyes, show
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
     from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
-    from pipeline_builder.target import Selection
 
 
-def run_to_end(
-    session: Session, *, rerun: bool, timeout: float | None, leave: bool = False, selection: Selection | None = None
-) -> RunRecord:
-    """Run what is deployed; when the time is up it ends, on AWS too, unless it is to be left going on."""
+Done = TypeVar("Done")
+
+
+def in_time(session: Session, timeout: float | None, run: Callable[[], Done], *, leave: bool = False) -> Done:
+    """Return what a run gives; when the time is up it ends, on AWS too, unless it is to be left going on."""
     try:
         with time_limit(timeout):
-            return session.run(
-                session.deployed(), rerun=rerun, stream=sys.stderr, terminal=terminal(), selection=selection
-            )
-    except TimeIsUpError:
-        if not leave:
-            session.stop_own()
-        raise
-
-
-def resume_to_end(session: Session, name: str, *, timeout: float | None, leave: bool) -> RunRecord:
-    """Follow what goes on; when the time is up it ends as any other run does."""
-    try:
-        with time_limit(timeout):
-            return session.resume(name, stream=sys.stderr, terminal=terminal())
+            return run()
     except TimeIsUpError:
         if not leave:
             session.stop_own()
@@ -52,7 +38,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
     session.validate()
     session.build()
     session.apply(session.plan(), force=force)
-    return run_to_end(session, rerun=rerun, timeout=timeout)
+    return in_time(session, timeout, lambda: session.run(session.deployed(), eyes(), rerun=rerun))
 
 
 @main.command()
@@ -156,7 +142,8 @@ def run_command(
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
     if resume is not None:
-        record = resume_to_end(session, "" if resume == _LAST else resume, timeout=timeout, leave=leave)
+        name = "" if resume == _LAST else resume
+        record = in_time(session, timeout, lambda: session.resume(name, eyes()), leave=leave)
         conclude(session, record, as_json=as_json)
         return
     if bool(names) + bool(groups) + bool(since) > 1:
@@ -170,7 +157,11 @@ def run_command(
         started = session.start(session.deployed(), rerun=rerun, selection=selection)
         show({"execution": started.arn}, as_json=as_json, text=started.arn)
         return
-    record = run_to_end(session, rerun=rerun, timeout=timeout, leave=leave, selection=selection)
+
+    def run() -> RunRecord:
+        return session.run(session.deployed(), eyes(), rerun=rerun, selection=selection)
+
+    record = in_time(session, timeout, run, leave=leave)
     conclude(session, record, as_json=as_json)
 
 
@@ -185,7 +176,7 @@ def retry(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder retry
     """
-    record = session.retry(execution, stream=sys.stderr, terminal=terminal())
+    record = session.retry(execution, eyes())
     conclude(session, record, as_json=as_json)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.service.render import Rendered
     from pipeline_builder.session import Session
     from pipeline_builder.stacks.stack_plan import StackPlan
+    from pipeline_builder.workspace import Workspace
 
 
 @main.command()
@@ -45,8 +46,9 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     from pipeline_builder.service.deploy import ServiceTexts
     from pipeline_builder.service.deploy import deploy as deploy_service
     from pipeline_builder.service.render import render
+    from pipeline_builder.workspace import Opened
 
-    rendered = render(on_aws(session), now=datetime.now(timezone.utc))
+    rendered = render(Opened(on_aws(session.workspace), warn=session.warn), now=datetime.now(timezone.utc))
     model, aws = rendered.model, Aws(rendered.model.place.region)
     check_caller(aws, account=model.place.account, region=model.place.region)
     texts = ServiceTexts(
@@ -84,7 +86,7 @@ def destroy(session: Session, *, as_json: bool, with_data: bool, yes: bool, forc
     from pipeline_builder.service.destroy import demolition_json
     from pipeline_builder.service.destroy import destroy as destroy_service
 
-    name, values = session.manifest.service.name, on_aws(session).workspace.values
+    name, values = session.manifest.service.name, on_aws(session.workspace).values
     account, region = values.get("SMP_ACCOUNTID", "").strip(), values.get("SMP_REGION", "").strip()
     aws = Aws(region)
     check_caller(aws, account=account, region=region)
@@ -102,8 +104,8 @@ def destroy(session: Session, *, as_json: bool, with_data: bool, yes: bool, forc
         show(demolition_json(plan), as_json=True, text="")
 
 
-def on_aws(session: Session) -> Session:
-    """Return the session with account and Region of the credentials, where nobody has set them.
+def on_aws(workspace: Workspace) -> Workspace:
+    """Return the workspace with account and Region of the credentials, where nobody has set them.
 
     Raises:
         OutsideFailure: PB701 and its kind, where the account is neither set nor can be asked for.
@@ -111,9 +113,7 @@ def on_aws(session: Session) -> Session:
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import look_up
     from pipeline_builder.documents.values import LOCAL_DEFAULTS
-    from pipeline_builder.session import Session
 
-    workspace = session.workspace
     values = workspace.values.items()
     given = {name: value for name, value in values if value.strip() and value != LOCAL_DEFAULTS.get(name)}
     if not {"SMP_ACCOUNTID", "SMP_REGION"} <= given.keys():
@@ -122,7 +122,7 @@ def on_aws(session: Session) -> Session:
     if "SMP_ACCOUNTID" not in given:
         # Whoever asks says why there is none: no credentials, no network.
         Aws(given.get("SMP_REGION", "")).call("sts", "get_caller_identity")
-    return Session(replace(workspace, values=given), say=session.say, warn=session.warn)
+    return replace(workspace, values=given)
 
 
 def _manner(*, yes: bool, dry_run: bool, force: bool, as_json: bool) -> Manner:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +10,11 @@ import click
 from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import Duration, common, time_is_up
-from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.cli.output import eyes, say, show
+from pipeline_builder.cli.running import in_time
 from pipeline_builder.cli.watching import poll_service
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem, RunFailed
-from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
+from pipeline_builder.machine.deadline import TimeIsUpError
 
 if TYPE_CHECKING:
     from pipeline_builder.service.stage import Setting, Staged
@@ -51,9 +51,10 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     \b
     Example: pipeline-builder stage build && pipeline-builder stage train && cat build/stage.env
     """
+    from pipeline_builder.machine.streams import write_file
     from pipeline_builder.release.junit import render_junit_problems
     from pipeline_builder.service.stage import render_exports
-    from pipeline_builder.workspace import JUNIT, REPORT, write_file
+    from pipeline_builder.workspace import JUNIT, REPORT
 
     build = session.workspace.build
     for stale in (build / _EXPORTS, build / JUNIT):
@@ -106,10 +107,8 @@ def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
     from pipeline_builder.service import stage
 
     try:
-        with time_limit(timeout):
-            return stage.run_train(session, setting, stream=sys.stderr, terminal=terminal())
+        return in_time(session, timeout, lambda: stage.run_train(session, setting, eyes()))
     except TimeIsUpError as error:
-        session.stop_own()
         raise RunFailed(time_is_up()) from error
 
 
@@ -118,7 +117,7 @@ class _CodePipeline:
 
     def __init__(self, session: Session) -> None:
         # On the local target the Region has no name that boto3 would know: a rehearsal names one in the environment.
-        self._region = session.region if session.workspace.target == "aws" else ""
+        self._region = session.workspace.region if session.workspace.target == "aws" else ""
 
     def find_start(self, pipeline: str, execution: str) -> str:
         from pipeline_builder.aws.client import Aws

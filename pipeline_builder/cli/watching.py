@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import socket
@@ -26,6 +25,7 @@ from pipeline_builder.cli.options import (
 from pipeline_builder.cli.output import problem_json, say
 from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
+from pipeline_builder.machine.collector import collect_all
 from pipeline_builder.machine.deadline import TimeIsUpError
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout.heads import Inputs
     from pipeline_builder.gitops.poll import Polled
     from pipeline_builder.gitops.watch import Loaded, Watch
-    from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.session import Session
 
 
@@ -193,9 +192,7 @@ def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
     except (Exception, TimeIsUpError) as error:  # noqa: BLE001 - each run is a command of its own
         code, result = show_failure(error, wants_json=False), _problems(error)
     finally:
-        # Composing keeps the collector away from what it made, which for a single command is all there ever is.
-        gc.unfreeze()
-        gc.collect()
+        collect_all()
     if wishes.as_json:
         click.echo(json.dumps({"code": int(code), "heads": heads, **result}, ensure_ascii=False))
     return code
@@ -203,13 +200,13 @@ def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
 
 def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object]]:
     """Return the exit code, and what is said of the run as JSON."""
+    from pipeline_builder.checkout.heads import lock_of
     from pipeline_builder.session import Session
     from pipeline_builder.views.summary import failure_problems, render_result
 
-    session = Session(loaded.workspace, say=say, warn=lambda problem: say(render_problem(problem)))
-    session.manifest = loaded.manifest
+    session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
-    session.checkout(locked=False, at=_lock(inputs))
+    session.checkout(locked=False, at=lock_of(inputs))
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
     if wishes.approve and record.verdict and record.verdict.passed and is_pending(record):
         record = session.decide(record, make_decision("approve", wishes.comment))
@@ -227,15 +224,8 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     return ExitCode.FAILED if problems else ExitCode.OK, result
 
 
-def _lock(inputs: Inputs) -> Lock:
-    """Return what checkout takes as the commits to check out; it looks up the rest itself."""
-    from pipeline_builder.manifest.lock import Lock, LockedRepo
-
-    repos = (
-        LockedRepo(name=name, url=head.url, revision=head.revision, commit=head.commit, tree="", committed="")
-        for name, head in inputs.heads.items()
-    )
-    return Lock(manifest_commit="", repos=tuple(repos))
+def _warn(problem: Problem) -> None:
+    say(render_problem(problem))
 
 
 def _problems(error: BaseException) -> dict[str, object]:
@@ -248,7 +238,7 @@ def _say(words: str) -> None:
 
 def _report(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        say(render_problem(problem))
+        _warn(problem)
 
 
 def _now() -> str:

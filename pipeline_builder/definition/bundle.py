@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pipeline_builder.machine.streams import BLOCK, Hashing
+from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
 
 # What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
 # adds patterns of its own, in the same notation.
@@ -242,3 +243,20 @@ def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile
                 entry.size = facts.st_size if content is None else len(content)
                 entry.mode = 0o755 if facts.st_mode & 0o100 else 0o644
                 archive.addfile(entry, file)
+
+
+def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
+    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
+
+    wanted = {bundle.sha256: bundle for bundle in bundles}
+    written = 0
+    for sha256, bundle in wanted.items():
+        path = folder / sha256 / "sourcedir.tar.gz"
+        if not path.is_file():
+            with replacing(path) as file:
+                bundle.write(file)
+            written += 1
+    for old in folder.iterdir() if folder.is_dir() else ():
+        if old.name not in wanted:
+            sweep_folder(old)
+    return written

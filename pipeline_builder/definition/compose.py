@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,16 +123,3 @@ def _pipeline_place(graph: Graph) -> Place | None:
     for step in graph.steps:
         return step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
     return None
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Composing makes trees that all live to its end: looking for garbage among them takes a fifth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()

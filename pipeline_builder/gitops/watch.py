@@ -28,8 +28,9 @@ from pipeline_builder.checkout.heads import (
 )
 from pipeline_builder.checkout.remotes import fetch_heads, remote_of
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import Manifest, Repo
-from pipeline_builder.workspace import Workspace, open_secrets, write_file
+from pipeline_builder.workspace import Workspace, open_secrets
 
 LONGEST_PAUSE = 900.0
 """Seconds until a repository that doesn't answer, or a run that failed, is tried again, at the most."""

@@ -88,6 +88,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def write_file(path: Path, content: bytes) -> bool:
+    """Write the file whole or not at all, and only where it changes; tell whether it did."""
+    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+        return False
+    with replacing(path) as file:
+        file.write(content)
+    return True
+
+
 def read_small(source: Readable, name: str, most: int = MOST_READ) -> bytes:
     """Return all that is left of a stream that is a document, of which more than `most` bytes are not taken.
 

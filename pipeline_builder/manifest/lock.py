@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from pipeline_builder.documents.schema import Section, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.streams import write_file
 
 _IDS = {"unknown": "PB108", "missing": "PB108", "value": "PB108", "later": "PB108"}
 _HEADER = "# Written by 'pipeline-builder checkout': the commits that this build is made of.\n"
@@ -101,3 +102,34 @@ def load_lock(path: Path) -> Lock:
         repos=tuple(LockedRepo(**repo.model_dump()) for repo in section.repos),
         images=section.images,
     )
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Write the lock where it differs from what is there."""
+    write_file(path, render_lock(lock).encode())
+
+
+def keep_images(path: Path, lock: Lock, images: Mapping[str, str]) -> Lock:
+    """Return the lock with the images that were resolved, and write it where they are others than before."""
+    if dict(images) == dict(lock.images):
+        return lock
+    lock = replace(lock, images=images)
+    write_lock(path, lock)
+    return lock
+
+
+def check_locked(lock: Lock, names: Iterable[str]) -> Lock:
+    """Return the lock of repositories with these names.
+
+    Raises:
+        InputProblems: PB109, each that it hasn't.
+    """
+    known = {repo.name for repo in lock.repos}
+    if missing := [name for name in names if name not in known]:
+        raise InputProblems(*(_not_locked(name) for name in missing))
+    return lock
+
+
+def _not_locked(name: str) -> Problem:
+    message = f"the repository '{name}' is not in the lock"
+    return Problem(id="PB109", message=message, hint="run 'pipeline-builder checkout'")

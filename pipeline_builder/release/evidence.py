@@ -51,6 +51,23 @@ def collect(
     )
 
 
+def recall(saved: RunRecord | None, execution: Execution, target: Target) -> RunRecord:
+    """Return the record of an execution with its packages as they are now; `saved` is that of the last run.
+
+    What the run recorded stays; only the registry may have moved on since.
+    """
+    fresh = collect(execution, target)
+    if saved is None or saved.execution != execution.arn:
+        return fresh
+    now = {package.arn: package for package in fresh.packages}
+    packages = tuple(_as_now(package, now[package.arn]) for package in saved.packages if package.arn in now)
+    return saved.model_copy(update={"packages": packages})
+
+
+def _as_now(package: PackageRecord, now: PackageRecord) -> PackageRecord:
+    return package.decided(now.status, now.approval_description, now.metadata)
+
+
 def with_stages(record: RunRecord, stages: Mapping[str, float]) -> RunRecord:
     """Return the record with how long each stage of the command took."""
     times = tuple(StageTime(stage=stage, seconds=round(seconds, 3)) for stage, seconds in stages.items())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, PipelineService
@@ -70,6 +72,14 @@ def ambiguous(found: Sequence[Execution]) -> Problem:
     names = ", ".join(f"'{e.id}' ({e.pipeline}, {e.status.value}, since {e.started:%Y-%m-%d %H:%M} UTC)" for e in found)
     message = f"{len(found)} executions can be meant, and none is named: {names}"
     return Problem(id="PB450", message=message, hint="name one: its id, or its ARN")
+
+
+def undecided(record: Path, known: Sequence[Execution]) -> Problem:
+    """Return what is said where none is named, and there is no record of a run to decide about."""
+    message = f"there is no record of a run in '{os.path.relpath(record)}', so which one is to be decided about"
+    names = ", ".join(execution.id for execution in known[:5])
+    hint = f"name the execution; the newest are: {names}" if names else "run 'pipeline-builder up'"
+    return Problem(id="PB440", message=message, hint=hint)
 
 
 def stop(service: PipelineService, execution: Execution) -> Execution:

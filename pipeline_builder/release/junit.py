@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline_builder.errors import Problem
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.record import RunRecord, StepRecord
 
 # What XML can't hold at all, not even escaped.
@@ -41,6 +43,11 @@ def render_junit(record: RunRecord) -> str:
     root = ET.Element("testsuites")
     root.append(suite)
     return _render(root)
+
+
+def write_junit(path: Path, record: RunRecord) -> None:
+    """Write the file about a run."""
+    write_file(path, render_junit(record).encode())
 
 
 def render_junit_problems(name: str, problems: Sequence[Problem]) -> str:

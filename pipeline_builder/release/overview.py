@@ -6,6 +6,8 @@ import json
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.definition.compose import Composed
+from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.errors import InputProblems, Problem
 
 
 def nodes_of(composed: Composed) -> tuple[Node, ...]:
@@ -25,6 +27,19 @@ def nodes_of(composed: Composed) -> tuple[Node, ...]:
             )
         )
     return tuple(nodes)
+
+
+def find_group(composed: Composed, model: str) -> str:
+    """Return the model package group of a model, by the model's name or its own.
+
+    Raises:
+        InputProblems: PB432 where there is no such model.
+    """
+    groups = groups_of(composed)
+    if model not in groups:
+        hint = did_you_mean(model, groups)
+        raise InputProblems(Problem(id="PB432", message=f"there is no model '{model}'", hint=hint))
+    return groups[model]
 
 
 def groups_of(composed: Composed) -> dict[str, str]:

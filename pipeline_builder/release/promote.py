@@ -48,6 +48,21 @@ def promote(record: RunRecord, decision: Decision, registry: ModelRegistry) -> t
     return tuple(done)
 
 
+def decide(record: RunRecord, decision: Decision, registry: ModelRegistry) -> RunRecord:
+    """Approve or reject the packages of the run; return its record as that leaves it.
+
+    Raises:
+        PipelineBuilderError: those of `promote`.
+    """
+    done = {package.arn: package for package in promote(record, decision, registry)}
+    packages = tuple(_decided(package, done[package.arn]) for package in record.packages)
+    return record.model_copy(update={"packages": packages})
+
+
+def _decided(package: PackageRecord, now: ModelPackage) -> PackageRecord:
+    return package.decided(now.status.value, now.approval_description, now.metadata)
+
+
 def _tried(
     package: PackageRecord, record: RunRecord, decision: Decision, registry: ModelRegistry
 ) -> ModelPackage | list[Problem]:

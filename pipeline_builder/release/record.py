@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline_builder.target import DeployedPipeline
+from pipeline_builder.machine.streams import write_file
 
 
 class _Frozen(BaseModel):
@@ -66,6 +66,11 @@ class PackageRecord(_Frozen):
     champion_version: int = 0
     champion_metrics: Any = None
 
+    def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
+        """Return the package as a decision has left it."""
+        changes = {"status": status, "approval_description": description, "metadata": dict(metadata)}
+        return self.model_copy(update=changes)
+
 
 class VerdictRecord(_Frozen):
     """The gate's answer; `reasons` say what was looked at, also when it passed."""
@@ -106,43 +111,14 @@ class RunRecord(_Frozen):
     stages: tuple[StageTime, ...] = ()
 
 
-class AppliedVersion(_Frozen):
-    """The version of a pipeline that a build applied, which is what its run starts, whatever was applied since."""
-
-    target: str
-    pipeline: str
-    arn: str
-    version: int
-    definition_sha256: str
-
-    @classmethod
-    def of(cls, pipeline: DeployedPipeline, *, target: str) -> AppliedVersion:
-        """Return the note about a pipeline that was just applied."""
-        return cls(
-            target=target,
-            pipeline=pipeline.name,
-            arn=pipeline.arn,
-            version=pipeline.version,
-            definition_sha256=hashlib.sha256(pipeline.definition).hexdigest(),
-        )
-
-    def is_of(self, pipeline: DeployedPipeline, definition: bytes, *, target: str) -> bool:
-        """Tell whether that pipeline's version with this definition was applied."""
-        same = (self.target, self.arn) == (target, pipeline.arn)
-        return same and self.definition_sha256 == hashlib.sha256(definition).hexdigest()
-
-
-def load_applied(path: Path) -> AppliedVersion | None:
-    """Return the note in the file; None where there is none, or it is damaged."""
-    try:
-        return AppliedVersion.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
-
-
 def load_record(path: Path) -> RunRecord | None:
     """Return the record in the file; None where it is missing, damaged or another version's."""
     try:
         return RunRecord.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def write_record(path: Path, record: RunRecord) -> None:
+    """Write the record, which the next stage reads."""
+    write_file(path, record.model_dump_json(indent=2).encode() + b"\n")

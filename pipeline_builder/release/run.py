@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline_builder.dag.caching import PARAMETER, always_cached, with_generation
+from pipeline_builder.dag.caching import always_cached, with_generation
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, Problem
 from pipeline_builder.machine.deadline import whole
 from pipeline_builder.release.executions import stop
+from pipeline_builder.release.parameters import started_for
 from pipeline_builder.target import DeployedPipeline, Execution, ExecutionStatus, Observer, PipelineService, Selection
 
 Origin = Literal["started", "continued", "unchanged", "followed", "done"]
@@ -132,11 +133,17 @@ def retry(service: PipelineService, execution: Execution, *, note: Note = _nobod
     return begun
 
 
-def describe_start(begun: Start, commit: str = "") -> str:
-    """Say in a line which execution it is; `commit` is the manifest's that it was started for, where it is known."""
+def resume(execution: Execution) -> Start:
+    """Return an execution as one to follow, whatever definition it runs."""
+    return Start(execution=execution, origin="followed", foreign=bool(execution.cause))
+
+
+def describe_start(begun: Start) -> str:
+    """Say in a line which execution it is, and of what an earlier one was made."""
     execution = begun.execution
     match begun.origin:
         case "unchanged":
+            commit = started_for(execution)
             of = f" (commit {commit[:7]})" if commit else ""
             at = f"{execution.started:%Y-%m-%d %H:%M} UTC"
             return (
@@ -153,13 +160,6 @@ def describe_start(begun: Start, commit: str = "") -> str:
             return f"execution {execution.id} started"
 
 
-def cached_parameters(
-    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Return the parameters with which an execution would start that takes from the step cache what it can."""
-    return with_generation(definition, parameters, service.list_executions(pipeline))
-
-
 def _check_skippable(pipeline: DeployedPipeline) -> None:
     """A service without a switch takes what it has of every cached step that carries no generation."""
     if names := always_cached(pipeline.definition):
@@ -168,21 +168,6 @@ def _check_skippable(pipeline: DeployedPipeline) -> None:
         message = f"{version} can't run without the step cache: nothing in it keeps SageMaker's from answering {shown}"
         hint = "run 'pipeline-builder apply', and then run again"
         raise InputProblems(Problem(id="PB460", message=message, hint=hint))
-
-
-def check_given(given: Iterable[str], own: Iterable[str]) -> None:
-    """Refuse values for parameters that a run sets itself: commits, fingerprints, the cache's generation.
-
-    Raises:
-        InputProblems: PB505, each of them.
-    """
-    if taken := sorted({*given} & {*own}):
-        raise InputProblems(*(_set_by_run(name) for name in taken))
-
-
-def _set_by_run(name: str) -> Problem:
-    hint = "leave it out; '--rerun' takes nothing from the step cache" if name == PARAMETER else "leave it out"
-    return Problem(id="PB505", message=f"the parameter '{name}' can't be given: a run sets it itself", hint=hint)
 
 
 def find_unchanged(

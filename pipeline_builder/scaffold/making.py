@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.runner import GitError
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.scaffold.insertion import insert, render_block
 from pipeline_builder.scaffold.neighbours import Neighbours, load_neighbours
@@ -37,7 +38,6 @@ from pipeline_builder.scaffold.skeleton import (
     render_steps,
 )
 from pipeline_builder.target import JSON
-from pipeline_builder.workspace import write_file
 
 _HEADER = """\
 # The manifest: which model repositories are trained together, and at which revision.
@@ -166,7 +166,7 @@ def _write(request: Request, files: Mapping[str, str], git: Git, *, again: bool)
             raise InputProblems(taken(folder))
         return "", ""
     temporary = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a call that was killed
+    sweep_folder(temporary)  # of a call that was killed
     commit, author = "", ""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary.mkdir()
@@ -180,7 +180,7 @@ def _write(request: Request, files: Mapping[str, str], git: Git, *, again: bool)
         hint = "install git, or use --no-git" if error.kind == "absent" else "use --no-git, and commit it yourself"
         raise OutsideFailure(Problem(id="PB697", message=f"git failed: {error}", hint=hint)) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        sweep_folder(temporary)
     return commit, author
 
 

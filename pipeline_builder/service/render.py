@@ -1,4 +1,4 @@
-"""Render: from a session to the templates of the service on AWS, with everything that they need to be deployed."""
+"""Render: from a workspace to the templates of the service on AWS, with everything that they need to be deployed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
@@ -28,8 +29,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     parameter_values,
     render_templates,
 )
-from pipeline_builder.session import Session
-from pipeline_builder.workspace import write_file
+from pipeline_builder.workspace import Opened
 
 BUILDSPEC = "buildspec.yml"
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -59,7 +59,7 @@ class Rendered:
         return self.files[SERVICE]
 
 
-def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered:
+def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     """Return the rendered service; the definition is composed with the values that builds on AWS have.
 
     The files don't depend on the time `now` (with a zone), only what is said about schedules does. `checked` holds them
@@ -68,12 +68,12 @@ def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered
     Raises:
         InputProblems: PB601 to PB618, every problem of the service; what composing, access and the checks find.
     """
-    manifest = session.manifest
-    values = aws_values(manifest, session.workspace.values)
-    composing = Session(replace(session.workspace, values=values, target="aws"), say=session.say, warn=session.warn)
-    place = _place(session, values, composing.composed.definition.pipeline)
+    manifest = opened.manifest
+    values = aws_values(manifest, opened.workspace.values)
+    composing = Opened(replace(opened.workspace, values=values, target="aws"), warn=opened.warn)
+    place = _place(opened, values, composing.composed.definition.pipeline)
     model, problems = build_model(manifest, place)
-    problems = (*problems, *_buildspec_problems(session), *_unreachable(session))
+    problems = (*problems, *_buildspec_problems(opened), *_unreachable(opened))
     if not checked:
         # Whoever only rehearses fetches it on this machine.
         problems = tuple(replace(found, warning=True) if found.id == "PB603" else found for found in problems)
@@ -81,19 +81,19 @@ def render(session: Session, *, now: datetime, checked: bool = True) -> Rendered
         raise InputProblems(*problems)
     facts = _facts(model, manifest, composing)
     for problem in sort_problems((*problems, *facts.definition.warnings)):
-        session.warn(problem)
+        opened.warn(problem)
     model = replace(model, roles=build_access(facts))
-    files = {**render_templates(model), BUILDSPEC: buildspec_path(session).read_text("utf-8")}
+    files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
-        _check(session, files, parameter_values(model))
+        _check(opened, files, parameter_values(model))
     firings = next_firings(model, now)
     for schedule in (schedule for schedule in manifest.schedules if firings.get(schedule.section.name, now) is None):
         message = f"the schedule '{schedule.section.name}' never fires"
-        session.warn(Problem(id="PB618", message=message, place=schedule.at("cron"), warning=True))
+        opened.warn(Problem(id="PB618", message=message, place=schedule.at("cron"), warning=True))
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
 
 
-def _check(session: Session, files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+def _check(opened: Opened, files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
     """Hold the templates and the buildspec against what the services would refuse, or take and not do."""
     templates = {name: load_template(files[name], name) for name in (STORAGE, SERVICE)}
     buildspec = parse_buildspec(files[BUILDSPEC], BUILDSPEC)
@@ -101,7 +101,7 @@ def _check(session: Session, files: Mapping[str, str], parameters: Mapping[str, 
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     for problem in problems:
-        session.warn(problem)
+        opened.warn(problem)
 
 
 def next_firings(model: ServiceModel, now: datetime) -> Mapping[str, datetime | None]:
@@ -168,9 +168,9 @@ def _value_problems(account: str, region: str) -> Iterator[Problem]:
         yield Problem(id="PB616", message=message, hint=hint)
 
 
-def buildspec_path(session: Session) -> Path:
+def buildspec_path(opened: Opened) -> Path:
     """Return where the buildspec is: CodeBuild looks for it at the root of the repository."""
-    return repository_root(session.workspace.root) / BUILDSPEC
+    return repository_root(opened.workspace.root) / BUILDSPEC
 
 
 def repository_root(folder: Path) -> Path:
@@ -178,8 +178,8 @@ def repository_root(folder: Path) -> Path:
     return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
 
 
-def _buildspec_problems(session: Session) -> Iterator[Problem]:
-    path = buildspec_path(session)
+def _buildspec_problems(opened: Opened) -> Iterator[Problem]:
+    path = buildspec_path(opened)
     if not path.is_file():
         message = f"there is no '{BUILDSPEC}' at the root of the repository, '{path.parent}': builds would fail at once"
         yield Problem(id="PB617", message=message, hint="take the one that this project ships")
@@ -190,11 +190,11 @@ def _buildspec_problems(session: Session) -> Iterator[Problem]:
         yield from error.problems
 
 
-def _unreachable(session: Session) -> Iterator[Problem]:
+def _unreachable(opened: Opened) -> Iterator[Problem]:
     """A path is taken from what AWS has fetched of this repository: no other folder of this machine is there."""
-    folder = session.workspace.root.absolute()
+    folder = opened.workspace.root.absolute()
     root = repository_root(folder)
-    for repo in session.manifest.repos:
+    for repo in opened.manifest.repos:
         path = Path(os.path.normpath(folder / repo.url))
         if parse_address(repo.url).relative and not path.is_relative_to(root):
             message = f"the repository '{repo.name}' is outside of this one, where builds on AWS can't fetch it"
@@ -202,8 +202,8 @@ def _unreachable(session: Session) -> Iterator[Problem]:
             yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
 
 
-def _place(session: Session, values: Mapping[str, str], pipeline: str) -> Place:
-    workspace = session.workspace
+def _place(opened: Opened, values: Mapping[str, str], pipeline: str) -> Place:
+    workspace = opened.workspace
     return Place(
         account=values["SMP_ACCOUNTID"].strip(),
         region=values["SMP_REGION"].strip(),
@@ -217,7 +217,7 @@ def _place(session: Session, values: Mapping[str, str], pipeline: str) -> Place:
     )
 
 
-def _facts(model: ServiceModel, manifest: Manifest, composing: Session) -> Facts:
+def _facts(model: ServiceModel, manifest: Manifest, composing: Opened) -> Facts:
     triggers = model.triggers
     return service_facts(
         manifest,

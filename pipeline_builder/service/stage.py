@@ -14,16 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.approval import MOST_TEXT, approval_digest, approval_text, inert_text, verdict_word
 from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.promote import Decision
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
-from pipeline_builder.workspace import PLAN, REPORT, RUN, write_file
+from pipeline_builder.views.following import Eyes
+from pipeline_builder.workspace import PLAN, REPORT, RUN
 
 _MANUAL = "manual"
 _NONE = "none"
@@ -154,37 +156,32 @@ def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:
     return f"started by {setting.words}{moved}"
 
 
-def run_train(session: Session, setting: Setting, *, stream: TextIO, terminal: bool) -> Staged:
+def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
     """Run what the build applied, judge it, and publish record and report.
 
     One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that.
     """
     pipeline = session.deployed()
-    own = session.find_caused(pipeline, setting.execution)
-    if own:
-        record = session.go_on(own, pipeline, stream=stream, terminal=terminal)
-    else:
-        record = _run(session, setting, pipeline, stream=stream, terminal=terminal)
+    cause = setting.execution
+    own = session.target.pipelines.find_caused(pipeline.name, cause) if cause else None
+    record = session.go_on(own, pipeline, eyes) if own else _run(session, setting, pipeline, eyes)
     record = record.model_copy(update={"trigger": setting.words})
     session.write_record(record)
     return publish(session, setting, record)
 
 
-def _run(
-    session: Session, setting: Setting, pipeline: DeployedPipeline, *, stream: TextIO, terminal: bool
-) -> RunRecord:
+def _run(session: Session, setting: Setting, pipeline: DeployedPipeline, eyes: Eyes) -> RunRecord:
     """Run what the trigger is about; where it changed nothing, judge the run that it was compared with."""
     wanted = Wanted(groups=setting.groups)
     if not setting.groups and setting.is_push and setting.use_cache:
         wanted = Wanted(since=LAST)
     found = session.select(wanted) if wanted else None
     if found and found.selection and not found.selection.steps:
-        return session.reuse(found.last, pipeline)
+        return session.judge(session.runs.find(found.last), planned=pipeline, reused=True)
     return session.run(
         pipeline,
+        eyes,
         rerun=not setting.use_cache,
-        stream=stream,
-        terminal=terminal,
         selection=found.selection if found else None,
         cause=setting.execution,
     )
@@ -215,7 +212,7 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
         session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name)
     if session.workspace.target == "local":
         return (session.workspace.store / setting.artifacts / prefix / REPORT).resolve().as_uri()
-    return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.region)
+    return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.workspace.region)
 
 
 def console_link(bucket: str, key: str, region: str) -> str:
@@ -233,7 +230,7 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
         InputProblems: PB448 where nobody has approved.
     """
-    record = session.load_record(to_decide=True)
+    record = session.runs.record(to_decide=True)
     if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
         session.say("          no model waits for a decision")
         return Staged(exports={}, record=record)
@@ -275,7 +272,7 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
-    record = session.decide(session.load_record(to_decide=True), decision)
+    record = session.decide(session.runs.record(to_decide=True), decision)
     _keep(session, setting, record)
     return Staged(exports={}, record=record)
 

@@ -423,6 +423,18 @@ def test_archives_that_leave_their_folder_are_refused(tmp_path: Path, name: str)
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("x" * 300,), ("d/" * 3000 + "x",)])
+def test_archives_whose_entries_cannot_be_files_fail_their_step(tmp_path: Path, names: tuple[str, ...]) -> None:
+    import io
+    import tarfile
+
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(InputProblems, match="PB525 the archive entry"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "in")
+
+
 @pytest.mark.parametrize(
     "uri", ["s3://b/../x", "s3://../x", "s3://b/a/../../x", "http://b/x", "s3://b//x", "/etc/passwd"]
 )

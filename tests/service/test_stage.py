@@ -16,6 +16,7 @@ from pipeline_builder.release.approval import approval_digest
 from pipeline_builder.service.stage import Setting, console_link, read_setting, run_promote, run_reject, run_train
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval
+from pipeline_builder.views.following import Eyes
 from tests.checkout.repositories import commit, make_repository
 from tests.tiny import CONF, EVALUATE, TRAIN, write_model
 from tests.workspaces import Workspace, make_workspace
@@ -216,7 +217,7 @@ def test_a_rejection_is_in_the_persons_name(trained: Workspace) -> None:
 
 
 def test_the_verdict_is_bound_to_what_was_registered(trained: Workspace) -> None:
-    record = session(trained).load_record()
+    record = session(trained).runs.record()
     assert approval_digest(record) == exports(trained)["APPROVAL"]
 
 
@@ -240,7 +241,8 @@ def test_settings_come_from_the_variables_of_the_pipeline() -> None:
 
 
 def test_a_run_that_is_reused_needs_no_stream(trained: Workspace) -> None:
-    staged = run_train(session(trained), Setting(trigger="poll"), stream=io.StringIO(), terminal=False)
+    nobody = Eyes(stream=io.StringIO(), terminal=False, say=lambda _: None)
+    staged = run_train(session(trained), Setting(trigger="poll"), nobody)
     assert staged.record
     assert staged.record.reused
 

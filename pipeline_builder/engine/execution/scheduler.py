@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -29,6 +28,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
 
 
@@ -207,14 +207,14 @@ class Run:
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
         keep_log(self._engine.state, folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        sweep_folder(folder)
         folder.mkdir(parents=True)
         tools = self._tools(folder, state.attempts, lambda note: observe(replace(state, note=note)))
         with recorded(self._engine.state, step, request, tools) as job:
             done = WORK[step.type](step, request, tools)
             job.result = done.result
         # Inputs and outputs are in the store; only the log is of use later.
-        shutil.rmtree(folder / "ml", ignore_errors=True)
+        sweep_folder(folder / "ml")
         if key:
             outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs}
             remember(

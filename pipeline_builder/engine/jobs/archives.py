@@ -5,6 +5,7 @@ They stream: of a model of any size a few megabytes are in memory at a time.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import tarfile
@@ -17,6 +18,7 @@ from typing import IO, cast
 from isal import igzip, igzip_lib
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import files_in
 from pipeline_builder.machine.streams import BLOCK, copy, read_small
 
 _LEVEL = 1
@@ -25,6 +27,8 @@ _GZIP = b"\x1f\x8b"
 _BROKEN: tuple[type[Exception], ...] = (
     tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, cast("type[Exception]", igzip_lib.error),
 )  # fmt: skip
+# Names of entries that can't be files beside each other, or at all.
+_NO_NAME = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def pack(folder: Path, file: IO[bytes]) -> None:
@@ -33,9 +37,7 @@ def pack(folder: Path, file: IO[bytes]) -> None:
         igzip.IGzipFile("", "wb", _LEVEL, file, 0) as packed,  # type: ignore[no-untyped-call] # isal's is without types
         tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive,
     ):
-        for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
+        for path in files_in(folder):
             entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
             entry.size = path.stat().st_size
             entry.mode = 0o644
@@ -57,14 +59,23 @@ def unpack(archive: Path, folder: Path) -> None:
             if path.is_absolute() or ".." in path.parts or not (entry.isfile() or entry.isdir()):
                 message = f"the archive entry '{entry.name}' is refused: it is a link, or leaves its folder"
                 raise InputProblems(Problem(id="PB525", message=message))
-            target = folder / path
-            if entry.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                copy(_content(opened, entry), file)
-            target.chmod(0o755 if entry.mode & 0o100 else 0o644)
+            try:
+                _extract(opened, entry, folder / path)
+            except OSError as error:
+                if error.errno not in _NO_NAME:
+                    raise
+                message = f"the archive entry '{entry.name[:100]}' can't be a file or folder: {error.strerror}"
+                raise InputProblems(Problem(id="PB525", message=message)) from error
+
+
+def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> None:
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        copy(_content(archive, entry), file)
+    target.chmod(0o755 if entry.mode & 0o100 else 0o644)
 
 
 def read_member(archive: Path, names: Collection[str]) -> bytes | None:

@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine import programs
+from pipeline_builder.machine.folders import sweep_folder
 
 FORMAT = 1
 """Part of every key: raise it where environments that exist already would not do any more."""
@@ -71,7 +71,7 @@ class Environments:
 
     def _build(self, folder: Path, layers: Layers, lock: int) -> None:
         uv, cache = self.uv or find_uv(), self.folder / "cache"
-        shutil.rmtree(folder, ignore_errors=True)
+        sweep_folder(folder)
         _run_uv([str(uv), "venv", "--python", sys.executable, str(folder)], lock, layers, cache)
         # Compiled here, because jobs don't write into an environment that others use; for pip alone it isn't worth it.
         compiled = ["--compile-bytecode"] if layers else []

@@ -9,7 +9,6 @@ import marshal
 import os
 import re
 import selectors
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import IO, cast
 
 from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.machine.folders import sweep_folder
 
 _LAUNCHER_FOLDER = Path(__file__).parent.parent / "inside"
 # Imported, not run by its path, so that Python keeps it compiled: a tenth of what starting a job takes.
@@ -149,7 +149,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
         # The kernel leaves an empty folder without any permission in there.
         for path in (scratch / "work").glob("*"):
             path.chmod(0o700)
-        shutil.rmtree(scratch, ignore_errors=True)
+        sweep_folder(scratch)
 
 
 @contextlib.contextmanager

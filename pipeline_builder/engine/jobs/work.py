@@ -31,6 +31,7 @@ from pipeline_builder.engine.jobs.training import training_command, training_env
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import files_in
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
@@ -165,7 +166,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
     _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
-    inputs = sorted(p.relative_to(ml / "batch" / "input") for p in (ml / "batch" / "input").rglob("*") if p.is_file())
+    inputs = [path.relative_to(ml / "batch" / "input") for path in files_in(ml / "batch" / "input")]
     base = f"{OPT_ML}/batch"
     files = [(f"{base}/input/{path.as_posix()}", f"{base}/output/{path.as_posix()}.out") for path in inputs]
     (ml / "batch" / "output").mkdir(parents=True)

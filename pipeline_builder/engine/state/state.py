@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,10 @@ Digest = tuple[str, str, str]
 """A file's path, what changes with its content, and the sha256 (hex) of that."""
 CAUSE = "Cause"
 """Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
+
+
+# What SQLite says where the disk or its rights are at fault, and not a statement.
+_OF_THE_DISK = ("disk", "locked", "readonly", "unable to open")
 
 
 class State:
@@ -51,31 +55,38 @@ class State:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Give a connection in a write transaction, committed at the end, rolled back on an exception."""
-        db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-        try:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            # WAL with NORMAL never corrupts; only the very last commits could be missing after a power cut.
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-        finally:
-            db.close()
+        with self._opened() as db:
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                # WAL with NORMAL never corrupts; only the very last commits could be missing after a power cut.
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute("PRAGMA foreign_keys = ON")
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return the rows of a reading query."""
-        db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-        try:
-            db.row_factory = sqlite3.Row
+        with self._opened() as db:
             return db.execute(sql, values).fetchall()
-        finally:
-            db.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection; PB532 where the disk does not let it work, which no statement is to blame for."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as db:
+                db.row_factory = sqlite3.Row
+                yield db
+        except sqlite3.OperationalError as error:
+            if not any(word in str(error) for word in _OF_THE_DISK):
+                raise
+            message = f"the state '{self._path}' cannot be used: {error}"
+            hint = "make room on its disk, or let it be written: the same command goes on then"
+            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint)) from error
 
     # --- executions and their steps
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
+from pipeline_builder.engine.state.listing import files_below
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import files_in
 from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
@@ -144,11 +146,10 @@ class LocalStore:
     def upload(self, folder: Path, uri: str) -> None:
         """Write every regular file below the folder under the prefix; links a job made are not followed."""
         known: list[Digest] = []
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-                with path.open("rb") as source, self._writing(address, known) as file:
-                    copy(source, file)
+        for path in files_in(folder):
+            address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+            with path.open("rb") as source, self._writing(address, known) as file:
+                copy(source, file)
         self._state.remember_digests(*known)
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
@@ -286,7 +287,7 @@ class LocalStore:
     def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
         seen: set[str] = set()
         base = self._root / bucket
-        for path in _files(base, prefix):
+        for path in files_below(base, prefix):
             key = path.relative_to(base).as_posix()
             seen.add(key)
             yield key, path
@@ -295,7 +296,7 @@ class LocalStore:
             start = f"{mounted[1]}/" if len(mounted) > 1 else ""
             if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
                 continue
-            for path in _files(folder, prefix[len(start) :] if prefix.startswith(start) else ""):
+            for path in files_below(folder, prefix[len(start) :] if prefix.startswith(start) else ""):
                 key = start + path.relative_to(folder).as_posix()
                 if key not in seen and path.resolve().is_relative_to(folder.resolve()):
                     seen.add(key)
@@ -347,30 +348,3 @@ def _is_free(target: Path) -> bool:
     except (FileExistsError, NotADirectoryError):
         return False
     return not os.path.lexists(target)
-
-
-def _files(folder: Path, prefix: str) -> Iterator[Path]:
-    """Yield the files of a folder whose paths below it begin with the prefix, and no more is looked at than that."""
-    parent, _, start = prefix.rpartition("/")
-    if not start:
-        yield from _walk(folder / parent)
-        return
-    try:
-        paths = sorted(path for path in (folder / parent).iterdir() if path.name.startswith(start))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for path in paths:
-        if path.is_file():
-            yield path
-        elif path.name == start or not path.is_symlink():
-            yield from _walk(path)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder; a pipe would be waited for forever, and a link that leads nowhere is none."""
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            if path.is_file():
-                yield path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -13,6 +12,8 @@ from pathlib import Path
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.service.cloudformation.evaluation.buildspec import (
     BUILDSPEC,
     Buildspec,
@@ -25,7 +26,6 @@ from pipeline_builder.service.rehearsal.environment import BuildFacts, codebuild
 from pipeline_builder.service.rehearsal.record import BuildRecord
 from pipeline_builder.service.rehearsal.template import Project
 from pipeline_builder.service.rehearsal.tools import Tools
-from pipeline_builder.workspace import write_file
 
 _DEFAULT = "buildspec.yml"
 _NUMBERS = "build-numbers.json"
@@ -91,7 +91,7 @@ def make_build(start: Start, record: BuildRecord, tools: Tools, *, observe: Obse
 
 def remove(folder: Path) -> None:
     """Remove a build's folder."""
-    shutil.rmtree(folder, ignore_errors=True)
+    sweep_folder(folder)
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:

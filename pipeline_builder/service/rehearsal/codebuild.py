@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pipeline_builder.engine.jobs.job import JobEnd
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.programs import find_working
 from pipeline_builder.service.cloudformation.evaluation.buildspec import PHASES, Artifact, Buildspec, Phase
 from pipeline_builder.service.rehearsal.artifacts import NothingFoundError, find_files, pack_artifact
@@ -243,12 +244,12 @@ class _Run:
         if not paths or folder is None:
             return
         new = folder.with_name(f".{folder.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
+        sweep_folder(new)
         for path in find_files(self._build.source, paths):
             (new / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(self._build.source / path, new / path, follow_symlinks=False)
         if new.is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
+            sweep_folder(folder)
             new.rename(folder)
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.streams import write_file
 from pipeline_builder.service.rehearsal.template import Pipeline
-from pipeline_builder.workspace import write_file
 
 STATE = "state.json"
 Status = Literal["Waiting", "InProgress", "Pending", "Succeeded", "Failed", "Skipped"]

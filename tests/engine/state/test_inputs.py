@@ -87,9 +87,40 @@ def test_links_are_followed_where_they_were(tmp_path: Path) -> None:
     (data / "day-9").symlink_to(data / "real" / "day-0")
     (data / "leaving").symlink_to(tmp_path / "outside")
     store = store_of(tmp_path, b=data)
+    (data / "real" / "self").symlink_to(data)
     assert [name for name, _ in store.objects("s3://b/day-9")] == ["x"]
     assert store.objects("s3://b/leaving") == []
     assert store.objects("s3://b/leav") == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "names"),
+    [
+        ("day-", ["day-0/x", "day-1/x", "day-2/x"]),
+        ("day-1", ["x"]),
+        ("day-2/", ["x"]),
+        ("", ["day-0/x", "day-1/x", "day-2/x", "deep/day/x", "real/x"]),
+        ("de", ["deep/day/x"]),
+    ],
+)
+def test_a_linked_folder_is_in_the_listing_as_under_its_own_address(
+    tmp_path: Path, prefix: str, names: list[str]
+) -> None:
+    data = files(tmp_path / "data", "day-0/x", "real/x")
+    (data / "deep").mkdir()
+    for link in ("day-1", "day-2", "deep/day"):
+        (data / link).symlink_to(data / "real")
+    store = store_of(tmp_path, b=data)
+    assert [name for name, _ in store.objects(f"s3://b/{prefix}")] == names
+    assert all(store.find(f"s3://b/{key}") for key, _ in store.keys("b", prefix))
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    data = files(tmp_path / "data", "a/x", "b/y")
+    for link, to in (("a/b", "b"), ("b/a", "a"), ("a/all", "."), ("b/self", "b")):
+        (data / link).symlink_to(data / to)
+    found = [name for name, _ in store_of(tmp_path, b=data).objects("s3://b/")]
+    assert found == ["a/b/y", "a/x", "b/a/x", "b/y"]
 
 
 def test_an_object_is_no_folder(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from pipeline_builder.engine.state.state import State
@@ -44,3 +46,29 @@ def test_a_state_of_an_older_format_is_brought_up_with_all_that_is_in_it(tmp_pat
     assert state.steps(execution.arn).keys() == {"A"}
     assert [row["package"] for row in state.query("SELECT package FROM approvals")] == [f"{NEW}:model-package/g/1"]
     assert [row["execution"] for row in state.query("SELECT execution FROM packages")] == [execution.arn]
+
+
+_FULL = """\
+import resource, sys
+from pathlib import Path
+from pipeline_builder.engine.state.state import State
+from pipeline_builder.errors import OutsideFailure
+
+state = State(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    state.remember_digests(*((f"{'p' * 200}{number}", "stamp", "digest") for number in range(1000)))
+except OutsideFailure as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+state.remember_digests(("path", "stamp", "digest"))
+assert state.known_digest("path", "stamp")
+"""
+
+
+def test_a_full_disk_is_no_bug_and_the_state_goes_on_after_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(tmp_path / "state.db")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"PB532 the state '{tmp_path}/state.db' cannot be used: ")

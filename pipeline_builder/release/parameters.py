@@ -1,0 +1,63 @@
+"""The parameters that an execution starts with: commits, fingerprints of data, and what somebody has given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pipeline_builder.dag.caching import PARAMETER, with_generation
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.target import Execution, ExecutionStatus, ObjectStore, PipelineService
+
+
+def check_given(given: Iterable[str], own: Iterable[str]) -> None:
+    """Refuse values for parameters that a run sets itself: commits, fingerprints, the cache's generation.
+
+    Raises:
+        InputProblems: PB505, each of them.
+    """
+    if taken := sorted({*given} & {*own}):
+        raise InputProblems(*(_set_by_run(name) for name in taken))
+
+
+def _set_by_run(name: str) -> Problem:
+    hint = "leave it out; '--rerun' takes nothing from the step cache" if name == PARAMETER else "leave it out"
+    return Problem(id="PB505", message=f"the parameter '{name}' can't be given: a run sets it itself", hint=hint)
+
+
+def data_fingerprints(definition: Definition, store: ObjectStore) -> dict[str, str]:
+    """Return fingerprints of the data that the conf wants cached results to depend on."""
+    return {name: store.data_fingerprint(uris) for name, uris in definition.data.items()}
+
+
+def start_parameters(definition: Definition, lock: Lock, fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """Return what a run sets itself."""
+    commits = {repo.name: repo.commit for repo in lock.repos}
+    named = definition.commit_parameters.items()
+    manifest = {MANIFEST_PARAMETER: lock.manifest_commit or UNKNOWN_COMMIT}
+    return manifest | {parameter: commits[repo] for repo, parameter in named if repo in commits} | dict(fingerprints)
+
+
+def started_for(execution: Execution) -> str:
+    """Return the commit of the manifest that an execution was started for; empty where it isn't known."""
+    commit = execution.parameters.get(MANIFEST_PARAMETER, UNKNOWN_COMMIT)
+    return "" if commit == UNKNOWN_COMMIT else commit
+
+
+def find_moved(own: Execution, fingerprints: Mapping[str, str]) -> Problem | None:
+    """Return the warning, PB452, about data that has changed since an execution started that is to be gone on with."""
+    moved = [name for name, value in fingerprints.items() if own.parameters.get(name, value) != value]
+    if not moved or own.status is ExecutionStatus.SUCCEEDED:
+        return None
+    message = f"data has changed since execution '{own.id}' started: {', '.join(moved)}"
+    hint = "it goes on with the new data, and what has succeeded stays; let the pipeline run anew to redo that"
+    return Problem(id="PB452", message=message, hint=hint, warning=True)
+
+
+def cached_parameters(
+    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the parameters with which an execution would start that takes from the step cache what it can."""
+    return with_generation(definition, parameters, service.list_executions(pipeline))

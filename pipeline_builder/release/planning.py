@@ -1,0 +1,31 @@
+"""Planning: what is deployed, what the step cache has, and what has run already, read into a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.release.parameters import cached_parameters
+from pipeline_builder.release.plan import Plan, build_plan, with_rename
+from pipeline_builder.release.run import find_unchanged
+from pipeline_builder.target import DeployedPipeline, PipelineService
+
+
+def make_plan(
+    definition: Definition,
+    deployed: DeployedPipeline | None,
+    service: PipelineService,
+    parameters: Mapping[str, str],
+    *,
+    before: str = "",
+) -> Plan:
+    """Compare the definition with what is deployed, and tell what a run with these parameters would do.
+
+    `before` is the name of the pipeline that ran last, empty where none has.
+    """
+    name, content = definition.pipeline, definition.content
+    values = cached_parameters(service, name, content, parameters)
+    predictions = service.predict_cache(name, content, values)
+    same = find_unchanged(service, name, content, parameters)
+    plan = build_plan(name, content, deployed, predictions, unchanged_since=same.id if same else "")
+    return with_rename(plan, before) if plan.creates and before not in ("", name) else plan

@@ -1,0 +1,77 @@
+"""What has run: the executions that a command can mean, and the record of the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.release.evidence import recall
+from pipeline_builder.release.executions import find_execution, find_failed, find_running, undecided
+from pipeline_builder.release.record import RunRecord, load_record
+from pipeline_builder.target import Execution, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """The executions of a target. `path` is where the record of the last run is, `composed` names the pipeline."""
+
+    target: Target
+    path: Path
+    composed: Callable[[], str]
+
+    def saved(self) -> RunRecord | None:
+        """Return the record of the last run; None where there is none of this target."""
+        saved = load_record(self.path)
+        return saved if saved and saved.target == self.target.name else None
+
+    def pipeline(self) -> str:
+        """Return the name of the pipeline that ran last, empty where none has."""
+        saved = self.saved()
+        return saved.pipeline if saved else ""
+
+    def listed(self) -> tuple[Execution, ...]:
+        """Return the executions, newest first; on AWS those of the pipeline, as an account has many."""
+        if self.target.name == "local":
+            return self.target.pipelines.list_executions()
+        return self.target.pipelines.list_executions(self.pipeline() or self.composed())
+
+    def find(self, name: str = "") -> Execution:
+        """Return the named execution (ARN or id), or the newest.
+
+        Raises:
+            InputProblems: PB440 where there is none at all, PB441 where none has that name.
+        """
+        return find_execution(self.target.pipelines, self.listed, name)
+
+    def running(self, name: str = "") -> Execution:
+        """Return the named execution, or the only one that goes on, or the newest.
+
+        Raises:
+            InputProblems: PB450 where none is named and several go on; those of `find`.
+        """
+        return find_running(self.target.pipelines, self.listed, name)
+
+    def failed(self, name: str = "") -> Execution:
+        """Return the named execution, or the newest, to go on with.
+
+        Raises:
+            InputProblems: PB443 where it has nothing left to do, PB450 where another may be meant; those of `find`.
+        """
+        saved = self.saved()
+        return find_failed(self.target.pipelines, self.listed, name, saved.execution if saved else "")
+
+    def record(self, name: str = "", *, to_decide: bool = False) -> RunRecord:
+        """Return the record of the last run, or of the named execution, with its packages as they are now.
+
+        Without a record of a run "the last" is whoever's is the newest: good to look at, and nothing `to_decide` about.
+
+        Raises:
+            InputProblems: PB440 where there is no run, PB441 where no execution has that name.
+        """
+        saved = load_record(self.path)
+        wanted = name or (saved.execution if saved else "")
+        if to_decide and not wanted:
+            raise InputProblems(undecided(self.path, self.listed()))
+        return recall(saved, self.find(wanted), self.target)

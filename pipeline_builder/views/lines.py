@@ -1,0 +1,80 @@
+"""What a stage says that it did, in the line that everybody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline_builder.checkout.checkout import Checkouts
+    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.definition import Definition
+    from pipeline_builder.errors import Problem
+    from pipeline_builder.release.apply import Applied
+    from pipeline_builder.release.plan import Plan
+    from pipeline_builder.release.record import RunRecord
+    from pipeline_builder.target import ModelPackage
+
+
+def checkout_line(done: Checkouts) -> str:
+    """Say how many repositories there are, and how many of them were not so before."""
+    changed = sum(repo.changed for repo in done.repos)
+    return f"{_count(len(done.repos), 'repository', 'repositories')}, {changed} changed"
+
+
+def validate_line(composed: Composed) -> str:
+    """Say what was found to be in order."""
+    steps, models = len(composed.graph.steps), len({step.unit.name for step in composed.graph.steps})
+    return f"{_count(steps, 'step')} of {_count(models, 'model')}, no problems"
+
+
+def preflight_line(target: str, found: Sequence[Problem]) -> str:
+    """Say where was looked, and what was found that stops nobody."""
+    return f"{target}: {_count(len(found), 'warning')}"
+
+
+def build_line(definition: Definition, *, changed: bool, new: int) -> str:
+    """Say whether the definition is another than before; `new` bundles were written."""
+    state = "written" if changed else "unchanged"
+    return f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written"
+
+
+def plan_line(plan: Plan) -> str:
+    """Say how much changes, and how much a run would do."""
+    what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
+    return f"{what}; {'nothing to run' if plan.unchanged_since else _to_do(plan)}"
+
+
+def _to_do(plan: Plan) -> str:
+    hits = sum(prediction.hit for prediction in plan.predictions)
+    maybe = sum(prediction.conditional for prediction in plan.predictions)
+    to_run = len(plan.predictions) - hits - maybe - sum(prediction.skipped for prediction in plan.predictions)
+    by_condition = f", {maybe} by conditions" if maybe else ""
+    return f"{to_run} to run, {hits} from the cache{by_condition}"
+
+
+def apply_line(applied: Applied) -> str:
+    """Say which version is deployed, and whether it was before."""
+    state = "applied" if applied.changed else "unchanged"
+    return f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'bundle')} uploaded"
+
+
+def gate_line(record: RunRecord) -> str:
+    """Say whether the gate lets a run through that was judged, and where not, why."""
+    verdict = record.verdict
+    assert verdict is not None
+    return "passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}"
+
+
+def promote_line(record: RunRecord) -> str:
+    """Say what each package of the run is now."""
+    return ", ".join(f"{p.group} version {p.version} {p.status}" for p in record.packages)
+
+
+def rollback_line(group: str, old: ModelPackage, new: ModelPackage) -> str:
+    """Say which version has gone, and which takes its place."""
+    return f"{group}: version {old.version} {old.status.value}, the champion is version {new.version}"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
