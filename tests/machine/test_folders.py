@@ -59,3 +59,4 @@ def test_a_training_that_digs_fails_its_step_and_the_next_run_passes(tmp_path: P
     assert "more than 256 folders lie in each other" in ended.err
     workspace.push("scripts/train.py", TRAIN)
     assert workspace.run("up", "--approve").code == 0
+    sweep_folder(tmp_path)  # pytest itself can't
