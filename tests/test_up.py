@@ -545,7 +545,8 @@ def test_help_and_the_schema_need_no_workspace(tmp_path: Path) -> None:
     assert "repos" in outside.run("schema", "manifest").json["properties"]
 
 
-def test_the_state_is_not_committed_with_the_manifest(workspace: Workspace) -> None:
+def test_the_state_is_not_committed_with_the_manifest(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, state=False)
     assert workspace.run("checkout").code == 0
     make_repository(workspace.root)
     assert [name for name in git(workspace.root, "ls-files").split() if name.startswith(".pipeline_builder")] == []

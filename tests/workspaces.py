@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pipeline_builder.cli import run
 from tests.checkout.repositories import ENVIRONMENT, commit, make_repository
+from tests.engine.environments import share_environment
 from tests.places import ROOT
 from tests.tiny import CONF, DATA, write_model
 
@@ -69,6 +76,26 @@ class Workspace:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
+    def call(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command to its end in this process, without the start of another: for what is said and written.
+
+        Where streams, signals, kills or jobs matter, `run` is the one.
+        """
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.root)
+            for name in os.environ:
+                patch.delenv(name)
+            for name, value in self.environment(**environment).items():
+                patch.setenv(name, value)
+            try:
+                code = run(list(arguments))
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+        return Ended(code, _text(out), _text(err))
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own."""
         return subprocess.Popen(
@@ -99,11 +126,18 @@ class Workspace:
         }
 
 
-def make_workspace(root: Path, *, conf: str = CONF, manifest: str = MANIFEST) -> Workspace:
-    """Make a workspace with the tiny model."""
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
+def make_workspace(root: Path, *, conf: str = CONF, manifest: str = MANIFEST, state: bool = True) -> Workspace:
+    """Make a workspace with the tiny model; its state, where it is to have one, has the environment of jobs already."""
     write_model(root / "remotes" / "churn", conf)
     make_repository(root / "remotes" / "churn")
     (root / "data").mkdir()
     (root / "data" / "numbers.csv").write_text(DATA)
     (root / "model_repos.yaml").write_text(manifest)
+    if state:
+        share_environment(root / ".pipeline_builder")
     return Workspace(root)

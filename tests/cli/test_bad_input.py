@@ -76,9 +76,9 @@ def problems_of(ended: Ended) -> str:
     ],
 )
 def test_manifests(tmp_path: Path, text: str, expected: str) -> None:
-    workspace = make_workspace(tmp_path, manifest=text)
+    workspace = make_workspace(tmp_path, manifest=text, state=False)
     before = workspace.files()
-    ended = workspace.run("up")
+    ended = workspace.call("up")
     assert (ended.code, ended.out, problems_of(ended)) == (1, "", expected)
     assert workspace.files() == before
     assert not (tmp_path / ".pipeline_builder").exists()
@@ -201,9 +201,9 @@ def place(workspace: Workspace) -> str:
 )
 def test_confs(tmp_path: Path, conf: str, expected: str) -> None:
     workspace = make_workspace(tmp_path, conf=conf)
-    workspace.run("checkout")
+    workspace.call("checkout")
     before = workspace.files()
-    ended = workspace.run("up")
+    ended = workspace.call("up")
     errors = problems_of(ended)
     wanted = expected.format(place(workspace), place(workspace))
     assert (ended.code, ended.out) == (1, "")
@@ -214,8 +214,8 @@ def test_confs(tmp_path: Path, conf: str, expected: str) -> None:
 def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
     conf = variant(("entry_point: train.py", "entrypoint: train.py"), ("step_class: Metrics", "step_class: Metric"))
     workspace = make_workspace(tmp_path, conf=conf)
-    workspace.run("checkout")
-    ended = workspace.run("validate", "--json")
+    workspace.call("checkout")
+    ended = workspace.call("validate", "--json")
     assert (ended.code, [p["id"] for p in ended.json["problems"]]) == (1, ["PB203", "PB202", "PB204"])
     assert ended.err.endswith("3 problems; 'pipeline-builder explain PB203' says more\n")
 
@@ -264,8 +264,8 @@ def test_files_and_graph_are_judged_in_one_go(
     tmp_path: Path, replacements: list[tuple[str, str]], expected: list[str]
 ) -> None:
     workspace = make_workspace(tmp_path, conf=variant(*replacements))
-    workspace.run("checkout")
-    ended = workspace.run("validate", "--json")
+    workspace.call("checkout")
+    ended = workspace.call("validate", "--json")
     found = [f"{problem['id']} {problem['message']}" for problem in ended.json["problems"]]
     assert len(found) == len(expected), found
     assert all(text.startswith(start) for text, start in zip(found, expected, strict=True)), found
@@ -273,8 +273,8 @@ def test_files_and_graph_are_judged_in_one_go(
 
 def test_settings_and_files_are_judged_in_one_go(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=variant(("entry_point: train.py", "entry_point: trian.py")))
-    workspace.run("checkout")
-    ended = workspace.run("validate", "--json", SMP_SUBNETS="subnet-1")
+    workspace.call("checkout")
+    ended = workspace.call("validate", "--json", SMP_SUBNETS="subnet-1")
     assert [problem["id"] for problem in ended.json["problems"]] == ["PB212", "PB307"]
 
 
@@ -282,7 +282,7 @@ def test_two_pipelines(tmp_path: Path) -> None:
     workspace = make_workspace(
         tmp_path, manifest=MANIFEST.replace(REPO, REPO + "  - {name: other, url: remotes/churn}\n")
     )
-    ended = workspace.run("up")
+    ended = workspace.call("up")
     assert ended.code == 1
     assert "PB304 two 'sagemakerPipeline' sections, expected it in exactly one of all files" in ended.err
     assert "PB301 the model 'churn' is defined twice" in ended.err
@@ -290,11 +290,11 @@ def test_two_pipelines(tmp_path: Path) -> None:
 
 def test_git_failures_name_the_repository_and_touch_nothing(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    assert workspace.run("checkout").code == 0
+    assert workspace.call("checkout").code == 0
     before = workspace.files()
     lines = REPO + "    revision: gone\n  - {name: other, url: remotes/nowhere}\n"
     (tmp_path / "model_repos.yaml").write_text(MANIFEST.replace(REPO, lines))
-    ended = workspace.run("up")
+    ended = workspace.call("up")
     assert ended.code == 4
     assert "model_repos.yaml:4:15: PB152 the repository 'churn' has no revision 'gone'" in ended.err
     assert "model_repos.yaml:5:24: PB151 the repository 'other' cannot be reached: '" in ended.err
@@ -303,7 +303,7 @@ def test_git_failures_name_the_repository_and_touch_nothing(tmp_path: Path) -> N
 
 def test_a_secret_in_a_url_is_not_shown(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, manifest=MANIFEST.replace("remotes/churn", "https://me:hunter2@example.com/x"))
-    ended = workspace.run("up", "--json")
+    ended = workspace.call("up", "--json")
     assert ended.code == 1
     assert "hunter2" not in ended.out + ended.err
 
@@ -340,19 +340,19 @@ def test_commands_before_their_time(tmp_path: Path) -> None:
 
 def test_the_aws_target_says_what_it_lacks(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    workspace.run("checkout")
+    workspace.call("checkout")
     values = {"SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1", "SMP_S3BUCKETNAME": "bucket"}
-    ended = workspace.run("validate", "--target", "aws", **values)
+    ended = workspace.call("validate", "--target", "aws", **values)
     assert (ended.code, "PB211 'SMP_ROLE' has no value" in ended.err) == (1, True)
     values |= {"SMP_ROLE": "arn:aws:iam::123456789012:role/r", "AWS_EC2_METADATA_DISABLED": "true"}
-    ended = workspace.run("plan", "--target", "aws", **values, HOME=str(tmp_path))
+    ended = workspace.call("plan", "--target", "aws", **values, HOME=str(tmp_path))
     assert (ended.code, "PB701 no credentials for AWS" in ended.err) == (4, True), ended.err
 
 
 def test_curly_quotes_in_the_env_file(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (tmp_path / ".env").write_text("SMP_ROLE=\u201crole\u201d\nTOKEN='hunter2\n", encoding="utf-8")
-    ended = workspace.run("checkout")
+    ended = workspace.call("checkout")
     assert (ended.code, "PB213 a curly quote would become part of the value" in ended.err) == (1, True)
     assert "hunter2" not in ended.err
 
@@ -362,7 +362,7 @@ def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:
     (workspace.remote / "conf" / "conf.yaml").unlink()
     (workspace.remote / "conf" / "conf.yaml").symlink_to("/etc/passwd")
     commit(workspace.remote, "a link")
-    ended = workspace.run("up")
+    ended = workspace.call("up")
     assert (ended.code, "PB201 the file is '/etc/passwd', expected a mapping with 'conf'" in ended.err) == (1, True)
 
 
@@ -379,15 +379,14 @@ def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
 
 def test_a_damaged_state(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    (workspace.root / ".pipeline_builder").mkdir()
     (workspace.root / ".pipeline_builder" / "state.db").write_text("garbage")
-    ended = workspace.run("status")
+    ended = workspace.call("status")
     assert (ended.code, "cannot be used: file is not a database" in ended.err) == (4, True)
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    ended = workspace.run("up", "--state", "model_repos.yaml")
+    ended = workspace.call("up", "--state", "model_repos.yaml")
     assert (ended.code, ended.err) == (4, "PB001 cannot use 'model_repos.yaml/git': Not a directory\n")
 
 
@@ -395,7 +394,7 @@ def test_files_where_folders_should_be(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (tmp_path / "file").write_text("")
     for arguments in (["up", "--build-dir", "file"], ["checkout", "--build-dir", "file/x"]):
-        ended = workspace.run(*arguments)
+        ended = workspace.call(*arguments)
         assert (ended.code, ended.err.count("PB001"), ended.err.count("Traceback")) == (4, 1, 0), ended.err
 
 
@@ -425,12 +424,12 @@ def test_files_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "model_repos.yaml").chmod(0)
     if os.access(tmp_path / "model_repos.yaml", os.R_OK):
         pytest.skip("root reads everything")
-    ended = workspace.run("validate")
+    ended = workspace.call("validate")
     assert (ended.code, ended.err.split(":")[0]) == (1, "model_repos.yaml")
 
 
 def test_a_colon_in_the_path_of_the_state(tmp_path: Path) -> None:
-    ended = make_workspace(tmp_path).run("up", "--state", "a:b")
+    ended = make_workspace(tmp_path).call("up", "--state", "a:b")
     assert ended.code == 4
     assert f"PB532 the state '{tmp_path}/a:b' cannot be used: there is a ':' in its path" in ended.err
 
@@ -477,10 +476,10 @@ def test_in_a_folder_that_was_deleted(tmp_path: Path) -> None:
 
 def test_a_missing_branch_names_those_that_there_are(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, manifest=manifest(REPO, REPO + "    revision: mian\n"))
-    ended = workspace.run("checkout")
+    ended = workspace.call("checkout")
     assert (ended.code, "hint: did you mean 'main'" in ended.err) == (4, True)
 
 
 def test_explain(tmp_path: Path) -> None:
-    assert "expected a whole number" in Workspace(tmp_path).run("explain", "pb204").out
-    assert Workspace(tmp_path).run("explain", "PB999").code == 2
+    assert "expected a whole number" in Workspace(tmp_path).call("explain", "pb204").out
+    assert Workspace(tmp_path).call("explain", "PB999").code == 2

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline_builder.engine.local import LocalSettings, open_local_target
 from pipeline_builder.release.run import Start, follow, start
 from pipeline_builder.target import Execution, StepState, Target
+from tests.engine.environments import share_environment
 
 
 def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def definition(*steps: dict[str, Any], **more: Any) -> bytes:
 
 def target(folder: Path, *, jobs: int = 4, **mounts: Path) -> Target:
     """Open the local target in `folder/state`; `mounts` maps buckets to folders."""
+    share_environment(folder / "state")
     return open_local_target(folder / "state", LocalSettings(jobs=jobs, mounts=mounts))
 
 

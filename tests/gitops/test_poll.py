@@ -221,7 +221,7 @@ def commands(tmp_path: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: 
     role = "arn:aws:iam::123456789012:role/r"
     for name, value in {**VALUES, "SMP_TARGET": "aws", "SMP_ACCOUNTID": "123456789012", "SMP_ROLE": role}.items():
         monkeypatch.setenv(name, value)
-    workspace = make_workspace(tmp_path / "workspace", manifest=MANIFEST % ("none", A))
+    workspace = make_workspace(tmp_path / "workspace", manifest=MANIFEST % ("none", A), state=False)
     monkeypatch.chdir(workspace.root)
     return Commands(workspace.root, capsys)
 

@@ -46,7 +46,7 @@ def empty(tmp_path: Path) -> Workspace:
 
 
 def new(workspace: Workspace, *arguments: str, **environment: str) -> Ended:
-    return workspace.run("new", *arguments, **environment)
+    return workspace.call("new", *arguments, **environment)
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -77,8 +77,8 @@ def test_every_kind_of_model_is_valid(empty: Workspace, framework: str, task: st
     assert not any("{%" in text for text in found.values())
     assert git(folder, "status", "--porcelain") == ""
     manifest = () if anchor else ("--manifest", f"{name}/model_repos.yaml")
-    no_problem(empty.run("checkout", *manifest))
-    valid = empty.run("validate", "--json", *manifest)
+    no_problem(empty.call("checkout", *manifest))
+    valid = empty.call("validate", "--json", *manifest)
     no_problem(valid)
     assert (valid.json["problems"], len(valid.json["steps"])) == ([], 6)
 
@@ -118,7 +118,7 @@ def test_the_sample_data_is_what_the_generator_makes(empty: Workspace, task: str
 
 def test_the_schema_is_the_commands(empty: Workspace) -> None:
     new(empty, "churn", "--no-git")
-    assert json.loads((empty.root / "churn/conf/conf.schema.json").read_text()) == empty.run("schema", "conf").json
+    assert json.loads((empty.root / "churn/conf/conf.schema.json").read_text()) == empty.call("schema", "conf").json
 
 
 def test_a_fresh_user(empty: Workspace) -> None:
@@ -225,8 +225,8 @@ def test_without_add_the_lines_are_printed(empty: Workspace) -> None:
     assert not (empty.root / "model_repos.yaml").exists()
     assert "next: put the lines above where they belong, then pipeline-builder up" in made.err
     (empty.root / "model_repos.yaml").write_text(f"version: 1\n{lines}")
-    no_problem(empty.run("checkout"))
-    no_problem(empty.run("validate"))
+    no_problem(empty.call("checkout"))
+    no_problem(empty.call("validate"))
 
 
 def test_a_manifest_keeps_its_form(tmp_path: Path) -> None:
@@ -267,8 +267,8 @@ def test_without_git_in_a_repository_that_has_all(empty: Workspace) -> None:
     assert alone["repos"] == [{"name": "churn", "url": "../..", "path": "models/churn", "revision": "HEAD"}]
     commit(empty.root, "a model")
     for manifest_file in ("model_repos.yaml", "models/churn/model_repos.yaml"):
-        no_problem(empty.run("checkout", "--manifest", manifest_file))
-        no_problem(empty.run("validate", "--manifest", manifest_file))
+        no_problem(empty.call("checkout", "--manifest", manifest_file))
+        no_problem(empty.call("validate", "--manifest", manifest_file))
 
 
 def test_a_repository_inside_another_is_said(empty: Workspace) -> None:
@@ -309,7 +309,7 @@ def test_a_folder_that_is_just_it_is_only_added(empty: Workspace) -> None:
     before = git(empty.root / "churn", "rev-parse", "HEAD")
     assert new(empty, "churn", "--add").code == 0
     assert git(empty.root / "churn", "rev-parse", "HEAD") == before
-    no_problem(empty.run("checkout"))
+    no_problem(empty.call("checkout"))
 
 
 def test_a_folder_that_somebody_has_worked_on_is_left_alone(empty: Workspace) -> None:
@@ -379,7 +379,7 @@ def test_killed_at_every_change(tmp_path: Path) -> None:
         left = {name for name in workspace.files() if not name.startswith(".model_repos.yaml.")}
         assert left == reference.files().keys(), kill_at
         assert len(git(workspace.root / "churn", "rev-list", "HEAD").splitlines()) == 1
-    no_problem(workspace.run("checkout"))
+    no_problem(workspace.call("checkout"))
 
 
 def test_two_at_once(empty: Workspace) -> None:
@@ -600,8 +600,8 @@ def test_a_folder_with_an_odd_name(empty: Workspace) -> None:
     made = new(empty, "churn", "--framework", "none", f"--out={name}", "--add")
     assert made.code == 0, made.err
     assert shlex.quote(name) not in made.out
-    no_problem(empty.run("checkout"))
-    no_problem(empty.run("validate"))
+    no_problem(empty.call("checkout"))
+    no_problem(empty.call("validate"))
     assert files(empty.root / name).keys() == {*FILES, ".github/workflows/check.yml"}
 
 
@@ -663,8 +663,8 @@ def test_questions(empty: Workspace) -> None:
     assert model["gate"] == [{"metric": "regression_metrics.rmse.value", "max": 25.5}]
     assert (model["train"]["instance_type"], conf["sagemakerPipeline"]["pipelineName"]) == ("ml.m5.xlarge", "houses")
     assert (empty.root / "price" / ".gitlab-ci.yml").is_file()
-    no_problem(empty.run("checkout"))
-    no_problem(empty.run("validate"))
+    no_problem(empty.call("checkout"))
+    no_problem(empty.call("validate"))
 
 
 def test_only_what_is_not_given_is_asked(empty: Workspace) -> None:

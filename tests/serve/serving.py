@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.local import LocalSettings, open_engine
 from pipeline_builder.serve.server import Server, make_server_on
+from tests.engine.environments import share_environment
 
 ROLE = "arn:aws:iam::000000000000:role/local"
 Found = dict[str, Any]
@@ -110,6 +111,7 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 @contextmanager
 def serving(folder: Path, *, jobs: int = 4, **mounts: Path) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
+    share_environment(folder / "state")
     engine = open_engine(folder / "state", LocalSettings(jobs=jobs, mounts=mounts))
     said: list[str] = []
     reports: list[str] = []
