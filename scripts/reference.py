@@ -19,7 +19,7 @@ import rooms
 from pydantic_core import PydanticUndefined
 
 from pipeline_builder.cli import main as command_line
-from pipeline_builder.conf import conf, sections
+from pipeline_builder.conf import attempts, channels, conf, registration, sections
 from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import Explanation, load_explanations
 from pipeline_builder.manifest import framework, manifest, service
@@ -67,9 +67,10 @@ def generated(kind: str, name: str) -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    modules: dict[str, tuple[ModuleType, ...]] = {"conf": (conf, sections), "manifest": (manifest,)}
+    of_conf = (conf, sections, channels, attempts, registration)
+    modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest,)}
     *prefix, plain = name.split(" ")
-    candidates = modules[prefix[0]] if prefix else (conf, sections, manifest, service, framework)
+    candidates = modules[prefix[0]] if prefix else (*of_conf, manifest, service, framework)
     found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
     return found
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.aws.client import Aws
-from pipeline_builder.aws.pipelines import PipelineSettings, SageMakerPipelines
+from pipeline_builder.aws.pipelines import SageMakerPipelines
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.preflight import Needs, needs_of, preflight
 from pipeline_builder.aws.registry import SageMakerRegistry
+from pipeline_builder.aws.settings import PipelineSettings
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.target import Target
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline_builder.aws import logs, prediction
 from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.executions import read_execution, read_summary
 from pipeline_builder.aws.facts import Facts, read_facts, token
 from pipeline_builder.aws.polling import Changes, Clock, Pace
+from pipeline_builder.aws.settings import PipelineSettings, beyond_tags, is_tag, parallelism, unsettled
 from pipeline_builder.aws.steps import is_going_on, read_steps
 from pipeline_builder.aws.store import S3Store, split
 from pipeline_builder.canonical import canonical
@@ -25,7 +26,6 @@ from pipeline_builder.target import (
     ExecutionStatus,
     Observer,
     Selection,
-    SettingChange,
     StepState,
     StepStatus,
 )
@@ -35,17 +35,6 @@ INLINE = 1_048_576
 _NEWEST = 100
 _OWN = 16
 """Characters of a request's token that name what the execution makes anew."""
-TAG = "Tags"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineSettings:
-    """What pipelines on AWS share: the execution role, the bucket for definitions, tags, how many steps run at once."""
-
-    role: str
-    bucket: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-    parallel: int | None = None
 
 
 class SageMakerPipelines:
@@ -80,7 +69,7 @@ class SageMakerPipelines:
             version=self._newest_version(name),
             drifted=drifted,
             applied=self._kept(name, applied) if drifted else b"",
-            settings=tuple(self._unsettled(found)),
+            settings=tuple(unsettled(self._aws, self._settings, found)),
         )
 
     def _kept(self, name: str, digest: str) -> bytes:
@@ -92,21 +81,6 @@ class SageMakerPipelines:
 
     def _place_of(self, name: str, digest: str) -> str:
         return f"s3://{self._settings.bucket}/{name}/definitions/{digest}.json"
-
-    def _unsettled(self, found: Mapping[str, Any]) -> Iterator[SettingChange]:
-        """Yield what is set otherwise than here; tags that others have put on the pipeline stay, and don't count."""
-        settings = self._settings
-        if found["RoleArn"] != settings.role:
-            yield SettingChange(name="RoleArn", old=found["RoleArn"], new=settings.role)
-        parallel = (found.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
-        if settings.parallel and parallel != settings.parallel:
-            name = "ParallelismConfiguration.MaxParallelExecutionSteps"
-            yield SettingChange(name=name, old=str(parallel or ""), new=str(settings.parallel))
-        pages = self._aws.pages("sagemaker", "list_tags", ResourceArn=found["PipelineArn"]) if settings.tags else ()
-        there = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-        for key, value in sorted(settings.tags.items()):
-            if there.get(key) != value:
-                yield SettingChange(name=f"{TAG}['{key}']", old=there.get(key, ""), new=value)
 
     def _newest_version(self, name: str) -> int:
         listed = self._call("list_pipeline_versions", PipelineName=name, SortOrder="Descending", MaxResults=1)
@@ -126,21 +100,21 @@ class SageMakerPipelines:
             "RoleArn": self._settings.role,
             "PipelineDescription": str(Facts(definition=digest)),
             **self._place(name, definition, digest),
-            **_parallel(self._settings.parallel),
+            **parallelism(self._settings.parallel),
         }
         if deployed is None:
             more = {"Tags": self._tags(self._settings.tags)} if self._settings.tags else {}
             self._call("create_pipeline", **arguments, **more, ClientRequestToken=token("create", name, digest))
         else:
             self._tag(deployed)
-            if deployed.definition != definition or deployed.drifted or _beyond_tags(deployed):
+            if deployed.definition != definition or deployed.drifted or beyond_tags(deployed):
                 self._call("update_pipeline", **arguments)
         written = self.describe_pipeline(name)
         assert written is not None
         return written
 
     def _tag(self, deployed: DeployedPipeline) -> None:
-        new = {key: value for key, value in self._settings.tags.items() if _is_tag(deployed, key)}
+        new = {key: value for key, value in self._settings.tags.items() if is_tag(deployed, key)}
         if new:
             self._call("add_tags", ResourceArn=deployed.arn, Tags=self._tags(new))
 
@@ -196,7 +170,7 @@ class SageMakerPipelines:
             )  # fmt: skip
         except NotFoundError:
             return ()
-        return tuple(_summary(item, pipeline) for item in listed.get("PipelineExecutionSummaries", ()))
+        return tuple(read_summary(item, pipeline) for item in listed.get("PipelineExecutionSummaries", ()))
 
     def describe_execution(self, arn_or_id: str) -> Execution | None:
         """Return the execution with this ARN; an id alone says nothing about its pipeline."""
@@ -206,7 +180,7 @@ class SageMakerPipelines:
             found = self._call("describe_pipeline_execution", PipelineExecutionArn=arn_or_id)
         except NotFoundError:
             return None
-        return _execution(found, parameters=self._parameters(arn_or_id))
+        return read_execution(found, parameters=self._parameters(arn_or_id))
 
     def find_caused(self, pipeline: str, cause: str) -> Execution | None:
         """Look for the cause in descriptions, which last; a token doesn't. The newest thousand are looked at."""
@@ -215,7 +189,7 @@ class SageMakerPipelines:
             SortOrder="Descending", PaginationConfig={"PageSize": _NEWEST, "MaxItems": 10 * _NEWEST},
         )  # fmt: skip
         try:
-            listed = (_summary(item, pipeline) for page in pages for item in page["PipelineExecutionSummaries"])
+            listed = (read_summary(item, pipeline) for page in pages for item in page["PipelineExecutionSummaries"])
             found = next((e for e in listed if e.cause == cause), None)
         except NotFoundError:
             return None
@@ -275,7 +249,7 @@ class SageMakerPipelines:
                 found = self._call("describe_pipeline_execution", PipelineExecutionArn=arn)
                 if ExecutionStatus(found["PipelineExecutionStatus"]).ended:
                     changes.tell(read_steps(self._listed(arn), steps))
-                    return _execution(found, parameters=self._parameters(arn))
+                    return read_execution(found, parameters=self._parameters(arn))
             pace.wait(changed=changed)
 
     def stop_execution(self, arn: str) -> None:
@@ -323,57 +297,3 @@ class SageMakerPipelines:
         """Return the end of the CloudWatch log of a step's job, all of its streams."""
         state = next((state for state in self.list_steps(arn) if state.name == step), None)
         return logs.read(self._aws, state.log) if state and state.log else ""
-
-
-def _parallel(most: int | None) -> dict[str, Any]:
-    return {"ParallelismConfiguration": {"MaxParallelExecutionSteps": most}} if most else {}
-
-
-def _is_tag(deployed: DeployedPipeline, key: str) -> bool:
-    return any(change.name == f"{TAG}['{key}']" for change in deployed.settings)
-
-
-def _beyond_tags(deployed: DeployedPipeline) -> bool:
-    return any(not change.name.startswith(TAG) for change in deployed.settings)
-
-
-def _summary(item: Mapping[str, Any], pipeline: str) -> Execution:
-    facts = read_facts(item.get("PipelineExecutionDescription", ""))
-    return Execution(
-        arn=item["PipelineExecutionArn"],
-        pipeline=pipeline,
-        version=0,
-        status=ExecutionStatus(item["PipelineExecutionStatus"]),
-        definition_sha256=facts.definition,
-        parameters=_told(facts),
-        fingerprint=facts.fingerprint,
-        started=item["StartTime"],
-        failure_reason=item.get("PipelineExecutionFailureReason", ""),
-        cause=facts.cause,
-    )
-
-
-def _told(facts: Facts) -> dict[str, str]:
-    """Return the parameters that a listing of executions tells."""
-    found = {"ManifestCommit": facts.commit, PARAMETER: facts.generation}
-    return {name: value for name, value in found.items() if value}
-
-
-def _execution(found: Mapping[str, Any], parameters: Mapping[str, str]) -> Execution:
-    facts = read_facts(found.get("PipelineExecutionDescription", ""))
-    status = ExecutionStatus(found["PipelineExecutionStatus"])
-    selected = (found.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
-    return Execution(
-        arn=found["PipelineExecutionArn"],
-        pipeline=found["PipelineArn"].rsplit("/", 1)[-1],
-        version=int(found.get("PipelineVersionId") or 0),
-        status=status,
-        definition_sha256=facts.definition,
-        parameters=parameters,
-        fingerprint=facts.fingerprint,
-        started=found["CreationTime"],
-        ended=found.get("LastModifiedTime") if status.ended else None,
-        failure_reason=found.get("FailureReason", ""),
-        cause=facts.cause,
-        selected=tuple(str(step["StepName"]) for step in selected),
-    )

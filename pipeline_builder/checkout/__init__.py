@@ -2,5 +2,5 @@
 
 In: a manifest, a cache folder, tokens. Out: folders below the training directory, and the lock that says which commits.
 May use: manifest, documents, machine, target, errors.
-Begin reading: `checkout.checkout`, then `git.Git`; only `runner.Runner` starts git.
+Begin reading: `checkout.checkout`, then `locking` and `git.Git`; only `runner.Runner` starts git.
 """

@@ -9,14 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from pipeline_builder.conf.sections import (
-    EvaluateSection,
-    GateSection,
-    PreprocessSection,
-    RegistrySection,
-    TrainSection,
-    TransformSection,
-)
+from pipeline_builder.conf.registration import GateSection, RegistrySection
+from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.documents.expressions import read_expressions
 from pipeline_builder.documents.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section

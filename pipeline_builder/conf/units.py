@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
+from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
     PreprocessSection,
-    RegistrySection,
     TrainSection,
     TransformSection,
 )

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import cast
 
 from pipeline_builder.conf.graph import Graph, Step
-from pipeline_builder.conf.sections import ImageSection, InferenceSpecification, JobSection
+from pipeline_builder.conf.registration import InferenceSpecification
+from pipeline_builder.conf.sections import ImageSection, JobSection
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Place, Problem
 

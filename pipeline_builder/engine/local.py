@@ -28,8 +28,8 @@ from pipeline_builder.engine.execution.fingerprint import build_fingerprint
 from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
-from pipeline_builder.engine.jobs.container import log_tail
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.sandbox import private_mounts_available
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry

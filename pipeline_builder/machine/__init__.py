@@ -1,4 +1,4 @@
-"""This machine: programs that are tried before they are trusted, files that are written whole, time limits.
+"""This machine: programs that are tried before they are trusted, files written whole, time limits, the collector.
 
 May use: errors.
 Begin reading: `streams`, which moves bytes of any size through little memory.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.conf.sections import GateSection
+from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.release.metrics import metric_at
 from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 

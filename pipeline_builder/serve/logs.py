@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.engine.jobs.container import log_tail
+from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.serve.protocol import ServiceError, parse_body

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from pipeline_builder.aws.client import Aws, NotFoundError
-from pipeline_builder.aws.pipelines import INLINE, PipelineSettings, SageMakerPipelines
+from pipeline_builder.aws.pipelines import INLINE, SageMakerPipelines
+from pipeline_builder.aws.settings import PipelineSettings
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.canonical import canonical
 

@@ -51,13 +51,17 @@ def test_a_planted_import_up_is_found(tmp_path: Path) -> None:
         "documents/source.py": "from pipeline_builder.conf import graph\n",
         "service/cloudformation/access/roles.py": "from pipeline_builder.service.cloudformation.description import model\n",
         "service/deploy.py": "from pipeline_builder.service import destroy\n",
-        "engine/local.py": "from pipeline_builder.definition import names\n",
+        "definition/shapes/values.py": "from pipeline_builder.definition.check import language\n",
+        "engine/state/state.py": "from pipeline_builder.engine.jobs import work\n",
+        "engine/execution/cache.py": "from pipeline_builder.definition import names\n",
     }
     broken = broken_contracts(tmp_path, planted)
     assert [name.split(":")[0].split(",")[0] for name in broken] == [
         "Imports point down",
         "Inside the service",
         "Inside the templates",
+        "Inside the definition",
+        "Inside the engine",
         "The engine knows the definition's bytes",
     ]
 

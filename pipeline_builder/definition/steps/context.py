@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.conf.graph import Graph, Step
-from pipeline_builder.conf.sections import InferenceSpecification, JobSection
+from pipeline_builder.conf.registration import InferenceSpecification
+from pipeline_builder.conf.sections import JobSection
 from pipeline_builder.definition.names import CHANNEL_NAME, shorten
 from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.values import Settings

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pipeline_builder.conf.channels import Channel, DataFile
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.conf.sections import Channel, DataFile, EvaluateSection, PreprocessSection, TrainSection
+from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
 from pipeline_builder.documents.expressions import join, s3_uri
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import JSON

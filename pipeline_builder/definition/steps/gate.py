@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.conf.sections import GateSection
+from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.definition.names import STEP_NAME, shorten
 from pipeline_builder.definition.steps.context import METRICS_OUTPUT, Context, Mapped
 from pipeline_builder.documents.expressions import get, join

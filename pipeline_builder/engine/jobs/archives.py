@@ -18,6 +18,7 @@ from typing import IO, cast
 from isal import igzip, igzip_lib
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import files_in
 from pipeline_builder.machine.streams import BLOCK, copy, read_small
 
 _LEVEL = 1
@@ -36,9 +37,7 @@ def pack(folder: Path, file: IO[bytes]) -> None:
         igzip.IGzipFile("", "wb", _LEVEL, file, 0) as packed,  # type: ignore[no-untyped-call] # isal's is without types
         tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive,
     ):
-        for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
+        for path in files_in(folder):
             entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
             entry.size = path.stat().st_size
             entry.mode = 0o644

@@ -13,10 +13,11 @@ from typing import Any
 from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs import container
 from pipeline_builder.engine.jobs.archives import pack, unpack
+from pipeline_builder.engine.jobs.container import CODE
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.packages import (
     code_archive,
     image_and_code,
@@ -24,10 +25,13 @@ from pipeline_builder.engine.jobs.packages import (
     model_archive,
     submit_directory,
 )
+from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
 from pipeline_builder.engine.jobs.sandbox import run_job
+from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import files_in
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
@@ -93,9 +97,9 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     outputs = [(o["S3Output"]["S3Uri"], _inside(ml, o["S3Output"]["LocalPath"])) for o in _outputs(request)]
     for _, folder in outputs:
         folder.mkdir(parents=True, exist_ok=True)
-    container.processing_files(request, ml=ml, job_arn=arn, job_name=name)
-    environment = container.processing_environment(request, job_arn=arn, region="local")
-    _run(step, request, tools, _Program(container.processing_command(request), environment, OPT_ML))
+    processing_files(request, ml=ml, job_arn=arn, job_name=name)
+    environment = processing_environment(request, job_arn=arn, region="local")
+    _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML))
     for uri, folder in outputs:
         tools.store.upload(folder, uri)
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
@@ -116,7 +120,7 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("TrainingJobName", ""))
     arn = f"{ACCOUNT}:training-job/{name}"
     ml = tools.folder / "ml"
-    container.training_files(request, ml=ml)
+    training_files(request, ml=ml)
     for channel in request.get("InputDataConfig") or []:
         folder = _inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,9 +128,9 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     code = submit_directory(request)
     if code.startswith("s3://"):
         unpack(code_archive(code, tools.store), ml / "code")
-    environment = container.training_environment(request, job_name=name, job_arn=arn, region="local")
-    command = container.training_command(request, package=(ml / "code" / "setup.py").is_file())
-    _run(step, request, tools, _Program(command, environment, container.CODE))
+    environment = training_environment(request, job_name=name, job_arn=arn, region="local")
+    command = training_command(request, package=(ml / "code" / "setup.py").is_file())
+    _run(step, request, tools, _Program(command, environment, CODE))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
     with tools.store.writing(f"{base}/model.tar.gz") as file:
         pack(ml / "model", file)
@@ -162,7 +166,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
     _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
-    inputs = sorted(p.relative_to(ml / "batch" / "input") for p in (ml / "batch" / "input").rglob("*") if p.is_file())
+    inputs = [path.relative_to(ml / "batch" / "input") for path in files_in(ml / "batch" / "input")]
     base = f"{OPT_ML}/batch"
     files = [(f"{base}/input/{path.as_posix()}", f"{base}/output/{path.as_posix()}.out") for path in inputs]
     (ml / "batch" / "output").mkdir(parents=True)
@@ -264,7 +268,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
                 f"the job ran longer than its maximum run time of {job.timeout:.0f} s and was stopped"
             )
         case JobEnd.EXITED if result.exit_code != 0:
-            raise StepFailedError(container.failure_message(job.ml, job.log, result.exit_code))
+            raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass
 

@@ -17,6 +17,7 @@ from pipeline_builder.engine.state.inputs import Found, check_names, name_below,
 from pipeline_builder.engine.state.listing import files_below
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.folders import files_in
 from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
@@ -145,11 +146,10 @@ class LocalStore:
     def upload(self, folder: Path, uri: str) -> None:
         """Write every regular file below the folder under the prefix; links a job made are not followed."""
         known: list[Digest] = []
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-                with path.open("rb") as source, self._writing(address, known) as file:
-                    copy(source, file)
+        for path in files_in(folder):
+            address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+            with path.open("rb") as source, self._writing(address, known) as file:
+                copy(source, file)
         self._state.remember_digests(*known)
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:

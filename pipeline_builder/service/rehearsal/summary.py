@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline_builder.engine.jobs.container import log_tail
+from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.rehearsal.codebuild import OWN
 from pipeline_builder.service.rehearsal.record import ActionRecord, Rehearsal, StageRecord
