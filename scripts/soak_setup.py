@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,8 @@ def main() -> int:
     wrong = 0
     with tempfile.TemporaryDirectory(dir=asked.folder, prefix="soak-setup-") as folder:
         Path(folder).chmod(0o755)
-        for case in (*here(Path(folder)), *(case for suite in asked.suite for case in bare(Path(folder), suite))):
+        # One after the other: a suite's folder is there only while its cases run.
+        for case in chain(here(Path(folder)), *(bare(Path(folder), suite) for suite in asked.suite)):
             if asked.only in case.name:
                 wrong += not attempt(case, Path(folder), job=asked.job or case.job)
     return wrong

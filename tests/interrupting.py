@@ -24,12 +24,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak interrupt", description=__doc__)
     parser.add_argument("--moments", type=int, default=30)
     parser.add_argument("--files", type=int, default=30_000)
+    parser.add_argument("--manner", choices=[*MANNERS], action="append", help="only this one; may be repeated")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     with tempfile.TemporaryDirectory(prefix="soak-interrupt-") as folder:
-        return _soak(Path(folder), chosen.moments, chosen.files)
+        return _soak(Path(folder), chosen.moments, chosen.files, chosen.manner or [*MANNERS])
 
 
-def _soak(root: Path, moments: int, files: int) -> int:
+def _soak(root: Path, moments: int, files: int, manners: list[str]) -> int:
     commits = _make(root, files)
     started = time.monotonic()
     _finish(root)
@@ -37,7 +39,7 @@ def _soak(root: Path, moments: int, files: int) -> int:
     print(f"{files} files; a checkout of all takes {whole:.1f} s", flush=True)
     expected = {name: _digest_of_commit(root / "remotes" / "a", name) for name in commits}
     failed = 0
-    for name, interrupt in MANNERS.items():
+    for name in manners:
         ended: dict[str, int] = {}
         for moment in range(moments):
             wanted = commits[moment % 2]
@@ -45,13 +47,12 @@ def _soak(root: Path, moments: int, files: int) -> int:
             if moment % 3 == 0:  # now and then nothing has been fetched before
                 shutil.rmtree(root / ".pipeline_builder")
                 shutil.rmtree(root / "aws-train")
-            code = _interrupted(root, interrupt, whole * (moment + 0.5) / moments)
+            code = _interrupted(root, MANNERS[name], whole * (moment + 0.5) / moments)
             ended[str(code)] = ended.get(str(code), 0) + 1
             said = _finish(root)
             wrong = _wrong(root, said, expected[wanted])
             failed += bool(wrong)
-            if wrong:
-                print(f"{name}, moment {moment}: {wrong}", flush=True)
+            print(f"{name}, moment {moment}: ended with {code}; {wrong or 'the next one passed'}", flush=True)
         codes = ", ".join(f"{count} with {code}" for code, count in sorted(ended.items()))
         print(f"{name}: {moments} moments; the interrupted ones ended: {codes}", flush=True)
     print("all passed" if not failed else f"{failed} failed")

@@ -24,6 +24,7 @@ from tests.repositories import commit, git, make_repository
 from tests.test_checkout import one, run
 
 DEEP = 5000
+NAME = "long-name"
 
 
 @pytest.fixture
@@ -41,12 +42,12 @@ def change(root: Path, text: str) -> None:
 
 
 def make_deep(folder: Path) -> None:
-    """Make thousands of folders in each other; no path leads to the last of them."""
+    """Make more folders in each other than Python calls itself or may open; no path leads to the last of them."""
     folder.mkdir(parents=True)
     here = os.open(folder, os.O_RDONLY)
-    for _ in range(DEEP):
-        os.mkdir("d", dir_fd=here)
-        there = os.open("d", os.O_RDONLY, dir_fd=here)
+    for _ in range(1200):
+        os.mkdir(NAME, dir_fd=here)
+        there = os.open(NAME, os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = there
     os.close(os.open("f", os.O_WRONLY | os.O_CREAT, dir_fd=here))
@@ -242,6 +243,7 @@ def silent_server() -> Iterator[tuple[str, socket.socket]]:
 def start(root: Path, manifest: str) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\nfrom pathlib import Path\n"
     code += f"from tests.test_checkout import run\nrun(Path({str(root)!r}), {manifest!r})\n"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
 
 
