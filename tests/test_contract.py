@@ -27,6 +27,7 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.evidence import collect
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.run import find_unchanged, follow, go_on, start
+from pipeline_builder.release.selection import select_steps
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests.engine import definitions
 from tests.engine.definitions import (
@@ -467,6 +468,16 @@ def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) 
     assert ended.selected == ("Read",)
     taken = {state.name: state.taken_from for state in target.pipelines.list_steps(ended.arn)}
     assert taken == {"Write": source.arn, "Read": ""}
+
+
+def test_selected_steps_that_need_nobodys_results_run_before_anything_else_has(target: Target) -> None:
+    target.pipelines.put_pipeline("p", content(script("Write", WRITE), script("Other", WRITE)))
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    found = select_steps(target.pipelines, "p", deployed.definition, ["Other"])
+    begun = start(target.pipelines, deployed, {}, rerun=False, selection=found.selection)
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert (ended.status, ended.selected) == (ExecutionStatus.SUCCEEDED, ("Other",))
 
 
 def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(target: Target) -> None:

@@ -111,6 +111,13 @@ def test_what_a_killed_git_has_left_is_cleared(root: Path, left: str) -> None:
     assert known < {pack.name for pack in (root / ".cache").glob("a.git/objects/pack/*.pack")}
 
 
+def test_a_repository_with_a_damaged_configuration_is_read_or_made_anew(root: Path) -> None:
+    run(root, one())
+    (root / ".cache" / "a.git" / "config").write_text("garbage\n")
+    (root / ".cache" / "a.json").unlink()
+    assert len(run(root, one()).lock.repos[0].tree) == 40
+
+
 @pytest.mark.parametrize("missing", ["HEAD", "config", "objects", "refs", "all but HEAD", "all"])
 def test_a_half_made_repository_is_made_anew(root: Path, missing: str) -> None:
     run(root, one())
