@@ -255,6 +255,23 @@ def test_a_stop_that_goes_on_is_waited_for(target: Target, tmp_path: Path) -> No
     assert follow(target.pipelines, going, lambda _: None).status is ExecutionStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize("cause", ["", "c"])
+def test_a_cause_goes_on_with_nobody_elses_stopped_execution(target: Target, tmp_path: Path, cause: str) -> None:
+    """It would bear no trace of the cause: the next try of the cause would start another one."""
+    wanted = content(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done"))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    theirs = start(target.pipelines, deployed, {}, rerun=False).execution
+    following = Following(target, theirs.arn)
+    until(lambda: status_of(target, theirs.arn, "A") is StepStatus.EXECUTING)
+    target.pipelines.stop_execution(theirs.arn)
+    following.join(60)
+    (tmp_path / "open").touch()
+    begun = start(target.pipelines, deployed, {}, rerun=False, cause=cause)
+    assert (begun.origin, begun.execution.arn == theirs.arn) == (("started", False) if cause else ("continued", True))
+    assert begun.execution.cause == cause
+    assert follow(target.pipelines, begun, lambda _: None).status is ExecutionStatus.SUCCEEDED
+
+
 def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
     first, _ = run(target, content(script("A", WRITE, **CACHED)))
     second, steps = run(target, content(script("A", WRITE, **CACHED), script("B", "true")))

@@ -137,8 +137,17 @@ def test_a_half_made_repository_is_made_anew(root: Path, missing: str) -> None:
 def test_a_half_exported_folder_is_cleared(root: Path, name: str, make: Callable[[Path], None]) -> None:
     (root / "aws-train").mkdir()
     make(root / "aws-train" / name)
+    (root / ".cache" / "gone.git").mkdir(parents=True)  # of a repository that the manifest has no more
     run(root, one())
     assert [path.name for path in (root / "aws-train").iterdir()] == ["a"]
+
+
+def test_what_only_looks_half_exported_is_somebodys(root: Path) -> None:
+    mine = root / "aws-train" / ".tmp-mine" / "notes"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    run(root, one())
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("text", ["", "DIRC", "no index at all"])
