@@ -27,6 +27,7 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.evidence import collect
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.run import find_unchanged, follow, go_on, start
+from pipeline_builder.release.selection import select_steps
 from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
 from tests.engine import definitions
 from tests.engine.definitions import (
@@ -254,6 +255,23 @@ def test_a_stop_that_goes_on_is_waited_for(target: Target, tmp_path: Path) -> No
     assert follow(target.pipelines, going, lambda _: None).status is ExecutionStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize("cause", ["", "c"])
+def test_a_cause_goes_on_with_nobody_elses_stopped_execution(target: Target, tmp_path: Path, cause: str) -> None:
+    """It would bear no trace of the cause: the next try of the cause would start another one."""
+    wanted = content(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done"))
+    deployed = target.pipelines.put_pipeline("p", wanted)
+    theirs = start(target.pipelines, deployed, {}, rerun=False).execution
+    following = Following(target, theirs.arn)
+    until(lambda: status_of(target, theirs.arn, "A") is StepStatus.EXECUTING)
+    target.pipelines.stop_execution(theirs.arn)
+    following.join(60)
+    (tmp_path / "open").touch()
+    begun = start(target.pipelines, deployed, {}, rerun=False, cause=cause)
+    assert (begun.origin, begun.execution.arn == theirs.arn) == (("started", False) if cause else ("continued", True))
+    assert begun.execution.cause == cause
+    assert follow(target.pipelines, begun, lambda _: None).status is ExecutionStatus.SUCCEEDED
+
+
 def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
     first, _ = run(target, content(script("A", WRITE, **CACHED)))
     second, steps = run(target, content(script("A", WRITE, **CACHED), script("B", "true")))
@@ -467,6 +485,16 @@ def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) 
     assert ended.selected == ("Read",)
     taken = {state.name: state.taken_from for state in target.pipelines.list_steps(ended.arn)}
     assert taken == {"Write": source.arn, "Read": ""}
+
+
+def test_selected_steps_that_need_nobodys_results_run_before_anything_else_has(target: Target) -> None:
+    target.pipelines.put_pipeline("p", content(script("Write", WRITE), script("Other", WRITE)))
+    deployed = target.pipelines.describe_pipeline("p")
+    assert deployed is not None
+    found = select_steps(target.pipelines, "p", deployed.definition, ["Other"])
+    begun = start(target.pipelines, deployed, {}, rerun=False, selection=found.selection)
+    ended = follow(target.pipelines, begun, lambda _: None)
+    assert (ended.status, ended.selected) == (ExecutionStatus.SUCCEEDED, ("Other",))
 
 
 def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(target: Target) -> None:

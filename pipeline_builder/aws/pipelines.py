@@ -222,10 +222,10 @@ class SageMakerPipelines:
         facts = Facts(fingerprint=fingerprint, commit=commit, generation=generation, cause=cause)
         bound: dict[str, Any] = {"PipelineVersionId": version} if version else {}
         if selection:
-            bound["SelectiveExecutionConfig"] = {
-                "SelectedSteps": [{"StepName": name} for name in selection.steps],
-                "SourcePipelineExecutionArn": selection.source,
-            }
+            # Steps that need nobody's results have no source, and the service refuses an empty one.
+            source = {"SourcePipelineExecutionArn": selection.source} if selection.source else {}
+            steps = [{"StepName": name} for name in selection.steps]
+            bound["SelectiveExecutionConfig"] = {"SelectedSteps": steps, **source}
         started = self._call(
             "start_pipeline_execution",
             PipelineName=pipeline,

@@ -85,7 +85,8 @@ def checkout(
     ]
     with _alone(cache):
         clear_cache(cache, [item.bare for item in work])
-        clear_folder(root / manifest.training_dir)
+        names = {item.repo.name for item in work} | {path.stem for path in cache.glob("*.git")}
+        clear_folder(root / manifest.training_dir, names)
         outcomes = in_parallel(git, [item.run for item in work], jobs)
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:

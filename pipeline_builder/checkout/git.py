@@ -6,6 +6,7 @@ so what talks to a remote, writes files or looks at a working tree runs git itse
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -134,10 +135,9 @@ class Git(Runner):
                     subject=_plain(str(found.summary))[:200],
                     author=_plain(str(found.author.name))[:100],
                 )
-        except (module.exc.GitError, module.exc.ODBError, OSError, ValueError, LookupError):
-            return self._read(
-                commit, repository=repository
-            )  # what it can't read, such as an encoding that Python lacks
+        except (module.exc.GitError, module.exc.ODBError, OSError, ValueError, LookupError, configparser.Error):
+            # What it can't read, such as an encoding that Python lacks, or a damaged file.
+            return self._read(commit, repository=repository)
 
     def describe_in(self, folder: Path, commit: str) -> Commit:
         """Return the facts of a commit of the repository whose working tree a folder is in.

@@ -28,10 +28,11 @@ def clear_cache(cache: Path, repositories: Iterable[Path]) -> None:
             remove_folder(path)
 
 
-def clear_folder(folder: Path) -> None:
-    """Take away what has been half exported, or was about to be replaced."""
-    for path in folder.glob(".tmp-*"):
-        remove_folder(path)
+def clear_folder(folder: Path, names: Iterable[str]) -> None:
+    """Take away what of these repositories was half exported, or about to be replaced; the rest is somebody's."""
+    for name in names:
+        for left in (f".tmp-{name}", f".tmp-old-{name}"):
+            remove_folder(folder / left)
 
 
 def _left_in(repository: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import itertools
 import os
 import re
 import signal
@@ -217,9 +218,11 @@ class Runner:
 
 def _trusted(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the folders that the environment's own configuration lets git open, as containers of CI systems have it."""
-    count = environment.get("GIT_CONFIG_COUNT", "")
-    for number in range(int(count) if count.isdecimal() else 0):
-        if environment.get(f"GIT_CONFIG_KEY_{number}", "").lower() == "safe.directory":
+    for number in itertools.count():  # not up to the count: that is text, and may be any
+        key = environment.get(f"GIT_CONFIG_KEY_{number}")
+        if key is None:
+            return
+        if key.lower() == "safe.directory":
             yield "safe.directory", environment.get(f"GIT_CONFIG_VALUE_{number}", "")
 
 

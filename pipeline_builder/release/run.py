@@ -77,8 +77,8 @@ def start(
                 return Start(execution=newest, origin="unchanged")
             case ExecutionStatus.EXECUTING | ExecutionStatus.STOPPING:
                 return Start(execution=newest, origin="continued", foreign=newest.cause != cause)
-            case ExecutionStatus.STOPPED:
-                return retry(service, newest, note=note)
+            case ExecutionStatus.STOPPED if newest.cause == cause or not cause:
+                return retry(service, newest, note=note)  # somebody else's would bear no trace of this cause
             case _:
                 pass
     if rerun and not service.can_skip_cache:
@@ -89,7 +89,9 @@ def start(
             pipeline.name, pipeline.version, values,
             fingerprint=fingerprint, use_cache=not rerun, selection=selection, cause=cause,
         )  # fmt: skip
-        note(begun := Start(execution=started, origin="started"))
+        # One that was listed before was started by a call that said the same: a first try of this, or another command.
+        known = any(execution.arn == started.arn for execution in executions)
+        note(begun := Start(execution=started, origin="followed" if known else "started"))
     return begun
 
 

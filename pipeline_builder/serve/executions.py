@@ -40,7 +40,11 @@ def start_pipeline_execution(call: Call) -> Mapping[str, Any]:
         details.setdefault("ParallelismConfiguration", pipeline.details["ParallelismConfiguration"])
     selection = call.request.get("SelectiveExecutionConfig") or {}
     if selection:
-        details["SelectiveExecutionConfig"] = {**selection, "SourcePipelineExecutionArn": _source(call, pipeline.name)}
+        source = _source(call, pipeline.name)
+        details["SelectiveExecutionConfig"] = {
+            **selection,
+            **({"SourcePipelineExecutionArn": source} if source else {}),
+        }
     request = starts.Request(
         pipeline=pipeline.name,
         version=version.version,
@@ -77,12 +81,17 @@ def _parameters(call: Call) -> dict[str, str]:
 
 
 def _source(call: Call, pipeline: str) -> str:
-    """Return the execution that a selective one takes results from: the named one, else the last that has ended."""
+    """Return the execution that a selective one takes results from: the named one, else the last that has ended.
+
+    Without any it is empty, which will do for steps that need no other's result: `check_request` sees to that.
+    """
     named = call.request["SelectiveExecutionConfig"].get("SourcePipelineExecutionArn")
     known = call.engine.state.executions(pipeline)
     found = next((e for e in known if (e.arn == named if named else e.status.ended)), None)
+    if found is None and not named:
+        return ""
     if found is None:
-        what = f"there is no execution '{named}' of the pipeline" if named else "the pipeline has no earlier execution"
+        what = f"there is no execution '{named}' of the pipeline"
         raise ServiceError(VALIDATION, f"{what} to take the results of the other steps from")
     if not found.status.ended:
         raise ServiceError(VALIDATION, f"the execution '{found.arn}' is not at its end: no results are taken from it")

@@ -111,6 +111,13 @@ def test_what_a_killed_git_has_left_is_cleared(root: Path, left: str) -> None:
     assert known < {pack.name for pack in (root / ".cache").glob("a.git/objects/pack/*.pack")}
 
 
+def test_a_repository_with_a_damaged_configuration_is_read_or_made_anew(root: Path) -> None:
+    run(root, one())
+    (root / ".cache" / "a.git" / "config").write_text("garbage\n")
+    (root / ".cache" / "a.json").unlink()
+    assert len(run(root, one()).lock.repos[0].tree) == 40
+
+
 @pytest.mark.parametrize("missing", ["HEAD", "config", "objects", "refs", "all but HEAD", "all"])
 def test_a_half_made_repository_is_made_anew(root: Path, missing: str) -> None:
     run(root, one())
@@ -130,8 +137,17 @@ def test_a_half_made_repository_is_made_anew(root: Path, missing: str) -> None:
 def test_a_half_exported_folder_is_cleared(root: Path, name: str, make: Callable[[Path], None]) -> None:
     (root / "aws-train").mkdir()
     make(root / "aws-train" / name)
+    (root / ".cache" / "gone.git").mkdir(parents=True)  # of a repository that the manifest has no more
     run(root, one())
     assert [path.name for path in (root / "aws-train").iterdir()] == ["a"]
+
+
+def test_what_only_looks_half_exported_is_somebodys(root: Path) -> None:
+    mine = root / "aws-train" / ".tmp-mine" / "notes"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    run(root, one())
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("text", ["", "DIRC", "no index at all"])

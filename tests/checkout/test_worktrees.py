@@ -172,7 +172,8 @@ def test_a_repository_of_another_user(tmp_path: Path, tree: Path) -> None:
     at_home = {"HOME": str(tmp_path / "home"), "GIT_CONFIG_GLOBAL": str(tmp_path / "home" / ".gitconfig")}
     assert look(tree, **at_home).commit
     numbered = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-    assert look(tree, **numbered).commit
+    for count in ("1", "99999999999", "9" * 5000):
+        assert look(tree, **{**numbered, "GIT_CONFIG_COUNT": count}).commit
     system = {"GIT_CONFIG_NOSYSTEM": "0", "GIT_CONFIG_SYSTEM": str(tmp_path / "home" / ".gitconfig")}
     assert look(tree, **system).commit
 

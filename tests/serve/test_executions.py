@@ -248,7 +248,7 @@ def test_a_failed_execution_goes_on_where_it_failed(served: Served, tmp_path: Pa
 def test_selected_steps_run_with_what_an_earlier_execution_made(served: Served) -> None:
     served.create("p", chain())
     selected = {"SelectedSteps": [{"StepName": "Read"}]}
-    with refused("ValidationException", "no earlier execution"):
+    with refused("ValidationException", "needs the step 'Write', which is not selected"):
         served.start("p", SelectiveExecutionConfig=selected)
     source = served.start("p")
     served.end(source)
