@@ -14,6 +14,9 @@ Listed = Callable[[], Sequence[Execution]]
 """Gives the executions, newest first."""
 
 
+_NOTHING = Problem(id="PB440", message="nothing has run yet", hint="run 'pipeline-builder up'")
+
+
 def find_execution(service: PipelineService, listed: Listed, name: str = "") -> Execution:
     """Return the named execution (ARN or id), or the newest.
 
@@ -31,7 +34,7 @@ def find_execution(service: PipelineService, listed: Listed, name: str = "") -> 
             raise InputProblems(Problem(id="PB441", message=message, hint=f"the newest are: {known}"))
         return service.describe_execution(named.arn) or named
     if not executions:
-        raise InputProblems(Problem(id="PB440", message="nothing has run yet", hint="run 'pipeline-builder up'"))
+        raise InputProblems(_NOTHING)
     return executions[0]
 
 
@@ -76,10 +79,11 @@ def ambiguous(found: Sequence[Execution]) -> Problem:
 
 def undecided(record: Path, known: Sequence[Execution]) -> Problem:
     """Return what is said where none is named, and there is no record of a run to decide about."""
+    if not known:
+        return _NOTHING
     message = f"there is no record of a run in '{os.path.relpath(record)}', so which one is to be decided about"
     names = ", ".join(execution.id for execution in known[:5])
-    hint = f"name the execution; the newest are: {names}" if names else "run 'pipeline-builder up'"
-    return Problem(id="PB440", message=message, hint=hint)
+    return Problem(id="PB440", message=message, hint=f"name the execution; the newest are: {names}")
 
 
 def stop(service: PipelineService, execution: Execution) -> Execution:

@@ -371,6 +371,10 @@ def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
     workspace.run("up")
     (workspace.root / "build" / "run.json").write_text("{")
     ended = workspace.run("promote")
+    assert (ended.code, "PB440 there is no record of a run in 'build/run.json'" in ended.err) == (1, True)
+    (known,) = workspace.run("history", "--json").json["executions"]
+    assert f"hint: name the execution; the newest are: {known['arn'].rsplit('/', 1)[-1]}" in ended.err
+    ended = workspace.run("promote", known["arn"])
     assert (ended.code, "hint: 'pipeline-builder run' judges it" in ended.err) == (5, True)
     assert workspace.run("run").code == 0
     assert workspace.run("promote").code == 0

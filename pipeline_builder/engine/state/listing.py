@@ -14,10 +14,9 @@ def files_below(folder: Path, prefix: str) -> Iterator[Path]:
     is itself, is none. Whether a file's own link leads out is the caller's to look at.
     """
     parent, _, start = prefix.rpartition("/")
-    try:
-        paths = sorted(path for path in (folder / parent).iterdir() if path.name.startswith(start))
-    except (FileNotFoundError, NotADirectoryError):
+    if not (folder / parent).is_dir():  # nothing, a file, or a link that leads nowhere or to itself
         return
+    paths = sorted(path for path in (folder / parent).iterdir() if path.name.startswith(start))
     inside = folder.resolve()
     for path in paths:
         if path.is_file():
