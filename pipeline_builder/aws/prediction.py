@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pipeline_builder.dag.caching import COMPARED
-from pipeline_builder.dag.outline import OutlinedStep, flat_steps, outline
+from pipeline_builder.dag.outline import OutlinedStep, flat_steps, outline, referred_steps
 from pipeline_builder.durations import duration
 from pipeline_builder.target import CachePrediction, Execution
 
@@ -73,7 +73,7 @@ def _reason(
     if not _caches(step):
         return "the cache is off for this step"
     compared = {member: step["Arguments"].get(member) for member in COMPARED[kind]}
-    if after := next((name for name in _referred(compared) if name in runs), ""):
+    if after := next((name for name in referred_steps(compared) if name in runs), ""):
         return f"after '{after}', which runs"
     if earlier is None or before is None:
         return "it has not run before"
@@ -90,18 +90,6 @@ def _outdated(step: Mapping[str, Any], before: Mapping[str, Any], made: datetime
         return "its cache was off then"
     expires = step["CacheConfig"].get("ExpireAfter")
     return f"its result of {made:%Y-%m-%d} has expired" if expires and made + duration(expires) < now else ""
-
-
-def _referred(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _referred(item)
-    elif isinstance(value, dict):
-        path = value.get("Get")
-        if isinstance(path, str) and path.startswith("Steps."):
-            yield path.split(".")[1]
-        for item in value.values():
-            yield from _referred(item)
 
 
 def _resolved(definition: bytes, parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -56,7 +56,7 @@ def _steps(steps: JSON, condition: tuple[str, ...]) -> Iterator[OutlinedStep]:
             arguments = {key: value for key, value in arguments.items() if key not in _BRANCHES}
         asked = step.get("DependsOn")
         explicit = [_name(item) for item in asked] if isinstance(asked, list) else []
-        before = dict.fromkeys((*condition, *explicit, *_referred(arguments)))
+        before = dict.fromkeys((*condition, *explicit, *referred_steps(arguments)))
         yield OutlinedStep(name=name, type=str(step["Type"]), depends_on=tuple(before))
         for branch in inside.values():
             yield from _steps(branch, (name,))
@@ -66,16 +66,17 @@ def _name(dependency: JSON) -> str:
     return str(dependency.get("Step")) if isinstance(dependency, dict) else str(dependency)
 
 
-def _referred(value: JSON) -> Iterator[str]:
+def referred_steps(value: JSON) -> Iterator[str]:
+    """Yield the name of each step that a value refers to, as often as it does."""
     if isinstance(value, list):
         for item in value:
-            yield from _referred(item)
+            yield from referred_steps(item)
     elif isinstance(value, dict):
         path = value.get("Get")
         if isinstance(path, str) and path.startswith("Steps."):
             yield path.split(".")[1]
         for item in value.values():
-            yield from _referred(item)
+            yield from referred_steps(item)
 
 
 def by_name(items: JSON) -> dict[str, JSON]:
