@@ -315,25 +315,42 @@ def end_left(cache: Path) -> None:
             time.sleep(_GLANCE / 10)
 
 
-def _left_in(cache: Path) -> list[int]:
-    """Return the sessions of git in the folder's repositories; nobody but us gives git one of its own."""
-    wanted = os.fsencode(f"{_MARK}{cache}{os.sep}")
-    found = []
-    for process, command in _processes():
-        if wanted in command:
+def _left_in(cache: Path) -> set[int]:
+    """Return the sessions of git in the folder's repositories; nobody but us gives git one of its own.
+
+    What git itself has started has no mark in its command, but the repository in its environment; it may have outlived
+    the leader of the session.
+    """
+    marks = (os.fsencode(f"{_MARK}{cache}{os.sep}"), os.fsencode(f"GIT_DIR={cache}{os.sep}"))
+    found = set()
+    for process, told in _processes():
+        if any(mark in told for mark in marks):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                found += [process] if os.getsid(process) == process else []
+                session = os.getsid(process)
+                found |= {session} if session == process or not _is_there(session) else set()
     return found
 
 
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def _processes() -> Iterator[tuple[int, bytes]]:
-    """Yield the id and the command line of every process that can be seen."""
+    """Yield the id of every process that can be seen, with its command line, and its environment where it is told."""
     folder = Path("/proc")
     if (folder / "self" / "cmdline").exists():
         for entry in folder.iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
-                    yield int(entry.name), (entry / "cmdline").read_bytes()
+                    command = (entry / "cmdline").read_bytes()
+                    of_git = command.startswith(b"git") or b"/git" in command.partition(b"\0")[0]
+                    yield int(entry.name), command + ((entry / "environ").read_bytes() if of_git else b"")
         return
     with contextlib.suppress(OSError):
         listed = subprocess.run(

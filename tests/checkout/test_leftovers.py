@@ -294,6 +294,35 @@ def test_another_users_git_in_the_cache_is_left_alone(root: Path) -> None:
         assert theirs.wait() == 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes through /proc")
+def test_what_a_killed_git_has_started_is_ended_too(root: Path) -> None:
+    """Its leader is gone, and what is left has no mark in its command."""
+    run(root, one())
+    linger = ["-c", "alias.linger=!exec git cat-file --batch", "linger"]
+    leader = subprocess.Popen(
+        ["git", f"--git-dir={root / '.cache' / 'a.git'}", *linger], stdin=subprocess.PIPE, start_new_session=True
+    )
+    left: list[int] = []
+    while not left:
+        time.sleep(0.01)
+        left = [process for process in session_of(leader.pid) if process != leader.pid]
+    time.sleep(0.2)  # until it is git, and no shell that becomes it
+    leader.kill()
+    leader.wait()
+    run(root, one())
+    assert [process for process in left if not ended(process)] == []
+    assert leader.stdin
+    leader.stdin.close()
+
+
+def session_of(leader: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            found += [int(entry.name)] if os.getsid(int(entry.name)) == leader else []
+    return found
+
+
 # --- at any moment
 
 

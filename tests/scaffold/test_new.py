@@ -50,11 +50,11 @@ def new(workspace: Workspace, *arguments: str, **environment: str) -> Ended:
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Return every file of a folder but git's own."""
+    """Return every file of a folder but git's own, and what Python has compiled."""
     return {
         path.relative_to(folder).as_posix(): path.read_text()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".git" not in path.relative_to(folder).parts
+        if path.is_file() and not {".git", "__pycache__"} & {*path.relative_to(folder).parts}
     }
 
 

@@ -96,14 +96,14 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(tmp_path: Path, wheels: Path) -> Iterator[Machine]:
     (wheel,) = wheels.glob("*.whl")
     checkout = tmp_path / "checkout"
-    (checkout / "scripts").mkdir(parents=True)
-    (checkout / "pipeline_builder").mkdir()
     for name in (
         "scripts/python",
         "scripts/bootstrap.py",
         "pipeline_builder/__init__.py",
+        "pipeline_builder/machine/__init__.py",
         "pipeline_builder/machine/programs.py",
     ):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
     (checkout / "pipeline_builder" / "__main__.py").write_text("import sys\nprint(sys.prefix)\n")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
