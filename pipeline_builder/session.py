@@ -88,9 +88,9 @@ class Session(Opened):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505 for a given one that isn't anybody's to give."""
+        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
         definition = self.composed.definition
-        check_given(self.given, definition.own_parameters)
+        check_given(self.given, definition.own_parameters, self.composed.policed)
         return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
 
     @cached_property
