@@ -82,10 +82,11 @@ def _line(rules: Rules, key: str, value: Any) -> str:
         if not rules.depth:
             nested = {"policy": nested}
     ((name, inner),) = nested.items()
-    return f"{name}: {_flow(inner)}"
+    return f"{name}: {flow(inner)}"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Return a value as YAML on one line."""
     import yaml
 
     text = yaml.safe_dump(value, default_flow_style=True, width=100_000, allow_unicode=True, sort_keys=False)
