@@ -161,9 +161,13 @@ class Session(Opened):
         from pipeline_builder.release.apply import apply
 
         with self.stage("apply") as words:
-            applied = apply(self.composed.definition, plan, self.target, force=force)
+            claims = self.composed.policed.claims
+            applied = apply(self.composed.definition, plan, self.target, claims=claims, force=force)
+            self.warn_of(applied.ownership.warnings)
             words.append(lines.apply_line(applied))
             note_applied(self.workspace.build / APPLIED, applied.pipeline, target=self.target.name)
+        for line in applied.ownership.said:
+            self.say(f"          {line}")
         return applied
 
     def deployed(self) -> DeployedPipeline:

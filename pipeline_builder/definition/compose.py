@@ -13,7 +13,7 @@ from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.images import resolve_images
-from pipeline_builder.definition.policy.policy import Policed, check_policy, police
+from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
 from pipeline_builder.definition.prefixes import find_neighbours
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.documents.values import Settings, build_settings
@@ -62,7 +62,10 @@ def compose(
     definition, found = read_definition(graph, settings, urls, images, isolated)
     _add_certain(problems, found)
     _add_certain(problems, _findings(definition, graph))
-    policed = police(manifest, graph, definition, settings, rules)
+    territory = territory_of(manifest, graph, settings)
+    policed = Policed(
+        graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
+    )
     problems.extend(check_policy(policed))
     if problems:
         raise InputProblems(*problems)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.definition.names import shorten
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.members import Member
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
@@ -12,6 +14,9 @@ from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import fits_any
 from pipeline_builder.manifest.refusal import Refused
+
+# What the value of a tag takes.
+_TAG_VALUE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,47 @@ class Registering:
     def listed(self) -> bool:
         """Whether the policy names the group for the repository."""
         return fits_any(self.asking.rules.groups, self.group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A repository's claim to a group: `owner` is what the group's tag would be, `listed` whether the policy has it."""
+
+    group: str
+    repo: str
+    owner: str
+    listed: bool
+    registering: Registering
+
+    def is_owner(self, url: str) -> bool:
+        """Tell whether a repository's url, as packages have it, is that of the claim."""
+        return identity(url) == self.owner
+
+    def refuse(self, found: str) -> Refused:
+        """Return the problem with a group that is there and is another's."""
+        one = self.registering
+        message = f"the model package group {describe(self.group)} is there already and {found}, not of '{self.owner}'"
+        return one.asking.refuse("PB247", "groups", self.group, message, one.member.path)
+
+
+def identity(url: str) -> str:
+    """Return what a repository's url names, whatever the way to it: `host/team/name`; as a tag's value takes it."""
+    plain = re.sub(r"^[a-z+]+://", "", url.strip()).removesuffix("/").removesuffix(".git")
+    plain = re.sub(r"^[^@/]*@", "", plain)
+    plain = re.sub(r"^([^/:]+):(?!\d+/)", r"\1/", plain)
+    return shorten(re.sub(r"[^\w .:/=+@-]", "_", plain), _TAG_VALUE)
+
+
+def claims_of(found: Iterable[Registering], urls: Mapping[str, str]) -> tuple[Claim, ...]:
+    """Return each repository's claim to each group once; `urls` are the repositories'."""
+    claims: dict[tuple[str, str], Claim] = {}
+    for one in found:
+        if one.group.startswith("arn:"):
+            continue  # another account's, which the policy has listed
+        owner = identity(urls.get(one.repo, one.repo))
+        claim = Claim(group=one.group, repo=one.repo, owner=owner, listed=one.listed, registering=one)
+        claims.setdefault((one.group, one.repo), claim)
+    return tuple(claims.values())
 
 
 def groups_of(asking: Asking, members: Iterable[Member], account: str) -> Iterator[Registering | Refused]:

@@ -17,7 +17,7 @@ from pipeline_builder.definition.policy.addresses import (
     written_by,
 )
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.policy.groups import Registering, check_groups, groups_of
+from pipeline_builder.definition.policy.groups import Claim, Registering, check_groups, claims_of, groups_of
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
 from pipeline_builder.definition.policy.known import Known, flat
 from pipeline_builder.definition.policy.members import Holder, Member, find_members
@@ -33,29 +33,37 @@ from pipeline_builder.target import JSON
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
+# Types of steps whose requests can name a model package group.
+_REGISTERING = ("RegisterModel", "Training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policed:
-    """A definition with what its policy is held against: the rules of each repository, and whose the bucket is."""
+    """A definition with what it is held against: whose the bucket is, the rules and the url of each repository."""
 
     graph: Graph
     definition: Definition
     rules: Mapping[str, Rules]
     territory: Territory
     settings: Settings
+    urls: Mapping[str, str]
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return which repository claims which model package group."""
+        asked = (
+            (one, _of(list(find_members(one.type, one.request)), "group"))
+            for one in _asked(self, {})
+            if one.type in _REGISTERING
+        )
+        found = (group for one, members in asked for group in groups_of(one, members, self.settings.account))
+        return claims_of((group for group in found if isinstance(group, Registering)), self.urls)
 
 
-def police(
-    manifest: Manifest, graph: Graph, definition: Definition, settings: Settings, rules: Mapping[str, Rules]
-) -> Policed:
-    """Return the definition with its policy; `rules` by repository."""
-    territory = Territory(
-        bucket=settings.bucket,
-        pipeline=graph.pipeline,
-        artifacts=manifest.service.name[:_ARTIFACT_PREFIX],
-    )
-    return Policed(graph=graph, definition=definition, rules=rules, territory=territory, settings=settings)
+def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
+    """Return whose the bucket is."""
+    artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
+    return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts)
 
 
 def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
