@@ -34,7 +34,8 @@ class Definition:
     `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
-    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model package group to its description.
+    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
+    package group to its description.
     """
 
     pipeline: str

@@ -27,7 +27,7 @@ def compose_create_model(context: Context, step: Step) -> Mapped:
     settings = context.settings
     request: Mapped = {
         "ModelName": step.unit.section.name,
-        "ExecutionRoleArn": settings.role,
+        "ExecutionRoleArn": context.role(step),
         "PrimaryContainer": container(context, step, url="ModelDataUrl"),
         "VpcConfig": vpc_config(settings),
         "Tags": tag_list(context, step.unit.section.transform.tags if step.unit.section.transform else {}),
