@@ -34,8 +34,8 @@ class Definition:
     `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
-    name to the conf's step that it was composed for, `groups` each model package group to its description,
-    `code` every step with code to the address of its bundle.
+    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
+    package group to its description, `code` every step with code to the address of its bundle.
     """
 
     pipeline: str
@@ -44,6 +44,7 @@ class Definition:
     bundles: Mapping[str, Bundle]
     manifests: Mapping[str, bytes]
     owners: Mapping[str, str]
+    repositories: Mapping[str, str]
     groups: Mapping[str, str]
     commit_parameters: Mapping[str, str]
     code: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +94,7 @@ def read_definition(
         settings=settings,
         code=code.addresses,
         requirements=code.requirements,
-        commit_parameters=commit_parameters(step.unit.conf.repo for step in graph.steps),
+        commit_parameters=commit_parameters(step.repository for step in graph.steps),
         data_parameters=data_parameters(graph),
         manifest_parameter=MANIFEST_PARAMETER,
         repository_urls=repository_urls,
@@ -114,13 +115,15 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         "Steps": [*steps],
     }
     content = canonical(document)
+    owners = owners_of(graph)
     return Definition(
         pipeline=graph.pipeline,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         bundles=code.bundles,
         manifests=_manifests(context) if whole else {},
-        owners=owners_of(graph),
+        owners=owners,
+        repositories={name: graph.by_name[owner].repository for name, owner in owners.items()},
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         code=code.addresses,

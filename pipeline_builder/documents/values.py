@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.target import JSON
@@ -22,6 +22,7 @@ KNOWN = (
     "SMP_KMSKEY",
     "SMP_SOURCE_DIR_PATH",
     "SMP_TARGET",
+    "SMP_JOBROLES",
 )
 LOCAL_DEFAULTS = {
     "SMP_ACCOUNTID": "000000000000",
@@ -37,6 +38,9 @@ _NESTED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
 _ENV_LINE = re.compile(
     r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
 )
+_JOB_ROLES = re.compile(
+    r"arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]*(\{repository\})?[\w+=,.@-]*", re.ASCII
+)
 Refusing = Callable[[str, Place], Problem | None]
 """What a file may not name: the problem with a placeholder at a place, None where there is none."""
 _CURLY = "\u201c\u201d\u2018\u2019\u201e"
@@ -44,7 +48,11 @@ _CURLY = "\u201c\u201d\u2018\u2019\u201e"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What every job of the pipeline shares: account-wide values out of the `SMP_*` variables."""
+    """What every job of the pipeline shares: account-wide values out of the `SMP_*` variables.
+
+    `role` is the pipeline's own, and without `job_roles` (an ARN, with `{repository}` in it where each has its own)
+    that of every job. `shared_outputs` says that outputs go where a stack of before lets them, to one folder for all.
+    """
 
     account: str
     region: str
@@ -54,6 +62,8 @@ class Settings:
     security_groups: tuple[str, ...] = ()
     kms_key: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    job_roles: str = ""
+    shared_outputs: bool = False
 
 
 def _refuse_none(name: str, place: Place) -> None:
@@ -64,7 +74,8 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
     """Return the settings; `tags` go on the pipeline and on every job.
 
     Raises:
-        InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given.
+        InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given,
+            PB646 for SMP_JOBROLES that is no ARN of a role.
     """
     needed = ("SMP_ACCOUNTID", "SMP_REGION", "SMP_S3BUCKETNAME", "SMP_ROLE")
     problems = [
@@ -77,6 +88,11 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         given, other = ("SMP_SUBNETS", "SMP_SECURITYGROUPS") if subnets else ("SMP_SECURITYGROUPS", "SMP_SUBNETS")
         message = f"'{given}' is set and '{other}' is not: a network takes both"
         problems.append(Problem(id="PB212", message=message, hint=f"set {other}, or unset {given}"))
+    roles = values.get("SMP_JOBROLES", "").strip()
+    if roles and (roles.endswith("/") or not _JOB_ROLES.fullmatch(roles)):
+        message = f"SMP_JOBROLES is {describe(roles)}, expected the ARN of a role"
+        hint = "write '{repository}' into its name where each repository has a role of its own, or unset SMP_JOBROLES"
+        problems.append(Problem(id="PB646", message=message, hint=hint))
     if problems:
         raise InputProblems(*problems)
     account, region, bucket, role = (values[name].strip() for name in needed)
@@ -89,6 +105,9 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         security_groups=groups,
         kms_key=values.get("SMP_KMSKEY", "").strip(),
         tags=tags or {},
+        job_roles=roles,
+        # A stack of before has no such variable, and gives its one role no other folder.
+        shared_outputs=bool(values.get("SMP_CODEPIPELINE", "").strip()) and not roles,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
@@ -29,6 +30,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     parameter_values,
     render_templates,
 )
+from pipeline_builder.service.execution_role import is_written, not_written
 from pipeline_builder.workspace import Opened
 
 BUILDSPEC = "buildspec.yml"
@@ -82,6 +84,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     facts = _facts(model, manifest, composing)
     for problem in sort_problems((*problems, *facts.definition.warnings)):
         opened.warn(problem)
+    if checked and not is_written(manifest):
+        opened.warn(not_written(manifest))
     model = replace(model, roles=build_access(facts))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
@@ -148,7 +152,8 @@ def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:
             problems.append(Problem(id="PB616", message=message, place=manifest.service_place, hint=hint))
     if problems:
         raise InputProblems(*problems)
-    return {**values, "SMP_S3BUCKETNAME": bucket, "SMP_ROLE": role, "SMP_TARGET": "aws"}
+    jobs = f"{role.removesuffix('execution')}{REPOSITORY}" if service.execution_role == "per-repository" else role
+    return {**values, "SMP_S3BUCKETNAME": bucket, "SMP_ROLE": role, "SMP_JOBROLES": jobs, "SMP_TARGET": "aws"}
 
 
 def _given(values: Mapping[str, str], name: str) -> str:

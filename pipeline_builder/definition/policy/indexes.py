@@ -50,7 +50,7 @@ def check_indexes(steps: Iterable[tuple[Step, Bundle]], rules: Mapping[str, Rule
         if label not in known:
             known[label] = tuple(_lines(bundle, FILE, label, depth=0))
         for url, place in _named(known[label]):
-            key = (step.unit.conf.repo, url, place)
+            key = (step.repository, url, place)
             if key not in said and not allowed(rules[key[0]], url):
                 said.add(key)
                 yield refused(rules[key[0]], url, place)

@@ -23,6 +23,7 @@ from pipeline_builder.definition.policy.known import Known, flat
 from pipeline_builder.definition.policy.members import Holder, Member, find_members
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.territory import Territory
+from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.steps.model import group_name
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem, sort_problems
@@ -77,7 +78,7 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
     written: list[Written] = []
     groups: list[Registering] = []
     for one, members in found:
-        problems += check_request(one, members, policed.settings.role)
+        problems += check_request(one, members, own_role(policed.settings, one.step))
         problems += _check_data(one, members, policed, written)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
@@ -85,6 +86,11 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
     problems += check_groups(groups, _default_groups(policed.graph))
     problems += check_indexes(_bundles(policed), policed.rules)
     return sort_problems(problems)
+
+
+def own_role(settings: Settings, step: Step) -> str:
+    """Return the role that a step's job runs as by itself."""
+    return job_role(settings.job_roles, step.repository) if settings.job_roles else settings.role
 
 
 def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
@@ -101,7 +107,7 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
             type=str(composed.get("Type")),
             request=composed.get("Arguments"),
             step=step,
-            rules=policed.rules[step.unit.conf.repo],
+            rules=policed.rules[step.repository],
             known=known,
         )
 

@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.known import EXECUTION
+from pipeline_builder.definition.steps.context import OWN_FOLDERS
 
 # Below the bucket itself: records and reports, evidence, what the watch has seen, what builds hand on.
 _SERVICE = ("runs", "evidence", "watch", "builds")
-# Below a pipeline's name: code by its hash, definitions, lists of files, what executions made before each repository
-# had a folder of its own.
-_PIPELINE = ("code", "definitions", "manifests", "evidence", "executions")
 _HTTPS = re.compile(
     r"https://(?:s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<path>[^/]+)|(?P<host>[^/]+?)\.s3[.-][\w.-]*amazonaws\.com(?:\.cn)?)"
     r"(?:/(?P<key>.*))?\Z",
@@ -52,7 +50,7 @@ class Territory:
             return f"'{parts[0]}/', where the service keeps its records"
         if parts[0] == self.pipeline:
             return f"'{self.pipeline}/', where the pipeline keeps code, definitions and the outputs of all repositories"
-        if len(parts) > 1 and parts[1] in _PIPELINE:
+        if len(parts) > 1 and parts[1] in OWN_FOLDERS:
             return f"'{parts[0]}/{parts[1]}/', where a pipeline keeps what it has made"
         return ""
 

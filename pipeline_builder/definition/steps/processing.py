@@ -37,7 +37,7 @@ def compose_processing(context: Context, step: Step) -> Mapped:
     job = step.job
     assert isinstance(job, PreprocessSection)
     outputs: list[JSON] = [
-        _output(channel, execution_uri(context, step.name, channel), _output_path(job, channel), job.s3_upload_mode)
+        _output(channel, execution_uri(context, step, channel), _output_path(job, channel), job.s3_upload_mode)
         for channel in output_channels(step)
     ]
     return {"Type": "Processing", "Arguments": _request(context, step, outputs), **cache_config(step)}
@@ -65,7 +65,7 @@ def _metrics_uri(context: Context, step: Step, job: EvaluateSection) -> JSON:
         if channel.output_prefix:
             bucket, execution = channel.bucket or context.settings.bucket, get("Execution.PipelineExecutionId")
             return s3_uri(bucket, channel.output_prefix, execution, step.name, METRICS_OUTPUT)
-    return execution_uri(context, step.name, METRICS_OUTPUT)
+    return execution_uri(context, step, METRICS_OUTPUT)
 
 
 def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
@@ -84,7 +84,7 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
     return without_empty(
         {
             "ProcessingJobName": job.base_job_name,
-            "RoleArn": settings.role,
+            "RoleArn": context.role(step),
             "AppSpecification": {
                 "ImageUri": context.image(step, job),
                 "ContainerEntrypoint": ["/bin/bash", "-c", command(context, step, job, placed)],

@@ -35,12 +35,12 @@ def compose_training(context: Context, step: Step) -> Mapped:
         "VolumeKmsKeyId": settings.kms_key,
     }
     output: Mapped = {
-        "S3OutputPath": job.output_path or execution_uri(context, step.name),
+        "S3OutputPath": job.output_path or execution_uri(context, step),
         "KmsKeyId": settings.kms_key,
     }
     request: Mapped = {
         "TrainingJobName": job.base_job_name,
-        "RoleArn": settings.role,
+        "RoleArn": context.role(step),
         "AlgorithmSpecification": {"TrainingImage": context.image(step, job), "TrainingInputMode": job.input_mode},
         "HyperParameters": hyperparameters(context, step, job),
         "InputDataConfig": _channels(context, step, job),

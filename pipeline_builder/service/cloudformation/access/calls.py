@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pipeline_builder.definition.roles import role_name
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.resources import (
     bucket_name,
@@ -132,7 +133,8 @@ def list_data(facts: Facts) -> tuple[Statement, ...]:
 
 def look_before(facts: Facts) -> tuple[Statement, ...]:
     """Return what looking takes whether the account has what the definition needs."""
-    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=(execution_role_arn(facts),))
+    roles = tuple(dict.fromkeys((execution_role_arn(facts), *job_role_arns(facts))))
+    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=roles)
     images = image_repositories(facts.definition.images)
     found = [role]
     if images:
@@ -151,10 +153,18 @@ def look_before(facts: Facts) -> tuple[Statement, ...]:
 
 
 def execution_role_arn(facts: Facts) -> str:
-    """Return the ARN of SageMaker's execution role."""
-    if facts.service.execution_role == "make":
-        return arn("iam", f"role/{facts.service.name}-execution", region="")
-    return literal(facts.role)
+    """Return the ARN of the pipeline's own role."""
+    if facts.service.execution_role == "given":
+        return literal(facts.role)
+    return arn("iam", f"role/{facts.service.name}-execution", region="")
+
+
+def job_role_arns(facts: Facts) -> tuple[str, ...]:
+    """Return the ARNs of the roles that jobs run as: each repository's, or the pipeline's own."""
+    if not facts.job_roles:
+        return (execution_role_arn(facts),)
+    name = facts.service.name
+    return tuple(arn("iam", f"role/{role_name(name, repo)}", region="") for repo in sorted(facts.job_roles))
 
 
 def pass_role(facts: Facts) -> Statement:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline_builder.manifest.service import NetworkSection, ServiceSection, SourceSection
 from pipeline_builder.service.cloudformation.access.addresses import Location
-from pipeline_builder.service.cloudformation.access.facts import Image
 from pipeline_builder.service.cloudformation.access.roles import DefinitionFacts, Facts
+from pipeline_builder.service.cloudformation.access.touched import Image
 
 CONNECTION = "arn:aws:codeconnections:eu-central-1:111122223333:connection/00000000-0000-0000-0000-000000000001"
 OLDER = "arn:aws:codestar-connections:eu-central-1:111122223333:connection/00000000-0000-0000-0000-000000000002"
