@@ -19,7 +19,7 @@ _ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore)://[^\s]+\Z|
 _ADDRESS = re.compile(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)
 _ROLE = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}|SMP_ACCOUNTID):role/[\w+=,.@*?/-]{1,512}\Z")
 _SECRET = re.compile(r"^secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?\Z")
-_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_*]*\Z")
+_VARIABLE = re.compile(r"^[A-Za-z_*][A-Za-z0-9_*]*\Z")
 _SPAN = re.compile(r"^(\d{1,9})\s*(s|m|h|d)?\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WORD = re.compile(r"(?<![A-Za-z0-9_])SMP_[A-Z0-9_]+(?![A-Za-z0-9_])")
@@ -70,7 +70,7 @@ def _secrets(value: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{describe(name)} cannot be used, expected a variable's name that isn't our own")
         if not _SECRET.match(secret):
             raise ValueError(
-                f"{describe(secret)} cannot be used, expected secretsmanager:ID, with #KEY of a JSON secret"
+                "secrets are named, never written here: expected secretsmanager:ID, or ID#KEY of a JSON one"
             )
     return value
 
