@@ -371,7 +371,7 @@ def test_a_token_in_a_variable_of_ours_is_withheld_too(tmp_path: Path) -> None:
     manifest = read_manifest("", "[{url: churn}, {url: away, enabled: false, credentials: 'env:SMP_GIT'}]")
     conf = train("env: {A: SMP_GIT, B: '${SMP_GIT}'}")
     with pytest.raises(Exception, match="holds a token of a repository") as caught:
-        compose_all(tmp_path, {"churn": conf}, manifest, SMP_GIT="hunter2hunter2")
+        compose_all(tmp_path, {"churn": conf}, manifest, values={"SMP_GIT": "hunter2hunter2"})
     assert "hunter2" not in str(caught.value)
 
 

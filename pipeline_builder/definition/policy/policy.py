@@ -22,6 +22,7 @@ from pipeline_builder.definition.policy.indexes import allowed, check_indexes, r
 from pipeline_builder.definition.policy.known import Known, flat
 from pipeline_builder.definition.policy.members import Holder, Member, find_members
 from pipeline_builder.definition.policy.requests import check_request
+from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.steps.model import group_name
@@ -79,6 +80,7 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
     groups: list[Registering] = []
     for one, members in found:
         problems += check_request(one, members, own_role(policed.settings, one.step))
+        problems += check_secrets(one, _of(members, "secret"))
         problems += _check_data(one, members, policed, written)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
