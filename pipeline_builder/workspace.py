@@ -18,8 +18,10 @@ from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.engine.local import LocalSettings
     from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
     from pipeline_builder.target import SecretReader, Target
 
@@ -257,6 +259,21 @@ class Opened:
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed
+
+    @property
+    def rules(self) -> Mapping[str, Rules]:
+        """What the confs of each repository may ask for."""
+        return {repo.name: self.manifest.policy.rules(repo.name, self.workspace.values) for repo in self.manifest.repos}
+
+    def suggest_policy(self) -> Suggestion:
+        """Return a policy that allows what today's confs ask for."""
+        from pipeline_builder.definition.compose import compose
+        from pipeline_builder.definition.policy.suggestion import suggest
+
+        root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
+        return suggest(
+            self.manifest, lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags)
+        )
 
     @cached_property
     def target(self) -> Target:

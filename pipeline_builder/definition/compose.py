@@ -13,6 +13,7 @@ from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
 from pipeline_builder.definition.prefixes import find_neighbours
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.definition.steps.keys import place_of
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets."""
+    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets,
+    `policed` is what values of parameters are held against when it starts.
+    """
 
     graph: Graph
     definition: Definition
     warnings: tuple[Problem, ...]
     images: Mapping[str, str]
+    policed: Policed
 
 
 def compose(
@@ -55,13 +59,20 @@ def compose(
     _add_certain(problems, _taken_names(graph, manifest))
     images, resolved = _images(graph, settings, lock, problems)
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
-    definition, found = read_definition(graph, settings, urls, images)
+    rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
+    isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
+    definition, found = read_definition(graph, settings, urls, images, isolated)
     _add_certain(problems, found)
     _add_certain(problems, _findings(definition, graph))
+    territory = territory_of(manifest, graph, settings)
+    policed = Policed(
+        graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
+    )
+    problems.extend(check_policy(policed))
     if problems:
         raise InputProblems(*problems)
     warnings = (*definition.warnings, *find_neighbours(graph, definition, bucket=settings.bucket))
-    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved)
+    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
 
 
 def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:

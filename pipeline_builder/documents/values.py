@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.documents.schema import describe, did_you_mean
@@ -41,6 +41,8 @@ _ENV_LINE = re.compile(
 _JOB_ROLES = re.compile(
     r"arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]*(\{repository\})?[\w+=,.@-]*", re.ASCII
 )
+Refusing = Callable[[str, Place], Problem | None]
+"""What a file may not name: the problem with a placeholder at a place, None where there is none."""
 _CURLY = "\u201c\u201d\u2018\u2019\u201e"
 
 
@@ -62,6 +64,10 @@ class Settings:
     tags: Mapping[str, str] = field(default_factory=dict)
     job_roles: str = ""
     shared_outputs: bool = False
+
+
+def _refuse_none(name: str, place: Place) -> None:
+    del name, place
 
 
 def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = None) -> Settings:
@@ -140,8 +146,12 @@ def parse_env_file(source: Source) -> dict[str, str]:
     return values
 
 
-def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tuple[Problem, ...]]:
+def substitute(
+    document: Document, values: Mapping[str, str], refuse: Refusing = _refuse_none
+) -> tuple[JSON, tuple[Problem, ...]]:
     """Return the document's data with every placeholder replaced, and a PB210 problem for each that has no value.
+
+    One that `refuse` has a problem with stays as it is: its value may be a secret, which no message is to show.
 
     A placeholder is a whole `SMP_...` word or `${NAME}` with an optional default; a value is never searched again.
     `$${NAME}` is the text `${NAME}`.
@@ -158,7 +168,9 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
         if isinstance(data, list):
             return [fill(item, (*path, index)) for index, item in enumerate(data)]
         if isinstance(data, str) and ("SMP_" in data or "${" in data):
-            text, missing = _fill_text(data, values)
+            refused = {name: found for name in _names(data) if (found := refuse(name, document.place(path)))}
+            problems.extend(refused.values())
+            text, missing = _fill_text(data, values, refused.keys())
             problems.extend(_unset(name, document, path, values) for name in missing)
             problems.extend(nested(name, path) for name in _NESTED.findall(data))
             return text
@@ -167,13 +179,20 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
     return fill(document.data, ()), tuple(problems)
 
 
-def _fill_text(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+def _names(text: str) -> list[str]:
+    """Return the names of all placeholders in a text."""
+    return [match["smp"] or match["name"] for match in _PLACEHOLDER.finditer(text) if not match["escaped"]]
+
+
+def _fill_text(text: str, values: Mapping[str, str], refused: Collection[str]) -> tuple[str, list[str]]:
     missing: list[str] = []
 
     def value(match: re.Match[str]) -> str:
         if match["escaped"]:
             return match[0][1:]
         name = match["smp"] or match["name"]
+        if name in refused:
+            return match[0]
         found = values.get(name) or match["default"]
         if found is None:
             missing.append(name)

@@ -227,7 +227,7 @@ def build_manifest(document: Document) -> Manifest:
         schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
         service=section.service,
         service_place=document.place(("service",), key=True),
-        policy=read_policy(section.policy, document),
+        policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 
 

@@ -15,10 +15,11 @@ from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.service import Number
 from pipeline_builder.target import JSON
 
+_ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore)://[^\s]+\Z|^arn:[^\s]+\Z")
 _ADDRESS = re.compile(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)
 _ROLE = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}|SMP_ACCOUNTID):role/[\w+=,.@*?/-]{1,512}\Z")
 _SECRET = re.compile(r"^secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?\Z")
-_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_*]*\Z")
+_VARIABLE = re.compile(r"^[A-Za-z_*][A-Za-z0-9_*]*\Z")
 _SPAN = re.compile(r"^(\d{1,9})\s*(s|m|h|d)?\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WORD = re.compile(r"(?<![A-Za-z0-9_])SMP_[A-Z0-9_]+(?![A-Za-z0-9_])")
@@ -37,6 +38,9 @@ def _span(value: JSON) -> JSON:
 
 
 def _address(value: str) -> str:
+    """An address of S3, or the name of what a request may name besides: a file system, a data set, an ARN."""
+    if _ELSEWHERE.match(value):
+        return value
     if not _ADDRESS.match(value) or {".", ".."} & set(value.split("/")):
         raise ValueError(f"{describe(value)} cannot be used, expected s3://bucket/prefix, * and ? as patterns")
     return value
@@ -66,7 +70,7 @@ def _secrets(value: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{describe(name)} cannot be used, expected a variable's name that isn't our own")
         if not _SECRET.match(secret):
             raise ValueError(
-                f"{describe(secret)} cannot be used, expected secretsmanager:ID, with #KEY of a JSON secret"
+                "secrets are named, never written here: expected secretsmanager:ID, or ID#KEY of a JSON one"
             )
     return value
 
@@ -138,8 +142,10 @@ class PolicySection(RulesSection):
 class Rules:
     """What the confs of the repository `repo` may ask for; `max_runtime` in seconds, `types` and `count` of instances.
 
-    `places` has where each key stands that somebody wrote (`instances.types` as `types`), `place` where the policy
-    stands; None where nobody wrote one.
+    `withheld` are variables that hold tokens. `places` has where each key stands that somebody wrote (`instances.types`
+    as `types`), `place` where the policy stands; None where nobody wrote one. `own` are the keys that are written for
+    this repository alone, and `depth` says how much of the way to these is written: "policy", its "repos", the
+    "repository" in it.
     """
 
     repo: str
@@ -158,8 +164,11 @@ class Rules:
     variables: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ("default",)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
     places: Mapping[str, Place] = field(default_factory=dict)
     place: Place | None = None
+    own: frozenset[str] = frozenset()
+    depth: Literal["", "policy", "repos", "repository"] = ""
 
     def at(self, key: str) -> Place | None:
         """Return where a key stands, or what it would stand in."""
@@ -168,10 +177,14 @@ class Rules:
 
 
 class Policy(Section):
-    """The section, and where each of its keys stands: by `(key,)` or `(repository, key)`, the whole by `()`."""
+    """The section, and where each of its keys stands: by `(key,)` or `(repository, key)`, the whole by `()`.
+
+    `withheld` are the variables that hold tokens of repositories: no conf gets at them, whatever the policy says.
+    """
 
     section: PolicySection = PolicySection()
     places: Mapping[tuple[str, ...], Place] = {}
+    withheld: frozenset[str] = frozenset()
 
     def rules(self, repo: str, values: Mapping[str, str]) -> Rules:
         """Return what a repository's confs may ask for, with the `SMP_*` placeholders filled in from `values`."""
@@ -182,7 +195,23 @@ class Policy(Section):
         shared = {first: place for (first, *rest), place in self._keys() if not rest}
         filled = {key: _filled(value, values) for key, value in chosen.items()}
         place = self.places.get((repo, ""), self.places.get(()))
-        return Rules(repo=repo, **filled, places={**shared, **own}, place=place)
+        keys = {*own, *(("types", "count") if "instances" in own else ())}
+        return Rules(
+            repo=repo,
+            **filled,
+            withheld=self.withheld,
+            places={**shared, **own},
+            place=place,
+            own=frozenset(keys),
+            depth=self._depth(repo),
+        )
+
+    def _depth(self, repo: str) -> Literal["", "policy", "repos", "repository"]:
+        if (repo, "") in self.places:
+            return "repository"
+        if self.section.repos:
+            return "repos"
+        return "policy" if () in self.places else ""
 
     def _keys(self) -> Iterator[tuple[tuple[str, ...], Place]]:
         return ((path, place) for path, place in self.places.items() if path and path[-1])
@@ -205,8 +234,11 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def read_policy(section: PolicySection, document: Document) -> Policy:
-    """Return the policy of a manifest's section, with the place of every key that somebody wrote."""
+def read_policy(section: PolicySection, credentials: Iterable[str], document: Document) -> Policy:
+    """Return the policy of a manifest's section, with the place of every key that somebody wrote.
+
+    `credentials` are those of all repositories, as the manifest names them.
+    """
     places: dict[tuple[str, ...], Place] = {}
     if ("policy",) in document.keys:
         places[()] = document.place(("policy",), key=True)
@@ -214,7 +246,8 @@ def read_policy(section: PolicySection, document: Document) -> Policy:
         if path[:1] != ("policy",) or not (name := _key_of(path)):
             continue
         places[name] = document.place(path, key=True)
-    return Policy(section=section, places=places)
+    withheld = frozenset(text.removeprefix("env:") for text in credentials if text.startswith("env:"))
+    return Policy(section=section, places=places, withheld=withheld)
 
 
 def _key_of(path: DataPath) -> tuple[str, ...]:
@@ -239,8 +272,3 @@ def policy_problems(section: PolicySection, repos: Iterable[str], document: Docu
             message = f"the policy names the repository '{name}', which the manifest hasn't"
             place = document.place(("policy", "repos", name), key=True)
             yield Problem(id="PB119", message=message, place=place, hint=did_you_mean(name, known))
-
-
-def credential_names(credentials: Iterable[str]) -> frozenset[str]:
-    """Return the variables that hold a repository's token: no conf gets at them, whatever the policy says."""
-    return frozenset(text.removeprefix("env:") for text in credentials if text.startswith("env:"))

@@ -31,7 +31,7 @@ class Context:
     """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
     `commit_parameters` the parameter that carries the commit of each repository, `data_parameters` that of each step
     which carries the fingerprint of its data, `images` the address of each image that confs name by framework and
-    version, by model and section.
+    version, by model and section, `isolated` the repositories whose jobs are to have no network.
     """
 
     graph: Graph
@@ -43,6 +43,11 @@ class Context:
     manifest_parameter: str = ""
     repository_urls: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    isolated: frozenset[str] = frozenset()
+
+    def is_isolated(self, step: Step) -> bool:
+        """Whether the policy wants network isolation of everything that the step's repository runs."""
+        return step.repository in self.isolated
 
     def image(self, step: Step, section: JobSection | InferenceSpecification) -> JSON:
         """Return the address of the image of a step's section."""

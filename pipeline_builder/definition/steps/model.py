@@ -30,6 +30,7 @@ def compose_create_model(context: Context, step: Step) -> Mapped:
         "ExecutionRoleArn": context.role(step),
         "PrimaryContainer": container(context, step, url="ModelDataUrl"),
         "VpcConfig": vpc_config(settings),
+        "EnableNetworkIsolation": True if context.is_isolated(step) else None,
         "Tags": tag_list(context, step.unit.section.transform.tags if step.unit.section.transform else {}),
     }
     return {"Type": "Model", "Arguments": without_empty(request)}

@@ -79,7 +79,10 @@ def compose_repack(context: Context, step: Step, training: Step) -> Mapped:
         "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
         "ProcessingResources": {"ClusterConfig": without_empty(cluster)},
         "StoppingCondition": {"MaxRuntimeInSeconds": _MAX_RUNTIME},
-        "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},
+        "NetworkConfig": {
+            **({"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {}),
+            **({"EnableNetworkIsolation": True} if context.is_isolated(step) else {}),
+        },
         "Tags": tag_list(context, job.tags),
     }
     return {

@@ -90,8 +90,9 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
     return (
         Statement(
             sid="WriteGroups",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup"),
+            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup", "sagemaker:ListTags"),
             resources=resources,
+            why="groups that aren't there yet, and the tag that says whose each is",
         ),
         Statement(
             sid="ListGroups",
