@@ -235,13 +235,28 @@ class Opened:
         return check_locked(load_workspace_lock(self.workspace), [repo.name for repo in self.manifest.repos])
 
     @cached_property
+    def values(self) -> Mapping[str, str]:
+        """The values for a definition: on AWS with the roles that the service has made for its repositories.
+
+        In the service's own builds its stack says which there are; whatever the manifest says, they may not be yet.
+        """
+        from pipeline_builder.definition.roles import made_roles
+
+        service, values = self.manifest.service, self.workspace.values
+        told = values.get("SMP_JOBROLES", "").strip() or values.get("SMP_CODEPIPELINE", "").strip()
+        if self.workspace.target != "aws" or told or service.execution_role != "per-repository":
+            return values
+        account, region = (values.get(name, "").strip() for name in ("SMP_ACCOUNTID", "SMP_REGION"))
+        return {**values, "SMP_JOBROLES": made_roles(service.name, account=account, region=region)}
+
+    @cached_property
     def composed(self) -> Composed:
         """The definition; images that it had to look up go into the lock."""
         from pipeline_builder.definition.compose import compose
         from pipeline_builder.machine.collector import without_collector
         from pipeline_builder.manifest.lock import keep_images
 
-        root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
+        root, values, tags = self.workspace.root, self.values, self.workspace.tags
         with without_collector():
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)

@@ -13,6 +13,8 @@ _TAKEN = frozenset(
     ("build", "events", "execution", "pipeline", "promote", "scheduler", "train", "webhook", "worker")
 )  # fmt: skip
 
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+
 
 def job_role(pattern: str, repository: str) -> str:
     """Return the ARN of a repository's role: what `SMP_JOBROLES` says, with its name in it.
@@ -22,6 +24,16 @@ def job_role(pattern: str, repository: str) -> str:
     path, _, name = pattern.rpartition("/")
     before, found, after = name.partition(REPOSITORY)
     return f"{path}/{before}{role_part(repository, ROLE_NAME - len(before) - len(after))}{after}" if found else pattern
+
+
+def made_roles(service: str, *, account: str, region: str) -> str:
+    """Return what `SMP_JOBROLES` is where a service has made a role for each repository."""
+    return f"arn:{partition_of(region)}:iam::{account}:role/{service}-{REPOSITORY}"
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a Region, as ARNs in it have it."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def role_name(service: str, repository: str) -> str:

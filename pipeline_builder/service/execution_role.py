@@ -17,7 +17,8 @@ def decide(manifest: Manifest, stacks: StackService) -> Manifest:
     """Return the manifest with what its service has: a deployed one keeps that until somebody writes otherwise."""
     stack = stacks.describe(manifest.service.name)
     deployed = stacks.template(stack) if stack and stack.status != "ROLLBACK_COMPLETE" else ""
-    chosen = "per-repository" if not deployed or REPOSITORY in deployed else "make"
+    own = f"role/{manifest.service.name}-{REPOSITORY}"
+    chosen = "per-repository" if not deployed or own in deployed else "make"
     service = manifest.service.model_copy(update={"execution_role": chosen})
     return manifest.model_copy(update={"service": service})
 

@@ -164,7 +164,8 @@ def covered(grant: Grant, others: Iterable[Grant]) -> bool:
 
 def _covers(wide: Grant, narrow: Grant) -> bool:
     return (
-        (wide.kind, wide.holder, wide.denied) == (narrow.kind, narrow.holder, narrow.denied)
+        (wide.kind, wide.denied) == (narrow.kind, narrow.denied)
+        and (wide.holder == narrow.holder or (wide.kind == "resource" and wide.holder == "*"))
         and matches(wide.action.lower(), narrow.action.lower())
         and matches(wide.resource, narrow.resource)
         and all(_holds(condition, narrow.conditions) for condition in wide.conditions)

@@ -80,7 +80,12 @@ def _beyond(found: frozenset[Grant], others: frozenset[Grant]) -> list[Grant]:
     by_holder: dict[tuple[str, str], list[Grant]] = {}
     for other in others:
         by_holder.setdefault((other.kind, other.holder), []).append(other)
-    return [g for g in found if g not in others and not covered(g, by_holder.get((g.kind, g.holder), ()))]
+    everybodys = by_holder.get(("resource", "*"), [])
+    return [
+        grant
+        for grant in found
+        if grant not in others and not covered(grant, [*by_holder.get((grant.kind, grant.holder), ()), *everybodys])
+    ]
 
 
 def _lines(grants: Iterable[Grant], others: frozenset[Grant], known: set[str] | None, words: str) -> Iterator[str]:
@@ -93,7 +98,8 @@ def _lines(grants: Iterable[Grant], others: frozenset[Grant], known: set[str] | 
         if found[0].kind == "trust":
             yield from (f"'{g.resource}' {words} take on the role {g.holder}{condition}" for g in found)
             continue
-        new = f"{holder} is new and may" if known is not None and holder not in known else f"{holder} {words}"
+        is_new = known is not None and holder not in known and found[0].kind == "role"
+        new = f"{holder} is new and may" if is_new else f"{_holder(found[0])} {words}"
         actions = ", ".join(sorted({grant.action for grant in found}))
         yield f"{new} {verb} {_shown(grant.resource for grant in found)} ({actions}){condition}"
 
@@ -142,6 +148,8 @@ def _verb(grant: Grant) -> str:
     if grant.kind == "attached":
         return "do all of the policy"
     action = grant.action.lower()
+    if action.startswith("all but"):
+        return "use"
     found = next((verb for start, verb in _VERBS if action.startswith(start)), "")
     name = action.partition(":")[2]
     return found or next((verb for start, verb in _VERBS_OF_NAMES if name.startswith(start)), "use")
