@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline_builder.conf.sections import JobSection, TransformSection
-from pipeline_builder.definition import launcher
+from pipeline_builder.definition.inside import smp_secrets
 
 FILE = "smp_secrets.py"
 MODULE = "smp_secrets"
-PREFIX = launcher.PREFIX
-_PROGRAM = launcher.PROGRAM
+PREFIX = smp_secrets.PREFIX
+_PROGRAM = smp_secrets.PROGRAM
 
 
 def is_handed(job: JobSection | None) -> bool:
@@ -29,4 +29,4 @@ def secret_variables(job: JobSection, program: str = "") -> dict[str, str]:
 
 def launcher_files(job: JobSection) -> Mapping[str, bytes]:
     """Return what a job's code has besides its own files."""
-    return {FILE: Path(launcher.__file__).read_bytes()} if is_handed(job) else {}
+    return {FILE: Path(smp_secrets.__file__).read_bytes()} if is_handed(job) else {}

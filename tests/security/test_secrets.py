@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.definition import launcher
+from pipeline_builder.definition.inside import smp_secrets
 from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.access.calls import secrets_of_jobs
+from pipeline_builder.service.cloudformation.access.touched import definition_facts
 from tests.definition.composing import archive_of
 from tests.security.policing import (
     EVALUATE,
@@ -86,7 +88,7 @@ def test_the_definition_has_its_name_only(tmp_path: Path) -> None:
     assert "SMP_SECRET_HF_TOKEN" not in steps["churn-Metrics"].get("Environment", {})
     code = composed.definition.bundles[composed.definition.code["churn-Train"]]
     assert len(archive_of(code)) > 0
-    assert code.added["smp_secrets.py"] == Path(launcher.__file__).read_bytes()
+    assert code.added["smp_secrets.py"] == Path(smp_secrets.__file__).read_bytes()
 
 
 def test_a_job_gets_it_and_nothing_else_has_it(tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_a_job_gets_it_and_nothing_else_has_it(tmp_path: Path) -> None:
 
 
 def test_the_launcher_keeps_what_is_set_and_becomes_the_program(tmp_path: Path) -> None:
-    (tmp_path / "smp_secrets.py").write_bytes(Path(launcher.__file__).read_bytes())
+    (tmp_path / "smp_secrets.py").write_bytes(Path(smp_secrets.__file__).read_bytes())
     (tmp_path / "program.py").write_text("import os, sys\nprint(os.environ['A'], sys.argv[1:])\n")
     environment = {"SMP_SECRET_A": "secretsmanager:a", "A": "given", "SMP_PROGRAM": "program.py"}
     command = [sys.executable, "smp_secrets.py", "--scale", "2"]
@@ -133,11 +135,21 @@ def test_the_launcher_asks_secrets_manager(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     with mock_aws():
         boto3.client("secretsmanager", region_name="eu-west-1").create_secret(Name="team/hf", SecretString=text)
-        assert launcher.read_secret(secret) == expected
+        assert smp_secrets.read_secret(secret) == expected
         with pytest.raises(SystemExit, match="the secret 'team/none' can't be read: ResourceNotFoundException"):
-            launcher.read_secret("secretsmanager:team/none")
+            smp_secrets.read_secret("secretsmanager:team/none")
 
 
 def test_without_secrets_nothing_changes(tmp_path: Path) -> None:
     composed = compose_all(tmp_path, {"churn": CONF}, read_manifest(_POLICY, "[{url: churn}]"))
     assert b"smp_secrets" not in composed.definition.content
+
+
+def test_a_role_may_read_what_its_jobs_are_given_and_no_other_secret(tmp_path: Path) -> None:
+    conf = variant((TRAIN, TRAIN + _ASKED))
+    composed = compose_all(tmp_path, {"churn": conf}, read_manifest(_POLICY, "[{url: churn}]"))
+    definition = composed.definition
+    facts = definition_facts("tiny", definition.content, bucket="local", repositories=definition.repositories)
+    (statement,) = secrets_of_jobs(facts.by_repository["churn"])
+    assert statement.actions == ("secretsmanager:GetSecretValue",)
+    assert [resource.rpartition(":")[2] for resource in statement.resources] == ["team/hf-??????"]

@@ -1,6 +1,6 @@
 """Reads the secrets that a job is given into its environment, then becomes the job's program.
 
-It travels in the job's code as `smp_secrets.py`, and runs in the container, whose Python may be an old one (3.7) and
+It runs in the container, whose Python may be an old one (3.7) and
 has nothing of this package.
 """
 
