@@ -47,6 +47,9 @@ def _left_in(cache: Path) -> set[int]:
 
 
 def _is_there(process: int) -> bool:
+    """Tell whether a process goes on; one that nobody has waited for yet, or ever will, has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     try:
         os.kill(process, 0)
     except ProcessLookupError:

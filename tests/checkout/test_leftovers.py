@@ -326,8 +326,9 @@ def test_another_users_git_in_the_cache_is_left_alone(root: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes through /proc")
-def test_what_a_killed_git_has_started_is_ended_too(root: Path) -> None:
-    """Its leader is gone, and what is left has no mark in its command."""
+@pytest.mark.parametrize("reaped", [True, False], ids=["leader gone", "leader a zombie"])
+def test_what_a_killed_git_has_started_is_ended_too(root: Path, reaped: bool) -> None:
+    """Its leader has ended, and what is left has no mark in its command."""
     run(root, one())
     linger = ["-c", "alias.linger=!exec git cat-file --batch", "linger"]
     leader = subprocess.Popen(
@@ -339,9 +340,11 @@ def test_what_a_killed_git_has_started_is_ended_too(root: Path) -> None:
         left = [process for process in session_of(leader.pid) if process != leader.pid]
     time.sleep(0.2)  # until it is git, and no shell that becomes it
     leader.kill()
-    leader.wait()
+    if reaped:
+        leader.wait()
     run(root, one())
     assert [process for process in left if not ended(process)] == []
+    leader.wait()
     assert leader.stdin
     leader.stdin.close()
 
