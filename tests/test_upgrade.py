@@ -17,7 +17,7 @@ from tests.places import ROOT
 from tests.workspaces import Workspace
 
 BEFORE = ROOT / "tests" / "before" / "2026-11-29.tar.gz"
-WAS = "/tmp/pb-before"  # noqa: S108
+WAS = "/tmp/pb-before"
 INTERRUPTED = "qtvusa25vwjh"
 PACKAGE = "arn:aws:sagemaker:localhost:000000000000:model-package/tiny-churn"
 
@@ -31,7 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
     state = sqlite3.connect(tmp_path / ".pipeline_builder" / "state.db")
     with state:
         for table, column in (("steps", "log"), ("jobs", "log"), ("digests", "path")):
-            state.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (WAS, str(tmp_path)))  # noqa: S608
+            state.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (WAS, str(tmp_path)))
     state.close()
     share_environment(tmp_path / ".pipeline_builder")
     return Workspace(tmp_path)
