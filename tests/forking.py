@@ -63,7 +63,7 @@ class Process:
         """Read both streams to their ends, and wait."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with ThreadPoolExecutor(2) as pool:
-            readers = [pool.submit(stream.read) for stream in (self.stdout, self.stderr)]
+            readers = [pool.submit(_rest_of, stream) for stream in (self.stdout, self.stderr)]
             try:
                 out, err = (reader.result(deadline and max(0, deadline - time.monotonic())) for reader in readers)
             except TimeoutError:
@@ -82,6 +82,10 @@ class Process:
     def kill(self) -> None:
         """Kill it, if it still runs."""
         self.send_signal(signal.SIGKILL)
+
+
+def _rest_of(stream: IO[str]) -> str:
+    return "" if stream.closed else stream.read()
 
 
 def fork(
