@@ -209,6 +209,9 @@ class Selection:
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""
 
+SecretGiver = Callable[[str, str], str]
+"""Returns the text of the secret that a job is given as the variable of that name, by what the definition calls it."""
+
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,8 +148,11 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
     if workspace.target == "aws":
         return _open_aws(workspace)
     from pipeline_builder.engine.local import open_local_target
+    from pipeline_builder.manifest.secrets import give_secrets
 
-    return open_local_target(workspace.state, local_settings(workspace.root, manifest, workspace.jobs))
+    settings = local_settings(workspace.root, manifest, workspace.jobs)
+    secrets = give_secrets(manifest, workspace.environment, open_secrets(workspace))
+    return open_local_target(workspace.state, replace(settings, secrets=secrets))
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:

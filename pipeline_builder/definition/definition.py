@@ -171,5 +171,5 @@ def _registered(steps: JSON) -> Iterator[tuple[str, JSON]]:
         if not isinstance(composed, dict) or not isinstance(arguments := composed["Arguments"], dict):
             continue
         if composed["Type"] == "RegisterModel":
-            yield str(composed["Name"]), arguments["ModelPackageGroupName"]
+            yield str(composed["Name"]), arguments.get("ModelPackageGroupName")
         yield from _registered(arguments.get("IfSteps") if composed["Type"] == "Condition" else None)

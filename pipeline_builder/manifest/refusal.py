@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline_builder.errors import Place, Problem
-from pipeline_builder.manifest.policy import Rules
+from pipeline_builder.manifest.policy import Rules, RulesSection
 
 Grant = tuple[str, str, Any]
 """What would allow it: the repository, the policy's key, and the value for it; of a list an entry more."""
@@ -27,14 +29,24 @@ def refuse(rules: Rules, key: str, value: Any, *, problem_id: str, message: str,
     `value` is what the key would have to have: an entry more of a list, another value of anything else.
     """
     at = rules.at(key)
-    return Refused(
-        id=problem_id,
-        message=message,
-        place=place,
-        related=(at,) if at else (),
-        hint=f"who owns the manifest may allow it, {_where(rules, key)}: {_line(rules, key, value)}",
-        grant=(rules.repo, key, value),
-    )
+    related = (at,) if at else ()
+    if not _can_be_written(key, value):
+        hint = "correct it: a policy takes nothing of that form"
+        return Refused(id=problem_id, message=message, place=place, related=related, hint=hint)
+    hint = f"who owns the manifest may allow it, {_where(rules, key)}: {_line(rules, key, value)}"
+    grant = (rules.repo, key, value)
+    return Refused(id=problem_id, message=message, place=place, related=related, hint=hint, grant=grant)
+
+
+def _can_be_written(key: str, value: Any) -> bool:
+    """Tell whether the policy's own rules take the value: what a conf has may be of any form."""
+    plain = isinstance(value, list | dict) or key in ("count", "max_runtime", "network", "encryption")
+    section = {key: value if plain else [value]}
+    try:
+        RulesSection.model_validate({"instances": section} if key in _INSTANCES else section)
+    except ValidationError:
+        return False
+    return True
 
 
 def shown_span(seconds: int) -> str:

@@ -58,7 +58,11 @@ def read_manifest(policy: str = "", repos: str = "[{url: churn}, {url: price}]")
 
 
 def compose_all(
-    root: Path, confs: Mapping[str, str], manifest: Manifest, files: Mapping[str, str] | None = None, **values: str
+    root: Path,
+    confs: Mapping[str, str],
+    manifest: Manifest,
+    files: Mapping[str, str] | None = None,
+    values: Mapping[str, str] | None = None,
 ) -> Composed:
     """Write the repositories, where they aren't there yet, and compose them; `files` are those of the first."""
     for name, conf in confs.items():
@@ -68,7 +72,7 @@ def compose_all(
         (root / "aws-train" / next(iter(confs)) / "scripts" / name).write_text(text)
     locked = (LockedRepo(name=name, url=name, revision="main", commit=COMMIT, tree="", committed="") for name in confs)
     lock = Lock(manifest_commit="", repos=tuple(locked))
-    return compose(manifest, lock, root=root, values={**LOCAL_DEFAULTS, **values})
+    return compose(manifest, lock, root=root, values={**LOCAL_DEFAULTS, **(values or {})})
 
 
 def refusals(
@@ -82,7 +86,7 @@ def refusals(
     """Return what is said of one repository's conf."""
     manifest = read_manifest(policy, "[{url: churn, credentials: 'env:GIT_TOKEN'}]")
     try:
-        compose_all(root, {"churn": conf}, manifest, files, **(values or {}))
+        compose_all(root, {"churn": conf}, manifest, files, values)
     except InputProblems as error:
         return error.problems
     return ()

@@ -24,7 +24,7 @@ from tests.security.policing import (
     train,
     with_price,
 )
-from tests.tiny import CONF, variant
+from tests.tiny import CONF, variant, write_model
 
 _SHA = "0" * 64
 _PREPROCESS = "        entry_point: preprocess.py\n"
@@ -62,6 +62,9 @@ NEVER = [
     "s3://local",
     "s3://local//runs/x",
     "s3://SMP_S3BUCKETNAME/tiny//code/x",
+    "s3://local/Tiny/Code/x",
+    "s3://local/RUNS/x",
+    "s3://local/another/price/executions/x",
 ]
 ELSEWHERE = ["s3://elsewhere/x", "s3://localx/y", "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/local/x"]
 CLIMBING = ["s3://local/mine/../runs/x", "s3://local/./runs", "s3://local/mine/..", "s3://elsewhere/../local/x"]
@@ -371,7 +374,7 @@ def test_a_token_in_a_variable_of_ours_is_withheld_too(tmp_path: Path) -> None:
     manifest = read_manifest("", "[{url: churn}, {url: away, enabled: false, credentials: 'env:SMP_GIT'}]")
     conf = train("env: {A: SMP_GIT, B: '${SMP_GIT}'}")
     with pytest.raises(Exception, match="holds a token of a repository") as caught:
-        compose_all(tmp_path, {"churn": conf}, manifest, SMP_GIT="hunter2hunter2")
+        compose_all(tmp_path, {"churn": conf}, manifest, values={"SMP_GIT": "hunter2hunter2"})
     assert "hunter2" not in str(caught.value)
 
 
@@ -409,6 +412,10 @@ INDEXES = [
     "x\n--extra-index-url HTTPS://evil.example/simple\n",
     "--index-url https://packages.example.com.evil.example/simple\nx\n",
     "--index-url https://packages.example.com@evil.example/simple\nx\n",
+    "# a comment never goes on \\\n--extra-index-url https://evil.example/simple\nx\n",
+    "x\\\n # y \\\n--extra-index-url https://evil.example/simple\n",
+    "x\x0c--extra-index-url https://evil.example/simple\n",
+    "# coding: utf-7\nx\n--extra-index-url https+ADo-//evil.example/simple\n",
 ]
 
 
@@ -444,6 +451,15 @@ def test_what_indexes_are_listed(tmp_path: Path, text: str, listed: str, allowed
     assert ids(found) == (set() if allowed else {"PB245"})
 
 
+@pytest.mark.parametrize("coding", ["utf-16", "utf-32", "latin-1"])
+def test_no_list_in_another_encoding(tmp_path: Path, coding: str) -> None:
+    """Which pip would read, and nobody else would see through."""
+    write_model(tmp_path / "aws-train" / "churn", CONF)
+    text = "# é\n--extra-index-url https://evil.example/simple\nx\n"
+    (tmp_path / "aws-train/churn/scripts/requirements.txt").write_bytes(text.encode(coding))
+    assert ids(refusals(tmp_path, CONF)) == {"PB245"}
+
+
 # --- between repositories
 
 GROUP = "        ModelPackageGroupName: {}\n"
@@ -459,6 +475,23 @@ def test_no_other_repositorys_group(tmp_path: Path, name: str) -> None:
 def test_no_group_that_is_another_accounts(tmp_path: Path) -> None:
     arn = "arn:aws:sagemaker:eu-west-1:999999999999:model-package-group/theirs"
     assert ids(refusals(tmp_path, variant((REGISTRY, REGISTRY + GROUP.format(f"'{arn}'"))))) == {"PB237"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ModelPackageGroupName: null, ModelPackageName: mine}",
+        "{MetadataProperties: {Repository: 'https://git.example.com/team/price.git'}}",
+        "{MetadataProperties: null}",
+    ],
+)
+def test_no_package_that_is_nobodys_or_says_it_is_anothers(tmp_path: Path, text: str) -> None:
+    assert ids(refusals(tmp_path, arguments(text, REGISTRY))) == {"PB237"}
+
+
+@pytest.mark.parametrize("name", ["runs", "Evidence", "pipeline-builder"])
+def test_no_pipeline_that_is_called_like_the_services_records(tmp_path: Path, name: str) -> None:
+    assert "PB233" in ids(refusals(tmp_path, variant(("pipelineName: tiny", f"pipelineName: {name}"))))
 
 
 def test_one_group_of_two_repositories(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ class Asking:
         """Whether the conf lists it, and it isn't one that was made for another."""
         return self.name == self.step.name
 
+    @property
+    def is_isolated(self) -> bool:
+        """Whether the request has network isolation, wherever one of its type says so."""
+        path = ("NetworkConfig",) if self.type == "Processing" else ()
+        value = member_at(self.request, (*path, "EnableNetworkIsolation"))
+        return self.known.meaning(value).text == "true"
+
     def refuse(self, problem_id: str, key: str, value: Any, message: str, path: DataPath) -> Refused:
         """Return the problem with a member at the path, which the policy's key would allow."""
         return refuse(self.rules, key, value, problem_id=problem_id, message=self.said(message), place=self.place(path))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.definition.names import shorten
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.members import Member
@@ -90,6 +91,20 @@ def groups_of(asking: Asking, members: Iterable[Member], account: str) -> Iterat
             yield Registering(group=_name(meaning.text, account), asking=asking, member=member)
         elif not meaning.waits:
             yield asking.forbid("PB237", "the group is known only when the pipeline runs", member.path, UNKNOWABLE)
+
+
+def check_package(asking: Asking, urls: Mapping[str, str]) -> Iterator[Refused]:
+    """Yield what would take a package out of all groups, or let it say that it is another repository's."""
+    if asking.type != "RegisterModel":
+        return
+    if not member_at(asking.request, ("ModelPackageGroupName",)):
+        message = "a package without a group would have neither versions nor an approval"
+        yield asking.forbid("PB237", message, ("ModelPackageName",), "leave 'ModelPackageGroupName' as it is")
+    path = ("MetadataProperties", "Repository")
+    said, repo = member_at(asking.request, path), asking.rules.repo
+    if said != urls.get(repo, repo):
+        message = f"the package would say that it is of {describe(said)}, and it is of '{urls.get(repo, repo)}'"
+        yield asking.forbid("PB237", message, path, "leave 'MetadataProperties' out of 'arguments'")
 
 
 def check_groups(found: Iterable[Registering], defaults: Mapping[str, str]) -> Iterator[Refused]:

@@ -22,6 +22,9 @@ _OWN_INDEX = re.compile(r"^(-i|--index-url|--pypi-url|--no-index)")
 _INCLUDES = re.compile(r"^(?:-r|-c|--req\w*|--con\w*)(?:\s*=\s*|\s+|(?<=^-[rc]))([^\s=].*)$")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s;,'\"#]+", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
+_ENCODED = "${ENCODED}"
 _DEEPEST = 8
 _URL_LOGIN = re.compile(r"://[^/@\s]+@")
 _UNSEEN = "write the url itself, without a login: what a variable of the job holds can't be looked at"
@@ -94,7 +97,10 @@ def _lines(bundle: Bundle, name: str, label: str, depth: int) -> Iterator[Line]:
     path = bundle.folder / name
     if depth > _DEEPEST or not path.is_file():
         return
-    source = Source(f"{label}/{name}".replace(":/", ":"), path.read_text("utf-8", "replace"))
+    content = path.read_bytes()
+    source = Source(f"{label}/{name}".replace(":/", ":"), content.decode("utf-8", "replace"))
+    if _is_encoded(content):
+        yield Line(text=f"-- {_ENCODED}", place=source.place(1, 1))
     for number, text in _joined(source.text):
         if not text:
             continue
@@ -105,13 +111,27 @@ def _lines(bundle: Bundle, name: str, label: str, depth: int) -> Iterator[Line]:
                 yield from _lines(bundle, str(inner), label, depth + 1)
 
 
+def _is_encoded(content: bytes) -> bool:
+    """Tell whether pip would read the file in another way than as UTF-8: by a mark at its beginning, or as it says."""
+    said = (_CODING.search(line) for line in content.splitlines()[:2] if line.lstrip().startswith(b"#"))
+    other = any(found and found[1].lower() not in (b"utf-8", b"utf8", b"ascii") for found in said)
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return other or b"\0" in content
+
+
 def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines as pip takes them: without comments, those that end with a backslash with the next."""
-    held, first = "", 0
+    """Yield the lines as pip takes them: those that end with a backslash with the next, comments never."""
+    held: list[str] = []
+    first = 0
     for number, line in enumerate([*text.splitlines(), ""], 1):
-        first = first or number
-        if line.endswith("\\"):
-            held += line[:-1]
+        comment = bool(_COMMENT.match(line))
+        if line.endswith("\\") and not comment:
+            first = first or number
+            held.append(line.strip("\\"))
             continue
-        yield first, re.sub(r"(^|\s+)#.*$", "", held + line).strip()
-        held, first = "", 0
+        whole = "".join([*held, f" {line}" if comment else line])
+        yield first or number, _COMMENT.sub("", whole).strip()
+        held, first = [], 0

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.definition.check.language import STEP_TYPES
+from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.target import JSON
 
-Kind = Literal["read", "write", "role", "image", "type", "count", "runtime", "status", "group", "index", "other", ""]
+Kind = Literal[
+    "read", "write", "role", "image", "type", "count", "runtime", "status", "group", "index", "secret", "other", ""
+]
 _ADDRESSES = frozenset(("S3Uri", "S3ModelUri"))
 _BY_SHAPE: Mapping[str, Kind] = {
     "RoleArn": "role",
@@ -82,6 +85,8 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
                 yield from _walk(shapes, shape["member"]["shape"], item, (*path, index))
         case "map" if isinstance(value, dict) and not is_expression(value):
             yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
+            secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
+            yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
             yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
         case "structure" | "list" | "map":
             return

@@ -17,11 +17,19 @@ from pipeline_builder.definition.policy.addresses import (
     written_by,
 )
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.policy.groups import Claim, Registering, check_groups, claims_of, groups_of
+from pipeline_builder.definition.policy.groups import (
+    Claim,
+    Registering,
+    check_groups,
+    check_package,
+    claims_of,
+    groups_of,
+)
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
 from pipeline_builder.definition.policy.known import Known, flat
 from pipeline_builder.definition.policy.members import Holder, Member, find_members
 from pipeline_builder.definition.policy.requests import check_request
+from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.steps.model import group_name
@@ -79,10 +87,13 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
     groups: list[Registering] = []
     for one, members in found:
         problems += check_request(one, members, own_role(policed.settings, one.step))
+        problems += check_secrets(one, _of(members, "secret"))
         problems += _check_data(one, members, policed, written)
+        problems += check_package(one, policed.urls)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
     problems += check_nesting(written)
+    problems += _check_name(policed)
     problems += check_groups(groups, _default_groups(policed.graph))
     problems += check_indexes(_bundles(policed), policed.rules)
     return sort_problems(problems)
@@ -110,6 +121,15 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
             rules=policed.rules[step.repository],
             known=known,
         )
+
+
+def _check_name(policed: Policed) -> Iterator[Refused]:
+    """A pipeline's code and outputs lie below its name: that is no folder of the service's."""
+    if policed.territory.is_service(policed.graph.pipeline):
+        step = policed.graph.steps[0]
+        place = step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+        message = f"the pipeline '{policed.graph.pipeline}' would write to where the service keeps its records"
+        yield Refused(id="PB233", message=message, place=place, hint="give it another name")
 
 
 def _check_data(

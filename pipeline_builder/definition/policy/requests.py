@@ -114,10 +114,7 @@ def _check_network(asking: Asking) -> Iterator[Refused]:
     if asking.rules.network != "isolated" or asking.type not in _ISOLATED:
         return
     path = (*_ISOLATED[asking.type], "EnableNetworkIsolation")
-    value = asking.request
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
-    if asking.known.meaning(value).text != "true":
+    if not asking.is_isolated:
         where = "".join(f"{part}: {{" for part in path[:-1]) + "EnableNetworkIsolation: true" + "}" * (len(path) - 1)
         message = f"the policy wants network isolation, which the job doesn't have ('arguments: {{{where}}}')"
         yield asking.refuse("PB242", "network", "any", message, path)

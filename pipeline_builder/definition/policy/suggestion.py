@@ -14,6 +14,7 @@ from pipeline_builder.manifest.refusal import Refused, flow, shown_span
 # What one place keeps from being found is found when that one is allowed: a path of `${NAME}`, say.
 _ROUNDS = 6
 _INSTANCES = ("types", "count")
+_VARIABLE = "PB236"
 Policies = dict[str, dict[str, Any]]
 
 
@@ -36,6 +37,8 @@ def suggest(manifest: Manifest, compose: Callable[[Manifest], object]) -> Sugges
         refused = [problem for problem in found if isinstance(problem, Refused) and problem.grant]
         if not refused:
             break
+        # A variable that isn't filled in makes another text of all that it is in.
+        refused = [one for one in refused if one.id == _VARIABLE] or refused
         for problem in refused:
             _add(section, wanted, problem, reasons)
         manifest = _widened(manifest, section, wanted)

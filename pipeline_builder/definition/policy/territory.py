@@ -43,16 +43,20 @@ class Territory:
         key = self.key(address)
         if key is None:
             return ""
-        parts = [part for part in key.split("/") if part]
+        # Some file systems don't tell upper from lower case.
+        parts = [part for part in key.lower().split("/") if part]
         if not parts:
             return "all of the bucket"
-        if parts[0] in (*_SERVICE, self.artifacts):
+        if self.is_service(parts[0]):
             return f"'{parts[0]}/', where the service keeps its records"
-        if parts[0] == self.pipeline:
+        if parts[0] == self.pipeline.lower():
             return f"'{self.pipeline}/', where the pipeline keeps code, definitions and the outputs of all repositories"
-        if len(parts) > 1 and parts[1] in OWN_FOLDERS:
-            return f"'{parts[0]}/{parts[1]}/', where a pipeline keeps what it has made"
-        return ""
+        depth = 2 if set(parts[1:2]) & set(OWN_FOLDERS) else 3 if parts[2:3] == ["executions"] else 0
+        return f"'{'/'.join(parts[:depth])}/', where a pipeline keeps what it has made" if depth else ""
+
+    def is_service(self, folder: str) -> bool:
+        """Tell whether the service has a folder of that name, directly in the bucket, for itself."""
+        return folder.lower() in (*_SERVICE, self.artifacts.lower())
 
     def key(self, address: str) -> str | None:
         """Return the key of an address in the bucket; None for one that is elsewhere."""

@@ -16,6 +16,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     via_service,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
@@ -27,6 +28,15 @@ def secrets(facts: Facts) -> tuple[Statement, ...]:
         return ()
     resources = tuple(sorted({_secret(text) for text in facts.secrets}))
     why = "tokens of the model repositories; Secrets Manager puts six characters behind a name"
+    return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
+
+
+def secrets_of_jobs(touched: DefinitionFacts) -> tuple[Statement, ...]:
+    """Return what a launcher takes to read the secrets that jobs are given."""
+    if not touched.secrets:
+        return ()
+    resources = tuple(_secret(text) for text in touched.secrets)
+    why = "what the policy gives to jobs ('secrets'); Secrets Manager puts six characters behind a name"
     return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.definition.roles import role_name
-from pipeline_builder.service.cloudformation.access.calls import job_role_arns, use_key
+from pipeline_builder.service.cloudformation.access.calls import job_role_arns, secrets_of_jobs, use_key
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.projects import network_interface, network_look, pull, subnet_arns
 from pipeline_builder.service.cloudformation.access.resources import (
@@ -55,6 +55,7 @@ def _execution_role(facts: Facts) -> Role:
         *_network(definition),
         *key_use(facts, "s3"),
         *_data_keys(facts, definition),
+        *secrets_of_jobs(definition),
     )
     return _role("execution", statements, "SageMaker: runs the steps of the pipeline")
 
@@ -91,6 +92,7 @@ def _job_role(facts: Facts, repository: str, touched: DefinitionFacts) -> Role:
         *_network(touched),
         *key_use(facts, "s3"),
         *_data_keys(facts, touched),
+        *secrets_of_jobs(touched),
     )
     name = role_name(facts.service.name, repository).removeprefix(f"{facts.service.name}-")
     role = _role(name, statements, f"SageMaker: the jobs of the repository {repository}")

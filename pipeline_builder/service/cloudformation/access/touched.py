@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline_builder.dag.outline import flat_steps
+from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.service.cloudformation.access.addresses import Found, Location, Pieces, find_addresses
@@ -59,6 +60,7 @@ class DefinitionFacts:
     jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -138,6 +140,7 @@ class _Touched:
             jobs={kind: tuple(sorted(names)) for kind, names in _job_names(steps).items()},
             roles=_texts(members, _ROLES),
             keys=_texts(members, _KEYS),
+            secrets=tuple(sorted({name for key, value in members if (name := _secret(key, value))})),
             subnets=_texts(members, (_SUBNETS,)),
             security_groups=_texts(members, (_GROUPS,)),
             warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
@@ -182,6 +185,13 @@ def _members(value: JSON) -> Iterator[tuple[str, JSON]]:
             for one in item if isinstance(item, list) else [item]:
                 yield key, one
             yield from _members(item)
+
+
+def _secret(key: str, value: JSON) -> str:
+    """Return the name or ARN of the secret that a variable of a job has it given."""
+    if not key.startswith(PREFIX) or not isinstance(value, str):
+        return ""
+    return value.removeprefix("secretsmanager:").partition("#")[0]
 
 
 def _texts(members: list[tuple[str, JSON]], names: tuple[str, ...]) -> tuple[str, ...]:
