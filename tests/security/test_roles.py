@@ -133,6 +133,15 @@ def test_chaining_lets_a_job_read_that_one_output(policies: Any) -> None:
     assert not allows(policies["churn"], "s3:GetObject", f"{BUCKET}/tiny/price/executions/1/price-Preprocess/train/a")
 
 
+def test_chaining_a_training_lets_a_job_read_its_model_and_nothing_else_that_it_has_put_out(tmp_path: Path) -> None:
+    found = documents(roles_of(compose_two(tmp_path, chained="churn-Train"), "churn", "price")["price"])
+    job = f"{BUCKET}/tiny/churn/executions/1/churn-Train/pipelines-1-churn-Train-x"
+    assert allows(found, "s3:GetObject", f"{job}/output/model.tar.gz")
+    for key in ("output/output.tar.gz", "debug-output/x", "profiler-output/x", "rule-output/x"):
+        assert not allows(found, "s3:GetObject", f"{job}/{key}")
+    assert not allows(found, "s3:GetObject", f"{BUCKET}/tiny/churn/executions/1/churn-Preprocess/train/a.csv")
+
+
 def test_what_the_cache_has_from_before_can_be_read_and_never_be_written(policies: Any) -> None:
     old = f"{BUCKET}/tiny/executions/1"
     assert allows(policies["churn"], "s3:GetObject", f"{old}/churn-Preprocess/train/a.csv")
@@ -260,6 +269,14 @@ def test_the_stack_has_a_role_for_each_repository_with_steps_and_no_other(tmp_pa
     assert made == {"execution", *named}
     assert len(named) == 2
     assert len({role.id or name.capitalize() for name, role in roles.items()}) == len(roles)
+
+
+def test_repositories_never_share_a_role(tmp_path: Path) -> None:
+    taken = role_name("models", "build").removeprefix("models-")
+    definition = compose_two(tmp_path, names=("build", taken))
+    with pytest.raises(InputProblems) as caught:
+        roles_of(definition, "build", taken)
+    assert [problem.id for problem in caught.value.problems] == ["PB645"]
 
 
 # --- asking for more

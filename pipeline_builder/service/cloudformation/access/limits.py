@@ -18,6 +18,7 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
     """Yield a problem for every step's wish that would make its repository's role more than its own."""
     definition = facts.definition
     places = Places(bucket="", pipeline=definition.pipeline, repositories=tuple(definition.by_repository))
+    yield from _shared_roles(facts)
     artifacts = (*_KEPT, *(key.removesuffix("*") for key in artifact_keys(facts.service.name)))
     for repo, touched in definition.by_repository.items():
         kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()))
@@ -30,6 +31,15 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
         if facts.role in touched.roles:
             message = f"a step of the repository '{repo}' would run as the pipeline's own role, which makes the jobs"
             yield Problem(id="PB645", message=message, hint="take the RoleArn out of its 'arguments'")
+
+
+def _shared_roles(facts: Facts) -> Iterator[Problem]:
+    """Names are cut with a hash of eight digits: that two come to the same is not likely, and not impossible."""
+    first: dict[str, str] = {}
+    for repo, role in facts.job_roles.items():
+        if (other := first.setdefault(role, repo)) != repo:
+            message = f"the repositories '{other}' and '{repo}' would have the same role, '{role}'"
+            yield Problem(id="PB645", message=message, hint="give one of them another 'name' in the manifest")
 
 
 def _written(repo: str, place: Location, prefix: str) -> Problem:
