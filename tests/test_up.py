@@ -558,3 +558,21 @@ def test_the_state_is_not_committed_with_the_manifest(tmp_path: Path) -> None:
     assert workspace.call("checkout").code == 0
     make_repository(workspace.root)
     assert [name for name in git(workspace.root, "ls-files").split() if name.startswith(".pipeline_builder")] == []
+
+
+@pytest.mark.long
+def test_results_from_before_repositories_had_folders_of_their_own_are_taken(workspace: Workspace) -> None:
+    """A stack of before lets its builds write to one folder for all; that is what its definitions say."""
+    before = workspace.call("up", "--approve", SMP_CODEPIPELINE="models")
+    assert before.code == 0, before.err
+    old = (workspace.root / "build" / "pipeline_definition.json").read_text()
+    assert '"s3://local/tiny/executions"' in old
+    assert workspace.call("up", "--approve").code == 0
+    assert '"s3://local/tiny/churn/executions"' in (workspace.root / "build" / "pipeline_definition.json").read_text()
+    found = states(workspace)
+    assert {name for name, state in found.items() if state == "cached"} == {
+        "Preprocess",
+        "Train",
+        "Transform",
+        "Metrics",
+    }

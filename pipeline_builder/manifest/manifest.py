@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 from pipeline_builder.target import JSON
 
@@ -146,6 +147,7 @@ class ManifestSection(Section):
     schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
     service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
     local: LocalSection = Field(LocalSection(), description="only for the local target")
+    policy: PolicySection = Field(PolicySection(), description="what confs may ask for")
 
 
 class Repo(Section):
@@ -186,6 +188,7 @@ class Manifest(Section):
     schedules: tuple[Schedule, ...] = ()
     service: ServiceSection = ServiceSection()
     service_place: Place | None = None
+    policy: Policy = Policy()
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -211,6 +214,7 @@ def build_manifest(document: Document) -> Manifest:
         *_something_enabled(section, document),
         *_names(section, document),
         *_schedule_problems(section, document),
+        *policy_problems(section.policy, (repo.name for repo in repos), document),
     )
     if found:
         raise InputProblems(*found)
@@ -223,6 +227,7 @@ def build_manifest(document: Document) -> Manifest:
         schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
         service=section.service,
         service_place=document.place(("service",), key=True),
+        policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.policy.groups import Claim
 from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.target import DeployedPipeline, Target
 
@@ -23,14 +25,20 @@ class Applied:
     pipeline: DeployedPipeline
     uploaded: tuple[str, ...]
     changed: bool
+    ownership: Ownership
 
 
-def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = False) -> Applied:
+def apply(
+    definition: Definition, plan: Plan, target: Target, *, claims: tuple[Claim, ...] = (), force: bool = False
+) -> Applied:
     """Upload what the store lacks, then put the definition: code and data lists are there before anything names them.
+
+    `claims` say which repository each model package group is to belong to.
 
     Raises:
         PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since, PB425
             where it is unsafe and not forced.
+        InputProblems: PB247 for a group on the target that is another repository's.
     """
     if plan.unsafe and not force:
         hint = "look at the plan; where it is meant, --force applies it"
@@ -39,13 +47,16 @@ def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = F
         )
     deployed = target.pipelines.describe_pipeline(definition.pipeline)
     _refuse_stale(definition, plan, deployed)
+    ownership = look_at_groups(claims, target.registry)
     missing = target.store.missing((*definition.bundles, *definition.manifests))
     _upload(definition, missing, target)
     for group, description in definition.groups.items():
-        target.registry.put_group(group, description)
+        target.registry.put_group(group, description, ownership.owners.get(group, ""))
+    for group, owner in ownership.adopted.items():
+        target.registry.tag_group(group, owner)
     same = deployed is not None and deployed.definition == definition.content and deployed.settled
     pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
-    return Applied(pipeline=pipeline, uploaded=missing, changed=not same)
+    return Applied(pipeline=pipeline, uploaded=missing, changed=not same, ownership=ownership)
 
 
 def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> None:
