@@ -49,7 +49,11 @@ class StepRecord(_Frozen):
 
 
 class PackageRecord(_Frozen):
-    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one."""
+    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one.
+
+    `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
+    that this evidence can't be read.
+    """
 
     arn: str
     group: str
@@ -65,6 +69,8 @@ class PackageRecord(_Frozen):
     champion_arn: str = ""
     champion_version: int = 0
     champion_metrics: Any = None
+    champion_note: str = ""
+    champion_lost: bool = False
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
