@@ -48,8 +48,18 @@ class StepRecord(_Frozen):
     link: str = ""
 
 
+class VerdictRecord(_Frozen):
+    """The gate's answer; `reasons` say what was looked at, also when it passed."""
+
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
 class PackageRecord(_Frozen):
-    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one."""
+    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one.
+
+    `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
+    """
 
     arn: str
     group: str
@@ -65,18 +75,12 @@ class PackageRecord(_Frozen):
     champion_arn: str = ""
     champion_version: int = 0
     champion_metrics: Any = None
+    verdict: VerdictRecord | None = None
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
         changes = {"status": status, "approval_description": description, "metadata": dict(metadata)}
         return self.model_copy(update=changes)
-
-
-class VerdictRecord(_Frozen):
-    """The gate's answer; `reasons` say what was looked at, also when it passed."""
-
-    passed: bool
-    reasons: tuple[str, ...] = ()
 
 
 class StageTime(_Frozen):

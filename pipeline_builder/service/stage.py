@@ -20,7 +20,7 @@ from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.approval import MOST_TEXT, approval_digest, approval_text, inert_text, verdict_word
 from pipeline_builder.release.narrowing import LAST, Wanted
-from pipeline_builder.release.promote import Decision
+from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
@@ -230,7 +230,7 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
         InputProblems: PB448 where nobody has approved.
     """
-    record = session.runs.record(to_decide=True)
+    record = session.runs.record(handed_on=True)
     if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
         session.say("          no model waits for a decision")
         return Staged(exports={}, record=record)
@@ -244,7 +244,7 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
         raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
     decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment)
-    return publish(session, setting, session.decide(record, decision))
+    return publish(session, setting, _done(session.decide(record, decision)))
 
 
 def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
@@ -257,6 +257,13 @@ def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
         hint = f"'pipeline-builder promote {record.execution}' approves it all the same"
         raise PlanRefused(Problem(id="PB454", message=message, hint=hint))
     return True
+
+
+def _done(decided: Decided) -> RunRecord:
+    """Return the record, or raise what could not be done."""
+    if decided.failure:
+        raise decided.failure
+    return decided.record
 
 
 def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
@@ -272,7 +279,7 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
-    record = session.decide(session.runs.record(to_decide=True), decision)
+    record = _done(session.decide(session.runs.record(handed_on=True), decision))
     _keep(session, setting, record)
     return Staged(exports={}, record=record)
 
