@@ -22,9 +22,9 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.deciding import find_meant
 from pipeline_builder.release.deployed import find_deployed, note_applied
-from pipeline_builder.release.evidence import with_stages
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.narrowing import Wanted, narrow
+from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan

@@ -159,8 +159,37 @@ class CachePrediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What tells an object from any other that could lie at its address, as exactly as the store can say it.
+
+    On this machine it is the `sha256` (hex) of its content. S3 says version, ETag, checksum and when it was written;
+    `below` counts the objects where the address is a prefix, whose `sha256` is that of the listing.
+    """
+
+    size: int
+    sha256: str = ""
+    etag: str = ""
+    version: str = ""
+    checksum: str = ""
+    modified: str = ""
+    below: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What a model package serves with: an image, and the address of its artifact, a prefix where it ends with `/`."""
+
+    image: str
+    model_data_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPackage:
-    """A version of a model package group. `metrics_uri` is ModelQuality's statistics; empty where there is none."""
+    """A version of a model package group.
+
+    `metrics_uri` is ModelQuality's statistics; empty where there is none. `reports` are the addresses of all reports of
+    its ModelMetrics by their names there, such as `ModelQuality.Statistics`.
+    """
 
     arn: str
     group: str
@@ -174,6 +203,8 @@ class ModelPackage:
     created: datetime | None = None
     modified: datetime | None = None
     execution: str = ""
+    containers: tuple[Container, ...] = ()
+    reports: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +341,13 @@ class ObjectStore(Protocol):
         """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
+    def look(self, uri: str) -> StoredObject | None:
+        """Return what tells the object from any other, read now; of an address with `/` at its end, all below it.
+
+        None where nothing is there.
+        """
+        ...
+
     def data_fingerprint(self, uris: Iterable[str]) -> str:
         """Return a sha256 (hex) of what lies at these addresses and prefixes, by names and contents."""
         ...
@@ -361,6 +399,11 @@ def decided_meanwhile(package: ModelPackage) -> PlanRefused:
     return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
 
 
+def _no_digest(image: str) -> str:
+    del image
+    return ""
+
+
 def _no_findings(definition: bytes) -> tuple[Problem, ...]:
     del definition
     return ()
@@ -370,7 +413,9 @@ def _no_findings(definition: bytes) -> tuple[Problem, ...]:
 class Target:
     """One of the two places where a pipeline can live. `warnings` are said once, before anything starts.
 
-    `preflight` looks whether the place has what a definition needs, and returns every finding.
+    `preflight` looks whether the place has what a definition needs, and returns every finding. `bucket` keeps what is
+    ours: definitions, code, evidence. `image_digest` returns the digest that an image's address stands for now, empty
+    where it can't be told.
     """
 
     name: str
@@ -379,3 +424,5 @@ class Target:
     registry: ModelRegistry
     warnings: tuple[str, ...] = ()
     preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings
+    bucket: str = "local"
+    image_digest: Callable[[str], str] = _no_digest

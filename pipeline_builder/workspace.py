@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,7 +147,8 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
         return _open_aws(workspace)
     from pipeline_builder.engine.local import open_local_target
 
-    return open_local_target(workspace.state, local_settings(workspace.root, manifest, workspace.jobs))
+    target = open_local_target(workspace.state, local_settings(workspace.root, manifest, workspace.jobs))
+    return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket)
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:

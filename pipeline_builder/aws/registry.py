@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
+from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
 
@@ -129,8 +130,7 @@ def _word(package: ModelPackage) -> tuple[ApprovalStatus, str]:
 
 
 def _package(found: Mapping[str, Any]) -> ModelPackage:
-    containers = (found.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    quality = ((found.get("ModelMetrics") or {}).get("ModelQuality") or {}).get("Statistics") or {}
+    containers, reports = containers_of(found), reports_of(found)
     provenance = {
         key: value for key, value in (found.get("MetadataProperties") or {}).items() if isinstance(value, str)
     }
@@ -140,10 +140,12 @@ def _package(found: Mapping[str, Any]) -> ModelPackage:
         version=int(found.get("ModelPackageVersion") or 0),
         status=ApprovalStatus(found.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value),
         approval_description=found.get("ApprovalDescription", ""),
-        model_data_url=containers[0].get("ModelDataUrl", ""),
-        image=containers[0].get("Image", ""),
-        metrics_uri=quality.get("S3Uri", ""),
+        model_data_url=containers[0].model_data_url if containers else "",
+        image=containers[0].image if containers else "",
+        metrics_uri=reports.get(QUALITY, ""),
         metadata={**provenance, **(found.get("CustomerMetadataProperties") or {})},
         created=found.get("CreationTime"),
         modified=found.get("LastModifiedTime"),
+        containers=containers,
+        reports=reports,
     )

@@ -91,7 +91,11 @@ class StageTime(_Frozen):
 
 
 class RunRecord(_Frozen):
-    """Everything about one run. `trigger` says in words what started it, where a service did."""
+    """Everything about one run.
+
+    `trigger` says in words what started it, where a service did; `evidence` is the sha256 of what it was judged by. The
+    verdict here is for people: where it counts, it is judged again from the evidence.
+    """
 
     format: Literal[1] = 1
     tool_version: str
@@ -112,6 +116,7 @@ class RunRecord(_Frozen):
     steps: tuple[StepRecord, ...] = ()
     packages: tuple[PackageRecord, ...] = ()
     verdict: VerdictRecord | None = None
+    evidence: str = ""
     stages: tuple[StageTime, ...] = ()
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.evidence import recall
 from pipeline_builder.release.executions import find_execution, find_failed, find_running, undecided
+from pipeline_builder.release.outcome import recall
 from pipeline_builder.release.record import RunRecord, load_record
 from pipeline_builder.target import Execution, Target
 

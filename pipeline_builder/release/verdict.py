@@ -6,8 +6,8 @@ import hashlib
 
 from pipeline_builder.definition.compose import Composed
 from pipeline_builder.manifest.lock import Lock
-from pipeline_builder.release.evidence import collect
 from pipeline_builder.release.gate import judge, judge_models
+from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.target import DeployedPipeline, Execution, Target

@@ -18,7 +18,7 @@ from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore, stamp_of
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.streams import MOST_READ
-from pipeline_builder.release.evidence import read_metrics
+from pipeline_builder.release.outcome import read_metrics
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
 from tests.machine.hungry import KINDS, SIZE, large

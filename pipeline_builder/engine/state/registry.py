@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.engine.state.state import State, now, parse_time
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
@@ -131,22 +132,23 @@ def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
 
 
 def _package(row: sqlite3.Row) -> ModelPackage:
-    request = json.loads(row["request"])
-    containers = (request.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    quality = (request.get("ModelMetrics") or {}).get("ModelQuality") or {}
+    request = {**json.loads(row["request"]), **json.loads(row["details"])}
+    containers, reports = containers_of(request), reports_of(request)
     return ModelPackage(
         arn=row["arn"],
         group=row["group_name"],
         version=row["version"],
         status=ApprovalStatus(row["status"]),
         approval_description=row["approval_description"],
-        model_data_url=containers[0].get("ModelDataUrl", ""),
-        image=containers[0].get("Image", ""),
-        metrics_uri=(quality.get("Statistics") or {}).get("S3Uri", ""),
+        model_data_url=containers[0].model_data_url if containers else "",
+        image=containers[0].image if containers else "",
+        metrics_uri=reports.get(QUALITY, ""),
         metadata=json.loads(row["metadata"]),
         created=parse_time(row["created"]),
         modified=parse_time(row["modified"]),
         execution=row["execution"],
+        containers=containers,
+        reports=reports,
     )
 
 

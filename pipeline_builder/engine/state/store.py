@@ -19,6 +19,7 @@ from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.folders import files_in
 from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
+from pipeline_builder.target import StoredObject
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 PLACE = "place"
@@ -226,6 +227,20 @@ class LocalStore:
         found = [(uri, self.digest(uri)) for uri in uris]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
+    def look(self, uri: str) -> StoredObject | None:
+        """Return the sha256 of an object's content, or of all below a prefix: read now, whatever was known of it."""
+        if uri.endswith("/"):
+            found = self.objects(uri)
+            facts = [(name, *_read_digest(path)) for name, path in found]
+            listing = hashlib.sha256(json.dumps([[name, sha256] for name, sha256, _ in facts]).encode()).hexdigest()
+            size = sum(size for _, _, size in facts)
+            return StoredObject(size=size, sha256=listing, below=len(found)) if found else None
+        path = self.find(uri)
+        if path is None:
+            return None
+        sha256, size = _read_digest(path)
+        return StoredObject(size=size, sha256=sha256)
+
     def digest_of(self, path: Path, file: IO[bytes]) -> str:
         """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
         new: list[Digest] = []
@@ -327,6 +342,14 @@ class LocalStore:
         folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
         where = f"; looked for in {' and '.join(folders)} too" if folders else ""
         return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
+
+
+def _read_digest(path: Path) -> tuple[str, int]:
+    """Return the sha256 (hex) and the size of a file, by reading all of it."""
+    hashing = Hashing()
+    with path.open("rb") as file:
+        copy(file, hashing)
+    return hashing.sha256, hashing.tell()
 
 
 def stamp_of(found: os.stat_result) -> str:
