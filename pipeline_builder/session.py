@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.release.deciding import find_meant
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.narrowing import Wanted, narrow
@@ -26,10 +28,12 @@ from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.promote import Decision, decide
+from pipeline_builder.release.promote import Decided, Deciding, Decision, decide, pick
+from pipeline_builder.release.proof import check_record, judged_before, prove
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
-from pipeline_builder.release.verdict import judge_execution
+from pipeline_builder.release.verdict import asked_of, judge_execution
+from pipeline_builder.target import ApprovalStatus, DeployedPipeline
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
 from pipeline_builder.workspace import (
@@ -54,7 +58,15 @@ if TYPE_CHECKING:
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.selection import Found
-    from pipeline_builder.target import DeployedPipeline, Execution, Selection
+    from pipeline_builder.target import Execution, Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToDecide:
+    """The record of a run, and the names of its models that a decision is about; none for what waits."""
+
+    record: RunRecord
+    models: tuple[str, ...] = ()
 
 
 class Session(Opened):
@@ -269,13 +281,82 @@ class Session(Opened):
 
     # --- decisions, and what is written about a run
 
-    def decide(self, record: RunRecord, decision: Decision) -> RunRecord:
-        """Approve or reject the packages of the run."""
+    @property
+    def deciding(self) -> Deciding:
+        """What decisions are written with."""
+        return Deciding(registry=self.target.registry)
+
+    def is_run(self, name: str) -> bool:
+        """Tell whether a name means an execution; where a model has the same, the model is meant, and that is said."""
+        if not self.runs.knows(name):
+            return False
+        if name not in self._models().values():
+            return True
+        self.say(
+            f"          '{name}' is a model, and the id of an execution: the model is meant; --run means the other"
+        )
+        return False
+
+    def to_decide(self, models: Sequence[str], run: str = "", *, again: bool = False) -> tuple[ToDecide, ...]:
+        """Return the records that a decision is about, with the models of each that were asked for."""
+        if run:
+            return (ToDecide(record=self._judged(self.runs.find(run)), models=tuple(models)),)
+        listed = self.runs.listed()
+        meant = find_meant(self.target, listed, models, model_of=self._models(), again=again)
+        return tuple(ToDecide(record=self._judged(one.execution), models=one.models) for one in meant)
+
+    def _models(self) -> Mapping[str, str]:
+        """Return the model of each step, as the last run has it, or today's confs where they can be read."""
+        saved = self.runs.saved()
+        known = {step.name: step.model for step in (saved.steps if saved else ())}
+        try:
+            return known | {node.name: node.model for node in nodes_of(self.composed)}
+        except InputProblems:
+            return known
+
+    def _judged(self, execution: Execution) -> RunRecord:
+        """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
+        record = self.runs.record(execution.arn)
+        if record.verdict or not execution.status.ended:
+            return record
+        if known := judged_before(record, self.target):
+            return known
+        ran = self.target.pipelines.definition_of(execution.arn)
+        planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
+        return judge_execution(execution, self.target, self.composed, None, planned=planned, reused=True)
+
+    def check_record(self, record: RunRecord) -> RunRecord:
+        """Return a record that came from a file as its evidence has it; one that says otherwise is refused."""
+        found = check_record(record, self.target)
+        return found[1] if found else record
+
+    def _proven(self, record: RunRecord, models: Sequence[str], approval: str) -> RunRecord:
+        """Read again what is to be approved, and judge it from its evidence."""
+        open_ = [p.arn for p in pick(record, models) if p.status != ApprovalStatus.APPROVED.value]
+        if not open_:
+            return record
+        ran = partial(self.target.pipelines.definition_of, record.execution)
+        proof = prove(record, open_, self.target, approval=approval, asked=lambda: asked_of(self.composed, ran()))
+        for note in proof.notes:
+            self.say(f"          {note}")
+        return proof.record
+
+    def decide(
+        self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, approval: str = ""
+    ) -> Decided:
+        """Approve or reject packages of the run: those of the models, or all that wait.
+
+        What is approved is read again before; `approval` is what somebody has approved, where no record brought it.
+        """
         with self.stage("promote") as words:
-            record = decide(record, decision, self.target.registry)
-            words.append(lines.promote_line(record))
-        self.write_record(record)
-        return record
+            if decision.status is ApprovalStatus.APPROVED:
+                record = self._proven(record, models, approval)
+            decided = decide(record, decision, self.deciding, models=models)
+            words.append(lines.promote_line(decided.record))
+        for line in decided.words:
+            self.say(f"          {line}")
+        self.write_record(decided.record)
+        return decided
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import PlanRefused, Problem
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
@@ -201,6 +201,7 @@ class ModelPackage:
     metrics_uri: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    modified: datetime | None = None
     execution: str = ""
     containers: tuple[Container, ...] = ()
     reports: Mapping[str, str] = field(default_factory=dict)
@@ -364,9 +365,19 @@ class ModelRegistry(Protocol):
     def describe_package(self, arn: str) -> ModelPackage: ...
 
     def set_approval(
-        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+        self,
+        arn: str,
+        status: ApprovalStatus,
+        *,
+        description: str,
+        metadata: Mapping[str, str],
+        by: str,
+        since: ModelPackage | None = None,
     ) -> ModelPackage:
-        """Set the status; the same status and description again change nothing."""
+        """Set the status; the same status and description again change nothing.
+
+        `since` is the package that the decision was made on: PB481 where it has been decided about meanwhile.
+        """
         ...
 
     def copy_package(self, arn: str, role: str) -> str:
@@ -378,6 +389,14 @@ class ModelRegistry(Protocol):
     def list_approvals(self) -> tuple[ApprovalChange, ...]:
         """Newest first."""
         ...
+
+
+def decided_meanwhile(package: ModelPackage) -> PlanRefused:
+    """Return what is raised where somebody was faster; with what is there now."""
+    words = package.approval_description or "without a word"
+    name = f"{package.group} version {package.version}"
+    message = f"{name} has been decided about meanwhile: it is {package.status.value}, {words}"
+    return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
 
 
 def _no_digest(image: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from pipeline_builder.cli.deciding import ask_decision, conclude, is_pending
+from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, parameters_option, timeout_option
 from pipeline_builder.cli.output import eyes, show
@@ -73,9 +73,7 @@ def up(
     session.given = given
     session.checkout(locked=locked)
     record = build_and_run(session, force=force, rerun=rerun, timeout=timeout)
-    if record.verdict and record.verdict.passed and is_pending(record):
-        decision = ask_decision(record, answer, comment)
-        record = session.decide(record, decision) if decision else record
+    record = ask_decisions(session, record, answer, comment)
     conclude(session, record, as_json=as_json)
 
 

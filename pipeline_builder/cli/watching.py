@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.boundary import show_failure
-from pipeline_builder.cli.deciding import is_pending, make_decision
+from pipeline_builder.cli.deciding import done, make_decision
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     Duration,
@@ -201,6 +201,7 @@ def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
 def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object]]:
     """Return the exit code, and what is said of the run as JSON."""
     from pipeline_builder.checkout.heads import lock_of
+    from pipeline_builder.release.promote import waiting
     from pipeline_builder.session import Session
     from pipeline_builder.views.summary import failure_problems, render_result
 
@@ -208,8 +209,8 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     session.given = wishes.given
     session.checkout(locked=False, at=lock_of(inputs))
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
-    if wishes.approve and record.verdict and record.verdict.passed and is_pending(record):
-        record = session.decide(record, make_decision("approve", wishes.comment))
+    if wishes.approve and waiting(record):
+        record = done(session.decide(record, make_decision("approve", wishes.comment)))
     path = session.report(record)
     problems = failure_problems(record)
     _report(problems)

@@ -156,8 +156,3 @@ class Evidence(_Frozen):
     def package(self, arn: str) -> PackageEvidence | None:
         """Return the evidence of a package; None where it isn't of this execution."""
         return next((package for package in self.packages if package.arn == arn), None)
-
-
-def properties_of(evidence: Evidence) -> dict[str, str]:
-    """Return the custom properties by which a decided package leads to its evidence."""
-    return {PROPERTY: evidence.sha256, PIPELINE: evidence.pipeline}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, Evidence, PackageEvidence
-from pipeline_builder.release.gate import judge
+from pipeline_builder.release.gate import judge, judge_models
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.reports import metrics_of
 
@@ -30,7 +30,10 @@ def judge_evidence(evidence: Evidence, record: RunRecord) -> RunRecord:
     }
     found = record.model_copy(update=facts)
     gates = {package.model: tuple(_gate(bound) for bound in package.bounds) for package in evidence.packages}
-    return found.model_copy(update={"verdict": judge(found, planned_sha256=evidence.planned_sha256, gates=gates)})
+    planned = evidence.planned_sha256
+    verdict = judge(found, planned_sha256=planned, gates=gates)
+    models_judged = judge_models(found, planned_sha256=planned, gates=gates)
+    return found.model_copy(update={"verdict": verdict, "packages": models_judged})
 
 
 def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRecord:

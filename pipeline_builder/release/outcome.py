@@ -68,7 +68,7 @@ def recall(saved: RunRecord | None, execution: Execution, target: Target) -> Run
         registered = ", ".join(f"'{arn}'" for arn in now) or "none"
         raise PlanRefused(*(_not_registered(arn, execution, registered) for arn in unknown))
     packages = tuple(_as_now(package, now[package.arn]) for package in saved.packages)
-    return saved.model_copy(update={"packages": packages})
+    return saved.model_copy(update={"packages": packages, "pipeline": fresh.pipeline})
 
 
 def _not_registered(arn: str, execution: Execution, registered: str) -> Problem:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.dag.named import named_files
 from pipeline_builder.errors import PlanRefused, Problem, RunFailed
+from pipeline_builder.release.approval import approval_digest
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_champion, describe_run
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY, Evidence, PackageEvidence
@@ -52,18 +53,45 @@ def prove(
             PB463 where the record says otherwise than the evidence.
         RunFailed: PB431 where the run was never judged.
     """
+    # An approval of the version before is none of evidence.
+    older = not record.evidence and approval == approval_digest(record)
+    found = check_record(record, target, approval="" if older else approval)
+    if found is None:
+        return _read_now(record, target, asked)
+    evidence, proven = found
+    if problems := tuple(_moved(evidence, packages, target)):
+        raise PlanRefused(*problems)
+    return Proof(evidence=evidence, record=proven, notes=tuple(_notes(evidence, packages, target)))
+
+
+def approval_of(record: RunRecord) -> str:
+    """Return what an approval of a run is: its evidence's digest, or of the version before one of its packages."""
+    return record.evidence or approval_digest(record)
+
+
+def check_record(record: RunRecord, target: Target, *, approval: str = "") -> tuple[Evidence, RunRecord] | None:
+    """Return the evidence of a run, and the record with what is judged from that; None where it has no evidence.
+
+    Raises:
+        PlanRefused: PB462, PB463 where the record, which came from a file, isn't what the evidence says.
+    """
     digest = approval or _judged_last(record, target)
     if not digest:
-        return _read_now(record, target, asked)
+        return None
     evidence = load_evidence(target, record.pipeline, digest)
     if evidence.execution != record.execution:
         message = f"the evidence {digest[:12]} is about the execution '{evidence.execution}', not '{record.execution}'"
         raise PlanRefused(Problem(id="PB462", message=message))
     proven = judge_evidence(evidence, record)
-    problems = [*_edited(record, evidence, proven), *_moved(evidence, packages, target)]
-    if problems:
+    if problems := tuple(_edited(record, evidence, proven)):
         raise PlanRefused(*problems)
-    return Proof(evidence=evidence, record=proven, notes=tuple(_notes(evidence, packages, target)))
+    return evidence, proven
+
+
+def judged_before(record: RunRecord, target: Target) -> RunRecord | None:
+    """Return the record of a run as it was judged last; None where it has no evidence."""
+    digest = find_newest(target, record.pipeline, record.execution)
+    return judge_evidence(load_evidence(target, record.pipeline, digest), record) if digest else None
 
 
 def _judged_last(record: RunRecord, target: Target) -> str:
@@ -82,6 +110,8 @@ def _read_now(record: RunRecord, target: Target, asked: Callable[[], Asked] | No
     if asked is None or record.verdict is None:
         hint = "'pipeline-builder run' judges it, and runs nothing where nothing changed"
         raise RunFailed(Problem(id="PB431", message="this run was not judged by the gate yet", hint=hint))
+    if not record.verdict.passed:
+        raise RunFailed(Problem(id="PB431", message=f"the gate blocks this run: {'; '.join(record.verdict.reasons)}"))
     evidence = witness_run(record, target, asked())
     keep_evidence(evidence, target)
     note = f"the run has no evidence, as an earlier version left it: it was read now ({evidence.sha256[:12]})"
@@ -127,15 +157,18 @@ def _other(message: str) -> Problem:
 
 
 def _moved(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[Problem]:
-    hint = _ANEW.format(evidence.execution.rsplit("/", 1)[-1])
+    again = _AGAIN.format(evidence.execution.rsplit("/", 1)[-1])
     among = [package.arn for package in evidence.packages]
     chosen = [package for package in evidence.packages if package.arn in arns]
     for words in describe_run(evidence, _run_now(evidence, chosen, target)):
-        yield Problem(id="PB461", message=words, hint=hint)
+        yield Problem(id="PB461", message=words, hint=again)
     for package in chosen:
         now = witness_package(package, target, among=among)
-        for words in (*describe_bytes(package, now), *describe_champion(package.champion, now.champion)):
-            yield Problem(id="PB461", message=f"{package.group} version {package.version}: {words}", hint=hint)
+        name = f"{package.group} version {package.version}"
+        for words in describe_bytes(package, now):
+            yield Problem(id="PB461", message=f"{name}: {words}", hint=_ANEW)
+        for words in describe_champion(package.champion, now.champion):
+            yield Problem(id="PB461", message=f"{name}: {words}", hint=again)
 
 
 def _run_now(evidence: Evidence, packages: Sequence[PackageEvidence], target: Target) -> Evidence:

@@ -48,9 +48,17 @@ class StepRecord(_Frozen):
     link: str = ""
 
 
+class VerdictRecord(_Frozen):
+    """The gate's answer; `reasons` say what was looked at, also when it passed."""
+
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
 class PackageRecord(_Frozen):
     """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one.
 
+    `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
     `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
     that this evidence can't be read.
     """
@@ -71,18 +79,12 @@ class PackageRecord(_Frozen):
     champion_metrics: Any = None
     champion_note: str = ""
     champion_lost: bool = False
+    verdict: VerdictRecord | None = None
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
         changes = {"status": status, "approval_description": description, "metadata": dict(metadata)}
         return self.model_copy(update=changes)
-
-
-class VerdictRecord(_Frozen):
-    """The gate's answer; `reasons` say what was looked at, also when it passed."""
-
-    passed: bool
-    reasons: tuple[str, ...] = ()
 
 
 class StageTime(_Frozen):
