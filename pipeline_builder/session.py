@@ -29,7 +29,7 @@ from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Deciding, Decision, decide, pick
-from pipeline_builder.release.proof import check_record, judged_before, prove
+from pipeline_builder.release.proof import check_record, judged_before, prove, refuse_moved
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
 from pipeline_builder.release.verdict import asked_of, judge_execution
@@ -284,7 +284,7 @@ class Session(Opened):
     @property
     def deciding(self) -> Deciding:
         """What decisions are written with."""
-        return Deciding(registry=self.target.registry)
+        return Deciding(registry=self.target.registry, using=self.use)
 
     def is_run(self, name: str) -> bool:
         """Tell whether a name means an execution; where a model has the same, the model is meant, and that is said."""
@@ -324,6 +324,11 @@ class Session(Opened):
         ran = self.target.pipelines.definition_of(execution.arn)
         planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
         return judge_execution(execution, self.target, self.composed, None, planned=planned, reused=True)
+
+    def use(self, arns: Sequence[str]) -> None:
+        """Refuse to use packages (ARNs) whose bytes aren't those that were approved; say what can't be told."""
+        for note in refuse_moved(arns, self.target):
+            self.say(f"          {note}")
 
     def check_record(self, record: RunRecord) -> RunRecord:
         """Return a record that came from a file as its evidence has it; one that says otherwise is refused."""

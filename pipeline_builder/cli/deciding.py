@@ -104,6 +104,7 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 
     with session.stage("copy") as words:
         approved = [package for package in pick(record, models) if package.status == "Approved"]
+        session.use([package.arn for package in approved])
         words.append(", ".join(session.target.registry.copy_package(package.arn, role) for package in approved))
 
 

@@ -156,3 +156,12 @@ class Evidence(_Frozen):
     def package(self, arn: str) -> PackageEvidence | None:
         """Return the evidence of a package; None where it isn't of this execution."""
         return next((package for package in self.packages if package.arn == arn), None)
+
+
+def files_of(evidence: Evidence) -> tuple[FileEvidence, ...]:
+    """Return what the packages' jobs have made: artifacts and reports."""
+    return tuple(
+        file
+        for package in evidence.packages
+        for file in (*(c.artifact for c in package.containers if c.artifact), *package.reports.values())
+    )

@@ -25,6 +25,10 @@ def _unchecked(record: RunRecord, package: PackageRecord) -> tuple[Problem, ...]
     return ()
 
 
+def _unchanged(arns: Sequence[str]) -> None:
+    del arns
+
+
 def _utc() -> datetime:
     return datetime.now(timezone.utc)
 
@@ -50,10 +54,14 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
-    """What decisions are written with: the registry, and what is `against` approving a package."""
+    """What decisions are written with: the registry, and what is `against` approving a package.
+
+    `using` refuses what comes into use again and isn't what was approved.
+    """
 
     registry: ModelRegistry
     against: Check = _unchecked
+    using: Callable[[Sequence[str]], None] = _unchanged
     now: Callable[[], datetime] = field(default=_utc)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.dag.named import named_files
+from pipeline_builder.dag.packages import COPIED_FROM
 from pipeline_builder.errors import PlanRefused, Problem, RunFailed
 from pipeline_builder.release.approval import approval_digest
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
@@ -17,9 +18,8 @@ from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.witness import Asked, digest_parameters, witness_code, witness_package, witness_run
 from pipeline_builder.target import Target
 
-_ANEW = (
-    "judge it again with 'run --resume {}' where that was meant, and look at it again; else run anew ('run --rerun')"
-)
+_ANEW = "what was made is not what was judged: 'run --rerun' makes it anew"
+_AGAIN = "'run --resume {}' judges it again, by what holds now; look at it then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,10 +236,10 @@ def check_package(arn: str, target: Target) -> tuple[tuple[Problem, ...], str]:
     if not digest:
         return (), f"{name} has no evidence: it was approved before there was any, or elsewhere"
     evidence = load_evidence(target, package.metadata.get(PIPELINE, ""), digest)
-    known = evidence.package(arn)
+    known = evidence.package(arn) or evidence.package(package.metadata.get(COPIED_FROM, ""))
     if known is None:
         raise PlanRefused(Problem(id="PB462", message=f"{name}: the evidence {digest[:12]} is about other packages"))
-    now = witness_package(known, target, among=[each.arn for each in evidence.packages])
+    now = witness_package(known.model_copy(update={"arn": arn}), target, among=())
     words = (*describe_run(evidence, _run_now(evidence, [known], target)), *describe_bytes(known, now))
     return tuple(Problem(id="PB461", message=f"{name}: {text}", hint=_IN_USE) for text in words), ""
 

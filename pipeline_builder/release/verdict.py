@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 from pipeline_builder.definition.compose import Composed
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
-from pipeline_builder.release.differences import describe_bytes
-from pipeline_builder.release.evidence import Evidence
+from pipeline_builder.release.differences import describe_bytes, describe_file
+from pipeline_builder.release.evidence import Evidence, files_of
 from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
@@ -34,7 +35,7 @@ def judge_execution(
     """
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
     evidence = witness_run(record, target, asked_of(composed, planned.definition))
-    _refuse_replaced(evidence, target)
+    _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
     return judge_evidence(evidence, record)
 
@@ -51,17 +52,29 @@ def asked_of(composed: Composed, planned: bytes) -> Asked:
     )
 
 
-def _refuse_replaced(evidence: Evidence, target: Target) -> None:
-    """Refuse to judge anew what an execution has made where it isn't what was judged: bounds and champions may move."""
-    digest = find_newest(target, evidence.pipeline, evidence.execution)
-    if not digest:
-        return
-    before = load_evidence(target, evidence.pipeline, digest)
-    words = []
-    for package in evidence.packages:
-        if known := before.package(package.arn):
-            name = f"{package.group} version {package.version}"
-            words += [f"{name}: {text}" for text in describe_bytes(known, package)]
+def _refuse_replaced(record: RunRecord, evidence: Evidence, target: Target) -> None:
+    """Refuse to judge what isn't what was judged before: of the execution itself, and of those whose results it took.
+
+    Bounds and champions may be others by now; what has been made may not.
+    """
+    words: list[str] = []
+    sources = dict.fromkeys((evidence.execution, *(step.cache_hit for step in record.steps if step.cache_hit)))
+    for execution in sources:
+        if digest := find_newest(target, evidence.pipeline, execution):
+            words += _replaced(load_evidence(target, evidence.pipeline, digest), evidence)
     if words:
         hint = "what was made is not what was judged: 'run --rerun' makes it anew"
-        raise PlanRefused(*(Problem(id="PB461", message=text, hint=hint) for text in words))
+        raise PlanRefused(*(Problem(id="PB461", message=text, hint=hint) for text in dict.fromkeys(words)))
+
+
+def _replaced(before: Evidence, evidence: Evidence) -> Iterator[str]:
+    """Say what of the same packages, or at the same addresses, is otherwise."""
+    files = {file.uri: file for file in files_of(before)}
+    for package in evidence.packages:
+        name = f"{package.group} version {package.version}"
+        if known := before.package(package.arn):
+            yield from (f"{name}: {text}" for text in describe_bytes(known, package))
+            continue
+        for file in files_of(evidence.model_copy(update={"packages": (package,)})):
+            if file.uri in files:
+                yield from (f"{name}: {text}" for text in describe_file("the file", files[file.uri], file))
