@@ -25,7 +25,7 @@ from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
-from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.overview import find_group, nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Deciding, Decision, decide, pick
@@ -325,6 +325,15 @@ class Session(Opened):
         planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
         return judge_execution(execution, self.target, self.composed, None, planned=planned, reused=True)
 
+    def find_group(self, model: str) -> str:
+        """Return the group of a model, or what was given where no model has that name: who only serves has no confs."""
+        try:
+            return find_group(self.composed, model)
+        except InputProblems:
+            if not self.target.registry.list_packages(model):
+                raise
+            return model
+
     def use(self, arns: Sequence[str]) -> None:
         """Refuse to use packages (ARNs) whose bytes aren't those that were approved; say what can't be told."""
         for note in refuse_moved(arns, self.target):
@@ -337,7 +346,9 @@ class Session(Opened):
 
     def _proven(self, record: RunRecord, models: Sequence[str], approval: str) -> RunRecord:
         """Read again what is to be approved, and judge it from its evidence."""
-        open_ = [p.arn for p in pick(record, models) if p.status != ApprovalStatus.APPROVED.value]
+        chosen = pick(record, models)
+        open_ = [package.arn for package in chosen if package.status != ApprovalStatus.APPROVED.value]
+        self.use([package.arn for package in chosen if package.arn not in open_])
         if not open_:
             return record
         ran = partial(self.target.pipelines.definition_of, record.execution)

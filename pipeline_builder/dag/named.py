@@ -40,6 +40,11 @@ def named_files(definition: bytes) -> tuple[NamedFile, ...]:
     return tuple(NamedFile(uri=uri, steps=tuple(sorted({*steps}))) for uri, steps in sorted(found.items()))
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the addresses of this kind in a text, such as a step's request."""
+    return tuple(dict.fromkeys(_NAMED.findall(text)))
+
+
 def content_sha256(path: Path, uri: str) -> str:
     """Return the sha256 (hex) that a file of this kind would be named by; empty of an archive that can't be unpacked.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.gate import judge, judge_models
-from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.release.reports import metrics_of
+
+_NEVER = datetime.fromtimestamp(0, tz=timezone.utc)
+"""Evidence has no times in it, and the gate looks at none."""
 
 
 def judge_evidence(evidence: Evidence, record: RunRecord) -> RunRecord:
@@ -34,6 +39,25 @@ def judge_evidence(evidence: Evidence, record: RunRecord) -> RunRecord:
     verdict = judge(found, planned_sha256=planned, gates=gates)
     models_judged = judge_models(found, planned_sha256=planned, gates=gates)
     return found.model_copy(update={"verdict": verdict, "packages": models_judged})
+
+
+def judge_alone(evidence: Evidence, own: PackageEvidence) -> VerdictRecord:
+    """Return the verdict on one package, out of evidence alone."""
+    package = PackageRecord(
+        arn=own.arn, group=own.group, version=own.version, model=own.model, step=own.step, status=""
+    )
+    steps = tuple(
+        StepRecord(name=s.name, type=s.step_class, step_class=s.step_class, model=s.model, status=s.status)
+        for s in evidence.steps
+    )
+    record = RunRecord(
+        tool_version="", target="", pipeline=evidence.pipeline, pipeline_version=0, execution=evidence.execution,
+        status=evidence.status, started=_NEVER, definition_sha256=evidence.definition_sha256,
+        fingerprint=evidence.fingerprint, steps=steps, packages=(package,),
+    )  # fmt: skip
+    verdict = judge_evidence(evidence, record).packages[0].verdict
+    assert verdict is not None
+    return verdict
 
 
 def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRecord:
