@@ -66,6 +66,8 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
         _package(package, among, target, asked.gates.get(package.model, ()), _code_of(package.step, files, before))
         for package in record.packages
     )
+    # Where nothing was registered nobody uses what code has made: why steps failed, they say themselves.
+    used = {uri for package in packages for uri in package.code}
     return Evidence(
         pipeline=record.pipeline,
         execution=record.execution,
@@ -83,7 +85,7 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
             for name, addresses in sorted(asked.data.items())
             if name in record.parameters
         ),
-        code=witness_code(files, target),
+        code=witness_code([file for file in files if file.uri in used], target),
         steps=tuple(
             StepEvidence(name=s.name, model=s.model, step_class=s.step_class, status=s.status) for s in record.steps
         ),
@@ -146,7 +148,8 @@ def _code(file: NamedFile, target: Target) -> CodeEvidence | Problem:
 
 
 def _not_named(file: NamedFile, why: str) -> Problem:
-    message = f"'{file.uri}', which {', '.join(file.steps)} use, is not what its name says: {why}"
+    used = f", which {', '.join(file.steps)} use," if file.steps else ""
+    message = f"'{file.uri}'{used} is not what its name says: {why}"
     hint = "'pipeline-builder apply' brings it back; what was made with it is made anew by 'run --rerun'"
     return Problem(id="PB465", message=message, hint=hint)
 
