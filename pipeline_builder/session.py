@@ -322,10 +322,12 @@ class Session(Opened):
         planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
         return judge_execution(execution, self.target, self.composed, None, planned=planned, reused=True)
 
-    def decide(self, record: RunRecord, decision: Decision, models: Sequence[str] = ()) -> Decided:
+    def decide(
+        self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, named: bool = True
+    ) -> Decided:
         """Approve or reject packages of the run: those of the models, or all that wait."""
         with self.stage("promote") as words:
-            decided = decide(record, decision, self.deciding, models=models)
+            decided = decide(record, decision, self.deciding, models=models, named=named)
             words.append(lines.promote_line(decided.record))
         for line in decided.words:
             self.say(f"          {line}")

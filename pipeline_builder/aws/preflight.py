@@ -6,7 +6,6 @@ What this process may not look at is a warning: the pipeline's own role may be a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

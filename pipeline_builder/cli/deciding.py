@@ -100,7 +100,7 @@ def _decide(
 
 def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: str) -> None:
     """Copy what is approved to another account."""
-    from pipeline_builder.release.promote import pick
+    from pipeline_builder.release.choosing import pick
 
     with session.stage("copy") as words:
         approved = [package for package in pick(record, models) if package.status == "Approved"]
@@ -217,13 +217,16 @@ def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
     show_run(record, session.report(record), as_json=as_json)
 
 
-def show_run(record: RunRecord, report: Path, *, as_json: bool) -> None:
-    """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
+def show_run(record: RunRecord, report: Path, *, as_json: bool, ends: bool = True) -> None:
+    """Print the result of a run and where its report is.
+
+    What failed in it, or was blocked, `ends` the command with exit code 5, also where other models wait.
+    """
     from pipeline_builder.views.summary import failure_problems, render_result
 
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)
     for problem in problems:
         say(render_problem(problem))
-    if problems:
+    if problems and ends:
         raise click.exceptions.Exit(ExitCode.FAILED)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, PlanRefused, Problem, RunFailed
-from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.choosing import pick
+from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 from pipeline_builder.release.standing import AT, BY, Standing, answers, describe_word, standing
 from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
 
@@ -56,8 +56,10 @@ class Deciding:
     now: Callable[[], datetime] = field(default=_utc)
 
 
-def decide(record: RunRecord, decision: Decision, at: Deciding, *, models: Sequence[str] = ()) -> Decided:
-    """Approve or reject packages of the run: those of the models, or all that wait.
+def decide(
+    record: RunRecord, decision: Decision, at: Deciding, *, models: Sequence[str] = (), named: bool = True
+) -> Decided:
+    """Approve or reject packages of the run: those of the models, or all that wait; of the models where not `named`.
 
     What is refused is refused before anything is written, but for what somebody else decides in the same moment. The
     same answer again changes nothing; so a call that was killed is repeated, and does what is left.
@@ -71,43 +73,18 @@ def decide(record: RunRecord, decision: Decision, at: Deciding, *, models: Seque
         message = f"the execution {record.execution} registered no model package, so there is nothing to decide"
         raise InputProblems(Problem(id="PB430", message=message))
     now = {package.arn: at.registry.describe_package(package.arn) for package in pick(record, models)}
-    open_, settled = _open(now, decision, named=bool(models))
+    open_, settled = _open(now, decision, named=named and bool(models))
     chosen = [package for package in record.packages if package.arn in open_]
     blocked: dict[str, tuple[Problem, ...]] = {}
     if decision.status is ApprovalStatus.APPROVED:
         blocked = {p.arn: found for p in chosen if (found := (*_gate(record, p), *at.against(record, p)))}
     problems = tuple(problem for found in blocked.values() for problem in found)
-    if problems and (models or len(blocked) == len(chosen)):
+    if problems and ((named and models) or len(blocked) == len(chosen)):
         raise RunFailed(*problems)
     written, failure = _write([p for p in chosen if p.arn not in blocked], now, record, decision, at)
     packages = tuple(_as_now(p, {**now, **written}.get(p.arn)) for p in record.packages)
     done = record.model_copy(update={"packages": packages})
     return Decided(record=done, words=settled, failure=failure or (RunFailed(*problems) if problems else None))
-
-
-def pick(record: RunRecord, models: Sequence[str]) -> tuple[PackageRecord, ...]:
-    """Return the packages of these models, of all where none is named.
-
-    Raises:
-        InputProblems: PB480, every name that is none of the run's.
-    """
-    names = {name for package in record.packages for name in names_of(package)}
-    if unknown := [model for model in models if model not in names]:
-        raise InputProblems(*(unknown_model(name, record) for name in unknown))
-    return tuple(p for p in record.packages if not models or names_of(p) & set(models))
-
-
-def names_of(package: PackageRecord) -> set[str]:
-    """Return what a person may call a package: its model, its group, with its version, its ARN."""
-    return {package.model, package.group, f"{package.group}/{package.version}", package.arn}
-
-
-def unknown_model(name: str, record: RunRecord) -> Problem:
-    """Return what is said of a name that no model of a run has."""
-    known = [package.model for package in record.packages]
-    message = f"the execution {record.execution.rsplit('/', 1)[-1]} has registered no model '{name}'"
-    hint = did_you_mean(name, known) or f"it has registered: {', '.join(known)}"
-    return Problem(id="PB480", message=message, hint=hint)
 
 
 def _open(
@@ -145,13 +122,25 @@ def _otherwise(package: ModelPackage) -> Problem:
 
 def _gate(record: RunRecord, package: PackageRecord) -> tuple[Problem, ...]:
     """Return why the gate doesn't let a package through."""
-    verdict = package.verdict or record.verdict
+    verdict = package.verdict or _of_run(record)
     if verdict is None:
         hint = "'pipeline-builder run' judges it, and runs nothing where nothing changed"
         return (Problem(id="PB431", message="this run was not judged by the gate yet", hint=hint),)
     if verdict.passed:
         return ()
     return (Problem(id="PB431", message=f"the gate blocks {package.model}: {'; '.join(verdict.reasons)}"),)
+
+
+def _of_run(record: RunRecord) -> VerdictRecord | None:
+    """Return the verdict on a model of a record of before models were judged one by one: the run's."""
+    if record.verdict and record.status != "Succeeded":
+        return VerdictRecord(passed=False, reasons=(f"the execution is {record.status}",))
+    return record.verdict
+
+
+def is_decidable(record: RunRecord, package: PackageRecord) -> bool:
+    """Tell whether the gate has nothing against a package, or somebody has decided about it already."""
+    return standing(package) not in (Standing.WAITING, Standing.UNSIGNED) or not _gate(record, package)
 
 
 def may_be_approved(record: RunRecord, package: PackageRecord) -> bool:
