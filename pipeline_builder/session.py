@@ -20,16 +20,18 @@ from typing import TYPE_CHECKING
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.release.deciding import find_meant
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
+from pipeline_builder.release.four_eyes import against_approver
 from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Deciding, Decision, decide
-from pipeline_builder.release.record import RunRecord, write_record
+from pipeline_builder.release.record import PackageRecord, RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.target import DeployedPipeline
@@ -37,6 +39,7 @@ from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
 from pipeline_builder.workspace import (
     APPLIED,
+    AUTHORS,
     BUNDLES,
     DEFINITION,
     JUNIT,
@@ -45,6 +48,7 @@ from pipeline_builder.workspace import (
     Opened,
     Workspace,
     begin_state,
+    callers_names,
     load_workspace_lock,
     open_secrets,
 )
@@ -127,7 +131,10 @@ class Session(Opened):
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
                 read_secret=open_secrets(workspace),
+                histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
             )
+            if manifest.four_eyes:
+                write_histories(workspace.build / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
@@ -283,7 +290,18 @@ class Session(Opened):
     @property
     def deciding(self) -> Deciding:
         """What decisions are written with."""
-        return Deciding(registry=self.target.registry)
+        return Deciding(registry=self.target.registry, rule=self._four_eyes)
+
+    def _four_eyes(self, record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
+        if not self.manifest.four_eyes:
+            return ()
+        histories = load_histories(self.workspace.build / AUTHORS)
+        names = decision.names or (decision.by,)
+        return against_approver(record, package, names, histories, self.target.registry)
+
+    def names_of_caller(self) -> tuple[str, ...]:
+        """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""
+        return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def is_run(self, name: str) -> bool:
         """Tell whether a name means an execution; where a model has the same, the model is meant, and that is said."""

@@ -51,7 +51,7 @@ def promote(
     \b
     Example: pipeline-builder promote churn --comment "looks right"
     """
-    decision = make_decision("approve", comment, again=again)
+    decision = make_decision(session, "approve", comment, again=again)
     _decide(session, models, run, decision, as_json=as_json, role=role)
 
 
@@ -69,7 +69,7 @@ def reject(session: Session, *, as_json: bool, models: tuple[str, ...], run: str
     \b
     Example: pipeline-builder reject churn --comment "recall is too low"
     """
-    _decide(session, models, run, make_decision("reject", comment, again=again), as_json=as_json)
+    _decide(session, models, run, make_decision(session, "reject", comment, again=again), as_json=as_json)
 
 
 def _decide(
@@ -121,7 +121,7 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     from pipeline_builder.release.rollback import rollback as roll_back
     from pipeline_builder.views.lines import rollback_line
 
-    decision, group = make_decision("reject", comment), find_group(session.composed, model)
+    decision, group = make_decision(session, "reject", comment), find_group(session.composed, model)
     with session.stage("rollback") as words:
         old, new = roll_back(group, decision, session.deciding)
         words.append(rollback_line(group, old, new))
@@ -140,13 +140,13 @@ def ask_decisions(session: Session, record: RunRecord, answer: str | None, comme
     if not waiting(record):
         return record
     if answer:
-        return done(session.decide(record, make_decision(answer, comment)))
+        return done(session.decide(record, make_decision(session, answer, comment)))
     if not terminal():
         return record
     say(render_evidence(record))
     for package, asked in _ask_each(waiting(record)):
         why = comment or _ask_why(asked)
-        record = done(session.decide(record, make_decision(asked, why), (package.arn,)))
+        record = done(session.decide(record, make_decision(session, asked, why), (package.arn,)))
     return record
 
 
@@ -195,13 +195,15 @@ def done(decided: Decided) -> RunRecord:
     return decided.record
 
 
-def make_decision(answer: str, comment: str, *, again: bool = False) -> Decision:
+def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
     from pipeline_builder.release.promote import Decision
     from pipeline_builder.target import ApprovalStatus
 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
-    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or login_name(), comment=comment, again=again)
+    by = os.environ.get("SMP_APPROVER") or login_name()
+    names = tuple(dict.fromkeys((by, *(session.names_of_caller() if answer == "approve" else ()))))
+    return Decision(status=status, by=by, names=names, comment=comment, again=again)
 
 
 def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:

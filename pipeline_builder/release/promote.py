@@ -15,12 +15,12 @@ from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
 # ApprovalDescription takes 1024 characters.
 MOST_DESCRIPTION = 1024
 
-Check = Callable[[RunRecord, PackageRecord], Sequence[Problem]]
-"""Gives what is against approving a package, however often it is asked."""
+Rule = Callable[[RunRecord, PackageRecord, "Decision"], Sequence[Problem]]
+"""Gives what is against this person's approval of a package."""
 
 
-def _unchecked(record: RunRecord, package: PackageRecord) -> tuple[Problem, ...]:
-    del record, package
+def _no_rule(record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
+    del record, package, decision
     return ()
 
 
@@ -30,10 +30,14 @@ def _utc() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A person's answer: approve or reject, who said it, and why. `again` takes another's answer back."""
+    """A person's answer: approve or reject, who said it, and why. `again` takes another's answer back.
+
+    `names` are all that is known of who said it, where that is asked for.
+    """
 
     status: ApprovalStatus
     by: str
+    names: tuple[str, ...] = ()
     comment: str = ""
     again: bool = False
 
@@ -49,10 +53,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
-    """What decisions are written with: the registry, and what is `against` approving a package."""
+    """What decisions are written with: the registry, and the `rule` that an approval has to keep besides the gate's."""
 
     registry: ModelRegistry
-    against: Check = _unchecked
+    rule: Rule = _no_rule
     now: Callable[[], datetime] = field(default=_utc)
 
 
@@ -75,16 +79,36 @@ def decide(
     now = {package.arn: at.registry.describe_package(package.arn) for package in pick(record, models)}
     open_, settled = _open(now, decision, named=named and bool(models))
     chosen = [package for package in record.packages if package.arn in open_]
-    blocked: dict[str, tuple[Problem, ...]] = {}
-    if decision.status is ApprovalStatus.APPROVED:
-        blocked = {p.arn: found for p in chosen if (found := (*_gate(record, p), *at.against(record, p)))}
-    problems = tuple(problem for found in blocked.values() for problem in found)
-    if problems and ((named and models) or len(blocked) == len(chosen)):
-        raise RunFailed(*problems)
-    written, failure = _write([p for p in chosen if p.arn not in blocked], now, record, decision, at)
+    refused = _refusals(chosen, record, decision, at) if decision.status is ApprovalStatus.APPROVED else {}
+    refusal = _merged(tuple(refused.values()))
+    if refusal and ((named and models) or len(refused) == len(chosen)):
+        raise refusal
+    written, failure = _write([p for p in chosen if p.arn not in refused], now, record, decision, at)
     packages = tuple(_as_now(p, {**now, **written}.get(p.arn)) for p in record.packages)
-    done = record.model_copy(update={"packages": packages})
-    return Decided(record=done, words=settled, failure=failure or (RunFailed(*problems) if problems else None))
+    return Decided(
+        record=record.model_copy(update={"packages": packages}),
+        words=settled,
+        failure=_merged(tuple(error for error in (failure, refusal) if error)),
+    )
+
+
+def _refusals(
+    chosen: Sequence[PackageRecord], record: RunRecord, decision: Decision, at: Deciding
+) -> dict[str, PipelineBuilderError]:
+    """Return what is against the approval of each package that something is against: the gate, else a rule."""
+    found: dict[str, PipelineBuilderError] = {}
+    for package in chosen:
+        if blocked := _gate(record, package):
+            found[package.arn] = RunFailed(*blocked)
+        elif against := at.rule(record, package, decision):
+            found[package.arn] = PlanRefused(*against)
+    return found
+
+
+def _merged(errors: Sequence[PipelineBuilderError]) -> PipelineBuilderError | None:
+    """Return all of them as one; what failed outside, and what was refused, tell more than what was blocked."""
+    kind = next((k for k in (OutsideFailure, PlanRefused, RunFailed) if any(isinstance(e, k) for e in errors)), None)
+    return kind(*(problem for error in errors for problem in error.problems)) if kind else None
 
 
 def _open(
@@ -195,12 +219,10 @@ def _together(
 ) -> PipelineBuilderError | None:
     if not failures:
         return None
-    problems = [problem for failure in failures for problem in failure.problems]
-    outside = any(isinstance(failure, OutsideFailure) for failure in failures)
     names = ", ".join(f"{package.group} version {package.version}" for package in done.values()) or "none"
     message = f"of {len(failures) + len(done)} model packages {len(done)} are {decision.status.value}: {names}"
-    problems.append(Problem(id="PB435", message=message, hint="repeat the command: it does what is left"))
-    return OutsideFailure(*problems) if outside else PlanRefused(*problems)
+    left = Problem(id="PB435", message=message, hint="repeat the command: it does what is left")
+    return _merged([*failures, type(failures[0])(left)])
 
 
 def _decide(current: ModelPackage, record: RunRecord, decision: Decision, at: Deciding) -> ModelPackage:
