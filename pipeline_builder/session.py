@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,17 +20,16 @@ from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
-from pipeline_builder.release.deciding import find_meant
+from pipeline_builder.release.decisions import Decisions
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
-from pipeline_builder.release.four_eyes import against_approver
 from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.promote import Decided, Deciding, Decision, decide
-from pipeline_builder.release.record import PackageRecord, RunRecord, write_record
+from pipeline_builder.release.promote import Decided, Decision
+from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.target import DeployedPipeline
@@ -62,14 +60,6 @@ if TYPE_CHECKING:
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.selection import Found
     from pipeline_builder.target import Execution, Selection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToDecide:
-    """The record of a run, and the names of its models that a decision is about; none for what waits."""
-
-    record: RunRecord
-    models: tuple[str, ...] = ()
 
 
 class Session(Opened):
@@ -288,64 +278,32 @@ class Session(Opened):
     # --- decisions, and what is written about a run
 
     @property
-    def deciding(self) -> Deciding:
-        """What decisions are written with."""
-        return Deciding(registry=self.target.registry, rule=self._four_eyes)
-
-    def _four_eyes(self, record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
-        if not self.manifest.four_eyes:
-            return ()
-        histories = load_histories(self.workspace.build / AUTHORS)
-        names = decision.names or (decision.by,)
-        return against_approver(record, package, names, histories, self.target.registry)
+    def decisions(self) -> Decisions:
+        """What decisions are made with."""
+        return Decisions(
+            target=self.target,
+            runs=self.runs,
+            composed=lambda: self.composed,
+            say=self.say,
+            histories=lambda: load_histories(self.workspace.build / AUTHORS) if self.manifest.four_eyes else None,
+        )
 
     def names_of_caller(self) -> tuple[str, ...]:
         """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""
         return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
-    def is_run(self, name: str) -> bool:
-        """Tell whether a name means an execution; where a model has the same, the model is meant, and that is said."""
-        if not self.runs.knows(name):
-            return False
-        if name not in self._models().values():
-            return True
-        self.say(
-            f"          '{name}' is a model, and the id of an execution: the model is meant; --run means the other"
-        )
-        return False
-
-    def to_decide(self, models: Sequence[str], run: str = "", *, again: bool = False) -> tuple[ToDecide, ...]:
-        """Return the records that a decision is about, with the models of each that were asked for."""
-        if run:
-            return (ToDecide(record=self._judged(self.runs.find(run)), models=tuple(models)),)
-        listed = self.runs.listed()
-        meant = find_meant(self.target, listed, models, model_of=self._models(), again=again)
-        return tuple(ToDecide(record=self._judged(one.execution), models=one.models) for one in meant)
-
-    def _models(self) -> Mapping[str, str]:
-        """Return the model of each step, as the last run has it, or today's confs where they can be read."""
-        saved = self.runs.saved()
-        known = {step.name: step.model for step in (saved.steps if saved else ())}
-        try:
-            return known | {node.name: node.model for node in nodes_of(self.composed)}
-        except InputProblems:
-            return known
-
-    def _judged(self, execution: Execution) -> RunRecord:
-        """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
-        record = self.runs.record(execution.arn)
-        if record.verdict or not execution.status.ended:
-            return record
-        ran = self.target.pipelines.definition_of(execution.arn)
-        planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
-        return judge_execution(execution, self.target, self.composed, None, planned=planned, reused=True)
-
     def decide(
-        self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, named: bool = True
+        self,
+        record: RunRecord,
+        decision: Decision,
+        models: Sequence[str] = (),
+        *,
+        named: bool = True,
+        approval: str = "",
     ) -> Decided:
-        """Approve or reject packages of the run: those of the models, or all that wait."""
+        """Approve or reject packages of the run: those of the models, or those of them that wait where not `named`."""
         with self.stage("promote") as words:
-            decided = decide(record, decision, self.deciding, models=models, named=named)
+            decided = self.decisions.decide(record, decision, models, named=named, approval=approval)
             words.append(lines.promote_line(decided.record))
         for line in decided.words:
             self.say(f"          {line}")

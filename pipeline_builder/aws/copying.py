@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.facts import token
+from pipeline_builder.dag.packages import COPIED_FROM
+from pipeline_builder.errors import PlanRefused, Problem
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -17,13 +19,15 @@ _COPIED = (
 )  # fmt: skip
 _SESSION_SECONDS = 900
 _MOST_METADATA = 50
-FROM = "copied-from"
 
 
 def copy_package(aws: Aws, arn: str, role: str, *, region: str) -> str:
     """Create the package in the group of the same name, in the account of a role; return the copy's ARN.
 
     The copy names the same objects in S3: that account needs to be allowed to read them. Copying again finds the copy.
+
+    Raises:
+        PlanRefused: PB466 where the copy that is there isn't one of this package any more.
     """
     package = aws.call("sagemaker", "describe_model_package", ModelPackageName=arn)
     there = _account_of(aws, role, region)
@@ -36,15 +40,27 @@ def copy_package(aws: Aws, arn: str, role: str, *, region: str) -> str:
     for page in there.pages("sagemaker", "list_model_packages", ModelPackageGroupName=group):
         for item in page["ModelPackageSummaryList"]:
             if item.get("ModelPackageDescription") == description:
-                return str(item["ModelPackageArn"])
+                return _found(there, package, str(item["ModelPackageArn"]))
     return _create(there, package, group, description, token("copy", arn, role)[:36])
+
+
+_SAME = ("InferenceSpecification", "AdditionalInferenceSpecifications", "ModelMetrics")
+"""What a copy has to have as it was copied; metadata may have been added to."""
+
+
+def _found(there: Aws, package: dict[str, Any], copy: str) -> str:
+    found = there.call("sagemaker", "describe_model_package", ModelPackageName=copy)
+    if other := [key for key in _SAME if (found.get(key) or None) != (package.get(key) or None)]:
+        message = f"the copy '{copy}' of '{package['ModelPackageArn']}' is another by now: {', '.join(other)}"
+        raise PlanRefused(Problem(id="PB466", message=message, hint="delete it there, and copy again"))
+    return copy
 
 
 def _create(there: Aws, package: dict[str, Any], group: str, description: str, client_token: str) -> str:
     request: dict[str, Any] = {key: package[key] for key in _COPIED if package.get(key)}
     metadata = request.get("CustomerMetadataProperties") or {}
     if len(metadata) < _MOST_METADATA:
-        request["CustomerMetadataProperties"] = {**metadata, FROM: package["ModelPackageArn"][:256]}
+        request["CustomerMetadataProperties"] = {**metadata, COPIED_FROM: package["ModelPackageArn"][:256]}
     created = there.call(
         "sagemaker",
         "create_model_package",

@@ -85,10 +85,10 @@ def _decide(
     if decision.again and not (models and decision.comment.strip()):
         raise click.UsageError("--again takes back how a model was decided: name the model, and say why with --comment")
     only = models[0] if len(models) == 1 and not run else ""
-    if only and session.is_run(only):
+    if only and session.decisions.is_run(only):
         models, run = (), only
     failure: PipelineBuilderError | None = None
-    for one in session.to_decide(models, run, again=decision.again):
+    for one in session.decisions.to_decide(models, run, again=decision.again):
         decided = session.decide(one.record, decision, one.models)
         failure = failure or decided.failure
         if role:
@@ -104,6 +104,7 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 
     with session.stage("copy") as words:
         approved = [package for package in pick(record, models) if package.status == "Approved"]
+        session.decisions.use([package.arn for package in approved])
         words.append(", ".join(session.target.registry.copy_package(package.arn, role) for package in approved))
 
 
@@ -118,12 +119,11 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     Example: pipeline-builder rollback churn --comment "complaints about false alarms"
     """
     from pipeline_builder.release.overview import find_group
-    from pipeline_builder.release.rollback import rollback as roll_back
     from pipeline_builder.views.lines import rollback_line
 
     decision, group = make_decision(session, "reject", comment), find_group(session.composed, model)
     with session.stage("rollback") as words:
-        old, new = roll_back(group, decision, session.deciding)
+        old, new = session.decisions.rollback(group, decision)
         words.append(rollback_line(group, old, new))
     result = {"rejected": old.arn, "champion": new.arn}
     show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")

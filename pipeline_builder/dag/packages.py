@@ -10,6 +10,9 @@ from pipeline_builder.target import Container
 QUALITY = "ModelQuality.Statistics"
 """The report that gates look into."""
 
+COPIED_FROM = "copied-from"
+"""The custom property of a package in another account that has the ARN of the one that it was copied from."""
+
 
 def containers_of(request: Mapping[str, Any]) -> tuple[Container, ...]:
     """Return every container, those of additional specifications after the others."""

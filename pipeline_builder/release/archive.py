@@ -74,12 +74,23 @@ _HINT = "nothing is promoted without it: bring it back, or judge a new run ('run
 
 
 def find_newest(target: Target, pipeline: str, execution: str) -> str:
-    """Return the digest of an execution's newest evidence; empty where it was never judged with one."""
+    """Return the digest of an execution's newest evidence; empty where it was never judged with one.
+
+    Raises:
+        PlanRefused: PB462 where what names it is damaged.
+    """
+    uri = _newest_uri(target, pipeline, execution)
     try:
-        said = json.loads(target.store.get(_newest_uri(target, pipeline, execution)))
-        return str(said["evidence"])
-    except (KeyError, ValueError, TypeError):
+        said = json.loads(target.store.get(uri))
+        found, about = str(said["evidence"]), said["execution"]
+    except KeyError:
         return ""
+    except (ValueError, TypeError):
+        found, about = "", ""
+    if about != execution:
+        message = f"'{uri}' doesn't name the evidence of '{execution}'"
+        raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT))
+    return found
 
 
 def _read(target: Target, uri: str) -> bytes:

@@ -14,14 +14,19 @@ PROPERTY = "decided-evidence"
 """The custom property of a decided model package that has its evidence's sha256."""
 
 
+PIPELINE = "decided-pipeline"
+"""The one that has the pipeline's name, in whose folder that evidence is."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class FileEvidence(_Frozen):
-    """An object, and what told it from any other that could lie at its address (`StoredObject`)."""
+    """An object, and what told it from any other that could lie at its address (`StoredObject`), or that it is gone."""
 
     uri: str
+    gone: bool = False
     size: int = 0
     sha256: str = ""
     etag: str = ""
@@ -58,7 +63,7 @@ class ChampionEvidence(_Frozen):
 
     `evidence` is the sha256 of the champion's own, which its report is taken from; one that has none was approved
     before there was any, or elsewhere, and its report was read when the candidate was judged. `moved` says in words
-    what of its report is otherwise by now than in its evidence.
+    what of its report is otherwise by now than in its evidence, `lost` why its evidence can't be read.
     """
 
     arn: str
@@ -66,6 +71,7 @@ class ChampionEvidence(_Frozen):
     evidence: str = ""
     report: ReportEvidence | None = None
     moved: str = ""
+    lost: str = ""
 
 
 class BoundEvidence(_Frozen):
@@ -86,7 +92,6 @@ class PackageEvidence(_Frozen):
     version: int
     model: str
     step: str
-    evaluated: bool = False
     containers: tuple[ContainerEvidence, ...] = ()
     reports: Mapping[str, ReportEvidence] = {}
     code: tuple[str, ...] = ()
@@ -102,13 +107,22 @@ class DataEvidence(_Frozen):
     fingerprint: str
 
 
+class StepEvidence(_Frozen):
+    """What became of a step."""
+
+    name: str
+    model: str
+    step_class: str
+    status: str
+
+
 class CommitEvidence(_Frozen):
-    """A model repository's commit."""
+    """A model repository's commit; `tree` is empty where only the commit is known any more."""
 
     name: str
     url: str
     commit: str
-    tree: str
+    tree: str = ""
 
 
 class Evidence(_Frozen):
@@ -126,6 +140,7 @@ class Evidence(_Frozen):
     commits: tuple[CommitEvidence, ...] = ()
     data: tuple[DataEvidence, ...] = ()
     code: tuple[CodeEvidence, ...] = ()
+    steps: tuple[StepEvidence, ...] = ()
     packages: tuple[PackageEvidence, ...] = ()
 
     @property
@@ -141,3 +156,12 @@ class Evidence(_Frozen):
     def package(self, arn: str) -> PackageEvidence | None:
         """Return the evidence of a package; None where it isn't of this execution."""
         return next((package for package in self.packages if package.arn == arn), None)
+
+
+def files_of(evidence: Evidence) -> tuple[FileEvidence, ...]:
+    """Return what the packages' jobs have made: artifacts and reports."""
+    return tuple(
+        file
+        for package in evidence.packages
+        for file in (*(c.artifact for c in package.containers if c.artifact), *package.reports.values())
+    )

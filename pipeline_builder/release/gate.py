@@ -110,13 +110,17 @@ def _bound(package: PackageRecord, gate: GateSection) -> Iterator[_Check]:
 
 def _regression(package: PackageRecord, gate: GateSection, value: float, what: str) -> _Check:
     champion = metric_at(package.champion_metrics, gate.metric)
+    said = f" ({package.champion_note})" if package.champion_note else ""
+    if package.champion_lost:
+        return _Check(False, f"{what}, and what its champion, version {package.champion_version}, had is lost{said}")
     if champion is None:
-        return _Check(True, f"{what}, and no champion has it to compare with")
+        return _Check(True, f"{what}, and no champion has it to compare with{said}")
     text = gate.max_regression or "0"
     number = float(text.removesuffix("%"))
     allowed = abs(champion) * number / 100 if text.endswith("%") else number
     worse = champion - value if gate.higher_is_better else value - champion
     return _Check(
         worse <= allowed,
-        f"{what}, the champion's (version {package.champion_version}) {champion:g}, and it may be {text} worse at most",
+        f"{what}, the champion's (version {package.champion_version}) {champion:g}{said}, and it may be {text} worse "
+        "at most",
     )

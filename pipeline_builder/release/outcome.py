@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder import __version__
 from pipeline_builder.dag.outline import Node, outline
+from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
 from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
@@ -55,13 +56,24 @@ def recall(saved: RunRecord | None, execution: Execution, target: Target) -> Run
     """Return the record of an execution with its packages as they are now; `saved` is that of the last run.
 
     What the run recorded stays; only the registry may have moved on since.
+
+    Raises:
+        PlanRefused: PB463 where the record names a package that the execution didn't register.
     """
     fresh = collect(execution, target)
     if saved is None or saved.execution != execution.arn:
         return fresh
     now = {package.arn: package for package in fresh.packages}
-    packages = tuple(_as_now(package, now[package.arn]) for package in saved.packages if package.arn in now)
-    return saved.model_copy(update={"packages": packages})
+    if unknown := [package.arn for package in saved.packages if package.arn not in now]:
+        registered = ", ".join(f"'{arn}'" for arn in now) or "none"
+        raise PlanRefused(*(_not_registered(arn, execution, registered) for arn in unknown))
+    packages = tuple(_as_now(package, now[package.arn]) for package in saved.packages)
+    return saved.model_copy(update={"packages": packages, "pipeline": fresh.pipeline})
+
+
+def _not_registered(arn: str, execution: Execution, registered: str) -> Problem:
+    message = f"the record names the package '{arn}', and the execution '{execution.id}' has registered {registered}"
+    return Problem(id="PB463", message=message, hint="nothing is decided by an edited record: judge the run again")
 
 
 def _as_now(package: PackageRecord, now: PackageRecord) -> PackageRecord:
@@ -112,13 +124,14 @@ def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
 def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], target: Target) -> list[PackageRecord]:
     """Exactly the packages that this execution registered, from its steps' metadata."""
     models = {step.name: step.model for step in steps}
+    among = [state.metadata[_PACKAGE] for state in states if state.metadata.get(_PACKAGE) and not state.taken_from]
     found = []
     for state in states:
         arn = state.metadata.get(_PACKAGE)
         if not arn or state.taken_from:  # of a step that was left out it is the source's
             continue
         package = target.registry.describe_package(arn)
-        champion = find_champion(package, target)
+        champion = find_champion(package, target, without=among)
         found.append(
             PackageRecord(
                 arn=arn,
@@ -140,11 +153,20 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
     return found
 
 
-def find_champion(package: ModelPackage, target: Target) -> ModelPackage | None:
-    """Return the newest approved version of the package's group that is older than the package itself."""
+def find_champion(package: ModelPackage, target: Target, *, without: Iterable[str] = ()) -> ModelPackage | None:
+    """Return the newest approved version of the package's group that is older than the package itself.
+
+    Those of its own run are left out: they are candidates beside it.
+    """
     others = target.registry.list_packages(package.group)
-    approved = (p for p in others if p.status is ApprovalStatus.APPROVED and p.version < package.version)
-    return next(approved, None)
+    approved = (
+        p
+        for p in others
+        if p.status is ApprovalStatus.APPROVED and p.version < package.version and p.arn not in {*without}
+    )
+    found = next(approved, None)
+    # A listing has neither metrics nor metadata on AWS.
+    return target.registry.describe_package(found.arn) if found else None
 
 
 def read_metrics(package: ModelPackage, target: Target) -> Any:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, PlanRefused, Problem, RunFailed
 from pipeline_builder.release.choosing import pick
+from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 from pipeline_builder.release.standing import AT, BY, Standing, answers, describe_word, standing
 from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
@@ -22,6 +23,10 @@ Rule = Callable[[RunRecord, PackageRecord, "Decision"], Sequence[Problem]]
 def _no_rule(record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
     del record, package, decision
     return ()
+
+
+def _unchanged(arns: Sequence[str]) -> None:
+    del arns
 
 
 def _utc() -> datetime:
@@ -53,10 +58,14 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
-    """What decisions are written with: the registry, and the `rule` that an approval has to keep besides the gate's."""
+    """What decisions are written with: the registry, and the `rule` that an approval has to keep besides the gate's.
+
+    `using` refuses what comes into use again and isn't what was approved.
+    """
 
     registry: ModelRegistry
     rule: Rule = _no_rule
+    using: Callable[[Sequence[str]], None] = _unchanged
     now: Callable[[], datetime] = field(default=_utc)
 
 
@@ -255,6 +264,8 @@ def describe_decision(record: RunRecord, decision: Decision) -> str:
     verb = "approved" if decision.status is ApprovalStatus.APPROVED else "rejected"
     again = " again" if decision.again else ""
     what = f"execution {record.execution.rsplit('/', 1)[-1]}, definition {record.definition_sha256[:12]}"
+    if record.evidence:
+        what = f"{what}, evidence {record.evidence[:12]}"
     room = MOST_DESCRIPTION - len(f"{verb}{again} by {decision.by}:  ({what})")
     comment = " ".join(decision.comment.split())
     comment = comment if len(comment) <= room else f"{comment[: room - 1]}…"
@@ -263,7 +274,9 @@ def describe_decision(record: RunRecord, decision: Decision) -> str:
 
 def provenance(record: RunRecord) -> Mapping[str, str]:
     """Return the custom properties that a decision adds to a package."""
+    evidence = {PROPERTY: record.evidence, PIPELINE: record.pipeline} if record.evidence else {}
     return {
         "decided-execution": record.execution.rsplit("/", 1)[-1],
         "decided-definition": record.definition_sha256,
+        **evidence,
     }

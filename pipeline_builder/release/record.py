@@ -59,6 +59,8 @@ class PackageRecord(_Frozen):
     """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one.
 
     `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
+    `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
+    that this evidence can't be read.
     """
 
     arn: str
@@ -75,6 +77,8 @@ class PackageRecord(_Frozen):
     champion_arn: str = ""
     champion_version: int = 0
     champion_metrics: Any = None
+    champion_note: str = ""
+    champion_lost: bool = False
     verdict: VerdictRecord | None = None
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:

@@ -16,6 +16,7 @@ def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage
 
     Raises:
         InputProblems: PB433 where there is no approved version to go back to.
+        PlanRefused: PB461 where that version isn't what was approved any more.
     """
     packages = at.registry.list_packages(group)
     why = " ".join(f"{ROLLED_BACK} {decision.by}: {decision.comment}".split())[:MOST_DESCRIPTION]
@@ -29,6 +30,7 @@ def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage
         message = f"'{group}' has {'one approved version' if approved else 'no approved version'}"
         hint = "a rollback needs the one in use and one before it"
         raise InputProblems(Problem(id="PB433", message=message, hint=hint))
+    at.using([approved[1].arn])
     return _roll_back(approved[0], why, decision, at), approved[1]
 
 

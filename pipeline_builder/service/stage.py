@@ -19,9 +19,10 @@ from typing import Protocol
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.answers import read_answer
-from pipeline_builder.release.approval import MOST_TEXT, approval_digest, approval_text, inert_text, verdict_word
+from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
 from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.promote import Decided, Decision, is_decidable
+from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
@@ -197,7 +198,7 @@ def publish(session: Session, setting: Setting, record: RunRecord) -> Staged:
         "VERDICT": verdict_word(record),
         "SUMMARY": approval_text(record, gates),
         "REPORT_URL": link,
-        "APPROVAL": approval_digest(record),
+        "APPROVAL": approval_of(record),
     }
     return Staged(exports=exports, record=record)
 
@@ -231,11 +232,11 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
         InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
-    record = session.runs.record(handed_on=True)
-    if verdict_word(record) == "nothing" and not (record.packages and setting.approval == approval_digest(record)):
+    record = session.decisions.check_record(session.runs.record(handed_on=True))
+    if verdict_word(record) == "nothing" and not (record.packages and setting.approval == approval_of(record)):
         session.say("          no model waits for a decision")
         return Staged(exports={}, record=record)
-    if setting.approval != approval_digest(record):
+    if setting.approval != approval_of(record):
         given = setting.approval[:12] or "without SMP_APPROVAL"
         message = f"the approval {given} is not for the packages of execution '{record.execution}'"
         hint = "let the pipeline run again, and look at its own approval"
@@ -248,7 +249,8 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     answered = read_answer(approval.comment, record)
     may = {package.arn for package in record.packages if is_decidable(record, package)}
     arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)
-    record = _done(session.decide(record, decision, arns, named=answered.named)) if arns else record
+    if arns:
+        record = _done(session.decide(record, decision, arns, named=answered.named, approval=setting.approval))
     return publish(session, setting, record)
 
 
@@ -272,7 +274,7 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
-    record = session.runs.record(handed_on=True)
+    record = session.decisions.check_record(session.runs.record(handed_on=True))
     answered = read_answer(approval.comment, record)
     record = _done(session.decide(record, decision, answered.arns, named=answered.named)) if answered.arns else record
     _keep(session, setting, record)

@@ -15,6 +15,7 @@ from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import keep_log, recorded
 from pipeline_builder.engine.jobs.work import (
@@ -70,6 +71,7 @@ class Run:
         self._execution = execution
         self._document = document
         self._scope = scope
+        self._ours = is_ours(document)
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         # What failed before a halt stays failed; in any other run these steps wait again by now.
@@ -206,6 +208,8 @@ class Run:
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        if self._ours:
+            check_named(request, self._engine.store)
         keep_log(self._engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)

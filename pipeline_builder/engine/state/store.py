@@ -67,9 +67,10 @@ class LocalStore:
             hashing = Hashing(file)
             yield hashing
             sha256 = hashing.sha256
-            file.close()
-            stamp = stamp_of(path.stat())
-            known.append((str(self.adopt(uri, path)), stamp, sha256))
+            file.flush()
+            place = self.adopt(uri, path)
+            # Of the file itself, whatever lies at its place by now; moving it is a change too.
+            known.append((str(place), unchanged(os.fstat(file.fileno())), sha256))
 
     @contextmanager
     def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
@@ -103,6 +104,7 @@ class LocalStore:
             try:
                 if new:
                     os.link(file, path)
+                    file.unlink()  # a change of the file that is there as well, so now and not later
                 else:
                     file.replace(path)
                 break
@@ -202,7 +204,7 @@ class LocalStore:
     def digest(self, uri: str, *, kind: str = PREFIX) -> str:
         """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
 
-        A file is read once for each content: its digest is kept by path, size, time and inode.
+        A file is read once for each content: its digest is kept by path, size, inode and the time of its last change.
         """
         try:
             found = self.objects(uri, kind=kind)
@@ -249,7 +251,7 @@ class LocalStore:
         return found
 
     def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
-        stamp = stamp_of(os.fstat(file.fileno()))
+        stamp = unchanged(os.fstat(file.fileno()))
         known = self._state.known_digest(str(path), stamp)
         if known:
             return known
@@ -353,8 +355,13 @@ def _read_digest(path: Path) -> tuple[str, int]:
 
 
 def stamp_of(found: os.stat_result) -> str:
-    """Return what changes with a file's content."""
+    """Return what changes with a file's content, by those who don't hide it."""
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
+
+
+def unchanged(found: os.stat_result) -> str:
+    """Return what changes with a file, whatever is done to it: nobody sets the time of its last change."""
+    return f"changed:{found.st_size}:{found.st_ctime_ns}:{found.st_ino}"
 
 
 def _make_folder(folder: Path) -> None:
