@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,24 +19,25 @@ from typing import TYPE_CHECKING
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.release.deciding import find_meant
+from pipeline_builder.manifest.history import load_histories, write_histories
+from pipeline_builder.release.decisions import Decisions
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
-from pipeline_builder.release.overview import find_group, nodes_of
+from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.promote import Decided, Deciding, Decision, decide, pick
-from pipeline_builder.release.proof import check_record, judged_before, prove, refuse_moved
+from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
-from pipeline_builder.release.verdict import asked_of, judge_execution
-from pipeline_builder.target import ApprovalStatus, DeployedPipeline
+from pipeline_builder.release.verdict import judge_execution
+from pipeline_builder.target import DeployedPipeline
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
 from pipeline_builder.workspace import (
     APPLIED,
+    AUTHORS,
     BUNDLES,
     DEFINITION,
     JUNIT,
@@ -46,6 +46,7 @@ from pipeline_builder.workspace import (
     Opened,
     Workspace,
     begin_state,
+    callers_names,
     load_workspace_lock,
     open_secrets,
 )
@@ -59,14 +60,6 @@ if TYPE_CHECKING:
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.selection import Found
     from pipeline_builder.target import Execution, Selection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToDecide:
-    """The record of a run, and the names of its models that a decision is about; none for what waits."""
-
-    record: RunRecord
-    models: tuple[str, ...] = ()
 
 
 class Session(Opened):
@@ -128,7 +121,10 @@ class Session(Opened):
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
                 read_secret=open_secrets(workspace),
+                histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
             )
+            if manifest.four_eyes:
+                write_histories(workspace.build / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
@@ -284,92 +280,32 @@ class Session(Opened):
     # --- decisions, and what is written about a run
 
     @property
-    def deciding(self) -> Deciding:
-        """What decisions are written with."""
-        return Deciding(registry=self.target.registry, using=self.use)
-
-    def is_run(self, name: str) -> bool:
-        """Tell whether a name means an execution; where a model has the same, the model is meant, and that is said."""
-        if not self.runs.knows(name):
-            return False
-        if name not in self._models().values():
-            return True
-        self.say(
-            f"          '{name}' is a model, and the id of an execution: the model is meant; --run means the other"
+    def decisions(self) -> Decisions:
+        """What decisions are made with."""
+        return Decisions(
+            target=self.target,
+            runs=self.runs,
+            composed=lambda: self.composed,
+            say=self.say,
+            histories=lambda: load_histories(self.workspace.build / AUTHORS) if self.manifest.four_eyes else None,
         )
-        return False
 
-    def to_decide(self, models: Sequence[str], run: str = "", *, again: bool = False) -> tuple[ToDecide, ...]:
-        """Return the records that a decision is about, with the models of each that were asked for."""
-        if run:
-            return (ToDecide(record=self._judged(self.runs.find(run)), models=tuple(models)),)
-        listed = self.runs.listed()
-        meant = find_meant(self.target, listed, models, model_of=self._models(), again=again)
-        return tuple(ToDecide(record=self._judged(one.execution), models=one.models) for one in meant)
-
-    def _models(self) -> Mapping[str, str]:
-        """Return the model of each step, as the last run has it, or today's confs where they can be read."""
-        saved = self.runs.saved()
-        known = {step.name: step.model for step in (saved.steps if saved else ())}
-        try:
-            return known | {node.name: node.model for node in nodes_of(self.composed)}
-        except InputProblems:
-            return known
-
-    def _judged(self, execution: Execution) -> RunRecord:
-        """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
-        record = self.runs.record(execution.arn)
-        if record.verdict or not execution.status.ended:
-            return record
-        if known := judged_before(record, self.target):
-            return known
-        ran = self.target.pipelines.definition_of(execution.arn)
-        planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
-        return judge_execution(execution, self.target, self.composed, None, planned=planned, reused=True)
-
-    def find_group(self, model: str) -> str:
-        """Return the group of a model, or what was given where no model has that name: who only serves has no confs."""
-        try:
-            return find_group(self.composed, model)
-        except InputProblems:
-            if not self.target.registry.list_packages(model):
-                raise
-            return model
-
-    def use(self, arns: Sequence[str]) -> None:
-        """Refuse to use packages (ARNs) whose bytes aren't those that were approved; say what can't be told."""
-        for note in refuse_moved(arns, self.target):
-            self.say(f"          {note}")
-
-    def check_record(self, record: RunRecord) -> RunRecord:
-        """Return a record that came from a file as its evidence has it; one that says otherwise is refused."""
-        found = check_record(record, self.target)
-        return found[1] if found else record
-
-    def _proven(self, record: RunRecord, models: Sequence[str], approval: str) -> RunRecord:
-        """Read again what is to be approved, and judge it from its evidence."""
-        chosen = pick(record, models)
-        open_ = [package.arn for package in chosen if package.status != ApprovalStatus.APPROVED.value]
-        self.use([package.arn for package in chosen if package.arn not in open_])
-        if not open_:
-            return record
-        ran = partial(self.target.pipelines.definition_of, record.execution)
-        proof = prove(record, open_, self.target, approval=approval, asked=lambda: asked_of(self.composed, ran()))
-        for note in proof.notes:
-            self.say(f"          {note}")
-        return proof.record
+    def names_of_caller(self) -> tuple[str, ...]:
+        """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""
+        return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def decide(
-        self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, approval: str = ""
+        self,
+        record: RunRecord,
+        decision: Decision,
+        models: Sequence[str] = (),
+        *,
+        named: bool = True,
+        approval: str = "",
     ) -> Decided:
-        """Approve or reject packages of the run: those of the models, or all that wait.
-
-        What is approved is read again before; `approval` is what somebody has approved, where no record brought it.
-        """
+        """Approve or reject packages of the run: those of the models, or those of them that wait where not `named`."""
         with self.stage("promote") as words:
-            if decision.status is ApprovalStatus.APPROVED:
-                record = self._proven(record, models, approval)
-            decided = decide(record, decision, self.deciding, models=models)
+            decided = self.decisions.decide(record, decision, models, named=named, approval=approval)
             words.append(lines.promote_line(decided.record))
         for line in decided.words:
             self.say(f"          {line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ LOCK = "model_repos.lock.yaml"
 DEFINITION = "pipeline_definition.json"
 PLAN = "plan.json"
 RUN = "run.json"
+AUTHORS = "authors.json"
 APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
@@ -257,3 +259,23 @@ class Opened:
 
         path = self.workspace.build / RUN
         return Runs(target=self.target, path=path, composed=lambda: self.composed.definition.pipeline)
+
+
+def callers_names(workspace: Workspace) -> tuple[str, ...]:
+    """Return what this machine and the target know of who runs the command: login, git's name and address, and on AWS
+    whose credentials these are.
+    """
+    from pipeline_builder.checkout.runner import GitError, Runner
+
+    environment = workspace.environment
+    found = [environment.get(name, "") for name in ("SMP_APPROVER", "LOGNAME", "USER")]
+    git = Runner(environment=environment)
+    for key in ("user.email", "user.name"):
+        with contextlib.suppress(GitError):  # which isn't set, or not there
+            found.append(git.run(["config", "--get", key], whose="user", folder=workspace.root).strip())
+    if workspace.target == "aws":
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.identity import caller_name
+
+        found.append(caller_name(Aws(workspace.region)))
+    return tuple(dict.fromkeys(name for name in found if name))

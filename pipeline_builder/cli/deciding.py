@@ -51,7 +51,7 @@ def promote(
     \b
     Example: pipeline-builder promote churn --comment "looks right"
     """
-    decision = make_decision("approve", comment, again=again)
+    decision = make_decision(session, "approve", comment, again=again)
     _decide(session, models, run, decision, as_json=as_json, role=role)
 
 
@@ -69,7 +69,7 @@ def reject(session: Session, *, as_json: bool, models: tuple[str, ...], run: str
     \b
     Example: pipeline-builder reject churn --comment "recall is too low"
     """
-    _decide(session, models, run, make_decision("reject", comment, again=again), as_json=as_json)
+    _decide(session, models, run, make_decision(session, "reject", comment, again=again), as_json=as_json)
 
 
 def _decide(
@@ -85,10 +85,10 @@ def _decide(
     if decision.again and not (models and decision.comment.strip()):
         raise click.UsageError("--again takes back how a model was decided: name the model, and say why with --comment")
     only = models[0] if len(models) == 1 and not run else ""
-    if only and session.is_run(only):
+    if only and session.decisions.is_run(only):
         models, run = (), only
     failure: PipelineBuilderError | None = None
-    for one in session.to_decide(models, run, again=decision.again):
+    for one in session.decisions.to_decide(models, run, again=decision.again):
         decided = session.decide(one.record, decision, one.models)
         failure = failure or decided.failure
         if role:
@@ -100,11 +100,11 @@ def _decide(
 
 def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: str) -> None:
     """Copy what is approved to another account."""
-    from pipeline_builder.release.promote import pick
+    from pipeline_builder.release.choosing import pick
 
     with session.stage("copy") as words:
         approved = [package for package in pick(record, models) if package.status == "Approved"]
-        session.use([package.arn for package in approved])
+        session.decisions.use([package.arn for package in approved])
         words.append(", ".join(session.target.registry.copy_package(package.arn, role) for package in approved))
 
 
@@ -119,12 +119,11 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     Example: pipeline-builder rollback churn --comment "complaints about false alarms"
     """
     from pipeline_builder.release.overview import find_group
-    from pipeline_builder.release.rollback import rollback as roll_back
     from pipeline_builder.views.lines import rollback_line
 
-    decision, group = make_decision("reject", comment), find_group(session.composed, model)
+    decision, group = make_decision(session, "reject", comment), find_group(session.composed, model)
     with session.stage("rollback") as words:
-        old, new = roll_back(group, decision, session.deciding)
+        old, new = session.decisions.rollback(group, decision)
         words.append(rollback_line(group, old, new))
     result = {"rejected": old.arn, "champion": new.arn}
     show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
@@ -141,13 +140,13 @@ def ask_decisions(session: Session, record: RunRecord, answer: str | None, comme
     if not waiting(record):
         return record
     if answer:
-        return done(session.decide(record, make_decision(answer, comment)))
+        return done(session.decide(record, make_decision(session, answer, comment)))
     if not terminal():
         return record
     say(render_evidence(record))
     for package, asked in _ask_each(waiting(record)):
         why = comment or _ask_why(asked)
-        record = done(session.decide(record, make_decision(asked, why), (package.arn,)))
+        record = done(session.decide(record, make_decision(session, asked, why), (package.arn,)))
     return record
 
 
@@ -196,13 +195,15 @@ def done(decided: Decided) -> RunRecord:
     return decided.record
 
 
-def make_decision(answer: str, comment: str, *, again: bool = False) -> Decision:
+def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
     from pipeline_builder.release.promote import Decision
     from pipeline_builder.target import ApprovalStatus
 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
-    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or login_name(), comment=comment, again=again)
+    by = os.environ.get("SMP_APPROVER") or login_name()
+    names = tuple(dict.fromkeys((by, *(session.names_of_caller() if answer == "approve" else ()))))
+    return Decision(status=status, by=by, names=names, comment=comment, again=again)
 
 
 def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:
@@ -218,13 +219,16 @@ def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
     show_run(record, session.report(record), as_json=as_json)
 
 
-def show_run(record: RunRecord, report: Path, *, as_json: bool) -> None:
-    """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
+def show_run(record: RunRecord, report: Path, *, as_json: bool, ends: bool = True) -> None:
+    """Print the result of a run and where its report is.
+
+    What failed in it, or was blocked, `ends` the command with exit code 5, also where other models wait.
+    """
     from pipeline_builder.views.summary import failure_problems, render_result
 
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)
     for problem in problems:
         say(render_problem(problem))
-    if problems:
+    if problems and ends:
         raise click.exceptions.Exit(ExitCode.FAILED)

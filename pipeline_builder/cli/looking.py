@@ -110,5 +110,5 @@ def verify(session: Session, *, as_json: bool, model: str, version: int | None) 
     """
     from pipeline_builder.release.verification import verify as verify_package
 
-    verified = verify_package(session.find_group(model), version, session.target)
+    verified = verify_package(session.decisions.find_group(model), version, session.target)
     show(verified.json, as_json=as_json, text="\n".join(verified.lines))

@@ -210,7 +210,7 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     session.checkout(locked=False, at=lock_of(inputs))
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
     if wishes.approve and waiting(record):
-        record = done(session.decide(record, make_decision("approve", wishes.comment)))
+        record = done(session.decide(record, make_decision(session, "approve", wishes.comment)))
     path = session.report(record)
     problems = failure_problems(record)
     _report(problems)

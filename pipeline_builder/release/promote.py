@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, PlanRefused, Problem, RunFailed
+from pipeline_builder.release.choosing import pick
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY
-from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 from pipeline_builder.release.standing import AT, BY, Standing, answers, describe_word, standing
 from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
 
 # ApprovalDescription takes 1024 characters.
 MOST_DESCRIPTION = 1024
 
-Check = Callable[[RunRecord, PackageRecord], Sequence[Problem]]
-"""Gives what is against approving a package, however often it is asked."""
+Rule = Callable[[RunRecord, PackageRecord, "Decision"], Sequence[Problem]]
+"""Gives what is against this person's approval of a package."""
 
 
-def _unchecked(record: RunRecord, package: PackageRecord) -> tuple[Problem, ...]:
-    del record, package
+def _no_rule(record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
+    del record, package, decision
     return ()
 
 
@@ -35,10 +35,14 @@ def _utc() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A person's answer: approve or reject, who said it, and why. `again` takes another's answer back."""
+    """A person's answer: approve or reject, who said it, and why. `again` takes another's answer back.
+
+    `names` are all that is known of who said it, where that is asked for.
+    """
 
     status: ApprovalStatus
     by: str
+    names: tuple[str, ...] = ()
     comment: str = ""
     again: bool = False
 
@@ -54,19 +58,21 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
-    """What decisions are written with: the registry, and what is `against` approving a package.
+    """What decisions are written with: the registry, and the `rule` that an approval has to keep besides the gate's.
 
     `using` refuses what comes into use again and isn't what was approved.
     """
 
     registry: ModelRegistry
-    against: Check = _unchecked
+    rule: Rule = _no_rule
     using: Callable[[Sequence[str]], None] = _unchanged
     now: Callable[[], datetime] = field(default=_utc)
 
 
-def decide(record: RunRecord, decision: Decision, at: Deciding, *, models: Sequence[str] = ()) -> Decided:
-    """Approve or reject packages of the run: those of the models, or all that wait.
+def decide(
+    record: RunRecord, decision: Decision, at: Deciding, *, models: Sequence[str] = (), named: bool = True
+) -> Decided:
+    """Approve or reject packages of the run: those of the models, or all that wait; of the models where not `named`.
 
     What is refused is refused before anything is written, but for what somebody else decides in the same moment. The
     same answer again changes nothing; so a call that was killed is repeated, and does what is left.
@@ -80,43 +86,38 @@ def decide(record: RunRecord, decision: Decision, at: Deciding, *, models: Seque
         message = f"the execution {record.execution} registered no model package, so there is nothing to decide"
         raise InputProblems(Problem(id="PB430", message=message))
     now = {package.arn: at.registry.describe_package(package.arn) for package in pick(record, models)}
-    open_, settled = _open(now, decision, named=bool(models))
+    open_, settled = _open(now, decision, named=named and bool(models))
     chosen = [package for package in record.packages if package.arn in open_]
-    blocked: dict[str, tuple[Problem, ...]] = {}
-    if decision.status is ApprovalStatus.APPROVED:
-        blocked = {p.arn: found for p in chosen if (found := (*_gate(record, p), *at.against(record, p)))}
-    problems = tuple(problem for found in blocked.values() for problem in found)
-    if problems and (models or len(blocked) == len(chosen)):
-        raise RunFailed(*problems)
-    written, failure = _write([p for p in chosen if p.arn not in blocked], now, record, decision, at)
+    refused = _refusals(chosen, record, decision, at) if decision.status is ApprovalStatus.APPROVED else {}
+    refusal = _merged(tuple(refused.values()))
+    if refusal and ((named and models) or len(refused) == len(chosen)):
+        raise refusal
+    written, failure = _write([p for p in chosen if p.arn not in refused], now, record, decision, at)
     packages = tuple(_as_now(p, {**now, **written}.get(p.arn)) for p in record.packages)
-    done = record.model_copy(update={"packages": packages})
-    return Decided(record=done, words=settled, failure=failure or (RunFailed(*problems) if problems else None))
+    return Decided(
+        record=record.model_copy(update={"packages": packages}),
+        words=settled,
+        failure=_merged(tuple(error for error in (failure, refusal) if error)),
+    )
 
 
-def pick(record: RunRecord, models: Sequence[str]) -> tuple[PackageRecord, ...]:
-    """Return the packages of these models, of all where none is named.
-
-    Raises:
-        InputProblems: PB480, every name that is none of the run's.
-    """
-    names = {name for package in record.packages for name in names_of(package)}
-    if unknown := [model for model in models if model not in names]:
-        raise InputProblems(*(unknown_model(name, record) for name in unknown))
-    return tuple(p for p in record.packages if not models or names_of(p) & set(models))
-
-
-def names_of(package: PackageRecord) -> set[str]:
-    """Return what a person may call a package: its model, its group, with its version, its ARN."""
-    return {package.model, package.group, f"{package.group}/{package.version}", package.arn}
+def _refusals(
+    chosen: Sequence[PackageRecord], record: RunRecord, decision: Decision, at: Deciding
+) -> dict[str, PipelineBuilderError]:
+    """Return what is against the approval of each package that something is against: the gate, else a rule."""
+    found: dict[str, PipelineBuilderError] = {}
+    for package in chosen:
+        if blocked := _gate(record, package):
+            found[package.arn] = RunFailed(*blocked)
+        elif against := at.rule(record, package, decision):
+            found[package.arn] = PlanRefused(*against)
+    return found
 
 
-def unknown_model(name: str, record: RunRecord) -> Problem:
-    """Return what is said of a name that no model of a run has."""
-    known = [package.model for package in record.packages]
-    message = f"the execution {record.execution.rsplit('/', 1)[-1]} has registered no model '{name}'"
-    hint = did_you_mean(name, known) or f"it has registered: {', '.join(known)}"
-    return Problem(id="PB480", message=message, hint=hint)
+def _merged(errors: Sequence[PipelineBuilderError]) -> PipelineBuilderError | None:
+    """Return all of them as one; what failed outside, and what was refused, tell more than what was blocked."""
+    kind = next((k for k in (OutsideFailure, PlanRefused, RunFailed) if any(isinstance(e, k) for e in errors)), None)
+    return kind(*(problem for error in errors for problem in error.problems)) if kind else None
 
 
 def _open(
@@ -154,13 +155,25 @@ def _otherwise(package: ModelPackage) -> Problem:
 
 def _gate(record: RunRecord, package: PackageRecord) -> tuple[Problem, ...]:
     """Return why the gate doesn't let a package through."""
-    verdict = package.verdict or record.verdict
+    verdict = package.verdict or _of_run(record)
     if verdict is None:
         hint = "'pipeline-builder run' judges it, and runs nothing where nothing changed"
         return (Problem(id="PB431", message="this run was not judged by the gate yet", hint=hint),)
     if verdict.passed:
         return ()
     return (Problem(id="PB431", message=f"the gate blocks {package.model}: {'; '.join(verdict.reasons)}"),)
+
+
+def _of_run(record: RunRecord) -> VerdictRecord | None:
+    """Return the verdict on a model of a record of before models were judged one by one: the run's."""
+    if record.verdict and record.status != "Succeeded":
+        return VerdictRecord(passed=False, reasons=(f"the execution is {record.status}",))
+    return record.verdict
+
+
+def is_decidable(record: RunRecord, package: PackageRecord) -> bool:
+    """Tell whether the gate has nothing against a package, or somebody has decided about it already."""
+    return standing(package) not in (Standing.WAITING, Standing.UNSIGNED) or not _gate(record, package)
 
 
 def may_be_approved(record: RunRecord, package: PackageRecord) -> bool:
@@ -215,12 +228,10 @@ def _together(
 ) -> PipelineBuilderError | None:
     if not failures:
         return None
-    problems = [problem for failure in failures for problem in failure.problems]
-    outside = any(isinstance(failure, OutsideFailure) for failure in failures)
     names = ", ".join(f"{package.group} version {package.version}" for package in done.values()) or "none"
     message = f"of {len(failures) + len(done)} model packages {len(done)} are {decision.status.value}: {names}"
-    problems.append(Problem(id="PB435", message=message, hint="repeat the command: it does what is left"))
-    return OutsideFailure(*problems) if outside else PlanRefused(*problems)
+    left = Problem(id="PB435", message=message, hint="repeat the command: it does what is left")
+    return _merged([*failures, type(failures[0])(left)])
 
 
 def _decide(current: ModelPackage, record: RunRecord, decision: Decision, at: Deciding) -> ModelPackage:

@@ -18,9 +18,10 @@ from typing import Protocol
 
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
 from pipeline_builder.release.narrowing import LAST, Wanted
-from pipeline_builder.release.promote import Decided, Decision
+from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
@@ -229,10 +230,10 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
 
     Raises:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
-        InputProblems: PB448 where nobody has approved.
+        InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
-    record = session.check_record(session.runs.record(handed_on=True))
-    if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
+    record = session.decisions.check_record(session.runs.record(handed_on=True))
+    if verdict_word(record) == "nothing" and not (record.packages and setting.approval == approval_of(record)):
         session.say("          no model waits for a decision")
         return Staged(exports={}, record=record)
     if setting.approval != approval_of(record):
@@ -245,19 +246,12 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
         raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
     decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment)
-    return publish(session, setting, _done(session.decide(record, decision, approval=setting.approval)))
-
-
-def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
-    """Tell whether this stage has approved already what it is to approve, and what comes after it is left to do."""
-    if not record.packages or setting.approval != approval_of(record):
-        return False
-    rejected = [f"{p.group} version {p.version}" for p in record.packages if p.status == ApprovalStatus.REJECTED.value]
-    if rejected:
-        message = f"what was approved has been rejected before: {', '.join(rejected)}"
-        hint = f"'pipeline-builder promote {record.execution}' approves it all the same"
-        raise PlanRefused(Problem(id="PB454", message=message, hint=hint))
-    return True
+    answered = read_answer(approval.comment, record)
+    may = {package.arn for package in record.packages if is_decidable(record, package)}
+    arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)
+    if arns:
+        record = _done(session.decide(record, decision, arns, named=answered.named, approval=setting.approval))
+    return publish(session, setting, record)
 
 
 def _done(decided: Decided) -> RunRecord:
@@ -280,7 +274,9 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
-    record = _done(session.decide(session.check_record(session.runs.record(handed_on=True)), decision))
+    record = session.decisions.check_record(session.runs.record(handed_on=True))
+    answered = read_answer(approval.comment, record)
+    record = _done(session.decide(record, decision, answered.arns, named=answered.named)) if answered.arns else record
     _keep(session, setting, record)
     return Staged(exports={}, record=record)
 
