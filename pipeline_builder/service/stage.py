@@ -233,14 +233,16 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
     record = session.decisions.check_record(session.runs.record(handed_on=True))
-    if verdict_word(record) == "nothing" and not (record.packages and setting.approval == approval_of(record)):
-        session.say("          no model waits for a decision")
-        return Staged(exports={}, record=record)
-    if setting.approval != approval_of(record):
+    waits = verdict_word(record) != "nothing" or (record.packages and setting.approval == approval_of(record))
+    # Also where nothing waits: a record of something else was put in the place of what was approved.
+    if setting.approval != approval_of(record) and (setting.approval or waits):
         given = setting.approval[:12] or "without SMP_APPROVAL"
         message = f"the approval {given} is not for the packages of execution '{record.execution}'"
         hint = "let the pipeline run again, and look at its own approval"
         raise PlanRefused(Problem(id="PB447", message=message, hint=hint))
+    if not waits:
+        session.say("          no model waits for a decision")
+        return Staged(exports={}, record=record)
     approval = service.find_approval(setting.pipeline, setting.execution)
     if approval is None or not approval.approved:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
