@@ -18,6 +18,7 @@ from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_C
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import (
+    NAMED_IN_WORDS,
     PIPELINE,
     PROPERTY,
     BoundEvidence,
@@ -95,9 +96,8 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
 
 def _commit(repo: RepoRecord, started: str) -> CommitEvidence:
     """Return the commit that the execution was started for; what is checked out may have moved on since."""
-    if started in ("", UNKNOWN_COMMIT, repo.commit):
-        return CommitEvidence(name=repo.name, url=repo.url, commit=repo.commit, tree=repo.tree)
-    return CommitEvidence(name=repo.name, url=repo.url, commit=started)
+    commit = repo.commit if started in ("", UNKNOWN_COMMIT) else started
+    return CommitEvidence(name=repo.name, url=repo.url, commit=commit)
 
 
 def digest_parameters(parameters: Mapping[str, str]) -> str:
@@ -198,7 +198,9 @@ def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> Ch
     digest = found.metadata.get(PROPERTY, "")
     known = ChampionEvidence(arn=found.arn, version=found.version, evidence=digest)
     if not digest:
-        return known.model_copy(update={"report": now})
+        said = NAMED_IN_WORDS.search(found.approval_description)
+        lost = f"its approval names the evidence {said[1]}, and its properties have none" if said else ""
+        return known.model_copy(update={"report": now, "lost": lost})
     try:
         then = load_evidence(target, found.metadata.get(PIPELINE, ""), digest).package(found.arn)
     except PlanRefused as error:
