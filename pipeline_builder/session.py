@@ -31,6 +31,7 @@ from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
+from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.target import DeployedPipeline
 from pipeline_builder.views import lines
@@ -249,8 +250,9 @@ class Session(Opened):
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
             record = judge_execution(execution, self.target, self.composed, self.lock, planned=planned, reused=reused)
-            record = with_stages(record, self.seconds)
+            record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
+        self.warn_of(unsigned)
         self.write_record(record)
         return record
 

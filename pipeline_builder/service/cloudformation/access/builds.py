@@ -56,7 +56,9 @@ def _train(facts: Facts) -> Role:
         *calls.run_pipeline(facts),
         calls.read_executions(facts),
         *calls.read_evidence(facts),
-        *calls.use_packages(facts, "DescribeModelPackage"),
+        *calls.use_packages(
+            facts, "DescribeModelPackage", *(["UpdateModelPackage"] if facts.definition.approves else [])
+        ),
         *calls.list_data(facts),
         calls.use_records("PutObject"),
     )
