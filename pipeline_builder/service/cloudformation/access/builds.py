@@ -56,9 +56,7 @@ def _train(facts: Facts) -> Role:
         *calls.run_pipeline(facts),
         calls.read_executions(facts),
         *calls.read_evidence(facts),
-        *calls.use_packages(
-            facts, "DescribeModelPackage", *(["UpdateModelPackage"] if facts.definition.approves else [])
-        ),
+        *calls.use_packages(facts, "DescribeModelPackage", *(("UpdateModelPackage",) * facts.definition.approves)),
         *calls.list_data(facts),
         calls.use_records("PutObject"),
     )
