@@ -30,8 +30,10 @@ from pipeline_builder.release.parameters import check_given, data_fingerprints, 
 from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.record import RunRecord, write_record
-from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
+from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
+from pipeline_builder.release.whole import Left, leave_whole
 from pipeline_builder.target import DeployedPipeline
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
@@ -193,6 +195,20 @@ class Session(Opened):
         self.say(f"select    {found.words}")
         return found
 
+    def leave_whole(self, plan: Plan) -> Left | None:
+        """Leave the models out of a run that would come whole from the cache; None where everything is to run.
+
+        An execution of everything that goes on, or was stopped, is gone on with as it is.
+        """
+        definition, pipelines = self.composed.definition, self.target.pipelines
+        if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
+            return None
+        nodes = nodes_of(self.composed)
+        left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
+        if left:
+            self.say(f"select    {left.words}")
+        return left
+
     def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
         with self.stage("run") as words:
@@ -251,8 +267,9 @@ class Session(Opened):
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
             record = judge_execution(execution, self.target, self.composed, self.lock, planned=planned, reused=reused)
-            record = with_stages(record, self.seconds)
+            record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
+        self.warn_of(unsigned)
         self.write_record(record)
         return record
 

@@ -148,7 +148,8 @@ class StepState:
 class CachePrediction:
     """Whether a step would run, hit the cache or be skipped if the definition were started now, and why.
 
-    `conditional` is a step of a branch whose condition can't be decided before the run.
+    `source` is the ARN of the execution whose result would be taken. `conditional` is a step of a branch whose
+    condition can't be decided before the run.
     """
 
     step: str
@@ -156,6 +157,7 @@ class CachePrediction:
     reason: str
     skipped: bool = False
     conditional: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

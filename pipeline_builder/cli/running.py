@@ -37,8 +37,13 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
     """Take what is checked out through all stages to the end of its run."""
     session.validate()
     session.build()
-    session.apply(session.plan(), force=force)
-    return in_time(session, timeout, lambda: session.run(session.deployed(), eyes(), rerun=rerun))
+    plan = session.plan()
+    session.apply(plan, force=force)
+    left = None if rerun else session.leave_whole(plan)
+    if left and not left.selection:
+        return session.judge(left.last, planned=session.deployed(), reused=True)
+    selection = left.selection if left else None
+    return in_time(session, timeout, lambda: session.run(session.deployed(), eyes(), rerun=rerun, selection=selection))
 
 
 @main.command()

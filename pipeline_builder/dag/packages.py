@@ -14,6 +14,16 @@ COPIED_FROM = "copied-from"
 """The custom property of a package in another account that has the ARN of the one that it was copied from."""
 
 
+_NOT_APPROVED = (None, "PendingManualApproval", "Rejected")
+
+
+def is_registered_approved(step: Any) -> bool:
+    """Tell whether a step registers a package that is Approved from its beginning, or may be, by a reference."""
+    if not isinstance(step, Mapping) or step.get("Type") != "RegisterModel":
+        return False
+    return (step.get("Arguments") or {}).get("ModelApprovalStatus") not in _NOT_APPROVED
+
+
 def containers_of(request: Mapping[str, Any]) -> tuple[Container, ...]:
     """Return every container, those of additional specifications after the others."""
     more = request.get("AdditionalInferenceSpecifications") or ()

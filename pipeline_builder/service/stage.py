@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
@@ -230,6 +230,7 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
 
     Raises:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
+        RunFailed: PB431 where the gate blocks all that waits, judged from the evidence.
         InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
     record = session.decisions.check_record(session.runs.record(handed_on=True))
@@ -251,6 +252,9 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     answered = read_answer(approval.comment, record)
     may = {package.arn for package in record.packages if is_decidable(record, package)}
     arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)
+    if verdict_word(record) in ("blocked", "failed"):
+        reasons = "; ".join(record.verdict.reasons) if record.verdict else "it was not judged"
+        raise RunFailed(Problem(id="PB431", message=f"the gate blocks every model that waits: {reasons}"))
     if arns:
         record = _done(session.decide(record, decision, arns, named=answered.named, approval=setting.approval))
     return publish(session, setting, record)

@@ -59,7 +59,7 @@ def _train(facts: Facts) -> Role:
         *calls.read_evidence(facts),
         calls.use_evidence(facts),
         *calls.read_digests(facts),
-        *calls.use_packages(facts, "DescribeModelPackage"),
+        *calls.use_packages(facts, "DescribeModelPackage", *(("UpdateModelPackage",) * facts.definition.approves)),
         *calls.list_data(facts),
         calls.use_records("PutObject"),
     )

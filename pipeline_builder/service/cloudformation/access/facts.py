@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.dag.outline import flat_steps
+from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
@@ -51,7 +52,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinitionFacts:
-    """What a definition's steps touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for."""
+    """What a definition's steps touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for.
+
+    `approves` says that a step registers models as Approved, which the judging stage takes back where the gate blocks.
+    """
 
     pipeline: str
     groups: tuple[str, ...] = ()
@@ -65,6 +69,7 @@ class DefinitionFacts:
     keys: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
+    approves: bool = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -168,6 +173,7 @@ def definition_facts(
         keys=_texts(members, _KEYS),
         subnets=_texts(members, (_SUBNETS,)),
         security_groups=_texts(members, (_GROUPS,)),
+        approves=any(is_registered_approved(step) for step in steps.values()),
         warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
     )
     if problems := tuple(_unfit(facts)):
