@@ -143,7 +143,7 @@ class Decisions:
         open_ = [p.arn for p in chosen if p.arn not in used and (named or p.status != ApprovalStatus.REJECTED.value)]
         self.use(used)
         if not open_:
-            return record
+            return self.check_record(record)
 
         def ran() -> bytes:
             return self.target.pipelines.definition_of(record.execution)
