@@ -15,7 +15,7 @@ from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
 _DESCRIPTION = 1024
 _METADATA = 50
 _VALUE = 256
-_UNFIT = re.compile(r"[^\w\s.:/=+\-@]")
+_UNFIT = re.compile(r"[^\w .:/=+\-@]")
 """What CustomerMetadataProperties don't take: parentheses of a role behind a name for one."""
 
 
