@@ -171,7 +171,9 @@ class Session(Opened):
         from pipeline_builder.release.apply import apply
 
         with self.stage("apply") as words:
-            applied = apply(self.composed.definition, plan, self.target, force=force)
+            seen = self.workspace.state / f"seen-{self.target.name}.json"
+            applied = apply(self.composed.definition, plan, self.target, force=force, seen=seen)
+            self.warn_of(applied.replaced)
             words.append(lines.apply_line(applied))
             note_applied(self.workspace.build / APPLIED, applied.pipeline, target=self.target.name)
         return applied

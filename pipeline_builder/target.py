@@ -343,6 +343,10 @@ class ObjectStore(Protocol):
         """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
+    def stamps(self, uris: Iterable[str]) -> dict[str, str]:
+        """Return what changes with each of the objects that are there, without reading them."""
+        ...
+
     def look(self, uri: str) -> StoredObject | None:
         """Return what tells the object from any other, read now; of an address with `/` at its end, all below it.
 

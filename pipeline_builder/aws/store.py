@@ -29,12 +29,19 @@ class S3Store:
     def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
         """Return those of the URIs that no object has: one listing for a thousand objects, whatever their number."""
         wanted = tuple(uris)
-        folders = dict.fromkeys(_folder(uri) for uri in wanted)
-        there = {uri for folder in folders for uri in self._listed(*folder)}
+        there = self.stamps(wanted)
         return tuple(uri for uri in wanted if uri not in there)
 
-    def _listed(self, bucket: str, prefix: str) -> Iterator[str]:
-        yield from (f"s3://{bucket}/{item['Key']}" for item in self._items(bucket, prefix))
+    def stamps(self, uris: Iterable[str]) -> dict[str, str]:
+        """Return ETag, size and time of each of the objects that are there."""
+        wanted = {*uris}
+        folders = dict.fromkeys(_folder(uri) for uri in sorted(wanted))
+        found = ((f"s3://{bucket}/{item['Key']}", item) for bucket, key in folders for item in self._items(bucket, key))
+        return {
+            uri: f"{item['ETag']}:{item['Size']}:{item['LastModified'].isoformat()}"
+            for uri, item in found
+            if uri in wanted
+        }
 
     def _items(self, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         try:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.release.archive import load_evidence
-from pipeline_builder.release.evidence import PIPELINE, PROPERTY
+from pipeline_builder.release.evidence import NAMED_IN_WORDS, PIPELINE, PROPERTY
 from pipeline_builder.release.standing import AT, BY, ROLLED_BACK
 from pipeline_builder.target import JSON, ApprovalChange, ApprovalStatus, ModelPackage, Target
 
-_DIGEST = re.compile(r"evidence ([0-9a-f]{12})\)$")
 _WORDS = {ApprovalStatus.APPROVED: "approved", ApprovalStatus.REJECTED: "rejected", ApprovalStatus.PENDING: "reopened"}
 
 
@@ -68,7 +67,7 @@ def _reason(description: str, by: str) -> str:
 def _evidence(package: ModelPackage, description: str, target: Target) -> tuple[str, JSON, str]:
     """Return the digest of the evidence of a decision, the evidence, and why it can't be had."""
     digest = package.metadata.get(PROPERTY, "")
-    said = _DIGEST.search(description)
+    said = NAMED_IN_WORDS.search(description)
     if said and not digest.startswith(said[1]):
         return said[1], None, "the package was decided by other evidence since"
     if not digest:

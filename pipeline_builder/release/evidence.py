@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +17,9 @@ PROPERTY = "decided-evidence"
 
 PIPELINE = "decided-pipeline"
 """The one that has the pipeline's name, in whose folder that evidence is."""
+
+NAMED_IN_WORDS = re.compile(r"evidence ([0-9a-f]{12})\)$")
+"""How the words of a decision end that name its evidence."""
 
 
 class _Frozen(BaseModel):
@@ -117,12 +121,11 @@ class StepEvidence(_Frozen):
 
 
 class CommitEvidence(_Frozen):
-    """A model repository's commit; `tree` is empty where only the commit is known any more."""
+    """A model repository's commit."""
 
     name: str
     url: str
     commit: str
-    tree: str = ""
 
 
 class Evidence(_Frozen):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from pipeline_builder.dag.named import named_files
 from pipeline_builder.dag.packages import COPIED_FROM
-from pipeline_builder.errors import PlanRefused, Problem, RunFailed
+from pipeline_builder.errors import PipelineBuilderError, PlanRefused, Problem, RunFailed
 from pipeline_builder.release.approval import approval_digest
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_champion, describe_run
-from pipeline_builder.release.evidence import PIPELINE, PROPERTY, Evidence, PackageEvidence
+from pipeline_builder.release.evidence import PIPELINE, PROPERTY, DataEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.judging import describe_source, judge_evidence
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.witness import Asked, digest_parameters, witness_code, witness_package, witness_run
@@ -189,12 +189,19 @@ def _run_now(evidence: Evidence, packages: Sequence[PackageEvidence], target: Ta
 
 
 def _notes(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[str]:
-    for data in evidence.data:
-        if target.store.data_fingerprint(data.addresses) != data.fingerprint:
-            yield f"data has changed since the run started, which was made with what it was then: {data.parameter}"
+    yield from (words for data in evidence.data if (words := _note_of_data(data, target)))
     for package in evidence.packages:
         if package.arn in arns:
             yield from _notes_of(package)
+
+
+def _note_of_data(data: DataEvidence, target: Target) -> str:
+    """Say that data has moved on: the model was made with what it was, so nothing is refused for that."""
+    try:
+        same = target.store.data_fingerprint(data.addresses) == data.fingerprint
+    except PipelineBuilderError as error:
+        return f"whether data has changed since the run started can't be told: {error.problems[0].message}"
+    return "" if same else f"data has changed since the run started, which was made with what it was: {data.parameter}"
 
 
 def _notes_of(package: PackageEvidence) -> Iterator[str]:

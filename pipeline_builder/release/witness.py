@@ -18,6 +18,7 @@ from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_C
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import (
+    NAMED_IN_WORDS,
     PIPELINE,
     PROPERTY,
     BoundEvidence,
@@ -66,6 +67,8 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
         _package(package, among, target, asked.gates.get(package.model, ()), _code_of(package.step, files, before))
         for package in record.packages
     )
+    # Where nothing was registered nobody uses what code has made: why steps failed, they say themselves.
+    used = {uri for package in packages for uri in package.code}
     return Evidence(
         pipeline=record.pipeline,
         execution=record.execution,
@@ -83,7 +86,7 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
             for name, addresses in sorted(asked.data.items())
             if name in record.parameters
         ),
-        code=witness_code(files, target),
+        code=witness_code([file for file in files if file.uri in used], target),
         steps=tuple(
             StepEvidence(name=s.name, model=s.model, step_class=s.step_class, status=s.status) for s in record.steps
         ),
@@ -93,9 +96,8 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
 
 def _commit(repo: RepoRecord, started: str) -> CommitEvidence:
     """Return the commit that the execution was started for; what is checked out may have moved on since."""
-    if started in ("", UNKNOWN_COMMIT, repo.commit):
-        return CommitEvidence(name=repo.name, url=repo.url, commit=repo.commit, tree=repo.tree)
-    return CommitEvidence(name=repo.name, url=repo.url, commit=started)
+    commit = repo.commit if started in ("", UNKNOWN_COMMIT) else started
+    return CommitEvidence(name=repo.name, url=repo.url, commit=commit)
 
 
 def digest_parameters(parameters: Mapping[str, str]) -> str:
@@ -146,7 +148,8 @@ def _code(file: NamedFile, target: Target) -> CodeEvidence | Problem:
 
 
 def _not_named(file: NamedFile, why: str) -> Problem:
-    message = f"'{file.uri}', which {', '.join(file.steps)} use, is not what its name says: {why}"
+    used = f", which {', '.join(file.steps)} use," if file.steps else ""
+    message = f"'{file.uri}'{used} is not what its name says: {why}"
     hint = "'pipeline-builder apply' brings it back; what was made with it is made anew by 'run --rerun'"
     return Problem(id="PB465", message=message, hint=hint)
 
@@ -195,7 +198,9 @@ def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> Ch
     digest = found.metadata.get(PROPERTY, "")
     known = ChampionEvidence(arn=found.arn, version=found.version, evidence=digest)
     if not digest:
-        return known.model_copy(update={"report": now})
+        said = NAMED_IN_WORDS.search(found.approval_description)
+        lost = f"its approval names the evidence {said[1]}, and its properties have none" if said else ""
+        return known.model_copy(update={"report": now, "lost": lost})
     try:
         then = load_evidence(target, found.metadata.get(PIPELINE, ""), digest).package(found.arn)
     except PlanRefused as error:

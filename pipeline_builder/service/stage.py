@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
@@ -230,17 +230,20 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
 
     Raises:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
+        RunFailed: PB431 where the gate blocks all that waits, judged from the evidence.
         InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
     record = session.decisions.check_record(session.runs.record(handed_on=True))
-    if verdict_word(record) == "nothing" and not (record.packages and setting.approval == approval_of(record)):
-        session.say("          no model waits for a decision")
-        return Staged(exports={}, record=record)
-    if setting.approval != approval_of(record):
+    waits = verdict_word(record) != "nothing" or (record.packages and setting.approval == approval_of(record))
+    # Also where nothing waits: a record of something else was put in the place of what was approved.
+    if setting.approval != approval_of(record) and (setting.approval or waits):
         given = setting.approval[:12] or "without SMP_APPROVAL"
         message = f"the approval {given} is not for the packages of execution '{record.execution}'"
         hint = "let the pipeline run again, and look at its own approval"
         raise PlanRefused(Problem(id="PB447", message=message, hint=hint))
+    if not waits:
+        session.say("          no model waits for a decision")
+        return Staged(exports={}, record=record)
     approval = service.find_approval(setting.pipeline, setting.execution)
     if approval is None or not approval.approved:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
@@ -249,6 +252,9 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     answered = read_answer(approval.comment, record)
     may = {package.arn for package in record.packages if is_decidable(record, package)}
     arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)
+    if verdict_word(record) in ("blocked", "failed"):
+        reasons = "; ".join(record.verdict.reasons) if record.verdict else "it was not judged"
+        raise RunFailed(Problem(id="PB431", message=f"the gate blocks every model that waits: {reasons}"))
     if arns:
         record = _done(session.decide(record, decision, arns, named=answered.named, approval=setting.approval))
     return publish(session, setting, record)

@@ -201,6 +201,8 @@ class Run:
         if self._stop.is_set():
             raise StepStoppedError
         request = self._request(step)
+        if self._ours:
+            check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
         if (
             key
@@ -208,8 +210,6 @@ class Run:
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
-        if self._ours:
-            check_named(request, self._engine.store)
         keep_log(self._engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)

@@ -229,6 +229,11 @@ class LocalStore:
         found = [(uri, self.digest(uri)) for uri in uris]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
+    def stamps(self, uris: Iterable[str]) -> dict[str, str]:
+        """Return what changes with each of the objects that are there."""
+        found = ((uri, self.find(uri)) for uri in uris)
+        return {uri: unchanged(path.stat()) for uri, path in found if path}
+
     def look(self, uri: str) -> StoredObject | None:
         """Return the sha256 of an object's content, or of all below a prefix: read now, whatever was known of it."""
         if uri.endswith("/"):
