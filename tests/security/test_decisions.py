@@ -199,6 +199,46 @@ def test_a_model_that_was_registered_as_approved_counts_as_nobodys_decision(tmp_
     assert trio.changes() == [("trio-churn/1", "Approved", "ada")]
 
 
+CHECK = (
+    "        entry_point: train.py\n",
+    "        entry_point: train.py\n      preprocess:\n        image_uri: example.com/tiny:1\n        entry_point: check.py\n",
+)
+CHECKED = ("      churn:\n        steps:\n", "      churn:\n        steps:\n          - {step_name: churn-Check, "
+           "step_class: Processing, step_type: preprocess}\n")  # fmt: skip
+
+
+@pytest.mark.parametrize("registered", ["PendingManualApproval", "Approved"])
+def test_what_the_gate_blocks_stays_out_of_use_however_it_was_registered(tmp_path: Path, registered: str) -> None:
+    """Its own step fails beside its training: the model is registered, and not in order."""
+    allowed = (
+        "policy: {statuses: [PendingManualApproval, Approved]}\n" if "policy" in ManifestSection.model_fields else ""
+    )
+    trio = make_trio(tmp_path / "trio", MANIFEST + allowed)
+    (trio.root / "remotes" / "churn" / "scripts" / "check.py").write_text("raise SystemExit('it drifts')\n")
+    status = ('ModelRepack: "False"', f'ModelRepack: "False"\n        ModelApprovalStatus: {registered}')
+    for change in (CHECK, CHECKED, status):
+        trio.change("churn", conf=change)
+    ended = trio.decide("up", "--approve", "--comment", "go")
+    assert ended.code == 5, ended.err
+    left = "Rejected" if registered == "Approved" else registered
+    assert trio.statuses() == {"churn": left, "price": "Approved", "segments": "Approved"}
+    if registered == "Approved":
+        assert (
+            "PB482 churn version 1 was registered as Approved, and the gate blocks it: it is Rejected now" in ended.err
+        )
+        assert ("trio-churn/1", "Rejected", "the gate") in trio.changes()
+        back = trio.decide("promote", "churn", "--again", "--comment", "I know better")
+    else:
+        back = trio.decide("promote", "churn")
+    assert (back.code, "PB431 the gate blocks churn: " in back.err, "'churn-Check' is Failed" in back.err) == (
+        5,
+        True,
+        True,
+    )
+    assert trio.decide("promote").code == (0 if registered == "Approved" else 5)
+    assert trio.statuses()["churn"] == left
+
+
 # --- people, and moments
 
 
