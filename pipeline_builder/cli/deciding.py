@@ -129,42 +129,56 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
 
 
-def ask_decisions(session: Session, record: RunRecord, answer: str | None, comment: str) -> RunRecord:
+def ask_decisions(session: Session, record: RunRecord, answer: str | None, comment: str) -> Decided:
     """Decide about what waits as was answered, or ask for each model on a terminal; without either nothing is decided.
 
     What has been decided stays decided when a later answer is never given.
     """
-    from pipeline_builder.release.promote import waiting
+    from pipeline_builder.release.promote import Decided, waiting
     from pipeline_builder.views.summary import render_evidence
 
-    if not waiting(record):
-        return record
-    if answer:
-        return done(session.decide(record, make_decision(session, answer, comment)))
-    if not terminal():
-        return record
+    models = waiting(record)
+    decided = Decided(record=record)
+    if answer and models:
+        return _try(session, decided, make_decision(session, answer, comment), models)
+    if not models or not terminal():
+        return decided
     say(render_evidence(record))
-    for package, asked in _ask_each(waiting(record)):
-        why = comment or _ask_why(asked)
-        record = done(session.decide(record, make_decision(session, asked, why), (package.arn,)))
-    return record
+    for package, asked, why in _ask_each(models, comment):
+        decided = _try(session, decided, make_decision(session, asked, why), (package,))
+        if decided.failure:
+            break
+    return decided
 
 
-def _ask_each(packages: tuple[PackageRecord, ...]) -> Iterator[tuple[PackageRecord, str]]:
-    """Yield each package that is decided about, with the answer."""
+def _try(session: Session, so_far: Decided, decision: Decision, packages: tuple[PackageRecord, ...]) -> Decided:
+    """Decide; what is refused is kept for when the report of the run is written."""
+    from pipeline_builder.release.promote import Decided
+
+    try:
+        return session.decide(so_far.record, decision, [package.arn for package in packages], named=False)
+    except PipelineBuilderError as error:
+        return Decided(record=so_far.record, failure=error)
+
+
+def _ask_each(packages: tuple[PackageRecord, ...], comment: str) -> Iterator[tuple[PackageRecord, str, str]]:
+    """Yield each package that is decided about, with the answer, and why."""
     words = {"y": "yes", "n": "no", "l": "later", "a": "all", "q": "quit"}
     several = len(packages) > 1
     choices = ["yes", "no", "later", *(["all", "quit"] if several else [])]
     more = " / all (yes to the rest) / quit (later for the rest)" if several else ""
-    asked = ""
+    asked = why = ""
     for package in packages:
-        if asked != "all":
-            question = f"Approve {package.model} version {package.version}? yes / no (reject) / later{more}"
-            asked = click.prompt(question, type=_Letter(choices, words), err=True)
+        if asked == "all":
+            yield package, "approve", why
+            continue
+        question = f"Approve {package.model} version {package.version}? yes / no (reject) / later{more}"
+        asked = click.prompt(question, type=_Letter(choices, words), err=True)
         if asked == "quit":
             return
         if asked != "later":
-            yield package, "reject" if asked == "no" else "approve"
+            why = comment or _ask_why(asked)
+            yield package, "reject" if asked == "no" else "approve", why
 
 
 class _Letter(click.Choice[str]):
@@ -183,16 +197,9 @@ def _ask_why(asked: str) -> str:
     """Ask for a comment; a rejection has a reason."""
     while True:
         why: str = click.prompt("Comment", default="", show_default=False, err=True)
-        if why.strip() or asked == "approve":
+        if why.strip() or asked != "no":
             return why
         say("a rejection needs a reason")
-
-
-def done(decided: Decided) -> RunRecord:
-    """Return the record that a decision has left, or raise what could not be done."""
-    if decided.failure:
-        raise decided.failure
-    return decided.record
 
 
 def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:

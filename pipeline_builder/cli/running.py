@@ -78,8 +78,11 @@ def up(
     session.given = given
     session.checkout(locked=locked)
     record = build_and_run(session, force=force, rerun=rerun, timeout=timeout)
-    record = ask_decisions(session, record, answer, comment)
-    conclude(session, record, as_json=as_json)
+    decided = ask_decisions(session, record, answer, comment)
+    if decided.failure:
+        session.report(decided.record)
+        raise decided.failure
+    conclude(session, decided.record, as_json=as_json)
 
 
 _LAST = "last"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.boundary import show_failure
-from pipeline_builder.cli.deciding import done, make_decision
+from pipeline_builder.cli.deciding import ask_decisions
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     Duration,
@@ -201,7 +201,6 @@ def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
 def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object]]:
     """Return the exit code, and what is said of the run as JSON."""
     from pipeline_builder.checkout.heads import lock_of
-    from pipeline_builder.release.promote import waiting
     from pipeline_builder.session import Session
     from pipeline_builder.views.summary import failure_problems, render_result
 
@@ -209,9 +208,13 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     session.given = wishes.given
     session.checkout(locked=False, at=lock_of(inputs))
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
-    if wishes.approve and waiting(record):
-        record = done(session.decide(record, make_decision(session, "approve", wishes.comment)))
+    failure = None
+    if wishes.approve:
+        decided = ask_decisions(session, record, "approve", wishes.comment)
+        record, failure = decided.record, decided.failure
     path = session.report(record)
+    if failure:
+        raise failure
     problems = failure_problems(record)
     _report(problems)
     if not wishes.as_json:

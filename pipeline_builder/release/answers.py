@@ -59,7 +59,11 @@ def _unreadable(limit: str, named: Sequence[str], record: RunRecord) -> tuple[Pr
         return (_problem(f"'{limit}' and '{other[0]}' in one answer", record),)
     registered = limit == "only"
     unknown = [name for name in named if not _known(_plain(name, record), record, registered=registered)]
-    return tuple(_problem(f"'{name}' is no model that this run has registered", record, name) for name in unknown)
+    if not unknown:
+        return ()
+    names = ", ".join(f"'{name}'" for name in unknown)
+    what = "is no model" if len(unknown) == 1 else "are no models"
+    return (_problem(f"{names} {what} that this run has registered", record, unknown[0]),)
 
 
 def _refuse_half(word: str, names: Sequence[str], record: RunRecord) -> None:

@@ -38,8 +38,11 @@ def against_approver(
         if found is None:
             problems.append(_unknown(package, f"the commit {commit[:12]} of '{repo}' is none of those checked out"))
             continue
-        same = [author for author in found if keys_of(author) & {key for name in approver for key in keys_of(name)}]
-        problems += [_same(package, author, approver[0], repo) for author in same]
+        problems += [
+            _same(package, author, tuple(dict.fromkeys((approver[0], name))), repo)
+            for author in found
+            if (name := next((name for name in approver if keys_of(name) & keys_of(author)), ""))
+        ]
     return tuple(problems)
 
 
@@ -78,10 +81,11 @@ def _address(address: str) -> Iterator[str]:
     yield numbered["login"] if numbered else login
 
 
-def _same(package: PackageRecord, author: str, approver: str, repo: str) -> Problem:
+def _same(package: PackageRecord, author: str, approver: tuple[str, ...], repo: str) -> Problem:
+    who = ", known as ".join(f"'{name}'" for name in approver)
     message = (
-        f"{package.model} version {package.version}: '{approver}' can't approve it, as '{author}' has written a commit "
-        f"of '{repo}' since the champion"
+        f"{package.model} version {package.version}: {who} can't approve it, as '{author}' has written a commit of "
+        f"'{repo}' since the champion"
     )
     hint = "'four_eyes' of the manifest's 'approval' wants somebody else: names, addresses and logins were compared"
     return Problem(id="PB484", message=message, hint=hint)

@@ -252,7 +252,7 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     answered = read_answer(approval.comment, record)
     may = {package.arn for package in record.packages if is_decidable(record, package)}
     arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)
-    if verdict_word(record) in ("blocked", "failed"):
+    if not may:
         reasons = "; ".join(record.verdict.reasons) if record.verdict else "it was not judged"
         raise RunFailed(Problem(id="PB431", message=f"the gate blocks every model that waits: {reasons}"))
     if arns:
