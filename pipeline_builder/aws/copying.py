@@ -80,6 +80,7 @@ def _create(there: Aws, package: dict[str, Any], group: str, description: str, c
 
 
 def account_of(aws: Aws, role: str, region: str) -> Aws:
+    """Return AWS as a role of another account reaches it."""
     given = aws.call(
         "sts", "assume_role", RoleArn=role, RoleSessionName="pipeline-builder", DurationSeconds=_SESSION_SECONDS
     )["Credentials"]
