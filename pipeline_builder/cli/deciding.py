@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from pipeline_builder.session import Session
 
 
+def _models_of_the_last_run(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    """Complete the name of a model, out of the record of the last run."""
+    from pipeline_builder.release.record import load_record
+
+    record = load_record(Path(context.params.get("build_dir") or "build", "run.json"))
+    return [package.model for package in (record.packages if record else ()) if package.model.startswith(begun)]
+
+
 again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
 run_option = click.option("--run", metavar="EXECUTION", default="", help="The run that is meant: its id, or its ARN.")
 
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
 @run_option
 @click.option("--comment", default="", help="Why, for the record.")
 @again_option
@@ -57,7 +65,7 @@ def promote(
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
 @run_option
 @click.option("--comment", required=True, help="Why, for the record.")
 @again_option
@@ -110,7 +118,7 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 
 @main.command()
 @common
-@click.argument("model")
+@click.argument("model", shell_complete=_models_of_the_last_run)
 @click.option("--comment", required=True, help="Why, for the record.")
 def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
     """Reject a model's champion; the approved version before it is the champion again.

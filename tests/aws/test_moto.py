@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
 from pipeline_builder.aws.store import S3Store
-from pipeline_builder.errors import InputProblems, OutsideFailure
+from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.promote import Deciding, Decision, decide
 from pipeline_builder.release.record import VerdictRecord
 from pipeline_builder.release.rollback import rollback
@@ -155,6 +155,36 @@ def test_one_package_that_cannot_be_approved_keeps_no_other_from_it(aws: Aws) ->
     events.unregister("provide-client-params.sagemaker.UpdateModelPackage", refuse)
     done = decide(record, APPROVE, Deciding(registry=registry)).record.packages
     assert [found.status for found in done] == ["Approved"] * 2
+
+
+def test_what_was_decided_meanwhile_is_not_overwritten(aws: Aws) -> None:
+    registry = SageMakerRegistry(aws)
+    registry.put_group("churn", "")
+    seen = registry.describe_package(register(aws, "churn"))
+    theirs = registry.set_approval(seen.arn, ApprovalStatus.REJECTED, description="by bob", metadata={}, by="bob")
+    with pytest.raises(
+        PlanRefused, match="PB481 churn version 1 has been decided about meanwhile: it is Rejected, by bob"
+    ):
+        registry.set_approval(
+            seen.arn, ApprovalStatus.APPROVED, description="by ada", metadata={}, by="ada", since=seen
+        )
+    assert registry.describe_package(seen.arn).approval_description == "by bob"
+
+    def overtake(params: dict[str, Any], **_: Any) -> None:
+        events.unregister("before-parameter-build.sagemaker.DescribeModelPackage", overtake)
+        registry.set_approval(seen.arn, ApprovalStatus.APPROVED, description="by eve", metadata={}, by="eve")
+
+    events = aws.client("sagemaker").meta.events
+
+    def then(**_: Any) -> None:
+        events.unregister("after-call.sagemaker.UpdateModelPackage", then)
+        events.register("before-parameter-build.sagemaker.DescribeModelPackage", overtake)
+
+    events.register("after-call.sagemaker.UpdateModelPackage", then)
+    with pytest.raises(PlanRefused, match="it is Approved, by eve"):
+        registry.set_approval(
+            seen.arn, ApprovalStatus.REJECTED, description="late", metadata={}, by="ada", since=theirs
+        )
 
 
 def test_rollback_and_a_package_that_is_not_there(aws: Aws) -> None:
