@@ -139,7 +139,7 @@ def load_workspace_lock(workspace: Workspace) -> Lock:
     return load_lock(workspace.lock_path)
 
 
-def open_target(workspace: Workspace, manifest: Manifest) -> Target:
+def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     """Return the target that the command was asked for; nothing is called or started yet.
 
     Raises:
@@ -248,7 +248,8 @@ class Opened:
 
     @cached_property
     def target(self) -> Target:
-        target = open_target(self.workspace, self.manifest)
+        # Only this machine has settings in the manifest; who only uses models on AWS has none.
+        target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
         self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
         return target
 

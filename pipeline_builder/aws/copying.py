@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.facts import token
-from pipeline_builder.dag.packages import COPIED_FROM
+from pipeline_builder.dag.packages import COPIED_FROM, containers_of, reports_of
 from pipeline_builder.errors import PlanRefused, Problem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def copy_package(aws: Aws, arn: str, role: str, *, region: str) -> str:
         PlanRefused: PB466 where the copy that is there isn't one of this package any more.
     """
     package = aws.call("sagemaker", "describe_model_package", ModelPackageName=arn)
-    there = _account_of(aws, role, region)
+    there = account_of(aws, role, region)
     group = package["ModelPackageGroupName"]
     try:
         there.call("sagemaker", "describe_model_package_group", ModelPackageGroupName=group)
@@ -44,16 +44,22 @@ def copy_package(aws: Aws, arn: str, role: str, *, region: str) -> str:
     return _create(there, package, group, description, token("copy", arn, role)[:36])
 
 
-_SAME = ("InferenceSpecification", "AdditionalInferenceSpecifications", "ModelMetrics")
-"""What a copy has to have as it was copied; metadata may have been added to."""
-
-
 def _found(there: Aws, package: dict[str, Any], copy: str) -> str:
     found = there.call("sagemaker", "describe_model_package", ModelPackageName=copy)
-    if other := [key for key in _SAME if (found.get(key) or None) != (package.get(key) or None)]:
-        message = f"the copy '{copy}' of '{package['ModelPackageArn']}' is another by now: {', '.join(other)}"
-        raise PlanRefused(Problem(id="PB466", message=message, hint="delete it there, and copy again"))
+    if _serves(found) != _serves(package):
+        message = f"the copy '{copy}' of '{package['ModelPackageArn']}' is another by now: it serves something else"
+        raise PlanRefused(Problem(id="PB466", message=message, hint="look at it, delete it there, and copy again"))
     return copy
+
+
+def _serves(package: dict[str, Any]) -> object:
+    """Return what a copy has to have as it was copied; the service adds digests and times of its own."""
+    specifications = (
+        package.get("InferenceSpecification") or {},
+        *(package.get("AdditionalInferenceSpecifications") or ()),
+    )
+    environments = [c.get("Environment") or {} for s in specifications for c in s.get("Containers") or ()]
+    return containers_of(package), environments, reports_of(package)
 
 
 def _create(there: Aws, package: dict[str, Any], group: str, description: str, client_token: str) -> str:
@@ -73,7 +79,8 @@ def _create(there: Aws, package: dict[str, Any], group: str, description: str, c
     return str(created["ModelPackageArn"])
 
 
-def _account_of(aws: Aws, role: str, region: str) -> Aws:
+def account_of(aws: Aws, role: str, region: str) -> Aws:
+    """Return AWS as a role of another account reaches it."""
     given = aws.call(
         "sts", "assume_role", RoleArn=role, RoleSessionName="pipeline-builder", DurationSeconds=_SESSION_SECONDS
     )["Credentials"]

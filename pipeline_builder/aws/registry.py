@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
 _DESCRIPTION = 1024
 _METADATA = 50
 _VALUE = 256
+_UNFIT = re.compile(r"[^\w .:/=+\-@]")
+"""What CustomerMetadataProperties don't take: parentheses of a role behind a name for one."""
 
 
 class SageMakerRegistry:
@@ -100,7 +103,8 @@ class SageMakerRegistry:
         if since and _word(current) != _word(since):
             raise decided_meanwhile(current)
         room = max(_METADATA - len(current.metadata), 0)
-        short = {key: value[:_VALUE] for key, value in metadata.items() if value}  # an empty value is refused
+        fit = {key: _UNFIT.sub("-", value)[:_VALUE] for key, value in metadata.items()}
+        short = {key: value for key, value in fit.items() if value}  # an empty value is refused
         new = {key: value for key, value in short.items() if key not in current.metadata}
         kept = {key: value for key, value in short.items() if key in current.metadata}
         sent = {**kept, **dict(list(new.items())[:room])}

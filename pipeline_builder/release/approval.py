@@ -87,7 +87,8 @@ def _first_line(text: str) -> str:
 
 def _model(package: PackageRecord, paths: Sequence[str]) -> str:
     against = f"champion is version {package.champion_version}" if package.champion_version else "no champion yet"
-    parts = [*_metrics(package, paths), against]
+    note = f" ({package.champion_note})" if package.champion_note else ""
+    parts = [*_metrics(package, paths), f"{against}{note}"]
     return f"{package.group} version {package.version}: {', '.join(parts)}"
 
 

@@ -46,7 +46,7 @@ def _line(package: ModelPackage, change: ApprovalChange | None, target: Target) 
         "group": package.group,
         "version": package.version,
         "decision": "rolled back" if description.startswith(ROLLED_BACK) else _WORDS[status],
-        "by": by,
+        "who": by,
         "when": when,
         "reason": _reason(description, by),
         "description": description,

@@ -131,9 +131,12 @@ class Decisions:
         for note in refuse_moved(arns, self.target):
             self._say(note)
 
-    def check_record(self, record: RunRecord) -> RunRecord:
-        """Return a record that came from a file as its evidence has it; one that says otherwise is refused."""
-        found = check_record(record, self.target)
+    def check_record(self, record: RunRecord, approval: str = "") -> RunRecord:
+        """Return a record that came from a file as its evidence has it; one that says otherwise is refused.
+
+        That is the evidence which was approved, where the record names it, else the run's newest.
+        """
+        found = check_record(record, self.target, approval=approval if approval == record.evidence else "")
         return found[1] if found else record
 
     def _proven(self, record: RunRecord, models: Sequence[str], approval: str, *, named: bool) -> RunRecord:
@@ -143,7 +146,7 @@ class Decisions:
         open_ = [p.arn for p in chosen if p.arn not in used and (named or p.status != ApprovalStatus.REJECTED.value)]
         self.use(used)
         if not open_:
-            return record
+            return self.check_record(record)
 
         def ran() -> bytes:
             return self.target.pipelines.definition_of(record.execution)

@@ -15,7 +15,14 @@ from pipeline_builder.release.differences import describe_bytes, describe_champi
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY, DataEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.judging import describe_source, judge_evidence
 from pipeline_builder.release.record import PackageRecord, RunRecord
-from pipeline_builder.release.witness import Asked, digest_parameters, witness_code, witness_package, witness_run
+from pipeline_builder.release.witness import (
+    Asked,
+    at_once,
+    digest_parameters,
+    witness_code,
+    witness_package,
+    witness_run,
+)
 from pipeline_builder.target import Target
 
 _ANEW = "what was made is not what was judged: 'run --rerun' makes it anew"
@@ -162,8 +169,8 @@ def _moved(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[
     chosen = [package for package in evidence.packages if package.arn in arns]
     for words in describe_run(evidence, _run_now(evidence, chosen, target)):
         yield Problem(id="PB461", message=words, hint=again)
-    for package in chosen:
-        now = witness_package(package, target, among=among)
+    read = at_once(lambda package: witness_package(package, target, among=among), chosen)
+    for package, now in zip(chosen, read, strict=True):
         name = f"{package.group} version {package.version}"
         for words in describe_bytes(package, now):
             yield Problem(id="PB461", message=f"{name}: {words}", hint=_ANEW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline_builder.dag.packages import COPIED_FROM
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY, Evidence, PackageEvidence
@@ -29,7 +30,7 @@ class Verified:
         artifacts = [container.artifact for container in self.own.containers if container.artifact]
         return (
             f"{package.group} version {package.version} is what was approved",
-            f"  approval  {package.approval_description}",
+            f"  approval  {package.approval_description or f'that of {package.metadata[COPIED_FROM]}'}",
             f"  evidence  {self.evidence.sha256}",
             *(f"  artifact  {a.uri}  {_told_by(a.sha256, a.version, a.etag)}" for a in artifacts),
             *(f"  image     {c.image}  {c.digest}".rstrip() for c in self.own.containers),
@@ -82,8 +83,6 @@ def find_own(evidence: Evidence, package: ModelPackage) -> PackageEvidence:
     Raises:
         PlanRefused: PB462 where there is none.
     """
-    from pipeline_builder.dag.packages import COPIED_FROM
-
     own = evidence.package(package.arn) or evidence.package(package.metadata.get(COPIED_FROM, ""))
     if own is None:
         message = f"{package.group} version {package.version}: its evidence is about other packages"
@@ -106,6 +105,8 @@ def _find(group: str, version: int | None, target: Target) -> ModelPackage:
 def _approval(package: ModelPackage, digest: str) -> list[str]:
     if package.status is not ApprovalStatus.APPROVED:
         return [f"it is {package.status.value}: {package.approval_description or 'nobody has said why'}"]
+    if package.metadata.get(COPIED_FROM) and not package.approval_description:
+        return []  # a copy brings its properties along, and no words
     if f"evidence {digest[:12]}" not in package.approval_description:
         return [
             f"its approval is not by the evidence {digest[:12]}: {package.approval_description or 'it says nothing'}"

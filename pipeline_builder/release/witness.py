@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.conf.registration import GateSection
@@ -37,6 +39,8 @@ from pipeline_builder.release.reports import describe_changed, look_at, read_rep
 from pipeline_builder.target import Container, ModelPackage, Target
 
 _AT_ONCE = 8
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +67,9 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
     files = named_files(definition)
     before = _before(definition)
     among = [package.arn for package in record.packages]
-    packages = tuple(
-        _package(package, among, target, asked.gates.get(package.model, ()), _code_of(package.step, files, before))
-        for package in record.packages
+    packages = at_once(
+        lambda p: _package(p, among, target, asked.gates.get(p.model, ()), _code_of(p.step, files, before)),
+        record.packages,
     )
     # Where nothing was registered nobody uses what code has made: why steps failed, they say themselves.
     used = {uri for package in packages for uri in package.code}
@@ -100,6 +104,12 @@ def _commit(repo: RepoRecord, started: str) -> CommitEvidence:
     return CommitEvidence(name=repo.name, url=repo.url, commit=commit)
 
 
+def at_once(read: Callable[[Item], Found], items: Iterable[Item]) -> tuple[Found, ...]:
+    """Return what is read for each item, in their order: most of the time is the network's."""
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="witness") as pool:
+        return tuple(pool.map(read, items))
+
+
 def digest_parameters(parameters: Mapping[str, str]) -> str:
     """Return the sha256 (hex) of an execution's parameters; their values may be nobody else's business."""
     return hashlib.sha256(canonical(dict(parameters))).hexdigest()
@@ -125,8 +135,7 @@ def witness_code(files: Iterable[NamedFile], target: Target) -> tuple[CodeEviden
     Raises:
         PlanRefused: PB465, each that is another than its name says.
     """
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="witness") as pool:
-        found = list(pool.map(lambda file: _code(file, target), files))
+    found = at_once(lambda file: _code(file, target), files)
     problems = [item for item in found if isinstance(item, Problem)]
     if problems:
         raise PlanRefused(*problems)
@@ -202,7 +211,7 @@ def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> Ch
         lost = f"its approval names the evidence {said[1]}, and its properties have none" if said else ""
         return known.model_copy(update={"report": now, "lost": lost})
     try:
-        then = load_evidence(target, found.metadata.get(PIPELINE, ""), digest).package(found.arn)
+        then = _of_champions(target, found.metadata.get(PIPELINE, ""), digest).package(found.arn)
     except PlanRefused as error:
         return known.model_copy(update={"lost": error.problems[0].message})
     if then is None:
@@ -210,6 +219,12 @@ def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> Ch
     report = then.reports.get(QUALITY)
     moved = describe_changed(report, now) if report and now else "its report is gone" if report else ""
     return known.model_copy(update={"report": report, "moved": moved})
+
+
+@functools.lru_cache(maxsize=4)
+def _of_champions(target: Target, pipeline: str, digest: str) -> Evidence:
+    """Read evidence once that many champions have: it is what its digest says, and a command has its own target."""
+    return load_evidence(target, pipeline, digest)
 
 
 def _bound(gate: GateSection) -> BoundEvidence:

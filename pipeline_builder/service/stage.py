@@ -233,7 +233,7 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
         RunFailed: PB431 where the gate blocks all that waits, judged from the evidence.
         InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
-    record = session.decisions.check_record(session.runs.record(handed_on=True))
+    record = session.decisions.check_record(session.runs.record(handed_on=True), setting.approval)
     waits = verdict_word(record) != "nothing" or (record.packages and setting.approval == approval_of(record))
     # Also where nothing waits: a record of something else was put in the place of what was approved.
     if setting.approval != approval_of(record) and (setting.approval or waits):

@@ -112,12 +112,14 @@ def render_evidence(record: RunRecord) -> str:
         lines.append(f"{package.group} version {package.version} ({package.status}, {_against(package)})")
         lines += _metric_lines(package)
     lines += [f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}" for repo in record.repos]
+    lines += [f"evidence {record.evidence}"] if record.evidence else []
     return "\n".join(lines)
 
 
 def _against(package: PackageRecord) -> str:
     if package.champion_version:
-        return f"against version {package.champion_version}"
+        note = f": {package.champion_note}" if package.champion_note else ""
+        return f"against version {package.champion_version}{note}"
     return "the first of its group" if package.status == "Approved" else "no champion yet"
 
 

@@ -29,8 +29,7 @@ def store(workspace: Workspace) -> Path:
 def found(workspace: Workspace, pattern: str) -> Path:
     """Return the only object of the pipeline with such a name, of the run that is the record's."""
     execution = record_of(workspace)["execution"].rsplit("/", 1)[-1]
-    folder: Path = store(workspace) / "executions" / execution
-    (path,) = folder.rglob(pattern)
+    (path,) = (path for path in store(workspace).rglob(pattern) if execution in path.parts)
     return path
 
 

@@ -85,7 +85,7 @@ BYTES: dict[str, tuple[Attack, str, str]] = {
     "the registry names another artifact": (
         in_registry("UPDATE packages SET request = replace(request, 'model.tar.gz', 'other.tar.gz')"),
         "PB461",
-        "is 's3://local/tiny/executions/",
+        "/other.tar.gz'",
     ),
     "the registry names another image": (
         in_registry("UPDATE packages SET request = replace(request, 'tiny:1', 'tiny:2')"),
@@ -172,7 +172,7 @@ def status_of(workspace: Workspace, version: int = 1) -> str:
 
 STAGE = (
     BYTES
-    | RECORD
+    | {name: attack for name, attack in RECORD.items() if not name.startswith("what names the evidence")}
     | {"the evidence is gone": KEPT["the evidence is gone"], "the evidence is edited": KEPT["the evidence is edited"]}
 )
 
@@ -278,11 +278,8 @@ def test_a_blocked_run_stays_blocked_whatever_its_record_says(blocked: Workspace
 
 def champions_report(workspace: Workspace) -> Path:
     execution = record_of(workspace)["execution"].rsplit("/", 1)[-1]
-    (path,) = (
-        path
-        for path in (attacks.store(workspace) / "executions").rglob("model_evaluation_metrics.json")
-        if execution not in path.parts
-    )
+    reports = attacks.store(workspace).rglob("model_evaluation_metrics.json")
+    (path,) = (path for path in reports if execution not in path.parts)
     return path
 
 
@@ -428,7 +425,7 @@ def test_no_job_gets_code_that_isnt_what_its_name_says(waiting: Workspace, tmp_p
 def test_every_decision_is_exported_with_its_evidence(approved: Workspace, tmp_path: Path) -> None:
     workspace = copy_of(approved, tmp_path / "w")
     (line,) = (json.loads(text) for text in workspace.call("history", "--audit").out.splitlines())
-    assert (line["decision"], line["by"], line["reason"], line["version"]) == ("approved", "ada", "fine", 1)
+    assert (line["decision"], line["who"], line["reason"], line["version"]) == ("approved", "ada", "fine", 1)
     assert line["evidence"]["packages"][0]["arn"] == line["package"]
     assert line["digest"] == record_of(workspace)["evidence"]
     edited_evidence(workspace)
@@ -444,3 +441,23 @@ def test_nobodys_secret_is_in_the_evidence(tmp_path: Path) -> None:
     ended = workspace.call("up", "--parameter", "code=hunter2-very-secret")
     assert ended.code == 0, ended.err
     assert b"hunter2" not in evidence(workspace).read_bytes()
+
+
+COPY = """
+INSERT INTO packages (arn, group_name, version, status, request, metadata, execution, step, created)
+SELECT 'arn:aws:sagemaker:localhost:222222222222:model-package/tiny-churn/1', 'copies', 1, status, request,
+json_set(metadata, '$."copied-from"', arn), 'none', step, created FROM packages WHERE version = 1
+"""
+
+
+def test_a_copy_is_verified_by_the_evidence_of_its_original(approved: Workspace, tmp_path: Path) -> None:
+    workspace = copy_of(approved, tmp_path / "w")
+    in_registry("INSERT INTO package_groups (name, description, created) VALUES ('copies', '', '2026')")(workspace)
+    in_registry(COPY)(workspace)
+    ended = workspace.call("verify", "copies", "1")
+    assert (ended.code, f"that of {ARN}/1" in ended.out) == (0, True), ended.err
+    in_registry("UPDATE packages SET request = replace(request, 'tiny:1', 'x:1') WHERE group_name = 'copies'")(
+        workspace
+    )
+    ended = workspace.call("verify", "copies")
+    assert (ended.code, "the image was 'example.com/tiny:1', is 'example.com/x:1'" in ended.err) == (3, True), ended.err

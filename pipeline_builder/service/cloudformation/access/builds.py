@@ -77,6 +77,7 @@ def _promote(facts: Facts) -> Role:
         calls.use_evidence(facts),
         *calls.read_digests(facts),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
+        *calls.list_data(facts),
         calls.use_records("PutObject"),
         calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
