@@ -95,9 +95,9 @@ class Session(Opened):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505 for a given one that isn't anybody's to give."""
+        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
         definition = self.composed.definition
-        check_given(self.given, definition.own_parameters)
+        check_given(self.given, definition.own_parameters, self.composed.policed)
         return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
 
     @cached_property
@@ -172,10 +172,14 @@ class Session(Opened):
 
         with self.stage("apply") as words:
             seen = self.workspace.state / f"seen-{self.target.name}.json"
-            applied = apply(self.composed.definition, plan, self.target, force=force, seen=seen)
+            claims = self.composed.policed.claims
+            applied = apply(self.composed.definition, plan, self.target, claims=claims, force=force, seen=seen)
             self.warn_of(applied.replaced)
+            self.warn_of(applied.ownership.warnings)
             words.append(lines.apply_line(applied))
             note_applied(self.workspace.build / APPLIED, applied.pipeline, target=self.target.name)
+        for line in applied.ownership.said:
+            self.say(f"          {line}")
         return applied
 
     def deployed(self) -> DeployedPipeline:

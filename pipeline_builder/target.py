@@ -243,6 +243,9 @@ class Selection:
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""
 
+SecretGiver = Callable[[str, str], str]
+"""Returns the text of the secret that a job is given as the variable of that name, by what the definition calls it."""
+
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
 
@@ -359,10 +362,24 @@ class ObjectStore(Protocol):
         ...
 
 
+GROUP_OWNER = "pipeline-builder:repository"
+"""The tag by which a model package group says whose it is."""
+
+
 class ModelRegistry(Protocol):
     """Model package groups and the packages in them."""
 
-    def put_group(self, name: str, description: str) -> None: ...
+    def put_group(self, name: str, description: str, owner: str = "") -> None:
+        """Create the group, with the tag of the repository that owns it; one that is there stays as it is."""
+        ...
+
+    def group_owner(self, name: str) -> str | None:
+        """Return the repository that a group's tag names, empty where it has none; None where there is no group."""
+        ...
+
+    def tag_group(self, name: str, owner: str) -> None:
+        """Write the tag of the repository that owns it on a group."""
+        ...
 
     def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Newest version first."""

@@ -10,7 +10,7 @@ from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
 from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
+from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
 
 _DESCRIPTION = 1024
 _METADATA = 50
@@ -25,23 +25,40 @@ class SageMakerRegistry:
     def __init__(self, aws: Aws, tags: Mapping[str, str] | None = None) -> None:
         self._aws = aws
         self._tags = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
-        self._groups: set[str] | None = None
+        self._groups: dict[str, str] | None = None
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         return self._aws.call("sagemaker", operation, **arguments)
 
-    def put_group(self, name: str, description: str) -> None:
-        """Create the group, unless it is there; what groups there are is asked once."""
-        if self._groups is None:
-            pages = self._aws.pages("sagemaker", "list_model_package_groups")
-            self._groups = {g["ModelPackageGroupName"] for page in pages for g in page["ModelPackageGroupSummaryList"]}
-        if name in self._groups:
+    def put_group(self, name: str, description: str, owner: str = "") -> None:
+        """Create the group, unless it is there."""
+        if name in self._known_groups():
             return
-        more: dict[str, Any] = {"Tags": self._tags} if self._tags else {}
+        tags = [*self._tags, *([{"Key": GROUP_OWNER, "Value": owner}] if owner else [])]
+        more: dict[str, Any] = {"Tags": tags} if tags else {}
         if description:
             more["ModelPackageGroupDescription"] = description
-        self._call("create_model_package_group", ModelPackageGroupName=name, **more)
-        self._groups.add(name)
+        made = self._call("create_model_package_group", ModelPackageGroupName=name, **more)
+        self._known_groups()[name] = made["ModelPackageGroupArn"]
+
+    def _known_groups(self) -> dict[str, str]:
+        """Return the ARN of every group that is there; it is asked once."""
+        if self._groups is None:
+            pages = self._aws.pages("sagemaker", "list_model_package_groups")
+            listed = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
+            self._groups = {group["ModelPackageGroupName"]: group["ModelPackageGroupArn"] for group in listed}
+        return self._groups
+
+    def group_owner(self, name: str) -> str | None:
+        """Return the repository that the group's tag names."""
+        if (arn := self._known_groups().get(name)) is None:
+            return None
+        tags = [tag for page in self._aws.pages("sagemaker", "list_tags", ResourceArn=arn) for tag in page["Tags"]]
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == GROUP_OWNER), "")
+
+    def tag_group(self, name: str, owner: str) -> None:
+        """Write the tag of the repository that owns it on a group."""
+        self._call("add_tags", ResourceArn=self._known_groups()[name], Tags=[{"Key": GROUP_OWNER, "Value": owner}])
 
     def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Newest version first. The list alone has neither metrics nor metadata: `describe_package` has."""

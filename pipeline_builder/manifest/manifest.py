@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 from pipeline_builder.target import JSON
 
@@ -155,6 +156,7 @@ class ManifestSection(Section):
     service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
     approval: RuleSection = Field(RuleSection(), description="what holds for every approval, on each target")
     local: LocalSection = Field(LocalSection(), description="only for the local target")
+    policy: PolicySection = Field(PolicySection(), description="what confs may ask for")
 
 
 class Repo(Section):
@@ -196,6 +198,7 @@ class Manifest(Section):
     service: ServiceSection = ServiceSection()
     approval: RuleSection = RuleSection()
     service_place: Place | None = None
+    policy: Policy = Policy()
 
     @property
     def four_eyes(self) -> bool:
@@ -226,6 +229,7 @@ def build_manifest(document: Document) -> Manifest:
         *_something_enabled(section, document),
         *_names(section, document),
         *_schedule_problems(section, document),
+        *policy_problems(section.policy, (repo.name for repo in repos), document),
     )
     if found:
         raise InputProblems(*found)
@@ -239,6 +243,7 @@ def build_manifest(document: Document) -> Manifest:
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
+        policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 
 

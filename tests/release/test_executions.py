@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from tests.checkout.repositories import make_repository
 from tests.definition.cases import CASES
+from tests.forking import Process
 from tests.serve.serving import Served, serving, until
 from tests.tiny import CONF, EVALUATE
 from tests.workspaces import MANIFEST, Ended, Workspace, make_workspace
@@ -313,7 +313,7 @@ def test_a_retry_after_somebody_else_has_begun_is_asked_about(built: Service, se
     assert built.record["execution"] == own
 
 
-def end(*processes: subprocess.Popen[str]) -> None:
+def end(*processes: Process) -> None:
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ from pipeline_builder.target import Approval
 from pipeline_builder.views.following import Eyes
 from tests.checkout.repositories import commit, make_repository
 from tests.tiny import CONF, EVALUATE, TRAIN, write_model
-from tests.workspaces import Workspace, make_workspace
+from tests.workspaces import Kept, Workspace, make_workspace
 
 
 class Service:
@@ -46,12 +46,18 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path)
 
 
-@pytest.fixture
-def trained(workspace: Workspace) -> Workspace:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    workspace = make_workspace(tmp_path_factory.mktemp("trained") / "workspace")
     for name in ("build", "train"):
         ended = workspace.run("stage", name, SMP_ARTIFACTS="arts", SMP_CODEPIPELINE_EXECUTION="e1")
         assert ended.code == 0, ended.err
-    return workspace
+    return Kept.keep(workspace)
+
+
+@pytest.fixture
+def trained(kept: Kept) -> Workspace:
+    return kept.restore()
 
 
 def exports(workspace: Workspace) -> dict[str, str]:

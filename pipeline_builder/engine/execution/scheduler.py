@@ -15,6 +15,7 @@ from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import keep_log, recorded
@@ -30,7 +31,7 @@ from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
-from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
+from pipeline_builder.target import Execution, ExecutionStatus, Observer, SecretGiver, StepState, StepStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Engine:
     jobs_folder: Path
     jobs: int
     private: bool
+    secrets: SecretGiver = no_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,7 @@ class Run:
             registry=engine.registry,
             environments=engine.environments,
             images=engine.images,
+            secrets=engine.secrets,
             stop=self._stop,
             private=engine.private,
             observe=observe,

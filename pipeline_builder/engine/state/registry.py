@@ -9,10 +9,12 @@ from typing import Any
 
 from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.tags import list_tags, put_tags
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
+from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
 
 ARN = "arn:aws:sagemaker:localhost:000000000000:model-package"
+GROUP_ARN = f"{ARN}-group"
 
 
 class LocalRegistry:
@@ -21,10 +23,25 @@ class LocalRegistry:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def put_group(self, name: str, description: str) -> None:
+    def put_group(self, name: str, description: str, owner: str = "") -> None:
         """Create the group; one that is there stays as it is."""
         with self._state.transaction() as db:
+            found = db.execute("SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted", (name,)).fetchone()
             _put_group(db, name, description)
+            if owner and not found:
+                put_tags(db, f"{GROUP_ARN}/{name}", [{"Key": GROUP_OWNER, "Value": owner}])
+
+    def group_owner(self, name: str) -> str | None:
+        """Return the repository that the group's tag names."""
+        if not self._state.query("SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted", name):
+            return None
+        tags = list_tags(self._state, f"{GROUP_ARN}/{name}")
+        return next((tag["Value"] for tag in tags if tag["Key"] == GROUP_OWNER), "")
+
+    def tag_group(self, name: str, owner: str) -> None:
+        """Write the tag of the repository that owns it on a group."""
+        with self._state.transaction() as db:
+            put_tags(db, f"{GROUP_ARN}/{name}", [{"Key": GROUP_OWNER, "Value": owner}])
 
     def register(self, request: Mapping[str, Any], *, execution: str, step: str) -> ModelPackage:
         """Add a version to the request's group, once for each step of an execution, however often it is asked."""

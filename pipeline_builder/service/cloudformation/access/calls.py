@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pipeline_builder.service.cloudformation.access.facts import OWN_FOLDERS, Facts
+from pipeline_builder.definition.roles import role_name
+from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.resources import (
     bucket_name,
     bucket_of,
@@ -16,7 +17,10 @@ from pipeline_builder.service.cloudformation.access.resources import (
     without_covered,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
+# Below the pipeline's name: code and lists by their hashes, and what executions of steps of no repository make.
+_MADE = ("code", "manifests", "executions")
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
@@ -27,6 +31,15 @@ def secrets(facts: Facts) -> tuple[Statement, ...]:
         return ()
     resources = tuple(sorted({_secret(text) for text in facts.secrets}))
     why = "tokens of the model repositories; Secrets Manager puts six characters behind a name"
+    return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
+
+
+def secrets_of_jobs(touched: DefinitionFacts) -> tuple[Statement, ...]:
+    """Return what a launcher takes to read the secrets that jobs are given."""
+    if not touched.secrets:
+        return ()
+    resources = tuple(_secret(text) for text in touched.secrets)
+    why = "what the policy gives to jobs ('secrets'); Secrets Manager puts six characters behind a name"
     return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
 
 
@@ -90,8 +103,9 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
     return (
         Statement(
             sid="WriteGroups",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup"),
+            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup", "sagemaker:ListTags"),
             resources=resources,
+            why="groups that aren't there yet, and the tag that says whose each is",
         ),
         Statement(
             sid="ListGroups",
@@ -132,7 +146,8 @@ def list_data(facts: Facts) -> tuple[Statement, ...]:
 
 def look_before(facts: Facts) -> tuple[Statement, ...]:
     """Return what looking takes whether the account has what the definition needs."""
-    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=(execution_role_arn(facts),))
+    roles = tuple(dict.fromkeys((execution_role_arn(facts), *job_role_arns(facts))))
+    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=roles)
     images = image_repositories(facts.definition.images)
     found = [role]
     if images:
@@ -151,10 +166,18 @@ def look_before(facts: Facts) -> tuple[Statement, ...]:
 
 
 def execution_role_arn(facts: Facts) -> str:
-    """Return the ARN of SageMaker's execution role."""
-    if facts.service.execution_role == "make":
-        return arn("iam", f"role/{facts.service.name}-execution", region="")
-    return literal(facts.role)
+    """Return the ARN of the pipeline's own role."""
+    if facts.service.execution_role == "given":
+        return literal(facts.role)
+    return arn("iam", f"role/{facts.service.name}-execution", region="")
+
+
+def job_role_arns(facts: Facts) -> tuple[str, ...]:
+    """Return the ARNs of the roles that jobs run as: each repository's, or the pipeline's own."""
+    if not facts.job_roles:
+        return (execution_role_arn(facts),)
+    name = facts.service.name
+    return tuple(arn("iam", f"role/{role_name(name, repo)}", region="") for repo in sorted(facts.job_roles))
 
 
 def pass_role(facts: Facts) -> Statement:
@@ -233,7 +256,7 @@ def read_digests(facts: Facts) -> tuple[Statement, ...]:
 
 def _made(facts: Facts) -> tuple[str, ...]:
     base, bucket = literal(facts.definition.pipeline), bucket_name(facts)
-    own = objects(bucket, *(f"{base}/{folder}/*" for folder in OWN_FOLDERS))
+    own = objects(bucket, *(f"{base}/{folder}/*" for folder in _MADE))
     places = (*facts.definition.writes, *facts.definition.metrics)
     return without_covered(sorted({*own, *objects_at(facts, places)}))
 

@@ -69,13 +69,15 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
         "place": {"bucket": "other-bucket", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1"},
     },
+    "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
     "longest names": {
+        "execution_role": "per-repository",
         "name": "a" * 29,
         "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
         "tags": {"cost center": "a:b/c=d+e@f"},
     },
 }
-QUICK = ("every kind", "nothing starts it", "sixty repositories")
+QUICK = ("a role for each repository", "nothing starts it", "sixty repositories")
 
 
 def files_of(case: str) -> Mapping[str, str]:
