@@ -171,10 +171,11 @@ class Session(Opened):
         from pipeline_builder.release.apply import apply
 
         with self.stage("apply") as words:
-            claims = self.composed.policed.claims
             seen = self.workspace.state / f"seen-{self.target.name}.json"
+            claims = self.composed.policed.claims
             applied = apply(self.composed.definition, plan, self.target, claims=claims, force=force, seen=seen)
-            self.warn_of((*applied.replaced, *applied.ownership.warnings))
+            self.warn_of(applied.replaced)
+            self.warn_of(applied.ownership.warnings)
             words.append(lines.apply_line(applied))
             note_applied(self.workspace.build / APPLIED, applied.pipeline, target=self.target.name)
         for line in applied.ownership.said:

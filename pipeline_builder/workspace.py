@@ -152,10 +152,11 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     from pipeline_builder.engine.local import open_local_target
     from pipeline_builder.manifest.secrets import give_secrets
 
-    assert manifest is not None, "the local target has settings in it"
     settings = local_settings(workspace.root, manifest, workspace.jobs)
-    secrets = give_secrets(manifest, workspace.environment, open_secrets(workspace))
-    target = open_local_target(workspace.state, replace(settings, secrets=secrets))
+    # Who only uses models has no manifest, and hands no secrets to anybody.
+    if manifest is not None:
+        settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
+    target = open_local_target(workspace.state, settings)
     return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket)
 
 

@@ -48,7 +48,6 @@ def apply(
     remembers what was looked at already, and hasn't changed since. `claims` say which repository each model package
     group is to belong to.
 
-
     Raises:
         PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since, PB425
             where it is unsafe and not forced.
@@ -71,7 +70,7 @@ def apply(
         target.registry.tag_group(group, owner)
     same = deployed is not None and deployed.definition == definition.content and deployed.settled
     pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
-    return Applied(pipeline=pipeline, uploaded=missing, changed=not same, ownership=ownership, replaced=found.problems)
+    return Applied(pipeline=pipeline, uploaded=missing, changed=not same, replaced=found.problems, ownership=ownership)
 
 
 def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> None:

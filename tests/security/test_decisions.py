@@ -299,7 +299,7 @@ def test_of_two_at_once_one_decides(trio: Trio, one: str, other: str, codes: lis
         trio.start(word, "churn", "--comment", word, SMP_APPROVER=by) for word, by in ((one, "ada"), (other, "bob"))
     ]
     said = [process.communicate(timeout=120) for process in asked]
-    assert sorted(process.wait() for process in asked) == codes, said
+    assert sorted(int(process.returncode or 0) for process in asked) == codes, said
     assert len(trio.changes()) == 1
 
 

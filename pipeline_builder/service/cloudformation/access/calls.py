@@ -19,6 +19,8 @@ from pipeline_builder.service.cloudformation.access.resources import (
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
+# Below the pipeline's name: code and lists by their hashes, and what executions of steps of no repository make.
+_MADE = ("code", "manifests", "executions")
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
@@ -254,7 +256,7 @@ def read_digests(facts: Facts) -> tuple[Statement, ...]:
 
 def _made(facts: Facts) -> tuple[str, ...]:
     base, bucket = literal(facts.definition.pipeline), bucket_name(facts)
-    own = objects(bucket, *(f"{base}/{folder}/*" for folder in ("code", "executions", "manifests")))
+    own = objects(bucket, *(f"{base}/{folder}/*" for folder in _MADE))
     places = (*facts.definition.writes, *facts.definition.metrics)
     return without_covered(sorted({*own, *objects_at(facts, places)}))
 

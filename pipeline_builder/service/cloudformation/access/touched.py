@@ -48,8 +48,8 @@ class Image:
 class DefinitionFacts:
     """What steps of a definition touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for.
 
-    `by_repository` has the same of each repository's steps alone, `registered` of those that register models;
-    `approves` says that one registers them as Approved, which the judging stage takes back where the gate blocks.
+    `by_repository` has the same of each repository's steps alone, `registered` of those that register models.
+    `approves` says that one registers models as Approved, which the judging stage takes back where the gate blocks.
     """
 
     pipeline: str
@@ -99,7 +99,6 @@ def definition_facts(
         listed=places.named(_place(address) for address in data),
         by_repository={repo: touched.of(repo, owners) for repo in places.repositories},
         registered=touched.facts(touched.registers, places),
-        approves=any(is_registered_approved(step) for step in steps.values()),
     )
     if problems := tuple(_unfit(facts)):
         raise InputProblems(*problems)
@@ -147,6 +146,7 @@ class _Touched:
             secrets=tuple(sorted({name for key, value in members if (name := _secret(key, value))})),
             subnets=_texts(members, (_SUBNETS,)),
             security_groups=_texts(members, (_GROUPS,)),
+            approves=any(is_registered_approved(step) for step in steps.values()),
             warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
         )
 
