@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
-from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
@@ -216,8 +216,12 @@ class Opened:
 
     def warn_of(self, found: Iterable[Problem]) -> None:
         """Pass on every warning."""
-        for problem in found:
+        kept, left = limit_per_file(found)
+        for problem in kept:
             self.warn(problem)
+        for file, count in left.items():
+            message = f"{count:,} more warnings are left out"
+            self.warn(Problem(id="PB670", message=message, place=Place(file) if file else None, warning=True))
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import sqlite3
@@ -131,7 +130,10 @@ class LocalPipelines:
         if not rows:
             return None
         return DeployedPipeline(
-            name=name, arn=f"{PIPELINE_ARN}/{name}", definition=bytes(rows[0]["content"]), version=rows[0]["version"]
+            name=name,
+            arn=f"{PIPELINE_ARN}/{name}",
+            definition=rows[0].content("content"),
+            version=rows[0].number("version"),
         )
 
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
@@ -189,7 +191,7 @@ class LocalPipelines:
         request = Request(
             pipeline=pipeline,
             version=version,
-            definition=bytes(rows[0]["content"]),
+            definition=rows[0].content("content"),
             parameters=parameters,
             details={**(_selective(selection) if selection else {}), **({CAUSE: cause} if cause else {})},
             selected=selection.steps if selection else (),
@@ -275,7 +277,7 @@ def put_version(db: sqlite3.Connection, pipeline: str, definition: bytes) -> int
 def _caused_execution(db: sqlite3.Connection, pipeline: str, cause: str) -> str:
     """Return the execution that the cause has started already."""
     rows = db.execute("SELECT arn, details FROM executions WHERE pipeline = ? ORDER BY number DESC", (pipeline,))
-    return next((str(row["arn"]) for row in rows if json.loads(row["details"]).get(CAUSE) == cause), "")
+    return next((str(row["arn"]) for row in rows if row.json("details").get(CAUSE) == cause), "")
 
 
 def _equal_execution(db: sqlite3.Connection, pipeline: str, version: int, fingerprint: str, *, use_cache: bool) -> str:

@@ -49,7 +49,9 @@ class StepRecord(_Frozen):
 
 
 class PackageRecord(_Frozen):
-    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one."""
+    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one;
+    `metrics_fault` says why there is one that can't be used.
+    """
 
     arn: str
     group: str
@@ -62,6 +64,7 @@ class PackageRecord(_Frozen):
     image: str = ""
     metadata: dict[str, str] = {}
     metrics: Any = None
+    metrics_fault: str = ""
     champion_arn: str = ""
     champion_version: int = 0
     champion_metrics: Any = None

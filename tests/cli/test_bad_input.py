@@ -420,7 +420,8 @@ def test_metrics_that_are_nested_too_deep(tmp_path: Path) -> None:
     path = "/opt/ml/processing/output/model_evaluation_metrics.json"
     workspace.push("scripts/evaluate.py", f"open({path!r}, 'w').write('[' * 5000 + ']' * 5000)\n")
     ended = workspace.run("up")
-    assert (ended.code, "tiny-churn version 1 has no metrics" in ended.err) == (5, True), ended.err
+    assert (ended.code, ended.err.count("can't be used: it has more than 32 levels")) == (5, 2), ended.err
+    assert "PB431 the gate blocks this run: tiny-churn version 1: PB671 the evaluation report" in ended.err
 
 
 def test_files_that_may_not_be_read(tmp_path: Path) -> None:

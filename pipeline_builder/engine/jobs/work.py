@@ -32,6 +32,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.folders import files_in
+from pipeline_builder.machine.refusals import refuse_full
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
@@ -268,6 +269,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
                 f"the job ran longer than its maximum run time of {job.timeout:.0f} s and was stopped"
             )
         case JobEnd.EXITED if result.exit_code != 0:
+            refuse_full(tools.folder, f"the job ended with exit code {result.exit_code}")
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass

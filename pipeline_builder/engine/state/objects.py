@@ -66,7 +66,7 @@ class Objects:
 
     def _known(self, path: Path, stamp: str) -> tuple[str, dict[str, str]] | None:
         rows = self._state.query("SELECT etag, headers FROM objects WHERE path = ? AND stamp = ?", str(path), stamp)
-        return (rows[0]["etag"], json.loads(rows[0]["headers"])) if rows else None
+        return (rows[0]["etag"], rows[0].json("headers")) if rows else None
 
     def put(
         self, uri: str, file: Path, etag: str, headers: Mapping[str, str], *, sha256: str, new: bool = False

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.rows import Row
+from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
 
@@ -78,7 +79,7 @@ class LocalRegistry:
             return current
         with self._state.transaction() as db:
             before = db.execute("SELECT status, metadata FROM packages WHERE arn = ?", (arn,)).fetchone()
-            merged = json.dumps({**json.loads(before["metadata"]), **metadata})
+            merged = json.dumps({**before.json("metadata"), **metadata})
             db.execute(
                 "UPDATE packages SET status = ?, approval_description = ?, metadata = ?, modified = ? WHERE arn = ?",
                 (status.value, description, merged, now().isoformat(), arn),
@@ -114,34 +115,33 @@ def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
     db.execute("UPDATE package_groups SET deleted = 0 WHERE name = ? AND deleted", (name,))
 
 
-def _package(row: sqlite3.Row) -> ModelPackage:
-    request = json.loads(row["request"])
+def _package(row: Row) -> ModelPackage:
+    request = row.json("request")
     containers = (request.get("InferenceSpecification") or {}).get("Containers") or [{}]
     quality = (request.get("ModelMetrics") or {}).get("ModelQuality") or {}
     return ModelPackage(
         arn=row["arn"],
         group=row["group_name"],
-        version=row["version"],
-        status=ApprovalStatus(row["status"]),
+        version=row.number("version"),
+        status=row.one_of("status", ApprovalStatus),
         approval_description=row["approval_description"],
         model_data_url=containers[0].get("ModelDataUrl", ""),
         image=containers[0].get("Image", ""),
         metrics_uri=(quality.get("Statistics") or {}).get("S3Uri", ""),
-        metadata=json.loads(row["metadata"]),
-        created=parse_time(row["created"]),
+        metadata=row.json("metadata"),
+        created=row.time_or_none("created"),
         execution=row["execution"],
     )
 
 
-def _change(row: sqlite3.Row) -> ApprovalChange:
-    when = parse_time(row["at"])
-    assert when is not None
+def _change(row: Row) -> ApprovalChange:
+    when = row.time("at")
     return ApprovalChange(
         package=row["package"],
         group=row["group_name"],
-        version=row["version"],
-        before=ApprovalStatus(row["before"]),
-        after=ApprovalStatus(row["after"]),
+        version=row.number("version"),
+        before=row.one_of("before", ApprovalStatus),
+        after=row.one_of("after", ApprovalStatus),
         by=row["by_whom"],
         description=row["description"],
         when=when,
