@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem
@@ -42,6 +44,17 @@ def refusal(error: OSError) -> OutsideFailure:
         return OutsideFailure(full(f"cannot write{name or ' a file'} ({error.strerror})"))
     message = f"cannot use{name or ' a file'}: {error.strerror or error}"
     return OutsideFailure(Problem(id="PB001", message=message, hint=_HINTS.get(error.errno or 0)))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the system refuses inside say which file it was about: a write to an open one doesn't."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and is_of_this_machine(error):
+            error.filename = str(path)
+        raise
 
 
 def full(what: str) -> Problem:

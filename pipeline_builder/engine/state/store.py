@@ -18,6 +18,7 @@ from pipeline_builder.engine.state.listing import files_below
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.folders import files_in
+from pipeline_builder.machine.refusals import naming
 from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
@@ -75,7 +76,7 @@ class LocalStore:
         """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
         handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
-            with os.fdopen(handle, "wb") as file:
+            with naming(self._root), os.fdopen(handle, "wb") as file:
                 yield file, Path(temporary)
         finally:
             Path(temporary).unlink(missing_ok=True)
