@@ -136,7 +136,10 @@ def _listed(place: Place) -> list[tuple[int, str]]:
     try:
         root = read_xml(document(place.request))
         listed = [
-            (number_of(part.findtext("PartNumber") or "", _MOST_PARTS + 1) or 0, (part.findtext("ETag") or "").strip('"'))
+            (
+                number_of(part.findtext("PartNumber") or "", _MOST_PARTS + 1) or 0,
+                (part.findtext("ETag") or "").strip('"'),
+            )
             for part in root.findall("Part")
         ]
     except ValueError as error:
