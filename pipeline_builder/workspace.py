@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
+_NOT_HERE = "PB677"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,12 @@ def _open_aws(workspace: Workspace) -> Target:
     )
 
 
+def refuse_here(warnings: Iterable[Problem]) -> None:
+    """Raise InputProblems with those of the warnings about what AWS can and this machine can't."""
+    if found := [replace(problem, warning=False) for problem in warnings if problem.id == _NOT_HERE]:
+        raise InputProblems(*found)
+
+
 class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
@@ -243,6 +250,8 @@ class Opened:
         root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
         with without_collector():
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
+        if self.workspace.target == "local":
+            refuse_here(composed.warnings)
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed

@@ -13,7 +13,7 @@ from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.images import resolve_images
-from pipeline_builder.definition.prefixes import find_neighbours
+from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, Place, Problem
@@ -58,7 +58,9 @@ def compose(
     _add_certain(problems, _findings(definition, graph))
     if problems:
         raise InputProblems(*problems)
-    warnings = (*definition.warnings, *find_neighbours(graph, definition, bucket=settings.bucket))
+    bucket = settings.bucket
+    about = (*find_neighbours(graph, definition, bucket=bucket), *find_empty_names(graph, bucket=bucket))
+    warnings = (*definition.warnings, *about)
     return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved)
 
 

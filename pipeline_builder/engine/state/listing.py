@@ -7,6 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+def links_out(folder: Path, prefix: str) -> list[str]:
+    """Return the links that `files_below` leaves out as they lead out of the folder, by their paths below it."""
+    parent, _, start = prefix.rpartition("/")
+    inside, found = folder.resolve(), []
+    if not (folder / parent).resolve().is_relative_to(inside):
+        return [parent]
+    waiting = [path for path in sorted((folder / parent).glob("*")) if path.name.startswith(start)]
+    while waiting:
+        path = waiting.pop()
+        if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            found.append(path.relative_to(folder).as_posix())
+        elif path.is_dir() and not path.is_symlink():
+            waiting += path.iterdir()
+    return sorted(found)
+
+
 def files_below(folder: Path, prefix: str) -> Iterator[Path]:
     """Yield the files of a folder whose paths below it begin with the prefix, and no more is looked at than that.
 
