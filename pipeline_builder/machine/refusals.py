@@ -62,10 +62,15 @@ def full(what: str) -> Problem:
     return Problem(id=FULL, message=f"disk full: {what}", hint="make room, and do the same again: it goes on then")
 
 
+def is_full_at(folder: Path) -> bool:
+    """Tell whether there is no room below the folder any more."""
+    found = os.statvfs(folder)
+    return found.f_blocks > 0 and found.f_bavail * found.f_frsize < _ENOUGH
+
+
 def refuse_full(folder: Path, what: str) -> None:
     """Raise OutsideFailure where nothing can be written below the folder any more, which has stopped `what`."""
-    found = os.statvfs(folder)
-    if found.f_blocks and found.f_bavail * found.f_frsize < _ENOUGH:
+    if is_full_at(folder):
         raise OutsideFailure(full(what))
 
 

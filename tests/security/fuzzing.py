@@ -199,7 +199,7 @@ def _archive(folder: Path, content: bytes) -> None:
 def _archives() -> Iterator[bytes]:
     for mode in ("w:gz", "w", "w:bz2"):
         buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload] # of a literal only
+        with tarfile.open(fileobj=buffer, mode=mode) as archive:
             for name in ("model.txt", "code/train.py", "a" * 120):
                 entry = tarfile.TarInfo(name)
                 entry.size = 600
@@ -309,7 +309,7 @@ def _state(folder: Path, change: tuple[str, int, Any]) -> None:
     table, column, value = change
     path = folder / "state.db"
     if not path.exists():
-        _fill(path)
+        fill_state(path)
     whole = path.read_bytes()
     with contextlib.closing(sqlite3.connect(path)) as db:
         names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
@@ -327,19 +327,20 @@ def _state(folder: Path, change: tuple[str, int, Any]) -> None:
 
 def _look(folder: Path) -> None:
     for look in (
-        lambda t, s: t.pipelines.list_executions(),
-        lambda t, s: [t.pipelines.list_steps(e.arn) for e in t.pipelines.list_executions()],
-        lambda t, s: t.registry.list_approvals(),
-        lambda t, s: t.registry.list_packages("g"),
-        lambda t, s: t.pipelines.describe_pipeline("p"),
-        lambda t, s: catalogue.list_versions(s, "p"),
-        lambda t, s: package_details.list_packages(s),
+        lambda t: t.pipelines.list_executions(),
+        lambda t: [t.pipelines.list_steps(e.arn) for e in t.pipelines.list_executions()],
+        lambda t: t.registry.list_approvals(),
+        lambda t: t.registry.list_packages("g"),
+        lambda t: t.pipelines.describe_pipeline("p"),
+        lambda _: catalogue.list_versions(State(folder / "state.db"), "p"),
+        lambda _: package_details.list_packages(State(folder / "state.db")),
     ):
         with answered():
-            look(open_local_target(folder, LocalSettings()), State(folder / "state.db"))
+            look(open_local_target(folder, LocalSettings()))
 
 
-def _fill(path: Path) -> None:
+def fill_state(path: Path) -> None:
+    """Write a state that has a row of everything."""
     target = open_local_target(path.parent, LocalSettings())
     request = {"ModelPackageGroupName": "g", "InferenceSpecification": {"Containers": [{"Image": "i"}]}}
     definition = {

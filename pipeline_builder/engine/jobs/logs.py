@@ -11,7 +11,7 @@ from pathlib import Path
 _SIGNALS = frozenset(int(number) for number in signal.Signals)
 END = 262_144
 """Bytes of a log's end, where it says why a job failed."""
-WHOLE = 32 << 20
+WHOLE = 16 << 20
 """Bytes of a log that are read as the whole of it."""
 MESSAGE_LIMIT = 1024
 """Characters of FailureReason and ExitMessage in the service's model."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.inert import inert_line
+from pipeline_builder.machine.refusals import is_full_at
 
 MEND = (
     "put a copy of 'state.db' in its place, or move it away: runs and approvals so far are lost with it, "
@@ -31,6 +34,9 @@ _SAID = (
 )  # fmt: skip
 
 
+_MAYBE_FULL = ("disk I/O error", "unable to open")
+
+
 def problem_of(path: Path, error: sqlite3.DatabaseError) -> Problem | None:
     """Return what to say of an error; None where it is a statement's, which is a bug of ours."""
     said = str(error)
@@ -41,7 +47,16 @@ def problem_of(path: Path, error: sqlite3.DatabaseError) -> Problem | None:
             _problem(path, "PB532", f"it is damaged ({said})", MEND) if type(error) is sqlite3.DatabaseError else None
         )
     _, words, number, hint = known
+    if known[0] in _MAYBE_FULL and path.parent.is_dir() and is_full_at(path.parent):
+        words = "disk full"
     return _problem(path, number, f"{words} ({said})", hint)
+
+
+def refuse_foreign(path: Path, tables: Collection[str]) -> None:
+    """Raise OutsideFailure where a file without a format has tables, and none of ours: they would be built upon."""
+    if tables and "executions" not in tables:
+        words = f"its tables are not this program's ('{inert_line(min(tables), 60)}')"
+        raise OutsideFailure(_problem(path, "PB673", words, f"name another folder with --state, or {MEND}"))
 
 
 def _problem(path: Path, number: str, words: str, hint: str) -> Problem:

@@ -91,6 +91,8 @@ def _number(value: Any) -> int:
 
 
 def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):  # SQLite keeps what it is given, and compares both alike
+        return value.encode()
     if not isinstance(value, bytes):
         raise TypeError(value)
     return value

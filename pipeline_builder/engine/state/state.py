@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.engine.state.damage import problem_of
+from pipeline_builder.engine.state.damage import problem_of, refuse_foreign
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
@@ -38,6 +38,8 @@ class State:
                 said = "was written by a newer version" if found > 0 else "is another program's file"
                 message = f"the state '{self._path}' {said} (format {found}, known is {len(MIGRATIONS)})"
                 raise InputProblems(Problem(id="PB530", message=message, hint="update, or use another --state"))
+            if found == 0:
+                refuse_foreign(self._path, {row["name"] for row in db.execute("SELECT name FROM sqlite_master")})
             for number, statements in enumerate(MIGRATIONS[found:], start=found + 1):
                 for statement in statements:
                     db.execute(statement)
