@@ -538,7 +538,7 @@ def on_small_disk(tmp_path: Path, size: str, script: str, *arguments: str) -> st
 
 
 def test_a_full_disk_is_said_by_all_that_write_and_they_go_on_after(tmp_path: Path) -> None:
-    said = on_small_disk(tmp_path, "800k", _WRITES).splitlines()
+    said = on_small_disk(tmp_path, "3m", _WRITES).splitlines()
     assert said[0].startswith("file PB674 disk full: cannot write 'disk/run.json' (No space left on device)")
     assert said[1].startswith("store PB674 disk full: cannot write 'disk/state/store' (No space left on device)")
     assert said[2].startswith("upload PB674 disk full: cannot write 'disk/state/store'")
