@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,11 @@ def refuse_full(folder: Path, what: str) -> None:
     """Raise OutsideFailure where nothing can be written below the folder any more, which has stopped `what`."""
     if is_full_at(folder):
         raise OutsideFailure(full(what))
+
+
+def says_full(text: str) -> bool:
+    """Tell whether another program says that the disk is full."""
+    return bool(re.search(r"No space left on device|Disk quota exceeded|disk is full", text, re.IGNORECASE))
 
 
 def is_full(error: PipelineBuilderError) -> bool:
