@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pipeline_builder.views.following import Eyes
 
 
+_MOST_OF_LINE = 1000
+
+
 def say(message: str) -> None:
     """Progress and messages go to stderr."""
     print(inert_text(message), file=sys.stderr, flush=True)
@@ -77,13 +80,21 @@ def show_all(problems: Sequence[Problem]) -> None:
 
 def problems_json(problems: Sequence[Problem]) -> dict[str, Any]:
     """Return problems as JSON; of very many the first, and the counts always."""
-    from dataclasses import asdict
-
-    result: dict[str, Any] = {"problems": [asdict(problem) for problem in problems[:MOST_PROBLEMS]]}
+    result: dict[str, Any] = {"problems": [_json(problem) for problem in problems[:MOST_PROBLEMS]]}
     if (left := len(problems) - MOST_PROBLEMS) > 0:
         result |= {"left_out": left}
     warnings = sum(problem.warning for problem in problems)
     return result | {"counts": {"errors": len(problems) - warnings, "warnings": warnings}}
+
+
+def _json(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON; of a line of megabytes its beginning, as there may be one for each value of it."""
+    from dataclasses import asdict
+
+    found = asdict(problem)
+    for place in filter(None, (found["place"], *found["related"])):
+        place["text"] = place["text"][:_MOST_OF_LINE]
+    return found
 
 
 def coloured(text: str) -> Coloured:

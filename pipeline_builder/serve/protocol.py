@@ -112,9 +112,19 @@ def parse_body(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, json.JSONDecodeError) else "a number too long, or too many levels"
         raise ServiceError("SerializationException", f"the request's body is no JSON: {why}") from error
+    if rb"\ud" in body.lower():
+        _refuse_halves(request)
     if not isinstance(request, dict):
         raise ServiceError("SerializationException", "the request's body is no JSON object")
     return request
+
+
+def _refuse_halves(request: Any) -> None:
+    """Half a character, which JSON can write, is in no file and in no database."""
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ServiceError("SerializationException", "the request's body has text that is no Unicode") from error
 
 
 def _check(operation: str, request: dict[str, Any]) -> None:

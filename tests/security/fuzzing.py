@@ -20,9 +20,12 @@ from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from pipeline_builder.cli.output import problems_json
+from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.compose import compose
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS
+from pipeline_builder.engine.document.document import load_definition
+from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.jobs.archives import read_member, unpack
 from pipeline_builder.engine.local import LocalSettings, open_engine, open_local_target
 from pipeline_builder.engine.state import catalogue, package_details
@@ -47,10 +50,12 @@ from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.server import OPERATIONS, Application
 from pipeline_builder.views.report import render_report
 from pipeline_builder.views.summary import failure_problems, render_result
+from tests.places import ROOT
 from tests.release.records import METRICS, run_record
 from tests.security.hostile import NAMES, changed, damaged, text_of, values
 from tests.tiny import CONF, write_model
 
+TINY = ROOT / "tests" / "golden" / "gate.json"
 MOST_SECONDS = 10.0
 """Of this process alone: others on the machine are none of an input's doing."""
 MOST_SAID = 4_000_000
@@ -208,6 +213,19 @@ def _archives() -> Iterator[bytes]:
             link.type, link.linkname = tarfile.SYMTYPE, "../../x"
             archive.addfile(link)
         yield buffer.getvalue()
+
+
+# --- definitions, which clients of serve send, and which lie in a state
+
+
+def _definition(folder: Path, content: bytes) -> None:
+    with answered():
+        document = load_definition(content)
+        findings = check_definition(json.loads(content))
+        assert all(inert_text(str(finding.message)) for finding in findings)
+        if not findings:
+            assert document.steps is not None
+            parameter_values(document, {})
 
 
 # --- serve
@@ -392,6 +410,7 @@ PARTS: Mapping[str, Part] = {
         ),
         check=_s3,
     ),
+    "definition": Part(inputs=changed(json.loads(TINY.read_bytes())).map(text_of) | damaged(TINY.read_bytes()), check=_definition),
     "archives": Part(inputs=damaged(*_archives()), check=_archive),
     "state": Part(
         inputs=st.tuples(

@@ -24,6 +24,7 @@ from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.output import Coloured, coloured, problems_json, say, show, show_problems
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.outline import Node
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.engine.jobs.logs import WHOLE
 from pipeline_builder.engine.local import LocalSettings, open_engine, open_local_target
 from pipeline_builder.engine.state import catalogue, package_details
@@ -39,6 +40,7 @@ from pipeline_builder.errors import (
     render_problem,
 )
 from pipeline_builder.inert import inert_json, inert_line, inert_text
+from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.release.approval import approval_text
 from pipeline_builder.release.gate import judge
 from pipeline_builder.release.junit import render_junit, render_junit_problems
@@ -299,6 +301,17 @@ def test_150_000_problems(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(cases) == 303
 
 
+def test_thousands_of_problems_in_one_long_line() -> None:
+    text = "{version: 1, repos: [" + ", ".join(f"{{url: [1], k{n}: 2}}" for n in range(8_000)) + "]}"
+    begun = time.process_time()
+    with pytest.raises(InputProblems) as caught:
+        build_manifest(parse_yaml(Source("model_repos.yaml", text), "PB100"))
+    assert time.process_time() - begun < 5
+    assert len(caught.value.problems) == 16_000
+    assert len(str(caught.value)) < 100_000
+    assert len(inert_json(problems_json(caught.value.problems))) < 20_000_000
+
+
 def test_errors_are_shown_before_warnings() -> None:
     noise = [Problem(id="PB332", message=str(n), place=Place("a"), warning=True) for n in range(500)]
     last = Problem(id="PB202", message="x", place=Place("a", 9))
@@ -337,7 +350,7 @@ ROWS = (
     ("packages", "request", "nothing"), ("packages", "metadata", '"text"'), ("packages", "status", "approved"),
     ("packages", "version", "two"), ("packages", "details", "{"), ("approvals", "before", "x"), ("approvals", "at", ""),
     ("approvals", "after", "\x1b[2J"), ("versions", "details", b"\xff"), ("versions", "created", "?"), ("pipelines", "details", "1"),
-    ("pipelines", "created", "{}"), ("package_groups", "created", "then"),
+    ("versions", "content", b'{"Steps'), ("versions", "content", 5), ("pipelines", "created", "{}"), ("package_groups", "created", "then"),
 )  # fmt: skip
 
 
@@ -732,7 +745,8 @@ def test_parts_and_headers(served: Served) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 900, b"\xff\xfe{", b'{"NextToken": "\\ud800"}', b"9" * 5000,
-                                  b'{"MaxResults": 1e400}', b"[]", b'{"PipelineName": NaN}'])  # fmt: skip
+                                  b'{"MaxResults": 1e400}', b"[]", b'{"PipelineName": NaN}',
+                                  b'{"PipelineName": "p", "PipelineDefinition": "{\\uD800}", "RoleArn": "arn:aws:iam::000000000000:role/x"}'])  # fmt: skip
 def test_a_body_that_is_no_request(served: Served, body: bytes) -> None:
     for name in ("ListPipelines", "CreatePipeline", "StartPipelineExecution", "UpdateModelPackage"):
         answer = served.ask(
@@ -782,6 +796,8 @@ def test_a_link_out_of_a_mounted_folder_is_said(tmp_path: Path) -> None:
         engine.store.download("s3://m/leaving/", tmp_path / "in")
     assert engine.store.left_out("s3://m/") == ["leaving"]
     assert engine.store.left_out("s3://m/x") == []
+    (tmp_path / "data" / "loop").symlink_to(tmp_path / "data" / "loop")
+    assert engine.store.left_out("s3://m/") == ["leaving"], "a link to itself leads nowhere"
 
 
 def test_an_empty_name_in_an_address(tmp_path: Path) -> None:

@@ -10,17 +10,25 @@ from pathlib import Path
 def links_out(folder: Path, prefix: str) -> list[str]:
     """Return the links that `files_below` leaves out as they lead out of the folder, by their paths below it."""
     parent, _, start = prefix.rpartition("/")
-    inside, found = folder.resolve(), []
-    if not (folder / parent).resolve().is_relative_to(inside):
+    inside, found = os.path.realpath(folder), []
+    if not _is_in(folder / parent, inside):
         return [parent]
-    waiting = [path for path in sorted((folder / parent).glob("*")) if path.name.startswith(start)]
+    if not (folder / parent).is_dir():
+        return []
+    waiting = [path for path in (folder / parent).iterdir() if path.name.startswith(start)]
     while waiting:
         path = waiting.pop()
-        if path.is_symlink() and not path.resolve().is_relative_to(inside):
+        if path.is_symlink() and not _is_in(path, inside):
             found.append(path.relative_to(folder).as_posix())
         elif path.is_dir() and not path.is_symlink():
             waiting += path.iterdir()
     return sorted(found)
+
+
+def _is_in(path: Path, inside: str) -> bool:
+    """Tell whether a path ends below a folder; a link to itself ends nowhere else."""
+    real = os.path.realpath(path)
+    return real == inside or real.startswith(f"{inside}/")
 
 
 def files_below(folder: Path, prefix: str) -> Iterator[Path]:

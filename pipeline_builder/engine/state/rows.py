@@ -46,8 +46,8 @@ class Row(sqlite3.Row):
         return self._read(column, kind)
 
     def content(self, column: str) -> bytes:
-        """Return bytes."""
-        return self._read(column, _bytes)
+        """Return bytes that are a JSON mapping, as definitions are."""
+        return self._read(column, _document)
 
     def _read(self, column: str, read: Callable[[Any], Value]) -> Value:
         value = self[column]
@@ -88,6 +88,12 @@ def _number(value: Any) -> int:
     if not isinstance(value, int):
         raise TypeError(value)
     return value
+
+
+def _document(value: Any) -> bytes:
+    found = _bytes(value)
+    _mapping(found.decode())
+    return found
 
 
 def _bytes(value: Any) -> bytes:

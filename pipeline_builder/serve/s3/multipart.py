@@ -61,7 +61,7 @@ def _found(place: Place) -> Path:
     folder = _folder(place, place.request.args["uploadId"])
     try:
         about = json.loads((folder / _ABOUT).read_text())
-    except OSError:
+    except (OSError, ValueError):  # one that a full disk has left half written is none
         raise _nothing() from None
     if about["uri"] != place.uri:
         raise _nothing()
