@@ -55,6 +55,11 @@ def shown(text: str) -> str:
     return text if isinstance(text, Coloured) else inert_text(text)
 
 
+def show_line(result: object) -> None:
+    """Print one JSON object on a line of its own, of a result that is many."""
+    click.echo(json_text(result, indent=None))
+
+
 def show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
     """Print every problem to stderr, and for machines to stdout as well."""
     if wants_json:

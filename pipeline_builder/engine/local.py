@@ -28,6 +28,7 @@ from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
 from pipeline_builder.engine.jobs.sandbox import private_mounts_available
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
@@ -41,6 +42,7 @@ from pipeline_builder.target import (
     Execution,
     ExecutionStatus,
     Observer,
+    SecretGiver,
     Selection,
     StepState,
     Target,
@@ -58,12 +60,13 @@ class LocalSettings:
     """How this machine runs jobs.
 
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
-    a bucket or bucket/prefix to a folder with its data.
+    a bucket or bucket/prefix to a folder with its data; `secrets` gives those of jobs.
     """
 
     jobs: int = 2
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    secrets: SecretGiver = no_secrets
 
 
 def _new_id() -> str:
@@ -90,6 +93,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         jobs_folder=state / "jobs",
         jobs=settings.jobs,
         private=private_mounts_available(),
+        secrets=settings.secrets,
     )
 
 

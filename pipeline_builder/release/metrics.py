@@ -72,7 +72,7 @@ class Curve:
     points: tuple[tuple[float, float], ...]
 
 
-def parse_metrics(content: bytes, address: str) -> Any:
+def parse_metrics(content: bytes | str, address: str) -> Any:
     """Return an evaluation report's JSON.
 
     Raises:
@@ -82,17 +82,28 @@ def parse_metrics(content: bytes, address: str) -> Any:
     try:
         report = json.loads(content)
     except RecursionError:
-        report, faults = None, [f"it has more than {MOST_LEVELS} levels"]
-    else:
-        faults = list(dict.fromkeys(_faults(report)))
-    if faults:
-        message = f"the evaluation report '{inert_line(address)}' can't be used: {', '.join(faults)}"
-        hint = (
-            f"a report has at most {MOST_LEVELS} levels, {MOST_NUMBERS:,} numbers with a name, {MOST_VALUES:,} values, "
-            f"{MOST_NAME} characters in a name, and text that is Unicode"
-        )
-        raise InputProblems(Problem(id="PB671", message=message, hint=hint))
+        raise _without_measure(address, [f"it has more than {MOST_LEVELS} levels"]) from None
+    return check_metrics(report, address)
+
+
+def check_metrics(report: Any, address: str) -> Any:
+    """Return a report that has been read already.
+
+    Raises:
+        InputProblems: PB671, as `parse_metrics`.
+    """
+    if faults := list(dict.fromkeys(_faults(report))):
+        raise _without_measure(address, faults)
     return report
+
+
+def _without_measure(address: str, faults: list[str]) -> InputProblems:
+    message = f"the evaluation report '{inert_line(address)}' can't be used: {', '.join(faults)}"
+    hint = (
+        f"a report has at most {MOST_LEVELS} levels, {MOST_NUMBERS:,} numbers with a name, {MOST_VALUES:,} values, "
+        f"{MOST_NAME} characters in a name, and text that is Unicode"
+    )
+    return InputProblems(Problem(id="PB671", message=message, hint=hint))
 
 
 def _faults(report: Any) -> Iterator[str]:

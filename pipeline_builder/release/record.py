@@ -48,9 +48,20 @@ class StepRecord(_Frozen):
     link: str = ""
 
 
+class VerdictRecord(_Frozen):
+    """The gate's answer; `reasons` say what was looked at, also when it passed."""
+
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
 class PackageRecord(_Frozen):
-    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one;
-    `metrics_fault` says why there is one that can't be used.
+    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one.
+
+    `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
+    `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
+    that this evidence can't be read.
+    `metrics_fault` says why there is a report that can't be used.
     """
 
     arn: str
@@ -68,18 +79,14 @@ class PackageRecord(_Frozen):
     champion_arn: str = ""
     champion_version: int = 0
     champion_metrics: Any = None
+    champion_note: str = ""
+    champion_lost: bool = False
+    verdict: VerdictRecord | None = None
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
         changes = {"status": status, "approval_description": description, "metadata": dict(metadata)}
         return self.model_copy(update=changes)
-
-
-class VerdictRecord(_Frozen):
-    """The gate's answer; `reasons` say what was looked at, also when it passed."""
-
-    passed: bool
-    reasons: tuple[str, ...] = ()
 
 
 class StageTime(_Frozen):
@@ -90,7 +97,11 @@ class StageTime(_Frozen):
 
 
 class RunRecord(_Frozen):
-    """Everything about one run. `trigger` says in words what started it, where a service did."""
+    """Everything about one run.
+
+    `trigger` says in words what started it, where a service did; `evidence` is the sha256 of what it was judged by. The
+    verdict here is for people: where it counts, it is judged again from the evidence.
+    """
 
     format: Literal[1] = 1
     tool_version: str
@@ -111,6 +122,7 @@ class RunRecord(_Frozen):
     steps: tuple[StepRecord, ...] = ()
     packages: tuple[PackageRecord, ...] = ()
     verdict: VerdictRecord | None = None
+    evidence: str = ""
     stages: tuple[StageTime, ...] = ()
 
 
