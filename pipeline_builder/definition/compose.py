@@ -15,6 +15,7 @@ from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
 from pipeline_builder.definition.prefixes import find_neighbours
+from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.documents.values import Settings, build_settings
@@ -68,7 +69,8 @@ def compose(
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
     )
-    problems.extend(check_policy(policed))
+    beyond = {problem.place for problem in problems if problem.id == OUT_OF_RANGE}
+    problems.extend(problem for problem in check_policy(policed) if problem.place not in beyond)
     if problems:
         raise InputProblems(*problems)
     warnings = (*definition.warnings, *find_neighbours(graph, definition, bucket=settings.bucket))

@@ -13,8 +13,9 @@ from pipeline_builder.service.grants import Condition, Grant, covered, read_gran
 
 # What is asked of a resource, by how its action begins; the first that fits.
 _VERBS = (
-    ("iam:passrole", "pass on the role"),
-    ("sts:assumerole", "take on"),
+    ("iam:passrole", "pass on the role"), ("iam:get", "look at"),
+    ("logs:describe", "look at"), ("logs:get", "read"), ("logs:", "write to"), ("cloudwatch:put", "write metrics to"),
+    ("sts:assumerole", "take on the role"),
     ("kms:decrypt", "decrypt with"), ("kms:encrypt", "encrypt with"), ("kms:generatedatakey", "encrypt with"),
     ("kms:creategrant", "let others use"),
     ("s3:list", "list"), ("s3:getbucket", "look at"), ("s3:get", "read"), ("s3:put", "write"), ("s3:abort", "write"),
@@ -26,7 +27,7 @@ _VERBS_OF_NAMES = (
     ("start", "start"), ("stop", "stop"), ("delete", "delete"), ("update", "change"), ("put", "write"),
     ("addtags", "tag"),
 )  # fmt: skip
-_MOST_SHOWN = 4
+_MOST_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +66,26 @@ def compare_grants(old: frozenset[Grant], new: frozenset[Grant]) -> Widening:
     lost_limits = [grant for grant in _beyond(old, new) if not _gives(grant)]
     less = [grant for grant in _beyond(old, new) if _gives(grant)]
     limits = [grant for grant in _beyond(new, old) if not _gives(grant)]
-    known = {grant.holder for grant in old}
+    made = {grant.holder for grant in new if grant.kind == "trust"} - {grant.holder for grant in old}
+    gone = {grant.holder for grant in old if grant.kind == "trust"} - {grant.holder for grant in new}
+    more_of_known = [grant for grant in more if not _is_of(grant, made)]
+    less_of_known = [grant for grant in less if not _is_of(grant, gone)]
     return Widening(
-        widens=(*_lines(more, old, known, "may now also"), *_limit_lines(lost_limits, "no longer")),
-        narrows=(*_lines(less, new, None, "may no longer"), *_limit_lines(limits, "now")),
+        widens=(
+            *_more_lines(more_of_known, old),
+            *(_new_role(name, more) for name in sorted(made)),
+            *_limit_lines(lost_limits, "no longer"),
+        ),
+        narrows=(
+            *_less_lines(less_of_known),
+            *(f"the role {name} is gone" for name in sorted(gone)),
+            *_limit_lines(limits, "now"),
+        ),
     )
+
+
+def _is_of(grant: Grant, roles: set[str]) -> bool:
+    return grant.kind != "resource" and grant.holder in roles
 
 
 def _gives(grant: Grant) -> bool:
@@ -88,20 +104,46 @@ def _beyond(found: frozenset[Grant], others: frozenset[Grant]) -> list[Grant]:
     ]
 
 
-def _lines(grants: Iterable[Grant], others: frozenset[Grant], known: set[str] | None, words: str) -> Iterator[str]:
-    """Say the grants of each holder and verb in a line; `known` are the holders that there were."""
+def _more_lines(grants: Iterable[Grant], before: frozenset[Grant]) -> Iterator[str]:
+    """Say what holders that there were may do now, in a line for each, verb and condition."""
     groups: dict[tuple[str, str, str], list[Grant]] = {}
     for grant in sorted(grants, key=_order):
-        condition = "" if known is None else _lost(grant, others) or _under(grant)
-        groups.setdefault((grant.holder if grant.kind != "trust" else "", _verb(grant), condition), []).append(grant)
-    for (holder, verb, condition), found in groups.items():
-        if found[0].kind == "trust":
-            yield from (f"'{g.resource}' {words} take on the role {g.holder}{condition}" for g in found)
-            continue
-        is_new = known is not None and holder not in known and found[0].kind == "role"
-        new = f"{holder} is new and may" if is_new else f"{_holder(found[0])} {words}"
-        actions = ", ".join(sorted({grant.action for grant in found}))
-        yield f"{new} {verb} {_shown(grant.resource for grant in found)} ({actions}){condition}"
+        condition = _lost(grant, before) or _under(grant)
+        groups.setdefault((_subject(grant), _verb(grant), condition), []).append(grant)
+    for (subject, verb, condition), found in groups.items():
+        actions = ", ".join(sorted({grant.action for grant in found if grant.kind != "trust"}))
+        said = f" ({actions})" if actions else ""
+        yield f"{subject} may now also {verb} {_shown(map(_object, found), _MOST_SHOWN)}{said}{condition}"
+
+
+def _less_lines(grants: Iterable[Grant]) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[Grant]] = {}
+    for grant in sorted(grants, key=_order):
+        groups.setdefault((_subject(grant), _verb(grant)), []).append(grant)
+    for (subject, verb), found in groups.items():
+        yield f"{subject} may no longer {verb} {_shown(map(_object, found), 2)}"
+
+
+def _new_role(name: str, grants: Iterable[Grant]) -> str:
+    """Say all that a new role may do in one line."""
+    own = sorted((grant for grant in grants if _is_of(grant, {name})), key=_order)
+    taken = _shown((grant.resource for grant in own if grant.kind == "trust"), _MOST_SHOWN)
+    verbs: dict[str, list[str]] = {}
+    for grant in own:
+        if grant.kind != "trust":
+            verbs.setdefault(_verb(grant), []).append(grant.resource)
+    may = "; ".join(f"{verb} {_shown(resources, _MOST_SHOWN)}" for verb, resources in verbs.items())
+    return f"the role {name} is new, for {taken}; it may {may or 'do nothing'}"
+
+
+def _subject(grant: Grant) -> str:
+    if grant.kind == "trust":
+        return f"'{grant.resource}'"
+    return "everybody" if grant.holder == "*" else grant.holder
+
+
+def _object(grant: Grant) -> str:
+    return grant.holder if grant.kind == "trust" else grant.resource
 
 
 def _limit_lines(grants: Iterable[Grant], when: str) -> Iterator[str]:
@@ -109,8 +151,8 @@ def _limit_lines(grants: Iterable[Grant], when: str) -> Iterator[str]:
         if grant.kind == "boundary":
             yield f"{grant.holder} is {when} bounded by {grant.resource}"
         else:
-            what = f"{_verb(grant)} {_shown([grant.resource])} ({grant.action})"
-            yield f"{_holder(grant)} is {when} denied to {what}{_under(grant)}"
+            what = f"{_verb(grant)} {_shown([grant.resource], 1)} ({grant.action})"
+            yield f"{_subject(grant)} is {when} denied to {what}{_under(grant)}"
 
 
 def _order(grant: Grant) -> tuple[str, ...]:
@@ -122,10 +164,6 @@ def _order(grant: Grant) -> tuple[str, ...]:
         grant.action,
         str(sorted(map(_said, grant.conditions))),
     )
-
-
-def _holder(grant: Grant) -> str:
-    return "everybody" if grant.holder == "*" else grant.holder
 
 
 def _lost(grant: Grant, others: frozenset[Grant]) -> str:
@@ -155,7 +193,12 @@ def _verb(grant: Grant) -> str:
     return found or next((verb for start, verb in _VERBS_OF_NAMES if name.startswith(start)), "use")
 
 
-def _shown(resources: Iterable[str]) -> str:
-    listed = [resource.replace("arn:aws:s3:::", "s3://") for resource in dict.fromkeys(resources)]
-    rest = len(listed) - _MOST_SHOWN
-    return ", ".join(listed[:_MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+def _shown(resources: Iterable[str], most: int) -> str:
+    """Return the first of the resources, data before all else, and how many more there are."""
+    listed = sorted({resource.replace("arn:aws:s3:::", "s3://") for resource in resources}, key=_as_shown)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more ('render iam' has all)" if rest > 0 else "")
+
+
+def _as_shown(resource: str) -> tuple[bool, str]:
+    return not resource.startswith("s3://"), resource

@@ -86,6 +86,28 @@ def test_roles_that_nobody_has_written_are_those_of_before_and_that_is_said(work
     assert "arn:aws:iam::123456789012:role/model-service-churn" in json.dumps(own.json["model-service-execution"])
 
 
+@pytest.mark.parametrize(
+    ("more", "role"),
+    [
+        ({}, "model-service-churn"),
+        ({"SMP_CODEPIPELINE": "models"}, "mine"),  # a build of a stack that hasn't made them yet
+        ({"SMP_JOBROLES": "arn:aws:iam::123456789012:role/all"}, "all"),
+        ({"SMP_TARGET": "local"}, "mine"),
+    ],
+)
+def test_elsewhere_than_in_the_services_builds_the_manifest_says_which_roles_there_are(
+    workspace: Workspace, more: dict[str, str], role: str
+) -> None:
+    path = workspace.root / "model_repos.yaml"
+    path.write_text(MANIFEST.replace("execution_role: make", "execution_role: per-repository"))
+    mine = {"SMP_ROLE": "arn:aws:iam::123456789012:role/mine", "SMP_S3BUCKETNAME": "b", "SMP_TARGET": "aws"}
+    ended = workspace.call("build", **AWS, **{**mine, **more})
+    assert ended.code == 0, ended.err
+    found = json.loads((workspace.root / "build" / "pipeline_definition.json").read_text())
+    named = {step["Arguments"].get("RoleArn", step["Arguments"].get("ExecutionRoleArn")) for step in found["Steps"]}
+    assert named - {None} == {f"arn:aws:iam::123456789012:role/{role}"}
+
+
 def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
     ended = workspace.call("render", "iam", **AWS)
     assert ended.code == 0

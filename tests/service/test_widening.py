@@ -100,7 +100,7 @@ CASES: Mapping[str, tuple[Any, Any, str]] = {
         "models-churn may now also decrypt with",
     ),
     "another role": (role(READ), role(READ) | {"Two": role(READ, RoleName="models-price")["Role"]},
-                     "models-price is new and may read s3://b/churn/* (s3:GetObject)"),
+                     "the role models-price is new, for sagemaker.amazonaws.com; it may read s3://b/churn/*"),
     "a bucket": (on("AWS::S3::BucketPolicy", "PolicyDocument", DENY), on("AWS::S3::BucketPolicy", "PolicyDocument"),
                  "everybody is no longer denied to use s3://b/* (s3:*), where aws:SecureTransport Bool false"),
     "a key": (

@@ -65,7 +65,12 @@ class Known:
         return self._property(match["step"], match["path"], depth) if match else _UNKNOWABLE
 
     def _property(self, name: str, path: str, depth: int) -> Meaning:
-        """A property that the step's own request says; of all others a job decides."""
+        """A property that the step's own request says; of all others a job decides.
+
+        Of a step that couldn't be composed nothing is said: that is a problem of its own.
+        """
+        if name not in self.steps:
+            return Meaning(text=None, waits=True)
         arguments = member_at(self.steps.get(name), ("Arguments",))
         output = name if path.startswith(_OUTPUTS) else ""
         if path == _ARTIFACT:

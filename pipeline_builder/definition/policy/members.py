@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -91,15 +92,16 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
         case "structure" | "list" | "map":
             return
         case _:
-            if value not in (None, "") and (kind := _kind(name, path)):
-                yield Member(kind=kind, path=path, value=value)
+            if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
+                written = kind == "read" and not _WRITTEN.isdisjoint(path)
+                yield Member(kind="write" if written else kind, path=path, value=value)
 
 
-def _kind(shape: str, path: DataPath) -> Kind:
-    """Return what a scalar is by the name of its shape, and by where it stands."""
-    last = str(path[-1]) if path else ""
+@functools.cache
+def _kind(shape: str, last: str) -> Kind:
+    """Return what a scalar is by the name of its shape, and by that of its member."""
     if shape in _ADDRESSES or last == "ModelDataUrl":
-        return "read" if _WRITTEN.isdisjoint(map(str, path)) else "write"
+        return "read"  # or written to, by what it stands in
     if found := _BY_SHAPE.get(shape) or _BY_NAME.get(last):
         return found
     other = last in _NAMES or (shape.endswith("Arn") and shape != _CAPACITY)

@@ -83,7 +83,8 @@ def _unknowable(asking: Asking, path: DataPath, problem_id: str, what: str) -> R
 
 def _whole(meaning: Meaning) -> int | None:
     text = meaning.text or ""
-    return int(float(text)) if text.replace(".", "", 1).isdigit() else None
+    whole, _, part = text.partition(".")
+    return int(whole) if whole.isdecimal() and not part.strip("0") else None
 
 
 def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:

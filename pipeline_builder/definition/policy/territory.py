@@ -10,6 +10,7 @@ from pipeline_builder.definition.steps.context import OWN_FOLDERS
 
 # Below the bucket itself: records and reports, evidence, what the watch has seen, what builds hand on.
 _SERVICE = ("runs", "evidence", "watch", "builds")
+_CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
 _HTTPS = re.compile(
     r"https://(?:s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<path>[^/]+)|(?P<host>[^/]+?)\.s3[.-][\w.-]*amazonaws\.com(?:\.cn)?)"
     r"(?:/(?P<key>.*))?\Z",
@@ -77,4 +78,4 @@ def is_inside(address: str, folder: str) -> bool:
 
 def climbs(address: str) -> bool:
     """Tell whether an address has parts that lead elsewhere on a file system, or none that S3 takes."""
-    return bool({".", ".."} & set(address.split("/"))) or any(ord(char) < 32 for char in address)
+    return bool(_CLIMBING.search(address))

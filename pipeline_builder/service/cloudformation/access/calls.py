@@ -171,11 +171,12 @@ def execution_role_arn(facts: Facts) -> str:
 
 
 def job_role_arns(facts: Facts) -> tuple[str, ...]:
-    """Return the ARNs of the roles that jobs run as: each repository's, or the pipeline's own."""
-    if not facts.job_roles:
-        return (execution_role_arn(facts),)
+    """Return the ARNs of the roles that jobs run as: each repository's or the pipeline's own, and what confs name."""
     name = facts.service.name
-    return tuple(arn("iam", f"role/{role_name(name, repo)}", region="") for repo in sorted(facts.job_roles))
+    made = [arn("iam", f"role/{role_name(name, repo)}", region="") for repo in sorted(facts.job_roles)]
+    own = {facts.role, *facts.job_roles.values()}
+    others = (literal(role) for role in facts.definition.roles if role not in own)
+    return tuple(dict.fromkeys((*(made or (execution_role_arn(facts),)), *others)))
 
 
 def pass_role(facts: Facts) -> Statement:

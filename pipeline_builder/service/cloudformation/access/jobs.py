@@ -17,7 +17,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     named,
     objects_at,
 )
-from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
 # By kind of resource: what makes one, looks at it and ends it. A model has no end that a pipeline would ask for.
@@ -192,13 +192,11 @@ def _data(facts: Facts, definition: DefinitionFacts) -> tuple[Statement, ...]:
 
 
 def _pass_roles(facts: Facts) -> tuple[Statement, ...]:
-    own = {facts.role, *facts.job_roles.values()}
-    others = (literal(role) for role in facts.definition.roles if role not in own)
     return (
         Statement(
             sid="PassRole",
             actions=("iam:PassRole",),
-            resources=tuple(dict.fromkeys((*job_role_arns(facts), *others))),
+            resources=job_role_arns(facts),
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
             why="the pipeline runs its jobs as these roles"
             if facts.job_roles

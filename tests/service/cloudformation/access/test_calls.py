@@ -133,8 +133,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorde
     approval = ["Succeeded"]
     conf = LISTED.replace("example.com/tiny:1", IMAGE).replace("SMP_S3BUCKETNAME/churn", "their-data/churn")
     manifest = MANIFEST.replace("  - url: remotes/churn\n", "  - url: remotes/churn\n" + TOKEN)
-    manifest += "policy: {read: ['s3://their-data/churn/']}\n"
-    manifest += "service: {execution_role: per-repository}\n"
+    manifest += "service: {execution_role: per-repository}\npolicy: {read: [s3://their-data/]}\n"
     workspace = make_workspace(folder / "workspace", conf=conf, manifest=manifest)
     (workspace.root / "framework.yaml").write_text(TAGS)
     data = folder / "data" / "churn"
