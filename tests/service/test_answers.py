@@ -102,6 +102,7 @@ def test_what_was_decided_by_hand_meanwhile_stays(trio: Trio) -> None:
     assert trio.changes() == [("trio-churn/1", "Rejected", "bob"), ("trio-price/1", "Approved", "ada")]
 
 
+@pytest.mark.long
 def test_a_stage_that_is_started_by_hand_leaves_out_what_comes_whole_from_the_cache(trio: Trio) -> None:
     answer(trio, "fine")
     trio.change("price")
