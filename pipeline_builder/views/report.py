@@ -22,6 +22,7 @@ from pipeline_builder.release.metrics import (
 )
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
+from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.bounds import MOST_LABELS, MOST_METRICS, MOST_POINTS, bounded, corner, left_out
 from pipeline_builder.views.drawing import render_svg
 
@@ -134,6 +135,9 @@ def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # n
         return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
+    if unsigned := [package.model for package in record.packages if standing(package) is Standing.UNSIGNED]:
+        sentence = f"Nobody has decided about {', '.join(unsigned)}: registered so, or approved elsewhere."
+        return Headline(word="Approved by nobody", sentence=sentence, tone="bad")
     if "Rejected" in statuses:
         return Headline(word="Rejected", sentence=_decision(record), tone="bad")
     return Headline(word="Approved", sentence=_decision(record), tone="good")

@@ -12,6 +12,7 @@ from pipeline_builder.machine.refusals import OWN
 from pipeline_builder.release.metrics import compare_metrics
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.target import ApprovalChange, Execution, StepState
 
 _MOST_METRICS = 12
@@ -153,6 +154,8 @@ def render_result(record: RunRecord, report: str) -> str:
 
 
 def _why(package: PackageRecord) -> str:
+    if standing(package) is Standing.UNSIGNED:
+        return ", and nobody has decided so: 'pipeline-builder promote' puts a name to it"
     return f": {inert_line(package.approval_description)}" if package.approval_description else ""
 
 
