@@ -19,8 +19,6 @@ from pipeline_builder.service.cloudformation.access.resources import (
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
-# Below the pipeline's name: code and lists by their hashes, and what executions of steps of no repository make.
-_MADE = ("code", "manifests", "executions")
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
@@ -251,15 +249,25 @@ def read_evidence(facts: Facts) -> tuple[Statement, ...]:
 
 def read_digests(facts: Facts) -> tuple[Statement, ...]:
     """Return what asking takes which digest an image's tag stands for."""
-    images = image_repositories(facts.definition.images)
-    return (Statement(sid="ImageDigests", actions=("ecr:BatchGetImage",), resources=images),) if images else ()
+    found = sorted({(image.region, image.account) for image in facts.definition.images})
+    resources = tuple(arn("ecr", "repository/*", region=region, account=account) for region, account in found)
+    why = "one for each account: a policy has no room for every image"
+    return (
+        (Statement(sid="ImageDigests", actions=("ecr:BatchGetImage",), resources=resources, why=why),) if found else ()
+    )
 
 
 def _made(facts: Facts) -> tuple[str, ...]:
-    base, bucket = literal(facts.definition.pipeline), bucket_name(facts)
-    own = objects(bucket, *(f"{base}/{folder}/*" for folder in _MADE))
-    places = (*facts.definition.writes, *facts.definition.metrics)
-    return without_covered(sorted({*own, *objects_at(facts, places)}))
+    """Return code, lists of files and what executions make: of all repositories at once, for each has no room."""
+    base, definition = literal(facts.definition.pipeline), facts.definition
+    folders = ("code", "manifests", "executions", "*/executions")
+    own = objects(bucket_name(facts), *(f"{base}/{folder}/*" for folder in folders))
+    others = [
+        place
+        for place in (*definition.writes, *definition.metrics)
+        if place.bucket or not place.pieces[0].startswith(f"{definition.pipeline}/")
+    ]
+    return without_covered(sorted({*own, *objects_at(facts, others)}))
 
 
 def use_evidence(facts: Facts) -> Statement:
