@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ LOCK = "model_repos.lock.yaml"
 DEFINITION = "pipeline_definition.json"
 PLAN = "plan.json"
 RUN = "run.json"
+AUTHORS = "authors.json"
 APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
@@ -139,7 +141,7 @@ def load_workspace_lock(workspace: Workspace) -> Lock:
     return load_lock(workspace.lock_path)
 
 
-def open_target(workspace: Workspace, manifest: Manifest) -> Target:
+def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     """Return the target that the command was asked for; nothing is called or started yet.
 
     Raises:
@@ -151,8 +153,11 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
-    secrets = give_secrets(manifest, workspace.environment, open_secrets(workspace))
-    return open_local_target(workspace.state, replace(settings, secrets=secrets))
+    # Who only uses models has no manifest, and hands no secrets to anybody.
+    if manifest is not None:
+        settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
+    target = open_local_target(workspace.state, settings)
+    return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket)
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:
@@ -280,7 +285,8 @@ class Opened:
 
     @cached_property
     def target(self) -> Target:
-        target = open_target(self.workspace, self.manifest)
+        # Only this machine has settings in the manifest; who only uses models on AWS has none.
+        target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
         self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
         return target
 
@@ -291,3 +297,23 @@ class Opened:
 
         path = self.workspace.build / RUN
         return Runs(target=self.target, path=path, composed=lambda: self.composed.definition.pipeline)
+
+
+def callers_names(workspace: Workspace) -> tuple[str, ...]:
+    """Return what this machine and the target know of who runs the command: login, git's name and address, and on AWS
+    whose credentials these are.
+    """
+    from pipeline_builder.checkout.runner import GitError, Runner
+
+    environment = workspace.environment
+    found = [environment.get(name, "") for name in ("SMP_APPROVER", "LOGNAME", "USER")]
+    git = Runner(environment=environment)
+    for key in ("user.email", "user.name"):
+        with contextlib.suppress(GitError):  # which isn't set, or not there
+            found.append(git.run(["config", "--get", key], whose="user", folder=workspace.root).strip())
+    if workspace.target == "aws":
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.identity import caller_name
+
+        found.append(caller_name(Aws(workspace.region)))
+    return tuple(dict.fromkeys(name for name in found if name))

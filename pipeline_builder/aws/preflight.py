@@ -6,19 +6,15 @@ What this process may not look at is a warning: the pipeline's own role may be a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.images import ECR
 from pipeline_builder.errors import OutsideFailure, Problem
 
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
-    r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 _DENIED = "PB704"
 
 
@@ -175,7 +171,7 @@ def _image_look(aws: Aws, needs: Needs, image: str) -> Callable[[], Iterable[Pro
 
 
 def _image(aws: Aws, needs: Needs, image: str) -> Iterator[Problem]:
-    match = _ECR.fullmatch(image)
+    match = ECR.fullmatch(image)
     if match is None:
         hint = "SageMaker takes images from Amazon ECR: <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>"
         yield Problem(id="PB715", message=f"the image '{image}' is not in Amazon ECR", hint=hint)

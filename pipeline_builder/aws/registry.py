@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
+from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage
+from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
 
 _DESCRIPTION = 1024
 _METADATA = 50
 _VALUE = 256
+_UNFIT = re.compile(r"[^\w .:/=+\-@]")
+"""What CustomerMetadataProperties don't take: parentheses of a role behind a name for one."""
 
 
 class SageMakerRegistry:
@@ -90,16 +94,34 @@ class SageMakerRegistry:
             raise InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'")) from error
 
     def set_approval(
-        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+        self,
+        arn: str,
+        status: ApprovalStatus,
+        *,
+        description: str,
+        metadata: Mapping[str, str],
+        by: str,
+        since: ModelPackage | None = None,
     ) -> ModelPackage:
-        """Set the status; the same status and description again change nothing."""
+        """Set the status; the same status and description again change nothing.
+
+        SageMaker has no write on a condition, so it is looked at before and after: of two within the same instant the
+        later one stands, and the other is told.
+
+        Raises:
+            PlanRefused: PB481 where the package isn't as it was `since`, or somebody's answer stands where this one was
+                written.
+        """
         del by  # it stands in the description, and CloudTrail knows the caller
         current = self.describe_package(arn)
         shown = description if len(description) <= _DESCRIPTION else f"{description[: _DESCRIPTION - 1]}…"
         if current.status is status and current.approval_description == shown:
             return current
+        if since and _word(current) != _word(since):
+            raise decided_meanwhile(current)
         room = max(_METADATA - len(current.metadata), 0)
-        short = {key: value[:_VALUE] for key, value in metadata.items() if value}  # an empty value is refused
+        fit = {key: _UNFIT.sub("-", value)[:_VALUE] for key, value in metadata.items()}
+        short = {key: value for key, value in fit.items() if value}  # an empty value is refused
         new = {key: value for key, value in short.items() if key not in current.metadata}
         kept = {key: value for key, value in short.items() if key in current.metadata}
         sent = {**kept, **dict(list(new.items())[:room])}
@@ -110,7 +132,10 @@ class SageMakerRegistry:
             ApprovalDescription=shown,
             **({"CustomerMetadataProperties": sent} if sent else {}),  # the service refuses an empty one
         )
-        return self.describe_package(arn)
+        written = self.describe_package(arn)
+        if since and _word(written) not in ((status, shown), _word(current)):
+            raise decided_meanwhile(written)
+        return written
 
     def copy_package(self, arn: str, role: str) -> str:
         """Copy a package into another account; what that account reads the artifact with is its own matter."""
@@ -121,9 +146,12 @@ class SageMakerRegistry:
         return ()
 
 
+def _word(package: ModelPackage) -> tuple[ApprovalStatus, str]:
+    return package.status, package.approval_description
+
+
 def _package(found: Mapping[str, Any]) -> ModelPackage:
-    containers = (found.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    quality = ((found.get("ModelMetrics") or {}).get("ModelQuality") or {}).get("Statistics") or {}
+    containers, reports = containers_of(found), reports_of(found)
     provenance = {
         key: value for key, value in (found.get("MetadataProperties") or {}).items() if isinstance(value, str)
     }
@@ -133,9 +161,12 @@ def _package(found: Mapping[str, Any]) -> ModelPackage:
         version=int(found.get("ModelPackageVersion") or 0),
         status=ApprovalStatus(found.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value),
         approval_description=found.get("ApprovalDescription", ""),
-        model_data_url=containers[0].get("ModelDataUrl", ""),
-        image=containers[0].get("Image", ""),
-        metrics_uri=quality.get("S3Uri", ""),
+        model_data_url=containers[0].model_data_url if containers else "",
+        image=containers[0].image if containers else "",
+        metrics_uri=reports.get(QUALITY, ""),
         metadata={**provenance, **(found.get("CustomerMetadataProperties") or {})},
         created=found.get("CreationTime"),
+        modified=found.get("LastModifiedTime"),
+        containers=containers,
+        reports=reports,
     )

@@ -136,6 +136,14 @@ class LocalSection(Section):
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
 
 
+class RuleSection(Section):
+    """What holds for every approval, on each target."""
+
+    four_eyes: bool = Field(
+        False, description="who has written a commit since the champion can't be the one who approves"
+    )
+
+
 class ManifestSection(Section):
     """The whole file."""
 
@@ -146,6 +154,7 @@ class ManifestSection(Section):
     repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
     schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
     service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
+    approval: RuleSection = Field(RuleSection(), description="what holds for every approval, on each target")
     local: LocalSection = Field(LocalSection(), description="only for the local target")
     policy: PolicySection = Field(PolicySection(), description="what confs may ask for")
 
@@ -187,8 +196,14 @@ class Manifest(Section):
     local: LocalSection
     schedules: tuple[Schedule, ...] = ()
     service: ServiceSection = ServiceSection()
+    approval: RuleSection = RuleSection()
     service_place: Place | None = None
     policy: Policy = Policy()
+
+    @property
+    def four_eyes(self) -> bool:
+        """Whether an approver has to be somebody else than the authors."""
+        return self.approval.four_eyes or self.service.approval.four_eyes
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -226,6 +241,7 @@ def build_manifest(document: Document) -> Manifest:
         local=section.local,
         schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
         service=section.service,
+        approval=section.approval,
         service_place=document.place(("service",), key=True),
         policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )

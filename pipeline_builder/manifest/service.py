@@ -175,6 +175,7 @@ class ApprovalSection(Section):
 
     emails: Annotated[tuple[Email, ...], AfterValidator(_once)] = Field((), description="who gets a mail")
     timeout_minutes: Number = Field(10_080, ge=5, le=86_400, description="how long an approval waits; a week")
+    four_eyes: bool = Field(False, description="as 'four_eyes' of the manifest's own 'approval'")
 
 
 class NetworkSection(Section):

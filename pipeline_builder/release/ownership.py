@@ -59,16 +59,19 @@ def look_at_groups(claims: Iterable[Claim], registry: ModelRegistry) -> Ownershi
 def _look(claim: Claim, registry: ModelRegistry) -> _Look:
     try:
         tag = registry.group_owner(claim.group)
+        packages = _repositories(claim.group, registry) if tag == "" else frozenset()
     except OutsideFailure as error:
         denied = next((problem for problem in error.problems if problem.id == _DENIED), None)
         if denied is None:
             raise
         return _Look(claim=claim, denied=denied)
-    if tag != "":
-        return _Look(claim=claim, tag=tag)
-    newest = registry.list_packages(claim.group)[:_MOST_ASKED]
-    found = frozenset(registry.describe_package(package.arn).metadata.get("Repository", "") for package in newest)
-    return _Look(claim=claim, tag=tag, packages=found)
+    return _Look(claim=claim, tag=tag, packages=packages)
+
+
+def _repositories(group: str, registry: ModelRegistry) -> frozenset[str]:
+    """Return what the newest packages say whose they are, empty for one that doesn't."""
+    newest = registry.list_packages(group)[:_MOST_ASKED]
+    return frozenset(registry.describe_package(package.arn).metadata.get("Repository", "") for package in newest)
 
 
 def _refuse(look: _Look) -> Problem | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
@@ -124,3 +125,25 @@ def test_a_group_with_anothers_tag_is_refused(tmp_path: Path, registry: ModelReg
 )
 def test_what_a_url_names(url: str, expected: str) -> None:
     assert identity(url) == expected
+
+
+@pytest.mark.parametrize("denied", ["list_tags", "list_model_packages"])
+def test_a_role_of_before_that_may_not_look_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, denied: str
+) -> None:
+    """A deployed service's roles get the permission with its next deploy; until then it is said."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    aws = Aws("eu-west-1")
+    arn = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/{GROUP}"
+    group = {
+        "ModelPackageGroupName": GROUP, "ModelPackageGroupArn": arn, "CreationTime": "2026-01-01",
+        "ModelPackageGroupStatus": "Completed",
+    }  # fmt: skip
+    with Stubber(aws.client("sagemaker")) as sagemaker:
+        sagemaker.add_response("list_model_package_groups", {"ModelPackageGroupSummaryList": [group]})
+        if denied != "list_tags":
+            sagemaker.add_response("list_tags", {"Tags": []}, {"ResourceArn": arn})
+        sagemaker.add_client_error(denied, "AccessDeniedException", "User is not authorized")
+        found = look_at_groups(claims(tmp_path), SageMakerRegistry(aws))
+    assert (found.adopted, [problem.id for problem in found.warnings]) == ({}, ["PB248"])

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.definition.inside import smp_secrets
-from pipeline_builder.errors import Problem
+from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.secrets import give_secrets
 from pipeline_builder.service.cloudformation.access.calls import secrets_of_jobs
 from pipeline_builder.service.cloudformation.access.touched import definition_facts
 from tests.definition.composing import archive_of
@@ -153,3 +155,17 @@ def test_a_role_may_read_what_its_jobs_are_given_and_no_other_secret(tmp_path: P
     (statement,) = secrets_of_jobs(facts.by_repository["churn"])
     assert statement.actions == ("secretsmanager:GetSecretValue",)
     assert [resource.rpartition(":")[2] for resource in statement.resources] == ["team/hf-??????"]
+
+
+def test_nobody_else_gets_one_from_the_engine() -> None:
+    """Neither a job that was started over the API of `serve`, nor a definition that names what the policy doesn't list."""
+    request = {"Environment": {"SMP_SECRET_HF_TOKEN": _ID, "SMP_SECRET_SET": _ID, "SET": "x"}}
+    with pytest.raises(InputProblems, match="PB543"):
+        secrets_of(request, no_secrets)
+    manifest = read_manifest(_POLICY, "[{url: churn}]")
+    give = give_secrets(manifest, {}, lambda secret: f'{{"key": "text of {secret}"}}')
+    assert secrets_of(request, give) == {"HF_TOKEN": "text of team/hf"}
+    with pytest.raises(InputProblems, match="PB246"):
+        give("HF_TOKEN", "secretsmanager:team/admin")
+    with pytest.raises(InputProblems, match="PB246"):
+        give("OTHER", _ID)

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.errors import InputProblems, PlanRefused
-from pipeline_builder.release.approval import approval_digest
+from pipeline_builder.release.proof import approval_of
 from pipeline_builder.service.stage import Setting, console_link, read_setting, run_promote, run_reject, run_train
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval
@@ -224,7 +224,7 @@ def test_a_rejection_is_in_the_persons_name(trained: Workspace) -> None:
 
 def test_the_verdict_is_bound_to_what_was_registered(trained: Workspace) -> None:
     record = session(trained).runs.record()
-    assert approval_digest(record) == exports(trained)["APPROVAL"]
+    assert record.evidence == approval_of(record) == exports(trained)["APPROVAL"]
 
 
 def test_settings_come_from_the_variables_of_the_pipeline() -> None:

@@ -16,6 +16,7 @@ from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, re
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import keep_log, recorded
 from pipeline_builder.engine.jobs.work import (
@@ -72,6 +73,7 @@ class Run:
         self._execution = execution
         self._document = document
         self._scope = scope
+        self._ours = is_ours(document)
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         # What failed before a halt stays failed; in any other run these steps wait again by now.
@@ -201,6 +203,8 @@ class Run:
         if self._stop.is_set():
             raise StepStoppedError
         request = self._request(step)
+        if self._ours:
+            check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
         if (
             key

@@ -14,10 +14,13 @@ from pipeline_builder.service.cloudformation.access.resources import (
     objects,
     objects_at,
     via_service,
+    without_covered,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
+# Below the pipeline's name: code and lists by their hashes, and what executions of steps of no repository make.
+_MADE = ("code", "manifests", "executions")
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
@@ -233,16 +236,47 @@ def object_names(bucket: str, sid: str) -> Statement:
 
 
 def read_evidence(facts: Facts) -> tuple[Statement, ...]:
-    """Return what reading a run's metrics and logs takes."""
-    found = []
-    if facts.definition.metrics:
-        resources = objects_at(facts, facts.definition.metrics)
-        found.append(Statement(sid="ReadMetrics", actions=("s3:GetObject",), resources=resources))
+    """Return what reading takes what a run has made, and its logs: of jobs' outputs and code each byte is judged."""
     groups = tuple(arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in _JOB_LOGS)
-    found.append(
-        Statement(sid="ReadJobLogs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents"), resources=groups)
+    return (
+        Statement(
+            sid="ReadMade",
+            actions=("s3:GetObject",),
+            resources=_made(facts),
+            why="artifacts, reports, and the code that made them",
+        ),
+        Statement(sid="ReadJobLogs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents"), resources=groups),
     )
-    return tuple(found)
+
+
+def read_digests(facts: Facts) -> tuple[Statement, ...]:
+    """Return what asking takes which digest an image's tag stands for."""
+    images = image_repositories(facts.definition.images)
+    return (Statement(sid="ImageDigests", actions=("ecr:BatchGetImage",), resources=images),) if images else ()
+
+
+def _made(facts: Facts) -> tuple[str, ...]:
+    base, bucket = literal(facts.definition.pipeline), bucket_name(facts)
+    own = objects(bucket, *(f"{base}/{folder}/*" for folder in _MADE))
+    places = (*facts.definition.writes, *facts.definition.metrics)
+    return without_covered(sorted({*own, *objects_at(facts, places)}))
+
+
+def use_evidence(facts: Facts) -> Statement:
+    """Return what keeping evidence takes, and reading it again; no job has any of it."""
+    return Statement(
+        sid="Evidence",
+        actions=("s3:GetObject", "s3:PutObject"),
+        resources=objects(bucket_name(facts), f"{literal(facts.definition.pipeline)}/evidence/*"),
+        why="what models were judged and approved by",
+    )
+
+
+def read_code(facts: Facts) -> Statement:
+    """Return what looking takes whether code, and lists of files, are what their names say."""
+    base = literal(facts.definition.pipeline)
+    keys = tuple(f"{base}/{folder}/*" for folder in ("code", "manifests"))
+    return Statement(sid="ReadCode", actions=("s3:GetObject",), resources=objects(bucket_name(facts), *keys))
 
 
 def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:

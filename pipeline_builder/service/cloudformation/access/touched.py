@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline_builder.dag.outline import flat_steps
+from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
@@ -48,6 +49,7 @@ class DefinitionFacts:
     """What steps of a definition touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for.
 
     `by_repository` has the same of each repository's steps alone, `registered` of those that register models.
+    `approves` says that one registers models as Approved, which the judging stage takes back where the gate blocks.
     """
 
     pipeline: str
@@ -63,6 +65,7 @@ class DefinitionFacts:
     secrets: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
+    approves: bool = False
     warnings: tuple[Problem, ...] = ()
     by_repository: Mapping[str, DefinitionFacts] = field(default_factory=dict)
     registered: DefinitionFacts | None = None
@@ -143,6 +146,7 @@ class _Touched:
             secrets=tuple(sorted({name for key, value in members if (name := _secret(key, value))})),
             subnets=_texts(members, (_SUBNETS,)),
             security_groups=_texts(members, (_GROUPS,)),
+            approves=any(is_registered_approved(step) for step in steps.values()),
             warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
         )
 

@@ -58,6 +58,7 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
 
     return {
         ("ecr", "DescribeImages"): lambda _: {"imageDetails": []},
+        ("ecr", "BatchGetImage"): lambda _: {"images": [{"imageId": {"imageDigest": f"sha256:{'a' * 64}"}}]},
         ("service-quotas", "ListServiceQuotas"): lambda _: {"Quotas": []},
         ("kms", "DescribeKey"): lambda _: {"KeyMetadata": {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT"}},
         ("secretsmanager", "GetSecretValue"): lambda _: {"SecretString": "t0ken"},

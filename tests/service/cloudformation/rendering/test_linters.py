@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -87,10 +88,19 @@ def files_of(case: str) -> Mapping[str, str]:
 
 
 def lint(text: str) -> list[str]:
-    from cfnlint.api import ManualArgs
-    from cfnlint.api import lint as lint_template
+    from cfnlint.decode import decode_str
 
-    return [str(match) for match in lint_template(text, config=ManualArgs(regions=[REGION]))]
+    template, faults = decode_str(text)
+    return [str(match) for match in faults or _linter().validate_template(template)]
+
+
+@functools.cache
+def _linter() -> Any:
+    """Return cfn-lint with its rules, which its `lint` reads anew for each template."""
+    from cfnlint.config import ConfigMixIn, ManualArgs
+    from cfnlint.runner import Runner
+
+    return Runner(ConfigMixIn(**ManualArgs(regions=[REGION])))
 
 
 @pytest.mark.parametrize(
