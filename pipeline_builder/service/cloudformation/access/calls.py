@@ -101,9 +101,14 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
     return (
         Statement(
             sid="WriteGroups",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup", "sagemaker:ListTags"),
+            actions=(
+                "sagemaker:AddTags",
+                "sagemaker:CreateModelPackageGroup",
+                "sagemaker:ListModelPackages",
+                "sagemaker:ListTags",
+            ),
             resources=resources,
-            why="groups that aren't there yet, and the tag that says whose each is",
+            why="groups that aren't there yet, the tag that says whose each is, and of which packages it is made",
         ),
         Statement(
             sid="ListGroups",
@@ -285,6 +290,13 @@ def read_code(facts: Facts) -> Statement:
     base = literal(facts.definition.pipeline)
     keys = tuple(f"{base}/{folder}/*" for folder in ("code", "manifests"))
     return Statement(sid="ReadCode", actions=("s3:GetObject",), resources=objects(bucket_name(facts), *keys))
+
+
+def look_at_packages(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking takes whose the packages in the pipeline's groups are; listing them is `write_groups`'."""
+    packages = tuple(text for group in facts.definition.groups for text in named("model-package", group, "/*"))
+    actions = ("sagemaker:DescribeModelPackage",)
+    return (Statement(sid="Packages", actions=actions, resources=packages),) if packages else ()
 
 
 def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:
