@@ -37,6 +37,12 @@ def _span(value: JSON) -> JSON:
     return value
 
 
+def _filled_by_nothing(value: str) -> str:
+    if "${" in value:
+        raise ValueError(f"{describe(value)} cannot be used: of placeholders only SMP_* words are filled in here")
+    return value
+
+
 def _address(value: str) -> str:
     """An address of S3, or the name of what a request may name besides: a file system, a data set, an ARN."""
     if _ELSEWHERE.match(value):
@@ -84,7 +90,7 @@ def _mapped(value: JSON) -> JSON:
     return {} if value is None else value
 
 
-_Text = Annotated[str, Field(min_length=1, max_length=2048)]
+_Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_filled_by_nothing)]
 _Listed = BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...] | None)
 Texts = Annotated[tuple[_Text, ...], _Listed]
 Addresses = Annotated[tuple[Annotated[_Text, AfterValidator(_address)], ...], _Listed]

@@ -13,6 +13,8 @@ from pipeline_builder.target import JSON
 _STEP = re.compile(r"Steps\.(?P<step>[^.\[]+)\.(?P<path>.+)", re.DOTALL)
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
 _OUTPUTS = ("ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts")
+# All else that an execution knows is nobody's choice; this stands in the conf.
+_PIPELINE = "Execution.PipelineName"
 _ARTIFACT = "ModelArtifacts.S3ModelArtifacts"
 _NAMES = ("OutputName", "InputName", "ChannelName")
 EXECUTION = "⟨execution⟩"
@@ -36,10 +38,11 @@ _UNKNOWABLE = Meaning(text=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The steps of a definition by their names, nested ones too, and the values of its parameters."""
+    """The steps of a definition by their names, nested ones too, the values of its parameters, the pipeline's name."""
 
     steps: Mapping[str, JSON]
     parameters: Mapping[str, JSON]
+    pipeline: str
 
     def meaning(self, value: JSON, depth: int = 0) -> Meaning:
         """Return what a scalar of a request, or the expression that stands for it, is before a run."""
@@ -56,6 +59,8 @@ class Known:
         return _UNKNOWABLE
 
     def _get(self, path: str, depth: int) -> Meaning:
+        if path == _PIPELINE:
+            return Meaning(text=self.pipeline)
         if path.startswith("Execution."):
             return Meaning(text=EXECUTION)
         if path.startswith("Parameters."):
@@ -86,8 +91,10 @@ class Known:
         unknown = [part for part in parts if part.text is None]
         if unknown or not isinstance(on, str):
             return Meaning(text=None, waits=bool(unknown) and all(part.waits for part in unknown))
-        output = parts[0].output if parts else ""
-        return Meaning(text=on.join(part.text or "" for part in parts), output=output)
+        text = on.join(part.text or "" for part in parts)
+        # What goes on within a name leads beside the output: `s3://b/team` and `-payroll/x`.
+        begins = bool(parts) and f"{text}/".startswith(f"{(parts[0].text or '').rstrip('/')}/")
+        return Meaning(text=text, output=parts[0].output if begins else "")
 
 
 def _follow(value: JSON, path: str) -> JSON:

@@ -28,6 +28,7 @@ from pipeline_builder.definition.policy.groups import (
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
 from pipeline_builder.definition.policy.known import Known, flat
 from pipeline_builder.definition.policy.members import Holder, Member, find_members
+from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
@@ -90,6 +91,7 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
         problems += check_secrets(one, _of(members, "secret"))
         problems += _check_data(one, members, policed, written)
         problems += check_package(one, policed.urls)
+        problems += check_model(one, policed.definition.repositories, policed.settings)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
     problems += check_nesting(written)
@@ -108,7 +110,7 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
     document = json.loads(policed.definition.content)
     steps = dict(flat(document.get("Steps")))
     defaults: dict[str, JSON] = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
-    known = Known(steps=steps, parameters={**defaults, **given})
+    known = Known(steps=steps, parameters={**defaults, **given}, pipeline=policed.graph.pipeline)
     for name, composed in steps.items():
         step = policed.graph.by_name.get(policed.definition.owners.get(name, name))
         if step is None or not isinstance(composed, dict):

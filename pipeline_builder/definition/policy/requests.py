@@ -26,8 +26,11 @@ _LISTS = {
     "role": ("PB235", "roles", "the role"),
     "status": ("PB238", "statuses", "the approval"),
     "image": ("PB239", "images", "the image"),
+    "algorithm": ("PB239", "images", "the algorithm or package, whose image isn't seen,"),
     "type": ("PB240", "types", "the instance type"),
 }
+# Names in the account behind which there is an image.
+_WITH_IMAGE = ("AlgorithmName", "ModelPackageName")
 # Stands for the address of an image that couldn't be told, which is a problem of its own.
 UNRESOLVED = "unknown"
 _TAGGED = ("Training", "Processing", "Transform", "Model")
@@ -52,6 +55,9 @@ def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Ref
             yield from _listed(asking, member, (own_role, *rules.roles), _LISTS["role"])
         case "status":
             yield from _listed(asking, member, rules.statuses, _LISTS["status"])
+        case "other" if member.path[-1] in _WITH_IMAGE and ANYTHING not in rules.images:
+            if not (asking.known.meaning(member.value).text or "").startswith("arn:"):  # one of those is in 'read'
+                yield from _listed(asking, member, rules.images, _LISTS["algorithm"])
         case "image" if ANYTHING not in rules.images and member.value != UNRESOLVED:
             yield from _listed(asking, member, rules.images, _LISTS["image"])
         case "type" if asking.own and ANYTHING not in rules.types:
@@ -127,10 +133,16 @@ def _check_keys(asking: Asking, found: list[Member | Holder]) -> Iterator[Refuse
         return
     for holder in found:
         for key in ("VolumeKmsKeyId", "KmsKeyId") if isinstance(holder, Holder) else ():
-            if isinstance(holder, Holder) and key in holder.members and not holder.value.get(key):
+            if isinstance(holder, Holder) and key in holder.members and not _has_key(asking, holder.value.get(key)):
                 path = (*holder.path, key)
                 message = f"the policy wants a key on every volume and output, and '{_dotted(path)}' has none"
                 yield asking.refuse("PB243", "encryption", "any", f"{message} (SMP_KMSKEY gives all one)", path)
+
+
+def _has_key(asking: Asking, value: JSON) -> bool:
+    """Tell whether a key is named: a parameter may be empty, and what a job writes is no name."""
+    meaning = asking.known.meaning(value)
+    return meaning.waits or bool((meaning.text or "").strip())
 
 
 def _check_tags(asking: Asking) -> Iterator[Refused]:

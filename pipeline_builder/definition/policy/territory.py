@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pipeline_builder.definition.policy.known import EXECUTION
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
@@ -44,8 +45,8 @@ class Territory:
         key = self.key(address)
         if key is None:
             return ""
-        # Some file systems don't tell upper from lower case.
-        parts = [part for part in key.lower().split("/") if part]
+        # Some file systems don't tell upper from lower case, nor what Unicode has besides for a letter.
+        parts = [part for part in key.casefold().split("/") if part]
         if not parts:
             return "all of the bucket"
         if self.is_service(parts[0]):
@@ -66,9 +67,9 @@ class Territory:
 
 
 def plain(address: str) -> str:
-    """Return an address of S3 by its bucket and key, also one that was written as a url."""
+    """Return an address of S3 by its bucket and key, also one that was written as a url, with `%2F` in it."""
     match = _HTTPS.match(address)
-    return f"s3://{match['path'] or match['host']}/{match['key'] or ''}" if match else address
+    return f"s3://{match['path'] or match['host']}/{unquote(match['key'] or '')}" if match else address
 
 
 def is_inside(address: str, folder: str) -> bool:
