@@ -10,6 +10,8 @@ import botocore.loaders
 import botocore.session
 import pytest
 
+from tests.doors import door  # noqa: F401 - a fixture for all
+
 _WAITING = ("test_schedules_fire_with_what_starts_the_pipeline",)  # for minutes to begin
 
 
