@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pipeline_builder.checkout.runner import end_left
+from pipeline_builder.checkout.orphans import end_left
 from pipeline_builder.machine.folders import remove_folder
 
 _IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new")

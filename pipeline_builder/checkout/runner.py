@@ -28,8 +28,10 @@ from pipeline_builder.machine.programs import fault_of, find_programs
 
 TIMEOUT = 600.0
 """Seconds that one git command may take."""
+MARK = "--git-dir="
+"""How a command names the repository that git works on; nobody but us puts that first."""
 _GLANCE = 0.2
-_GRACE = 2.0
+GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
 Whose = Literal["nobody", "user", "machine"]
@@ -237,13 +239,17 @@ def _protocols(remote: Remote | None) -> str:
 
 
 def _command(arguments: Sequence[str], repository: Path | None) -> list[str]:
-    return ["git", *([f"{_MARK}{repository}"] if repository else []), *arguments]
+    return ["git", *([f"{MARK}{repository}"] if repository else []), *arguments]
 
 
 def _start(
     command: list[str], environment: Mapping[str, str], folder: Path | None, errors: int | IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    """Start git in a session of its own: killing git alone would leave its helpers behind."""
+    """Start git in a session of its own: killing git alone would leave its helpers behind.
+
+    The system closes our files as the process becomes git, and not Python before: until it can be known as git, it
+    holds the checkout's lock.
+    """
     _try_git(environment.get("PATH", os.defpath))
     try:
         return subprocess.Popen(
@@ -254,6 +260,7 @@ def _start(
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
+            close_fds=False,
         )
     except OSError as error:
         if folder is not None and str(error.filename) == str(folder):
@@ -281,84 +288,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
     try:
         if process.returncode is None:
-            _signal(process.pid, signal.SIGTERM)
+            signal_session(process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE)
+                process.wait(GRACE)
     finally:
-        _signal(process.pid, signal.SIGKILL)
+        signal_session(process.pid, signal.SIGKILL)
         process.wait()
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
 
 
-def _signal(group: int, number: signal.Signals) -> None:
+def signal_session(group: int, number: signal.Signals) -> None:
+    """Send a signal to all that a git of ours has started, and to itself."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-# --- what is left of a process that was killed
-
-_MARK = "--git-dir="
-
-
-def end_left(cache: Path) -> None:
-    """End what git still does to the repositories in a folder, whose owner was killed alone: it would go on writing.
-
-    For whoever holds the folder's lock, and before anything is started there.
-    """
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + _GRACE
-        while (left := _left_in(cache)) and time.monotonic() < deadline:
-            for group in left:
-                _signal(group, number)
-            time.sleep(_GLANCE / 10)
-
-
-def _left_in(cache: Path) -> set[int]:
-    """Return the sessions of git in the folder's repositories; nobody but us gives git one of its own.
-
-    What git itself has started has no mark in its command, but the repository in its environment; it may have outlived
-    the leader of the session.
-    """
-    marks = (os.fsencode(f"{_MARK}{cache}{os.sep}"), os.fsencode(f"GIT_DIR={cache}{os.sep}"))
-    found = set()
-    for process, told in _processes():
-        if any(mark in told for mark in marks):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                session = os.getsid(process)
-                found |= {session} if session == process or not _is_there(session) else set()
-    return found
-
-
-def _is_there(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _processes() -> Iterator[tuple[int, bytes]]:
-    """Yield the id of every process that can be seen, with its command line, and its environment where it is told."""
-    folder = Path("/proc")
-    if (folder / "self" / "cmdline").exists():
-        for entry in folder.iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    command = (entry / "cmdline").read_bytes()
-                    of_git = command.startswith(b"git") or b"/git" in command.partition(b"\0")[0]
-                    yield int(entry.name), command + ((entry / "environ").read_bytes() if of_git else b"")
-        return
-    with contextlib.suppress(OSError):
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,args="], stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        for line in listed.stdout.splitlines():
-            process, _, command = line.strip().partition(b" ")
-            yield int(process), command
 
 
 # --- git's words

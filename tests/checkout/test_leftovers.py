@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import socket
@@ -249,9 +250,9 @@ def silent_server() -> Iterator[tuple[str, socket.socket]]:
         yield f"https://127.0.0.1:{server.getsockname()[1]}/a.git", server
 
 
-def start(root: Path, manifest: str) -> subprocess.Popen[bytes]:
+def start(root: Path, manifest: str, **environment: str) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\nfrom pathlib import Path\n"
-    code += f"from tests.checkout.test_checkout import run\nrun(Path({str(root)!r}), {manifest!r})\n"
+    code += f"from tests.checkout.test_checkout import run\nrun(Path({str(root)!r}), {manifest!r}, **{environment!r})\n"
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
 
@@ -281,6 +282,36 @@ def gits_in(cache: Path) -> list[int]:
     return found
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at processes through /proc")
+def test_a_process_that_is_about_to_become_git_is_ended_too(root: Path) -> None:
+    """Killed as it starts git, a checkout leaves a process that is not git yet; a long PATH makes that moment long."""
+    run(root, one())
+    with silent_server() as (url, server):
+        process = start(root, one(url=url, revision=f"'{'1' * 40}'"), PATH="/x:" * 40_000 + os.environ["PATH"])
+        begun: set[int] = set()
+        while len(begun) < 3 and not select.select([server], [], [], 0)[0]:  # git is tried, asked, and fetches
+            begun |= {child for child in children_of(process.pid) if is_python(child)}
+        process.kill()
+        process.wait()
+        run(root, one())
+        time.sleep(0.5)
+        assert gits_in(root / ".cache") == []
+
+
+def children_of(process: int) -> list[int]:
+    """Return what a process has started, by whichever of its threads."""
+    with contextlib.suppress(OSError):
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return []
+
+
+def is_python(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/exe").samefile(sys.executable)
+    return False
+
+
 def test_another_users_git_in_the_cache_is_left_alone(root: Path) -> None:
     """Somebody who looks into the folder has git in the session of their shell."""
     run(root, one())
@@ -295,8 +326,9 @@ def test_another_users_git_in_the_cache_is_left_alone(root: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes through /proc")
-def test_what_a_killed_git_has_started_is_ended_too(root: Path) -> None:
-    """Its leader is gone, and what is left has no mark in its command."""
+@pytest.mark.parametrize("reaped", [True, False], ids=["leader gone", "leader a zombie"])
+def test_what_a_killed_git_has_started_is_ended_too(root: Path, reaped: bool) -> None:
+    """Its leader has ended, and what is left has no mark in its command."""
     run(root, one())
     linger = ["-c", "alias.linger=!exec git cat-file --batch", "linger"]
     leader = subprocess.Popen(
@@ -308,9 +340,11 @@ def test_what_a_killed_git_has_started_is_ended_too(root: Path) -> None:
         left = [process for process in session_of(leader.pid) if process != leader.pid]
     time.sleep(0.2)  # until it is git, and no shell that becomes it
     leader.kill()
-    leader.wait()
+    if reaped:
+        leader.wait()
     run(root, one())
     assert [process for process in left if not ended(process)] == []
+    leader.wait()
     assert leader.stdin
     leader.stdin.close()
 

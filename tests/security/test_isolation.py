@@ -1,4 +1,4 @@
-"""What a job can't reach: one job tries all of `attacks.py`, others their limits; each in a real sandbox."""
+"""What a job can't reach: one job tries all of `intruder.py`, others their limits; each in a real sandbox."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.sandbox import run_job
 from tests.places import ROOT
-from tests.security import attacks
+from tests.security import intruder
 
 pytestmark = pytest.mark.skipif(not private_mounts_available(), reason="no unprivileged namespaces")
 NAP = f"8{os.getpid()}"
@@ -69,7 +69,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     facts = lay_out(root)
     folder = root / "repo" / ".pipeline_builder" / "jobs" / "execution" / "step"
     (folder / "ml" / "model").mkdir(parents=True)
-    (folder / "ml" / "attacks.py").write_bytes(Path(attacks.__file__).read_bytes())
+    (folder / "ml" / "intruder.py").write_bytes(Path(intruder.__file__).read_bytes())
     library = ctypes.CDLL(None, use_errno=True)
     key = 0x5EC0000 + os.getpid() % 60000
     shared = library.shmget(key, 4096, 0o1600)
@@ -91,7 +91,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
         }  # fmt: skip
         hidden = (root / "home", root / "repo")
         environment = {"FACTS": json.dumps(facts)}
-        job = make_job(folder, "python", "/opt/ml/attacks.py", hidden=hidden, environment=environment)
+        job = make_job(folder, "python", "/opt/ml/intruder.py", hidden=hidden, environment=environment)
         try:
             result = run(job)
         finally:
@@ -102,7 +102,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads((job.ml / "output" / "answers.json").read_text())
 
 
-@pytest.mark.parametrize("name", sorted(attacks.ATTACKS))
+@pytest.mark.parametrize("name", sorted(intruder.ATTACKS))
 def test_attack(answers: dict[str, str], name: str) -> None:
     assert not answers[name]
 

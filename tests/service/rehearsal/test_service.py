@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -24,6 +25,7 @@ MANIFEST = """\
 version: 1
 repos:
   - {name: churn, url: ., path: models/churn, revision: HEAD}
+service: {execution_role: per-repository}
 local:
   s3: {local/churn: data}
 """
@@ -58,6 +60,12 @@ class Service(Workspace):
         with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
             found = db.execute("SELECT status, approval_description FROM packages ORDER BY version").fetchall()
         return [(str(status), str(description)) for status, description in found]
+
+    def definition(self) -> str:
+        """Return the definition that was deployed last."""
+        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+            (found,) = db.execute("SELECT content FROM versions ORDER BY version DESC LIMIT 1").fetchone()
+        return bytes(found).decode()
 
     def executions(self) -> list[str]:
         """Return how each execution of the SageMaker pipeline ended, oldest first."""
@@ -96,6 +104,7 @@ def action(state: Any, stage: str) -> Any:
 def test_approve_nothing_reject(service: Service) -> None:
     code, state, errors = service.rehearse("--approve", "--comment", "looks right", "--variable", "REPOSITORY=churn")
     assert (code, set(statuses(state).values())) == (0, {"Succeeded"}), errors
+    assert re.findall(r":role/([^\"]+)", service.definition()) == ["pipeline-builder-churn"] * 4
     train = action(state, "Train")["variables"]
     assert train["VERDICT"] == "pass"
     assert train["SUMMARY"].startswith("tiny-churn version 1: mae 1, no champion yet")
