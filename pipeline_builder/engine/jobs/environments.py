@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine import programs
 from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.refusals import full, says_full
 
 FORMAT = 1
 """Part of every key: raise it where environments that exist already would not do any more."""
@@ -244,6 +245,8 @@ def _run_uv(command: list[str], lock: int, layers: Layers, cache: Path) -> None:
 
 
 def _failure(message: str) -> OutsideFailure:
+    if says_full(message):
+        return OutsideFailure(full(_masked(message)))
     # uv has no exit code of its own for any of these.
     kind = OutsideFailure
     if re.search(r"only found wheels for|no wheels with a matching|Build failures usually|Failed to build", message):

@@ -9,6 +9,10 @@ import stat
 from pathlib import Path
 
 _SIGNALS = frozenset(int(number) for number in signal.Signals)
+END = 262_144
+"""Bytes of a log's end, where it says why a job failed."""
+WHOLE = 16 << 20
+"""Bytes of a log that are read as the whole of it."""
 MESSAGE_LIMIT = 1024
 """Characters of FailureReason and ExitMessage in the service's model."""
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
@@ -28,18 +32,25 @@ def failure_message(ml: Path, log: Path, exit_code: int) -> str:
     return f"{reason}, and nothing in the log" + (", possibly out of memory" if exit_code == 137 else "")
 
 
-def log_tail(log: Path, lines: int) -> tuple[str, ...]:
-    """Return the last lines of the log without control sequences; reads at most the last quarter of a megabyte."""
-    limit = 262_144
+def log_tail(log: Path, lines: int, *, most: int = END) -> tuple[str, ...]:
+    """Return the last lines of the log without control sequences; reads at most its last `most` bytes."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - limit))
-            data = file.read(limit)
+            file.seek(max(0, size - most))
+            data = file.read(most)
     except OSError:
         return ()
-    text = _clean(data if size <= limit else data.partition(b"\n")[2] or data)
+    text = _clean(data if size <= most else data.partition(b"\n")[2] or data)
     return tuple(line.rstrip() for line in text.rstrip().split("\n")[-lines:]) if text.strip() and lines > 0 else ()
+
+
+def left_before(log: Path) -> int:
+    """Return how many bytes of a log are before what is read of it as a whole."""
+    try:
+        return max(0, log.stat().st_size - WHOLE)
+    except OSError:
+        return 0
 
 
 def _clean(data: bytes) -> str:

@@ -33,7 +33,9 @@ from pipeline_builder.engine.jobs.training import training_command, training_env
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.folders import files_in
+from pipeline_builder.machine.refusals import refuse_full
 from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
@@ -116,6 +118,11 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
 def _download(source: Request, folder: Path, tools: Tools) -> None:
     """Bring an S3 data source of any of the three kinds of jobs into a folder."""
     tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
+    if links := tools.store.left_out(source["S3Uri"]):
+        with (tools.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.writelines(
+                f"pipeline_builder: '{inert_line(name)}' is left out: a link out of its folder\n" for name in links
+            )
 
 
 def _outputs(request: Request) -> list[Any]:
@@ -282,6 +289,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         case JobEnd.EXITED if result.excess:
             raise StepFailedError(result.excess)
         case JobEnd.EXITED if result.exit_code != 0:
+            refuse_full(tools.folder, f"the job ended with exit code {result.exit_code}")
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass

@@ -7,6 +7,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+def links_out(folder: Path, prefix: str) -> list[str]:
+    """Return the links that `files_below` leaves out as they lead out of the folder, by their paths below it."""
+    parent, _, start = prefix.rpartition("/")
+    inside, found = os.path.realpath(folder), []
+    if not _is_in(folder / parent, inside):
+        return [parent]
+    if not (folder / parent).is_dir():
+        return []
+    waiting = [path for path in (folder / parent).iterdir() if path.name.startswith(start)]
+    while waiting:
+        path = waiting.pop()
+        if path.is_symlink() and not _is_in(path, inside):
+            found.append(path.relative_to(folder).as_posix())
+        elif path.is_dir() and not path.is_symlink():
+            waiting += path.iterdir()
+    return sorted(found)
+
+
+def _is_in(path: Path, inside: str) -> bool:
+    """Tell whether a path ends below a folder; a link to itself ends nowhere else."""
+    real = os.path.realpath(path)
+    return real == inside or real.startswith(f"{inside}/")
+
+
 def files_below(folder: Path, prefix: str) -> Iterator[Path]:
     """Yield the files of a folder whose paths below it begin with the prefix, and no more is looked at than that.
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
-from pipeline_builder.engine.state.listing import files_below
+from pipeline_builder.engine.state.listing import files_below, links_out
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.folders import files_in
+from pipeline_builder.machine.refusals import naming
 from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
 from pipeline_builder.target import StoredObject
 
@@ -77,7 +78,7 @@ class LocalStore:
         """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
         handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
-            with os.fdopen(handle, "wb") as file:
+            with naming(self._root), os.fdopen(handle, "wb") as file:
                 yield file, Path(temporary)
         finally:
             Path(temporary).unlink(missing_ok=True)
@@ -145,6 +146,11 @@ class LocalStore:
                 message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
                 raise InputProblems(Problem(id="PB528", message=message))
             shutil.copyfile(path, target)
+
+    def left_out(self, uri: str) -> list[str]:
+        """Return the links in mounted folders below an address that lead out of them: they are no objects."""
+        bucket, prefix = self._split(uri)
+        return [name for folder, rest in self._mounted(bucket, prefix) for name in links_out(folder, rest)]
 
     def upload(self, folder: Path, uri: str) -> None:
         """Write every regular file below the folder under the prefix; links a job made are not followed."""
@@ -348,6 +354,8 @@ class LocalStore:
         bucket, key = self._split(uri)
         folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
         where = f"; looked for in {' and '.join(folders)} too" if folders else ""
+        if links := self.left_out(uri):
+            where += f"; '{links[0]}' there is a link that leads out of the folder, which is no object"
         return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
 
 
