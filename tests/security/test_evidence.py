@@ -263,8 +263,7 @@ def test_a_report_in_an_order_of_its_own_is_the_same_report(tmp_path: Path) -> N
     workspace = make_workspace(tmp_path)
     ordered = '{"z": float("nan"), "regression_metrics": {"r2": 0, "mae": {"value"'
     workspace.push("scripts/evaluate.py", EVALUATE.replace('{"regression_metrics": {"mae": {"value"', ordered))
-    assert workspace.call("up").code == 0
-    assert workspace.call("promote", "--comment", "fine").code == 0
+    assert workspace.call("up", "--approve", "--comment", "fine").code == 0
 
 
 def test_a_blocked_run_stays_blocked_whatever_its_record_says(blocked: Workspace, tmp_path: Path) -> None:
