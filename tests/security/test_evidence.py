@@ -261,7 +261,7 @@ def test_a_repeated_approval_refuses(
 
 def test_a_report_in_an_order_of_its_own_is_the_same_report(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    ordered = '{"z": float("nan"), "regression_metrics": {"r2": 0, "mae": {"value"'
+    ordered = '{"z": "NaN", "regression_metrics": {"r2": 0, "mae": {"value"'
     workspace.push("scripts/evaluate.py", EVALUATE.replace('{"regression_metrics": {"mae": {"value"', ordered))
     assert workspace.call("up", "--approve", "--comment", "fine").code == 0
 
