@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from pipeline_builder.engine.state.inputs import Found, check_names, name_below,
 from pipeline_builder.engine.state.listing import files_below
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.machine.folders import files_in
-from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
+from pipeline_builder.machine.streams import Hashing, Sparse, copy, copy_file, read_small, replacing
+from pipeline_builder.machine.tree import Survey, Tree, opened
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 PLACE = "place"
@@ -63,9 +62,11 @@ class LocalStore:
     def _writing(self, uri: str, known: list[Digest]) -> Iterator[Hashing]:
         self._path(uri)  # refuses an address that is none before anything is written
         with self.staged() as (file, path):
-            hashing = Hashing(file)
+            sparse = Sparse(file)
+            hashing = Hashing(sparse)
             yield hashing
             sha256 = hashing.sha256
+            sparse.finish()
             file.close()
             stamp = stamp_of(path.stat())
             known.append((str(self.adopt(uri, path)), stamp, sha256))
@@ -141,14 +142,13 @@ class LocalStore:
             if not _is_free(target):  # another input is there, or this machine's files don't tell `A` from `a`
                 message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
                 raise InputProblems(Problem(id="PB528", message=message))
-            shutil.copyfile(path, target)
+            copy_file(path, target)
 
-    def upload(self, folder: Path, uri: str) -> None:
-        """Write every regular file below the folder under the prefix; links a job made are not followed."""
+    def upload(self, tree: Tree, found: Survey, uri: str) -> None:
+        """Write the files that were found in a job's folder under the prefix."""
         known: list[Digest] = []
-        for path in files_in(folder):
-            address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-            with path.open("rb") as source, self._writing(address, known) as file:
+        for name in found.files:
+            with opened(tree, name) as source, self._writing(f"{uri.rstrip('/')}/{name}", known) as file:
                 copy(source, file)
         self._state.remember_digests(*known)
 
