@@ -18,7 +18,7 @@ from typing import IO, Literal, cast
 
 from isal import igzip, igzip_lib
 
-from pipeline_builder.engine.jobs.entries import Bounds, Headers, check_entry, next_entry, path_of, refused
+from pipeline_builder.engine.jobs.entries import Archive, Bounds, check_entry, path_of, refused
 from pipeline_builder.machine.streams import BLOCK, Sparse, copy, read_small
 from pipeline_builder.machine.tree import Survey, Tree, opened
 
@@ -109,14 +109,13 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _tar(file: IO[bytes], mode: Literal["r|", "r|*"]) -> Iterator[tarfile.TarFile]:
-    with tarfile.open(fileobj=file, mode=mode, bufsize=BLOCK) as archive:
-        archive.fileobj = Headers(archive.fileobj)
+    with Archive.open(fileobj=file, mode=mode, bufsize=BLOCK) as archive:
         yield archive
 
 
 def _entries(archive: tarfile.TarFile, bounds: Bounds) -> Iterator[tarfile.TarInfo]:
     """Yield the entries that are not refused."""
-    while entry := next_entry(archive):
+    while entry := archive.next():
         check_entry(entry, bounds)
         yield entry
         _forget(archive)

@@ -15,7 +15,7 @@ from pipeline_builder.machine.folders import MOST_FOLDERS
 MOST_ENTRIES = 1_000_000
 # What tarfile's reading of headers also ends with, of bytes that nobody's tar has written.
 _NO_HEADER = (ValueError, OverflowError, RecursionError, LookupError, AttributeError, TypeError)
-_LARGEST_HEADER, _MOST_HEADERS = 1 << 17, 1 << 22
+_LARGEST_HEADER, _MOST_HEADERS = 1 << 17, 1 << 18
 """Bytes of one header and of all before an entry, which tarfile reads as a whole: a path has 4,096."""
 
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -40,16 +40,20 @@ class Headers:
         return getattr(self._stream, name)
 
 
-def next_entry(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
-    """Return the next entry of a tar whose stream is one of `Headers`; tarfile.TarError where there can't be one."""
-    headers = cast("Headers", archive.fileobj)
-    headers.left = _MOST_HEADERS
-    try:
-        return archive.next()
-    except _NO_HEADER as error:
-        raise tarfile.ReadError(f"a header of it makes no sense: {type(error).__name__}") from error
-    finally:
-        headers.left = None
+class Archive(tarfile.TarFile):
+    """A tar whose headers are read with suspicion."""
+
+    def next(self) -> tarfile.TarInfo | None:
+        """Return the next entry; tarfile.TarError where there can't be one."""
+        if not isinstance(self.fileobj, Headers):  # the first entry is read while this is made
+            self.fileobj = Headers(self.fileobj)
+        self.fileobj.left = _MOST_HEADERS
+        try:
+            return super().next()
+        except _NO_HEADER as error:
+            raise tarfile.ReadError(f"a header of it makes no sense: {type(error).__name__}") from error
+        finally:
+            self.fileobj.left = None
 
 
 @dataclass(slots=True)
