@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,10 +43,11 @@ class Survey:
     files: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def render_left_out(self) -> str:
-        """Return what is left out, of many the first."""
-        more = len(self.left_out) - _MOST_NAMED
-        return ", ".join(self.left_out[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+def render_some(names: Sequence[str]) -> str:
+    """Return the names, of many the first."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 class Passage:
@@ -203,8 +204,7 @@ def _changed(name: str) -> InputProblems:
 
 
 def _bad_names(tree: Tree, names: list[str]) -> InputProblems:
-    shown = ", ".join(sorted(ascii(name)[:200] for name in names)[:_MOST_NAMED])
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    message = f"names in '{tree.shown}' can't be those of objects: {shown}{more}"
+    shown = render_some(sorted(ascii(name)[:200] for name in names))
+    message = f"names in '{tree.shown}' can't be those of objects: {shown}"
     hint = "let the script write names of UTF-8 without backslashes, line ends and other control characters"
     return InputProblems(Problem(id="PB693", message=message, hint=hint))

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.folders import MOST_FOLDERS, sweep_folder
-from pipeline_builder.machine.tree import Tree, survey
+from pipeline_builder.machine.tree import Tree, render_some, survey
 from tests.tiny import TRAIN
 from tests.workspaces import make_workspace
 
@@ -40,7 +40,7 @@ def test_files_are_in_the_order_of_their_paths_without_links(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe")
     found = survey(Tree(root=tmp_path))
     assert found.files == ["a/y", "a-b", "b/x", "c"]
-    assert found.render_left_out() == "'folder' (a link), 'link' (a link), 'pipe' (a pipe)"
+    assert render_some(found.left_out) == "'folder' (a link), 'link' (a link), 'pipe' (a pipe)"
 
 
 @pytest.mark.parametrize("depth", [MOST_FOLDERS + 1, 1200, 5000])

@@ -49,8 +49,8 @@ def log_tail(log: Path, lines: int) -> tuple[str, ...]:
 
 
 def append_line(log: Path, text: str) -> None:
-    """Add a line of the engine's own to a job's log; one that can't be written to stays as it is."""
-    with contextlib.suppress(OSError), _opened(log, os.O_WRONLY | os.O_APPEND) as file:
+    """Add a line of the engine's own to a job's log, which is made; one that can't be written to stays as it is."""
+    with contextlib.suppress(OSError), _opened(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
         os.write(file, f"{text}\n".encode("utf-8", "replace"))
 
 
@@ -64,7 +64,7 @@ def _clean(data: bytes) -> str:
 @contextmanager
 def _opened(log: Path, flags: int) -> Iterator[int]:
     """Open a log as itself: where jobs aren't isolated, one may have put a link or a pipe in its place."""
-    descriptor = os.open(log, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = os.open(log, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "no file", str(log))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from pipeline_builder.engine.jobs.archives import pack
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.logs import append_line
 from pipeline_builder.engine.state.store import LocalStore
-from pipeline_builder.machine.tree import Survey, Tree, survey
+from pipeline_builder.errors import visible
+from pipeline_builder.machine.tree import Survey, Tree, render_some, survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,15 @@ class Outputs:
         below = "/".join(Path(path).parts[len(Path(OPT_ML).parts) :])
         return Tree(root=self.folder / "ml", below=below, shown=path)
 
+    def say_missing(self, uri: str, left_out: Sequence[str]) -> None:
+        """Say what an input hasn't brought along."""
+        if left_out:
+            self._say_line(f"left out of the input '{uri}': {render_some(left_out)}")
+
     def _say(self, tree: Tree, found: Survey) -> None:
         if found.left_out:
-            said = f"left out of {tree.shown}, because only files are kept: {found.render_left_out()}"
-            append_line(self.folder / "log.txt", said)
-            self.observe(said)
+            self._say_line(f"left out of {tree.shown}, because only files are kept: {render_some(found.left_out)}")
+
+    def _say_line(self, line: str) -> None:
+        append_line(self.folder / "log.txt", visible(line))
+        self.observe(visible(line))

@@ -36,6 +36,7 @@ from pipeline_builder.machine.tree import Tree, survey
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
+_LONGEST_NAME = 255  # bytes
 Request = Mapping[str, Any]
 
 
@@ -109,7 +110,8 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
 
 def _download(source: Request, folder: Path, tools: Tools) -> None:
     """Bring an S3 data source of any of the three kinds of jobs into a folder."""
-    tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
+    left_out = tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
+    _kept(tools).say_missing(source["S3Uri"], left_out)
 
 
 def _kept(tools: Tools) -> Outputs:
@@ -282,7 +284,11 @@ def _inside(ml: Path, path: str) -> Path:
         InputProblems: PB524 for a path elsewhere: there a job would write into this machine's own files.
     """
     parts = Path(path).parts
-    if parts[:3] != ("/", "opt", "ml") or ".." in parts:
-        message = f"the path '{path}' is outside of /opt/ml, which is all that a job has of its own here"
+    if parts[:3] != ("/", "opt", "ml") or ".." in parts or not all(map(_can_be_name, parts)):
+        message = f"the path {ascii(path[:500])} is outside of /opt/ml, which is all that a job has of its own here"
         raise InputProblems(Problem(id="PB524", message=message))
     return ml.joinpath(*parts[3:])
+
+
+def _can_be_name(part: str) -> bool:
+    return "\0" not in part and len(part.encode("utf-8", "replace")) <= _LONGEST_NAME
