@@ -93,7 +93,7 @@ def check_entry(entry: tarfile.TarInfo, bounds: Bounds) -> None:
 
 def _fault(entry: tarfile.TarInfo, path: str) -> str:
     faults = {
-        f"it is a link, to {ascii(entry.linkname[:100])}": entry.issym() or entry.islnk(),
+        f"it is a link, to {entry.linkname[:100]!a}": entry.issym() or entry.islnk(),
         "it is neither a file nor a folder": not (entry.isfile() or entry.isdir()),
         "it has less than nothing": entry.size < 0,
         "its name leaves the folder": path.startswith("/") or ".." in entry.name.split("/"),
@@ -106,5 +106,5 @@ def _fault(entry: tarfile.TarInfo, path: str) -> str:
 
 def refused(entry: tarfile.TarInfo | None, why: str) -> InputProblems:
     """Return the problem of an archive, or of one entry of it."""
-    message = f"the archive entry {ascii(entry.name[:100])} {why}" if entry else why
+    message = f"the archive entry {entry.name[:100]!a} {why}" if entry else why
     return InputProblems(Problem(id="PB525", message=message))

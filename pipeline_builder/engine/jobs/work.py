@@ -285,7 +285,7 @@ def _inside(ml: Path, path: str) -> Path:
     """
     parts = Path(path).parts
     if parts[:3] != ("/", "opt", "ml") or ".." in parts or not all(map(_can_be_name, parts)):
-        message = f"the path {ascii(path[:500])} is outside of /opt/ml, which is all that a job has of its own here"
+        message = f"the path {path[:500]!a} is outside of /opt/ml, which is all that a job has of its own here"
         raise InputProblems(Problem(id="PB524", message=message))
     return ml.joinpath(*parts[3:])
 
