@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +51,7 @@ class Workspace:
     values: Mapping[str, str]
     tags: Mapping[str, str] = field(default_factory=dict)
     parallel: int | None = None
+    require_isolation: bool = False
 
     @property
     def root(self) -> Path:
@@ -147,7 +148,10 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
         return _open_aws(workspace)
     from pipeline_builder.engine.local import open_local_target
 
-    return open_local_target(workspace.state, local_settings(workspace.root, manifest, workspace.jobs))
+    settings = local_settings(workspace.root, manifest, workspace.jobs)
+    hidden = (workspace.build, *settings.hidden)
+    settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation)
+    return open_local_target(workspace.state, settings)
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:
@@ -160,12 +164,16 @@ def open_secrets(workspace: Workspace) -> SecretReader:
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
+    from pipeline_builder.engine.jobs.limits import JobLimits
     from pipeline_builder.engine.local import LocalSettings
 
+    home = Path("~").expanduser()
     if manifest is None:
-        return LocalSettings(jobs=jobs)
+        return LocalSettings(jobs=jobs, hidden=(home,))
     return LocalSettings(
         jobs=jobs,
+        limits=JobLimits(**dict(manifest.local.limits)),
+        hidden=(home, root.absolute()),
         images=tuple((image.match, image.requirements) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
     )

@@ -15,6 +15,7 @@ from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import keep_log, recorded
 from pipeline_builder.engine.jobs.work import (
@@ -44,6 +45,9 @@ class Engine:
     jobs_folder: Path
     jobs: int
     private: bool
+    limits: JobLimits = DEFAULT_LIMITS
+    hidden: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +251,9 @@ class Run:
             images=engine.images,
             stop=self._stop,
             private=engine.private,
+            limits=engine.limits,
+            hidden=engine.hidden,
+            shared=engine.shared,
             observe=observe,
             attempt=attempt,
         )
@@ -263,4 +270,5 @@ def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Mappin
     if model is None:
         message = f"there is no model '{request['ModelName']}' in this execution"
         raise StepFailedError(message)
-    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"]}}
+    isolated = {"EnableNetworkIsolation": True} if model.get("EnableNetworkIsolation") else {}
+    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"], **isolated}}

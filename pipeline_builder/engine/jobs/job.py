@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
+
 OPT_ML = "/opt/ml"
 
 
@@ -24,7 +26,9 @@ class Job:
 
     `folder` is the job's own on this machine: `folder/ml` is seen as `/opt/ml`, `folder/log.txt` gets stdout and stderr
     as they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's
-    environment; its folder comes first on PATH. `timeout` is in seconds.
+    environment; its folder comes first on PATH. `timeout` is in seconds. Where jobs are isolated, nothing of `hidden`
+    is seen, even where it lies in a folder of the system, and beside its own folders the job reads `reads` and writes
+    to `writes`, by the paths that they have here; without `network` it reaches nobody but itself.
     """
 
     name: str
@@ -34,6 +38,11 @@ class Job:
     python: Path
     workdir: str
     timeout: float
+    network: bool = True
+    limits: JobLimits = DEFAULT_LIMITS
+    hidden: tuple[Path, ...] = ()
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
     @property
     def ml(self) -> Path:
@@ -58,7 +67,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """`exit_code` is the command's, 128 + n where signal n ended it."""
+    """`exit_code` is the command's, 128 + n where signal n ended it; `excess` says which limit ended it, if one did."""
 
     end: JobEnd
     exit_code: int
+    excess: str = ""

@@ -14,9 +14,10 @@ from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.archives import unpack
-from pipeline_builder.engine.jobs.container import CODE
+from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.packages import (
@@ -69,6 +70,9 @@ class Tools:
     images: tuple[tuple[str, tuple[str, ...]], ...]
     stop: threading.Event
     private: bool
+    limits: JobLimits
+    hidden: tuple[Path, ...]
+    shared: tuple[Path, ...]
     observe: Callable[[str], None]
     attempt: int = 1
 
@@ -262,6 +266,10 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=tools.observe),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
+        network=not network_isolated(request),
+        limits=tools.limits,
+        hidden=tools.hidden,
+        writes=tools.shared,
     )
     result = run_job(job, stop=tools.stop, private=tools.private)
     match result.end:
@@ -271,6 +279,8 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             raise StepFailedError(
                 f"the job ran longer than its maximum run time of {job.timeout:.0f} s and was stopped"
             )
+        case JobEnd.EXITED if result.excess:
+            raise StepFailedError(result.excess)
         case JobEnd.EXITED if result.exit_code != 0:
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
