@@ -60,9 +60,9 @@ class Environments:
         sweep_folder(folder)
         sources = Sources(self.folder.absolute(), uv, observe)
         environment = sources.make(folder)
-        environment.install(("pip",))  # because scripts call it
-        for layer in layers:
-            environment.install(layer)
+        environment.install(("pip",), "pip")  # because scripts call it
+        for number, layer in enumerate(layers):
+            environment.install(layer, f"layer-{number}")
         environment.finish()
         if layers:  # for pip alone it isn't worth it
             compile_modules(folder)

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,7 @@ _SECONDS = 3600.0
 _NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")
 _ARCHIVE_LINE = re.compile(r"(?P<name>[^@\s]*\s*@\s*)?(?P<url>https://\S+?\.(?:tar\.\w+|tgz|zip))(?P<rest>[#\s;].*)?$")
 _WHEEL = re.compile(r"[\w.]+-[\w.!+]+(?:-\d\w*)?-[\w.]+-[\w.]+-[\w.]+\.whl")
-OnlyWheels = ("--only-binary", ":all:")
+_ONLY_WHEELS = ("--only-binary", ":all:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ class Environment:
     def python(self) -> Path:
         return self.folder / "bin" / "python"
 
-    def install(self, lines: tuple[str, ...]) -> None:
-        """Install lines of requirements, from wheels; those that are missing are built first.
+    def install(self, lines: tuple[str, ...], name: str) -> None:
+        """Install lines of requirements, from wheels; those that are missing are built first. `name` is their file's.
 
         Raises:
             InputProblems: PB511, PB697.
@@ -89,18 +88,19 @@ class Environment:
         """
         lines = tuple(self._prepared(lines))
         links: dict[str, Path] = {}
-        with _file(lines) as file:
-            while True:
-                flags = [flag for folder in dict.fromkeys(links.values()) for flag in ("--find-links", str(folder))]
-                arguments = [*OnlyWheels, *flags, "--python", str(self.python)]
-                result = self.sources.uv.run(["pip", "install", *arguments, "--requirement", str(file)])
-                self.startup.hold()
-                if not result.returncode:
-                    return
-                missing = set(_NO_WHEEL.findall(result.stderr.decode("utf-8", "replace"))) - set(links)
-                if not missing:
-                    raise failed(describe((lines,)), result)
-                links |= self._built(arguments, file, {*links, *missing}, describe((lines,)))
+        file = self.folder / f"{name}.txt"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        while True:
+            flags = [flag for folder in dict.fromkeys(links.values()) for flag in ("--find-links", str(folder))]
+            arguments = [*_ONLY_WHEELS, *flags, "--python", str(self.python)]
+            result = self.sources.uv.run(["pip", "install", *arguments, "--requirement", str(file)])
+            self.startup.hold()
+            if not result.returncode:
+                return
+            missing = set(_NO_WHEEL.findall(result.stderr.decode("utf-8", "replace"))) - set(links)
+            if not missing:
+                raise failed(describe((lines,)), result)
+            links |= self._built(arguments, file, {*links, *missing}, describe((lines,)))
 
     def finish(self) -> None:
         """Let start what starts with the interpreter: from now on only jobs do that."""
@@ -143,11 +143,11 @@ class _Build:
         within = Sources(self.sources.folder, self.sources.uv, self.sources.observe, self.sources.depth + 1)
         environment = within.make(self.folder.parent / "environment")
         if sys.version_info < (3, 11):
-            environment.install(("tomli",))
+            environment.install(("tomli",), "reader")
         for step in ("requires", "more"):
             self._step(environment, step)
             if wanted := self._wanted():
-                environment.install(wanted)
+                environment.install(wanted, step)
         self._step(environment, "wheel")
         tree = Tree(root=self.folder / "ml", below="work/dist", shown="dist")
         name = self._wheel_in(survey(tree).files)
@@ -199,14 +199,6 @@ def _not_built(source: Source, why: str, said: Iterable[str]) -> OutsideFailure:
     lines = "".join(f"\n    {line}" for line in said)
     hint = "take a version that has a wheel; a build has no network here, and finds only what pyproject.toml requires"
     return OutsideFailure(Problem(id="PB696", message=message + lines, hint=hint))
-
-
-@contextmanager
-def _file(lines: Iterable[str]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="pipeline-builder-") as folder:
-        file = Path(folder) / "requirements.txt"
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        yield file
 
 
 def _made(folder: Path) -> Path:
