@@ -59,7 +59,7 @@ class Passage:
         self.size = self._left = os.fstat(descriptor).st_size
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes; InputProblems (PB691) where the file has become shorter."""
+        """Return the next bytes; InputProblems (PB551) where the file has become shorter."""
         block = os.read(self._descriptor, min(size, self._left))
         if not block and self._left and size:
             raise _changed(self._name)
@@ -71,8 +71,8 @@ def survey(tree: Tree) -> Survey:
     """Find the files of a tree.
 
     Raises:
-        InputProblems: PB690 where it is no folder of its own any more or can't be read, PB693 for names that can't be
-            keys, PB533 where folders lie too deep in each other, PB694 for too many files.
+        InputProblems: PB550 where it is no folder of its own any more or can't be read, PB553 for names that can't be
+            keys, PB533 where folders lie too deep in each other, PB554 for too many files.
     """
     found = Survey()
     bad: list[str] = []
@@ -101,7 +101,7 @@ def opened(tree: Tree, name: str) -> Iterator[Passage]:
     """Open a file that `survey` has found.
 
     Raises:
-        InputProblems: PB691 where it has changed meanwhile, PB690 where it can't be read.
+        InputProblems: PB551 where it has changed meanwhile, PB550 where it can't be read.
     """
     with _opened(tree, name, _FILE) as descriptor:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -184,7 +184,7 @@ def _check_bounds(tree: Tree, name: str, count: int) -> None:
         raise InputProblems(Problem(id="PB533", message=message, hint="write the files into fewer folders"))
     if count > MOST_FILES:
         message = f"in '{tree.shown}' are more than {MOST_FILES:,} files"
-        raise InputProblems(Problem(id="PB694", message=message, hint="write fewer, larger files: an archive of them"))
+        raise InputProblems(Problem(id="PB554", message=message, hint="write fewer, larger files: an archive of them"))
 
 
 def _refused(tree: Tree, name: str, error: OSError) -> InputProblems:
@@ -194,17 +194,17 @@ def _refused(tree: Tree, name: str, error: OSError) -> InputProblems:
     why = _NO_FOLDER.get(error.errno or 0) or error.strerror
     message = f"the job's folder '{visible(where)}' can't be read: {why}"
     hint = "write files into the folder that the job finds; don't remove it, or put something else in its place"
-    return InputProblems(Problem(id="PB690", message=message, hint=hint))
+    return InputProblems(Problem(id="PB550", message=message, hint=hint))
 
 
 def _changed(name: str) -> InputProblems:
     message = f"'{visible(name)}' has changed while it was read"
     hint = "let the script wait for all that it has started, before it ends"
-    return InputProblems(Problem(id="PB691", message=message, hint=hint))
+    return InputProblems(Problem(id="PB551", message=message, hint=hint))
 
 
 def _bad_names(tree: Tree, names: list[str]) -> InputProblems:
     shown = render_some(sorted(ascii(name)[:200] for name in names))
     message = f"names in '{tree.shown}' can't be those of objects: {shown}"
     hint = "let the script write names of UTF-8 without backslashes, line ends and other control characters"
-    return InputProblems(Problem(id="PB693", message=message, hint=hint))
+    return InputProblems(Problem(id="PB553", message=message, hint=hint))

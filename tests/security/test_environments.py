@@ -255,20 +255,20 @@ def test_a_wheel_that_replaces_the_interpreter(tmp_path: Path, home: Path, index
     marker = tmp_path / "ran"
     files = {f"evil-1.0.data/scripts/{name}": f"#!/bin/sh\nenv > {marker}\n" for name in ("python", "python3")}
     index.files["evil-1.0-py3-none-any.whl"] = wheel("evil", files)
-    with pytest.raises((InputProblems, OutsideFailure), match="PB697|PB510"):
+    with pytest.raises((InputProblems, OutsideFailure), match="PB557|PB510"):
         Environments(tmp_path / "state" / "envs").get((("evil",), ("helper",)), observe=lambda _: None)
     assert not marker.exists()
 
 
 BACKENDS = {
-    "it fails": ("raise SystemExit('no')", "PB696 .* could not be built: it ended with 1"),
+    "it fails": ("raise SystemExit('no')", "PB556 .* could not be built: it ended with 1"),
     "it makes another package": ("name = 'other'; module = ''", "it has made another package: 'other-1.0-py3-none-any.whl'"),
     "it leaves a link": (
         "import os; os.symlink('/etc/passwd', '/opt/ml/work/dist/x-1.0-py3-none-any.whl'); os._exit(0)",
         "it has made nothing",
     ),
     "it leaves a folder in the place": (
-        "import os; os.rmdir('/opt/ml/work/dist'); os.symlink('/etc', '/opt/ml/work/dist'); os._exit(0)", "PB690",
+        "import os; os.rmdir('/opt/ml/work/dist'); os.symlink('/etc', '/opt/ml/work/dist'); os._exit(0)", "PB550",
     ),
     "it leaves more": (
         "import os; open('/opt/ml/work/dist/a', 'w'); open('/opt/ml/work/dist/b', 'w'); os._exit(0)", "it has made 'a', 'b'",

@@ -86,7 +86,7 @@ TRAINING_REPLACED = {
 def test_of_a_training_what_is_no_folder_any_more_fails_the_step(local: Target, home: Path, attack: str) -> None:
     step = ended(local, training(TRAINING_REPLACED[attack].format(home=home)))
     assert step.status is StepStatus.FAILED
-    assert step.failure_reason.startswith("PB690 the job's folder '/opt/ml/")
+    assert step.failure_reason.startswith("PB550 the job's folder '/opt/ml/")
     assert not [path for path, content in stored(local) if SECRET.encode() in content]
 
 
@@ -105,7 +105,7 @@ PROCESSING_REPLACED = {
 def test_of_a_processing_job_what_is_no_folder_any_more_fails_the_step(local: Target, home: Path, attack: str) -> None:
     step = ended(local, script("p", PROCESSING_REPLACED[attack].format(home=home)))
     assert step.status is StepStatus.FAILED
-    assert step.failure_reason.startswith("PB690 the job's folder '/opt/ml/processing/output' can't be read: it")
+    assert step.failure_reason.startswith("PB550 the job's folder '/opt/ml/processing/output' can't be read: it")
     assert not [path for path, content in stored(local) if SECRET.encode() in content]
 
 
@@ -153,7 +153,7 @@ def test_names_that_are_no_keys_fail_the_step(local: Target, kind: str, name: st
     command = f"""cd /opt/ml/{kind}; n=$(printf '{name}.'); n="${{n%.}}"; mkdir -p "$(dirname "$n")"; echo x > "$n" """
     step = ended(local, script("p", command) if kind.startswith("processing") else training(command))
     assert step.status is StepStatus.FAILED
-    assert step.failure_reason.startswith(f"PB693 names in '/opt/ml/{kind}' can't be those of objects: '")
+    assert step.failure_reason.startswith(f"PB553 names in '/opt/ml/{kind}' can't be those of objects: '")
     assert step.failure_reason.isascii()
 
 
@@ -176,14 +176,14 @@ def test_a_file_that_becomes_a_link_is_not_followed(tmp_path: Path, home: Path) 
     (tmp_path / "model" / "sub").rename(tmp_path / "sub")
     (tmp_path / "model" / "sub").symlink_to(home)
     with (
-        pytest.raises(InputProblems, match="PB691 '/opt/ml/model/sub/credentials' has changed"),
+        pytest.raises(InputProblems, match="PB551 '/opt/ml/model/sub/credentials' has changed"),
         opened(tree, "sub/credentials"),
     ):
         pass
     (tmp_path / "model" / "sub").unlink()
     (tmp_path / "model" / "sub").mkdir()
     os.mkfifo(tmp_path / "model" / "sub" / "credentials")
-    with pytest.raises(InputProblems, match="PB691"), opened(tree, "sub/credentials"):
+    with pytest.raises(InputProblems, match="PB551"), opened(tree, "sub/credentials"):
         pass
 
 
@@ -196,7 +196,7 @@ def test_a_file_that_becomes_shorter_or_longer(tmp_path: Path) -> None:
     with opened(tree, "x") as file:
         (tmp_path / "x").write_bytes(b"1")
         assert file.read(10) == b"1"
-        with pytest.raises(InputProblems, match="PB691 '/opt/ml/model/x' has changed while it was read"):
+        with pytest.raises(InputProblems, match="PB551 '/opt/ml/model/x' has changed while it was read"):
             file.read(10)
 
 

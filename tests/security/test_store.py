@@ -81,7 +81,7 @@ def test_what_is_behind_a_link_out_is_no_object(store: LocalStore, tmp_path: Pat
 def test_a_bucket_that_is_a_link(store: LocalStore, tmp_path: Path) -> None:
     assert store.find("s3://linked/secret") is None
     assert list(store.keys("linked", "")) == []
-    with pytest.raises(InputProblems, match="PB695"):
+    with pytest.raises(InputProblems, match="PB555"):
         store.put("s3://linked/new", b"")
     assert not (tmp_path / "outside" / "new").exists()
 
@@ -89,14 +89,14 @@ def test_a_bucket_that_is_a_link(store: LocalStore, tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["folder/new", "folder/secret", "root{outside}/new"])
 def test_nothing_is_written_through_a_link(store: LocalStore, outside: Path, key: str) -> None:
     uri = f"s3://own/{key.format(outside=outside)}"
-    with pytest.raises(InputProblems, match="PB695 's3://own/"):
+    with pytest.raises(InputProblems, match="PB555 's3://own/"):
         store.put(uri, b"changed")
     Objects(store, State(store.root.parent / "state.db")).delete(uri)
     assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("secret", SECRET)]
 
 
 def test_a_link_that_is_an_object_is_replaced_and_not_followed(store: LocalStore, outside: Path) -> None:
-    with pytest.raises(InputProblems, match="PB695"):
+    with pytest.raises(InputProblems, match="PB555"):
         store.put("s3://own/file", b"changed")
     assert (outside / "secret").read_bytes() == SECRET
 
@@ -189,7 +189,7 @@ def test_names_of_a_manifest_that_lead_elsewhere(tmp_path: Path, name: str) -> N
     with pytest.raises(InputProblems) as caught:
         store.download("s3://own/list", tmp_path / "job" / "in", kind=MANIFEST)
     (problem,) = caught.value.problems
-    assert problem.id == "PB692"
+    assert problem.id == "PB552"
     assert problem.message.isprintable()
     assert not (tmp_path / "job").exists()
 
@@ -200,7 +200,7 @@ def test_names_of_a_manifest_that_lead_elsewhere(tmp_path: Path, name: str) -> N
 def test_prefixes_of_a_manifest_that_lead_elsewhere(tmp_path: Path, prefix: str) -> None:
     store = LocalStore(tmp_path / "store", {}, State(tmp_path / "state.db"))
     store.put("s3://own/list", json.dumps([{"prefix": prefix}, "etc/passwd"]).encode())
-    with pytest.raises(InputProblems, match="PB692|PB521"):
+    with pytest.raises(InputProblems, match="PB552|PB521"):
         store.download("s3://own/list", tmp_path / "job" / "in", kind=MANIFEST)
     assert not (tmp_path / "job").exists()
 
@@ -222,7 +222,7 @@ def test_a_bad_manifest_fails_the_step(tmp_path: Path) -> None:
     step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3DataType"] = MANIFEST
     _, _, steps = run(local, definition(step))
     assert steps["a"].status is StepStatus.FAILED
-    assert steps["a"].failure_reason.startswith("PB692 the manifest 's3://own/list' has names that are absolute")
+    assert steps["a"].failure_reason.startswith("PB552 the manifest 's3://own/list' has names that are absolute")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Sources:
         """Return the folder with the wheel of a source distribution; it is built where nobody has before.
 
         Raises:
-            OutsideFailure: PB510 where it can't be fetched, PB696 where it can't be built.
+            OutsideFailure: PB510 where it can't be fetched, PB556 where it can't be built.
         """
         with tempfile.TemporaryDirectory(dir=_made(self.folder / "builds")) as name:
             work = Path(name)
@@ -83,8 +83,8 @@ class Environment:
         """Install lines of requirements, from wheels; those that are missing are built first. `name` is their file's.
 
         Raises:
-            InputProblems: PB511, PB697.
-            OutsideFailure: PB510, PB696.
+            InputProblems: PB511, PB557.
+            OutsideFailure: PB510, PB556.
         """
         lines = tuple(self._prepared(lines))
         links: dict[str, Path] = {}
@@ -198,7 +198,7 @@ def _not_built(source: Source, why: str, said: Iterable[str]) -> OutsideFailure:
     message = f"'{source.file}', which has no wheel for this Python, could not be built: {why}"
     lines = "".join(f"\n    {line}" for line in said)
     hint = "take a version that has a wheel; a build has no network here, and finds only what pyproject.toml requires"
-    return OutsideFailure(Problem(id="PB696", message=message + lines, hint=hint))
+    return OutsideFailure(Problem(id="PB556", message=message + lines, hint=hint))
 
 
 def _made(folder: Path) -> Path:

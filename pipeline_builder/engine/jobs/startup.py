@@ -30,11 +30,11 @@ class Startup:
         """Put away what would run.
 
         Raises:
-            InputProblems: PB697 where something has taken the place of the interpreter.
+            InputProblems: PB557 where something has taken the place of the interpreter.
         """
         if self._interpreter() != self._before:
             message = "a package of the requirements puts something in the place of the environment's interpreter"
-            raise InputProblems(Problem(id="PB697", message=message, hint="leave the package out"))
+            raise InputProblems(Problem(id="PB557", message=message, hint="leave the package out"))
         for packages in self._packages():
             for path in packages.iterdir():
                 if _runs_at_start(path.name):

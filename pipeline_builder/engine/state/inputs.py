@@ -78,7 +78,7 @@ def _check_listed(uri: str, prefix: str, names: list[str]) -> None:
     """Make sure that the names are plain paths below the prefix: what they name becomes files of those names.
 
     Raises:
-        InputProblems: PB692.
+        InputProblems: PB552.
     """
     start = prefix.removeprefix("s3://")
     bad = [name for name in names if _NOT_PLAIN.search(start + name)]
@@ -86,4 +86,4 @@ def _check_listed(uri: str, prefix: str, names: list[str]) -> None:
         shown = render_some([ascii(name[:200]) for name in bad])
         message = f"the manifest '{uri}' has names that are absolute, climb, or can't be files: {shown}"
         hint = "write each as a path below the prefix, such as 2026/train.csv; the prefix as s3://bucket/folder/"
-        raise InputProblems(Problem(id="PB692", message=message, hint=hint))
+        raise InputProblems(Problem(id="PB552", message=message, hint=hint))

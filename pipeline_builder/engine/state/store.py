@@ -96,7 +96,7 @@ class LocalStore:
         """
         path = self._path(uri)
         if why := fault_of(path, self._root):
-            raise InputProblems(Problem(id="PB695", message=f"'{uri}' can't be written: '{path}' is {why}"))
+            raise InputProblems(Problem(id="PB555", message=f"'{uri}' can't be written: '{path}' is {why}"))
         file.chmod(0o644)
         if new and self.find(uri) is not None:
             raise FileExistsError(uri)
