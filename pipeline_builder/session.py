@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,21 +19,27 @@ from typing import TYPE_CHECKING
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.manifest.history import load_histories, write_histories
+from pipeline_builder.release.decisions import Decisions
 from pipeline_builder.release.deployed import find_deployed, note_applied
-from pipeline_builder.release.evidence import with_stages
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.narrowing import Wanted, narrow
+from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.promote import Decision, decide
+from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.record import RunRecord, write_record
-from pipeline_builder.release.run import Start, describe_start, go_on, resume, retry, start
+from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
+from pipeline_builder.release.whole import Left, leave_whole
+from pipeline_builder.target import DeployedPipeline
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
 from pipeline_builder.workspace import (
     APPLIED,
+    AUTHORS,
     BUNDLES,
     DEFINITION,
     JUNIT,
@@ -42,6 +48,7 @@ from pipeline_builder.workspace import (
     Opened,
     Workspace,
     begin_state,
+    callers_names,
     load_workspace_lock,
     open_secrets,
 )
@@ -54,7 +61,7 @@ if TYPE_CHECKING:
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.selection import Found
-    from pipeline_builder.target import DeployedPipeline, Execution, Selection
+    from pipeline_builder.target import Execution, Selection
 
 
 class Session(Opened):
@@ -88,9 +95,9 @@ class Session(Opened):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505 for a given one that isn't anybody's to give."""
+        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
         definition = self.composed.definition
-        check_given(self.given, definition.own_parameters)
+        check_given(self.given, definition.own_parameters, self.composed.policed)
         return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
 
     @cached_property
@@ -116,7 +123,10 @@ class Session(Opened):
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
                 read_secret=open_secrets(workspace),
+                histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
             )
+            if manifest.four_eyes:
+                write_histories(workspace.build / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
@@ -161,9 +171,15 @@ class Session(Opened):
         from pipeline_builder.release.apply import apply
 
         with self.stage("apply") as words:
-            applied = apply(self.composed.definition, plan, self.target, force=force)
+            seen = self.workspace.state / f"seen-{self.target.name}.json"
+            claims = self.composed.policed.claims
+            applied = apply(self.composed.definition, plan, self.target, claims=claims, force=force, seen=seen)
+            self.warn_of(applied.replaced)
+            self.warn_of(applied.ownership.warnings)
             words.append(lines.apply_line(applied))
             note_applied(self.workspace.build / APPLIED, applied.pipeline, target=self.target.name)
+        for line in applied.ownership.said:
+            self.say(f"          {line}")
         return applied
 
     def deployed(self) -> DeployedPipeline:
@@ -182,6 +198,20 @@ class Session(Opened):
         found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
         return found
+
+    def leave_whole(self, plan: Plan) -> Left | None:
+        """Leave the models out of a run that would come whole from the cache; None where everything is to run.
+
+        An execution of everything that goes on, or was stopped, is gone on with as it is.
+        """
+        definition, pipelines = self.composed.definition, self.target.pipelines
+        if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
+            return None
+        nodes = nodes_of(self.composed)
+        left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
+        if left:
+            self.say(f"select    {left.words}")
+        return left
 
     def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
@@ -241,8 +271,9 @@ class Session(Opened):
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
             record = judge_execution(execution, self.target, self.composed, self.lock, planned=planned, reused=reused)
-            record = with_stages(record, self.seconds)
+            record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
+        self.warn_of(unsigned)
         self.write_record(record)
         return record
 
@@ -269,13 +300,38 @@ class Session(Opened):
 
     # --- decisions, and what is written about a run
 
-    def decide(self, record: RunRecord, decision: Decision) -> RunRecord:
-        """Approve or reject the packages of the run."""
+    @property
+    def decisions(self) -> Decisions:
+        """What decisions are made with."""
+        return Decisions(
+            target=self.target,
+            runs=self.runs,
+            composed=lambda: self.composed,
+            say=self.say,
+            histories=lambda: load_histories(self.workspace.build / AUTHORS) if self.manifest.four_eyes else None,
+        )
+
+    def names_of_caller(self) -> tuple[str, ...]:
+        """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""
+        return callers_names(self.workspace) if self.manifest.four_eyes else ()
+
+    def decide(
+        self,
+        record: RunRecord,
+        decision: Decision,
+        models: Sequence[str] = (),
+        *,
+        named: bool = True,
+        approval: str = "",
+    ) -> Decided:
+        """Approve or reject packages of the run: those of the models, or those of them that wait where not `named`."""
         with self.stage("promote") as words:
-            record = decide(record, decision, self.target.registry)
-            words.append(lines.promote_line(record))
-        self.write_record(record)
-        return record
+            decided = self.decisions.decide(record, decision, models, named=named, approval=approval)
+            words.append(lines.promote_line(decided.record))
+        for line in decided.words:
+            self.say(f"          {line}")
+        self.write_record(decided.record)
+        return decided
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import PlanRefused, Problem
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
@@ -148,7 +148,8 @@ class StepState:
 class CachePrediction:
     """Whether a step would run, hit the cache or be skipped if the definition were started now, and why.
 
-    `conditional` is a step of a branch whose condition can't be decided before the run.
+    `source` is the ARN of the execution whose result would be taken. `conditional` is a step of a branch whose
+    condition can't be decided before the run.
     """
 
     step: str
@@ -156,11 +157,41 @@ class CachePrediction:
     reason: str
     skipped: bool = False
     conditional: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What tells an object from any other that could lie at its address, as exactly as the store can say it.
+
+    On this machine it is the `sha256` (hex) of its content. S3 says version, ETag, checksum and when it was written;
+    `below` counts the objects where the address is a prefix, whose `sha256` is that of the listing.
+    """
+
+    size: int
+    sha256: str = ""
+    etag: str = ""
+    version: str = ""
+    checksum: str = ""
+    modified: str = ""
+    below: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What a model package serves with: an image, and the address of its artifact, a prefix where it ends with `/`."""
+
+    image: str
+    model_data_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPackage:
-    """A version of a model package group. `metrics_uri` is ModelQuality's statistics; empty where there is none."""
+    """A version of a model package group.
+
+    `metrics_uri` is ModelQuality's statistics; empty where there is none. `reports` are the addresses of all reports of
+    its ModelMetrics by their names there, such as `ModelQuality.Statistics`.
+    """
 
     arn: str
     group: str
@@ -172,7 +203,10 @@ class ModelPackage:
     metrics_uri: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    modified: datetime | None = None
     execution: str = ""
+    containers: tuple[Container, ...] = ()
+    reports: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +242,9 @@ class Selection:
 
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""
+
+SecretGiver = Callable[[str, str], str]
+"""Returns the text of the secret that a job is given as the variable of that name, by what the definition calls it."""
 
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
@@ -309,15 +346,40 @@ class ObjectStore(Protocol):
         """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
+    def stamps(self, uris: Iterable[str]) -> dict[str, str]:
+        """Return what changes with each of the objects that are there, without reading them."""
+        ...
+
+    def look(self, uri: str) -> StoredObject | None:
+        """Return what tells the object from any other, read now; of an address with `/` at its end, all below it.
+
+        None where nothing is there.
+        """
+        ...
+
     def data_fingerprint(self, uris: Iterable[str]) -> str:
         """Return a sha256 (hex) of what lies at these addresses and prefixes, by names and contents."""
         ...
 
 
+GROUP_OWNER = "pipeline-builder:repository"
+"""The tag by which a model package group says whose it is."""
+
+
 class ModelRegistry(Protocol):
     """Model package groups and the packages in them."""
 
-    def put_group(self, name: str, description: str) -> None: ...
+    def put_group(self, name: str, description: str, owner: str = "") -> None:
+        """Create the group, with the tag of the repository that owns it; one that is there stays as it is."""
+        ...
+
+    def group_owner(self, name: str) -> str | None:
+        """Return the repository that a group's tag names, empty where it has none; None where there is no group."""
+        ...
+
+    def tag_group(self, name: str, owner: str) -> None:
+        """Write the tag of the repository that owns it on a group."""
+        ...
 
     def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Newest version first."""
@@ -326,9 +388,19 @@ class ModelRegistry(Protocol):
     def describe_package(self, arn: str) -> ModelPackage: ...
 
     def set_approval(
-        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+        self,
+        arn: str,
+        status: ApprovalStatus,
+        *,
+        description: str,
+        metadata: Mapping[str, str],
+        by: str,
+        since: ModelPackage | None = None,
     ) -> ModelPackage:
-        """Set the status; the same status and description again change nothing."""
+        """Set the status; the same status and description again change nothing.
+
+        `since` is the package that the decision was made on: PB481 where it has been decided about meanwhile.
+        """
         ...
 
     def copy_package(self, arn: str, role: str) -> str:
@@ -342,6 +414,19 @@ class ModelRegistry(Protocol):
         ...
 
 
+def decided_meanwhile(package: ModelPackage) -> PlanRefused:
+    """Return what is raised where somebody was faster; with what is there now."""
+    words = package.approval_description or "without a word"
+    name = f"{package.group} version {package.version}"
+    message = f"{name} has been decided about meanwhile: it is {package.status.value}, {words}"
+    return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
+
+
+def _no_digest(image: str) -> str:
+    del image
+    return ""
+
+
 def _no_findings(definition: bytes) -> tuple[Problem, ...]:
     del definition
     return ()
@@ -351,7 +436,9 @@ def _no_findings(definition: bytes) -> tuple[Problem, ...]:
 class Target:
     """One of the two places where a pipeline can live. `warnings` are said once, before anything starts.
 
-    `preflight` looks whether the place has what a definition needs, and returns every finding.
+    `preflight` looks whether the place has what a definition needs, and returns every finding. `bucket` keeps what is
+    ours: definitions, code, evidence. `image_digest` returns the digest that an image's address stands for now, empty
+    where it can't be told.
     """
 
     name: str
@@ -360,3 +447,5 @@ class Target:
     registry: ModelRegistry
     warnings: tuple[str, ...] = ()
     preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings
+    bucket: str = "local"
+    image_digest: Callable[[str], str] = _no_digest

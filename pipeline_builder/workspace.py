@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,10 @@ from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.engine.local import LocalSettings
     from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
     from pipeline_builder.target import SecretReader, Target
 
@@ -27,6 +30,7 @@ LOCK = "model_repos.lock.yaml"
 DEFINITION = "pipeline_definition.json"
 PLAN = "plan.json"
 RUN = "run.json"
+AUTHORS = "authors.json"
 APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
@@ -138,7 +142,7 @@ def load_workspace_lock(workspace: Workspace) -> Lock:
     return load_lock(workspace.lock_path)
 
 
-def open_target(workspace: Workspace, manifest: Manifest) -> Target:
+def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     """Return the target that the command was asked for; nothing is called or started yet.
 
     Raises:
@@ -147,11 +151,16 @@ def open_target(workspace: Workspace, manifest: Manifest) -> Target:
     if workspace.target == "aws":
         return _open_aws(workspace)
     from pipeline_builder.engine.local import open_local_target
+    from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
     hidden = (workspace.build, *settings.hidden)
     settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation)
-    return open_local_target(workspace.state, settings)
+    # Who only uses models has no manifest, and hands no secrets to anybody.
+    if manifest is not None:
+        settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
+    target = open_local_target(workspace.state, settings)
+    return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket)
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:
@@ -238,22 +247,53 @@ class Opened:
         return check_locked(load_workspace_lock(self.workspace), [repo.name for repo in self.manifest.repos])
 
     @cached_property
+    def values(self) -> Mapping[str, str]:
+        """The values for a definition: on AWS with the roles that the service has made for its repositories.
+
+        In the service's own builds its stack says which there are; whatever the manifest says, they may not be yet.
+        """
+        from pipeline_builder.definition.roles import made_roles
+
+        service, values = self.manifest.service, self.workspace.values
+        told = values.get("SMP_JOBROLES", "").strip() or values.get("SMP_CODEPIPELINE", "").strip()
+        if self.workspace.target != "aws" or told or service.execution_role != "per-repository":
+            return values
+        account, region = (values.get(name, "").strip() for name in ("SMP_ACCOUNTID", "SMP_REGION"))
+        return {**values, "SMP_JOBROLES": made_roles(service.name, account=account, region=region)}
+
+    @cached_property
     def composed(self) -> Composed:
         """The definition; images that it had to look up go into the lock."""
         from pipeline_builder.definition.compose import compose
         from pipeline_builder.machine.collector import without_collector
         from pipeline_builder.manifest.lock import keep_images
 
-        root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
+        root, values, tags = self.workspace.root, self.values, self.workspace.tags
         with without_collector():
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed
 
+    @property
+    def rules(self) -> Mapping[str, Rules]:
+        """What the confs of each repository may ask for."""
+        return {repo.name: self.manifest.policy.rules(repo.name, self.workspace.values) for repo in self.manifest.repos}
+
+    def suggest_policy(self) -> Suggestion:
+        """Return a policy that allows what today's confs ask for."""
+        from pipeline_builder.definition.compose import compose
+        from pipeline_builder.definition.policy.suggestion import suggest
+
+        root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
+        return suggest(
+            self.manifest, lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags)
+        )
+
     @cached_property
     def target(self) -> Target:
-        target = open_target(self.workspace, self.manifest)
+        # Only this machine has settings in the manifest; who only uses models on AWS has none.
+        target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
         self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
         return target
 
@@ -264,3 +304,23 @@ class Opened:
 
         path = self.workspace.build / RUN
         return Runs(target=self.target, path=path, composed=lambda: self.composed.definition.pipeline)
+
+
+def callers_names(workspace: Workspace) -> tuple[str, ...]:
+    """Return what this machine and the target know of who runs the command: login, git's name and address, and on AWS
+    whose credentials these are.
+    """
+    from pipeline_builder.checkout.runner import GitError, Runner
+
+    environment = workspace.environment
+    found = [environment.get(name, "") for name in ("SMP_APPROVER", "LOGNAME", "USER")]
+    git = Runner(environment=environment)
+    for key in ("user.email", "user.name"):
+        with contextlib.suppress(GitError):  # which isn't set, or not there
+            found.append(git.run(["config", "--get", key], whose="user", folder=workspace.root).strip())
+    if workspace.target == "aws":
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.identity import caller_name
+
+        found.append(caller_name(Aws(workspace.region)))
+    return tuple(dict.fromkeys(name for name in found if name))

@@ -22,7 +22,7 @@ from pipeline_builder.cli import main as command_line
 from pipeline_builder.conf import attempts, channels, conf, registration, sections
 from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import Explanation, load_explanations
-from pipeline_builder.manifest import framework, manifest, service
+from pipeline_builder.manifest import framework, manifest, policy, service
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -70,7 +70,7 @@ def section(name: str) -> type[Section]:
     of_conf = (conf, sections, channels, attempts, registration)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest,)}
     *prefix, plain = name.split(" ")
-    candidates = modules[prefix[0]] if prefix else (*of_conf, manifest, service, framework)
+    candidates = modules[prefix[0]] if prefix else (*of_conf, manifest, service, framework, policy)
     found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 from collections.abc import Iterator
 
@@ -10,12 +11,38 @@ import botocore.loaders
 import botocore.session
 import pytest
 
-_WAITING = ("test_schedules_fire_with_what_starts_the_pipeline",)  # for minutes to begin
+from tests.doors import door  # noqa: F401 - a fixture for all
+
+# They wait for minutes to begin, or take one themselves: the longest first.
+_FIRST = (
+    "test_schedules_fire_with_what_starts_the_pipeline",
+    "test_both_outcomes_in_a_fresh_clone",
+    "test_the_whole_job_in_a_fresh_clone",
+    "test_checkov_finds_nothing_but_what_is_explained",
+    "test_killed_after_every_answer",
+    "test_killed_at_every_change",
+    "test_the_main_job_in_a_fresh_clone",
+    "test_its_own_tests_pass_with_its_own_requirements",
+)
 
 
+@pytest.hookimpl(trylast=True)  # when those that aren't asked for are out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move tests that mostly wait to the front, so that nobody waits for them in the end."""
-    items.sort(key=lambda item: item.name not in _WAITING)
+    """Let every process begin with long tests, so that in the end nobody waits for one.
+
+    Each begins with its part of the list, and then takes of the others' ends.
+    """
+    names = [getattr(item, "originalname", item.name) for item in items]
+    first = [item for long in _FIRST for item, name in zip(items, names, strict=True) if name == long]
+    others = [item for item, name in zip(items, names, strict=True) if name not in _FIRST]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    total, items[:] = len(items), []
+    for number in range(processes):
+        own = first[number::processes]
+        size = max(0, (total - len(items)) // (processes - number) - len(own))
+        items += [*own, *others[:size]]
+        del others[:size]
+    items += others
 
 
 @pytest.fixture(autouse=True, scope="session")

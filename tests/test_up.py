@@ -17,13 +17,27 @@ import pytest
 
 from tests.checkout.repositories import git, make_repository
 from tests.definition.cases import CASES
-from tests.tiny import DATA, EVALUATE, PREPROCESS, TRAIN, variant
-from tests.workspaces import Workspace, make_workspace
+from tests.doors import Door
+from tests.tiny import DATA, EVALUATE, TRAIN, variant
+from tests.workspaces import Kept, Workspace, make_workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    workspace = make_workspace(tmp_path_factory.mktemp("trained") / "workspace")
+    assert workspace.run("up", "--approve").code == 0
+    return Kept.keep(workspace)
+
+
+@pytest.fixture
+def trained(kept: Kept) -> Workspace:
+    """Return a workspace whose model was trained and approved."""
+    return kept.restore()
 
 
 def states(workspace: Workspace) -> dict[str, str]:
@@ -36,7 +50,7 @@ ALL = ("Preprocess", "Train", "CreateModel", "Transform", "Metrics", "Register")
 
 
 def test_up_trains_and_promotes(workspace: Workspace) -> None:
-    ended = workspace.run("up", "--approve", "--comment", "fine")
+    ended = workspace.run_anew("up", "--approve", "--comment", "fine")
     assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
     assert states(workspace) == dict.fromkeys(ALL, "Succeeded")
     record = json.loads((workspace.root / "build" / "run.json").read_text())
@@ -63,35 +77,33 @@ def test_up_trains_and_promotes(workspace: Workspace) -> None:
     ]  # fmt: skip
 
 
-def test_the_second_time_nothing_is_trained(workspace: Workspace) -> None:
-    workspace.run("up", "--approve")
-    before = workspace.call("history", "--json").json
-    ended = workspace.run("up", "--approve")
+def test_the_second_time_nothing_is_trained(trained: Workspace) -> None:
+    before = trained.call("history", "--json").json
+    ended = trained.run("up", "--approve")
     assert ended.code == 0
     assert "nothing changed since execution" in ended.err
-    after = workspace.call("history", "--json").json
+    after = trained.call("history", "--json").json
     assert (after, len(after["executions"])) == (before, 1)
-    assert workspace.run("up", "--rerun", "--approve").code == 0
-    assert states(workspace) == dict.fromkeys(ALL, "Succeeded")
-    assert len(workspace.call("history", "--json").json["approvals"]) == 2
+    assert trained.run("up", "--rerun", "--approve").code == 0
+    assert states(trained) == dict.fromkeys(ALL, "Succeeded")
+    assert len(trained.call("history", "--json").json["approvals"]) == 2
 
 
-def test_only_what_a_change_touches_runs_again(workspace: Workspace) -> None:
-    workspace.run("up", "--approve")
-    workspace.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
-    plan = workspace.call("checkout"), workspace.call("plan", "--json").json
+def test_only_what_a_change_touches_runs_again(trained: Workspace) -> None:
+    trained.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
+    plan = trained.call("checkout"), trained.call("plan", "--json").json
     assert [c["name"] for c in plan[1]["changes"]] == ["churn-Metrics"]
     assert {p["step"]: p["hit"] for p in plan[1]["predictions"]}["churn-Train"]
-    workspace.run("up")
-    assert states(workspace) == {
+    trained.run("up")
+    assert states(trained) == {
         "Preprocess": "cached", "Train": "cached", "CreateModel": "Succeeded", "Transform": "cached",
         "Metrics": "Succeeded", "Register": "Succeeded",
     }  # fmt: skip
-    workspace.push("README.md", "nothing that runs")
-    assert "nothing changed since execution" in workspace.run("up").err
-    (workspace.root / "data" / "numbers.csv").write_text("1\n2\n3\n4\n5\n7\n")
-    workspace.run("up")
-    assert states(workspace)["Preprocess"] == "Succeeded"
+    trained.push("README.md", "nothing that runs")
+    assert "nothing changed since execution" in trained.run("up").err
+    (trained.root / "data" / "numbers.csv").write_text("1\n2\n3\n4\n5\n7\n")
+    trained.run("up")
+    assert states(trained)["Preprocess"] == "Succeeded"
 
 
 def test_without_an_answer_the_run_waits(workspace: Workspace) -> None:
@@ -110,10 +122,9 @@ def test_reject(workspace: Workspace) -> None:
     assert (ended.code, "Rejected: rejected by ada: too old" in ended.out) == (0, True)
 
 
-def test_the_champion_is_compared(workspace: Workspace) -> None:
-    workspace.run("up", "--approve")
-    workspace.push("conf/conf.yaml", variant(("scale: 2", "scale: 1")))
-    ended = workspace.run("up")
+def test_the_champion_is_compared(trained: Workspace) -> None:
+    trained.push("conf/conf.yaml", variant(("scale: 2", "scale: 1")))
+    ended = trained.run("up")
     assert "tiny-churn version 2 (PendingManualApproval, against version 1)" in ended.out
     assert "champion 1" in ended.out
 
@@ -235,19 +246,18 @@ def test_a_failing_script_as_json(workspace: Workspace) -> None:
     assert (ended.code, ended.json["status"]) == (5, "Failed")
 
 
-def test_killed_and_repeated(workspace: Workspace) -> None:
-    count = workspace.root / "count"
-    slow = f"open({str(count)!r}, 'a').write('train ')\nimport time\ntime.sleep(1.5)\n"
-    workspace.push("scripts/train.py", slow + TRAIN)
-    workspace.push("scripts/preprocess.py", f"open({str(count)!r}, 'a').write('preprocess ')\n" + PREPROCESS)
+def test_killed_and_repeated(workspace: Workspace, door: Door) -> None:
+    door.open()
+    workspace.push("scripts/train.py", f"{door.enter}import time\ntime.sleep(1.5)\n{TRAIN}")
     process = workspace.start("up", "--approve")
-    wait_for(lambda: count.exists() and "train" in count.read_text())
+    wait_for(door.knocked)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     ended = workspace.run("up", "--approve")
     assert ended.code == 0, ended.err
     assert "which was interrupted" in ended.err
-    assert count.read_text().split() == ["preprocess", "train", "train"]
+    jobs = workspace.root / ".pipeline_builder" / "jobs"
+    assert [path.name for path in jobs.glob("*/.logs/*")] == ["churn-Train.1.txt"]  # all others have run once
     assert len(workspace.call("history", "--json").json["executions"]) == 1
     assert ended.out.count("model-package/tiny-churn/1") == 1
 
@@ -322,11 +332,10 @@ def test_stop_of_an_execution_that_nobody_runs(workspace: Workspace) -> None:
     assert workspace.run("stop", "--json").json["status"] == "Stopped"
 
 
-def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    workspace.push("scripts/train.py", f"open({str(marker)!r})\n" + TRAIN)
+def test_retry_goes_on_with_what_failed(workspace: Workspace, door: Door) -> None:
+    workspace.push("scripts/train.py", door.enter + TRAIN)
     assert workspace.run("up").code == 5
-    marker.touch()
+    door.open()
     ended = workspace.run("retry")
     assert ended.code == 0, ended.err
     assert set(states(workspace).values()) == {"Succeeded"}
@@ -369,30 +378,27 @@ def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
     assert workspace.run("run", "--select", "a", "--changed-since", str(before)).code == 2
 
 
-def test_resume_follows_what_was_interrupted(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
-    workspace.push("scripts/train.py", waits + TRAIN)
+def test_resume_follows_what_was_interrupted(workspace: Workspace, door: Door) -> None:
+    workspace.push("scripts/train.py", door.wait + TRAIN)
     process = workspace.start("up")
     wait_for(lambda: "churn-Train" in workspace.call("status").out and states(workspace)["Train"] == "Executing")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    marker.touch()
+    door.open()
     ended = workspace.run("run", "--resume")
     assert (ended.code, set(states(workspace).values())) == (0, {"Succeeded"}), ended.err
     assert len(workspace.call("history", "--json").json["executions"]) == 1
     assert workspace.run("run", "--resume").code == 0
 
 
-def test_rollback_to_the_champion_before(workspace: Workspace) -> None:
-    assert workspace.run("up", "--approve").code == 0
-    refused = workspace.run("rollback", "churn", "--comment", "too slow")
+def test_rollback_to_the_champion_before(trained: Workspace) -> None:
+    refused = trained.run("rollback", "churn", "--comment", "too slow")
     assert (refused.code, "PB433" in refused.err) == (1, True), refused.err
-    workspace.push("scripts/train.py", TRAIN + "# another\n")
-    assert workspace.run("up", "--approve").code == 0
-    ended = workspace.run("rollback", "churn", "--comment", "too slow")
+    trained.push("scripts/train.py", TRAIN + "# another\n")
+    assert trained.run("up", "--approve").code == 0
+    ended = trained.run("rollback", "churn", "--comment", "too slow")
     assert ended.code == 0, ended.err
-    approvals = workspace.call("history", "--json").json["approvals"]
+    approvals = trained.call("history", "--json").json["approvals"]
     (newest, *_) = approvals
     assert (newest["package"].rsplit("/", 1)[1], newest["after"]) == ("2", "Rejected")
     assert "too slow" in newest["description"]
@@ -500,16 +506,15 @@ def test_each_stage_is_a_command(workspace: Workspace) -> None:
         assert workspace.run(command, "--json").json, command
 
 
-def test_lost_folders_are_made_again(workspace: Workspace) -> None:
-    workspace.run("up", "--approve")
+def test_lost_folders_are_made_again(trained: Workspace) -> None:
     for name in ("build", "aws-train"):
-        shutil.rmtree(workspace.root / name)
-        ended = workspace.run("up", "--approve")
+        shutil.rmtree(trained.root / name)
+        ended = trained.run("up", "--approve")
         assert (ended.code, "nothing changed since" in ended.err) == (0, True), ended.err
-    shutil.rmtree(workspace.root / ".pipeline_builder" / "store")
-    assert workspace.run("up", "--rerun", "--approve").code == 0
-    shutil.rmtree(workspace.root / ".pipeline_builder")
-    assert workspace.run("up", "--approve").code == 0
+    shutil.rmtree(trained.root / ".pipeline_builder" / "store")
+    assert trained.run("up", "--rerun", "--approve").code == 0
+    shutil.rmtree(trained.root / ".pipeline_builder")
+    assert trained.run("up", "--approve").code == 0
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -550,3 +555,21 @@ def test_the_state_is_not_committed_with_the_manifest(tmp_path: Path) -> None:
     assert workspace.call("checkout").code == 0
     make_repository(workspace.root)
     assert [name for name in git(workspace.root, "ls-files").split() if name.startswith(".pipeline_builder")] == []
+
+
+@pytest.mark.long
+def test_results_from_before_repositories_had_folders_of_their_own_are_taken(workspace: Workspace) -> None:
+    """A stack of before lets its builds write to one folder for all; that is what its definitions say."""
+    before = workspace.call("up", "--approve", SMP_CODEPIPELINE="models")
+    assert before.code == 0, before.err
+    old = (workspace.root / "build" / "pipeline_definition.json").read_text()
+    assert '"s3://local/tiny/executions"' in old
+    assert workspace.call("up", "--approve").code == 0
+    assert '"s3://local/tiny/churn/executions"' in (workspace.root / "build" / "pipeline_definition.json").read_text()
+    found = states(workspace)
+    assert {name for name, state in found.items() if state == "cached"} == {
+        "Preprocess",
+        "Train",
+        "Transform",
+        "Metrics",
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.cli import run
+from pipeline_builder.machine.folders import sweep_folder
 from tests.checkout.repositories import ENVIRONMENT, commit, make_repository
 from tests.engine.environments import share_environment
+from tests.forking import Process, fork
 from tests.places import ROOT
 from tests.tiny import CONF, DATA, write_model
 
@@ -28,6 +31,9 @@ repos:
 local:
   s3: {local/churn: data}
 """
+
+# Variables that count when Python starts.
+_FOR_PYTHON = frozenset(["LC_ALL", "PYTHONHASHSEED", "PYTHONIOENCODING", "TZ"])
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,14 @@ class Workspace:
 
     def run(self, *arguments: str, **environment: str) -> Ended:
         """Run a command to its end."""
+        if _FOR_PYTHON.intersection(environment):
+            return self.run_anew(*arguments, **environment)
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        return Ended(process.wait(), out, err)
+
+    def run_anew(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command to its end as people do, in a Python of its own."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.root,
@@ -72,7 +86,7 @@ class Workspace:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -85,6 +99,7 @@ class Workspace:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.chdir(self.root)
+            patch.setattr(sys, "stdin", io.StringIO())
             for name in os.environ:
                 patch.delenv(name)
             for name, value in self.environment(**environment).items():
@@ -96,18 +111,11 @@ class Workspace:
                     signal.signal(number, handler)
         return Ended(code, _text(out), _text(err))
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> Process:
         """Start a command in a session of its own."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.root,
-            env=self.environment(**environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        _, _, _, *given = self.command(*arguments)
+        variables = self.environment(**environment)
+        return fork(given, cwd=self.root, environment=variables, start_new_session=True)
 
     def push(self, name: str, text: str) -> str:
         """Commit a changed file to the model repository."""
@@ -124,6 +132,27 @@ class Workspace:
             for path in sorted(self.root.rglob("*"))
             if path.is_file() and not skipped & set(path.parts)
         }
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A workspace that tests get as it was, one after another, at its own path: its state knows that."""
+
+    root: Path
+
+    @classmethod
+    def keep(cls, workspace: Workspace) -> Kept:
+        shutil.copytree(workspace.root, cls(workspace.root)._copy, symlinks=True)
+        return cls(workspace.root)
+
+    def restore(self) -> Workspace:
+        sweep_folder(self.root)
+        shutil.copytree(self._copy, self.root, symlinks=True)
+        return Workspace(self.root)
+
+    @property
+    def _copy(self) -> Path:
+        return self.root.with_name(f"{self.root.name}.kept")
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.images import image_digest
 from pipeline_builder.aws.pipelines import SageMakerPipelines
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.preflight import Needs, needs_of, preflight
@@ -40,6 +41,8 @@ def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clo
         store=store,
         registry=SageMakerRegistry(aws, settings.tags),
         preflight=lambda definition: preflight(aws, _needs(definition, settings)),
+        bucket=settings.bucket,
+        image_digest=lambda image: image_digest(aws, image),
     )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.codepipeline import person
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 
 # What boto3 calls the Region of STS where none is configured.
@@ -33,6 +34,11 @@ def look_up(values: Mapping[str, str], aws: Aws | None = None) -> dict[str, str]
         if role := _role(aws, caller["Arn"]):
             found.setdefault("SMP_ROLE", role)
     return found
+
+
+def caller_name(aws: Aws) -> str:
+    """Return who the credentials are of, as people know them: a session's name and its role, or a user's."""
+    return person(str(aws.call("sts", "get_caller_identity")["Arn"]))
 
 
 def check_caller(aws: Aws, *, account: str, region: str) -> None:

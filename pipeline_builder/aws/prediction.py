@@ -50,7 +50,8 @@ def predict(
         if not hit:
             runs.add(step.name)
         since = f"execution {earlier.execution.id} of {earlier.execution.started:%Y-%m-%d %H:%M} UTC" if earlier else ""
-        found.append(CachePrediction(step=step.name, hit=hit, reason=reason or since))
+        source = earlier.execution.arn if earlier and hit else ""
+        found.append(CachePrediction(step=step.name, hit=hit, reason=reason or since, source=source))
     return tuple(found)
 
 

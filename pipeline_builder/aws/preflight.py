@@ -6,19 +6,15 @@ What this process may not look at is a warning: the pipeline's own role may be a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.images import ECR
 from pipeline_builder.errors import OutsideFailure, Problem
 
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
-    r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 _DENIED = "PB704"
 
 
@@ -30,6 +26,7 @@ class Needs:
     bucket: str
     region: str
     kms_key: str = ""
+    job_roles: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()
     instances: Mapping[str, int] = field(default_factory=dict)
 
@@ -37,15 +34,23 @@ class Needs:
 def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key: str) -> Needs:
     """Read the needs out of a definition."""
     images: set[str] = set()
+    roles: set[str] = set()
     instances: dict[str, int] = {}
     for kind, found in _mappings(json.loads(definition)["Steps"], ""):
         images |= {found[key] for key in ("ImageUri", "TrainingImage", "Image") if isinstance(found.get(key), str)}
+        roles |= {found[key] for key in ("RoleArn", "ExecutionRoleArn") if isinstance(found.get(key), str)}
         name, count = found.get("InstanceType"), found.get("InstanceCount")
         if isinstance(name, str) and isinstance(count, int):
             quota = f"{name} for {kind} job usage"
             instances[quota] = max(count, instances.get(quota, 0))
     return Needs(
-        role=role, bucket=bucket, region=region, kms_key=kms_key, images=frozenset(images), instances=instances
+        role=role,
+        bucket=bucket,
+        region=region,
+        kms_key=kms_key,
+        job_roles=frozenset(roles - {role}),
+        images=frozenset(images),
+        instances=instances,
     )
 
 
@@ -71,7 +76,8 @@ def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
     if credentials:
         return credentials
     looks: tuple[Callable[[], Iterable[Problem]], ...] = (
-        lambda: _role(aws, needs.role),
+        lambda: _role(aws, needs.role, "correct SMP_ROLE, or make the role"),
+        *(_job_role_look(aws, role) for role in sorted(needs.job_roles)),
         lambda: _bucket(aws, needs),
         lambda: _key(aws, needs.kms_key),
         *(_image_look(aws, needs, image) for image in sorted(needs.images)),
@@ -94,12 +100,16 @@ def _credentials(aws: Aws) -> tuple[Problem, ...]:
     return ()
 
 
-def _role(aws: Aws, role: str) -> Iterator[Problem]:
+def _job_role_look(aws: Aws, role: str) -> Callable[[], Iterable[Problem]]:
+    return lambda: _role(aws, role, "'pipeline-builder deploy' makes the roles of repositories; or correct the RoleArn")
+
+
+def _role(aws: Aws, role: str, hint: str) -> Iterator[Problem]:
     name = role.rsplit("/", 1)[-1]
     try:
         found = aws.call("iam", "get_role", RoleName=name)["Role"]
     except NotFoundError:
-        yield Problem(id="PB710", message=f"the role '{role}' is not there", hint="correct SMP_ROLE, or make the role")
+        yield Problem(id="PB710", message=f"the role '{role}' is not there", hint=hint)
         return
     if found["Arn"] != role:
         yield Problem(id="PB710", message=f"the role '{role}' is not there; '{found['Arn']}' is")
@@ -161,7 +171,7 @@ def _image_look(aws: Aws, needs: Needs, image: str) -> Callable[[], Iterable[Pro
 
 
 def _image(aws: Aws, needs: Needs, image: str) -> Iterator[Problem]:
-    match = _ECR.fullmatch(image)
+    match = ECR.fullmatch(image)
     if match is None:
         hint = "SageMaker takes images from Amazon ECR: <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>"
         yield Problem(id="PB715", message=f"the image '{image}' is not in Amazon ECR", hint=hint)

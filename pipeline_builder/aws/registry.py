@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
+from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
+from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
 
 _DESCRIPTION = 1024
 _METADATA = 50
 _VALUE = 256
+_UNFIT = re.compile(r"[^\w .:/=+\-@]")
+"""What CustomerMetadataProperties don't take: parentheses of a role behind a name for one."""
 
 
 class SageMakerRegistry:
@@ -21,23 +25,40 @@ class SageMakerRegistry:
     def __init__(self, aws: Aws, tags: Mapping[str, str] | None = None) -> None:
         self._aws = aws
         self._tags = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
-        self._groups: set[str] | None = None
+        self._groups: dict[str, str] | None = None
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         return self._aws.call("sagemaker", operation, **arguments)
 
-    def put_group(self, name: str, description: str) -> None:
-        """Create the group, unless it is there; what groups there are is asked once."""
-        if self._groups is None:
-            pages = self._aws.pages("sagemaker", "list_model_package_groups")
-            self._groups = {g["ModelPackageGroupName"] for page in pages for g in page["ModelPackageGroupSummaryList"]}
-        if name in self._groups:
+    def put_group(self, name: str, description: str, owner: str = "") -> None:
+        """Create the group, unless it is there."""
+        if name in self._known_groups():
             return
-        more: dict[str, Any] = {"Tags": self._tags} if self._tags else {}
+        tags = [*self._tags, *([{"Key": GROUP_OWNER, "Value": owner}] if owner else [])]
+        more: dict[str, Any] = {"Tags": tags} if tags else {}
         if description:
             more["ModelPackageGroupDescription"] = description
-        self._call("create_model_package_group", ModelPackageGroupName=name, **more)
-        self._groups.add(name)
+        made = self._call("create_model_package_group", ModelPackageGroupName=name, **more)
+        self._known_groups()[name] = made["ModelPackageGroupArn"]
+
+    def _known_groups(self) -> dict[str, str]:
+        """Return the ARN of every group that is there; it is asked once."""
+        if self._groups is None:
+            pages = self._aws.pages("sagemaker", "list_model_package_groups")
+            listed = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
+            self._groups = {group["ModelPackageGroupName"]: group["ModelPackageGroupArn"] for group in listed}
+        return self._groups
+
+    def group_owner(self, name: str) -> str | None:
+        """Return the repository that the group's tag names."""
+        if (arn := self._known_groups().get(name)) is None:
+            return None
+        tags = [tag for page in self._aws.pages("sagemaker", "list_tags", ResourceArn=arn) for tag in page["Tags"]]
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == GROUP_OWNER), "")
+
+    def tag_group(self, name: str, owner: str) -> None:
+        """Write the tag of the repository that owns it on a group."""
+        self._call("add_tags", ResourceArn=self._known_groups()[name], Tags=[{"Key": GROUP_OWNER, "Value": owner}])
 
     def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Newest version first. The list alone has neither metrics nor metadata: `describe_package` has."""
@@ -73,16 +94,34 @@ class SageMakerRegistry:
             raise InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'")) from error
 
     def set_approval(
-        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+        self,
+        arn: str,
+        status: ApprovalStatus,
+        *,
+        description: str,
+        metadata: Mapping[str, str],
+        by: str,
+        since: ModelPackage | None = None,
     ) -> ModelPackage:
-        """Set the status; the same status and description again change nothing."""
+        """Set the status; the same status and description again change nothing.
+
+        SageMaker has no write on a condition, so it is looked at before and after: of two within the same instant the
+        later one stands, and the other is told.
+
+        Raises:
+            PlanRefused: PB481 where the package isn't as it was `since`, or somebody's answer stands where this one was
+                written.
+        """
         del by  # it stands in the description, and CloudTrail knows the caller
         current = self.describe_package(arn)
         shown = description if len(description) <= _DESCRIPTION else f"{description[: _DESCRIPTION - 1]}…"
         if current.status is status and current.approval_description == shown:
             return current
+        if since and _word(current) != _word(since):
+            raise decided_meanwhile(current)
         room = max(_METADATA - len(current.metadata), 0)
-        short = {key: value[:_VALUE] for key, value in metadata.items() if value}  # an empty value is refused
+        fit = {key: _UNFIT.sub("-", value)[:_VALUE] for key, value in metadata.items()}
+        short = {key: value for key, value in fit.items() if value}  # an empty value is refused
         new = {key: value for key, value in short.items() if key not in current.metadata}
         kept = {key: value for key, value in short.items() if key in current.metadata}
         sent = {**kept, **dict(list(new.items())[:room])}
@@ -93,7 +132,10 @@ class SageMakerRegistry:
             ApprovalDescription=shown,
             **({"CustomerMetadataProperties": sent} if sent else {}),  # the service refuses an empty one
         )
-        return self.describe_package(arn)
+        written = self.describe_package(arn)
+        if since and _word(written) not in ((status, shown), _word(current)):
+            raise decided_meanwhile(written)
+        return written
 
     def copy_package(self, arn: str, role: str) -> str:
         """Copy a package into another account; what that account reads the artifact with is its own matter."""
@@ -104,9 +146,12 @@ class SageMakerRegistry:
         return ()
 
 
+def _word(package: ModelPackage) -> tuple[ApprovalStatus, str]:
+    return package.status, package.approval_description
+
+
 def _package(found: Mapping[str, Any]) -> ModelPackage:
-    containers = (found.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    quality = ((found.get("ModelMetrics") or {}).get("ModelQuality") or {}).get("Statistics") or {}
+    containers, reports = containers_of(found), reports_of(found)
     provenance = {
         key: value for key, value in (found.get("MetadataProperties") or {}).items() if isinstance(value, str)
     }
@@ -116,9 +161,12 @@ def _package(found: Mapping[str, Any]) -> ModelPackage:
         version=int(found.get("ModelPackageVersion") or 0),
         status=ApprovalStatus(found.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value),
         approval_description=found.get("ApprovalDescription", ""),
-        model_data_url=containers[0].get("ModelDataUrl", ""),
-        image=containers[0].get("Image", ""),
-        metrics_uri=quality.get("S3Uri", ""),
+        model_data_url=containers[0].model_data_url if containers else "",
+        image=containers[0].image if containers else "",
+        metrics_uri=reports.get(QUALITY, ""),
         metadata={**provenance, **(found.get("CustomerMetadataProperties") or {})},
         created=found.get("CreationTime"),
+        modified=found.get("LastModifiedTime"),
+        containers=containers,
+        reports=reports,
     )

@@ -279,6 +279,7 @@ def _read_stack(found: Mapping[str, Any]) -> Stack:
         status=found["StackStatus"],
         changed=found.get("LastUpdatedTime") or found["CreationTime"],
         reason=found.get("StackStatusReason", ""),
+        parameters={item["ParameterKey"]: item.get("ParameterValue", "") for item in found.get("Parameters", ())},
         outputs={item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())},
         tags={item["Key"]: item["Value"] for item in found.get("Tags", ())},
         protected=found.get("EnableTerminationProtection", False),

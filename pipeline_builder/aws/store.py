@@ -13,6 +13,10 @@ from typing import Any
 from pipeline_builder.aws.client import Aws, NotFoundError, translated
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import Readable, copy, read_small, replacing
+from pipeline_builder.target import StoredObject
+
+_CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
+"""Those that S3 may say of an object, the strongest first."""
 
 
 class S3Store:
@@ -25,12 +29,19 @@ class S3Store:
     def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
         """Return those of the URIs that no object has: one listing for a thousand objects, whatever their number."""
         wanted = tuple(uris)
-        folders = dict.fromkeys(_folder(uri) for uri in wanted)
-        there = {uri for folder in folders for uri in self._listed(*folder)}
+        there = self.stamps(wanted)
         return tuple(uri for uri in wanted if uri not in there)
 
-    def _listed(self, bucket: str, prefix: str) -> Iterator[str]:
-        yield from (f"s3://{bucket}/{item['Key']}" for item in self._items(bucket, prefix))
+    def stamps(self, uris: Iterable[str]) -> dict[str, str]:
+        """Return ETag, size and time of each of the objects that are there."""
+        wanted = {*uris}
+        folders = dict.fromkeys(_folder(uri) for uri in sorted(wanted))
+        found = ((f"s3://{bucket}/{item['Key']}", item) for bucket, key in folders for item in self._items(bucket, key))
+        return {
+            uri: f"{item['ETag']}:{item['Size']}:{item['LastModified'].isoformat()}"
+            for uri, item in found
+            if uri in wanted
+        }
 
     def _items(self, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         try:
@@ -46,6 +57,36 @@ class S3Store:
             for uri in uris
         ]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+    def look(self, uri: str) -> StoredObject | None:
+        """Return what S3 says of an object: version, ETag, checksum, and when it was written; None of one that is gone.
+
+        A time of writing can't be chosen by who writes: without versions it tells what was put in an object's place.
+        """
+        bucket, key = split(uri)
+        if key.endswith("/"):
+            return self._look_below(bucket, key)
+        try:
+            found = self._aws.call("s3", "head_object", Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        except NotFoundError:
+            return None
+        sums = (f"{name.removeprefix('Checksum')}:{found[name]}" for name in _CHECKSUMS if found.get(name))
+        return StoredObject(
+            size=found["ContentLength"],
+            etag=found.get("ETag", "").strip('"'),
+            version=found.get("VersionId", ""),
+            checksum=next(sums, ""),
+            modified=found["LastModified"].isoformat(),
+        )
+
+    def _look_below(self, bucket: str, prefix: str) -> StoredObject | None:
+        found = sorted(
+            (item["Key"], item["Size"], item["ETag"], item["LastModified"].isoformat())
+            for item in self._items(bucket, prefix)
+        )
+        listing = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+        size = sum(item[1] for item in found)
+        return StoredObject(size=size, sha256=listing, below=len(found)) if found else None
 
     def put(self, uri: str, content: bytes | Path) -> None:
         """Write an object, which S3 takes whole or not at all, with a checksum that S3 verifies.

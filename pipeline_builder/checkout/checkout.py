@@ -9,9 +9,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from pipeline_builder.checkout.authors import read_history
 from pipeline_builder.checkout.git import Git, Measured
 from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
 from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel, no_secrets, remote_of
@@ -19,6 +20,7 @@ from pipeline_builder.checkout.runner import GitError, Remote
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
 from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
 from pipeline_builder.target import SecretReader
@@ -46,6 +48,7 @@ class Checkouts:
     lock: Lock
     repos: tuple[CheckedOut, ...]
     warnings: tuple[Problem, ...] = ()
+    histories: Histories = field(default_factory=dict)
 
 
 def checkout(
@@ -57,12 +60,14 @@ def checkout(
     environment: Mapping[str, str],
     read_secret: SecretReader = no_secrets,
     jobs: int = 8,
+    histories: Histories | None = None,
 ) -> Checkouts:
     """Bring every enabled repository to its commit.
 
     `root` is the manifest's folder, `cache` where bare repositories are kept between checkouts, `locked` the commits to
-    take instead of resolving revisions, `read_secret` gives the text of a secret by its id. One failure doesn't hide
-    the others, and leaves its previous checkout as it is.
+    take instead of resolving revisions, `read_secret` gives the text of a secret by its id. Where `histories` are
+    given, those of the last checkout, who has written the newest commits is read as well. One failure doesn't hide the
+    others, and leaves its previous checkout as it is.
 
     Raises:
         InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
@@ -80,6 +85,7 @@ def checkout(
             training_dir=manifest.training_dir,
             cache=cache,
             locked=locked,
+            histories=histories,
         )
         for repo in manifest.repos
     ]
@@ -101,6 +107,7 @@ def checkout(
             repos=tuple(outcome.locked for outcome in done),
         ),
         repos=tuple(outcome.checked_out for outcome in done),
+        histories={outcome.locked.name: outcome.history for outcome in done if outcome.history},
         warnings=(
             *(warning for outcome in done for warning in outcome.warnings),
             *_untold(own, "the manifest's folder", None),
@@ -133,6 +140,7 @@ class _Outcome:
     locked: LockedRepo
     checked_out: CheckedOut
     warnings: tuple[Problem, ...]
+    history: tuple[Written, ...] = ()
 
 
 class _Work:
@@ -148,7 +156,9 @@ class _Work:
         training_dir: str,
         cache: Path,
         locked: Lock | None,
+        histories: Histories | None = None,
     ) -> None:
+        self.histories = histories
         self.repo = repo
         self.root = root
         self.git = git
@@ -184,7 +194,13 @@ class _Work:
         changed = self.export(facts)
         self.warn_of_changes(remote)
         checked_out = CheckedOut(name=self.repo.name, folder=self.folder, changed=changed)
-        return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings))
+        history = self.history(remote, commit)
+        return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
+
+    def history(self, remote: Remote, commit: str) -> tuple[Written, ...]:
+        if self.histories is None:
+            return ()
+        return read_history(self.git, self.bare, remote, commit, self.histories.get(self.repo.name, ()))
 
     def refuse_foreign(self) -> None:
         """A checkout never has a `.git`: a folder that has one is somebody's own repository."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +14,7 @@ from pipeline_builder.checkout.runner import GitError, Remote
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.manifest.manifest import Repo
+from pipeline_builder.manifest.secrets import read_named
 from pipeline_builder.target import SecretReader
 
 Outcome = TypeVar("Outcome")
@@ -66,25 +66,11 @@ def is_local(url: str) -> bool:
 def _token(repo: Repo, environment: Mapping[str, str], read_secret: SecretReader) -> str:
     kind, _, name = repo.credentials.partition(":")
     if kind == "secretsmanager":
-        return _secret(repo, name, read_secret)
+        return read_named(name, read_secret, whose=f"the repository '{repo.name}'", place=repo.place)
     if kind and not environment.get(name):
         message = f"the repository '{repo.name}' takes its token from '{name}', which is not set"
         raise InputProblems(Problem(id="PB110", message=message, place=repo.place))
     return environment.get(name, "")
-
-
-def _secret(repo: Repo, name: str, read_secret: SecretReader) -> str:
-    """Return a secret's text, or with `#key` what a JSON secret has under that key. Its text is never shown."""
-    secret, _, key = name.partition("#")
-    text = read_secret(secret).strip()
-    if not key:
-        return text
-    try:
-        found = json.loads(text)[key]
-    except (ValueError, KeyError, TypeError) as error:
-        message = f"the secret '{secret}' of the repository '{repo.name}' is no JSON with the key '{key}'"
-        raise InputProblems(Problem(id="PB164", message=message, place=repo.place)) from error
-    return str(found)
 
 
 def head_of(repo: Repo, remote: Remote, git: Git) -> str:

@@ -13,7 +13,7 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, common, parameters_option
 from pipeline_builder.cli.output import coloured, problem_json, show
-from pipeline_builder.errors import ExitCode
+from pipeline_builder.errors import ExitCode, InputProblems
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -48,6 +48,29 @@ def validate(session: Session, *, as_json: bool) -> None:
     steps = [step.name for step in composed.graph.steps]
     result = {"problems": [problem_json(w) for w in warnings], "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+
+
+@main.command()
+@common
+@click.option("--suggest", is_flag=True, help="Write a policy that allows what today's confs ask for.")
+def policy(session: Session, *, as_json: bool, suggest: bool) -> None:
+    """Show what the confs of each repository may ask for.
+
+    What --suggest writes stands instead of the manifest's 'policy:'; what no policy allows is said, with exit 1.
+
+    \b
+    Example: pipeline-builder policy --suggest
+    """
+    from pipeline_builder.views.policies import render_policies, rules_json
+
+    if suggest:
+        found = session.suggest_policy()
+        show({"policy": found.text}, as_json=as_json, text=found.text)
+        if found.problems:
+            raise InputProblems(*found.problems)
+        return
+    rules = session.rules
+    show({name: rules_json(one) for name, one in rules.items()}, as_json=as_json, text=render_policies(rules))
 
 
 @main.command()

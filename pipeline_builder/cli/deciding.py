@@ -4,58 +4,121 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import login_name, say, show, terminal
-from pipeline_builder.errors import ExitCode, render_problem
+from pipeline_builder.errors import ExitCode, PipelineBuilderError, render_problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.release.promote import Decision
-    from pipeline_builder.release.record import RunRecord
+    from pipeline_builder.release.promote import Decided, Decision
+    from pipeline_builder.release.record import PackageRecord, RunRecord
     from pipeline_builder.session import Session
 
 
+def _models_of_the_last_run(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    """Complete the name of a model, out of the record of the last run."""
+    from pipeline_builder.release.record import load_record
+
+    record = load_record(Path(context.params.get("build_dir") or "build", "run.json"))
+    return [package.model for package in (record.packages if record else ()) if package.model.startswith(begun)]
+
+
+again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
+run_option = click.option("--run", metavar="EXECUTION", default="", help="The run that is meant: its id, or its ARN.")
+
+
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@run_option
 @click.option("--comment", default="", help="Why, for the record.")
+@again_option
 @click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
-def promote(session: Session, *, as_json: bool, execution: str, comment: str, role: str | None) -> None:
-    """Approve the models of a run, by default the last.
+def promote(
+    session: Session,
+    *,
+    as_json: bool,
+    models: tuple[str, ...],
+    run: str,
+    comment: str,
+    again: bool,
+    role: str | None,
+) -> None:
+    """Approve models: those that are named, or all that wait, of the newest run that has any.
+
+    What was approved already stays as it is. What was rejected, or rolled back, is refused (exit code 3) and comes back
+    with --again only. A model that the gate blocks can't be approved (exit code 5). The ARN or the id of an execution
+    in the place of a model means that run.
 
     \b
-    Example: pipeline-builder promote --comment "looks right"
+    Example: pipeline-builder promote churn --comment "looks right"
     """
-    record = session.decide(session.runs.record(execution, to_decide=True), make_decision("approve", comment))
-    if role:
-        with session.stage("copy") as words:
-            copies = [session.target.registry.copy_package(package.arn, role) for package in record.packages]
-            words.append(", ".join(copies))
-    conclude(session, record, as_json=as_json)
+    decision = make_decision(session, "approve", comment, again=again)
+    _decide(session, models, run, decision, as_json=as_json, role=role)
 
 
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
-@click.option("--comment", default="", help="Why, for the record.")
-def reject(session: Session, *, as_json: bool, execution: str, comment: str) -> None:
-    """Reject the models of a run, by default the last.
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@run_option
+@click.option("--comment", required=True, help="Why, for the record.")
+@again_option
+def reject(session: Session, *, as_json: bool, models: tuple[str, ...], run: str, comment: str, again: bool) -> None:
+    """Reject models: those that are named, or all that wait, of the newest run that has any.
+
+    What was approved already is refused (exit code 3): 'rollback' takes that out of use.
 
     \b
-    Example: pipeline-builder reject --comment "recall is too low"
+    Example: pipeline-builder reject churn --comment "recall is too low"
     """
-    record = session.decide(session.runs.record(execution, to_decide=True), make_decision("reject", comment))
-    conclude(session, record, as_json=as_json)
+    _decide(session, models, run, make_decision(session, "reject", comment, again=again), as_json=as_json)
+
+
+def _decide(
+    session: Session,
+    models: tuple[str, ...],
+    run: str,
+    decision: Decision,
+    *,
+    as_json: bool,
+    role: str | None = None,
+) -> None:
+    """Decide about every run that is meant; show the last, and end with what could not be done."""
+    if decision.again and not (models and decision.comment.strip()):
+        raise click.UsageError("--again takes back how a model was decided: name the model, and say why with --comment")
+    only = models[0] if len(models) == 1 and not run else ""
+    if only and session.decisions.is_run(only):
+        models, run = (), only
+    failure: PipelineBuilderError | None = None
+    for one in session.decisions.to_decide(models, run, again=decision.again):
+        decided = session.decide(one.record, decision, one.models)
+        failure = failure or decided.failure
+        if role:
+            _copy(session, decided.record, one.models, role)
+        show_decided(session, decided.record, as_json=as_json)
+    if failure:
+        raise failure
+
+
+def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: str) -> None:
+    """Copy what is approved to another account."""
+    from pipeline_builder.release.choosing import pick
+
+    with session.stage("copy") as words:
+        approved = [package for package in pick(record, models) if package.status == "Approved"]
+        session.decisions.use([package.arn for package in approved])
+        words.append(", ".join(session.target.registry.copy_package(package.arn, role) for package in approved))
 
 
 @main.command()
 @common
-@click.argument("model")
+@click.argument("model", shell_complete=_models_of_the_last_run)
 @click.option("--comment", required=True, help="Why, for the record.")
 def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
     """Reject a model's champion; the approved version before it is the champion again.
@@ -64,47 +127,106 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     Example: pipeline-builder rollback churn --comment "complaints about false alarms"
     """
     from pipeline_builder.release.overview import find_group
-    from pipeline_builder.release.promote import rollback as roll_back
     from pipeline_builder.views.lines import rollback_line
 
-    decision, group = make_decision("reject", comment), find_group(session.composed, model)
+    decision, group = make_decision(session, "reject", comment), find_group(session.composed, model)
     with session.stage("rollback") as words:
-        old, new = roll_back(group, decision, session.target.registry)
+        old, new = session.decisions.rollback(group, decision)
         words.append(rollback_line(group, old, new))
     result = {"rejected": old.arn, "champion": new.arn}
     show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
 
 
-def is_pending(record: RunRecord) -> bool:
-    """Tell whether a model of the run waits for a decision."""
-    return any(package.status == "PendingManualApproval" for package in record.packages)
+def ask_decisions(session: Session, record: RunRecord, answer: str | None, comment: str) -> Decided:
+    """Decide about what waits as was answered, or ask for each model on a terminal; without either nothing is decided.
 
-
-def ask_decision(record: RunRecord, answer: str | None, comment: str) -> Decision | None:
-    """Return the answer that was given, or ask for one on a terminal; without either there is none."""
+    What has been decided stays decided when a later answer is never given.
+    """
+    from pipeline_builder.release.promote import Decided, waiting
     from pipeline_builder.views.summary import render_evidence
 
-    if answer:
-        return make_decision(answer, comment)
-    if not terminal():
-        return None
+    models = waiting(record)
+    decided = Decided(record=record)
+    if answer and models:
+        return _try(session, decided, make_decision(session, answer, comment), models)
+    if not models or not terminal():
+        return decided
     say(render_evidence(record))
-    asked: str = click.prompt(
-        "Approve this model? yes / no (reject) / later", type=click.Choice(["yes", "no", "later"]), err=True
-    )
-    if asked == "later":
-        return None
-    why = comment or click.prompt("Comment", default="", show_default=False, err=True)
-    return make_decision("approve" if asked == "yes" else "reject", why)
+    for package, asked, why in _ask_each(models, comment):
+        decided = _try(session, decided, make_decision(session, asked, why), (package,))
+        if decided.failure:
+            break
+    return decided
 
 
-def make_decision(answer: str, comment: str) -> Decision:
+def _try(session: Session, so_far: Decided, decision: Decision, packages: tuple[PackageRecord, ...]) -> Decided:
+    """Decide; what is refused is kept for when the report of the run is written."""
+    from pipeline_builder.release.promote import Decided
+
+    try:
+        return session.decide(so_far.record, decision, [package.arn for package in packages], named=False)
+    except PipelineBuilderError as error:
+        return Decided(record=so_far.record, failure=error)
+
+
+def _ask_each(packages: tuple[PackageRecord, ...], comment: str) -> Iterator[tuple[PackageRecord, str, str]]:
+    """Yield each package that is decided about, with the answer, and why."""
+    words = {"y": "yes", "n": "no", "l": "later", "a": "all", "q": "quit"}
+    several = len(packages) > 1
+    choices = ["yes", "no", "later", *(["all", "quit"] if several else [])]
+    more = " / all (yes to the rest) / quit (later for the rest)" if several else ""
+    asked = why = ""
+    for package in packages:
+        if asked == "all":
+            yield package, "approve", why
+            continue
+        question = f"Approve {package.model} version {package.version}? yes / no (reject) / later{more}"
+        asked = click.prompt(question, type=_Letter(choices, words), err=True)
+        if asked == "quit":
+            return
+        if asked != "later":
+            why = comment or _ask_why(asked)
+            yield package, "reject" if asked == "no" else "approve", why
+
+
+class _Letter(click.Choice[str]):
+    """Words, or their first letters."""
+
+    def __init__(self, choices: list[str], letters: Mapping[str, str]) -> None:
+        super().__init__(choices)
+        self._letters = letters
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = str(value).strip().lower()
+        return super().convert(self._letters.get(found, found), param, ctx)
+
+
+def _ask_why(asked: str) -> str:
+    """Ask for a comment; a rejection has a reason."""
+    while True:
+        why: str = click.prompt("Comment", default="", show_default=False, err=True)
+        if why.strip() or asked != "no":
+            return why
+        say("a rejection needs a reason")
+
+
+def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
     from pipeline_builder.release.promote import Decision
     from pipeline_builder.target import ApprovalStatus
 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
-    return Decision(status=status, by=os.environ.get("SMP_APPROVER") or login_name(), comment=comment)
+    by = os.environ.get("SMP_APPROVER") or login_name()
+    names = tuple(dict.fromkeys((by, *(session.names_of_caller() if answer == "approve" else ()))))
+    return Decision(status=status, by=by, names=names, comment=comment, again=again)
+
+
+def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:
+    """Write the report of a run that was decided about, and print the run; what failed in it is told by who ran it."""
+    from pipeline_builder.views.summary import render_result
+
+    report = session.report(record)
+    show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
 
 
 def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
@@ -112,13 +234,16 @@ def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
     show_run(record, session.report(record), as_json=as_json)
 
 
-def show_run(record: RunRecord, report: Path, *, as_json: bool) -> None:
-    """Print the result of a run and where its report is; a run that failed or was blocked ends with exit code 5."""
+def show_run(record: RunRecord, report: Path, *, as_json: bool, ends: bool = True) -> None:
+    """Print the result of a run and where its report is.
+
+    What failed in it, or was blocked, `ends` the command with exit code 5, also where other models wait.
+    """
     from pipeline_builder.views.summary import failure_problems, render_result
 
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)
     for problem in problems:
         say(render_problem(problem))
-    if problems:
+    if problems and ends:
         raise click.exceptions.Exit(ExitCode.FAILED)

@@ -9,7 +9,7 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
-from pipeline_builder.cli.output import say, show
+from pipeline_builder.cli.output import say, show, show_line
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
@@ -71,14 +71,44 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
 
 @main.command()
 @common
-def history(session: Session, *, as_json: bool) -> None:
+@click.option("--audit", "audited", is_flag=True, help="Every decision with its evidence, one JSON object a line.")
+def history(session: Session, *, as_json: bool, audited: bool) -> None:
     """List runs and promotions, newest first.
 
+    With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
+    last decision about each version; CloudTrail has those before.
+
     \b
-    Example: pipeline-builder history
+    Example: pipeline-builder history --audit > decisions.jsonl
     """
     from pipeline_builder.views.summary import history_json, render_history
 
+    if audited:
+        from pipeline_builder.release.audit import audit
+
+        groups = () if session.target.name == "local" else session.composed.definition.groups
+        for line in audit(session.target, groups):
+            show_line(line)
+        return
     executions = session.runs.listed()
     approvals = session.target.registry.list_approvals()
     show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))
+
+
+@main.command()
+@common
+@click.argument("model")
+@click.argument("version", required=False, type=click.IntRange(1))
+def verify(session: Session, *, as_json: bool, model: str, version: int | None) -> None:
+    """Check that a model is what was approved: its bytes, its evidence and its approval agree.
+
+    MODEL is a model's name or that of its model package group, VERSION by default the champion's. Exit code 0 where all
+    agrees; 3 where anything has moved, has no evidence or isn't approved; 1 where there is no such model or version.
+
+    \b
+    Example: pipeline-builder verify churn && ./serve-it
+    """
+    from pipeline_builder.release.verification import verify as verify_package
+
+    verified = verify_package(session.decisions.find_group(model), version, session.target)
+    show(verified.json, as_json=as_json, text="\n".join(verified.lines))

@@ -28,6 +28,11 @@ def show(result: object, *, as_json: bool, text: str) -> None:
     click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text.rstrip("\n"))
 
 
+def show_line(result: object) -> None:
+    """Print one JSON object on a line of its own, of a result that is many."""
+    click.echo(json.dumps(result, ensure_ascii=False, default=str))
+
+
 def show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
     """Print every problem to stderr, and for machines to stdout as well."""
     if wants_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from pipeline_builder.cli.deciding import ask_decision, conclude, is_pending
+from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, isolation_option, parameters_option, timeout_option
 from pipeline_builder.cli.output import eyes, show
@@ -37,8 +37,13 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
     """Take what is checked out through all stages to the end of its run."""
     session.validate()
     session.build()
-    session.apply(session.plan(), force=force)
-    return in_time(session, timeout, lambda: session.run(session.deployed(), eyes(), rerun=rerun))
+    plan = session.plan()
+    session.apply(plan, force=force)
+    left = None if rerun else session.leave_whole(plan)
+    if left and not left.selection:
+        return session.judge(left.last, planned=session.deployed(), reused=True)
+    selection = left.selection if left else None
+    return in_time(session, timeout, lambda: session.run(session.deployed(), eyes(), rerun=rerun, selection=selection))
 
 
 @main.command()
@@ -74,10 +79,11 @@ def up(
     session.given = given
     session.checkout(locked=locked)
     record = build_and_run(session, force=force, rerun=rerun, timeout=timeout)
-    if record.verdict and record.verdict.passed and is_pending(record):
-        decision = ask_decision(record, answer, comment)
-        record = session.decide(record, decision) if decision else record
-    conclude(session, record, as_json=as_json)
+    decided = ask_decisions(session, record, answer, comment)
+    if decided.failure:
+        session.report(decided.record)
+        raise decided.failure
+    conclude(session, decided.record, as_json=as_json)
 
 
 _LAST = "last"

@@ -18,6 +18,7 @@ from pipeline_builder.errors import PlanRefused, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.aws.client import Aws
+    from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.service.deploy import Deployed, Manner, Watch
     from pipeline_builder.service.destroy import Demolition, DestroyManner
     from pipeline_builder.service.render import Rendered
@@ -48,7 +49,9 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     from pipeline_builder.service.render import render
     from pipeline_builder.workspace import Opened
 
-    rendered = render(Opened(on_aws(session.workspace), warn=session.warn), now=datetime.now(timezone.utc))
+    workspace = on_aws(session.workspace)
+    opened = Opened(workspace, warn=session.warn, manifest=_decided(session.manifest, workspace))
+    rendered = render(opened, now=datetime.now(timezone.utc))
     model, aws = rendered.model, Aws(rendered.model.place.region)
     check_caller(aws, account=model.place.account, region=model.place.region)
     texts = ServiceTexts(
@@ -123,6 +126,24 @@ def on_aws(workspace: Workspace) -> Workspace:
         # Whoever asks says why there is none: no credentials, no network.
         Aws(given.get("SMP_REGION", "")).call("sts", "get_caller_identity")
     return replace(workspace, values=given)
+
+
+def _decided(manifest: Manifest, workspace: Workspace) -> Manifest:
+    """Return the manifest with the kind of roles that the deployed service has, where it says none."""
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.identity import check_caller
+    from pipeline_builder.aws.stacks import Stacks
+    from pipeline_builder.service.execution_role import decide, is_written
+    from pipeline_builder.service.render import aws_values
+
+    if is_written(manifest):
+        return manifest
+    values = aws_values(manifest, workspace.values)
+    aws = Aws(values["SMP_REGION"].strip())
+    check_caller(aws, account=values["SMP_ACCOUNTID"].strip(), region=values["SMP_REGION"].strip())
+    decided = decide(manifest, Stacks(aws))
+    say(f"          'execution_role' isn't written in 'service': it is '{decided.service.execution_role}'")
+    return decided
 
 
 def _manner(*, yes: bool, dry_run: bool, force: bool, as_json: bool) -> Manner:

@@ -54,6 +54,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     """
     from pipeline_builder.machine.streams import write_file
     from pipeline_builder.release.junit import render_junit_problems
+    from pipeline_builder.release.promote import waiting
     from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT
 
@@ -70,7 +71,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     if not (build / JUNIT).is_file():  # a stage that runs nothing has none of a run, and CodeBuild's report wants one
         write_file(build / JUNIT, render_junit_problems(name, ()).encode())
     if staged.record and name == "train":
-        show_run(staged.record, build / REPORT, as_json=as_json)
+        show_run(staged.record, build / REPORT, as_json=as_json, ends=not waiting(staged.record))
         return
     text = "\n".join(f"{variable}={value}" for variable, value in staged.exports.items())
     show(dict(staged.exports), as_json=as_json, text=text or f"{name}: nothing to hand on")

@@ -37,8 +37,8 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as
 
     Answers the calls on pipelines, executions, model packages and jobs, and those of S3, STS, IAM and CloudWatch Logs
     around them. Any access key will do: signatures are not verified, so every user and program of this machine can
-    start jobs that run with your rights. It listens on 127.0.0.1 only. Ctrl-C ends it and its jobs; executions that
-    were on their way go on when it is started again.
+    start jobs, with your rights where they can't be isolated. It listens on 127.0.0.1 only. Ctrl-C ends it and its
+    jobs; executions that were on their way go on when it is started again.
 
     \b
     Example: pipeline-builder serve --port 8265 --state .pipeline_builder

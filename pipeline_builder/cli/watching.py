@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.boundary import show_failure
-from pipeline_builder.cli.deciding import is_pending, make_decision
+from pipeline_builder.cli.deciding import ask_decisions
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     Duration,
@@ -210,9 +210,13 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     session.given = wishes.given
     session.checkout(locked=False, at=lock_of(inputs))
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
-    if wishes.approve and record.verdict and record.verdict.passed and is_pending(record):
-        record = session.decide(record, make_decision("approve", wishes.comment))
+    failure = None
+    if wishes.approve:
+        decided = ask_decisions(session, record, "approve", wishes.comment)
+        record, failure = decided.record, decided.failure
     path = session.report(record)
+    if failure:
+        raise failure
     problems = failure_problems(record)
     _report(problems)
     if not wishes.as_json:

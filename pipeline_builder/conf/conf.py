@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
+from pipeline_builder.conf.variables import refusing
 from pipeline_builder.documents.expressions import read_expressions
 from pipeline_builder.documents.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
@@ -18,6 +19,7 @@ from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.manifest import RelativePath
+from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.target import JSON
 
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
@@ -160,11 +162,18 @@ def load_conf(path: Path, *, label: str, repo: str, folder: Path, values: Mappin
 
 
 def read_conf(
-    path: Path, *, label: str, repo: str, folder: Path, values: Mapping[str, str]
+    path: Path,
+    *,
+    label: str,
+    repo: str,
+    folder: Path,
+    values: Mapping[str, str],
+    rules: Rules | None = None,
 ) -> tuple[ModelConf | None, tuple[Problem, ...]]:
     """Read one conf file: what could be read of it, and every problem in it.
 
-    With problems the conf lacks what they are about; it has all models and steps, or it is None.
+    With problems the conf lacks what they are about; it has all models and steps, or it is None. `rules` say which
+    variables it may name.
     """
     try:
         document = load_yaml(path, label, "PB201")
@@ -173,7 +182,7 @@ def read_conf(
     if not isinstance(document.data, dict):
         message = f"the file is {describe(document.data)}, expected a mapping with 'conf'"
         return None, (Problem(id="PB201", message=message, place=document.place()),)
-    filled, unset = substitute(document, values)
+    filled, unset = substitute(document, values, refusing(rules or Rules(repo=repo)))
     data = read_expressions(filled)
     section, problems = read_section(ConfFile, data, document, (), IDS)
     if section is None:

@@ -28,7 +28,8 @@ def read_confs(
             problems.append(_no_file(repo, folder, manifest, values))
         for path in files:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
-            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values)
+            rules = manifest.policy.rules(repo.name, values)
+            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values, rules=rules)
             confs.append(conf)
             problems.extend(found)
     return tuple(confs), problems

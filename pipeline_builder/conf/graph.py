@@ -19,6 +19,7 @@ from pipeline_builder.conf.edges import (
     with_edges,
     without_broken,
 )
+from pipeline_builder.conf.ownership import check_arguments
 from pipeline_builder.conf.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -73,6 +74,7 @@ def read_graph(
     steps = build_steps(owner, pipeline, models, units, problems)
     edges = explicit_edges(owner, pipeline, steps, problems)
     check_chains(steps, problems)
+    check_arguments(steps.values(), problems)
     check_parameters(owner, pipeline, problems)
     check_references(pipeline, steps, problems)
     if not problems:

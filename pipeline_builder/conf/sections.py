@@ -13,6 +13,7 @@ from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
 from pipeline_builder.documents.schema import Section
 from pipeline_builder.manifest.manifest import RelativePath
+from pipeline_builder.manifest.policy import Secrets
 
 
 class ImageSection(Section):
@@ -48,6 +49,7 @@ class JobSection(Section):
     )
     tags: Tags = Field({}, description="tags of the job")
     env: Env = Field({}, description="environment variables of the job")
+    secrets: Secrets = Field({}, description="NAME: secretsmanager:ID, variables that only the job gets to see")
     channels: Channels = Field({}, description="data of the job; a bare name, or names with files")
     cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")

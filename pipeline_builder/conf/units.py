@@ -89,6 +89,11 @@ class Step:
         return self.unit.section.registry
 
     @property
+    def repository(self) -> str:
+        """Whose the step is: the repository whose conf defines its model."""
+        return self.unit.conf.repo
+
+    @property
     def place(self) -> Place:
         """The place of the step's name."""
         return self.conf.document.place((*self.path, "step_name"))

@@ -14,8 +14,8 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -64,11 +64,12 @@ IGNORE_FILE = ".smpignore"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """An archive to be: the files below `folder`, and the sha256 (hex) of the uncompressed tar."""
+    """An archive to be: the files below `folder`, what is `added`, and the sha256 (hex) of the uncompressed tar."""
 
     folder: Path
     files: tuple[str, ...]
     sha256: str
+    added: Mapping[str, bytes] = field(default_factory=dict, compare=False)
 
     @property
     def has_requirements(self) -> bool:
@@ -77,7 +78,7 @@ class Bundle:
     def write(self, file: IO[bytes]) -> None:
         """Write the archive, a gzip-compressed tar."""
         with gzip.GzipFile("", "wb", 6, file, 0) as packed:
-            _tar(self.folder, self.files, packed, lambda _: None)
+            _tar(self.folder, self.files, packed, lambda _: None, self.added)
 
 
 class Bundler:
@@ -89,16 +90,22 @@ class Bundler:
         self._scanned: dict[tuple[Path, frozenset[str]], frozenset[str]] = {}
         self._known: dict[bytes, frozenset[str]] = {}
         self._contents: dict[Path, bytes] = {}
-        self._bundles: dict[tuple[Path, tuple[str, ...]], Bundle] = {}
+        self._bundles: dict[tuple[Path, tuple[str, ...], tuple[str, ...]], Bundle] = {}
 
     def bundle(
-        self, folder: Path, *, entry_point: str, others: Iterable[str] = (), include: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        entry_point: str,
+        others: Iterable[str] = (),
+        include: tuple[str, ...] = (),
+        added: Mapping[str, bytes] | None = None,
     ) -> Bundle:
         """Return the bundle of a step.
 
         By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`,
         the entry points of the model's other steps, unless a file that stays imports or names them. `include` narrows
-        it to the entry point, `requirements.txt` and the files that match one of its patterns.
+        it to the entry point, `requirements.txt` and the files that match one of its patterns; `added` comes besides.
         """
         files = self._files(folder)
         if include:
@@ -106,11 +113,11 @@ class Bundler:
             chosen = tuple(name for name in files if name in kept)
         else:
             chosen = self._without_unmentioned(folder, files, entry_point, set(others))
-        key = (folder, chosen)
+        key = (folder, chosen, tuple(added or ()))
         if key not in self._bundles:
             hashing = Hashing()
-            _tar(folder, chosen, hashing, self._read)
-            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256)
+            _tar(folder, chosen, hashing, self._read, added or {})
+            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256, added=added or {})
         return self._bundles[key]
 
     def _files(self, folder: Path) -> tuple[str, ...]:
@@ -231,8 +238,10 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
 _Read = Callable[[Path], bytes | None]
 
 
-def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: _Read) -> None:
-    """Write a tar of the files; `read` gives the content of those that are at hand."""
+def _tar(
+    folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: _Read, added: Mapping[str, bytes]
+) -> None:
+    """Write a tar of the files, and of those that are added; `read` gives the content of those that are at hand."""
     # GNU format: no pax headers, whose content depends on the Python version.
     with tarfile.TarFile(fileobj=target, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive:
         for name in files:
@@ -243,6 +252,10 @@ def _tar(folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile
                 entry.size = facts.st_size if content is None else len(content)
                 entry.mode = 0o755 if facts.st_mode & 0o100 else 0o644
                 archive.addfile(entry, file)
+        for name, plain in added.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(plain)
+            archive.addfile(entry, io.BytesIO(plain))
 
 
 def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
+from pipeline_builder.definition.handing import launcher_files
 from pipeline_builder.documents.values import Settings
 
 
@@ -46,5 +47,8 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
         job = section.transform
     if job is None or not job.entry_point:
         return None
+    added = launcher_files(job) if step.job is job else {}
     others = [other.entry_point for other in step.unit.jobs.values() if other.entry_point]
-    return bundler.bundle(step.unit.source_directory, entry_point=job.entry_point, others=others, include=job.include)
+    return bundler.bundle(
+        step.unit.source_directory, entry_point=job.entry_point, others=others, include=job.include, added=added
+    )

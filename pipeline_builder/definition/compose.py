@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,10 @@ from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
 from pipeline_builder.definition.prefixes import find_neighbours
+from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
+from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, Place, Problem
@@ -27,12 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets."""
+    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets,
+    `policed` is what values of parameters are held against when it starts.
+    """
 
     graph: Graph
     definition: Definition
     warnings: tuple[Problem, ...]
     images: Mapping[str, str]
+    policed: Policed
 
 
 def compose(
@@ -51,15 +57,24 @@ def compose(
     graph = _graph(confs, problems, root / manifest.training_dir, values)
     if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
         raise InputProblems(*problems)
+    _add_certain(problems, _taken_names(graph, manifest))
     images, resolved = _images(graph, settings, lock, problems)
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
-    definition, found = read_definition(graph, settings, urls, images)
+    rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
+    isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
+    definition, found = read_definition(graph, settings, urls, images, isolated)
     _add_certain(problems, found)
     _add_certain(problems, _findings(definition, graph))
+    territory = territory_of(manifest, graph, settings)
+    policed = Policed(
+        graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
+    )
+    beyond = {problem.place for problem in problems if problem.id == OUT_OF_RANGE}
+    problems.extend(problem for problem in check_policy(policed) if problem.place not in beyond)
     if problems:
         raise InputProblems(*problems)
     warnings = (*definition.warnings, *find_neighbours(graph, definition, bucket=settings.bucket))
-    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved)
+    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
 
 
 def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:
@@ -93,6 +108,19 @@ def _images(
         return {
             (step.unit.name, name): "unknown" for step in graph.steps for name in (step.section_name, "registry")
         }, {}
+
+
+def _taken_names(graph: Graph, manifest: Manifest) -> Iterator[Problem]:
+    """What a repository's steps write lies in a folder of its name, beside those that the pipeline has for itself."""
+    owning = {step.repository for step in graph.steps}
+    for repo in manifest.repos:
+        if repo.name in owning and repo.name in OWN_FOLDERS:
+            message = (
+                f"the repository '{repo.name}' has the name of a folder of the pipeline, and its steps write below "
+                f"'{graph.pipeline}/{repo.name}/'"
+            )
+            hint = "give it another 'name' in the manifest"
+            yield Problem(id="PB644", message=message, place=repo.place, hint=hint)
 
 
 def _add_certain(problems: list[Problem], found: Iterable[Problem]) -> None:

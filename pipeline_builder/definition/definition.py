@@ -35,7 +35,8 @@ class Definition:
     `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
-    name to the conf's step that it was composed for, `groups` each model package group to its description.
+    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
+    package group to its description, `code` every step with code to the address of its bundle.
     """
 
     pipeline: str
@@ -44,8 +45,10 @@ class Definition:
     bundles: Mapping[str, Bundle]
     manifests: Mapping[str, bytes]
     owners: Mapping[str, str]
+    repositories: Mapping[str, str]
     groups: Mapping[str, str]
     commit_parameters: Mapping[str, str]
+    code: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
@@ -77,12 +80,14 @@ def read_definition(
     settings: Settings,
     repository_urls: Mapping[str, str],
     images: Mapping[tuple[str, str], str] | None = None,
+    isolated: frozenset[str] = frozenset(),
 ) -> tuple[Definition, list[Problem]]:
     """Compose what can be composed of the graph; with problems the definition lacks the steps that they are about.
 
     `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
-    confs name by framework and version, by model and section. Nothing of time, machine or folder gets
-    into the content; commits come in as parameters when an execution starts.
+    confs name by framework and version, by model and section, `isolated` the repositories whose jobs are to have no
+    network. Nothing of time, machine or folder gets into the content; commits come in as parameters when an execution
+    starts.
     """
     code = bundle_code(graph, settings)
     context = Context(
@@ -90,11 +95,12 @@ def read_definition(
         settings=settings,
         code=code.addresses,
         requirements=code.requirements,
-        commit_parameters=commit_parameters(step.unit.conf.repo for step in graph.steps),
+        commit_parameters=commit_parameters(step.repository for step in graph.steps),
         data_parameters=data_parameters(graph),
         manifest_parameter=MANIFEST_PARAMETER,
         repository_urls=repository_urls,
         images=images or {},
+        isolated=isolated,
     )
     steps, problems = compose_steps(context)
     problems += [*secret_defaults(graph), *_name_problems(graph)]
@@ -110,15 +116,18 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         "Steps": [*steps],
     }
     content = canonical(document)
+    owners = owners_of(graph)
     return Definition(
         pipeline=graph.pipeline,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
         bundles=code.bundles,
         manifests=_manifests(context) if whole else {},
-        owners=owners_of(graph),
+        owners=owners,
+        repositories={name: graph.by_name[owner].repository for name, owner in owners.items()},
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
+        code=code.addresses,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
@@ -166,5 +175,5 @@ def _registered(steps: JSON) -> Iterator[tuple[str, JSON]]:
         if not isinstance(composed, dict) or not isinstance(arguments := composed["Arguments"], dict):
             continue
         if composed["Type"] == "RegisterModel":
-            yield str(composed["Name"]), arguments["ModelPackageGroupName"]
+            yield str(composed["Name"]), arguments.get("ModelPackageGroupName")
         yield from _registered(arguments.get("IfSteps") if composed["Type"] == "Condition" else None)

@@ -15,6 +15,7 @@ PIPELINE_NAME = 82
 ARTIFACT_NAME = 100
 PROJECT_NAME = 255
 RULE_NAME = 64
+ROLE_NAME = 64
 
 
 def shorten(name: str, limit: int) -> str:

@@ -27,7 +27,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHORTEST = 6
 _READABLE = ("Environment", "HyperParameters")
 # What such a key may hold: the name of a secret, a special token of a tokenizer, a number, a path, a switch.
-_HARMLESS = re.compile(r"arn:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
+_HARMLESS = re.compile(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
 
 def looks_like_secret(key: str, value: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.target import JSON
@@ -22,6 +22,7 @@ KNOWN = (
     "SMP_KMSKEY",
     "SMP_SOURCE_DIR_PATH",
     "SMP_TARGET",
+    "SMP_JOBROLES",
 )
 LOCAL_DEFAULTS = {
     "SMP_ACCOUNTID": "000000000000",
@@ -37,12 +38,21 @@ _NESTED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
 _ENV_LINE = re.compile(
     r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
 )
+_JOB_ROLES = re.compile(
+    r"arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]*(\{repository\})?[\w+=,.@-]*", re.ASCII
+)
+Refusing = Callable[[str, Place], Problem | None]
+"""What a file may not name: the problem with a placeholder at a place, None where there is none."""
 _CURLY = "\u201c\u201d\u2018\u2019\u201e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What every job of the pipeline shares: account-wide values out of the `SMP_*` variables."""
+    """What every job of the pipeline shares: account-wide values out of the `SMP_*` variables.
+
+    `role` is the pipeline's own, and without `job_roles` (an ARN, with `{repository}` in it where each has its own)
+    that of every job. `shared_outputs` says that outputs go where a stack of before lets them, to one folder for all.
+    """
 
     account: str
     region: str
@@ -52,13 +62,20 @@ class Settings:
     security_groups: tuple[str, ...] = ()
     kms_key: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    job_roles: str = ""
+    shared_outputs: bool = False
+
+
+def _refuse_none(name: str, place: Place) -> None:
+    del name, place
 
 
 def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; `tags` go on the pipeline and on every job.
 
     Raises:
-        InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given.
+        InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given,
+            PB646 for SMP_JOBROLES that is no ARN of a role.
     """
     needed = ("SMP_ACCOUNTID", "SMP_REGION", "SMP_S3BUCKETNAME", "SMP_ROLE")
     problems = [
@@ -71,6 +88,11 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         given, other = ("SMP_SUBNETS", "SMP_SECURITYGROUPS") if subnets else ("SMP_SECURITYGROUPS", "SMP_SUBNETS")
         message = f"'{given}' is set and '{other}' is not: a network takes both"
         problems.append(Problem(id="PB212", message=message, hint=f"set {other}, or unset {given}"))
+    roles = values.get("SMP_JOBROLES", "").strip()
+    if roles and (roles.endswith("/") or not _JOB_ROLES.fullmatch(roles)):
+        message = f"SMP_JOBROLES is {describe(roles)}, expected the ARN of a role"
+        hint = "write '{repository}' into its name where each repository has a role of its own, or unset SMP_JOBROLES"
+        problems.append(Problem(id="PB646", message=message, hint=hint))
     if problems:
         raise InputProblems(*problems)
     account, region, bucket, role = (values[name].strip() for name in needed)
@@ -83,6 +105,9 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         security_groups=groups,
         kms_key=values.get("SMP_KMSKEY", "").strip(),
         tags=tags or {},
+        job_roles=roles,
+        # A stack of before has no such variable, and gives its one role no other folder.
+        shared_outputs=bool(values.get("SMP_CODEPIPELINE", "").strip()) and not roles,
     )
 
 
@@ -121,8 +146,12 @@ def parse_env_file(source: Source) -> dict[str, str]:
     return values
 
 
-def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tuple[Problem, ...]]:
+def substitute(
+    document: Document, values: Mapping[str, str], refuse: Refusing = _refuse_none
+) -> tuple[JSON, tuple[Problem, ...]]:
     """Return the document's data with every placeholder replaced, and a PB210 problem for each that has no value.
+
+    One that `refuse` has a problem with stays as it is: its value may be a secret, which no message is to show.
 
     A placeholder is a whole `SMP_...` word or `${NAME}` with an optional default; a value is never searched again.
     `$${NAME}` is the text `${NAME}`.
@@ -139,7 +168,9 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
         if isinstance(data, list):
             return [fill(item, (*path, index)) for index, item in enumerate(data)]
         if isinstance(data, str) and ("SMP_" in data or "${" in data):
-            text, missing = _fill_text(data, values)
+            refused = {name: found for name in _names(data) if (found := refuse(name, document.place(path)))}
+            problems.extend(refused.values())
+            text, missing = _fill_text(data, values, refused.keys())
             problems.extend(_unset(name, document, path, values) for name in missing)
             problems.extend(nested(name, path) for name in _NESTED.findall(data))
             return text
@@ -148,13 +179,20 @@ def substitute(document: Document, values: Mapping[str, str]) -> tuple[JSON, tup
     return fill(document.data, ()), tuple(problems)
 
 
-def _fill_text(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+def _names(text: str) -> list[str]:
+    """Return the names of all placeholders in a text."""
+    return [match["smp"] or match["name"] for match in _PLACEHOLDER.finditer(text) if not match["escaped"]]
+
+
+def _fill_text(text: str, values: Mapping[str, str], refused: Collection[str]) -> tuple[str, list[str]]:
     missing: list[str] = []
 
     def value(match: re.Match[str]) -> str:
         if match["escaped"]:
             return match[0][1:]
         name = match["smp"] or match["name"]
+        if name in refused:
+            return match[0]
         found = values.get(name) or match["default"]
         if found is None:
             missing.append(name)

@@ -29,6 +29,7 @@ from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import log_tail
@@ -43,6 +44,7 @@ from pipeline_builder.target import (
     Execution,
     ExecutionStatus,
     Observer,
+    SecretGiver,
     Selection,
     StepState,
     Target,
@@ -59,6 +61,7 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
     a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
     in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
+    `secrets` gives those of jobs.
     """
 
     jobs: int = 2
@@ -68,6 +71,7 @@ class LocalSettings:
     require_isolation: bool = False
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    secrets: SecretGiver = no_secrets
 
 
 def _new_id() -> str:
@@ -100,6 +104,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         limits=settings.limits,
         hidden=(state, *settings.hidden, *settings.mounts.values()),
         shared=settings.shared,
+        secrets=settings.secrets,
     )
 
 

@@ -2,5 +2,6 @@
 
 In: `model_repos.yaml`, `framework.yaml`, the lock's file. Out: `Manifest`, `Framework`, `Lock`.
 May use: documents, machine, target, errors.
-Begin reading: `manifest.build_manifest`; sections about the service on AWS are in `service`.
+Begin reading: `manifest.build_manifest`; sections about the service on AWS are in `service`, what confs may ask for in
+`policy`.
 """

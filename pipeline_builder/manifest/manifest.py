@@ -16,6 +16,7 @@ from pipeline_builder.documents.schema import Section, describe, did_you_mean, r
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.limits import LimitsSection
+from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 from pipeline_builder.target import JSON
 
@@ -137,6 +138,14 @@ class LocalSection(Section):
     limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
 
 
+class RuleSection(Section):
+    """What holds for every approval, on each target."""
+
+    four_eyes: bool = Field(
+        False, description="who has written a commit since the champion can't be the one who approves"
+    )
+
+
 class ManifestSection(Section):
     """The whole file."""
 
@@ -147,7 +156,9 @@ class ManifestSection(Section):
     repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
     schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
     service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
+    approval: RuleSection = Field(RuleSection(), description="what holds for every approval, on each target")
     local: LocalSection = Field(LocalSection(), description="only for the local target")
+    policy: PolicySection = Field(PolicySection(), description="what confs may ask for")
 
 
 class Repo(Section):
@@ -187,7 +198,14 @@ class Manifest(Section):
     local: LocalSection
     schedules: tuple[Schedule, ...] = ()
     service: ServiceSection = ServiceSection()
+    approval: RuleSection = RuleSection()
     service_place: Place | None = None
+    policy: Policy = Policy()
+
+    @property
+    def four_eyes(self) -> bool:
+        """Whether an approver has to be somebody else than the authors."""
+        return self.approval.four_eyes or self.service.approval.four_eyes
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -213,6 +231,7 @@ def build_manifest(document: Document) -> Manifest:
         *_something_enabled(section, document),
         *_names(section, document),
         *_schedule_problems(section, document),
+        *policy_problems(section.policy, (repo.name for repo in repos), document),
     )
     if found:
         raise InputProblems(*found)
@@ -224,7 +243,9 @@ def build_manifest(document: Document) -> Manifest:
         local=section.local,
         schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
         service=section.service,
+        approval=section.approval,
         service_place=document.place(("service",), key=True),
+        policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 
 

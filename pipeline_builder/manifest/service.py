@@ -175,6 +175,7 @@ class ApprovalSection(Section):
 
     emails: Annotated[tuple[Email, ...], AfterValidator(_once)] = Field((), description="who gets a mail")
     timeout_minutes: Number = Field(10_080, ge=5, le=86_400, description="how long an approval waits; a week")
+    four_eyes: bool = Field(False, description="as 'four_eyes' of the manifest's own 'approval'")
 
 
 class NetworkSection(Section):
@@ -202,8 +203,10 @@ class ServiceSection(Section):
     encryption: Annotated[str, _matching(_ENCRYPTION, "'own', 'aws' or the ARN of a key")] = Field(
         "own", description="own: a key is made; aws: AWS's own keys; or the ARN of a key"
     )
-    execution_role: Literal["make", "given"] = Field(
-        "make", description="make: a SageMaker execution role with what the pipeline needs; given: SMP_ROLE"
+    execution_role: Literal["per-repository", "make", "given"] = Field(
+        "make",
+        description="per-repository: a role for each repository's jobs, and one of the pipeline's own; make: one role "
+        "with what all of it needs; given: SMP_ROLE. A new service gets the first, a deployed one keeps what it has",
     )
     permissions_boundary: Annotated[str, _matching(_ROLE, "the ARN of a policy")] | None = Field(
         None, description="ARN of the policy that bounds every role"

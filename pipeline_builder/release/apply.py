@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.policy.groups import Claim
 from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.release.inventory import look_over
+from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.target import DeployedPipeline, Target
 
@@ -18,19 +21,37 @@ _UPLOADS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The deployed pipeline, and what had to be written for it."""
+    """The deployed pipeline, and what had to be written for it.
+
+    `replaced` is of `uploaded` what was there and was not what its name says.
+    """
 
     pipeline: DeployedPipeline
     uploaded: tuple[str, ...]
     changed: bool
+    ownership: Ownership
+    replaced: tuple[Problem, ...] = ()
 
 
-def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = False) -> Applied:
+def apply(
+    definition: Definition,
+    plan: Plan,
+    target: Target,
+    *,
+    claims: tuple[Claim, ...] = (),
+    force: bool = False,
+    seen: Path | None = None,
+) -> Applied:
     """Upload what the store lacks, then put the definition: code and data lists are there before anything names them.
+
+    What the store has is looked at as well, and brought back where it isn't what its name says; `seen` is the file that
+    remembers what was looked at already, and hasn't changed since. `claims` say which repository each model package
+    group is to belong to.
 
     Raises:
         PlanRefused: PB420 where the plan is of another definition, PB421 where another has been deployed since, PB425
             where it is unsafe and not forced.
+        InputProblems: PB247 for a group on the target that is another repository's.
     """
     if plan.unsafe and not force:
         hint = "look at the plan; where it is meant, --force applies it"
@@ -39,13 +60,17 @@ def apply(definition: Definition, plan: Plan, target: Target, *, force: bool = F
         )
     deployed = target.pipelines.describe_pipeline(definition.pipeline)
     _refuse_stale(definition, plan, deployed)
-    missing = target.store.missing((*definition.bundles, *definition.manifests))
+    ownership = look_at_groups(claims, target.registry)
+    found = look_over((*definition.bundles, *definition.manifests), target, seen)
+    missing = (*found.missing, *found.others)
     _upload(definition, missing, target)
     for group, description in definition.groups.items():
-        target.registry.put_group(group, description)
+        target.registry.put_group(group, description, ownership.owners.get(group, ""))
+    for group, owner in ownership.adopted.items():
+        target.registry.tag_group(group, owner)
     same = deployed is not None and deployed.definition == definition.content and deployed.settled
     pipeline = deployed if same and deployed else target.pipelines.put_pipeline(definition.pipeline, definition.content)
-    return Applied(pipeline=pipeline, uploaded=missing, changed=not same)
+    return Applied(pipeline=pipeline, uploaded=missing, changed=not same, replaced=found.problems, ownership=ownership)
 
 
 def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> None:

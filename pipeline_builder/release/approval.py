@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from pipeline_builder.release.answers import describe_limits
 from pipeline_builder.release.metrics import compare_metrics, metric_at, short_name
+from pipeline_builder.release.promote import is_decidable, waiting
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
 
 MOST_TEXT = 1000
@@ -15,16 +17,19 @@ MOST_TEXT = 1000
 _MOST_METRICS = 3
 _SUBJECT = 50
 _NAMES = 160
+_FAILURES = 300
 Word = Literal["pass", "nothing", "blocked", "failed"]
 
 
 def verdict_word(record: RunRecord) -> Word:
-    """Return what a run came to: `pass` where models wait for a decision, `nothing` where none does."""
+    """Return what a run came to: `pass` where a model waits for a decision, whatever else failed; `nothing` where none
+    does, and nothing failed.
+    """
+    if waiting(record):
+        return "pass"
     if record.status != "Succeeded":
         return "failed"
-    if record.verdict is None or not record.verdict.passed:
-        return "blocked"
-    return "pass" if any(package.status == "PendingManualApproval" for package in record.packages) else "nothing"
+    return "blocked" if record.verdict is None or not record.verdict.passed else "nothing"
 
 
 def approval_digest(record: RunRecord) -> str:
@@ -36,24 +41,54 @@ def approval_digest(record: RunRecord) -> str:
 def approval_text(record: RunRecord, gates: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return what the approver has to know, in one line of at most 1,000 characters.
 
-    Per model the gate's metrics of candidate and champion (`gates` has their paths by model; without any the report's
-    first ones), then the commits, what ran and what came from the cache, and what started it. Where there is not room
-    for all of it, subjects of commits go first, then commits, then models, and it is said how many are left out.
+    What failed comes first, then per model the gate's metrics of candidate and champion (`gates` has their paths by
+    model; without any the report's first ones), then the commits, what ran and what came from the cache, and what
+    started it. Where there is not room for all of it, subjects of commits go first, then commits, then models, and it
+    is said how many are left out.
     """
-    models = [_model(package, (gates or {}).get(package.model, ())) for package in record.packages]
-    if not models:
+    blocked = {package.arn for package in record.packages if not is_decidable(record, package)}
+    shown = [package for package in record.packages if package.arn not in blocked]
+    models = [_model(package, (gates or {}).get(package.model, ())) for package in shown]
+    if not record.packages:
         models = [f"{record.pipeline}: no model was registered"]
-    ending = [part for part in (_work(record), record.trigger and f"started by {record.trigger}") if part]
+    failed = [part for part in (failure_text(record),) if part]
+    work = (describe_limits(waiting(record)), _work(record), record.trigger and f"started by {record.trigger}")
+    ending = [part for part in work if part]
     for repos in _repos(record.repos):
-        text = inert_text("; ".join([*models, *repos, *ending]))
+        text = inert_text("; ".join([*failed, *models, *repos, *ending]))
         if len(text) <= MOST_TEXT:
             return text
-    return _fitted([inert_text(model) for model in models], inert_text("; ".join(ending)))
+    return _fitted([inert_text(part) for part in failed], [inert_text(model) for model in models],
+                   inert_text("; ".join(ending)))  # fmt: skip
+
+
+def failure_text(record: RunRecord) -> str:
+    """Return what failed in a run, in few words; nothing where nothing did."""
+    steps = [step for step in record.steps if step.status == "Failed"]
+    parts = [
+        f"{step.model or step.name} FAILED in step {step.name}: {_first_line(step.failure_reason)}" for step in steps
+    ]
+    if record.status != "Succeeded" and not steps:
+        parts = [f"the execution is {record.status}"]
+    parts += [
+        f"{package.model} version {package.version} is BLOCKED: {package.verdict.reasons[0]}"
+        for package in record.packages
+        if package.verdict and not package.verdict.passed and not is_decidable(record, package)
+    ]
+    room = max(_FAILURES // len(parts), _SUBJECT) if parts else 0
+    shown = [_cut(part, room) for part in parts[: _FAILURES // _SUBJECT]]
+    more = len(parts) - len(shown)
+    return "; ".join([*shown, *([f"and {more} more"] if more else [])])
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason is known"
 
 
 def _model(package: PackageRecord, paths: Sequence[str]) -> str:
     against = f"champion is version {package.champion_version}" if package.champion_version else "no champion yet"
-    parts = [*_metrics(package, paths), against]
+    note = f" ({package.champion_note})" if package.champion_note else ""
+    parts = [*_metrics(package, paths), f"{against}{note}"]
     return f"{package.group} version {package.version}: {', '.join(parts)}"
 
 
@@ -83,16 +118,17 @@ def _work(record: RunRecord) -> str:
     return f"ran: {what}; from the cache: {cached} steps" if record.steps else ""
 
 
-def _fitted(models: Sequence[str], ending: str) -> str:
-    """Return as many models as there is room for; the report has all."""
+def _fitted(first: Sequence[str], models: Sequence[str], ending: str) -> str:
+    """Return what comes first, and as many models as there is room for; the report has all."""
     kept: list[str] = []
     for model in models:
         rest = f"{len(models) - len(kept) - 1} more models in the report"
-        if len("; ".join([*kept, model, rest, ending])) > MOST_TEXT:
+        if len("; ".join([*first, *kept, model, rest, ending])) > MOST_TEXT:
             break
         kept.append(model)
     left = len(models) - len(kept)
-    return _cut("; ".join([*kept, *([f"{left} more models in the report"] if left else []), ending]), MOST_TEXT)
+    more = [f"{left} more models in the report"] if left else []
+    return _cut("; ".join([*first, *kept, *more, ending]), MOST_TEXT)
 
 
 def _cut(text: str, room: int) -> str:

@@ -1,161 +1,170 @@
-"""Evidence: reads steps, logs, packages, metrics and champions of an execution into one record."""
+"""Evidence: all that a verdict was reached by, as one canonical JSON whose sha256 is what a person approves."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pipeline_builder import __version__
-from pipeline_builder.dag.outline import Node, outline
-from pipeline_builder.manifest.lock import Lock
-from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
-from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
+from pydantic import BaseModel, ConfigDict
 
-_TAIL_LINES = 40
-_PACKAGE = "RegisterModel"
+from pipeline_builder.canonical import canonical
+
+PROPERTY = "decided-evidence"
+"""The custom property of a decided model package that has its evidence's sha256."""
 
 
-def collect(
-    execution: Execution, target: Target, *, nodes: Sequence[Node] = (), lock: Lock | None = None, reused: bool = False
-) -> RunRecord:
-    """Return the record of an execution as it is now.
+PIPELINE = "decided-pipeline"
+"""The one that has the pipeline's name, in whose folder that evidence is."""
 
-    `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
+NAMED_IN_WORDS = re.compile(r"evidence ([0-9a-f]{12})\)$")
+"""How the words of a decision end that name its evidence."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEvidence(_Frozen):
+    """An object, and what told it from any other that could lie at its address (`StoredObject`), or that it is gone."""
+
+    uri: str
+    gone: bool = False
+    size: int = 0
+    sha256: str = ""
+    etag: str = ""
+    version: str = ""
+    checksum: str = ""
+    modified: str = ""
+    below: int = 0
+
+
+class CodeEvidence(FileEvidence):
+    """A file that is named by the sha256 of its content, `named`; `steps` use it."""
+
+    named: str
+    steps: tuple[str, ...] = ()
+
+
+class ReportEvidence(FileEvidence):
+    """A report with its whole content: as JSON, or as text where canonical JSON has no way to write it."""
+
+    content: Any = None
+    text: str = ""
+
+
+class ContainerEvidence(_Frozen):
+    """What a package serves with; `digest` is the image's, empty where the registry could not tell."""
+
+    image: str
+    digest: str = ""
+    artifact: FileEvidence | None = None
+
+
+class ChampionEvidence(_Frozen):
+    """The approved version that a package was compared with.
+
+    `evidence` is the sha256 of the champion's own, which its report is taken from; one that has none was approved
+    before there was any, or elsewhere, and its report was read when the candidate was judged. `moved` says in words
+    what of its report is otherwise by now than in its evidence, `lost` why its evidence can't be read.
     """
-    states = target.pipelines.list_steps(execution.arn)
-    content = target.pipelines.definition_of(execution.arn)
-    edges = {step.name: step.depends_on for step in outline(content)}
-    known = {node.name: node for node in nodes}
-    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log}
-    steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
-    return RunRecord(
-        tool_version=__version__,
-        target=target.name,
-        pipeline=execution.pipeline,
-        pipeline_version=execution.version,
-        execution=execution.arn,
-        status=execution.status.value,
-        started=execution.started,
-        ended=execution.ended,
-        failure_reason=execution.failure_reason,
-        reused=reused,
-        definition_sha256=hashlib.sha256(content).hexdigest(),
-        fingerprint=execution.fingerprint,
-        parameters=dict(execution.parameters),
-        repos=_repos(lock),
-        steps=steps,
-        packages=tuple(_packages(states, steps, target)),
-    )
+
+    arn: str
+    version: int
+    evidence: str = ""
+    report: ReportEvidence | None = None
+    moved: str = ""
+    lost: str = ""
 
 
-def recall(saved: RunRecord | None, execution: Execution, target: Target) -> RunRecord:
-    """Return the record of an execution with its packages as they are now; `saved` is that of the last run.
+class BoundEvidence(_Frozen):
+    """A bound of the gate. One that is the value of a pipeline parameter was judged in the run: it is a text here."""
 
-    What the run recorded stays; only the registry may have moved on since.
-    """
-    fresh = collect(execution, target)
-    if saved is None or saved.execution != execution.arn:
-        return fresh
-    now = {package.arn: package for package in fresh.packages}
-    packages = tuple(_as_now(package, now[package.arn]) for package in saved.packages if package.arn in now)
-    return saved.model_copy(update={"packages": packages})
+    metric: str
+    min: float | str | None = None
+    max: float | str | None = None
+    max_regression: str | None = None
+    higher_is_better: bool = True
 
 
-def _as_now(package: PackageRecord, now: PackageRecord) -> PackageRecord:
-    return package.decided(now.status, now.approval_description, now.metadata)
+class PackageEvidence(_Frozen):
+    """A model package: what is in it, what it was measured by, and what it was compared with."""
+
+    arn: str
+    group: str
+    version: int
+    model: str
+    step: str
+    containers: tuple[ContainerEvidence, ...] = ()
+    reports: Mapping[str, ReportEvidence] = {}
+    code: tuple[str, ...] = ()
+    champion: ChampionEvidence | None = None
+    bounds: tuple[BoundEvidence, ...] = ()
 
 
-def with_stages(record: RunRecord, stages: Mapping[str, float]) -> RunRecord:
-    """Return the record with how long each stage of the command took."""
-    times = tuple(StageTime(stage=stage, seconds=round(seconds, 3)) for stage, seconds in stages.items())
-    return record.model_copy(update={"stages": times})
+class DataEvidence(_Frozen):
+    """Data that the conf wants results to depend on: its fingerprint as the execution started with it."""
+
+    parameter: str
+    addresses: tuple[str, ...]
+    fingerprint: str
 
 
-def _step(state: StepState, node: Node | None, depends_on: tuple[str, ...], log: str) -> StepRecord:
-    return StepRecord(
-        name=state.name,
-        type=state.type,
-        step_class=node.step_class if node else state.type,
-        model=node.model if node else "",
-        depends_on=depends_on,
-        status=state.status.value,
-        started=state.started,
-        ended=state.ended,
-        cache_hit=state.cache_hit,
-        failure_reason=state.failure_reason,
-        log=state.log,
-        link=state.link,
-        log_tail=tuple(log.splitlines()[-_TAIL_LINES:]),
-    )
+class StepEvidence(_Frozen):
+    """What became of a step."""
+
+    name: str
+    model: str
+    step_class: str
+    status: str
 
 
-def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
+class CommitEvidence(_Frozen):
+    """A model repository's commit."""
+
+    name: str
+    url: str
+    commit: str
+
+
+class Evidence(_Frozen):
+    """What an execution was judged by. No time of judging and no tool is in it: the same facts are the same bytes."""
+
+    format: Literal[1] = 1
+    pipeline: str
+    execution: str
+    status: str
+    definition_sha256: str
+    planned_sha256: str
+    fingerprint: str
+    manifest_commit: str = ""
+    parameters_sha256: str = ""
+    commits: tuple[CommitEvidence, ...] = ()
+    data: tuple[DataEvidence, ...] = ()
+    code: tuple[CodeEvidence, ...] = ()
+    steps: tuple[StepEvidence, ...] = ()
+    packages: tuple[PackageEvidence, ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        """The canonical JSON."""
+        return canonical(self.model_dump(mode="json", exclude_defaults=True) | {"format": self.format})
+
+    @property
+    def sha256(self) -> str:
+        """The digest (hex) that an approval is."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def package(self, arn: str) -> PackageEvidence | None:
+        """Return the evidence of a package; None where it isn't of this execution."""
+        return next((package for package in self.packages if package.arn == arn), None)
+
+
+def files_of(evidence: Evidence) -> tuple[FileEvidence, ...]:
+    """Return what the packages' jobs have made: artifacts and reports."""
     return tuple(
-        RepoRecord(
-            name=repo.name,
-            url=repo.url,
-            revision=repo.revision,
-            commit=repo.commit,
-            tree=repo.tree,
-            committed=datetime.fromisoformat(repo.committed.replace("Z", "+00:00")),
-            subject=repo.subject,
-            author=repo.author,
-            path=repo.path,
-        )
-        for repo in (lock.repos if lock else ())
+        file
+        for package in evidence.packages
+        for file in (*(c.artifact for c in package.containers if c.artifact), *package.reports.values())
     )
-
-
-def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], target: Target) -> list[PackageRecord]:
-    """Exactly the packages that this execution registered, from its steps' metadata."""
-    models = {step.name: step.model for step in steps}
-    found = []
-    for state in states:
-        arn = state.metadata.get(_PACKAGE)
-        if not arn or state.taken_from:  # of a step that was left out it is the source's
-            continue
-        package = target.registry.describe_package(arn)
-        champion = find_champion(package, target)
-        found.append(
-            PackageRecord(
-                arn=arn,
-                group=package.group,
-                version=package.version,
-                model=models[state.name] or package.group,
-                step=state.name,
-                status=package.status.value,
-                approval_description=package.approval_description,
-                model_data_url=package.model_data_url,
-                image=package.image,
-                metadata=dict(package.metadata),
-                metrics=read_metrics(package, target),
-                champion_arn=champion.arn if champion else "",
-                champion_version=champion.version if champion else 0,
-                champion_metrics=read_metrics(champion, target) if champion else None,
-            )
-        )
-    return found
-
-
-def find_champion(package: ModelPackage, target: Target) -> ModelPackage | None:
-    """Return the newest approved version of the package's group that is older than the package itself."""
-    others = target.registry.list_packages(package.group)
-    approved = (p for p in others if p.status is ApprovalStatus.APPROVED and p.version < package.version)
-    return next(approved, None)
-
-
-def read_metrics(package: ModelPackage, target: Target) -> Any:
-    """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON.
-
-    Raises:
-        InputProblems: PB529 where it is too large to be read: a champion that can't be compared must not go unsaid.
-    """
-    if not package.metrics_uri:
-        return None
-    try:
-        return json.loads(target.store.get(package.metrics_uri))
-    except (KeyError, ValueError, RecursionError):
-        return None

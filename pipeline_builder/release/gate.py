@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.conf.registration import GateSection
@@ -26,17 +26,59 @@ def judge(
     A run passes that succeeded, that ran the definition which was planned, whose packages have their metrics, and
     whose metrics are within the `gates` of their models: bounds, and regressions against the champion.
     """
-    ran, planned = record.definition_sha256[:12], planned_sha256[:12]
     checks = [
         _Check(record.status == "Succeeded", f"the execution is {record.status}"),
-        _Check(record.definition_sha256 == planned_sha256, f"what ran is {ran}, planned was {planned}"),
+        _planned(record, planned_sha256),
     ]
     for package in record.packages:
-        checks.extend(_metrics(record, package))
-        for gate in (gates or {}).get(package.model, ()):
-            checks.extend(_bound(package, gate))
+        checks.extend(_of_model(record, package, (gates or {}).get(package.model, ())))
+    return _verdict(checks)
+
+
+def judge_models(
+    record: RunRecord, *, planned_sha256: str, gates: Mapping[str, tuple[GateSection, ...]] | None = None
+) -> tuple[PackageRecord, ...]:
+    """Return the packages, each with the verdict on its own model: what failed elsewhere in the run is no fault of it.
+
+    A model passes that ran the planned definition, whose own steps have all succeeded, and that passes its gates.
+    """
+    return tuple(
+        package.model_copy(update={"verdict": _verdict([
+            _planned(record, planned_sha256),
+            *_own_steps(record, package),
+            *_of_model(record, package, (gates or {}).get(package.model, ())),
+        ])})
+        for package in record.packages
+    )  # fmt: skip
+
+
+def _verdict(checks: Sequence[_Check]) -> VerdictRecord:
     failed = tuple(check.reason for check in checks if not check.passed)
     return VerdictRecord(passed=not failed, reasons=failed or tuple(check.reason for check in checks))
+
+
+def _planned(record: RunRecord, planned_sha256: str) -> _Check:
+    ran, planned = record.definition_sha256[:12], planned_sha256[:12]
+    return _Check(record.definition_sha256 == planned_sha256, f"what ran is {ran}, planned was {planned}")
+
+
+def _own_steps(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:
+    """Look at the model's own steps; one that belongs to no known model is everybody's.
+
+    In a run that has succeeded a step that didn't start was left out of it, or is on the other side of a condition.
+    """
+    fine = {"Succeeded", "Skipped"} | ({"Waiting"} if record.status == "Succeeded" else set())
+    own = [step for step in record.steps if step.model in (package.model, "")]
+    bad = [f"'{step.name}' {'did not run' if step.status == 'Waiting' else f'is {step.status}'}" for step in own
+           if step.status not in fine]  # fmt: skip
+    what = f"{_name(package)}: the execution is {record.status}, the model's steps"
+    yield _Check(not bad, f"{what} {', '.join(bad)}" if bad else f"{what} are done")
+
+
+def _of_model(record: RunRecord, package: PackageRecord, gates: Sequence[GateSection]) -> Iterator[_Check]:
+    yield from _metrics(record, package)
+    for gate in gates:
+        yield from _bound(package, gate)
 
 
 def _metrics(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:
@@ -68,13 +110,17 @@ def _bound(package: PackageRecord, gate: GateSection) -> Iterator[_Check]:
 
 def _regression(package: PackageRecord, gate: GateSection, value: float, what: str) -> _Check:
     champion = metric_at(package.champion_metrics, gate.metric)
+    said = f" ({package.champion_note})" if package.champion_note else ""
+    if package.champion_lost:
+        return _Check(False, f"{what}, and what its champion, version {package.champion_version}, had is lost{said}")
     if champion is None:
-        return _Check(True, f"{what}, and no champion has it to compare with")
+        return _Check(True, f"{what}, and no champion has it to compare with{said}")
     text = gate.max_regression or "0"
     number = float(text.removesuffix("%"))
     allowed = abs(champion) * number / 100 if text.endswith("%") else number
     worse = champion - value if gate.higher_is_better else value - champion
     return _Check(
         worse <= allowed,
-        f"{what}, the champion's (version {package.champion_version}) {champion:g}, and it may be {text} worse at most",
+        f"{what}, the champion's (version {package.champion_version}) {champion:g}{said}, and it may be {text} worse "
+        "at most",
     )

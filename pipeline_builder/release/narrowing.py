@@ -40,7 +40,7 @@ def narrow(wanted: Wanted, service: PipelineService, composed: Composed, lock: L
     definition = composed.definition
     pipeline, content = definition.pipeline, definition.content
     steps = composed.graph.by_name
-    repo_of = {name: steps[owner].unit.conf.repo for name, owner in definition.owners.items()}
+    repo_of = {name: steps[owner].repository for name, owner in definition.owners.items()}
     if wanted.groups:
         repos = _repos_of(wanted.groups, manifest)
         if not set(repos) & set(repo_of.values()):

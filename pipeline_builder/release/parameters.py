@@ -7,19 +7,23 @@ from collections.abc import Iterable, Mapping
 from pipeline_builder.dag.caching import PARAMETER, with_generation
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.definition.policy.policy import Policed, check_policy
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.target import Execution, ExecutionStatus, ObjectStore, PipelineService
 
 
-def check_given(given: Iterable[str], own: Iterable[str]) -> None:
-    """Refuse values for parameters that a run sets itself: commits, fingerprints, the cache's generation.
+def check_given(given: Mapping[str, str], own: Iterable[str], policed: Policed) -> None:
+    """Refuse values for parameters that a run sets itself (commits, fingerprints, the cache's generation), and those
+    by which a step would get what the policy doesn't allow.
 
     Raises:
-        InputProblems: PB505, each of them.
+        InputProblems: PB505, each of them; PB231 to PB245.
     """
     if taken := sorted({*given} & {*own}):
         raise InputProblems(*(_set_by_run(name) for name in taken))
+    if refused := check_policy(policed, given) if given else ():
+        raise InputProblems(*refused)
 
 
 def _set_by_run(name: str) -> Problem:

@@ -48,8 +48,20 @@ class StepRecord(_Frozen):
     link: str = ""
 
 
+class VerdictRecord(_Frozen):
+    """The gate's answer; `reasons` say what was looked at, also when it passed."""
+
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
 class PackageRecord(_Frozen):
-    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one."""
+    """A model package that the execution registered. `metrics` is the evaluation report's JSON, None without one.
+
+    `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
+    `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
+    that this evidence can't be read.
+    """
 
     arn: str
     group: str
@@ -65,18 +77,14 @@ class PackageRecord(_Frozen):
     champion_arn: str = ""
     champion_version: int = 0
     champion_metrics: Any = None
+    champion_note: str = ""
+    champion_lost: bool = False
+    verdict: VerdictRecord | None = None
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
         changes = {"status": status, "approval_description": description, "metadata": dict(metadata)}
         return self.model_copy(update=changes)
-
-
-class VerdictRecord(_Frozen):
-    """The gate's answer; `reasons` say what was looked at, also when it passed."""
-
-    passed: bool
-    reasons: tuple[str, ...] = ()
 
 
 class StageTime(_Frozen):
@@ -87,7 +95,11 @@ class StageTime(_Frozen):
 
 
 class RunRecord(_Frozen):
-    """Everything about one run. `trigger` says in words what started it, where a service did."""
+    """Everything about one run.
+
+    `trigger` says in words what started it, where a service did; `evidence` is the sha256 of what it was judged by. The
+    verdict here is for people: where it counts, it is judged again from the evidence.
+    """
 
     format: Literal[1] = 1
     tool_version: str
@@ -108,6 +120,7 @@ class RunRecord(_Frozen):
     steps: tuple[StepRecord, ...] = ()
     packages: tuple[PackageRecord, ...] = ()
     verdict: VerdictRecord | None = None
+    evidence: str = ""
     stages: tuple[StageTime, ...] = ()
 
 

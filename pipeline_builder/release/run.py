@@ -181,6 +181,16 @@ def find_unchanged(
     return newest if newest and newest.status is ExecutionStatus.SUCCEEDED else None
 
 
+def find_open(
+    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+) -> Execution | None:
+    """Return the execution of everything in this definition that a run would go on with; None where there is none."""
+    fingerprint = service.fingerprint(definition, parameters)
+    newest = next((e for e in service.list_executions(pipeline) if e.fingerprint == fingerprint), None)
+    going = (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING, ExecutionStatus.STOPPED)
+    return newest if newest and newest.status in going else None
+
+
 def follow(service: PipelineService, begun: Start, observe: Observer) -> Execution:
     """Return the execution when it has ended, whatever its end."""
     if begun.ended:

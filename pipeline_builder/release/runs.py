@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.evidence import recall
 from pipeline_builder.release.executions import find_execution, find_failed, find_running, undecided
+from pipeline_builder.release.outcome import recall
 from pipeline_builder.release.record import RunRecord, load_record
 from pipeline_builder.target import Execution, Target
 
@@ -45,6 +45,12 @@ class Runs:
         """
         return find_execution(self.target.pipelines, self.listed, name)
 
+    def knows(self, name: str) -> bool:
+        """Tell whether a name is an execution's: its ARN, or the id of one of those that are listed."""
+        if ":execution/" in name or "/execution/" in name:
+            return True
+        return bool(self.target.pipelines.describe_execution(name)) or any(e.id == name for e in self.listed())
+
     def running(self, name: str = "") -> Execution:
         """Return the named execution, or the only one that goes on, or the newest.
 
@@ -62,16 +68,16 @@ class Runs:
         saved = self.saved()
         return find_failed(self.target.pipelines, self.listed, name, saved.execution if saved else "")
 
-    def record(self, name: str = "", *, to_decide: bool = False) -> RunRecord:
+    def record(self, name: str = "", *, handed_on: bool = False) -> RunRecord:
         """Return the record of the last run, or of the named execution, with its packages as they are now.
 
-        Without a record of a run "the last" is whoever's is the newest: good to look at, and nothing `to_decide` about.
+        Without a record of a run "the last" is whoever's is the newest; a stage has to be `handed_on` one.
 
         Raises:
             InputProblems: PB440 where there is no run, PB441 where no execution has that name.
         """
         saved = load_record(self.path)
         wanted = name or (saved.execution if saved else "")
-        if to_decide and not wanted:
+        if handed_on and not wanted:
             raise InputProblems(undecided(self.path, self.listed()))
         return recall(saved, self.find(wanted), self.target)

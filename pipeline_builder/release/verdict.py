@@ -1,23 +1,80 @@
-"""The verdict on an execution: its evidence is collected, and the gate decides."""
+"""The verdict on an execution: its evidence is read and kept, and the gate decides by that alone."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 from pipeline_builder.definition.compose import Composed
+from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
-from pipeline_builder.release.evidence import collect
-from pipeline_builder.release.gate import judge
+from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
+from pipeline_builder.release.differences import describe_bytes, describe_file
+from pipeline_builder.release.evidence import Evidence, files_of
+from pipeline_builder.release.judging import judge_evidence
+from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.record import RunRecord
+from pipeline_builder.release.witness import Asked, witness_run
 from pipeline_builder.target import DeployedPipeline, Execution, Target
 
 
 def judge_execution(
-    execution: Execution, target: Target, composed: Composed, lock: Lock, *, planned: DeployedPipeline, reused: bool
+    execution: Execution,
+    target: Target,
+    composed: Composed,
+    lock: Lock | None,
+    *,
+    planned: DeployedPipeline,
+    reused: bool,
 ) -> RunRecord:
-    """Return the record of an execution, with the verdict on it."""
+    """Return the record of an execution, with the verdict on it.
+
+    Raises:
+        PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
+    """
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
+    evidence = witness_run(record, target, asked_of(composed, planned.definition))
+    _refuse_replaced(record, evidence, target)
+    keep_evidence(evidence, target)
+    return judge_evidence(evidence, record)
+
+
+def asked_of(composed: Composed, planned: bytes) -> Asked:
+    """Return what the confs ask of a run of the planned definition."""
     gates = {name: unit.section.gate for name, unit in composed.graph.units.items()}
-    planned_sha256 = hashlib.sha256(planned.definition).hexdigest()
-    return record.model_copy(update={"verdict": judge(record, planned_sha256=planned_sha256, gates=gates)})
+    definition = composed.definition
+    return Asked(
+        planned_sha256=hashlib.sha256(planned).hexdigest(),
+        gates=gates,
+        data=definition.data,
+        commits=definition.commit_parameters,
+    )
+
+
+def _refuse_replaced(record: RunRecord, evidence: Evidence, target: Target) -> None:
+    """Refuse to judge what isn't what was judged before: of the execution itself, and of those whose results it took.
+
+    Bounds and champions may be others by now; what has been made may not.
+    """
+    words: list[str] = []
+    sources = dict.fromkeys((evidence.execution, *(step.cache_hit for step in record.steps if step.cache_hit)))
+    for execution in sources:
+        if digest := find_newest(target, evidence.pipeline, execution):
+            words += _replaced(load_evidence(target, evidence.pipeline, digest), evidence)
+    if words:
+        hint = "what was made is not what was judged: 'run --rerun' makes it anew"
+        raise PlanRefused(*(Problem(id="PB461", message=text, hint=hint) for text in dict.fromkeys(words)))
+
+
+def _replaced(before: Evidence, evidence: Evidence) -> Iterator[str]:
+    """Say what of the same packages, or at the same addresses, is otherwise."""
+    files = {file.uri: file for file in files_of(before)}
+    for package in evidence.packages:
+        name = f"{package.group} version {package.version}"
+        if known := before.package(package.arn):
+            yield from (f"{name}: {text}" for text in describe_bytes(known, package))
+            continue
+        for file in files_of(evidence.model_copy(update={"packages": (package,)})):
+            if file.uri in files:
+                yield from (f"{name}: {text}" for text in describe_file("the file", files[file.uri], file))

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from pipeline_builder.service.widening import compare_templates
 from pipeline_builder.stacks.stack_plan import ResourceChange, StackPlan, refuse_unsafe
 from pipeline_builder.stacks.stacks import (
     STORAGE_OUTPUTS,
@@ -33,6 +35,8 @@ class StackService(Protocol):
     """What a deployment asks of CloudFormation; see aws/stacks.py."""
 
     def describe(self, name_or_id: str) -> Stack | None: ...
+
+    def template(self, stack: Stack) -> str: ...
 
     def plan(self, wanted: WantedStack, stack: Stack | None, bucket: str) -> StackPlan: ...
 
@@ -113,7 +117,7 @@ def deploy_stack(
 ) -> Deployed:
     """Bring one stack to what is wanted; `bucket` takes a template that is too long for a request."""
     stack = _ready(wanted, service, stacks, manner)
-    plan = stacks.plan(wanted, stack, bucket)
+    plan = _with_access(stacks.plan(wanted, stack, bucket), wanted, stack, stacks)
     try:
         manner.show(plan)
         going = plan.changed and _allowed(plan, manner)
@@ -132,6 +136,26 @@ def deploy_stack(
     if after and wanted.protected and not manner.dry_run:
         stacks.protect(after, on=True)
     return Deployed(plan=plan, stack=after)
+
+
+def _with_access(plan: StackPlan, wanted: WantedStack, stack: Stack | None, stacks: StackService) -> StackPlan:
+    """Add what the plan widens, and what it narrows; all that a new stack gives is new."""
+    if stack is None or plan.creates or not plan.changed:
+        return plan
+    try:
+        deployed = stacks.template(stack)
+    except OutsideFailure as error:
+        return replace(plan, widens=(f"what it widens can't be told: {error.problems[0].message}",))
+    found = compare_templates(
+        (deployed, stack.parameters), (wanted.template, {**stack.parameters, **wanted.parameters}), home_of(stack)
+    )
+    return replace(plan, widens=found.widens, narrows=found.narrows)
+
+
+def home_of(stack: Stack) -> Home:
+    """Return where a stack is, by its ARN."""
+    _, partition, _, region, account, *_ = stack.id.split(":")
+    return Home(account=account, region=region, partition=partition, stack=stack.name)
 
 
 def _allowed(plan: StackPlan, manner: Manner) -> bool:

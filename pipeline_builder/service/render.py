@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline_builder.definition.roles import made_roles, partition_of
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
@@ -29,12 +30,12 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     parameter_values,
     render_templates,
 )
+from pipeline_builder.service.execution_role import is_written, not_written
 from pipeline_builder.workspace import Opened
 
 BUILDSPEC = "buildspec.yml"
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     facts = _facts(model, manifest, composing)
     for problem in sort_problems((*problems, *facts.definition.warnings)):
         opened.warn(problem)
+    if checked and not is_written(manifest):
+        opened.warn(not_written(manifest))
     model = replace(model, roles=build_access(facts))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
@@ -137,9 +140,8 @@ def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:
     service = manifest.service
     account, region = values.get("SMP_ACCOUNTID", "").strip(), values.get("SMP_REGION", "").strip()
     problems = list(_value_problems(account, region))
-    partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
     bucket = _given(values, "SMP_S3BUCKETNAME") or f"{service.name}-{account}-{region}"
-    role = f"arn:{partition}:iam::{account}:role/{service.name}-execution"
+    role = f"arn:{partition_of(region)}:iam::{account}:role/{service.name}-execution"
     if service.execution_role == "given":
         role = _given(values, "SMP_ROLE")
         if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", role, re.ASCII):
@@ -148,7 +150,9 @@ def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:
             problems.append(Problem(id="PB616", message=message, place=manifest.service_place, hint=hint))
     if problems:
         raise InputProblems(*problems)
-    return {**values, "SMP_S3BUCKETNAME": bucket, "SMP_ROLE": role, "SMP_TARGET": "aws"}
+    own = service.execution_role == "per-repository"
+    jobs = made_roles(service.name, account=account, region=region) if own else role
+    return {**values, "SMP_S3BUCKETNAME": bucket, "SMP_ROLE": role, "SMP_JOBROLES": jobs, "SMP_TARGET": "aws"}
 
 
 def _given(values: Mapping[str, str], name: str) -> str:

@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.release.approval import MOST_TEXT, approval_digest, approval_text, inert_text, verdict_word
+from pipeline_builder.release.answers import read_answer
+from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
 from pipeline_builder.release.narrowing import LAST, Wanted
-from pipeline_builder.release.promote import Decision
+from pipeline_builder.release.promote import Decided, Decision, is_decidable
+from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
@@ -196,7 +198,7 @@ def publish(session: Session, setting: Setting, record: RunRecord) -> Staged:
         "VERDICT": verdict_word(record),
         "SUMMARY": approval_text(record, gates),
         "REPORT_URL": link,
-        "APPROVAL": approval_digest(record),
+        "APPROVAL": approval_of(record),
     }
     return Staged(exports=exports, record=record)
 
@@ -228,35 +230,41 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
 
     Raises:
         PlanRefused: PB447 where what was approved is not what this run registered, PB454 where it was rejected since.
-        InputProblems: PB448 where nobody has approved.
+        RunFailed: PB431 where the gate blocks all that waits, judged from the evidence.
+        InputProblems: PB448 where nobody has approved, PB483 where the answer's comment can't be read.
     """
-    record = session.runs.record(to_decide=True)
-    if verdict_word(record) == "nothing" and not _is_tried_again(record, setting):
-        session.say("          no model waits for a decision")
-        return Staged(exports={}, record=record)
-    if setting.approval != approval_digest(record):
+    record = session.decisions.check_record(session.runs.record(handed_on=True), setting.approval)
+    waits = verdict_word(record) != "nothing" or (record.packages and setting.approval == approval_of(record))
+    # Also where nothing waits: a record of something else was put in the place of what was approved.
+    if setting.approval != approval_of(record) and (setting.approval or waits):
         given = setting.approval[:12] or "without SMP_APPROVAL"
         message = f"the approval {given} is not for the packages of execution '{record.execution}'"
         hint = "let the pipeline run again, and look at its own approval"
         raise PlanRefused(Problem(id="PB447", message=message, hint=hint))
+    if not waits:
+        session.say("          no model waits for a decision")
+        return Staged(exports={}, record=record)
     approval = service.find_approval(setting.pipeline, setting.execution)
     if approval is None or not approval.approved:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
         raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
     decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment)
-    return publish(session, setting, session.decide(record, decision))
+    answered = read_answer(approval.comment, record)
+    may = {package.arn for package in record.packages if is_decidable(record, package)}
+    arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)
+    if not may:
+        reasons = "; ".join(record.verdict.reasons) if record.verdict else "it was not judged"
+        raise RunFailed(Problem(id="PB431", message=f"the gate blocks every model that waits: {reasons}"))
+    if arns:
+        record = _done(session.decide(record, decision, arns, named=answered.named, approval=setting.approval))
+    return publish(session, setting, record)
 
 
-def _is_tried_again(record: RunRecord, setting: Setting) -> bool:
-    """Tell whether this stage has approved already what it is to approve, and what comes after it is left to do."""
-    if not record.packages or setting.approval != approval_digest(record):
-        return False
-    rejected = [f"{p.group} version {p.version}" for p in record.packages if p.status == ApprovalStatus.REJECTED.value]
-    if rejected:
-        message = f"what was approved has been rejected before: {', '.join(rejected)}"
-        hint = f"'pipeline-builder promote {record.execution}' approves it all the same"
-        raise PlanRefused(Problem(id="PB454", message=message, hint=hint))
-    return True
+def _done(decided: Decided) -> RunRecord:
+    """Return the record, or raise what could not be done."""
+    if decided.failure:
+        raise decided.failure
+    return decided.record
 
 
 def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
@@ -272,7 +280,9 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
         message = f"there is no record of the run in '{uri}'"
         raise InputProblems(Problem(id="PB449", message=message)) from error
     decision = Decision(status=ApprovalStatus.REJECTED, by=approval.by, comment=approval.comment)
-    record = session.decide(session.runs.record(to_decide=True), decision)
+    record = session.decisions.check_record(session.runs.record(handed_on=True))
+    answered = read_answer(approval.comment, record)
+    record = _done(session.decide(record, decision, answered.arns, named=answered.named)) if answered.arns else record
     _keep(session, setting, record)
     return Staged(exports={}, record=record)
 

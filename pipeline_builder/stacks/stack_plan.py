@@ -66,7 +66,8 @@ class StackPlan:
     """What executing a change set does to a stack; a plan is a value.
 
     `change_set` is its ARN, empty where there is nothing to execute: `offline` then says that CloudFormation was not
-    asked, else the stack is as it is wanted.
+    asked, else the stack is as it is wanted. `widens` says what somebody may do then who couldn't, `narrows` the
+    opposite.
     """
 
     stack: str
@@ -75,6 +76,8 @@ class StackPlan:
     change_set: str = ""
     stack_id: str = ""
     offline: bool = False
+    widens: tuple[str, ...] = ()
+    narrows: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -134,6 +137,8 @@ def render_stack_plan(plan: StackPlan) -> str:
     for change in plan.changes:
         lines.append(f"  {_SIGNS[change.action]} {change.type:<{width}}  {change.name}{_about(change)}")
         lines += [f"      {_property(found)}" for found in change.properties]
+    lines += [f"  widens: {line}" for line in plan.widens]
+    lines += [f"  narrows: {_cut(line)}" for line in plan.narrows]
     return "\n".join(lines) + "\n"
 
 

@@ -64,6 +64,7 @@ class Stack:
     status: str
     changed: datetime
     reason: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False

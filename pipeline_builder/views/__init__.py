@@ -1,6 +1,6 @@
 """What people look at: pictures of the graph, the report, tables, progress, lines of stages.
 
 In: records and states. Out: text, SVG, HTML.
-May use: release, definition, checkout, dag, machine, target, errors, layout.
+May use: manifest, release, definition, checkout, dag, machine, target, errors, layout.
 Begin reading: `report.render_report`, `drawing.render_svg`, `lines`.
 """

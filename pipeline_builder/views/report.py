@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.outline import Node
 from pipeline_builder.layout import TEMPLATES
+from pipeline_builder.release.approval import failure_text
 from pipeline_builder.release.metrics import (
     Compared,
     Confusion,
@@ -18,6 +19,7 @@ from pipeline_builder.release.metrics import (
     find_confusion,
     find_curves,
 )
+from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.views.drawing import render_svg
 
@@ -107,6 +109,8 @@ def _safe(html: str) -> str:
 
 def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
     statuses = {package.status for package in record.packages}
+    if models := waiting(record):
+        return _waits(record, models)
     if failed and all(step.type == "Fail" for step in failed):
         return Headline(word="Blocked", sentence="; ".join(step.failure_reason for step in failed), tone="bad")
     if failed:
@@ -118,13 +122,17 @@ def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # n
         return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
-    if "PendingManualApproval" in statuses:
-        name = record.execution.rsplit("/", 1)[-1]
-        sentence = f"The run passed the gate. A person decides now: pipeline-builder promote {name}, or reject {name}."
-        return Headline(word="Waiting for approval", sentence=sentence, tone="wait")
     if "Rejected" in statuses:
         return Headline(word="Rejected", sentence=_decision(record), tone="bad")
     return Headline(word="Approved", sentence=_decision(record), tone="good")
+
+
+def _waits(record: RunRecord, models: Sequence[PackageRecord]) -> Headline:
+    """Say who waits, and before that what failed for others."""
+    name, failed = record.execution.rsplit("/", 1)[-1], failure_text(record)
+    passed = ", ".join(package.model for package in models) if failed else "The run"
+    sentence = f"{passed} passed the gate. A person decides now: pipeline-builder promote {name}, or reject {name}."
+    return Headline(word="Waiting for approval", sentence=f"{failed}. {sentence}" if failed else sentence, tone="wait")
 
 
 def _decision(record: RunRecord) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline_builder.errors import Problem
 from pipeline_builder.release.metrics import compare_metrics
+from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.target import ApprovalChange, Execution, StepState
 
@@ -111,12 +112,14 @@ def render_evidence(record: RunRecord) -> str:
         lines.append(f"{package.group} version {package.version} ({package.status}, {_against(package)})")
         lines += _metric_lines(package)
     lines += [f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}" for repo in record.repos]
+    lines += [f"evidence {record.evidence}"] if record.evidence else []
     return "\n".join(lines)
 
 
 def _against(package: PackageRecord) -> str:
     if package.champion_version:
-        return f"against version {package.champion_version}"
+        note = f": {package.champion_note}" if package.champion_note else ""
+        return f"against version {package.champion_version}{note}"
     return "the first of its group" if package.status == "Approved" else "no champion yet"
 
 
@@ -140,8 +143,9 @@ def render_result(record: RunRecord, report: str) -> str:
     if record.packages:
         lines += ["", render_evidence(record), ""]
     lines += [f"{p.arn}\n  {p.status}{_why(p)}" for p in record.packages]
-    if any(p.status == "PendingManualApproval" for p in record.packages) and record.verdict and record.verdict.passed:
-        lines.append("waiting for approval: 'pipeline-builder promote' or 'pipeline-builder reject'")
+    if models := waiting(record):
+        names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
+        lines.append(f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject'")
     return "\n".join([*lines, f"report: {report}"])
 
 

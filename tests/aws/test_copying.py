@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from pipeline_builder.aws.client import Aws
-from pipeline_builder.aws.copying import copy_package
+from pipeline_builder.aws.copying import account_of, copy_package
+from pipeline_builder.errors import PlanRefused
 from tests.aws.mocked import REGION, mocked
 
 ROLE = "arn:aws:iam::222222222222:role/promote"
@@ -24,6 +25,24 @@ SPECIFICATION: Any = {
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     with mocked(monkeypatch) as aws:
         yield aws
+
+
+def test_a_copy_that_is_another_by_now_is_refused(aws: Aws) -> None:
+    """Somebody in the other account has registered something else under the words of a copy."""
+    sagemaker = aws.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="churn")
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName="churn", InferenceSpecification=SPECIFICATION, ModelApprovalStatus="Approved"
+    )["ModelPackageArn"]
+    there = account_of(aws, ROLE, REGION)
+    there.call("sagemaker", "create_model_package_group", ModelPackageGroupName="churn")
+    theirs = {**SPECIFICATION, "Containers": [{"Image": "i:1", "ModelDataUrl": "s3://theirs/model.tar.gz"}]}
+    there.call(
+        "sagemaker", "create_model_package", ModelPackageGroupName="churn", ModelPackageDescription=f"copy of {arn}",
+        InferenceSpecification=theirs,
+    )  # fmt: skip
+    with pytest.raises(PlanRefused, match="PB466"):
+        copy_package(aws, arn, ROLE, region=REGION)
 
 
 def test_copied_once(aws: Aws) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.places import ROOT
 from tests.serve.serving import Served, serving
 from tests.tiny import EVALUATE
 from tests.workspaces import Workspace, make_workspace
@@ -22,18 +22,10 @@ def up(workspace: Workspace, served: Served, kill_after: int) -> tuple[int, int]
     """Run the whole job; return its exit code, and how many answers it got."""
     calls = workspace.root / "calls"
     calls.write_text("")
-    environment = workspace.environment(
-        **served.environment,
-        CALLS=str(calls),
-        KILL_AFTER=str(kill_after),
-    )
-    environment["PYTHONPATH"] = f"{KILLING}:{environment['PYTHONPATH']}"
-    done = subprocess.run(
-        workspace.command("up", "--approve"), cwd=workspace.root, env=environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode, len(calls.read_text())
+    more = {"CALLS": str(calls), "KILL_AFTER": str(kill_after), "PYTHONPATH": f"{KILLING}:{ROOT}"}
+    ended = workspace.run("up", "--approve", **served.environment, **more)
+    assert ended.code in (0, -signal.SIGKILL), ended.err
+    return ended.code, len(calls.read_text())
 
 
 def packages(served: Served) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
 from pipeline_builder.aws.store import S3Store
-from pipeline_builder.errors import InputProblems, OutsideFailure
-from pipeline_builder.release.promote import Decision, promote, rollback
+from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
+from pipeline_builder.release.promote import Deciding, Decision, decide
 from pipeline_builder.release.record import VerdictRecord
+from pipeline_builder.release.rollback import rollback
 from pipeline_builder.target import ApprovalStatus
 from tests.aws.mocked import REGION, mocked
 from tests.release.records import package, run_record
@@ -119,7 +120,8 @@ def test_packages_of_a_run_are_approved_and_again_nothing_changes(aws: Aws) -> N
     registry.put_group("churn", "")
     arn = register(aws, "churn")
     record = run_record("churn", packages=(package("churn", arn=arn),), verdict=VerdictRecord(passed=True))
-    (done,) = promote(record, APPROVE, registry)
+    (decided,) = [found.arn for found in decide(record, APPROVE, Deciding(registry=registry)).record.packages]
+    done = registry.describe_package(decided)
     assert (done.status, done.approval_description.startswith("approved by ada: fine (execution ")) == (
         ApprovalStatus.APPROVED,
         True,
@@ -127,7 +129,7 @@ def test_packages_of_a_run_are_approved_and_again_nothing_changes(aws: Aws) -> N
     # What the package has already stays on SageMaker; moto puts the new properties in its place.
     assert done.metadata["decided-definition"] == record.definition_sha256
     before = dict(aws.calls)
-    promote(record, APPROVE, registry)
+    decide(record, APPROVE, Deciding(registry=registry))
     assert aws.calls["update_model_package"] == before["update_model_package"]
 
 
@@ -145,13 +147,44 @@ def test_one_package_that_cannot_be_approved_keeps_no_other_from_it(aws: Aws) ->
 
     events = aws.client("sagemaker").meta.events
     events.register("provide-client-params.sagemaker.UpdateModelPackage", refuse)
-    with pytest.raises(OutsideFailure) as caught:
-        promote(record, APPROVE, registry)
-    assert [problem.id for problem in caught.value.problems] == ["PB435", "PB704"]
-    assert caught.value.problems[0].message == "of 2 model packages 1 are Approved: fraud version 1"
-    assert caught.value.problems[1].message.startswith("churn version 1: AWS refused update_model_package")
+    failure = decide(record, APPROVE, Deciding(registry=registry)).failure
+    assert isinstance(failure, OutsideFailure)
+    assert [problem.id for problem in failure.problems] == ["PB435", "PB704"]
+    assert failure.problems[0].message == "of 2 model packages 1 are Approved: fraud version 1"
+    assert failure.problems[1].message.startswith("churn version 1: AWS refused update_model_package")
     events.unregister("provide-client-params.sagemaker.UpdateModelPackage", refuse)
-    assert [found.status for found in promote(record, APPROVE, registry)] == [ApprovalStatus.APPROVED] * 2
+    done = decide(record, APPROVE, Deciding(registry=registry)).record.packages
+    assert [found.status for found in done] == ["Approved"] * 2
+
+
+def test_what_was_decided_meanwhile_is_not_overwritten(aws: Aws) -> None:
+    registry = SageMakerRegistry(aws)
+    registry.put_group("churn", "")
+    seen = registry.describe_package(register(aws, "churn"))
+    theirs = registry.set_approval(seen.arn, ApprovalStatus.REJECTED, description="by bob", metadata={}, by="bob")
+    with pytest.raises(
+        PlanRefused, match="PB481 churn version 1 has been decided about meanwhile: it is Rejected, by bob"
+    ):
+        registry.set_approval(
+            seen.arn, ApprovalStatus.APPROVED, description="by ada", metadata={}, by="ada", since=seen
+        )
+    assert registry.describe_package(seen.arn).approval_description == "by bob"
+
+    def overtake(params: dict[str, Any], **_: Any) -> None:
+        events.unregister("before-parameter-build.sagemaker.DescribeModelPackage", overtake)
+        registry.set_approval(seen.arn, ApprovalStatus.APPROVED, description="by eve", metadata={}, by="eve")
+
+    events = aws.client("sagemaker").meta.events
+
+    def then(**_: Any) -> None:
+        events.unregister("after-call.sagemaker.UpdateModelPackage", then)
+        events.register("before-parameter-build.sagemaker.DescribeModelPackage", overtake)
+
+    events.register("after-call.sagemaker.UpdateModelPackage", then)
+    with pytest.raises(PlanRefused, match="it is Approved, by eve"):
+        registry.set_approval(
+            seen.arn, ApprovalStatus.REJECTED, description="late", metadata={}, by="ada", since=theirs
+        )
 
 
 def test_rollback_and_a_package_that_is_not_there(aws: Aws) -> None:
@@ -160,7 +193,9 @@ def test_rollback_and_a_package_that_is_not_there(aws: Aws) -> None:
     arns = [register(aws, "churn") for _ in range(2)]
     for arn in arns:
         registry.set_approval(arn, ApprovalStatus.APPROVED, description="d", metadata={}, by="ada")
-    old, new = rollback("churn", Decision(status=ApprovalStatus.REJECTED, by="ada", comment="slow"), registry)
+    old, new = rollback(
+        "churn", Decision(status=ApprovalStatus.REJECTED, by="ada", comment="slow"), Deciding(registry=registry)
+    )
     assert (old.arn, old.status, new.arn) == (arns[1], ApprovalStatus.REJECTED, arns[0])
     assert [found.status.value for found in registry.list_packages("churn")] == ["Rejected", "Approved"]
     with pytest.raises(InputProblems, match="there is no model package"):

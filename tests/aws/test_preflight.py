@@ -63,6 +63,19 @@ def test_all_is_well(aws: Aws) -> None:
     assert ids(aws, needs(kms_key=key)) == []
 
 
+def test_roles_of_jobs_are_looked_at_too(aws: Aws) -> None:
+    make_account()
+    own = ROLE.replace("sagemaker", "models-churn")
+    content = json.loads(definition(script("a", "true")))
+    content["Steps"][0]["Arguments"]["RoleArn"] = own
+    found = needs_of(json.dumps(content).encode(), role=ROLE, bucket="ml-artifacts", region=REGION, kms_key="")
+    assert found.job_roles == {own}
+    (problem,) = [problem for problem in preflight(aws, needs(job_roles=found.job_roles)) if problem.id == "PB710"]
+    assert problem.message == f"the role '{own}' is not there"
+    assert str(problem.hint).startswith("'pipeline-builder deploy' makes the roles of repositories")
+    assert ids(aws, needs(job_roles=frozenset({ROLE}))) == []
+
+
 def test_every_finding_at_once(aws: Aws) -> None:
     make_account(trust={**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}}, region="eu-west-1")
     kms = boto3.client("kms", region_name=REGION)

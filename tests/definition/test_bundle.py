@@ -26,8 +26,10 @@ def files(folder: Path, **contents: str) -> Path:
     return folder
 
 
-def bundle(folder: Path, entry_point: str = "train.py", **options: tuple[str, ...]) -> Bundle:
-    return Bundler().bundle(folder.resolve(), entry_point=entry_point, **options)
+def bundle(
+    folder: Path, entry_point: str = "train.py", *, others: tuple[str, ...] = (), include: tuple[str, ...] = ()
+) -> Bundle:
+    return Bundler().bundle(folder.resolve(), entry_point=entry_point, others=others, include=include)
 
 
 def test_what_no_step_needs_is_left_out(tmp_path: Path) -> None:

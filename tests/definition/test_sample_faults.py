@@ -129,7 +129,7 @@ def test_a10_a_chained_step_gives_its_own_outputs(tmp_path: Path) -> None:
 
 def test_a11_a_transform_writes_to_the_configured_bucket(tmp_path: Path) -> None:
     path = compose(tmp_path)["Transform"]["Arguments"]["TransformOutput"]["S3OutputPath"]["Std:Join"]["Values"]
-    assert path[0] == "s3://local/tiny/executions"
+    assert path[0] == "s3://local/tiny/churn/executions"
 
 
 def test_a12_repacking_repeats_and_leaves_the_source_alone(tmp_path: Path) -> None:

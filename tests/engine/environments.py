@@ -1,4 +1,4 @@
-"""The environment of jobs that ask for no packages: made once by each process of the tests, instead of for each state."""
+"""Environments of jobs that many tests share, instead of each state making its own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from pipeline_builder.engine.jobs.environments import Environments
+from tests.places import folder_of_run
 
 
 def share_environment(state: Path) -> None:
-    """Give the state the environment that its jobs would have to wait for."""
+    """Give the state the environment without packages, which each process of the tests makes once."""
     made = _made()
     link = state / "envs" / made.name
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.exists():
         link.symlink_to(made)
+
+
+def shared_environments(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of environments with packages: the first test of a run that asks for one has it made there."""
+    folder = folder_of_run(factory) / "envs"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def share_environments(state: Path, factory: pytest.TempPathFactory) -> None:
+    """Let the state, which doesn't exist yet, make its environments where all of a run are."""
+    state.mkdir(parents=True)
+    (state / "envs").symlink_to(shared_environments(factory))
 
 
 @functools.cache

@@ -16,11 +16,11 @@ import pytest
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.engine.jobs.archives import pack, read_member, unpack
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore, stamp_of
+from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.machine.tree import Tree, survey
-from pipeline_builder.release.evidence import read_metrics
+from pipeline_builder.release.outcome import read_metrics
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
 from tests.machine.hungry import KINDS, SIZE, large
@@ -209,9 +209,9 @@ def test_what_is_written_has_its_digest_without_being_read(tmp_path: Path) -> No
         file.write(b"tten")
     for key, content in (("bytes", b"x"), ("file", b"b"), ("out/b", b"b"), ("written", b"written")):
         path = tmp_path / "store" / "b" / key
-        assert state.known_digest(str(path), stamp_of(path.stat())) == hashlib.sha256(content).hexdigest()
+        assert state.known_digest(str(path), unchanged(path.stat())) == hashlib.sha256(content).hexdigest()
     path.write_bytes(b"changed")
-    assert state.known_digest(str(path), stamp_of(path.stat())) == ""
+    assert state.known_digest(str(path), unchanged(path.stat())) == ""
 
 
 def test_what_fails_while_it_is_written_is_no_object(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from pipeline_builder.engine.jobs.installer import find_uv
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.checkout.repositories import commit, git, make_repository
 from tests.definition.composing import load_graph
+from tests.engine.environments import share_environments
 from tests.places import ROOT
 from tests.workspaces import Ended, Workspace, make_workspace
 
@@ -43,6 +44,13 @@ FILES = {
 @pytest.fixture
 def empty(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
+
+
+@pytest.fixture
+def equipped(empty: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a workspace whose jobs find the environments that jobs of other tests have asked for."""
+    share_environments(empty.root / ".pipeline_builder", tmp_path_factory)
+    return empty
 
 
 def new(workspace: Workspace, *arguments: str, **environment: str) -> Ended:
@@ -144,11 +152,11 @@ def test_a_gate_that_nothing_passes(empty: Workspace) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("framework", "task"), list(itertools.product(("sklearn", "xgboost"), TASKS)))
-def test_it_trains_and_passes_the_gate(empty: Workspace, framework: str, task: str) -> None:
-    new(empty, "churn", "--framework", framework, "--task", task, "--add")
-    ended = empty.run("up", "--approve")
+def test_it_trains_and_passes_the_gate(equipped: Workspace, framework: str, task: str) -> None:
+    new(equipped, "churn", "--framework", framework, "--task", task, "--add")
+    ended = equipped.run("up", "--approve")
     assert ended.code == 0, ended.err
-    (package,) = json.loads((empty.root / "build" / "run.json").read_text())["packages"]
+    (package,) = json.loads((equipped.root / "build" / "run.json").read_text())["packages"]
     (report,) = package["metrics"].values()
     assert package["status"] == "Approved"
     assert report["auc" if task == "classification" else "r2"]["value"] > 0.8
@@ -167,7 +175,8 @@ def test_its_own_tests_pass_with_its_own_requirements(tmp_path: Path, framework:
         new(workspace, "churn", "--framework", framework, "--task", task, "--no-git")
         folder = workspace.root / "churn"
         before = files(folder)
-        install = [*uv, "pip", "install", "--python", str(python), "-r", "requirements-test.txt"]
+        # Compiled, as pip does: its scripts run without writing what Python compiles, which takes longer than they.
+        install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python), "-r", "requirements-test.txt"]
         subprocess.run(install, cwd=folder, env=environment, check=True)
 
         def run(folder: Path = folder) -> subprocess.CompletedProcess[str]:
@@ -341,20 +350,11 @@ def killed(workspace: Workspace, kill_at: int) -> tuple[int, int]:
     """Run `new` and kill it; return its exit code, and how many changes it had begun."""
     calls = workspace.root.parent / "calls"
     calls.write_text("")
-    environment = workspace.environment(CALLS=str(calls), KILL_AT=str(kill_at))
-    environment["PYTHONPATH"] = f"{Path(__file__).parent / 'killing_anywhere'}:{environment['PYTHONPATH']}"
-    command = workspace.command("new", "churn", "--framework", "none", "--add")
-    done = subprocess.run(
-        command,
-        cwd=workspace.root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode, len(calls.read_text())
+    path = f"{Path(__file__).parent / 'killing_anywhere'}:{ROOT}"
+    variables = {"CALLS": str(calls), "KILL_AT": str(kill_at), "PYTHONPATH": path}
+    ended = workspace.run("new", "churn", "--framework", "none", "--add", **variables)
+    assert ended.code in (0, -signal.SIGKILL), ended.err
+    return ended.code, len(calls.read_text())
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""What a job can't reach: one job tries all of `attacks.py`, others their limits; each in a real sandbox."""
+"""What a job can't reach: one job tries all of `intruder.py`, others their limits; each in a real sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from pipeline_builder.engine.jobs.isolation import find_isolation, private_mount
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.sandbox import run_job
-from tests.security import attacks
+from tests.places import ROOT
+from tests.security import intruder
 
 pytestmark = pytest.mark.skipif(not private_mounts_available(), reason="no unprivileged namespaces")
 NAP = f"8{os.getpid()}"
@@ -68,7 +69,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     facts = lay_out(root)
     folder = root / "repo" / ".pipeline_builder" / "jobs" / "execution" / "step"
     (folder / "ml" / "model").mkdir(parents=True)
-    (folder / "ml" / "attacks.py").write_bytes(Path(attacks.__file__).read_bytes())
+    (folder / "ml" / "intruder.py").write_bytes(Path(intruder.__file__).read_bytes())
     library = ctypes.CDLL(None, use_errno=True)
     key = 0x5EC0000 + os.getpid() % 60000
     shared = library.shmget(key, 4096, 0o1600)
@@ -90,7 +91,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
         }  # fmt: skip
         hidden = (root / "home", root / "repo")
         environment = {"FACTS": json.dumps(facts)}
-        job = make_job(folder, "python", "/opt/ml/attacks.py", hidden=hidden, environment=environment)
+        job = make_job(folder, "python", "/opt/ml/intruder.py", hidden=hidden, environment=environment)
         try:
             result = run(job)
         finally:
@@ -101,7 +102,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads((job.ml / "output" / "answers.json").read_text())
 
 
-@pytest.mark.parametrize("name", sorted(attacks.ATTACKS))
+@pytest.mark.parametrize("name", sorted(intruder.ATTACKS))
 def test_attack(answers: dict[str, str], name: str) -> None:
     assert not answers[name]
 
@@ -151,8 +152,7 @@ def bound(folder: Path, code: str, **limits: Any) -> tuple[JobResult, str]:
 
 
 def test_a_fork_bomb_ends_at_its_limit(tmp_path: Path) -> None:
-    code = "import os, time\nwhile True:\n try: os.fork()\n except OSError: time.sleep(0.1)"
-    result, log = bound(tmp_path, code, processes=100)
+    result, log = bound(tmp_path, BOMB, processes=100)
     assert result.end is JobEnd.EXITED
     assert result.exit_code == 128 + signal.SIGKILL
     assert result.excess == (
@@ -163,8 +163,7 @@ def test_a_fork_bomb_ends_at_its_limit(tmp_path: Path) -> None:
 
 
 def test_memory_ends_at_its_limit(tmp_path: Path) -> None:
-    code = "import time; kept = []\nwhile True: kept.append(bytearray(5_000_000)); time.sleep(0.01)"
-    result, _ = bound(tmp_path, code, memory=150 * MEGABYTE)
+    result, _ = bound(tmp_path, HOG, memory=150 * MEGABYTE)
     assert (result.exit_code, result.excess.partition(" (")[0]) == (
         137,
         "the job reached its limit of memory: it may have 150 MB",
@@ -256,8 +255,65 @@ print(json.dumps(found))
 # --- where this machine can do less
 
 
+PROBE = """
+import json, os, sys, threading
+from pathlib import Path
+from pipeline_builder.engine.jobs.isolation import find_isolation
+from pipeline_builder.engine.jobs.job import Job
+from pipeline_builder.engine.jobs.limits import JobLimits
+from pipeline_builder.engine.jobs.sandbox import run_job
+folder = Path(sys.argv[1])
+isolation = find_isolation(folder)
+ended = []
+for number, (code, bounds) in enumerate(json.loads(sys.argv[2])):
+    job = Job(name="j", folder=folder / str(number), command=("python", "-c", code), environment={}, timeout=30,
+              python=Path(sys.executable), workdir="/opt/ml", limits=JobLimits(**bounds))
+    result = run_job(job, stop=threading.Event(), private=isolation.private)
+    ended.append([result.exit_code, result.excess.partition(":")[0], job.log.read_text(errors="replace")])
+print(json.dumps([isolation.missing, ended]))
+"""
+WRITE = "import os; open(os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/x', 'w').write('x'); print('done')"
+HOG = "import time; kept = []\nwhile True: kept.append(bytearray(5_000_000)); time.sleep(0.01)"
+BOMB = "import os, time\nwhile True:\n try: os.fork()\n except OSError: time.sleep(0.1)"
+HUNDRED_AND_FIFTY = {"memory": 150 * MEGABYTE}
+
+
+def within(folder: Path, *outer: str, jobs: list[tuple[str, dict[str, int]]]) -> Any:
+    """Return what isn't isolated, and how jobs end, for an engine that is in a container itself."""
+    program = find_isolation(folder).program
+    command = [program, *outer, "--", sys.executable, "-c", PROBE, str(folder), json.dumps(jobs)]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_nothing_is_missing_here(tmp_path: Path) -> None:
     assert find_isolation(tmp_path).missing == ()
+
+
+def test_in_a_container_that_forbids_namespaces(tmp_path: Path) -> None:
+    outer = ("--unshare-user", "--disable-userns", "--dev-bind", "/", "/")
+    missing, ended = within(tmp_path, *outer, jobs=[(WRITE, {}), (HOG, HUNDRED_AND_FIFTY)])
+    assert [text.partition(" (")[0] for text in missing] == ["jobs are not isolated on this machine"]
+    assert ended[0] == [0, "", "done\n"]
+    assert ended[1][:2] == [137, "the job reached its limit of memory"]
+
+
+def test_in_a_container_without_control_groups(tmp_path: Path) -> None:
+    outer = ("--unshare-user", "--dev-bind", "/", "/", "--tmpfs", "/sys/fs/cgroup", "--remount-ro", "/sys/fs/cgroup")
+    jobs = [(WRITE, {}), (HOG, HUNDRED_AND_FIFTY), (BOMB, {"processes": 60})]
+    missing, ended = within(tmp_path, *outer, jobs=jobs)
+    assert missing == []
+    assert ended[0] == [0, "", "done\n"]
+    assert ended[1][:2] == [137, "the job reached its limit of memory"]
+    assert ended[2][:2] == [137, "the job reached its limit of processes and threads"]
+
+
+def test_in_a_container_that_masks_proc(tmp_path: Path) -> None:
+    outer = ("--unshare-user", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc")
+    missing, ended = within(tmp_path, *outer, jobs=[(WRITE, {"processes": 8})])
+    assert missing == ["jobs see this machine's processes, and the variables of yours: /proc can't be mounted here"]
+    assert ended == [[0, "", "done\n"]]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from pipeline_builder.engine.state.store import stamp_of
+from pipeline_builder.engine.state.store import unchanged
 from tests.serve.serving import Served, refused, serving
 
 
@@ -121,7 +121,7 @@ def test_what_was_uploaded_is_not_read_for_its_digest(served: Served) -> None:
     for key, content in (("one", b"one"), ("two", b"one"), ("three", b"ne")):
         path = served.engine.store.find(f"s3://bucket/{key}")
         assert path is not None
-        known = served.engine.state.known_digest(str(path), stamp_of(path.stat()))
+        known = served.engine.state.known_digest(str(path), unchanged(path.stat()))
         assert known == hashlib.sha256(content).hexdigest()
 
 

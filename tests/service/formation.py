@@ -383,6 +383,7 @@ def _shown(stack: FakeStack) -> Body:
     shown: Body = {
         "StackName": stack.name, "StackId": stack.id, "StackStatus": stack.status, "CreationTime": stack.created,
         "StackStatusReason": stack.reason, "EnableTerminationProtection": stack.protected,
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
         "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in stack.outputs.items()],
         "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
     }  # fmt: skip

@@ -79,7 +79,9 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     triggers = model.triggers
     return Facts(
         service=model.service,
-        definition=definition_facts("tiny", _DEFINITION.read_bytes(), bucket=model.place.bucket),
+        definition=definition_facts(
+            "tiny", _DEFINITION.read_bytes(), bucket=model.place.bucket, repositories=_owners(manifest)
+        ),
         secrets=tuple(r.credentials.split(":", 1)[1].split("#")[0] for r in manifest.repos if r.credentials),
         connections=tuple(trigger.connection for trigger in triggers.connections),
         webhooks=tuple(trigger.connection for trigger in triggers.webhooks),
@@ -90,6 +92,13 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
         clones=model.source.clone,
         role=model.place.role,
     )
+
+
+def _owners(manifest: Manifest) -> Mapping[str, str]:
+    """Let the steps be those of one repository after the other."""
+    steps = ("Preprocess", "Train", "CreateModel", "Transform", "Metrics", "Register")
+    names = [repo.name for repo in manifest.repos]
+    return {f"churn-{step}": names[index % len(names)] for index, step in enumerate(steps)}
 
 
 def render(*repos: Mapping[str, Any], **service: Any) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ The stacks are small ones of this test. That they come to an end here says nothi
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,14 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, PlanRefused
+from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
-from pipeline_builder.stacks.stack_plan import StackPlan
+from pipeline_builder.service.execution_role import decide, is_written
+from pipeline_builder.stacks.stack_plan import StackPlan, render_stack_plan, stack_plan_json
 from pipeline_builder.stacks.stacks import StackEvent
 from tests.service.formation import ACCOUNT, REGION, Formation, forming
+from tests.service.services import SERVICE as SECTION
+from tests.service.services import parse_manifest
 
 STORAGE = """\
 Resources:
@@ -396,3 +401,71 @@ def test_an_end_that_is_never_listed_is_noticed(desk: Desk) -> None:
     stack.coming = settle()
     desk.deploy()
     assert 300 < sum(desk.slept) - before < 900
+
+
+# --- what a change widens
+
+
+ROLE = """\
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: demo-churn
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: sagemaker.amazonaws.com}, Action: sts:AssumeRole}]
+      Policies:
+        - PolicyName: p
+          PolicyDocument:
+            Statement: [{Effect: Allow, Action: s3:GetObject, Resource: !Sub "arn:aws:s3:::${ArtifactBucket}/churn/*"}]
+"""
+
+
+def test_what_a_change_widens_is_shown_before_anybody_is_asked(desk: Desk) -> None:
+    desk.change(("Resources:\n", ROLE))
+    desk.deploy()
+    assert [plan.widens for plan in desk.shown] == [(), ()]  # all of a new stack is new
+    desk.change(("/churn/*", "/*"))
+    asked = desk.problem(PlanRefused, agree=False)
+    assert asked.id == "PB668"
+    (plan,) = [plan for plan in desk.shown if plan.changed]
+    assert plan.widens == ("demo-churn may now also read s3://demo-artifacts/* (s3:GetObject)",)
+    assert plan.narrows == ()
+    assert f"  widens: {plan.widens[0]}\n" in render_stack_plan(plan)
+    assert json.loads(json.dumps(stack_plan_json(plan)))["widens"] == list(plan.widens)
+    desk.deploy()
+    desk.change(('/*"', '/churn/*"'))
+    desk.deploy()
+    (plan,) = [plan for plan in desk.shown if plan.changed]
+    assert (plan.widens, len(plan.narrows)) == ((), 1)
+
+
+def test_where_the_deployed_template_isnt_shown_that_is_said(desk: Desk) -> None:
+    desk.deploy()
+    desk.change(("480", "481"))
+    desk.formation.refusals.append(("GetTemplate", "AccessDenied", 403))
+    desk.deploy()
+    (plan,) = [plan for plan in desk.shown if plan.changed]
+    assert len(plan.widens) == 1
+    assert plan.widens[0].startswith("what it widens can't be told: ")
+
+
+def service_manifest(**service: str) -> Manifest:
+    return parse_manifest({"repos": [{"url": "a/b"}], "service": {**SECTION, "name": "demo", **service}})
+
+
+def test_a_new_service_gets_a_role_for_each_repository_and_a_deployed_one_keeps_its_own(desk: Desk) -> None:
+    assert decide(service_manifest(), desk.stacks).service.execution_role == "per-repository"
+    desk.deploy()
+    kept = decide(service_manifest(), desk.stacks)
+    assert (kept.service.execution_role, is_written(kept)) == ("make", True)
+    desk.change(("Minutes: 480", "Minutes: 480, Description: 'arn:aws:iam::1:role/demo-{repository}'"))
+    desk.deploy()
+    assert decide(service_manifest(), desk.stacks).service.execution_role == "per-repository"
+    assert not is_written(service_manifest())
+    assert is_written(service_manifest(execution_role="make"))
+
+
+def test_a_first_deployment_that_was_cut_short_is_still_a_new_service(desk: Desk) -> None:
+    desk.problem(PlanRefused, agree=False)
+    assert decide(service_manifest(), desk.stacks).service.execution_role == "per-repository"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,9 @@ def deploy(workspace: Workspace, cloud: Cloud, kill_after: int) -> int:
     """Deploy, and kill it after so many answers, with 0 never; return the exit code."""
     calls = workspace.root / "calls"
     calls.write_text("")
-    environment = workspace.environment(**cloud.environment(CALLS=str(calls), KILL_AFTER=str(kill_after)))
-    done = subprocess.run(
-        workspace.command("deploy", "--yes"), cwd=workspace.root, env=environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+    ended = workspace.run("deploy", "--yes", **cloud.environment(CALLS=str(calls), KILL_AFTER=str(kill_after)))
+    assert ended.code in (0, -signal.SIGKILL), ended.err
+    return ended.code
 
 
 def settled(cloud: Cloud, verbs: tuple[str, str]) -> None:

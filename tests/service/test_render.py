@@ -24,6 +24,7 @@ service:
   name: model-service
   source: {{repository: acme/models}}
   connection: {CONNECTION}
+  execution_role: make
 """
 AWS = {"SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1"}
 FILES = ["storage.yaml", "service.yaml", "parameters.json", "buildspec.yml"]
@@ -67,6 +68,44 @@ def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspac
     assert template["Resources"]["ExecutionRole"]["Properties"]["RoleName"] == "model-service-execution"
     source = template["Resources"]["Pipeline"]["Properties"]["Stages"][0]["Actions"][0]["Configuration"]
     assert source["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"  # the model is in this repository
+
+
+def test_roles_that_nobody_has_written_are_those_of_before_and_that_is_said(workspace: Workspace) -> None:
+    path = workspace.root / "model_repos.yaml"
+    path.write_text(MANIFEST.replace("  execution_role: make\n", ""))
+    silent = workspace.call("render", "iam", **AWS)
+    assert (silent.code, set(silent.json) & {"model-service-churn", "model-service-execution"}) == (
+        0,
+        {"model-service-execution"},
+    )
+    assert "model_repos.yaml:7:1: warning PB647 'execution_role' isn't written" in silent.err
+    path.write_text(MANIFEST.replace("execution_role: make", "execution_role: per-repository"))
+    own = workspace.call("render", "iam", **AWS)
+    assert (own.code, own.err) == (0, "")
+    assert "sagemaker:" not in json.dumps(own.json["model-service-churn"]["Policies"])
+    assert "arn:aws:iam::123456789012:role/model-service-churn" in json.dumps(own.json["model-service-execution"])
+
+
+@pytest.mark.parametrize(
+    ("more", "role"),
+    [
+        ({}, "model-service-churn"),
+        ({"SMP_CODEPIPELINE": "models"}, "mine"),  # a build of a stack that hasn't made them yet
+        ({"SMP_JOBROLES": "arn:aws:iam::123456789012:role/all"}, "all"),
+        ({"SMP_TARGET": "local"}, "mine"),
+    ],
+)
+def test_elsewhere_than_in_the_services_builds_the_manifest_says_which_roles_there_are(
+    workspace: Workspace, more: dict[str, str], role: str
+) -> None:
+    path = workspace.root / "model_repos.yaml"
+    path.write_text(MANIFEST.replace("execution_role: make", "execution_role: per-repository"))
+    mine = {"SMP_ROLE": "arn:aws:iam::123456789012:role/mine", "SMP_S3BUCKETNAME": "b", "SMP_TARGET": "aws"}
+    ended = workspace.call("build", **AWS, **{**mine, **more})
+    assert ended.code == 0, ended.err
+    found = json.loads((workspace.root / "build" / "pipeline_definition.json").read_text())
+    named = {step["Arguments"].get("RoleArn", step["Arguments"].get("ExecutionRoleArn")) for step in found["Steps"]}
+    assert named - {None} == {f"arn:aws:iam::123456789012:role/{role}"}
 
 
 def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
@@ -141,8 +180,13 @@ def test_what_nobody_has_set_is_what_the_service_makes(region: str, partition: s
         "SMP_TARGET": "aws",
         "SMP_S3BUCKETNAME": f"model-service-123456789012-{region}",
         "SMP_ROLE": f"arn:{partition}:iam::123456789012:role/model-service-execution",
+        "SMP_JOBROLES": f"arn:{partition}:iam::123456789012:role/model-service-execution",
         "OTHER": "x",
     }
+    own = parse_manifest({"repos": [{"url": "a/b"}], "service": {**SERVICE, "execution_role": "per-repository"}})
+    assert aws_values(own, {**AWS, "SMP_REGION": region})["SMP_JOBROLES"] == (
+        f"arn:{partition}:iam::123456789012:role/model-service-{{repository}}"
+    )
     assert aws_values(manifest, {**AWS, "SMP_S3BUCKETNAME": "mine"})["SMP_S3BUCKETNAME"] == "mine"
 
 

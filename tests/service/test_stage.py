@@ -12,14 +12,14 @@ import pytest
 
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.errors import InputProblems, PlanRefused
-from pipeline_builder.release.approval import approval_digest
+from pipeline_builder.release.proof import approval_of
 from pipeline_builder.service.stage import Setting, console_link, read_setting, run_promote, run_reject, run_train
 from pipeline_builder.session import Session
 from pipeline_builder.target import Approval
 from pipeline_builder.views.following import Eyes
 from tests.checkout.repositories import commit, make_repository
 from tests.tiny import CONF, EVALUATE, TRAIN, write_model
-from tests.workspaces import Workspace, make_workspace
+from tests.workspaces import Kept, Workspace, make_workspace
 
 
 class Service:
@@ -46,12 +46,18 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path)
 
 
-@pytest.fixture
-def trained(workspace: Workspace) -> Workspace:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    workspace = make_workspace(tmp_path_factory.mktemp("trained") / "workspace")
     for name in ("build", "train"):
         ended = workspace.run("stage", name, SMP_ARTIFACTS="arts", SMP_CODEPIPELINE_EXECUTION="e1")
         assert ended.code == 0, ended.err
-    return workspace
+    return Kept.keep(workspace)
+
+
+@pytest.fixture
+def trained(kept: Kept) -> Workspace:
+    return kept.restore()
 
 
 def exports(workspace: Workspace) -> dict[str, str]:
@@ -218,7 +224,7 @@ def test_a_rejection_is_in_the_persons_name(trained: Workspace) -> None:
 
 def test_the_verdict_is_bound_to_what_was_registered(trained: Workspace) -> None:
     record = session(trained).runs.record()
-    assert approval_digest(record) == exports(trained)["APPROVAL"]
+    assert record.evidence == approval_of(record) == exports(trained)["APPROVAL"]
 
 
 def test_settings_come_from_the_variables_of_the_pipeline() -> None:

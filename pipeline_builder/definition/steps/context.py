@@ -9,6 +9,7 @@ from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.sections import JobSection
 from pipeline_builder.definition.names import CHANNEL_NAME, shorten
+from pipeline_builder.definition.roles import job_role
 from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.target import JSON
@@ -17,6 +18,9 @@ Mapped = dict[str, JSON]
 METRICS_OUTPUT = "model_evaluation_metrics"
 METRICS_FILE = "model_evaluation_metrics.json"
 DEFAULT_CHANNEL = "train"
+# Below the pipeline's name in its bucket: code and lists of files by their hashes, definitions, evidence; and what
+# executions made before each repository had a folder of its own.
+OWN_FOLDERS = ("code", "definitions", "evidence", "executions", "manifests")
 _STEP_ERRORS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
 _JOB_ERRORS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
 _ATTEMPTS = 5
@@ -27,7 +31,7 @@ class Context:
     """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
     `commit_parameters` the parameter that carries the commit of each repository, `data_parameters` that of each step
     which carries the fingerprint of its data, `images` the address of each image that confs name by framework and
-    version, by model and section.
+    version, by model and section, `isolated` the repositories whose jobs are to have no network.
     """
 
     graph: Graph
@@ -39,6 +43,11 @@ class Context:
     manifest_parameter: str = ""
     repository_urls: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    isolated: frozenset[str] = frozenset()
+
+    def is_isolated(self, step: Step) -> bool:
+        """Whether the policy wants network isolation of everything that the step's repository runs."""
+        return step.repository in self.isolated
 
     def image(self, step: Step, section: JobSection | InferenceSpecification) -> JSON:
         """Return the address of the image of a step's section."""
@@ -55,6 +64,11 @@ class Context:
     def texts(self, values: Mapping[str, str | Expression]) -> Mapped:
         """Return a mapping of texts."""
         return {key: self.text(value) for key, value in values.items()}
+
+    def role(self, step: Step) -> str:
+        """Return the role that a step's job runs as."""
+        pattern = self.settings.job_roles
+        return job_role(pattern, step.repository) if pattern else self.settings.role
 
     @property
     def base(self) -> str:
@@ -80,9 +94,19 @@ class Chained:
     uri: JSON
 
 
-def execution_uri(context: Context, step: str, *parts: str) -> Mapped:
-    """Return an address of the step's own in each execution, so that no run overwrites another's files."""
-    return join("/", f"{context.base}/executions", get("Execution.PipelineExecutionId"), step, *parts)
+def execution_uri(context: Context, step: Step, *parts: str, name: str = "") -> Mapped:
+    """Return an address of the step's own in each execution, so that no run overwrites another's files.
+
+    It lies below the folder of the step's repository, which nobody else's jobs may write to. `name` is that of a step
+    which is made for this one.
+    """
+    base = execution_base(context.base, "" if context.settings.shared_outputs else step.repository)
+    return join("/", base, get("Execution.PipelineExecutionId"), name or step.name, *parts)
+
+
+def execution_base(base: str, repository: str) -> str:
+    """Return the folder of a repository's outputs below the pipeline's; without a repository that of before."""
+    return f"{base}/{repository}/executions" if repository else f"{base}/executions"
 
 
 def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANNEL) -> tuple[Chained, ...]:

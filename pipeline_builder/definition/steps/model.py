@@ -27,9 +27,10 @@ def compose_create_model(context: Context, step: Step) -> Mapped:
     settings = context.settings
     request: Mapped = {
         "ModelName": step.unit.section.name,
-        "ExecutionRoleArn": settings.role,
+        "ExecutionRoleArn": context.role(step),
         "PrimaryContainer": container(context, step, url="ModelDataUrl"),
         "VpcConfig": vpc_config(settings),
+        "EnableNetworkIsolation": True if context.is_isolated(step) else None,
         "Tags": tag_list(context, step.unit.section.transform.tags if step.unit.section.transform else {}),
     }
     return {"Type": "Model", "Arguments": without_empty(request)}
@@ -100,9 +101,9 @@ def _metrics(context: Context, step: Step) -> Mapped:
 
 def _provenance(context: Context, step: Step) -> Mapped:
     """Commits come in as parameters: one that changes nothing that runs changes no byte of the definition."""
-    repo = step.unit.conf.repo
+    repo = step.repository
     names = {*context.graph.ancestors(step.name), step.name}
-    repos = sorted({context.graph.by_name[name].unit.conf.repo for name in names} & set(context.commit_parameters))
+    repos = sorted({context.graph.by_name[name].repository for name in names} & set(context.commit_parameters))
     custom: Mapped = {"manifest-commit": get(f"Parameters.{context.manifest_parameter}")}
     if len(repos) <= _MOST_REPOSITORIES:
         custom |= {f"commit-{name}": get(f"Parameters.{context.commit_parameters[name]}") for name in repos}

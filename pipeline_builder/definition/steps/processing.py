@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection
+from pipeline_builder.definition.handing import MODULE, is_handed, secret_variables
 from pipeline_builder.definition.steps.context import (
     METRICS_FILE,
     METRICS_OUTPUT,
@@ -37,7 +38,7 @@ def compose_processing(context: Context, step: Step) -> Mapped:
     job = step.job
     assert isinstance(job, PreprocessSection)
     outputs: list[JSON] = [
-        _output(channel, execution_uri(context, step.name, channel), _output_path(job, channel), job.s3_upload_mode)
+        _output(channel, execution_uri(context, step, channel), _output_path(job, channel), job.s3_upload_mode)
         for channel in output_channels(step)
     ]
     return {"Type": "Processing", "Arguments": _request(context, step, outputs), **cache_config(step)}
@@ -65,7 +66,7 @@ def _metrics_uri(context: Context, step: Step, job: EvaluateSection) -> JSON:
         if channel.output_prefix:
             bucket, execution = channel.bucket or context.settings.bucket, get("Execution.PipelineExecutionId")
             return s3_uri(bucket, channel.output_prefix, execution, step.name, METRICS_OUTPUT)
-    return execution_uri(context, step.name, METRICS_OUTPUT)
+    return execution_uri(context, step, METRICS_OUTPUT)
 
 
 def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
@@ -84,7 +85,7 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
     return without_empty(
         {
             "ProcessingJobName": job.base_job_name,
-            "RoleArn": settings.role,
+            "RoleArn": context.role(step),
             "AppSpecification": {
                 "ImageUri": context.image(step, job),
                 "ContainerEntrypoint": ["/bin/bash", "-c", command(context, step, job, placed)],
@@ -94,7 +95,11 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
             "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
             "ProcessingResources": {"ClusterConfig": without_empty(cluster)},
             "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
-            "Environment": {**_output_names(step, outputs), **context.texts(job.env)},
+            "Environment": {
+                **_output_names(step, outputs),
+                **secret_variables(job, f"-m {_module(job)}"),
+                **context.texts(job.env),
+            },
             "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},
             "Tags": tag_list(context, job.tags),
         }
@@ -106,9 +111,13 @@ def command(context: Context, step: Step, job: JobSection, placed: tuple[Placed,
 
     Files that came by a manifest are moved to where their source name says first; the service takes 256 characters.
     """
-    module = shlex.quote(".".join(PurePosixPath(job.entry_point).with_suffix("").parts))
+    module = MODULE if is_handed(job) else _module(job)
     install = "python -m pip install -r requirements.txt && " if step.name in context.requirements else ""
     return f"{_PLACE if placed else ''}cd {_CODE} && tar -xzf sourcedir.tar.gz && {install}exec python -m {module}"
+
+
+def _module(job: JobSection) -> str:
+    return shlex.quote(".".join(PurePosixPath(job.entry_point).with_suffix("").parts))
 
 
 def _placing(step: Step, placed: tuple[Placed, ...]) -> list[JSON]:

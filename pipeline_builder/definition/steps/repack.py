@@ -64,13 +64,13 @@ def compose_repack(context: Context, step: Step, training: Step) -> Mapped:
         "VolumeKmsKeyId": settings.kms_key,
     }
     destination: Mapped = {
-        "S3Uri": execution_uri(context, name, _OUTPUT),
+        "S3Uri": execution_uri(context, training, _OUTPUT, name=name),
         "LocalPath": f"{_BASE}/output",
         "S3UploadMode": "EndOfJob",
     }
     outputs: list[JSON] = [{"OutputName": _OUTPUT, "AppManaged": False, "S3Output": destination}]
     request: Mapped = {
-        "RoleArn": settings.role,
+        "RoleArn": context.role(training),
         "AppSpecification": {
             "ImageUri": context.image(training, job),
             "ContainerEntrypoint": ["/bin/bash", "-c", _SCRIPT],
@@ -79,7 +79,10 @@ def compose_repack(context: Context, step: Step, training: Step) -> Mapped:
         "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
         "ProcessingResources": {"ClusterConfig": without_empty(cluster)},
         "StoppingCondition": {"MaxRuntimeInSeconds": _MAX_RUNTIME},
-        "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},
+        "NetworkConfig": {
+            **({"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {}),
+            **({"EnableNetworkIsolation": True} if context.is_isolated(step) else {}),
+        },
         "Tags": tag_list(context, job.tags),
     }
     return {

@@ -6,6 +6,7 @@ import json
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import TrainSection
+from pipeline_builder.definition.handing import FILE, is_handed, secret_variables
 from pipeline_builder.definition.steps.context import (
     Context,
     Mapped,
@@ -35,19 +36,19 @@ def compose_training(context: Context, step: Step) -> Mapped:
         "VolumeKmsKeyId": settings.kms_key,
     }
     output: Mapped = {
-        "S3OutputPath": job.output_path or execution_uri(context, step.name),
+        "S3OutputPath": job.output_path or execution_uri(context, step),
         "KmsKeyId": settings.kms_key,
     }
     request: Mapped = {
         "TrainingJobName": job.base_job_name,
-        "RoleArn": settings.role,
+        "RoleArn": context.role(step),
         "AlgorithmSpecification": {"TrainingImage": context.image(step, job), "TrainingInputMode": job.input_mode},
         "HyperParameters": hyperparameters(context, step, job),
         "InputDataConfig": _channels(context, step, job),
         "OutputDataConfig": without_empty(output),
         "ResourceConfig": without_empty(resources),
         "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
-        "Environment": context.texts(job.env),
+        "Environment": {**secret_variables(job, job.entry_point), **context.texts(job.env)},
         "VpcConfig": network,
         "EnableInterContainerTrafficEncryption": True if network else None,
         "Tags": tag_list(context, job.tags),
@@ -64,7 +65,7 @@ def hyperparameters(context: Context, step: Step, job: TrainSection) -> Mapped:
         InputProblems: PB326 for an expression inside of a list or mapping, which would be encoded as text.
     """
     values: dict[str, JSON] = {
-        "sagemaker_program": job.entry_point,
+        "sagemaker_program": FILE if is_handed(job) else job.entry_point,
         "sagemaker_submit_directory": context.code[step.name],
         "sagemaker_container_log_level": 20,
         "sagemaker_region": context.settings.region,

@@ -100,4 +100,4 @@ def _output(context: Context, step: Step, job: TransformSection) -> JSON:
     for channel in job.channels.values():
         if channel.bucket:
             return s3_uri(channel.bucket, channel.prefix, step.unit.name, "predictions", "transform")
-    return execution_uri(context, step.name)
+    return execution_uri(context, step)

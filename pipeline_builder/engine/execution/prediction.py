@@ -45,12 +45,12 @@ class _Prediction:
             self.conditional.add(step.name)
             return CachePrediction(step=step.name, hit=False, reason=reason, conditional=True)
         try:
-            hit, reason = self._looked_up(step)
+            found, reason = self._looked_up(step)
         except UnresolvedError as error:
-            hit, reason = False, f"after '{error.step}', which runs"
+            found, reason = "", f"after '{error.step}', which runs"
         except (InputProblems, StepFailedError):
-            hit, reason = False, "what it needs isn't there yet"
-        return CachePrediction(step=step.name, hit=hit, reason=reason)
+            found, reason = "", "what it needs isn't there yet"
+        return CachePrediction(step=step.name, hit=bool(found), reason=reason, source=found)
 
     def _condition(self, step: Step) -> str:
         """Say on what it depends whether the step runs, where that can't be told yet."""
@@ -59,29 +59,29 @@ class _Prediction:
         earlier = next((name for name in step.before if name in self.conditional), None)
         return f"if '{earlier}' runs" if earlier else ""
 
-    def _looked_up(self, step: Step) -> tuple[bool, str]:
-        """Return whether the cache answers, and the reason for either."""
+    def _looked_up(self, step: Step) -> tuple[str, str]:
+        """Return whose result the cache answers with, empty where it doesn't, and the reason for either."""
         scope = replace(self.scope, results=self.results)
         request = with_model(step, resolve(step.arguments, scope), self.results)
         match step.type:
             case "Model":
                 self.results[step.name] = describe_model(step, request, "predicted")
-                return False, "models are always made anew"
+                return "", "models are always made anew"
             case "RegisterModel":
-                return False, "a run registers a new version"
+                return "", "a run registers a new version"
             case "Condition":
                 self.results[step.name] = {OUTCOME: str(decide(request["Conditions"]))}
-                return False, f"comes out as {self.results[step.name][OUTCOME]}"
+                return "", f"comes out as {self.results[step.name][OUTCOME]}"
             case "Fail":
-                return False, "fails the run"
+                return "", "fails the run"
             case _:
-                return self._cached(step, request) if step.cached else (False, "the cache is off for this step")
+                return self._cached(step, request) if step.cached else ("", "the cache is off for this step")
 
-    def _cached(self, step: Step, request: Mapping[str, Any]) -> tuple[bool, str]:
+    def _cached(self, step: Step, request: Mapping[str, Any]) -> tuple[str, str]:
         state, store = self.engine.state, self.engine.store
         key = build_key(step, request, layers_of(step, request, self.engine.images, store), store)
         hit = find_hit(state, store, self.pipeline, step, key)
         if hit is None:
-            return False, why_missed(state, self.pipeline, step, key)
+            return "", why_missed(state, self.pipeline, step, key)
         self.results[step.name] = hit.result
-        return True, f"execution {hit.execution.rsplit('/', 1)[-1]} of {hit.created:%Y-%m-%d %H:%M} UTC"
+        return hit.execution, f"execution {hit.execution.rsplit('/', 1)[-1]} of {hit.created:%Y-%m-%d %H:%M} UTC"

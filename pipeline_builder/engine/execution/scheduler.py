@@ -15,7 +15,9 @@ from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
+from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import keep_log, recorded
 from pipeline_builder.engine.jobs.work import (
@@ -30,7 +32,7 @@ from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
-from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
+from pipeline_builder.target import Execution, ExecutionStatus, Observer, SecretGiver, StepState, StepStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Engine:
     limits: JobLimits = DEFAULT_LIMITS
     hidden: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
+    secrets: SecretGiver = no_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class Run:
         self._execution = execution
         self._document = document
         self._scope = scope
+        self._ours = is_ours(document)
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         # What failed before a halt stays failed; in any other run these steps wait again by now.
@@ -203,6 +207,8 @@ class Run:
         if self._stop.is_set():
             raise StepStoppedError
         request = self._request(step)
+        if self._ours:
+            check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
         if (
             key
@@ -249,6 +255,7 @@ class Run:
             registry=engine.registry,
             environments=engine.environments,
             images=engine.images,
+            secrets=engine.secrets,
             stop=self._stop,
             private=engine.private,
             limits=engine.limits,

@@ -1,7 +1,7 @@
 """What a job takes of the machine at this moment, looked up by its supervisor each second; standard library only."""
 
 # pathlib would add half to the time that the launcher needs to start.
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH115, PTH123, PTH208
 from __future__ import annotations
 
 import contextlib
@@ -39,7 +39,7 @@ class Watch:
         return self._programs() or self._disk(now)
 
     def _programs(self) -> str:
-        tree = list(_descendants(os.getpid()))
+        tree = list(_descendants(_own_number()))
         if sum(threads for _, threads, _ in tree) >= self._limits["processes"]:
             return "processes"
         shared = _used(SHARED_MEMORY) if self._private else 0
@@ -57,6 +57,14 @@ class Watch:
         used = sum(_size_of(folder) for folder in self._folders)
         self._next_walk = time.monotonic() + max(PERIOD, _SHARE * (time.monotonic() - now)) - PERIOD / 2
         return "disk" if used >= self._limits["disk"] else ""
+
+
+def _own_number() -> int:
+    """Return this process as /proc numbers it, which may be that of the machine outside."""
+    try:
+        return int(os.readlink("/proc/self"))
+    except (OSError, ValueError):
+        return os.getpid()
 
 
 def _descendants(root: int) -> Iterator[tuple[int, int, int]]:

@@ -12,7 +12,7 @@ from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.requirements import Layers
-from pipeline_builder.engine.state.store import LocalStore, stamp_of
+from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
 
 MODEL = f"{OPT_ML}/model"
@@ -62,7 +62,7 @@ def _requirements(step: Step, request: Request, code: str, store: LocalStore) ->
         archive, folder = model_archive(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
     else:
         return ()
-    found = _member_of(archive, stamp_of(archive.stat()), f"{folder}{_REQUIREMENTS}")
+    found = _member_of(archive, unchanged(archive.stat()), f"{folder}{_REQUIREMENTS}")
     return tuple((found or b"").decode("utf-8", "replace").splitlines())
 
 

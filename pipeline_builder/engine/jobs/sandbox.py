@@ -38,6 +38,7 @@ _INHERITED = re.compile(
     r"|PIP_(?:CERT|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST)"
     r"|PIP_(?:DEFAULT_TIMEOUT|RETRIES|DISABLE_PIP_VERSION_CHECK)"
 )
+_CERTIFICATES = re.compile(r"SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL|AWS)_CA_BUNDLE|PIP_CERT")
 # An address with a user or password in it is a secret: such a variable stays with the engine.
 _USER_INFO = re.compile(r"(//[^/\s@]*@)|(^[^/\s@]+:[^/\s@]+@)")
 
@@ -140,6 +141,12 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> di
     return environment
 
 
+def _certificates(engine: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the files and folders of certificates that the job's inherited variables name."""
+    named = (value for name, value in engine.items() if _CERTIFICATES.fullmatch(name))
+    return tuple(Path(value) for value in named if value.startswith("/") and Path(value).exists())
+
+
 def relocate(text: str, ml: str) -> str:
     """Return the text with every path in it that begins with /opt/ml beginning with `ml` instead."""
     return _OPT_ML_PATH.sub(lambda _: ml, text)
@@ -147,6 +154,7 @@ def relocate(text: str, ml: str) -> str:
 
 def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> tuple[_Start, dict[str, object]]:
     isolation = find_isolation(job.folder)
+    job = dataclasses.replace(job, reads=(*job.reads, *_certificates(os.environ)))
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
     scratch = stack.enter_context(scratch_folder(job.folder))

@@ -16,6 +16,7 @@ from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
@@ -34,6 +35,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import Tree, survey
+from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
@@ -75,6 +77,7 @@ class Tools:
     shared: tuple[Path, ...]
     observe: Callable[[str], None]
     attempt: int = 1
+    secrets: SecretGiver = no_secrets
 
     @property
     def execution_id(self) -> str:
@@ -104,7 +107,7 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     for _, path in outputs:
         _inside(ml, path).mkdir(parents=True, exist_ok=True)
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
-    environment = processing_environment(request, job_arn=arn, region="local")
+    environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
     _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML))
     for uri, path in outputs:
         _kept(tools).upload(path, uri)
@@ -140,6 +143,7 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     if code.startswith("s3://"):
         unpack(code_archive(code, tools.store), ml / "code")
     environment = training_environment(request, job_name=name, job_arn=arn, region="local")
+    environment |= secrets_of(request, tools.secrets)
     command = training_command(request, package=(ml / "code" / "setup.py").is_file())
     _run(step, request, tools, _Program(command, environment, CODE))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"

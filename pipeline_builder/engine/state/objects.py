@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore, stamp_of
+from pipeline_builder.engine.state.store import LocalStore, stamp_of, unchanged
 from pipeline_builder.errors import InputProblems
 
 
@@ -57,15 +57,17 @@ class Objects:
 
     def _facts(self, path: Path, file: IO[bytes]) -> ObjectFacts:
         found = os.fstat(file.fileno())
-        known = self._known(path, stamp_of(found))
+        known = self._known(path, found)
         if known is None:
             etag = f"{self.store.digest_of(path, file)[:32]}-1"
-            known = self._known(path, stamp_of(found)) or (etag, {})  # somebody may be writing it just now
+            known = self._known(path, found) or (etag, {})  # somebody may be writing it just now
         modified = datetime.fromtimestamp(int(found.st_mtime), tz=timezone.utc)
         return ObjectFacts(path=path, size=found.st_size, modified=modified, etag=known[0], headers=known[1])
 
-    def _known(self, path: Path, stamp: str) -> tuple[str, dict[str, str]] | None:
-        rows = self._state.query("SELECT etag, headers FROM objects WHERE path = ? AND stamp = ?", str(path), stamp)
+    def _known(self, path: Path, found: os.stat_result) -> tuple[str, dict[str, str]] | None:
+        # The second stamp is that of what a version before this one has written.
+        sql = "SELECT etag, headers FROM objects WHERE path = ? AND stamp IN (?, ?)"
+        rows = self._state.query(sql, str(path), unchanged(found), stamp_of(found))
         return (rows[0]["etag"], json.loads(rows[0]["headers"])) if rows else None
 
     def put(
@@ -76,10 +78,10 @@ class Objects:
         Raises:
             FileExistsError: with `new`, where there is one already.
         """
-        stamp = stamp_of(file.stat())  # which moving it doesn't change
         # In one transaction, so that of two writers the last one's facts are kept with the last one's content.
-        with self._state.transaction() as db:
+        with file.open("rb") as opened, self._state.transaction() as db:
             path = self.store.adopt(uri, file, new=new)
+            stamp = unchanged(os.fstat(opened.fileno()))  # moving it is a change too
             values = (str(path), stamp, etag, json.dumps(dict(headers)))
             db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
         self._state.remember_digests((str(path), stamp, sha256))

@@ -7,11 +7,14 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
 from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.tags import list_tags, put_tags
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import ApprovalChange, ApprovalStatus, ModelPackage
+from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
 
 ARN = "arn:aws:sagemaker:localhost:000000000000:model-package"
+GROUP_ARN = f"{ARN}-group"
 
 
 class LocalRegistry:
@@ -20,10 +23,25 @@ class LocalRegistry:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def put_group(self, name: str, description: str) -> None:
+    def put_group(self, name: str, description: str, owner: str = "") -> None:
         """Create the group; one that is there stays as it is."""
         with self._state.transaction() as db:
+            found = db.execute("SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted", (name,)).fetchone()
             _put_group(db, name, description)
+            if owner and not found:
+                put_tags(db, f"{GROUP_ARN}/{name}", [{"Key": GROUP_OWNER, "Value": owner}])
+
+    def group_owner(self, name: str) -> str | None:
+        """Return the repository that the group's tag names."""
+        if not self._state.query("SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted", name):
+            return None
+        tags = list_tags(self._state, f"{GROUP_ARN}/{name}")
+        return next((tag["Value"] for tag in tags if tag["Key"] == GROUP_OWNER), "")
+
+    def tag_group(self, name: str, owner: str) -> None:
+        """Write the tag of the repository that owns it on a group."""
+        with self._state.transaction() as db:
+            put_tags(db, f"{GROUP_ARN}/{name}", [{"Key": GROUP_OWNER, "Value": owner}])
 
     def register(self, request: Mapping[str, Any], *, execution: str, step: str) -> ModelPackage:
         """Add a version to the request's group, once for each step of an execution, however often it is asked."""
@@ -70,14 +88,30 @@ class LocalRegistry:
         return _package(rows[0])
 
     def set_approval(
-        self, arn: str, status: ApprovalStatus, *, description: str, metadata: Mapping[str, str], by: str
+        self,
+        arn: str,
+        status: ApprovalStatus,
+        *,
+        description: str,
+        metadata: Mapping[str, str],
+        by: str,
+        since: ModelPackage | None = None,
     ) -> ModelPackage:
-        """Set the status; the same status and description again change nothing."""
+        """Set the status; the same status and description again change nothing.
+
+        Raises:
+            PlanRefused: PB481 where the package isn't as it was `since`: of several at once one comes first.
+        """
         current = self.describe_package(arn)
         if current.status is status and current.approval_description == description:
             return current
         with self._state.transaction() as db:
-            before = db.execute("SELECT status, metadata FROM packages WHERE arn = ?", (arn,)).fetchone()
+            before = db.execute("SELECT * FROM packages WHERE arn = ?", (arn,)).fetchone()
+            if since and (before["status"], before["approval_description"]) != (
+                since.status.value,
+                since.approval_description,
+            ):
+                raise decided_meanwhile(_package(before))
             merged = json.dumps({**json.loads(before["metadata"]), **metadata})
             db.execute(
                 "UPDATE packages SET status = ?, approval_description = ?, metadata = ?, modified = ? WHERE arn = ?",
@@ -115,21 +149,23 @@ def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
 
 
 def _package(row: sqlite3.Row) -> ModelPackage:
-    request = json.loads(row["request"])
-    containers = (request.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    quality = (request.get("ModelMetrics") or {}).get("ModelQuality") or {}
+    request = {**json.loads(row["request"]), **json.loads(row["details"])}
+    containers, reports = containers_of(request), reports_of(request)
     return ModelPackage(
         arn=row["arn"],
         group=row["group_name"],
         version=row["version"],
         status=ApprovalStatus(row["status"]),
         approval_description=row["approval_description"],
-        model_data_url=containers[0].get("ModelDataUrl", ""),
-        image=containers[0].get("Image", ""),
-        metrics_uri=(quality.get("Statistics") or {}).get("S3Uri", ""),
+        model_data_url=containers[0].model_data_url if containers else "",
+        image=containers[0].image if containers else "",
+        metrics_uri=reports.get(QUALITY, ""),
         metadata=json.loads(row["metadata"]),
         created=parse_time(row["created"]),
+        modified=parse_time(row["modified"]),
         execution=row["execution"],
+        containers=containers,
+        reports=reports,
     )
 
 

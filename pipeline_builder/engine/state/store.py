@@ -19,6 +19,7 @@ from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import Hashing, Sparse, copy, copy_file, read_small, replacing
 from pipeline_builder.machine.tree import Survey, Tree, opened, render_some
+from pipeline_builder.target import StoredObject
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 PLACE = "place"
@@ -67,9 +68,10 @@ class LocalStore:
             yield hashing
             sha256 = hashing.sha256
             sparse.finish()
-            file.close()
-            stamp = stamp_of(path.stat())
-            known.append((str(self.adopt(uri, path)), stamp, sha256))
+            file.flush()
+            place = self.adopt(uri, path)
+            # Of the file itself, whatever lies at its place by now; moving it is a change too.
+            known.append((str(place), unchanged(os.fstat(file.fileno())), sha256))
 
     @contextmanager
     def staged(self) -> Iterator[tuple[IO[bytes], Path]]:
@@ -105,6 +107,7 @@ class LocalStore:
             try:
                 if new:
                     os.link(file, path)
+                    file.unlink()  # a change of the file that is there as well, so now and not later
                 else:
                     file.replace(path)
                 break
@@ -211,7 +214,7 @@ class LocalStore:
     def digest(self, uri: str, *, kind: str = PREFIX) -> str:
         """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
 
-        A file is read once for each content: its digest is kept by path, size, time and inode.
+        A file is read once for each content: its digest is kept by path, size, inode and the time of its last change.
         """
         try:
             found = self.objects(uri, kind=kind)
@@ -236,6 +239,25 @@ class LocalStore:
         found = [(uri, self.digest(uri)) for uri in uris]
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
+    def stamps(self, uris: Iterable[str]) -> dict[str, str]:
+        """Return what changes with each of the objects that are there."""
+        found = ((uri, self.find(uri)) for uri in uris)
+        return {uri: unchanged(path.stat()) for uri, path in found if path}
+
+    def look(self, uri: str) -> StoredObject | None:
+        """Return the sha256 of an object's content, or of all below a prefix: read now, whatever was known of it."""
+        if uri.endswith("/"):
+            found = self.objects(uri)
+            facts = [(name, *_read_digest(path)) for name, path in found]
+            listing = hashlib.sha256(json.dumps([[name, sha256] for name, sha256, _ in facts]).encode()).hexdigest()
+            size = sum(size for _, _, size in facts)
+            return StoredObject(size=size, sha256=listing, below=len(found)) if found else None
+        path = self.find(uri)
+        if path is None:
+            return None
+        sha256, size = _read_digest(path)
+        return StoredObject(size=size, sha256=sha256)
+
     def digest_of(self, path: Path, file: IO[bytes]) -> str:
         """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
         new: list[Digest] = []
@@ -244,7 +266,7 @@ class LocalStore:
         return found
 
     def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
-        stamp = stamp_of(os.fstat(file.fileno()))
+        stamp = unchanged(os.fstat(file.fileno()))
         known = self._state.known_digest(str(path), stamp)
         if known:
             return known
@@ -314,9 +336,22 @@ def _besides(left_out: list[str]) -> str:
     return f"; what is there is no object: {render_some(left_out)}" if left_out else ""
 
 
+def _read_digest(path: Path) -> tuple[str, int]:
+    """Return the sha256 (hex) and the size of a file, by reading all of it."""
+    hashing = Hashing()
+    with path.open("rb") as file:
+        copy(file, hashing)
+    return hashing.sha256, hashing.tell()
+
+
 def stamp_of(found: os.stat_result) -> str:
-    """Return what changes with a file's content."""
+    """Return what changes with a file's content, by those who don't hide it."""
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
+
+
+def unchanged(found: os.stat_result) -> str:
+    """Return what changes with a file, whatever is done to it: nobody sets the time of its last change."""
+    return f"changed:{found.st_size}:{found.st_ctime_ns}:{found.st_ino}"
 
 
 def _make_folder(folder: Path) -> None:

@@ -154,9 +154,12 @@ def _play(book: Book, service: Service, source: Source, git: Git, at: Rehearsing
 
 
 def _overrides(at: Rehearsing, codepipeline: str) -> dict[str, str]:
-    """Return what a rehearsal sets above every project: the local target in place of the account."""
+    """Return what a rehearsal sets above every project: the local target in place of the account.
+
+    Roles are named as in the templates: nothing here asks for one.
+    """
     return {
-        **LOCAL_DEFAULTS,
+        **{name: value for name, value in LOCAL_DEFAULTS.items() if name != "SMP_ROLE"},
         "SMP_TARGET": "local",
         "SMP_STATE": str(at.shared / TARGET_STATE),
         "AWS_ENDPOINT_URL_CODEPIPELINE": codepipeline,

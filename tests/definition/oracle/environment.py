@@ -51,7 +51,6 @@ def run_in_sdk(version: str, module: str, *arguments: str, home: Path) -> None:
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONWARNINGS": "ignore",
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
     }

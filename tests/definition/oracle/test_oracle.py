@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from tests.definition.composing import compose_definition, load_graph
 from tests.definition.oracle.comparison import Listed, differences, normalised
 from tests.definition.oracle.environment import run_in_sdk
 from tests.definition.oracle.listed import LISTED, LISTED_V3
-from tests.places import ROOT
+from tests.places import ROOT, folder_of_run
 from tests.tiny import SCRIPTS, variant
 
 VALUES = {**LOCAL_DEFAULTS, "SMP_REGION": "us-east-1", "SMP_ROLE": "arn:aws:iam::000000000000:role/pipeline"}
@@ -78,12 +77,12 @@ COMPARED = (
 @pytest.fixture(scope="session")
 def by_sdk(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the definitions of version 2 of the SDK by case."""
-    return built_by_sdk("v2", tmp_path_factory.getbasetemp(), COMPARED)
+    return built_by_sdk("v2", folder_of_run(tmp_path_factory), COMPARED)
 
 
 def built_by_sdk(version: str, base: Path, cases: Sequence[str]) -> Any:
     """Return the SDK's definitions by case; one test process makes them for all of a run."""
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"oracle-{version}"
+    folder = base / f"oracle-{version}"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
@@ -140,7 +139,7 @@ def test_our_checks_accept_what_the_sdk_writes(by_sdk: Any, name: str) -> None:
 def test_version_3_agrees_but_for_how_it_brings_scripts(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    sdk = built_by_sdk("v3", tmp_path_factory.getbasetemp(), ["repack"])["repack"]
+    sdk = built_by_sdk("v3", folder_of_run(tmp_path_factory), ["repack"])["repack"]
     assert check_definition(sdk) == ()
     compare(sdk, by_us(tmp_path, "repack"), LISTED_V3)
 

@@ -20,6 +20,7 @@ from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.errors import OutsideFailure
+from tests.engine.environments import shared_environments
 
 PROGRAM = """
 import json, os
@@ -310,8 +311,16 @@ def test_defaults_are_those_of_the_toolkit(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_real_model(ml: Path, tmp_path: Path) -> None:
-    python = Environments(tmp_path / "envs").get((("numpy<2.3",),), observe=lambda _: None)
+def test_a_real_model(ml: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    layers = (
+        (
+            "numpy==2.2.6; python_version < '3.14'",
+            "numpy==2.3.5; python_version >= '3.14'",
+            "pandas==2.3.3",
+            "scikit-learn==1.7.2",
+        ),
+    )
+    python = Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
     (ml / "in" / "a.csv").write_bytes(b"1,2\n3,4\n5,6\n")
     program = """
         class Sum:

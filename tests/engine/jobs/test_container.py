@@ -21,6 +21,7 @@ from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files, user_arguments
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.target import JSON
+from tests.engine.environments import shared_environments
 
 REQUEST: dict[str, Any] = {
     "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
@@ -210,7 +211,7 @@ DIFFERENT = {
 def toolkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         layers = (("sagemaker-training==5.1.4", "setuptools<81"),)
-        return Environments(tmp_path_factory.mktemp("envs")).get(layers, observe=lambda _: None)
+        return Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
     except OutsideFailure as failure:
         pytest.skip(f"the toolkit can't be installed here (it needs the index and a C compiler): {failure}")
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import threading
 import time
@@ -139,6 +140,15 @@ def test_environment_is_only_the_jobs(tmp_path: Path, private: bool, monkeypatch
     assert environment["HOME"] == ("/home/job" if private else str(tmp_path / "home"))
     assert environment["PATH"].startswith(str(Path(sys.executable).parent) + ":")
     assert environment["PYTHONUNBUFFERED"] == "1"
+
+
+@BOTH
+def test_certificates_of_the_engine_can_be_read(tmp_path: Path, private: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ca.pem").write_text("certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    job = make_job(tmp_path / "job", "sh", "-c", "cat $SSL_CERT_FILE")
+    assert run(job, private=private).exit_code == 0
+    assert job.log.read_text() == "certificate"
 
 
 def test_library_folder_is_named_where_it_has_libraries(tmp_path: Path) -> None:
@@ -368,6 +378,7 @@ def test_an_unprivileged_user(private: bool, tmp_path_factory: pytest.TempPathFa
     code = f"""
         import sys, threading, tempfile, os
         sys.path.insert(0, {str(ROOT)!r})
+        sys.path.append({sysconfig.get_path("purelib")!r})  # for bubblewrap's program only
         from pathlib import Path
         from pipeline_builder.engine.jobs.job import Job
         from pipeline_builder.engine.jobs.isolation import private_mounts_available

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 import zipfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.terminals import answer
+from tests.forking import Process
 from tests.service.rehearsal.rehearsals import Tiny, head, make_tiny, statuses
 
 
@@ -295,7 +295,7 @@ def test_a_folder_without_a_repository(tiny: Tiny, tmp_path: Path) -> None:
     assert (ended.code, "PB653" in ended.err) == (1, True)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: Process) -> None:
     deadline = time.monotonic() + 30
     while not path.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.checkout.repositories import commit, make_repository
+from tests.doors import Door
 from tests.places import ROOT
 from tests.service.rehearsal.rehearsals import statuses
 from tests.tiny import DATA, TRAIN, variant, write_model
@@ -23,6 +25,7 @@ MANIFEST = """\
 version: 1
 repos:
   - {name: churn, url: ., path: models/churn, revision: HEAD}
+service: {execution_role: per-repository}
 local:
   s3: {local/churn: data}
 """
@@ -57,6 +60,12 @@ class Service(Workspace):
         with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
             found = db.execute("SELECT status, approval_description FROM packages ORDER BY version").fetchall()
         return [(str(status), str(description)) for status, description in found]
+
+    def definition(self) -> str:
+        """Return the definition that was deployed last."""
+        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+            (found,) = db.execute("SELECT content FROM versions ORDER BY version DESC LIMIT 1").fetchone()
+        return bytes(found).decode()
 
     def executions(self) -> list[str]:
         """Return how each execution of the SageMaker pipeline ended, oldest first."""
@@ -95,6 +104,7 @@ def action(state: Any, stage: str) -> Any:
 def test_approve_nothing_reject(service: Service) -> None:
     code, state, errors = service.rehearse("--approve", "--comment", "looks right", "--variable", "REPOSITORY=churn")
     assert (code, set(statuses(state).values())) == (0, {"Succeeded"}), errors
+    assert re.findall(r":role/([^\"]+)", service.definition()) == ["pipeline-builder-churn"] * 4
     train = action(state, "Train")["variables"]
     assert train["VERDICT"] == "pass"
     assert train["SUMMARY"].startswith("tiny-churn version 1: mae 1, no champion yet")
@@ -119,19 +129,17 @@ def test_approve_nothing_reject(service: Service) -> None:
     assert "recall is too low" in second[1]
 
 
-def test_a_failing_step_and_a_blocked_gate(service: Service, tmp_path: Path) -> None:
-    rows = tmp_path / "rows"
-    fails = f"import os\nif not os.path.exists({str(rows)!r}):\n    raise SystemExit('no rows to train on')\n"
-    service.change("scripts/train.py", fails + TRAIN)
+def test_a_failing_step_and_a_blocked_gate(service: Service, door: Door) -> None:
+    service.change("scripts/train.py", f"print('are there rows to train on?')\n{door.enter}{TRAIN}")
     code, state, errors = service.rehearse("--approve")
     assert code == 5
     assert statuses(state)["Train"] == "Failed"
     assert "PB656 the action 'Train' of the stage 'Train' failed: its phase build failed" in errors
-    assert "no rows to train on" in errors
+    assert "are there rows to train on?" in errors
     code, again, errors = service.rehearse("--resume", "--approve")
     assert (code, again["id"], action(again, "Train")["attempt"]) == (5, state["id"], 2)
     assert action(again, "Build")["attempt"] == 1
-    rows.touch()
+    door.open()
     code, again, errors = service.rehearse("--resume", "--approve")
     assert (code, again["id"], action(again, "Train")["attempt"]) == (0, state["id"], 3), errors
     assert service.executions() == ["Succeeded"]  # the same one, tried again
@@ -149,24 +157,18 @@ def test_a_failing_step_and_a_blocked_gate(service: Service, tmp_path: Path) -> 
     assert action(state, "Train")["variables"]["VERDICT"] == "failed"
 
 
-SLOW = """\
-import os, pathlib, time
-if not pathlib.Path({marker!r}).exists():
-    pathlib.Path({marker!r}).write_text("here")
-    time.sleep(300)
-"""
-
-
-def test_killed_while_it_trains_it_goes_on(service: Service, tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    service.change("scripts/train.py", SLOW.format(marker=str(marker)) + TRAIN)
+def test_killed_while_it_trains_it_goes_on(service: Service, door: Door) -> None:
+    slow = "".join(f"    {line}\n" for line in (*door.enter.splitlines(), "time.sleep(300)"))
+    service.change("scripts/train.py", f"import time\ntry:\n{slow}except OSError:\n    pass\n{TRAIN}")
+    door.open()
     process = service.start("rehearse", "--approve")
     deadline = time.monotonic() + _TIMEOUT
-    while not marker.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not (begun := door.knocked()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert marker.exists()
+    assert begun
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
+    door.shut()
     code, state, errors = service.rehearse("--resume", "--approve")
     assert code == 0, errors
     assert set(statuses(state).values()) == {"Succeeded"}

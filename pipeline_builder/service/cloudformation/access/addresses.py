@@ -18,6 +18,8 @@ _WRITTEN = frozenset(("S3Output", "S3OutputPath", "CheckpointConfig", "ProfilerC
 _METRICS = "ModelMetrics"
 _STEP_OUTPUT = re.compile(r"Steps\.(?P<step>[^.]+)\.(?P<path>.+)")
 _PROCESSING = re.compile(r"ProcessingOutputConfig\.Outputs\['(?P<name>[^']+)'\]\.S3Output\.S3Uri")
+# Below a training job's folder: model.tar.gz, or without compression a folder; what else the job puts out is beside it.
+_ARTIFACT: Pieces = ("output/model",)
 _SHARED = re.compile(r"(?P<bucket>arn:[^/]*:accesspoint(?:/[^/]+|:[^/]+)|[^/]+)/?(?P<key>.*)", re.DOTALL)
 
 
@@ -101,7 +103,7 @@ class _Known:
         arguments = step.get("Arguments") if isinstance(step, dict) else None
         if path == "ModelArtifacts.S3ModelArtifacts":
             folder = self.pieces(_member(arguments, "OutputDataConfig", "S3OutputPath"))
-            return _joined([folder, ANYTHING], "/")
+            return _joined([folder, ANYTHING, _ARTIFACT], "/")
         if path == "TransformOutput.S3OutputPath":
             return self.pieces(_member(arguments, "TransformOutput", "S3OutputPath"))
         if match := _PROCESSING.fullmatch(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pipeline_builder.definition.roles import role_name
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.resources import (
     bucket_name,
@@ -13,9 +14,13 @@ from pipeline_builder.service.cloudformation.access.resources import (
     objects,
     objects_at,
     via_service,
+    without_covered,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
+# Below the pipeline's name: code and lists by their hashes, and what executions of steps of no repository make.
+_MADE = ("code", "manifests", "executions")
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
@@ -26,6 +31,15 @@ def secrets(facts: Facts) -> tuple[Statement, ...]:
         return ()
     resources = tuple(sorted({_secret(text) for text in facts.secrets}))
     why = "tokens of the model repositories; Secrets Manager puts six characters behind a name"
+    return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
+
+
+def secrets_of_jobs(touched: DefinitionFacts) -> tuple[Statement, ...]:
+    """Return what a launcher takes to read the secrets that jobs are given."""
+    if not touched.secrets:
+        return ()
+    resources = tuple(_secret(text) for text in touched.secrets)
+    why = "what the policy gives to jobs ('secrets'); Secrets Manager puts six characters behind a name"
     return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
 
 
@@ -89,8 +103,9 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
     return (
         Statement(
             sid="WriteGroups",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup"),
+            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup", "sagemaker:ListTags"),
             resources=resources,
+            why="groups that aren't there yet, and the tag that says whose each is",
         ),
         Statement(
             sid="ListGroups",
@@ -131,7 +146,8 @@ def list_data(facts: Facts) -> tuple[Statement, ...]:
 
 def look_before(facts: Facts) -> tuple[Statement, ...]:
     """Return what looking takes whether the account has what the definition needs."""
-    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=(execution_role_arn(facts),))
+    roles = tuple(dict.fromkeys((execution_role_arn(facts), *job_role_arns(facts))))
+    role = Statement(sid="LookAtRole", actions=("iam:GetRole",), resources=roles)
     images = image_repositories(facts.definition.images)
     found = [role]
     if images:
@@ -150,10 +166,19 @@ def look_before(facts: Facts) -> tuple[Statement, ...]:
 
 
 def execution_role_arn(facts: Facts) -> str:
-    """Return the ARN of SageMaker's execution role."""
-    if facts.service.execution_role == "make":
-        return arn("iam", f"role/{facts.service.name}-execution", region="")
-    return literal(facts.role)
+    """Return the ARN of the pipeline's own role."""
+    if facts.service.execution_role == "given":
+        return literal(facts.role)
+    return arn("iam", f"role/{facts.service.name}-execution", region="")
+
+
+def job_role_arns(facts: Facts) -> tuple[str, ...]:
+    """Return the ARNs of the roles that jobs run as: each repository's or the pipeline's own, and what confs name."""
+    name = facts.service.name
+    made = [arn("iam", f"role/{role_name(name, repo)}", region="") for repo in sorted(facts.job_roles)]
+    own = {facts.role, *facts.job_roles.values()}
+    others = (literal(role) for role in facts.definition.roles if role not in own)
+    return tuple(dict.fromkeys((*(made or (execution_role_arn(facts),)), *others)))
 
 
 def pass_role(facts: Facts) -> Statement:
@@ -211,16 +236,47 @@ def object_names(bucket: str, sid: str) -> Statement:
 
 
 def read_evidence(facts: Facts) -> tuple[Statement, ...]:
-    """Return what reading a run's metrics and logs takes."""
-    found = []
-    if facts.definition.metrics:
-        resources = objects_at(facts, facts.definition.metrics)
-        found.append(Statement(sid="ReadMetrics", actions=("s3:GetObject",), resources=resources))
+    """Return what reading takes what a run has made, and its logs: of jobs' outputs and code each byte is judged."""
     groups = tuple(arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in _JOB_LOGS)
-    found.append(
-        Statement(sid="ReadJobLogs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents"), resources=groups)
+    return (
+        Statement(
+            sid="ReadMade",
+            actions=("s3:GetObject",),
+            resources=_made(facts),
+            why="artifacts, reports, and the code that made them",
+        ),
+        Statement(sid="ReadJobLogs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents"), resources=groups),
     )
-    return tuple(found)
+
+
+def read_digests(facts: Facts) -> tuple[Statement, ...]:
+    """Return what asking takes which digest an image's tag stands for."""
+    images = image_repositories(facts.definition.images)
+    return (Statement(sid="ImageDigests", actions=("ecr:BatchGetImage",), resources=images),) if images else ()
+
+
+def _made(facts: Facts) -> tuple[str, ...]:
+    base, bucket = literal(facts.definition.pipeline), bucket_name(facts)
+    own = objects(bucket, *(f"{base}/{folder}/*" for folder in _MADE))
+    places = (*facts.definition.writes, *facts.definition.metrics)
+    return without_covered(sorted({*own, *objects_at(facts, places)}))
+
+
+def use_evidence(facts: Facts) -> Statement:
+    """Return what keeping evidence takes, and reading it again; no job has any of it."""
+    return Statement(
+        sid="Evidence",
+        actions=("s3:GetObject", "s3:PutObject"),
+        resources=objects(bucket_name(facts), f"{literal(facts.definition.pipeline)}/evidence/*"),
+        why="what models were judged and approved by",
+    )
+
+
+def read_code(facts: Facts) -> Statement:
+    """Return what looking takes whether code, and lists of files, are what their names say."""
+    base = literal(facts.definition.pipeline)
+    keys = tuple(f"{base}/{folder}/*" for folder in ("code", "manifests"))
+    return Statement(sid="ReadCode", actions=("s3:GetObject",), resources=objects(bucket_name(facts), *keys))
 
 
 def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:

@@ -1,71 +1,17 @@
-"""What decides about access: the facts of a definition, and those of the service around it."""
+"""What decides about access: the facts of the service around a definition."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.definition.definition import Definition
-from pipeline_builder.documents.schema import describe
+from pipeline_builder.definition.roles import role_name
 from pipeline_builder.documents.values import Settings
-from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.service import ServiceSection
-from pipeline_builder.service.cloudformation.access.addresses import Location, Pieces, find_addresses
-from pipeline_builder.target import JSON
-
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)(?:[:@].*)?"
-)
-_IMAGES = ("ImageUri", "TrainingImage", "Image")
-_ROLES = ("RoleArn", "ExecutionRoleArn")
-_KEYS = ("KmsKeyId", "VolumeKmsKeyId")
-_SUBNETS, _GROUPS = "Subnets", "SecurityGroupIds"
-# CreateX of each kind of step, the resource that it makes, and the member that names it.
-_NAMES = {
-    "Processing": ("processing-job", "ProcessingJobName"),
-    "Training": ("training-job", "TrainingJobName"),
-    "Transform": ("transform-job", "TransformJobName"),
-    "Model": ("model", "ModelName"),
-}
-_WITHOUT_ACCESS = ("Condition", "Fail", "RegisterModel")
-# What IAM takes in a policy, without control characters.
-_UNFIT = re.compile(r"[^\u0020-\u007e\u00a0-\u00ff]|\{\{\s*resolve", re.IGNORECASE)
-
-
-# Below the pipeline's name in its bucket: code by its hash, lists of files by theirs, and what each execution makes.
-OWN_FOLDERS = ("code", "manifests", "executions")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Image:
-    """A repository of Amazon ECR."""
-
-    region: str
-    account: str
-    repository: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefinitionFacts:
-    """What a definition's steps touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for."""
-
-    pipeline: str
-    groups: tuple[str, ...] = ()
-    reads: tuple[Location, ...] = ()
-    writes: tuple[Location, ...] = ()
-    metrics: tuple[Location, ...] = ()
-    listed: tuple[Location, ...] = ()
-    images: tuple[Image, ...] = ()
-    jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    roles: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-    subnets: tuple[str, ...] = ()
-    security_groups: tuple[str, ...] = ()
-    warnings: tuple[Problem, ...] = ()
+from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +19,9 @@ class Facts:
     """All that decides about access.
 
     `secrets` are ids or ARNs of secrets with tokens, `connections` those of source actions, `webhooks` those of
-    projects with webhooks; `clones` says that builds clone the manifest's repository themselves. `role` is the role in
-    the definition, `bucket` the bucket for data where it isn't the artifact bucket, `key` that of jobs.
+    projects with webhooks; `clones` says that builds clone the manifest's repository themselves. `role` is the role of
+    the pipeline, `statuses` has by repository the approval that its packages may begin with, `artifacts` is the
+    artifact bucket, `bucket` that for data where it is another, `key` that of jobs.
     """
 
     service: ServiceSection
@@ -88,8 +35,22 @@ class Facts:
     has_schedules: bool = False
     clones: bool = False
     role: str = ""
+    statuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    artifacts: str = ""
     bucket: str = ""
     key: str = ""
+
+    @property
+    def job_roles(self) -> Mapping[str, str]:
+        """The ARN of the role of each repository's jobs as the definition has it; none where they have none."""
+        if self.service.execution_role != "per-repository":
+            return {}
+        base = self.role.rpartition("/")[0]
+        return {repo: f"{base}/{role_name(self.service.name, repo)}" for repo in self.definition.by_repository}
+
+    def statuses_of(self, repository: str) -> tuple[str, ...]:
+        """Return the approval that a repository's packages may begin with."""
+        return self.statuses.get(repository, Rules(repo=repository).statuses)
 
 
 def service_facts(
@@ -121,8 +82,9 @@ def service_facts(
             definition.pipeline,
             definition.content,
             bucket=settings.bucket,
-            manifests=definition.manifests.values(),
+            manifests=definition.manifests,
             data=(uri for uris in definition.data.values() for uri in uris),
+            repositories=definition.repositories,
         ),
         secrets=tuple(sorted({name.partition("#")[0] for kind, _, name in secrets if kind == "secretsmanager"})),
         connections=tuple(sorted({text for text in connections if text})),
@@ -133,160 +95,8 @@ def service_facts(
         has_schedules=bool(manifest.schedules),
         clones=clones,
         role=settings.role,
+        statuses={repo.name: manifest.policy.rules(repo.name, {}).statuses for repo in manifest.repos},
+        artifacts=artifacts,
         bucket="" if settings.bucket == artifacts else settings.bucket,
         key=settings.kms_key,
     )
-
-
-def definition_facts(
-    pipeline: str, definition: bytes, *, bucket: str, manifests: Iterable[bytes] = (), data: Iterable[str] = ()
-) -> DefinitionFacts:
-    """Read out of a definition what its steps touch.
-
-    `bucket` is the pipeline's own, `manifests` are the lists of data files that steps name, `data` the addresses that
-    are listed before a run.
-
-    Raises:
-        InputProblems: PB641 for names that no policy can have in it.
-    """
-    document = json.loads(definition)
-    steps = flat_steps(document.get("Steps"))
-    parameters = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
-    found = tuple(find_addresses(steps, parameters))
-    own = _Own(bucket, pipeline)
-    members = list(_members(list(steps.values())))
-    facts = DefinitionFacts(
-        pipeline=pipeline,
-        groups=_texts(members, ("ModelPackageGroupName",)),
-        reads=own.places(*(f.location for f in found if not f.written), *_listed(manifests)),
-        writes=own.places(*(f.location for f in found if f.written)),
-        metrics=own.places(*(f.location for f in found if f.metrics)),
-        listed=own.places(*(_place(address) for address in data), shared=False),
-        images=tuple(sorted({image for text in _texts(members, _IMAGES) if (image := read_image(text))})),
-        jobs={kind: tuple(sorted(names)) for kind, names in _job_names(steps).items()},
-        roles=_texts(members, _ROLES),
-        keys=_texts(members, _KEYS),
-        subnets=_texts(members, (_SUBNETS,)),
-        security_groups=_texts(members, (_GROUPS,)),
-        warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
-    )
-    if problems := tuple(_unfit(facts)):
-        raise InputProblems(*problems)
-    return facts
-
-
-@dataclass(frozen=True, slots=True)
-class _Own:
-    """The pipeline's own bucket, and the folders in it where names are made anew with each build or run."""
-
-    bucket: str
-    pipeline: str
-
-    def places(self, *found: Location | None, shared: bool = True) -> tuple[Location, ...]:
-        """Return the locations; those in one of the folders are that folder: what stands there today is another's name
-        tomorrow.
-        """
-        places = set()
-        for place in found:
-            if place is not None:
-                places.add(self._shared(place) if shared else self._named(place))
-        return tuple(sorted(places))
-
-    def _named(self, place: Location) -> Location:
-        return Location("" if place.bucket == self.bucket else place.bucket, place.pieces)
-
-    def _shared(self, place: Location) -> Location:
-        first = place.pieces[0]
-        for folder in OWN_FOLDERS:
-            base = f"{self.pipeline}/{folder}/"
-            if place.bucket == self.bucket and first.startswith(base):
-                return Location("", (base, ""))
-        return self._named(place)
-
-
-def _place(address: str) -> Location:
-    bucket, _, key = address.removeprefix("s3://").partition("/")
-    return Location(bucket, (key,))
-
-
-def _unknown_kinds(steps: Mapping[str, JSON]) -> Iterator[Problem]:
-    for name, step in steps.items():
-        kind = str(step.get("Type")) if isinstance(step, dict) else ""
-        if kind not in _NAMES and kind not in _WITHOUT_ACCESS:
-            message = f"what the step '{name}' of the type {kind} needs is not known, so no role gets it"
-            hint = "make the execution role yourself ('execution_role: given')"
-            yield Problem(id="PB642", message=message, hint=hint, warning=True)
-
-
-def _untold(step: str, text: str) -> Problem:
-    message = f"step '{step}': where '{text}' leads is known only when it runs, so no role gets access to it"
-    hint = "write the bucket itself, give the parameter a default, or make the execution role yourself"
-    return Problem(id="PB642", message=message, hint=hint, warning=True)
-
-
-def _listed(manifests: Iterable[bytes]) -> Iterator[Location]:
-    """Yield the place of every file in the lists."""
-    for content in manifests:
-        first, *names = json.loads(content)
-        bucket, _, folder = first["prefix"].removeprefix("s3://").partition("/")
-        yield from (Location(bucket, (f"{folder}{name}",)) for name in names)
-
-
-def _members(value: JSON) -> Iterator[tuple[str, JSON]]:
-    """Yield every member of every mapping below a value; each item of a list under the name of the list."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _members(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            for one in item if isinstance(item, list) else [item]:
-                yield key, one
-            yield from _members(item)
-
-
-def _texts(members: list[tuple[str, JSON]], names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({value for name, value in members if name in names and isinstance(value, str) and value}))
-
-
-def read_image(text: str) -> Image | None:
-    """Return the repository of an image's address; None for one that isn't in Amazon ECR."""
-    match = _ECR.fullmatch(text)
-    return Image(match["region"], match["account"], match["repository"]) if match else None
-
-
-def _job_names(steps: Mapping[str, JSON]) -> dict[str, set[str]]:
-    """Return by kind of resource the names that steps give; the service's own begin with `pipelines-`."""
-    found: dict[str, set[str]] = {}
-    for step in steps.values():
-        kind = step.get("Type") if isinstance(step, dict) else None
-        if not isinstance(step, dict) or not isinstance(kind, str) or kind not in _NAMES:
-            continue
-        resource, member = _NAMES[kind]
-        arguments = step.get("Arguments")
-        name = arguments.get(member) if isinstance(arguments, dict) else None
-        names = found.setdefault(resource, set())
-        if isinstance(name, str) and name:
-            names.add(name)
-        elif isinstance(name, dict):
-            names.add("")  # only a run knows it
-    return found
-
-
-def _unfit(facts: DefinitionFacts) -> Iterator[Problem]:
-    """IAM takes Latin-1 only, and CloudFormation resolves `{{resolve:…}}` wherever it stands: no escape helps."""
-    locations = [("address", "s3://" + _shown(place)) for place in (*facts.reads, *facts.writes)]
-    others = [("group", name) for name in facts.groups]
-    others += [("image", image.repository) for image in facts.images]
-    others += [("role", name) for name in facts.roles] + [("key", name) for name in facts.keys]
-    others += [("network", name) for name in (*facts.subnets, *facts.security_groups)]
-    others += [("job", name) for names in facts.jobs.values() for name in names]
-    for kind, text in dict.fromkeys((*locations, *others)):
-        if _UNFIT.search(text):
-            message = f"the {kind} {describe(text)} can't stand in a policy of IAM"
-            hint = "write it without control characters, letters beyond Latin-1, and '{{resolve:'"
-            yield Problem(id="PB641", message=message, hint=hint)
-
-
-def _shown(place: Location) -> str:
-    pieces: Pieces = place.pieces
-    return f"{place.bucket}/{'*'.join(pieces)}"

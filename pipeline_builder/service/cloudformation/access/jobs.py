@@ -1,8 +1,13 @@
-"""Access of SageMaker's execution role: what the pipeline's steps make, read and write."""
+"""Access of SageMaker's roles: what the pipeline makes, and what its steps' jobs read and write."""
 
 from __future__ import annotations
 
-from pipeline_builder.service.cloudformation.access.calls import execution_role_arn, use_key
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pipeline_builder.definition.names import logical_id
+from pipeline_builder.definition.roles import role_name
+from pipeline_builder.service.cloudformation.access.calls import job_role_arns, secrets_of_jobs, use_key
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.projects import network_interface, network_look, pull, subnet_arns
 from pipeline_builder.service.cloudformation.access.resources import (
@@ -12,7 +17,8 @@ from pipeline_builder.service.cloudformation.access.resources import (
     named,
     objects_at,
 )
-from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn
+from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
 # By kind of resource: what makes one, looks at it and ends it. A model has no end that a pipeline would ask for.
 _VERBS = {
@@ -25,31 +31,87 @@ _VERBS = {
 _OWN_NAMES = "pipelines-"
 
 
-def execution_role(facts: Facts) -> Role:
-    """Return the role that pipeline and jobs run as."""
+def execution_roles(facts: Facts) -> tuple[Role, ...]:
+    """Return the roles that the service makes for SageMaker: one for all, or the pipeline's own and those of jobs."""
+    match facts.service.execution_role:
+        case "make":
+            return (_execution_role(facts),)
+        case "per-repository":
+            owned = facts.definition.by_repository.items()
+            return (_pipeline_role(facts), *(_job_role(facts, repo, touched) for repo, touched in owned))
+        case "given":
+            return ()
+
+
+def _execution_role(facts: Facts) -> Role:
+    definition = facts.definition
     statements = (
-        *_steps(facts),
-        *_registry(facts),
-        *_data(facts),
-        *pull("Images", image_repositories(facts.definition.images)),
+        *_steps(definition),
+        *_registry(definition),
+        *_data(facts, definition),
+        *pull("Images", image_repositories(definition.images)),
         *_pass_roles(facts),
         *_logs_and_metrics(),
-        *_network(facts),
+        *_network(definition),
         *key_use(facts, "s3"),
-        *_data_keys(facts),
+        *_data_keys(facts, definition),
+        *secrets_of_jobs(definition),
     )
+    return _role("execution", statements, "SageMaker: runs the steps of the pipeline")
+
+
+def _pipeline_role(facts: Facts) -> Role:
+    """Return the pipeline's own role: it alone makes jobs and packages, and it is no job's.
+
+    SageMaker looks at image, artifact and metrics with it when a model is registered, and at the metrics for
+    conditions.
+    """
+    definition, registered = facts.definition, facts.definition.registered
+    assert registered is not None
+    looked_at = replace(registered, reads=tuple(sorted({*registered.reads, *definition.metrics})), writes=())
+    statements = (
+        *_steps(definition),
+        *_registrations(facts),
+        *_data(facts, looked_at),
+        *pull("Images", image_repositories(registered.images)),
+        *_pass_roles(facts),
+        *key_use(facts, "s3"),
+        *_data_keys(facts, definition),
+    )
+    return _role(
+        "execution", statements, "SageMaker: makes the jobs and model packages of the pipeline, and is no job's"
+    )
+
+
+def _job_role(facts: Facts, repository: str, touched: DefinitionFacts) -> Role:
+    """Return the role of a repository's jobs: its data, images and network, and nothing of SageMaker's API."""
+    statements = (
+        *_data(facts, touched),
+        *pull("Images", image_repositories(touched.images)),
+        *_logs_and_metrics(),
+        *_network(touched),
+        *key_use(facts, "s3"),
+        *_data_keys(facts, touched),
+        *secrets_of_jobs(touched),
+    )
+    name = role_name(facts.service.name, repository).removeprefix(f"{facts.service.name}-")
+    role = _role(name, statements, f"SageMaker: the jobs of the repository {repository}")
+    return replace(role, id=logical_id("Jobs", repository))
+
+
+def _role(name: str, statements: tuple[Statement, ...], description: str) -> Role:
     return Role(
-        name="execution",
+        name=name,
         trust="sagemaker.amazonaws.com",
         trust_conditions=OURS,
         statements=statements,
-        description="SageMaker: runs the steps of the pipeline",
+        description=description,
     )
 
 
-def _steps(facts: Facts) -> tuple[Statement, ...]:
+def _steps(definition: DefinitionFacts) -> tuple[Statement, ...]:
     found = []
-    for kind, names in sorted(facts.definition.jobs.items()):
+    for kind, names in sorted(definition.jobs.items()):
         actions = tuple(f"sagemaker:{verb}" for verb in ("AddTags", *_VERBS[kind]))
         prefixes = dict.fromkeys(("",) if "" in names else (_OWN_NAMES, *names))
         resources = tuple(text for prefix in prefixes for text in named(kind, prefix, "*"))
@@ -58,19 +120,48 @@ def _steps(facts: Facts) -> tuple[Statement, ...]:
     return tuple(found)
 
 
-def _registry(facts: Facts) -> tuple[Statement, ...]:
+def _registry(definition: DefinitionFacts) -> tuple[Statement, ...]:
+    if not definition.groups:
+        return ()
+    verbs = ("AddTags", "CreateModelPackage", "DescribeModelPackage", "DescribeModelPackageGroup")
+    return (Statement(sid="Register", actions=_sagemaker(*verbs), resources=_packages(definition.groups)),)
+
+
+def _registrations(facts: Facts) -> tuple[Statement, ...]:
+    """Return what registering takes, where the policy says which approval a repository's packages may begin with."""
     groups = facts.definition.groups
     if not groups:
         return ()
-    of_groups = tuple(text for group in groups for text in named("model-package-group", group))
-    packages = tuple(text for group in groups for text in named("model-package", group, "/*"))
-    verbs = ("AddTags", "CreateModelPackage", "DescribeModelPackage", "DescribeModelPackageGroup")
-    actions = tuple(f"sagemaker:{verb}" for verb in verbs)
-    return (Statement(sid="Register", actions=actions, resources=(*packages, *of_groups)),)
+    statuses: dict[tuple[str, ...], set[str]] = {}
+    for repo, touched in facts.definition.by_repository.items():
+        statuses.setdefault(facts.statuses_of(repo), set()).update(touched.groups)
+    found = [
+        Statement(
+            sid="Register" + "".join(sorted(allowed)),
+            actions=_sagemaker("CreateModelPackage"),
+            resources=_packages(sorted(into)),
+            conditions={"StringEquals": {"sagemaker:ModelApprovalStatus": allowed}},
+            why="no model is approved by its own registration",
+        )
+        for allowed, into in sorted(statuses.items())
+        if allowed and into
+    ]
+    verbs = ("AddTags", "DescribeModelPackage", "DescribeModelPackageGroup")
+    return (*found, Statement(sid="Packages", actions=_sagemaker(*verbs), resources=_packages(groups)))
 
 
-def _data(facts: Facts) -> tuple[Statement, ...]:
-    definition = facts.definition
+def _sagemaker(*verbs: str) -> tuple[str, ...]:
+    return tuple(f"sagemaker:{verb}" for verb in verbs)
+
+
+def _packages(groups: Iterable[str]) -> tuple[str, ...]:
+    """Return the ARNs of groups and of what is in them."""
+    groups = tuple(groups)
+    packages = (text for group in groups for text in named("model-package", group, "/*"))
+    return (*packages, *(text for group in groups for text in named("model-package-group", group)))
+
+
+def _data(facts: Facts, definition: DefinitionFacts) -> tuple[Statement, ...]:
     places = (*definition.reads, *definition.writes)
     if not places:
         return ()
@@ -101,14 +192,15 @@ def _data(facts: Facts) -> tuple[Statement, ...]:
 
 
 def _pass_roles(facts: Facts) -> tuple[Statement, ...]:
-    others = (literal(role) for role in facts.definition.roles if role != facts.role)
     return (
         Statement(
             sid="PassRole",
             actions=("iam:PassRole",),
-            resources=tuple(dict.fromkeys((execution_role_arn(facts), *others))),
+            resources=job_role_arns(facts),
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-            why="the pipeline runs its jobs as this role",
+            why="the pipeline runs its jobs as these roles"
+            if facts.job_roles
+            else "the pipeline runs its jobs as this role",
         ),
     )
 
@@ -130,9 +222,8 @@ def _logs_and_metrics() -> tuple[Statement, ...]:
     )
 
 
-def _network(facts: Facts) -> tuple[Statement, ...]:
+def _network(definition: DefinitionFacts) -> tuple[Statement, ...]:
     """Return what jobs in a VPC need; their network is the definition's own."""
-    definition = facts.definition
     if not definition.subnets:
         return ()
     return (
@@ -150,11 +241,11 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
-def _data_keys(facts: Facts) -> tuple[Statement, ...]:
+def _data_keys(facts: Facts, definition: DefinitionFacts) -> tuple[Statement, ...]:
     """Return what encrypting volumes and outputs takes, with every key that the definition names."""
     use = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
     for_volumes: Conditions = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-    keys = sorted({*facts.definition.keys, facts.key} - {""})
+    keys = sorted({*definition.keys, facts.key} - {""})
     return tuple(
         statement
         for number, key in enumerate(keys, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline_builder.service.cloudformation.access.facts import Facts, read_image
+from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.resources import (
     artifact_keys,
     connection_use,
@@ -13,6 +13,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     objects,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.touched import read_image
 
 # What CodeBuild needs of a connection to clone a repository by it.
 CLONE = ("GetConnection", "GetConnectionToken", "UseConnection")

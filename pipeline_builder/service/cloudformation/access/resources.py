@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pipeline_builder.service.cloudformation.access.addresses import Location
-from pipeline_builder.service.cloudformation.access.facts import Facts, Image
+from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, KEY, REGION, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.touched import Image
 
 # CodePipeline begins the keys of its artifacts with this many characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.access import builds, jobs
-from pipeline_builder.service.cloudformation.access.facts import DefinitionFacts, Facts, definition_facts, service_facts
+from pipeline_builder.service.cloudformation.access.facts import Facts, service_facts
+from pipeline_builder.service.cloudformation.access.limits import find_beyond
 from pipeline_builder.service.cloudformation.access.packing import pack
 from pipeline_builder.service.cloudformation.access.projects import source_connection, start
 from pipeline_builder.service.cloudformation.access.resources import (
@@ -14,6 +16,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     project,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
 
 __all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "service_facts"]
 
@@ -22,15 +25,16 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
     """Return the roles that the service needs, without those that nothing of it would take on.
 
     Raises:
-        InputProblems: PB640 for a role whose permissions are more than IAM takes.
+        InputProblems: PB640 for a role whose permissions are more than IAM takes, PB645 where the role of a repository
+            would get at what isn't its own.
     """
+    if facts.job_roles and (problems := tuple(find_beyond(facts))):
+        raise InputProblems(*problems)
     roles = [_pipeline(facts), *builds.build_roles(facts)]
     roles.append(_events(facts))
     if facts.has_schedules or facts.has_polls:
         roles.append(_scheduler(facts))
-    if facts.service.execution_role == "make":
-        roles.append(jobs.execution_role(facts))
-    return pack(roles)
+    return pack([*roles, *jobs.execution_roles(facts)])
 
 
 def _pipeline(facts: Facts) -> Role:

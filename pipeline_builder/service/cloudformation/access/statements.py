@@ -38,8 +38,8 @@ class Statement:
 class Role:
     """A role: the service that takes it on, under which conditions, and what it may do.
 
-    `statements` are its inline policy. Where they are more than one takes, the others are in `managed`, each a policy
-    of its own.
+    `name` stands behind the service's, `id` begins the names of its resources in the template. `statements` are its
+    inline policy. Where they are more than one takes, the others are in `managed`, each a policy of its own.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Role:
     description: str
     trust_conditions: Conditions = field(default_factory=dict)
     managed: tuple[tuple[Statement, ...], ...] = ()
+    id: str = ""
 
 
 def literal(text: str) -> str:

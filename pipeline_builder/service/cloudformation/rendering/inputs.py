@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.rendering.quoting import quote
@@ -27,10 +28,22 @@ def codecommit_input(repository: str) -> str:
     return json.dumps({"variables": [{"name": name, "value": value} for name, value in variables.items()]})
 
 
+def execution_role(model: ServiceModel) -> str:
+    """Return the role of the training pipeline as YAML."""
+    return "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else "!GetAtt ExecutionRole.Arn"
+
+
+def job_roles(model: ServiceModel) -> str:
+    """Return the roles of its jobs as YAML, as SMP_JOBROLES has them: one for all, or one for each repository."""
+    if model.service.execution_role != "per-repository":
+        return execution_role(model)
+    name = f"{model.name}-{REPOSITORY}"
+    return f"!Sub {quote(f'arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}')}"
+
+
 def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
     """Return the environment of a project, each value as YAML: a text in quotes, or an intrinsic function."""
     place = model.place
-    role = "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else "!GetAtt ExecutionRole.Arn"
     given = {
         "SMP_KMSKEY": place.kms_key,
         "SMP_SUBNETS": place.subnets,
@@ -43,7 +56,8 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_REGION": "!Ref AWS::Region",
         "SMP_ACCOUNTID": "!Ref AWS::AccountId",
         "SMP_S3BUCKETNAME": "!Ref ArtifactBucket" if place.bucket == model.artifact_bucket else quote(place.bucket),
-        "SMP_ROLE": role,
+        "SMP_ROLE": execution_role(model),
+        "SMP_JOBROLES": job_roles(model),
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
         **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
-from pipeline_builder.service.cloudformation.rendering.inputs import codecommit_input, environment, start_input
+from pipeline_builder.service.cloudformation.rendering.inputs import (
+    codecommit_input,
+    environment,
+    job_roles,
+    start_input,
+)
 from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
 
 if TYPE_CHECKING:
@@ -70,11 +75,13 @@ def _environment() -> Environment:
         "comment": comment,
         "mail_id": lambda email: logical_id("Mail", f"-{email}"),
         "schedule_id": lambda name: logical_id("Schedule", name),
+        "role_id": lambda role: role.id or role.name.capitalize(),
         "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
     }
     jinja.globals |= {
         "codecommit_input": codecommit_input,
         "environment": environment,
+        "job_roles": job_roles,
         "start_input": start_input,
     }
     return jinja

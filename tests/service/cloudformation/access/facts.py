@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline_builder.manifest.service import NetworkSection, ServiceSection, SourceSection
 from pipeline_builder.service.cloudformation.access.addresses import Location
-from pipeline_builder.service.cloudformation.access.facts import Image
 from pipeline_builder.service.cloudformation.access.roles import DefinitionFacts, Facts
+from pipeline_builder.service.cloudformation.access.touched import Image
 
 CONNECTION = "arn:aws:codeconnections:eu-central-1:111122223333:connection/00000000-0000-0000-0000-000000000001"
 OLDER = "arn:aws:codestar-connections:eu-central-1:111122223333:connection/00000000-0000-0000-0000-000000000002"
@@ -67,9 +67,21 @@ def locations(draw: st.DrawFn) -> Location:
 
 
 _PLACES = st.lists(locations(), max_size=4).map(tuple)
+_OWN = st.sampled_from([(), (Location("", ("their/own/", "")),)])
+_TOUCHED = st.builds(
+    DefinitionFacts,
+    pipeline=_NAME,
+    groups=st.lists(_NAME, max_size=3).map(tuple),
+    reads=_PLACES,
+    writes=_OWN,
+    metrics=_PLACES,
+    keys=st.lists(_KEY.filter(bool), max_size=2).map(tuple),
+)
 _DEFINITIONS = st.builds(
     DefinitionFacts,
     pipeline=_NAME,
+    by_repository=st.dictionaries(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True), _TOUCHED, max_size=3),
+    registered=_TOUCHED,
     groups=st.lists(_NAME, max_size=3).map(tuple),
     reads=_PLACES,
     writes=_PLACES,
@@ -96,7 +108,7 @@ _SERVICES = st.builds(
     source=_SOURCES,
     network=st.sampled_from([None, NETWORK]),
     encryption=st.sampled_from(["own", "aws"]),
-    execution_role=st.sampled_from(["make", "given"]),
+    execution_role=st.sampled_from(["make", "given", "per-repository"]),
     image=st.sampled_from(["aws/codebuild/standard:7.0", "111122223333.dkr.ecr.eu-central-1.amazonaws.com/build:1"]),
 )
 _CONNECTIONS = st.sampled_from([(), (CONNECTION,), (CONNECTION, OLDER)])

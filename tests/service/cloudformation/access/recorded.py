@@ -121,6 +121,7 @@ def _get_object(request: Mapping[str, Any]) -> Iterator[Needed]:
 
 
 _OBJECTS["s3", "GetObject"] = _get_object
+_OBJECTS["s3", "HeadObject"] = _get_object
 
 
 def _sagemaker(operation: str, kind: str, member: str) -> None:
@@ -175,6 +176,7 @@ _plain("sagemaker", "ListModelPackageGroups", "sagemaker:ListModelPackageGroups"
 _plain("service-quotas", "ListServiceQuotas", "servicequotas:ListServiceQuotas", lambda _: "*")
 _plain("iam", "GetRole", "iam:GetRole", lambda request: f"arn:aws:iam::{ACCOUNT}:role/{request['RoleName']}")
 _plain("ecr", "DescribeImages", "ecr:DescribeImages", _repository)
+_plain("ecr", "BatchGetImage", "ecr:BatchGetImage", _repository)
 _plain("kms", "DescribeKey", "kms:DescribeKey", lambda request: str(request["KeyId"]))
 _plain("logs", "DescribeLogStreams", "logs:DescribeLogStreams", _group)
 _plain("logs", "GetLogEvents", "logs:GetLogEvents", _group)

@@ -58,13 +58,14 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
 
     return {
         ("ecr", "DescribeImages"): lambda _: {"imageDetails": []},
+        ("ecr", "BatchGetImage"): lambda _: {"images": [{"imageId": {"imageDigest": f"sha256:{'a' * 64}"}}]},
         ("service-quotas", "ListServiceQuotas"): lambda _: {"Quotas": []},
         ("kms", "DescribeKey"): lambda _: {"KeyMetadata": {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT"}},
         ("secretsmanager", "GetSecretValue"): lambda _: {"SecretString": "t0ken"},
         ("codepipeline", "GetPipelineExecution"): lambda _: {"pipelineExecution": {}},
         ("codepipeline", "ListActionExecutions"): executions,
         ("codepipeline", "StartPipelineExecution"): lambda _: {"pipelineExecutionId": "e2"},
-        ("iam", "GetRole"): lambda _: {"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"}},
+        ("iam", "GetRole"): lambda asked: {"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{asked['body']['RoleName']}"}},
         ("s3", "HeadBucket"): lambda _: {"BucketRegion": REGION},
     }
 
@@ -75,6 +76,7 @@ def environment(served: Served) -> dict[str, str]:
         "SMP_REGION": REGION,
         "SMP_ACCOUNTID": ACCOUNT,
         "SMP_ROLE": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "SMP_JOBROLES": f"arn:aws:iam::{ACCOUNT}:role/pipeline-builder-{{repository}}",
         "SMP_S3BUCKETNAME": "my-data",
         "SMP_KMSKEY": KEY,
         "SMP_ARTIFACTS": NAMES.bucket,
@@ -131,6 +133,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorde
     approval = ["Succeeded"]
     conf = LISTED.replace("example.com/tiny:1", IMAGE).replace("SMP_S3BUCKETNAME/churn", "their-data/churn")
     manifest = MANIFEST.replace("  - url: remotes/churn\n", "  - url: remotes/churn\n" + TOKEN)
+    manifest += "service: {execution_role: per-repository}\npolicy: {read: [s3://their-data/]}\n"
     workspace = make_workspace(folder / "workspace", conf=conf, manifest=manifest)
     (workspace.root / "framework.yaml").write_text(TAGS)
     data = folder / "data" / "churn"

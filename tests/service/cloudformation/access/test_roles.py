@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.access.addresses import Location
-from pipeline_builder.service.cloudformation.access.facts import Image
 from pipeline_builder.service.cloudformation.access.listing import render_policies, substitute
 from pipeline_builder.service.cloudformation.access.roles import build_access, definition_facts
 from pipeline_builder.service.cloudformation.access.statements import literal
+from pipeline_builder.service.cloudformation.access.touched import Image
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
@@ -24,6 +24,9 @@ from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allo
 
 SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
 S3 = "arn:aws:s3:::"
+OWNERS = {
+    f"churn-{name}": "churn" for name in ("Preprocess", "Train", "CreateModel", "Transform", "Metrics", "Register")
+}
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/pipeline-builder-execution"
 
 
@@ -57,12 +60,13 @@ def policies(name: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def test_a_composed_definition() -> None:
-    found = definition_facts("tiny", (GOLDEN / "network-key-and-tags.json").read_bytes(), bucket="local")
+    content = (GOLDEN / "network-key-and-tags.json").read_bytes()
+    found = definition_facts("tiny", content, bucket="local", repositories=OWNERS)
     assert found.groups == ("tiny-churn",)
-    own = [Location("", (f"tiny/{folder}/", "")) for folder in ("code", "executions")]
+    own = tuple(Location("", (f"tiny/{folder}/", "")) for folder in ("churn/executions", "code", "executions"))
     assert found.reads == (Location("", ("churn/numbers.csv", "")), *own)
-    assert found.writes == (own[1],)
-    assert found.metrics == (own[1],)
+    assert found.writes == own[:1]
+    assert found.metrics == (own[0], own[2])
     assert (found.subnets, found.security_groups, found.keys) == (("subnet-1", "subnet-2"), ("sg-1",), ("alias/k",))
     assert set(found.jobs) == {"processing-job", "training-job", "transform-job", "model"}
     assert found.roles == ("arn:aws:iam::000000000000:role/local",)
@@ -124,7 +128,11 @@ def test_kinds_of_steps_that_are_not_known_are_said() -> None:
 
 def test_files_of_a_list_and_data_that_is_listed() -> None:
     listed = json.dumps([{"prefix": "s3://b/data/"}, "a.csv", "x/b.csv"]).encode()
-    found = read(fetching("s3://own/tiny/manifests/1/m.json"), manifests=[listed], data=["s3://b/data/a.csv"])
+    found = read(
+        fetching("s3://own/tiny/manifests/1/m.json"),
+        manifests={"s3://own/tiny/manifests/1/m.json": listed},
+        data=["s3://b/data/a.csv"],
+    )
     assert found.reads == (
         Location("", ("tiny/manifests/", "")), Location("b", ("data/a.csv",)), Location("b", ("data/x/b.csv",)),
     )  # fmt: skip

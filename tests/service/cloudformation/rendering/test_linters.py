@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -69,13 +70,15 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
         "place": {"bucket": "other-bucket", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1"},
     },
+    "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
     "longest names": {
+        "execution_role": "per-repository",
         "name": "a" * 29,
         "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
         "tags": {"cost center": "a:b/c=d+e@f"},
     },
 }
-QUICK = ("every kind", "nothing starts it", "sixty repositories")
+QUICK = ("a role for each repository", "nothing starts it", "sixty repositories")
 
 
 def files_of(case: str) -> Mapping[str, str]:
@@ -85,10 +88,19 @@ def files_of(case: str) -> Mapping[str, str]:
 
 
 def lint(text: str) -> list[str]:
-    from cfnlint.api import ManualArgs
-    from cfnlint.api import lint as lint_template
+    from cfnlint.decode import decode_str
 
-    return [str(match) for match in lint_template(text, config=ManualArgs(regions=[REGION]))]
+    template, faults = decode_str(text)
+    return [str(match) for match in faults or _linter().validate_template(template)]
+
+
+@functools.cache
+def _linter() -> Any:
+    """Return cfn-lint with its rules, which its `lint` reads anew for each template."""
+    from cfnlint.config import ConfigMixIn, ManualArgs
+    from cfnlint.runner import Runner
+
+    return Runner(ConfigMixIn(**ManualArgs(regions=[REGION])))
 
 
 @pytest.mark.parametrize(

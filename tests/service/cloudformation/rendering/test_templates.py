@@ -360,6 +360,7 @@ def test_builds_know_where_they_are(service: dict[str, Any]) -> None:
             "SMP_ACCOUNTID": {"Ref": "AWS::AccountId"},
             "SMP_S3BUCKETNAME": {"Ref": "ArtifactBucket"},
             "SMP_ROLE": {"Fn::GetAtt": ["ExecutionRole", "Arn"]},
+            "SMP_JOBROLES": {"Fn::GetAtt": ["ExecutionRole", "Arn"]},
             "SMP_CODEPIPELINE": "model-service",
             "SMP_ARTIFACTS": {"Ref": "ArtifactBucket"},
         }
@@ -369,12 +370,34 @@ def test_builds_know_where_they_are(service: dict[str, Any]) -> None:
         assert service["Resources"][f"{stage.capitalize()}Reports"]["Properties"]["Name"] == f"{project['Name']}-run"
 
 
+def test_a_role_for_each_repository() -> None:
+    template = read_template(render(execution_role="per-repository")["service.yaml"])
+    resources = template["Resources"]
+    jobs = {key: body["Properties"]["RoleName"] for key, body in resources.items() if key.startswith("Jobs")}
+    assert jobs == {
+        "JobsChurnRole": "model-service-churn",
+        "JobsFraudRole": "model-service-fraud",
+        "JobsLtvRole": "model-service-ltv",
+        "JobsPriceV252ec52a9Role": "model-service-price.v2",
+        "JobsQuietRole": "model-service-quiet",
+    }
+    variables = resources["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
+    assert (
+        template["Outputs"]["JobRoles"]["Value"] == {item["Name"]: item["Value"] for item in variables}["SMP_JOBROLES"]
+    )
+    assert template["Outputs"]["JobRoles"]["Value"] == {
+        "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/model-service-{repository}"
+    }
+    for name in jobs:
+        assert "sagemaker:" not in json.dumps(resources[name]["Properties"]["Policies"])
+
+
 def test_values_that_were_given_are_handed_on() -> None:
     place = {"bucket": "data", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1", "manifest": "a/b.yaml"}
     template = read_template(render_templates(read_service(place=place, execution_role="given")[0])["service.yaml"])
     variables = template["Resources"]["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
     found = {item["Name"]: item["Value"] for item in variables}
-    assert found["SMP_ROLE"] == {"Ref": "ExecutionRoleArn"}
+    assert found["SMP_ROLE"] == found["SMP_JOBROLES"] == {"Ref": "ExecutionRoleArn"}
     assert template["Parameters"]["ExecutionRoleArn"]["Default"] == f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
     assert {name: found[name] for name in list(found)[-5:]} | {"SMP_S3BUCKETNAME": found["SMP_S3BUCKETNAME"]} == {
         "SMP_ARTIFACTS": {"Ref": "ArtifactBucket"},

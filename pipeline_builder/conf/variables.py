@@ -1,0 +1,27 @@
+"""Which variables a conf may name: those of the service, and what the policy lists; never one with a token in it."""
+
+from __future__ import annotations
+
+from pipeline_builder.documents.values import Refusing
+from pipeline_builder.errors import Place, Problem
+from pipeline_builder.manifest.patterns import fits_any
+from pipeline_builder.manifest.policy import Rules
+from pipeline_builder.manifest.refusal import Refused, refuse
+
+_OWN = "SMP_"
+
+
+def refusing(rules: Rules) -> Refusing:
+    """Return what says of a placeholder of a repository's conf that it may not be there."""
+
+    def check(name: str, place: Place) -> Problem | None:
+        if name in rules.withheld:
+            message = f"the variable '{name}' holds a token of a repository ('credentials'), which no conf gets"
+            hint = "what a job needs to know is named in its section: 'secrets: {NAME: secretsmanager:ID}'"
+            return Refused(id="PB236", message=message, place=place, hint=hint)
+        if name.startswith(_OWN) or fits_any(rules.variables, name):
+            return None
+        message = f"the policy of '{rules.repo}' doesn't let its confs name the variable '{name}'"
+        return refuse(rules, "variables", name, problem_id="PB236", message=message, place=place)
+
+    return check

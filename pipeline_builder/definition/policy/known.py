@@ -1,0 +1,118 @@
+"""What expressions of a definition stand for before anything runs: defaults, values that are given, other requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline_builder.definition.check.members import member_at
+from pipeline_builder.documents.expressions import is_expression
+from pipeline_builder.target import JSON
+
+_STEP = re.compile(r"Steps\.(?P<step>[^.\[]+)\.(?P<path>.+)", re.DOTALL)
+_PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
+_OUTPUTS = ("ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts")
+_ARTIFACT = "ModelArtifacts.S3ModelArtifacts"
+_NAMES = ("OutputName", "InputName", "ChannelName")
+EXECUTION = "⟨execution⟩"
+"""Stands for what only an execution knows, and nobody chooses: its id, its times."""
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a value is before a run. `text` is None where that can't be told: `waits` for parameters without a value,
+    or what a job will have written decides. `output` says that it begins with another step's output.
+    """
+
+    text: str | None
+    waits: bool = False
+    output: str = ""
+
+
+_UNKNOWABLE = Meaning(text=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The steps of a definition by their names, nested ones too, and the values of its parameters."""
+
+    steps: Mapping[str, JSON]
+    parameters: Mapping[str, JSON]
+
+    def meaning(self, value: JSON, depth: int = 0) -> Meaning:
+        """Return what a scalar of a request, or the expression that stands for it, is before a run."""
+        if isinstance(value, bool):
+            return Meaning(text="true" if value else "false")
+        if isinstance(value, str | int | float):
+            return Meaning(text=str(value))
+        if depth > _DEEPEST or not isinstance(value, dict) or not is_expression(value):
+            return _UNKNOWABLE
+        if isinstance(path := value.get("Get"), str):
+            return self._get(path, depth)
+        if isinstance(joined := value.get("Std:Join"), dict):
+            return self._join(joined, depth)
+        return _UNKNOWABLE
+
+    def _get(self, path: str, depth: int) -> Meaning:
+        if path.startswith("Execution."):
+            return Meaning(text=EXECUTION)
+        if path.startswith("Parameters."):
+            value = self.parameters.get(path.removeprefix("Parameters."))
+            return Meaning(text=None, waits=True) if value is None else self.meaning(value, depth + 1)
+        match = _STEP.fullmatch(path)
+        return self._property(match["step"], match["path"], depth) if match else _UNKNOWABLE
+
+    def _property(self, name: str, path: str, depth: int) -> Meaning:
+        """A property that the step's own request says; of all others a job decides.
+
+        Of a step that couldn't be composed nothing is said: that is a problem of its own.
+        """
+        if name not in self.steps:
+            return Meaning(text=None, waits=True)
+        arguments = member_at(self.steps.get(name), ("Arguments",))
+        output = name if path.startswith(_OUTPUTS) else ""
+        if path == _ARTIFACT:
+            folder = self.meaning(member_at(arguments, ("OutputDataConfig", "S3OutputPath")), depth + 1)
+            text = f"{folder.text.rstrip('/')}/{EXECUTION}/output/model.tar.gz" if folder.text else None
+            return Meaning(text=text, waits=folder.waits, output=output)
+        found = self.meaning(_follow(arguments, path), depth + 1)
+        return Meaning(text=found.text, waits=found.waits, output=output)
+
+    def _join(self, joined: dict[str, JSON], depth: int) -> Meaning:
+        values, on = joined.get("Values"), joined.get("On", "")
+        parts = [self.meaning(part, depth + 1) for part in values] if isinstance(values, list) else [_UNKNOWABLE]
+        unknown = [part for part in parts if part.text is None]
+        if unknown or not isinstance(on, str):
+            return Meaning(text=None, waits=bool(unknown) and all(part.waits for part in unknown))
+        output = parts[0].output if parts else ""
+        return Meaning(text=on.join(part.text or "" for part in parts), output=output)
+
+
+def _follow(value: JSON, path: str) -> JSON:
+    """Return what a property path leads to in a request; None where nothing is."""
+    for member, index, name in _PART.findall(path):
+        if member:
+            value = value.get(member) if isinstance(value, dict) else None
+        elif isinstance(value, dict):
+            value = value.get(name)
+        else:
+            items = value if isinstance(value, list) else []
+            found = (item for at, item in enumerate(items) if str(at) == index or _has_name(item, name))
+            value = next(found, None)
+    return value
+
+
+def _has_name(item: JSON, name: str) -> bool:
+    return bool(name) and isinstance(item, dict) and any(item.get(key) == name for key in _NAMES)
+
+
+def flat(steps: JSON) -> Iterator[tuple[str, JSON]]:
+    """Yield every composed step with its name, those of a condition's branches too."""
+    for step in steps if isinstance(steps, list) else ():
+        if not isinstance(step, dict):
+            continue
+        yield str(step.get("Name")), step
+        for branch in ("IfSteps", "ElseSteps") if step.get("Type") == "Condition" else ():
+            yield from flat(member_at(step, ("Arguments", branch)))

@@ -1,0 +1,126 @@
+"""The members of a finished request that a policy has to do with, found by the shapes of SageMaker's API."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline_builder.definition.check.language import STEP_TYPES
+from pipeline_builder.definition.handing import PREFIX
+from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.values import Shape
+from pipeline_builder.documents.expressions import is_expression
+from pipeline_builder.documents.source import DataPath
+from pipeline_builder.target import JSON
+
+Kind = Literal[
+    "read", "write", "role", "image", "type", "count", "runtime", "status", "group", "index", "secret", "other", ""
+]
+_ADDRESSES = frozenset(("S3Uri", "S3ModelUri"))
+_BY_SHAPE: Mapping[str, Kind] = {
+    "RoleArn": "role",
+    "ImageUri": "image",
+    "AlgorithmImage": "image",
+    "ContainerImage": "image",
+}
+_BY_NAME: Mapping[str, Kind] = {
+    "MaxRuntimeInSeconds": "runtime",
+    "MaxWaitTimeInSeconds": "runtime",
+    "InstanceType": "type",
+    "InstanceCount": "count",
+    "ModelApprovalStatus": "status",
+    "ModelPackageGroupName": "group",
+    "ModelPackageGroupArn": "group",
+}
+# Members below which, or under which, a job's results go.
+_WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3Uri", "CheckpointConfig"))
+# What else a request may name of the account's, or of another's: algorithms, packages, functions, data sets.
+_NAMES = frozenset(("AlgorithmName", "ModelPackageName", "SourceUri"))
+_CAPACITY = "TrainingPlanArn"
+# Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
+_CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
+# Variables that tell pip and uv where to install from, as a line of requirements would.
+INDEX = re.compile(r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member at `path` of a request, what it is to the policy, and its value: a scalar or an expression."""
+
+    kind: Kind
+    path: DataPath
+    value: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A structure of a request at `path`, with the names of all members that its shape has."""
+
+    path: DataPath
+    members: frozenset[str]
+    value: Mapping[str, JSON]
+
+
+def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
+    """Yield every member of a step's request that a policy has to do with, and every structure in it."""
+    known = STEP_TYPES.get(step_type)
+    if known and known.api:
+        yield from _walk(load_sagemaker().shapes, known.request, request, ())
+
+
+def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -> Iterator[Member | Holder]:
+    shape = shapes[name]
+    match shape["type"]:
+        case "structure" if isinstance(value, dict) and not is_expression(value):
+            members = shape["members"]
+            yield Holder(path=path, members=frozenset(members), value=value)
+            yield from _sources(value, path)
+            for key, item in value.items():
+                if key in members:
+                    yield from _walk(shapes, members[key]["shape"], item, (*path, key))
+        case "list" if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from _walk(shapes, shape["member"]["shape"], item, (*path, index))
+        case "map" if isinstance(value, dict) and not is_expression(value):
+            yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
+            secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
+            yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
+            yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+        case "structure" | "list" | "map":
+            return
+        case _:
+            if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
+                written = kind == "read" and not _WRITTEN.isdisjoint(path)
+                yield Member(kind="write" if written else kind, path=path, value=value)
+
+
+@functools.cache
+def _kind(shape: str, last: str) -> Kind:
+    """Return what a scalar is by the name of its shape, and by that of its member."""
+    if shape in _ADDRESSES or last == "ModelDataUrl":
+        return "read"  # or written to, by what it stands in
+    if found := _BY_SHAPE.get(shape) or _BY_NAME.get(last):
+        return found
+    other = last in _NAMES or (shape.endswith("Arn") and shape != _CAPACITY)
+    return "other" if other else ""
+
+
+def _sources(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+    """Yield what is read and written that no address of S3 says, under a name of its own."""
+    for member, prefix, keys in _ELSEWHERE:
+        inner = value.get(member)
+        if isinstance(inner, dict):
+            parts = [str(inner.get(key, "")).strip("/") for key in keys]
+            kind: Kind = "write" if member == "FeatureStoreOutput" else "read"
+            yield Member(kind=kind, path=(*path, member, keys[0]), value=f"{prefix}{'/'.join(filter(None, parts))}")
+
+
+_ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("FileSystemDataSource", "filesystem://", ("FileSystemId", "DirectoryPath")),
+    ("AthenaDatasetDefinition", "athena://", ("Catalog", "Database")),
+    ("RedshiftDatasetDefinition", "redshift://", ("ClusterId", "Database")),
+    ("FeatureStoreOutput", "featurestore://", ("FeatureGroupName",)),
+)

@@ -1,0 +1,164 @@
+"""The policy held against a whole definition: every request, every address, every group, every list of packages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.definition.bundle import Bundle
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.policy.addresses import (
+    Written,
+    check_addresses,
+    check_files,
+    check_nesting,
+    written_by,
+)
+from pipeline_builder.definition.policy.asking import Asking
+from pipeline_builder.definition.policy.groups import (
+    Claim,
+    Registering,
+    check_groups,
+    check_package,
+    claims_of,
+    groups_of,
+)
+from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
+from pipeline_builder.definition.policy.known import Known, flat
+from pipeline_builder.definition.policy.members import Holder, Member, find_members
+from pipeline_builder.definition.policy.requests import check_request
+from pipeline_builder.definition.policy.secrets import check_secrets
+from pipeline_builder.definition.policy.territory import Territory
+from pipeline_builder.definition.roles import job_role
+from pipeline_builder.definition.steps.model import group_name
+from pipeline_builder.documents.values import Settings
+from pipeline_builder.errors import Problem, sort_problems
+from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.policy import Rules
+from pipeline_builder.manifest.refusal import Refused
+from pipeline_builder.target import JSON
+
+# CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
+_ARTIFACT_PREFIX = 20
+# Types of steps whose requests can name a model package group.
+_REGISTERING = ("RegisterModel", "Training")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policed:
+    """A definition with what it is held against: whose the bucket is, the rules and the url of each repository."""
+
+    graph: Graph
+    definition: Definition
+    rules: Mapping[str, Rules]
+    territory: Territory
+    settings: Settings
+    urls: Mapping[str, str]
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return which repository claims which model package group."""
+        asked = (
+            (one, _of(list(find_members(one.type, one.request)), "group"))
+            for one in _asked(self, {})
+            if one.type in _REGISTERING
+        )
+        found = (group for one, members in asked for group in groups_of(one, members, self.settings.account))
+        return claims_of((group for group in found if isinstance(group, Registering)), self.urls)
+
+
+def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
+    """Return whose the bucket is."""
+    artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
+    return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts)
+
+
+def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
+    """Return everything that confs ask for and their policies don't allow.
+
+    `given` are values of parameters, which stand instead of their defaults.
+    """
+    asking = tuple(_asked(policed, given or {}))
+    found = [(one, list(find_members(one.type, one.request))) for one in asking]
+    problems: list[Refused] = []
+    written: list[Written] = []
+    groups: list[Registering] = []
+    for one, members in found:
+        problems += check_request(one, members, own_role(policed.settings, one.step))
+        problems += check_secrets(one, _of(members, "secret"))
+        problems += _check_data(one, members, policed, written)
+        problems += check_package(one, policed.urls)
+        for group in groups_of(one, _of(members, "group"), policed.settings.account):
+            groups.append(group) if isinstance(group, Registering) else problems.append(group)
+    problems += check_nesting(written)
+    problems += _check_name(policed)
+    problems += check_groups(groups, _default_groups(policed.graph))
+    problems += check_indexes(_bundles(policed), policed.rules)
+    return sort_problems(problems)
+
+
+def own_role(settings: Settings, step: Step) -> str:
+    """Return the role that a step's job runs as by itself."""
+    return job_role(settings.job_roles, step.repository) if settings.job_roles else settings.role
+
+
+def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
+    document = json.loads(policed.definition.content)
+    steps = dict(flat(document.get("Steps")))
+    defaults: dict[str, JSON] = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
+    known = Known(steps=steps, parameters={**defaults, **given})
+    for name, composed in steps.items():
+        step = policed.graph.by_name.get(policed.definition.owners.get(name, name))
+        if step is None or not isinstance(composed, dict):
+            continue
+        yield Asking(
+            name=name,
+            type=str(composed.get("Type")),
+            request=composed.get("Arguments"),
+            step=step,
+            rules=policed.rules[step.repository],
+            known=known,
+        )
+
+
+def _check_name(policed: Policed) -> Iterator[Refused]:
+    """A pipeline's code and outputs lie below its name: that is no folder of the service's."""
+    if policed.territory.is_service(policed.graph.pipeline):
+        step = policed.graph.steps[0]
+        place = step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+        message = f"the pipeline '{policed.graph.pipeline}' would write to where the service keeps its records"
+        yield Refused(id="PB233", message=message, place=place, hint="give it another name")
+
+
+def _check_data(
+    one: Asking, members: list[Member | Holder], policed: Policed, written: list[Written]
+) -> Iterator[Refused]:
+    """Yield what a request's addresses may not be, and note those that it writes to."""
+    addresses = _of(members, "read", "write", "other")
+    found = list(check_addresses(one, addresses, policed.territory))
+    yield from found
+    yield from check_files(one, policed.territory)
+    refused_places = {problem.place for problem in found}
+    written += (w for w in written_by(one, addresses, policed.territory) if w.place not in refused_places)
+    for member in _of(members, "index"):
+        text = one.known.meaning(member.value).text
+        for url in (text or "${…}").split():
+            if not allowed(one.rules, url):
+                yield refused(one.rules, url, one.place(member.path))
+
+
+def _of(members: list[Member | Holder], *kinds: str) -> list[Member]:
+    return [member for member in members if isinstance(member, Member) and member.kind in kinds]
+
+
+def _default_groups(graph: Graph) -> Mapping[str, str]:
+    """Return whose each group is that a model has by its name."""
+    return {group_name(graph.pipeline, name): unit.conf.repo for name, unit in graph.units.items()}
+
+
+def _bundles(policed: Policed) -> Iterator[tuple[Step, Bundle]]:
+    steps, definition = policed.graph.by_name, policed.definition
+    for name, uri in definition.code.items():
+        yield steps[name], definition.bundles[uri]

@@ -1,0 +1,152 @@
+"""What a request asks for besides data: roles, images, instances, time, network, keys, tags, an approval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline_builder.definition.policy.asking import Asking
+from pipeline_builder.definition.policy.known import Meaning
+from pipeline_builder.definition.policy.members import Holder, Member
+from pipeline_builder.documents.schema import describe
+from pipeline_builder.documents.source import DataPath
+from pipeline_builder.manifest.patterns import fits_any
+from pipeline_builder.manifest.refusal import Refused, shown_span
+from pipeline_builder.target import JSON
+
+ANYTHING = "*"
+UNKNOWABLE = (
+    "write the value itself, or a pipeline parameter: what a job writes decides of nothing that a policy is for"
+)
+# What the service takes where a request doesn't say it [CreateTrainingJob, CreateProcessingJob].
+_DEFAULT_RUNTIME = 86_400
+_JOBS = ("Training", "Processing")
+_ISOLATED = {"Training": (), "Model": (), "Processing": ("NetworkConfig",)}
+# By the kind of a member: the problem's id, the policy's key, what it is.
+_LISTS = {
+    "role": ("PB235", "roles", "the role"),
+    "status": ("PB238", "statuses", "the approval"),
+    "image": ("PB239", "images", "the image"),
+    "type": ("PB240", "types", "the instance type"),
+}
+# Stands for the address of an image that couldn't be told, which is a problem of its own.
+UNRESOLVED = "unknown"
+_TAGGED = ("Training", "Processing", "Transform", "Model")
+
+
+def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -> Iterator[Refused]:
+    """Yield what the policy doesn't allow in a step's request; its addresses and groups are looked at elsewhere."""
+    for member in found:
+        if isinstance(member, Member):
+            yield from _check_member(asking, member, own_role)
+    yield from _check_count(asking, found)
+    yield from _check_default_runtime(asking, found)
+    yield from _check_network(asking)
+    yield from _check_keys(asking, found)
+    yield from _check_tags(asking)
+
+
+def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Refused]:
+    rules, path = asking.rules, member.path
+    match member.kind:
+        case "role":
+            yield from _listed(asking, member, (own_role, *rules.roles), _LISTS["role"])
+        case "status":
+            yield from _listed(asking, member, rules.statuses, _LISTS["status"])
+        case "image" if ANYTHING not in rules.images and member.value != UNRESOLVED:
+            yield from _listed(asking, member, rules.images, _LISTS["image"])
+        case "type" if asking.own and ANYTHING not in rules.types:
+            yield from _listed(asking, member, rules.types, _LISTS["type"])
+        case "runtime":
+            meaning = asking.known.meaning(member.value)
+            seconds = _whole(meaning)
+            if seconds is not None and seconds > rules.max_runtime:
+                message = f"a run time of {seconds} s is more than the {shown_span(rules.max_runtime)} of the policy"
+                yield asking.refuse("PB241", "max_runtime", seconds, message, path)
+            elif seconds is None and not meaning.waits:
+                yield _unknowable(asking, path, "PB241", "the run time")
+
+
+def _listed(asking: Asking, member: Member, allowed: tuple[str, ...], of: tuple[str, str, str]) -> Iterator[Refused]:
+    problem_id, key, what = of
+    meaning = asking.known.meaning(member.value)
+    if meaning.text is None:
+        if not meaning.waits:
+            yield _unknowable(asking, member.path, problem_id, what)
+    elif not fits_any(allowed, meaning.text):
+        message = f"{what} {describe(meaning.text)} is none that the policy of '{asking.rules.repo}' allows"
+        yield asking.refuse(problem_id, key, meaning.text, message, member.path)
+
+
+def _unknowable(asking: Asking, path: DataPath, problem_id: str, what: str) -> Refused:
+    return asking.forbid(problem_id, f"{what} is known only when the pipeline runs", path, UNKNOWABLE)
+
+
+def _whole(meaning: Meaning) -> int | None:
+    text = meaning.text or ""
+    whole, _, part = text.partition(".")
+    return int(whole) if whole.isdecimal() and not part.strip("0") else None
+
+
+def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
+    """All instances of a job count, those of groups together."""
+    counts = [member for member in found if isinstance(member, Member) and member.kind == "count"]
+    total = 0
+    for member in counts:
+        meaning = asking.known.meaning(member.value)
+        count = _whole(meaning)
+        if count is None and not meaning.waits:
+            yield _unknowable(asking, member.path, "PB240", "the number of instances")
+        total += count or 0
+    if total > asking.rules.count:
+        message = f"{total} instances are more than the {asking.rules.count} of the policy"
+        yield asking.refuse("PB240", "count", total, message, counts[0].path)
+
+
+def _check_default_runtime(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
+    """A request that says no time gets the service's own, which can be more than the policy has."""
+    said = any(isinstance(member, Member) and member.kind == "runtime" for member in found)
+    if asking.type in _JOBS and not said and asking.rules.max_runtime < _DEFAULT_RUNTIME:
+        allowed = shown_span(asking.rules.max_runtime)
+        message = f"without 'MaxRuntimeInSeconds' the job may run for 1d, more than the {allowed} of the policy"
+        yield asking.refuse("PB241", "max_runtime", _DEFAULT_RUNTIME, message, ("StoppingCondition",))
+
+
+def _check_network(asking: Asking) -> Iterator[Refused]:
+    if asking.rules.network != "isolated" or asking.type not in _ISOLATED:
+        return
+    path = (*_ISOLATED[asking.type], "EnableNetworkIsolation")
+    if not asking.is_isolated:
+        where = "".join(f"{part}: {{" for part in path[:-1]) + "EnableNetworkIsolation: true" + "}" * (len(path) - 1)
+        message = f"the policy wants network isolation, which the job doesn't have ('arguments: {{{where}}}')"
+        yield asking.refuse("PB242", "network", "any", message, path)
+
+
+def _check_keys(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
+    """Every volume and output of the request has a key."""
+    if asking.rules.encryption != "required" or asking.type == "RegisterModel":
+        return
+    for holder in found:
+        for key in ("VolumeKmsKeyId", "KmsKeyId") if isinstance(holder, Holder) else ():
+            if isinstance(holder, Holder) and key in holder.members and not holder.value.get(key):
+                path = (*holder.path, key)
+                message = f"the policy wants a key on every volume and output, and '{_dotted(path)}' has none"
+                yield asking.refuse("PB243", "encryption", "any", f"{message} (SMP_KMSKEY gives all one)", path)
+
+
+def _check_tags(asking: Asking) -> Iterator[Refused]:
+    tags = asking.request.get("Tags") if isinstance(asking.request, dict) else None
+    there = {_key(tag) for tag in tags} if isinstance(tags, list) else set()
+    missing = [key for key in asking.rules.tags if key not in there]
+    if missing and asking.type in _TAGGED:
+        shown = ", ".join(f"'{key}'" for key in missing)
+        message = f"the policy wants tags that it doesn't have: {shown} (in the section's 'tags', or in framework.yaml)"
+        rest = [key for key in asking.rules.tags if key not in missing]
+        yield asking.refuse("PB244", "tags", rest, message, ("Tags",))
+
+
+def _key(tag: JSON) -> JSON:
+    return tag.get("Key") if isinstance(tag, Mapping) and isinstance(tag.get("Key"), str) else None
+
+
+def _dotted(path: DataPath) -> str:
+    return ".".join(str(part) for part in path if isinstance(part, str))

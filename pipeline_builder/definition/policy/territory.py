@@ -1,0 +1,81 @@
+"""Whose an address in the bucket is: a repository's, the service's own, or nobody's yet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pipeline_builder.definition.policy.known import EXECUTION
+from pipeline_builder.definition.steps.context import OWN_FOLDERS
+
+# Below the bucket itself: records and reports, evidence, what the watch has seen, what builds hand on.
+_SERVICE = ("runs", "evidence", "watch", "builds")
+_CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
+_HTTPS = re.compile(
+    r"https://(?:s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<path>[^/]+)|(?P<host>[^/]+?)\.s3[.-][\w.-]*amazonaws\.com(?:\.cn)?)"
+    r"(?:/(?P<key>.*))?\Z",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Territory:
+    """The pipeline's bucket and name, and the first folder of CodePipeline's artifacts."""
+
+    bucket: str
+    pipeline: str
+    artifacts: str
+
+    def own(self, repo: str) -> str:
+        """Return the folder that a repository's steps write to."""
+        return f"s3://{self.bucket}/{self.pipeline}/{repo}/"
+
+    def is_own(self, address: str, repo: str, steps: frozenset[str]) -> bool:
+        """Tell whether an address is the repository's by itself: in its folder, or an execution's of one of its steps.
+
+        The second is how it was before repositories had folders.
+        """
+        base = f"s3://{self.bucket}/{self.pipeline}/"
+        shared = tuple(f"{base}executions/{EXECUTION}/{step}" for step in steps)
+        return is_inside(address, self.own(repo)) or any(is_inside(address, folder) for folder in shared)
+
+    def protected(self, address: str) -> str:
+        """Return what an address would overwrite that no job may, below it or around it; empty where nothing."""
+        key = self.key(address)
+        if key is None:
+            return ""
+        # Some file systems don't tell upper from lower case.
+        parts = [part for part in key.lower().split("/") if part]
+        if not parts:
+            return "all of the bucket"
+        if self.is_service(parts[0]):
+            return f"'{parts[0]}/', where the service keeps its records"
+        if parts[0] == self.pipeline.lower():
+            return f"'{self.pipeline}/', where the pipeline keeps code, definitions and the outputs of all repositories"
+        depth = 2 if set(parts[1:2]) & set(OWN_FOLDERS) else 3 if parts[2:3] == ["executions"] else 0
+        return f"'{'/'.join(parts[:depth])}/', where a pipeline keeps what it has made" if depth else ""
+
+    def is_service(self, folder: str) -> bool:
+        """Tell whether the service has a folder of that name, directly in the bucket, for itself."""
+        return folder.lower() in (*_SERVICE, self.artifacts.lower())
+
+    def key(self, address: str) -> str | None:
+        """Return the key of an address in the bucket; None for one that is elsewhere."""
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        return key if bucket == self.bucket else None
+
+
+def plain(address: str) -> str:
+    """Return an address of S3 by its bucket and key, also one that was written as a url."""
+    match = _HTTPS.match(address)
+    return f"s3://{match['path'] or match['host']}/{match['key'] or ''}" if match else address
+
+
+def is_inside(address: str, folder: str) -> bool:
+    """Tell whether an address is the folder, or something below it."""
+    return f"{address.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
+
+
+def climbs(address: str) -> bool:
+    """Tell whether an address has parts that lead elsewhere on a file system, or none that S3 takes."""
+    return bool(_CLIMBING.search(address))

@@ -1,0 +1,101 @@
+"""The archive of evidence: `<pipeline>/evidence/<sha256>.json` in the bucket that is ours, where no job writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline_builder.canonical import canonical
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.machine.streams import read_small
+from pipeline_builder.release.evidence import Evidence
+from pipeline_builder.target import Target
+
+MOST_EVIDENCE = 64 << 20
+"""Bytes of one evidence: a hundred models with reports of half a megabyte each."""
+
+
+def evidence_uri(target: Target, pipeline: str, sha256: str) -> str:
+    """Return where the evidence with this digest is kept."""
+    return f"s3://{target.bucket}/{pipeline}/evidence/{sha256}.json"
+
+
+def _newest_uri(target: Target, pipeline: str, execution: str) -> str:
+    return f"s3://{target.bucket}/{pipeline}/evidence/executions/{execution.rsplit('/', 1)[-1]}.json"
+
+
+def keep_evidence(evidence: Evidence, target: Target) -> str:
+    """Keep the evidence, and that it is the newest of its execution; return its digest. Again, it writes nothing new.
+
+    Raises:
+        InputProblems: PB464 where it is too large.
+    """
+    content = evidence.content
+    if len(content) > MOST_EVIDENCE:
+        sizes = sorted(((r.size, p.model) for p in evidence.packages for r in p.reports.values()), reverse=True)
+        largest = ", ".join(f"{model} {size / 1e6:.1f} MB" for size, model in sizes[:3])
+        message = f"the evidence has more than {MOST_EVIDENCE >> 20} MB; the largest reports in it: {largest}"
+        raise InputProblems(Problem(id="PB464", message=message, hint="write less into the reports"))
+    sha256 = hashlib.sha256(content).hexdigest()
+    target.store.put(evidence_uri(target, evidence.pipeline, sha256), content)
+    newest = canonical({"evidence": sha256, "execution": evidence.execution})
+    target.store.put(_newest_uri(target, evidence.pipeline, evidence.execution), newest)
+    return sha256
+
+
+def load_evidence(target: Target, pipeline: str, sha256: str) -> Evidence:
+    """Return the evidence with this digest.
+
+    Raises:
+        PlanRefused: PB462 where it is gone, or is not what its digest says.
+    """
+    uri = evidence_uri(target, pipeline, sha256)
+    try:
+        content = _read(target, uri)
+    except KeyError as error:
+        message = f"the evidence {sha256[:12]} is gone: nothing is at '{uri}'"
+        raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT)) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        message = f"the evidence at '{uri}' was changed: its sha256 is {found[:12]}…, expected {sha256[:12]}…"
+        raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT))
+    try:
+        return Evidence.model_validate_json(content)
+    except ValidationError as error:
+        message = f"the evidence at '{uri}' is of another version of this tool, or none"
+        raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT)) from error
+
+
+_HINT = "nothing is promoted without it: bring it back, or judge a new run ('run --rerun')"
+
+
+def find_newest(target: Target, pipeline: str, execution: str) -> str:
+    """Return the digest of an execution's newest evidence; empty where it was never judged with one.
+
+    Raises:
+        PlanRefused: PB462 where what names it is damaged.
+    """
+    uri = _newest_uri(target, pipeline, execution)
+    try:
+        said = json.loads(target.store.get(uri))
+        found, about = str(said["evidence"]), said["execution"]
+    except KeyError:
+        return ""
+    except (ValueError, TypeError):
+        found, about = "", ""
+    if about != execution:
+        message = f"'{uri}' doesn't name the evidence of '{execution}'"
+        raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT))
+    return found
+
+
+def _read(target: Target, uri: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "evidence.json"
+        target.store.fetch(uri, path)
+        with path.open("rb") as file:
+            return read_small(file, uri, MOST_EVIDENCE)

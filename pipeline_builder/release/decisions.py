@@ -1,0 +1,160 @@
+"""Decisions as a command makes them: which run is meant, read again and judged from its evidence, written at last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline_builder.definition.compose import Composed
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.history import Histories
+from pipeline_builder.release.choosing import pick
+from pipeline_builder.release.deciding import find_meant
+from pipeline_builder.release.four_eyes import against_approver
+from pipeline_builder.release.overview import find_group, nodes_of
+from pipeline_builder.release.promote import Decided, Deciding, Decision, decide
+from pipeline_builder.release.proof import check_record, judged_before, prove, refuse_moved
+from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.rollback import rollback
+from pipeline_builder.release.runs import Runs
+from pipeline_builder.release.standing import Standing, standing
+from pipeline_builder.release.verdict import asked_of, judge_execution
+from pipeline_builder.target import ApprovalStatus, DeployedPipeline, Execution, ModelPackage, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToDecide:
+    """The record of a run, and the names of its models that a decision is about; none for what waits."""
+
+    record: RunRecord
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What decisions are made with. `histories` say who has written what, where approvers may not be authors; None
+    where anybody may approve.
+    """
+
+    target: Target
+    runs: Runs
+    composed: Callable[[], Composed]
+    say: Callable[[str], None]
+    histories: Callable[[], Histories | None]
+
+    # --- which run
+
+    def is_run(self, name: str) -> bool:
+        """Tell whether a name means an execution; where a model has the same, the model is meant, and that is said."""
+        if not self.runs.knows(name):
+            return False
+        if name not in self._models().values():
+            return True
+        self._say(f"'{name}' is a model, and the id of an execution: the model is meant; --run means the other")
+        return False
+
+    def to_decide(self, models: Sequence[str], run: str = "", *, again: bool = False) -> tuple[ToDecide, ...]:
+        """Return the records that a decision is about, with the models of each that were asked for.
+
+        Raises:
+            InputProblems: PB430, PB440, PB441, PB480.
+        """
+        if run:
+            return (ToDecide(record=self._judged(self.runs.find(run)), models=tuple(models)),)
+        listed = self.runs.listed()
+        if not listed:
+            self.runs.find()  # which says that nothing has run
+        meant = find_meant(self.target, listed, models, model_of=self._models(), again=again)
+        return tuple(ToDecide(record=self._judged(one.execution), models=one.models) for one in meant)
+
+    def _models(self) -> Mapping[str, str]:
+        """Return the model of each step, as the last run has it, or today's confs where they can be read."""
+        saved = self.runs.saved()
+        known = {step.name: step.model for step in (saved.steps if saved else ())}
+        try:
+            return known | {node.name: node.model for node in nodes_of(self.composed())}
+        except InputProblems:
+            return known
+
+    def _judged(self, execution: Execution) -> RunRecord:
+        """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
+        record = self.runs.record(execution.arn)
+        if record.verdict or not record.packages or not execution.status.ended:
+            return record
+        if known := judged_before(record, self.target):
+            return known
+        ran = self.target.pipelines.definition_of(execution.arn)
+        planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)
+        return judge_execution(execution, self.target, self.composed(), None, planned=planned, reused=True)
+
+    def find_group(self, model: str) -> str:
+        """Return the group of a model, or what was given where no model has that name: who only serves has no confs."""
+        try:
+            return find_group(self.composed(), model)
+        except InputProblems:
+            if not self.target.registry.list_packages(model):
+                raise
+            return model
+
+    # --- what is decided
+
+    def decide(
+        self, record: RunRecord, decision: Decision, models: Sequence[str], *, named: bool = True, approval: str = ""
+    ) -> Decided:
+        """Approve or reject packages of the run: those of the models, or those of them that wait where not `named`.
+
+        What is approved is read again before; `approval` is what somebody has approved, where no record brought it.
+        """
+        if decision.status is ApprovalStatus.APPROVED:
+            record = self._proven(record, models, approval, named=named and bool(models))
+        return decide(record, decision, self._deciding, models=models, named=named)
+
+    def rollback(self, group: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
+        """Take the group's champion out of use; return it, and the one that is the champion again."""
+        return rollback(group, decision, self._deciding)
+
+    @property
+    def _deciding(self) -> Deciding:
+        return Deciding(registry=self.target.registry, rule=self._four_eyes, using=self.use)
+
+    def _four_eyes(self, record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
+        histories = self.histories()
+        if histories is None:
+            return ()
+        names = decision.names or (decision.by,)
+        return against_approver(record, package, names, histories, self.target.registry)
+
+    # --- what is used
+
+    def use(self, arns: Sequence[str]) -> None:
+        """Refuse to use packages (ARNs) whose bytes aren't those that were approved; say what can't be told."""
+        for note in refuse_moved(arns, self.target):
+            self._say(note)
+
+    def check_record(self, record: RunRecord, approval: str = "") -> RunRecord:
+        """Return a record that came from a file as its evidence has it; one that says otherwise is refused.
+
+        That is the evidence which was approved, where the record names it, else the run's newest.
+        """
+        found = check_record(record, self.target, approval=approval if approval == record.evidence else "")
+        return found[1] if found else record
+
+    def _proven(self, record: RunRecord, models: Sequence[str], approval: str, *, named: bool) -> RunRecord:
+        """Read again what is to be approved, and judge it from its evidence; what stays rejected isn't in question."""
+        chosen = pick(record, models)
+        used = [package.arn for package in chosen if standing(package) is Standing.APPROVED]
+        open_ = [p.arn for p in chosen if p.arn not in used and (named or p.status != ApprovalStatus.REJECTED.value)]
+        self.use(used)
+        if not open_:
+            return self.check_record(record)
+
+        def ran() -> bytes:
+            return self.target.pipelines.definition_of(record.execution)
+
+        proof = prove(record, open_, self.target, approval=approval, asked=lambda: asked_of(self.composed(), ran()))
+        for note in proof.notes:
+            self._say(note)
+        return proof.record
+
+    def _say(self, words: str) -> None:
+        self.say(f"          {words}")

@@ -1,0 +1,97 @@
+"""Reports of a model as evidence: read whole, and kept so that canonical JSON can hold whatever a job has written."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from pipeline_builder.canonical import canonical
+from pipeline_builder.release.evidence import FileEvidence, ReportEvidence
+from pipeline_builder.release.metrics import compare_metrics
+from pipeline_builder.target import Target
+
+_DEEPEST = 100
+_MOST_NUMBERS = 3
+
+
+def look_at(uri: str, target: Target) -> FileEvidence:
+    """Return what tells the object from any other; one that isn't there is `gone`."""
+    found = target.store.look(uri)
+    return FileEvidence(uri=uri, **dataclasses.asdict(found)) if found else FileEvidence(uri=uri, gone=True)
+
+
+def read_report(uri: str, target: Target) -> ReportEvidence:
+    """Return a report with its content.
+
+    Raises:
+        InputProblems: PB529 where it is too large to be read.
+    """
+    file = look_at(uri, target)
+    try:
+        found = target.store.get(uri)
+    except KeyError:
+        return ReportEvidence(uri=uri, gone=True)
+    content, text = _held(found)
+    facts = file.model_dump() | {"sha256": hashlib.sha256(found).hexdigest(), "gone": False}
+    return ReportEvidence(**facts, content=content, text=text)
+
+
+def _held(found: bytes) -> tuple[Any, str]:
+    """Return a report as JSON, or as its text: not every JSON that Python reads has canonical bytes."""
+    try:
+        content = json.loads(found)
+        written = None if _is_deep(content) else canonical(content)
+    except (ValueError, RecursionError):
+        written = None
+    return (content, "") if written else (None, found.decode("utf-8", "backslashreplace"))
+
+
+def _is_deep(content: Any) -> bool:
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [item for value in level for item in _items(value)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def metrics_of(report: ReportEvidence | None) -> Any:
+    """Return a report's JSON; None where there is none, or it isn't JSON."""
+    if report is None or report.gone:
+        return None
+    if not report.text:
+        return report.content
+    try:
+        return json.loads(report.text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def describe_changed(before: ReportEvidence, after: ReportEvidence) -> str:
+    """Return in words what is otherwise in a report; empty where nothing is."""
+    if after.gone and not before.gone:
+        return f"the report '{before.uri}' is gone"
+    if before.sha256 == after.sha256:
+        return ""
+    pairs = compare_metrics(metrics_of(after), metrics_of(before))
+    numbers = [
+        f"{pair.path} was {_number(pair.champion)}, is {_number(pair.candidate)}"
+        for pair in pairs
+        if pair.candidate != pair.champion
+    ]
+    more = f" and {len(numbers) - _MOST_NUMBERS} more" if len(numbers) > _MOST_NUMBERS else ""
+    said = f": {', '.join(numbers[:_MOST_NUMBERS])}{more}" if numbers else ""
+    was, now = before.sha256[:12] or "nothing", after.sha256[:12]
+    return f"the report '{after.uri}' was changed (sha256 was {was}, is {now}){said}"
+
+
+def _number(value: float | None) -> str:
+    return "missing" if value is None else f"{value:g}"

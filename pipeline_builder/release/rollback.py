@@ -1,0 +1,51 @@
+"""Rollback: takes a model's champion out of use; the approved version before it is the champion again."""
+
+from __future__ import annotations
+
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.release.promote import MOST_DESCRIPTION, Deciding, Decision
+from pipeline_builder.release.standing import AT, BY, ROLLED_BACK, Standing, standing
+from pipeline_builder.target import ApprovalStatus, ModelPackage
+
+
+def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage, ModelPackage]:
+    """Reject the group's newest approved version; return it, and the one before it, which is the champion again.
+
+    A repeated call after a kill finds it rejected with the same words, and rejects nothing more; so does one of two at
+    once.
+
+    Raises:
+        InputProblems: PB433 where there is no approved version to go back to.
+        PlanRefused: PB461 where that version isn't what was approved any more.
+    """
+    packages = at.registry.list_packages(group)
+    why = " ".join(f"{ROLLED_BACK} {decision.by}: {decision.comment}".split())[:MOST_DESCRIPTION]
+    approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
+    rejected = next((package for package in packages if package.status is ApprovalStatus.REJECTED), None)
+    if rejected and approved and rejected.version > approved[0].version:
+        known = at.registry.describe_package(rejected.arn)
+        if known.approval_description == why:
+            return known, approved[0]
+    if len(approved) < 2:
+        message = f"'{group}' has {'one approved version' if approved else 'no approved version'}"
+        hint = "a rollback needs the one in use and one before it"
+        raise InputProblems(Problem(id="PB433", message=message, hint=hint))
+    at.using([approved[1].arn])
+    return _roll_back(approved[0], why, decision, at), approved[1]
+
+
+def _roll_back(champion: ModelPackage, why: str, decision: Decision, at: Deciding) -> ModelPackage:
+    """Write it, unless somebody has just done the same."""
+    current = at.registry.describe_package(champion.arn)
+    metadata = {AT: f"{at.now():%Y-%m-%d %H:%M} UTC", BY: decision.by}
+    if standing(current) is Standing.ROLLED_BACK:
+        return current
+    try:
+        return at.registry.set_approval(
+            current.arn, ApprovalStatus.REJECTED, description=why, metadata=metadata, by=decision.by, since=current
+        )
+    except PlanRefused:
+        found = at.registry.describe_package(current.arn)
+        if standing(found) is not Standing.ROLLED_BACK:
+            raise
+        return found

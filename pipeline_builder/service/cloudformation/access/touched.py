@@ -1,0 +1,246 @@
+"""What a definition's steps touch: all of them together, and by the repository whose they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from pipeline_builder.dag.outline import flat_steps
+from pipeline_builder.dag.packages import is_registered_approved
+from pipeline_builder.definition.handing import PREFIX
+from pipeline_builder.documents.schema import describe
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.service.cloudformation.access.addresses import Found, Location, Pieces, find_addresses
+from pipeline_builder.service.cloudformation.access.places import Places
+from pipeline_builder.target import JSON
+
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)(?:[:@].*)?"
+)
+_IMAGES = ("ImageUri", "TrainingImage", "Image")
+_ROLES = ("RoleArn", "ExecutionRoleArn")
+_KEYS = ("KmsKeyId", "VolumeKmsKeyId")
+_SUBNETS, _GROUPS = "Subnets", "SecurityGroupIds"
+# CreateX of each kind of step, the resource that it makes, and the member that names it.
+_NAMES = {
+    "Processing": ("processing-job", "ProcessingJobName"),
+    "Training": ("training-job", "TrainingJobName"),
+    "Transform": ("transform-job", "TransformJobName"),
+    "Model": ("model", "ModelName"),
+}
+_WITHOUT_ACCESS = ("Condition", "Fail", "RegisterModel")
+# What IAM takes in a policy, without control characters.
+_UNFIT = re.compile(r"[^\u0020-\u007e\u00a0-\u00ff]|\{\{\s*resolve", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Image:
+    """A repository of Amazon ECR."""
+
+    region: str
+    account: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionFacts:
+    """What steps of a definition touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for.
+
+    `by_repository` has the same of each repository's steps alone, `registered` of those that register models.
+    `approves` says that one registers models as Approved, which the judging stage takes back where the gate blocks.
+    """
+
+    pipeline: str
+    groups: tuple[str, ...] = ()
+    reads: tuple[Location, ...] = ()
+    writes: tuple[Location, ...] = ()
+    metrics: tuple[Location, ...] = ()
+    listed: tuple[Location, ...] = ()
+    images: tuple[Image, ...] = ()
+    jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    approves: bool = False
+    warnings: tuple[Problem, ...] = ()
+    by_repository: Mapping[str, DefinitionFacts] = field(default_factory=dict)
+    registered: DefinitionFacts | None = None
+
+
+def definition_facts(
+    pipeline: str,
+    definition: bytes,
+    *,
+    bucket: str,
+    manifests: Mapping[str, bytes] | None = None,
+    data: Iterable[str] = (),
+    repositories: Mapping[str, str] | None = None,
+) -> DefinitionFacts:
+    """Read out of a definition what its steps touch.
+
+    `bucket` is the pipeline's own, `manifests` are the lists of data files that steps name, by their addresses, `data`
+    the addresses that are listed before a run, `repositories` says whose each step is.
+
+    Raises:
+        InputProblems: PB641 for names that no policy can have in it.
+    """
+    document = json.loads(definition)
+    steps = flat_steps(document.get("Steps"))
+    parameters = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
+    owners = {name: repo for name, repo in (repositories or {}).items() if name in steps}
+    places = Places(bucket=bucket, pipeline=pipeline, repositories=tuple(sorted(set(owners.values()))))
+    touched = _Touched(steps, tuple(find_addresses(steps, parameters)), manifests or {}, places)
+    facts = replace(
+        touched.facts(lambda _: True, places),
+        listed=places.named(_place(address) for address in data),
+        by_repository={repo: touched.of(repo, owners) for repo in places.repositories},
+        registered=touched.facts(touched.registers, places),
+    )
+    if problems := tuple(_unfit(facts)):
+        raise InputProblems(*problems)
+    return facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """All steps with every address in them, to be asked about some of them."""
+
+    steps: Mapping[str, JSON]
+    found: tuple[Found, ...]
+    manifests: Mapping[str, bytes]
+    places: Places
+
+    def of(self, repository: str, owners: Mapping[str, str]) -> DefinitionFacts:
+        """Return what a repository's steps touch; its own results it may read as well."""
+        places = self.places.of(repository)
+        facts = self.facts(lambda step: owners.get(step) == repository, places)
+        written = [f.location for f in self.found if f.written and owners.get(f.step) == repository]
+        own = [place for place in places.read(written) if place in facts.writes]
+        return replace(facts, reads=tuple(sorted({*facts.reads, *own})))
+
+    def registers(self, step: str) -> bool:
+        found = self.steps[step]
+        return isinstance(found, dict) and found.get("Type") == "RegisterModel"
+
+    def facts(self, chosen: Callable[[str], bool], places: Places) -> DefinitionFacts:
+        """Return what the chosen steps touch."""
+        steps = {name: step for name, step in self.steps.items() if chosen(name)}
+        found = [one for one in self.found if one.step in steps]
+        named = {one.text.removeprefix("s3://") for one in found}
+        lists = (content for uri, content in self.manifests.items() if uri.removeprefix("s3://") in named)
+        members = list(_members(list(steps.values())))
+        return DefinitionFacts(
+            pipeline=places.pipeline,
+            groups=_texts(members, ("ModelPackageGroupName",)),
+            reads=places.read([*(f.location for f in found if not f.written), *_listed(lists)]),
+            writes=places.written(f.location for f in found if f.written),
+            metrics=places.read(f.location for f in found if f.metrics),
+            images=tuple(sorted({image for text in _texts(members, _IMAGES) if (image := read_image(text))})),
+            jobs={kind: tuple(sorted(names)) for kind, names in _job_names(steps).items()},
+            roles=_texts(members, _ROLES),
+            keys=_texts(members, _KEYS),
+            secrets=tuple(sorted({name for key, value in members if (name := _secret(key, value))})),
+            subnets=_texts(members, (_SUBNETS,)),
+            security_groups=_texts(members, (_GROUPS,)),
+            approves=any(is_registered_approved(step) for step in steps.values()),
+            warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
+        )
+
+
+def _place(address: str) -> Location:
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    return Location(bucket, (key,))
+
+
+def _unknown_kinds(steps: Mapping[str, JSON]) -> Iterator[Problem]:
+    for name, step in steps.items():
+        kind = str(step.get("Type")) if isinstance(step, dict) else ""
+        if kind not in _NAMES and kind not in _WITHOUT_ACCESS:
+            message = f"what the step '{name}' of the type {kind} needs is not known, so no role gets it"
+            hint = "make the execution role yourself ('execution_role: given')"
+            yield Problem(id="PB642", message=message, hint=hint, warning=True)
+
+
+def _untold(step: str, text: str) -> Problem:
+    message = f"step '{step}': where '{text}' leads is known only when it runs, so no role gets access to it"
+    hint = "write the bucket itself, give the parameter a default, or make the execution role yourself"
+    return Problem(id="PB642", message=message, hint=hint, warning=True)
+
+
+def _listed(manifests: Iterable[bytes]) -> Iterator[Location]:
+    """Yield the place of every file in the lists."""
+    for content in manifests:
+        first, *names = json.loads(content)
+        bucket, _, folder = first["prefix"].removeprefix("s3://").partition("/")
+        yield from (Location(bucket, (f"{folder}{name}",)) for name in names)
+
+
+def _members(value: JSON) -> Iterator[tuple[str, JSON]]:
+    """Yield every member of every mapping below a value; each item of a list under the name of the list."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _members(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            for one in item if isinstance(item, list) else [item]:
+                yield key, one
+            yield from _members(item)
+
+
+def _secret(key: str, value: JSON) -> str:
+    """Return the name or ARN of the secret that a variable of a job has it given."""
+    if not key.startswith(PREFIX) or not isinstance(value, str):
+        return ""
+    return value.removeprefix("secretsmanager:").partition("#")[0]
+
+
+def _texts(members: list[tuple[str, JSON]], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({value for name, value in members if name in names and isinstance(value, str) and value}))
+
+
+def read_image(text: str) -> Image | None:
+    """Return the repository of an image's address; None for one that isn't in Amazon ECR."""
+    match = _ECR.fullmatch(text)
+    return Image(match["region"], match["account"], match["repository"]) if match else None
+
+
+def _job_names(steps: Mapping[str, JSON]) -> dict[str, set[str]]:
+    """Return by kind of resource the names that steps give; the service's own begin with `pipelines-`."""
+    found: dict[str, set[str]] = {}
+    for step in steps.values():
+        kind = step.get("Type") if isinstance(step, dict) else None
+        if not isinstance(step, dict) or not isinstance(kind, str) or kind not in _NAMES:
+            continue
+        resource, member = _NAMES[kind]
+        arguments = step.get("Arguments")
+        name = arguments.get(member) if isinstance(arguments, dict) else None
+        names = found.setdefault(resource, set())
+        if isinstance(name, str) and name:
+            names.add(name)
+        elif isinstance(name, dict):
+            names.add("")  # only a run knows it
+    return found
+
+
+def _unfit(facts: DefinitionFacts) -> Iterator[Problem]:
+    """IAM takes Latin-1 only, and CloudFormation resolves `{{resolve:…}}` wherever it stands: no escape helps."""
+    locations = [("address", "s3://" + _shown(place)) for place in (*facts.reads, *facts.writes)]
+    others = [("group", name) for name in facts.groups]
+    others += [("image", image.repository) for image in facts.images]
+    others += [("role", name) for name in facts.roles] + [("key", name) for name in facts.keys]
+    others += [("network", name) for name in (*facts.subnets, *facts.security_groups)]
+    others += [("job", name) for names in facts.jobs.values() for name in names]
+    for kind, text in dict.fromkeys((*locations, *others)):
+        if _UNFIT.search(text):
+            message = f"the {kind} {describe(text)} can't stand in a policy of IAM"
+            hint = "write it without control characters, letters beyond Latin-1, and '{{resolve:'"
+            yield Problem(id="PB641", message=message, hint=hint)
+
+
+def _shown(place: Location) -> str:
+    pieces: Pieces = place.pieces
+    return f"{place.bucket}/{'*'.join(pieces)}"

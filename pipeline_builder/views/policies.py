@@ -1,0 +1,35 @@
+"""What the confs of each repository may ask for, as people and machines read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline_builder.manifest.policy import Rules
+from pipeline_builder.manifest.refusal import flow, shown_span
+
+_KEYS = (
+    "read", "write", "roles", "groups", "statuses", "images", "instances", "max_runtime", "network", "encryption",
+    "tags", "variables", "indexes", "secrets",
+)  # fmt: skip
+
+
+def rules_json(rules: Rules) -> dict[str, Any]:
+    """Return the rules as the policy has them."""
+    found = {key: getattr(rules, key) for key in _KEYS if key != "instances"}
+    found |= {"instances": {"types": list(rules.types), "count": rules.count}}
+    found |= {"max_runtime": shown_span(rules.max_runtime), "secrets": dict(rules.secrets)}
+    return {key: list(found[key]) if isinstance(found[key], tuple) else found[key] for key in _KEYS}
+
+
+def render_policies(rules: Mapping[str, Rules]) -> str:
+    """Return the rules by repository; what is alike for all stands once."""
+    shown = {name: rules_json(one) for name, one in rules.items()}
+    lines: list[str] = []
+    for key in _KEYS:
+        values = {name: flow(found[key]) for name, found in shown.items()}
+        if len(set(values.values())) == 1:
+            lines.append(f"{key:<12} {next(iter(values.values()))}")
+        else:
+            lines += [f"{key:<12} {name}: {value}" for name, value in values.items()]
+    return "\n".join(lines)

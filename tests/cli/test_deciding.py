@@ -1,0 +1,59 @@
+"""`up` on a terminal asks for each model: with words or letters, a reason for a no, and an end for all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminals import answer
+from tests.trio import Trio, make_trio
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Trio:
+    trio = make_trio(tmp_path_factory.mktemp("asked") / "made")
+    assert trio.decide("up").code == 0
+    return trio
+
+
+@pytest.fixture
+def trio(ran: Trio, tmp_path: Path) -> Trio:
+    return Trio(Path(shutil.copytree(ran.root, tmp_path / "trio", symlinks=True)))
+
+
+def ask(trio: Trio, *answers: tuple[str, str]) -> tuple[int, str]:
+    return answer(trio.command("up"), trio.root, trio.environment(), *answers)
+
+
+def test_each_model_has_its_answer(trio: Trio) -> None:
+    code, seen = ask(
+        trio,
+        ("Approve churn version 1?", "Y"),
+        ("Comment", ""),
+        ("Approve price version 1?", "n"),
+        ("Comment", ""),
+        ("Comment", "too dear"),
+        ("Approve segments version 1?", "later"),
+    )
+    assert (code, "a rejection needs a reason" in seen) == (0, True), seen
+    assert trio.statuses() == {"churn": "Approved", "price": "Rejected", "segments": "PendingManualApproval"}
+    # Again only what waits is asked for.
+    code, seen = ask(trio, ("Approve segments version 1? yes / no (reject) / later", "yes"), ("Comment", "so be it"))
+    assert (code, trio.statuses()["segments"], "all (yes" in seen) == (0, "Approved", False), seen
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ((("Approve churn", "later"), ("Approve price", "all"), ("Comment", "x")), ["P", "A", "A"]),
+        (
+            (("Approve churn", "maybe"), ("Approve churn", "yes"), ("Comment", ""), ("Approve price", "q")),
+            ["A", "P", "P"],
+        ),
+    ],
+)
+def test_an_answer_for_the_rest(trio: Trio, answers: tuple[tuple[str, str], ...], expected: list[str]) -> None:
+    code, seen = ask(trio, *answers)
+    assert (code, [status[0] for status in trio.statuses().values()]) == (0, expected), seen

@@ -1,0 +1,58 @@
+"""Reports as evidence: whatever a job has written is kept whole, in JSON that is canonical."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.canonical import canonical
+from pipeline_builder.release.reports import describe_changed, metrics_of, read_report
+from tests.engine.definitions import target
+
+URI = "s3://local/report.json"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"auc": {"value": 0.9}}',
+        b'{"auc": NaN, "f1": 0.5}',
+        b'{"auc": Infinity}',
+        b'{"\\ud800": 1}',
+        b"[" * 900 + b"]" * 900,
+        b"[" * 100_000,
+        b'{"n": ' + b"9" * 5000 + b"}",
+        b"no json",
+        b"\xff\xfe\x00",
+        b"",
+        json.dumps({"a": 1}).encode("utf-16"),
+    ],
+    ids=["json", "nan", "infinity", "surrogate", "deep", "deeper", "long", "text", "bytes", "empty", "utf-16"],
+)
+def test_every_report_has_canonical_bytes_and_its_own_digest(content: bytes, tmp_path: Path) -> None:
+    local = target(tmp_path)
+    local.store.put(URI, content)
+    report = read_report(URI, local)
+    assert report.sha256 == hashlib.sha256(content).hexdigest()
+    assert canonical(report.model_dump(mode="json"))
+    assert report.model_validate_json(canonical(report.model_dump(mode="json"))) == report
+    try:
+        expected = json.loads(content)
+    except (ValueError, RecursionError):
+        expected = None
+    assert repr(metrics_of(report)) == repr(expected)  # NaN is nobody's equal
+
+
+def test_what_changed_is_said_by_its_numbers(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    local.store.put(URI, json.dumps({"auc": 0.9, "f1": 0.5, "a": 1, "b": 2, "c": 3}).encode())
+    before = read_report(URI, local)
+    assert describe_changed(before, before) == ""
+    local.store.put(URI, json.dumps({"auc": 0.95, "d": 1}).encode())
+    said = describe_changed(before, read_report(URI, local))
+    assert "auc was 0.9, is 0.95, d was missing, is 1" in said
+    assert said.endswith(" and 3 more")
+    assert describe_changed(before, read_report("s3://local/none.json", local)) == f"the report '{URI}' is gone"

@@ -1,0 +1,348 @@
+"""Attacks on decisions: what somebody has decided is overwritten by nobody, and nothing counts as decided by accident."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.manifest.manifest import ManifestSection
+from tests.trio import MANIFEST, NAMES, TRAIN, Trio, make_trio
+from tests.workspaces import Ended
+
+FAILS = "raise SystemExit('no data for segments')\n"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Trio:
+    """Three models that wait."""
+    trio = make_trio(tmp_path_factory.mktemp("trio") / "made")
+    assert trio.decide("up").code == 0
+    return trio
+
+
+@pytest.fixture
+def trio(ran: Trio, tmp_path: Path) -> Trio:
+    """A copy of them."""
+    return Trio(Path(shutil.copytree(ran.root, tmp_path / "trio", symlinks=True)))
+
+
+# --- the states, and who leaves them
+
+
+def test_a_bare_rejection_takes_no_champion_out_of_use(trio: Trio) -> None:
+    assert trio.decide("promote", "--comment", "fine").code == 0
+    before = trio.changes()
+    refused = trio.decide("reject", "--comment", "wrong window", by="bob")
+    assert (refused.code, refused.err.count("PB454 ")) == (3, 3), refused.err
+    assert "trio-churn version 1 is approved since 20" in refused.err
+    assert "approved by ada: fine (execution " in refused.err
+    assert (trio.changes(), len(before)) == (before, 3)
+
+
+def test_what_was_rolled_back_comes_back_only_when_that_is_said(trio: Trio) -> None:
+    assert trio.decide("promote").code == 0
+    trio.change("price")
+    assert trio.decide("up", "--approve").code == 0
+    assert trio.decide("rollback", "price", "--comment", "complaints", by="bob").code == 0
+    before = trio.changes()
+    for again in (("promote",), ("promote", "price"), ("promote", "trio-price"), ("promote", "trio-price/2")):
+        refused = trio.decide(*again)
+        assert (refused.code, "trio-price version 2 is rolled back since 20" in refused.err) == (3, True), refused.err
+        assert "rolled back by bob: complaints" in refused.err
+    for short in (("--again",), ("--again", "--comment", " ")):
+        assert trio.decide("promote", "price", *short).code == 2
+    assert trio.decide("promote", "--again", "--comment", "all of them").code == 2
+    assert trio.changes() == before
+    back = trio.decide("promote", "price", "--again", "--comment", "it was the data")
+    assert (back.code, "approved again by ada: it was the data" in back.out) == (0, True), back.err
+    assert trio.decide("promote", "price", "--again", "--comment", "and again").code == 0
+    assert trio.changes() == [*before, ("trio-price/2", "Approved", "ada")]
+
+
+def test_the_same_answer_changes_nothing_whoever_gives_it(trio: Trio) -> None:
+    assert trio.decide("promote", "churn", "--comment", "fine").code == 0
+    before = trio.changes()
+    for words in (("--comment", "mine"), ()):
+        again = trio.decide("promote", "churn", *words, by="bob")
+        assert (again.code, "Approved: approved by ada: fine" in again.out) == (0, True), again.err
+        assert "trio-churn version 1 is approved since 20" in again.err
+    assert trio.changes() == before
+    assert trio.decide("reject", "price", "--comment", "too dear").code == 0
+    assert trio.decide("reject", "price", "--comment", "too dear", by="bob").code == 0
+    assert trio.changes() == [*before, ("trio-price/1", "Rejected", "ada")]
+    refused = trio.decide("promote", "price", by="bob")
+    assert (refused.code, "rejected by ada: too dear" in refused.err) == (3, True)
+
+
+def test_models_are_decided_one_by_one_and_the_others_wait(trio: Trio) -> None:
+    ended = trio.decide("promote", "churn", "trio-price/1", "--comment", "these")
+    assert ended.code == 0, ended.err
+    assert trio.statuses() == {"churn": "Approved", "price": "Approved", "segments": "PendingManualApproval"}
+    assert "waiting for approval: segments: " in ended.out
+    assert trio.decide("reject", "--comment", "the rest").code == 0
+    assert trio.statuses()["segments"] == "Rejected"
+    mixed = trio.decide("promote", "churn", "segments")
+    assert (mixed.code, mixed.err.count("PB454")) == (3, 1)
+    assert len(trio.changes()) == 3
+
+
+def test_a_name_that_is_none_decides_nothing(trio: Trio) -> None:
+    for arguments in (
+        ("promote", "churn", "prise"),
+        ("promote", "prise"),
+        ("promote", "prise", "--run", execution(trio)),
+    ):
+        refused = trio.decide(*arguments)
+        assert (refused.code, "PB480" in refused.err, "did you mean 'price'" in refused.err) == (1, True, True)
+    assert trio.decide("promote", "--run", "nonsense").code == 1
+    assert trio.decide("reject", "churn").code == 2  # without a reason
+    assert trio.changes() == []
+
+
+def execution(trio: Trio) -> str:
+    return str(trio.record["execution"]).rsplit("/", 1)[-1]
+
+
+def test_a_run_is_named_by_its_id_or_its_arn(trio: Trio) -> None:
+    assert trio.decide("promote", str(trio.record["execution"])).code == 0
+    trio.change("churn")
+    first = execution(trio)
+    assert trio.decide("up").code == 0
+    assert trio.decide("reject", first, "--comment", "no").code == 3
+    assert trio.decide("promote", "churn", "--run", first).code == 0
+    assert trio.changes()[3:] == []
+
+
+def test_what_a_repeated_command_finds_decided_leads_to_no_older_version(trio: Trio) -> None:
+    trio.change("churn")
+    assert trio.decide("up").code == 0
+    for _ in range(2):
+        assert trio.decide("promote", "churn").code == 0
+    assert trio.changes() == [("trio-churn/2", "Approved", "ada")]
+    # The others wait in the run before; churn's first version doesn't any more.
+    for _ in range(2):
+        ended = trio.decide("reject", "price", "segments", "--comment", "old")
+        assert ended.code == 0, ended.err
+    assert [change[:2] for change in trio.changes()[1:]] == [
+        ("trio-price/1", "Rejected"),
+        ("trio-segments/1", "Rejected"),
+    ]
+    assert trio.decide("promote").code == 0
+    assert len(trio.changes()) == 3
+
+
+def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio: Trio) -> None:
+    assert trio.decide("up", "--approve").code == 0
+    trio.change("price")
+    ended = trio.decide("up", "--approve")
+    assert (ended.code, "left out: churn, segments" in ended.err) == (0, True), ended.err
+    assert trio.statuses() == {"price": "Approved"}
+    assert trio.changes()[3:] == [("trio-price/2", "Approved", "ada")]
+    again = trio.decide("up", "--approve")
+    assert (again.code, trio.statuses()) == (0, {"price": "Approved"}), again.err
+    assert len(trio.call("history", "--json").json["executions"]) == 2
+    # What goes back to other data is registered: the last version is none of these bytes.
+    csv = trio.root / "data" / "churn.csv"
+    before = csv.read_bytes()
+    for content in (b"1\n3\n", before):
+        csv.write_bytes(content)
+        assert trio.decide("up").code == 0
+        assert list(trio.statuses()) == ["churn"]
+
+
+# --- what failed, and what the gate blocks
+
+
+def test_what_failed_is_said_and_the_others_may_be_decided(tmp_path: Path) -> None:
+    trio = make_trio(tmp_path / "trio")
+    trio.change("segments", FAILS)
+    ended = trio.decide("up")
+    assert (ended.code, "waiting for approval: churn, price: " in ended.out) == (5, True), ended.err
+    assert "PB500 step 'segments-Train' failed: no data for segments" in ended.err
+    assert trio.decide("promote", "churn").code == 0
+    assert trio.decide("promote", "segments").code == 1
+    trio.change("price")
+    again = trio.decide("up", "--approve")
+    assert (again.code, trio.statuses()) == (5, {"price": "Approved"}), again.err
+    assert trio.changes() == [("trio-churn/1", "Approved", "ada"), ("trio-price/2", "Approved", "ada")]
+    trio.change("segments", TRAIN.replace("THIS", "segments"))
+    assert trio.decide("up", "--approve").code == 0
+    assert trio.statuses() == {"segments": "Approved"}
+
+
+def test_a_model_that_was_registered_as_approved_counts_as_nobodys_decision(tmp_path: Path) -> None:
+    allowed = (
+        "policy: {statuses: [PendingManualApproval, Approved]}\n" if "policy" in ManifestSection.model_fields else ""
+    )
+    trio = make_trio(tmp_path / "trio", MANIFEST + allowed)
+    approved = ('ModelRepack: "False"', 'ModelRepack: "False"\n        ModelApprovalStatus: Approved')
+    trio.change("churn", conf=approved)
+    trio.change("price", FAILS)
+    ended = trio.decide("up")
+    assert (ended.code, "PB482 churn version 1 was registered as Approved: nobody has decided" in ended.err) == (
+        5,
+        True,
+    )
+    assert trio.changes() == []
+    refused = trio.decide("reject", "churn", "--comment", "who said so", by="bob")
+    assert (refused.code, "churn version 1 is approved by nobody's word" in refused.err) == (3, True), refused.err
+    signed = trio.decide("promote", "churn", "--comment", "I do")
+    assert (signed.code, "Approved: approved by ada: I do" in signed.out) == (0, True), signed.err
+    assert trio.changes() == [("trio-churn/1", "Approved", "ada")]
+
+
+CHECK = (
+    "        entry_point: train.py\n",
+    "        entry_point: train.py\n      preprocess:\n        image_uri: example.com/tiny:1\n        entry_point: check.py\n",
+)
+CHECKED = ("      churn:\n        steps:\n", "      churn:\n        steps:\n          - {step_name: churn-Check, "
+           "step_class: Processing, step_type: preprocess}\n")  # fmt: skip
+
+
+@pytest.mark.parametrize("registered", ["PendingManualApproval", "Approved"])
+def test_what_the_gate_blocks_stays_out_of_use_however_it_was_registered(tmp_path: Path, registered: str) -> None:
+    """Its own step fails beside its training: the model is registered, and not in order."""
+    allowed = (
+        "policy: {statuses: [PendingManualApproval, Approved]}\n" if "policy" in ManifestSection.model_fields else ""
+    )
+    trio = make_trio(tmp_path / "trio", MANIFEST + allowed)
+    (trio.root / "remotes" / "churn" / "scripts" / "check.py").write_text("raise SystemExit('it drifts')\n")
+    status = ('ModelRepack: "False"', f'ModelRepack: "False"\n        ModelApprovalStatus: {registered}')
+    for change in (CHECK, CHECKED, status):
+        trio.change("churn", conf=change)
+    ended = trio.decide("up", "--approve", "--comment", "go")
+    assert ended.code == 5, ended.err
+    left = "Rejected" if registered == "Approved" else registered
+    assert trio.statuses() == {"churn": left, "price": "Approved", "segments": "Approved"}
+    if registered == "Approved":
+        assert (
+            "PB482 churn version 1 was registered as Approved, and the gate blocks it: it is Rejected now" in ended.err
+        )
+        assert ("trio-churn/1", "Rejected", "the gate") in trio.changes()
+        back = trio.decide("promote", "churn", "--again", "--comment", "I know better")
+    else:
+        back = trio.decide("promote", "churn")
+    assert (back.code, "PB431 the gate blocks churn: " in back.err, "'churn-Check' is Failed" in back.err) == (
+        5,
+        True,
+        True,
+    )
+    assert trio.decide("promote").code == (0 if registered == "Approved" else 5)
+    assert trio.statuses()["churn"] == left
+
+
+# --- people, and moments
+
+
+def four_eyes(tmp_path: Path, where: str) -> Trio:
+    return make_trio(tmp_path / "trio", MANIFEST + where)
+
+
+def test_who_has_written_a_commit_cannot_approve_it(tmp_path: Path) -> None:
+    trio = four_eyes(tmp_path, "approval: {four_eyes: true}\n")
+    refused = trio.decide("up", "--approve", by="ada")
+    assert (refused.code, refused.err.count("PB484 ")) == (3, 3), refused.err
+    assert "'ada' can't approve it, as 'Ada <ada@example.com>' has written a commit of 'churn'" in refused.err
+    for name in ("ADA", "ada@example.com", "ada@other.example"):
+        assert promote_as(trio, name, "churn").code == 3
+    renamed = trio.decide("promote", "churn", by="bob")  # from ada's own login
+    assert (renamed.code, "'bob', known as 'ada' can't approve it" in renamed.err) == (3, True), renamed.err
+    assert trio.changes() == []
+    assert trio.decide("reject", "churn", "--comment", "mine", by="ada").code == 0  # to say no is anybody's
+    assert promote_as(trio, "bob", "price", "segments").code == 0
+    write_as(trio, "price", "Bob", "1234+bob@users.noreply.github.com", "helped\n\nCo-authored-by: Eve <eve@x.example>")
+    assert trio.decide("up").code == 0
+    for name in ("bob", "eve"):
+        assert promote_as(trio, name, "price").code == 3
+    assert promote_as(trio, "ada", "price").code == 0, "her commit is older than the champion"
+
+
+def promote_as(trio: Trio, name: str, *models: str) -> Ended:
+    """Approve as another login."""
+    return trio.call("promote", *models, USER=name, LOGNAME=name)
+
+
+def write_as(trio: Trio, name: str, author: str, address: str, words: str) -> None:
+    """Commit as somebody."""
+    remote = trio.root / "remotes" / name
+    (remote / "scripts" / "train.py").write_text(TRAIN.replace("THIS", name) + "# again\n")
+    who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": address}
+    command = ["git", "commit", "--quiet", "--all", "--message", words]
+    subprocess.run(command, cwd=remote, env=trio.environment(**who), check=True)
+
+
+def test_authors_that_nobody_knows_approve_nothing(tmp_path: Path) -> None:
+    trio = four_eyes(tmp_path, "")
+    assert trio.decide("up").code == 0
+    manifest = trio.root / "model_repos.yaml"
+    manifest.write_text(manifest.read_text() + "service: {approval: {four_eyes: true}}\n")
+    refused = promote_as(trio, "bob", "churn")
+    assert (refused.code, "PB485 churn version 1: who has written what is in it can't be told" in refused.err) == (
+        3,
+        True,
+    )
+    assert trio.decide("checkout").code == 0
+    assert promote_as(trio, "bob", "churn").code == 0
+
+
+@pytest.mark.parametrize(("one", "other", "codes"), [("promote", "reject", [0, 3]), ("promote", "promote", [0, 0])])
+def test_of_two_at_once_one_decides(trio: Trio, one: str, other: str, codes: list[int]) -> None:
+    asked = [
+        trio.start(word, "churn", "--comment", word, SMP_APPROVER=by) for word, by in ((one, "ada"), (other, "bob"))
+    ]
+    said = [process.communicate(timeout=120) for process in asked]
+    assert sorted(int(process.returncode or 0) for process in asked) == codes, said
+    assert len(trio.changes()) == 1
+
+
+def test_a_kill_between_two_models_loses_and_doubles_nothing(trio: Trio) -> None:
+    with closing(sqlite3.connect(trio.root / ".pipeline_builder" / "state.db", isolation_level=None, timeout=0)) as db:
+        process = trio.start("promote", "--comment", "all")
+        while not decided(db):
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        decided(db)
+    before = len(trio.changes())
+    assert before >= 1
+    assert trio.decide("promote", "--comment", "all").code == 0
+    assert sorted(trio.changes()) == [(f"trio-{name}/1", "Approved", "ada") for name in NAMES]
+    assert trio.decide("promote", "--comment", "all").code == 0
+    assert len(trio.changes()) == 3
+
+
+def decided(db: sqlite3.Connection) -> int:
+    """Return how many are decided; where any is, nobody writes from now on until this is asked again."""
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+        return 0
+    try:
+        db.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return 0
+    count = int(db.execute("SELECT count(*) FROM approvals").fetchone()[0])
+    if not count:
+        db.execute("ROLLBACK")
+    return count
+
+
+def test_a_run_that_goes_on_is_not_decided_about(trio: Trio) -> None:
+    marker = trio.root / "marker"
+    trio.change("price", f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.05)\n" + TRAIN)
+    trio.change("churn")
+    process = trio.start("up")
+    while "churn-Register     Succeeded" not in trio.call("status").out.replace("  ", "  "):
+        time.sleep(0.1)
+    assert trio.decide("promote", "--comment", "what I saw").code == 0
+    assert [change[0] for change in trio.changes()] == [f"trio-{name}/1" for name in NAMES]
+    marker.touch()
+    process.communicate(timeout=120)
+    assert process.returncode == 0
