@@ -17,7 +17,7 @@ from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
-from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.outputs import Outputs
@@ -39,7 +39,6 @@ from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 _JOB_NAME = 63
-_LONGEST_NAME = 255  # bytes
 Request = Mapping[str, Any]
 
 
@@ -102,10 +101,10 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     for item in request.get("ProcessingInputs") or []:
         source = item["S3Input"]
-        _download(source, _inside(ml, source["LocalPath"]), tools)
+        _download(source, inside(ml, source["LocalPath"]), tools)
     outputs = [(o["S3Output"]["S3Uri"], o["S3Output"]["LocalPath"]) for o in _outputs(request)]
     for _, path in outputs:
-        _inside(ml, path).mkdir(parents=True, exist_ok=True)
+        inside(ml, path).mkdir(parents=True, exist_ok=True)
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
     _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML))
@@ -136,7 +135,7 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     training_files(request, ml=ml)
     for channel in request.get("InputDataConfig") or []:
-        folder = _inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
+        folder = inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
         folder.mkdir(parents=True, exist_ok=True)
         _download(channel["DataSource"]["S3DataSource"], folder, tools)
     code = submit_directory(request)
@@ -289,20 +288,3 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass
-
-
-def _inside(ml: Path, path: str) -> Path:
-    """Return the file on this machine behind a path below /opt/ml.
-
-    Raises:
-        InputProblems: PB524 for a path elsewhere: there a job would write into this machine's own files.
-    """
-    parts = Path(path).parts
-    if parts[:3] != ("/", "opt", "ml") or ".." in parts or not all(map(_can_be_name, parts)):
-        message = f"the path {path[:500]!a} is outside of /opt/ml, which is all that a job has of its own here"
-        raise InputProblems(Problem(id="PB524", message=message))
-    return ml.joinpath(*parts[3:])
-
-
-def _can_be_name(part: str) -> bool:
-    return "\0" not in part and len(part.encode("utf-8", "replace")) <= _LONGEST_NAME
