@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,15 @@ class Environments:
     folder: Path
     uv: Path | None = None
 
-    def get(self, layers: Layers, *, observe: Callable[[str], None]) -> Path:
+    def get(self, layers: Layers, *, observe: Callable[[str], None], stop: threading.Event | None = None) -> Path:
         """Return the interpreter of an environment with these layers of requirement lines, installed in order.
 
         Makes the environment where there is none; of several processes that ask at once one does, the others wait.
-        `observe` gets a line when that begins and ends. Raises InputProblems (PB511) for a line that is refused and
-        OutsideFailure (PB510) where an installation fails.
+        `observe` gets a line when that begins and ends; `stop` being set ends what is being built.
+
+        Raises:
+            InputProblems: PB511 for a line that is refused, PB557.
+            OutsideFailure: PB510 where an installation fails, PB556 where a package can't be built.
         """
         cleaned = clean_layers(layers)
         folder = self.folder.absolute() / environment_key(cleaned)
@@ -51,23 +55,26 @@ class Environments:
         with _locked(folder.with_suffix(".lock")) as lock:
             if not _is_ready(folder):
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
-                self._build(folder, cleaned, lock, observe)
+                uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
+                work = folder / "building"
+                stop = stop or threading.Event()
+                _build(Sources(self.folder.absolute(), work, uv, observe, stop), folder, cleaned)
                 observe(f"the Python environment {folder.name[:8]} is ready")
         return folder / "bin" / "python"
 
-    def _build(self, folder: Path, layers: Layers, lock: int, observe: Callable[[str], None]) -> None:
-        uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
-        sweep_folder(folder)
-        sources = Sources(self.folder.absolute(), uv, observe)
-        environment = sources.make(folder)
-        environment.install(("pip",), "pip")  # because scripts call it
-        for number, layer in enumerate(layers):
-            environment.install(layer, f"layer-{number}")
-        environment.finish()
-        if layers:  # for pip alone it isn't worth it
-            compile_modules(folder)
-        link_openmp(folder)
-        _write_ready(folder, layers)
+
+def _build(sources: Sources, folder: Path, layers: Layers) -> None:
+    sweep_folder(folder)
+    environment = sources.make(folder)
+    environment.install(("pip",), "pip")  # because scripts call it
+    for number, layer in enumerate(layers):
+        environment.install(layer, f"layer-{number}")
+    environment.finish()
+    sweep_folder(sources.work)
+    if layers:  # for pip alone it isn't worth it
+        compile_modules(folder)
+    link_openmp(folder)
+    _write_ready(folder, layers)
 
 
 def environment_key(layers: Layers) -> str:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.engine.jobs import fetching
@@ -35,11 +35,16 @@ _ONLY_WHEELS = ("--only-binary", ":all:")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Makes environments; `folder` keeps the wheels that were built, by the digest of what they were built from."""
+    """Makes environments; `folder` keeps the wheels that were built, by the digest of what they were built from.
+
+    What is being built is in `work`, which is removed with what it is built for; `stop` being set ends it.
+    """
 
     folder: Path
+    work: Path
     uv: Uv
     observe: Callable[[str], None]
+    stop: threading.Event
     depth: int = 0
 
     def make(self, folder: Path) -> Environment:
@@ -53,7 +58,7 @@ class Sources:
         Raises:
             OutsideFailure: PB510 where it can't be fetched, PB556 where it can't be built.
         """
-        with tempfile.TemporaryDirectory(dir=_made(self.folder / "builds")) as name:
+        with tempfile.TemporaryDirectory(dir=_made(self.work)) as name:
             work = Path(name)
             fetched = work / "fetched" / source.file
             sha256 = fetching.fetch(source, fetched)
@@ -140,7 +145,7 @@ class _Build:
     def run(self, fetched: Path, kept: Path) -> None:
         """Build the wheel into the folder `kept`, whole or not at all."""
         fetched.replace(self.given / fetched.name)
-        within = Sources(self.sources.folder, self.sources.uv, self.sources.observe, self.sources.depth + 1)
+        within = replace(self.sources, depth=self.sources.depth + 1)
         environment = within.make(self.folder.parent / "environment")
         if sys.version_info < (3, 11):
             environment.install(("tomli",), "reader")
@@ -189,7 +194,7 @@ class _Build:
             network=False,
             hidden=(self.sources.folder.parent,),
         )
-        result = run_job(job, stop=threading.Event(), private=isolation.private)
+        result = run_job(job, stop=self.sources.stop, private=isolation.private)
         if result.exit_code or result.excess:
             raise _not_built(self.source, result.excess or f"it ended with {result.exit_code}", log_tail(job.log, 15))
 

@@ -33,7 +33,7 @@ from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import SecretGiver
 
@@ -266,7 +266,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         folder=tools.folder,
         command=program.command,
         environment=program.environment,
-        python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=tools.observe),
+        python=_python(step, request, tools),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
         network=not network_isolated(request),
@@ -288,3 +288,13 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass
+
+
+def _python(step: Step, request: Request, tools: Tools) -> Path:
+    layers = layers_of(step, request, tools.images, tools.store)
+    try:
+        return tools.environments.get(layers, observe=tools.observe, stop=tools.stop)
+    except OutsideFailure:
+        if tools.stop.is_set():  # it was being built
+            raise StepStoppedError from None
+        raise
