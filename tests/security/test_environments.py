@@ -208,6 +208,17 @@ def test_a_build_sees_no_password_and_reaches_nobody(tmp_path: Path, home: Path,
 
 
 @isolated
+def test_several_packages_without_wheels_and_what_they_need(tmp_path: Path, home: Path, index: Index) -> None:
+    needs = 'name = "one"; module = ""; requires = "Requires-Dist: three\\n"'
+    index.files["one-1.0.tar.gz"] = sdist("one", {"setup.py": needs})
+    for name in ("two", "three"):
+        index.files[f"{name}-1.0.tar.gz"] = sdist(name, {"setup.py": f"name = {name!r}; module = ''"})
+    python, said = made(tmp_path, "one", "two")
+    assert output(python, "import one, two, three; print(1)") == "1"
+    assert sum("which has no wheel" in line for line in said) == 3
+
+
+@isolated
 def test_a_build_can_write_nowhere_but_to_itself(tmp_path: Path, home: Path, index: Index) -> None:
     victim = tmp_path / "state" / "envs" / "victim"
     victim.mkdir(parents=True)

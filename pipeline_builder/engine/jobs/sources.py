@@ -15,7 +15,7 @@ from pipeline_builder.engine.jobs import fetching
 from pipeline_builder.engine.jobs.installer import Uv, failed
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.job import OPT_ML, Job
-from pipeline_builder.engine.jobs.locating import Source, locate
+from pipeline_builder.engine.jobs.locating import Source, locate, without_wheels
 from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.requirements import clean_layers, describe
 from pipeline_builder.engine.jobs.sandbox import run_job
@@ -27,7 +27,6 @@ from pipeline_builder.machine.tree import Tree, opened, survey
 
 _DEEPEST = 4  # packages that are built to build others
 _SECONDS = 3600.0
-_NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")
 _ARCHIVE_LINE = re.compile(r"(?P<name>[^@\s]*\s*@\s*)?(?P<url>https://\S+?\.(?:tar\.\w+|tgz|zip))(?P<rest>[#\s;].*)?$")
 _WHEEL = re.compile(r"[\w.]+-[\w.!+]+(?:-\d\w*)?-[\w.]+-[\w.]+-[\w.]+\.whl")
 _ONLY_WHEELS = ("--only-binary", ":all:")
@@ -102,17 +101,18 @@ class Environment:
             self.startup.hold()
             if not result.returncode:
                 return
-            missing = set(_NO_WHEEL.findall(result.stderr.decode("utf-8", "replace"))) - set(links)
-            if not missing:
+            missing = without_wheels(result) - set(links)
+            built = self._built(arguments, file, missing, describe((lines,))) if missing else {}
+            if not built.keys() - links.keys():
                 raise failed(describe((lines,)), result)
-            links |= self._built(arguments, file, {*links, *missing}, describe((lines,)))
+            links |= built
 
     def finish(self) -> None:
         """Let start what starts with the interpreter: from now on only jobs do that."""
         self.startup.release()
 
-    def _built(self, arguments: list[str], file: Path, names: Iterable[str], what: str) -> Mapping[str, Path]:
-        found = locate(self.sources.uv, arguments, file, sorted(names), what)
+    def _built(self, arguments: list[str], file: Path, names: set[str], what: str) -> Mapping[str, Path]:
+        found = locate(self.sources.uv, arguments, file, names, what)
         return {source.name: self.sources.wheel(source) for source in found}
 
     def _prepared(self, lines: Iterable[str]) -> Iterator[str]:
