@@ -64,7 +64,7 @@ def main() -> None:
         if given.old:
             runners["a job of `true`, isolated by the other checkout"] = Runner(given.old, f"{folder}/old", "private")
         took = seconds(lambda: [runner.run() for _ in range(given.rounds) for runner in runners.values()])
-        show(f"isolation, {took:.0f} s", [(name, runner.values, "0.03 s") for name, runner in runners.items()])
+        show(f"isolation, {took:.0f} s", [(name, runner.values, "0.04 s") for name, runner in runners.items()])
         for runner in runners.values():
             runner.close()
 

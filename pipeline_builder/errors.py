@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
+
+from pipeline_builder.inert import inert_line, inert_text
 
 
 class ExitCode(enum.IntEnum):
@@ -55,16 +58,16 @@ class Problem:
 
 def render_problem(problem: Problem) -> str:
     """Return the problem as people read it: one line, the source line with a caret, other places, the hint."""
-    place = f"{problem.place}: " if problem.place else ""
+    place = f"{inert_line(str(problem.place))}: " if problem.place else ""
     kind = "warning " if problem.warning else ""
-    lines = [visible(f"{place}{kind}{problem.id} {problem.message}")]
+    lines = [f"{place}{kind}{problem.id} {_indented(problem.message)}"]
     if problem.place:
         lines += _render_source_line(problem.place)
     for other in problem.related:
-        lines.append(visible(f"  also: {other}"))
+        lines.append(f"  also: {inert_line(str(other))}")
         lines += _render_source_line(other)
     if problem.hint:
-        lines.append(visible(f"  hint: {problem.hint}"))
+        lines.append(f"  hint: {_indented(problem.hint)}")
     return "\n".join(lines)
 
 
@@ -81,11 +84,12 @@ def hide_lines(problems: Iterable[Problem], secrets: Iterable[Problem]) -> tuple
     )
 
 
-def visible(text: str) -> str:
-    """Return the text with what would steer a terminal, or be invisible on it, as an escape: files come from others."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+def _indented(text: str) -> str:
+    """Return a text whose further lines are indented, so that none can pass for another problem, or for a result."""
+    return "\n".join(
+        line if not number or line[:4] == "    " else f"    {line}"
+        for number, line in enumerate(inert_text(text).split("\n"))
+    )
 
 
 def _render_source_line(place: Place) -> list[str]:
@@ -104,6 +108,29 @@ def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(unique, key=lambda p: (p.place or Place(""), p.id, p.message)))
 
 
+MOST_OF_FILE = 100
+"""Problems of one file that people are shown; whoever has more mends these first."""
+MOST_PROBLEMS = 10_000
+"""Problems in all that are shown, or given to machines; the counts say how many there are."""
+
+
+def limit_per_file(problems: Iterable[Problem]) -> tuple[tuple[Problem, ...], dict[str, int]]:
+    """Return the problems that people are shown, and by file how many are left out; errors go before warnings."""
+    seen: Counter[str] = Counter()
+    left: Counter[str] = Counter()
+    kept: list[Problem] = []
+    given = tuple(problems)
+    for problem in (*(p for p in given if not p.warning), *(p for p in given if p.warning)):
+        file = problem.place.file if problem.place else ""
+        seen[file] += 1
+        if seen[file] > MOST_OF_FILE or len(kept) >= MOST_PROBLEMS:
+            left[file] += 1
+        else:
+            kept.append(problem)
+    chosen = set(map(id, kept))
+    return tuple(problem for problem in given if id(problem) in chosen), dict(left)
+
+
 class PipelineBuilderError(Exception):
     """An expected failure: shown without a traceback, ends the command with `exit_code`."""
 
@@ -111,7 +138,9 @@ class PipelineBuilderError(Exception):
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = sort_problems(problems)
-        super().__init__("\n".join(render_problem(p) for p in self.problems))
+        kept, left = limit_per_file(self.problems)
+        more = [f"{sum(left.values()):,} more problems"] if left else []
+        super().__init__("\n".join([*map(render_problem, kept), *more]))
 
 
 class InputProblems(PipelineBuilderError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.release.decisions import Decisions
@@ -91,7 +92,7 @@ class Session(Opened):
         words: list[str] = []
         yield words
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-        self.say(f"{name:<9} {' '.join(words)}  {self.seconds[name]:.1f} s")
+        self.say(f"{name:<9} {inert_line(' '.join(words))}  {self.seconds[name]:.1f} s")
 
     @property
     def parameters(self) -> dict[str, str]:

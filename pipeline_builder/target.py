@@ -322,8 +322,11 @@ class PipelineService(Protocol):
         """Return the bytes that this execution runs (DescribePipelineDefinitionForExecution)."""
         ...
 
-    def read_log(self, arn: str, step: str) -> str:
-        """Return the end of the log of a step's job, where people look first; empty where it has none."""
+    def read_log(self, arn: str, step: str, *, whole: bool = False) -> str:
+        """Return the end of the log of a step's job, where people look first; empty where it has none.
+
+        `whole` is as much of it as a person would read; what is left out before it is said in its first line.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
-from pipeline_builder.errors import InputProblems, Problem, sort_problems
+from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
@@ -35,6 +35,7 @@ APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
+_NOT_HERE = "PB677"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +218,12 @@ def _open_aws(workspace: Workspace) -> Target:
     )
 
 
+def refuse_here(warnings: Iterable[Problem]) -> None:
+    """Raise InputProblems with those of the warnings about what AWS can and this machine can't."""
+    if found := [replace(problem, warning=False) for problem in warnings if problem.id == _NOT_HERE]:
+        raise InputProblems(*found)
+
+
 class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
@@ -233,8 +240,12 @@ class Opened:
 
     def warn_of(self, found: Iterable[Problem]) -> None:
         """Pass on every warning."""
-        for problem in found:
+        kept, left = limit_per_file(found)
+        for problem in kept:
             self.warn(problem)
+        for file, count in left.items():
+            message = f"{count:,} more warnings are left out"
+            self.warn(Problem(id="PB670", message=message, place=Place(file) if file else None, warning=True))
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -271,6 +282,8 @@ class Opened:
         root, values, tags = self.workspace.root, self.values, self.workspace.tags
         with without_collector():
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
+        if self.workspace.target == "local":
+            refuse_here(composed.warnings)
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed

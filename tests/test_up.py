@@ -133,7 +133,7 @@ def test_a_failing_script(workspace: Workspace) -> None:
     workspace.push("scripts/train.py", "print('so far so good')\nraise SystemExit('the numbers are wrong')\n")
     ended = workspace.run("up", "--approve")
     assert ended.code == 5
-    assert "step 'churn-Train' failed: so far so good\nthe numbers are wrong" in ended.err
+    assert "step 'churn-Train' failed: so far so good\n    the numbers are wrong" in ended.err
     assert f"the whole log: {workspace.root}/.pipeline_builder/jobs/" in ended.err
     assert "Traceback" not in ended.err
     assert states(workspace) == {

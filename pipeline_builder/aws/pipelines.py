@@ -293,7 +293,7 @@ class SageMakerPipelines:
         found = self._call("describe_pipeline_definition_for_execution", PipelineExecutionArn=arn)
         return canonical(json.loads(found["PipelineDefinition"]))
 
-    def read_log(self, arn: str, step: str) -> str:
-        """Return the end of the CloudWatch log of a step's job, all of its streams."""
+    def read_log(self, arn: str, step: str, *, whole: bool = False) -> str:
+        """Return the end of the CloudWatch log of a step's job, all of its streams; `whole` says if there is more."""
         state = next((state for state in self.list_steps(arn) if state.name == step), None)
-        return logs.read(self._aws, state.log) if state and state.log else ""
+        return logs.read(self._aws, state.log, mark=whole) if state and state.log else ""

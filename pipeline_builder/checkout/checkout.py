@@ -245,7 +245,7 @@ class _Work:
         try:
             noted = json.loads(self.state.read_text())
             return LockedRepo(**noted["locked"]) if noted["form"] == _FORM else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def export(self, facts: LockedRepo) -> bool:

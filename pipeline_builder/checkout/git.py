@@ -25,6 +25,7 @@ MOST_LETTERS = 1000
 """What a path in a repository may have: folders in each other, and bytes in all; 255 of them in a name."""
 _MOST_IN_NAME = 255
 _SHA1 = 40
+_NAMED = "GIT_PYTHON_GIT_EXECUTABLE"
 _LINK = "120000"
 # A pointer has a fixed first line, a SHA-256 and a size.
 _LFS_POINTER = range(120, 200)
@@ -123,7 +124,7 @@ class Git(Runner):
         Raises:
             GitError: it is damaged.
         """
-        module = _gitpython()
+        module = _gitpython(self.environment)
         environment = {**self._environment("nobody", None, ()), "GIT_DIR": str(repository)}
         try:
             with _repo_type(module, environment)(repository, expand_vars=False) as repo:
@@ -300,11 +301,14 @@ def _check_path(path: str) -> None:
         raise GitError("deep", f"the path '{shown}' has {len(folders)} folders and {letters} bytes")
 
 
-def _gitpython() -> ModuleType:
+def _gitpython(environment: Mapping[str, str]) -> ModuleType:
     """Import GitPython, which takes a sixth of a second, and which would fail by itself where git is missing."""
     try:
         import git
     except ImportError as error:  # it looks for git as it is imported
+        if named := environment.get(_NAMED):
+            message = f"the variable {_NAMED} names '{named}', which is no git that works: unset it, or let it name one"
+            raise GitError("absent", message) from error
         raise GitError("absent", "the program 'git' is not there") from error
     return git
 

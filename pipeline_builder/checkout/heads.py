@@ -126,5 +126,5 @@ def parse_handled(content: bytes) -> Handled | None:
             number=int(data["number"]),
             earlier={str(name): tuple(commits) for name, commits in data["earlier"].items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +15,7 @@ from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.runner import GitError, Remote
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
+from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.secrets import read_named
 from pipeline_builder.target import SecretReader
@@ -88,6 +91,8 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
 def failure_of(repo: Repo, error: GitError) -> OutsideFailure:
     """Return what git said about a repository as a problem at its place in the manifest."""
     name, revision = repo.name, repo.revision
+    if says_full(str(error)):
+        return OutsideFailure(replace(full(f"the repository '{name}': {error}"), place=repo.place))
     missing_folder = error.kind == "missing" and "folder" in str(error)
     problem_id = "PB153" if missing_folder else _IDS.get(error.kind, "PB157")
     at_revision = error.kind in ("missing", "ambiguous", "no commit")
@@ -101,6 +106,8 @@ def failure_of(repo: Repo, error: GitError) -> OutsideFailure:
         message = f"the repository '{name}': {error}"
     place = repo.revision_place if at_revision and not missing_folder else repo.place
     hint = did_you_mean(revision, error.known) if error.known else error.hint or _HINTS.get(error.kind)
+    if re.search(r"unable to write|write error|unable to create", str(error)):
+        hint = "the disk is full, or can't be written: make room, and do the same again"
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
 
 

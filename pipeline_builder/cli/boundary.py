@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import signal
@@ -17,12 +16,7 @@ from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import say, show_problems
 from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed
 from pipeline_builder.machine.deadline import TimeIsUpError
-
-# What the system refuses for reasons that are not the program's.
-_OF_THIS_MACHINE = {
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EMFILE,
-    errno.ENFILE, errno.ENAMETOOLONG, errno.ENOMEM, errno.EIO, errno.EFBIG, errno.ELOOP, errno.EEXIST,
-}  # fmt: skip
+from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 
 
 def run(arguments: list[str]) -> int:
@@ -87,11 +81,8 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
             problem = Problem(id="PB001", message="cannot use the current folder: it was deleted")
             show_problems(OutsideFailure(problem), wants_json=wants_json)
             code = ExitCode.OUTSIDE
-        case OSError(errno=number) if number in _OF_THIS_MACHINE:
-            path = error.filename2 or error.filename  # of a rename, what was to be replaced: the other is ours
-            where = f" '{os.path.relpath(path)}'" if isinstance(path, str) else " a file"
-            problem = Problem(id="PB001", message=f"cannot use{where}: {error.strerror}")
-            show_problems(OutsideFailure(problem), wants_json=wants_json)
+        case OSError() if is_of_this_machine(error):
+            show_problems(refusal(error), wants_json=wants_json)
             code = ExitCode.OUTSIDE
         case _:
             import traceback

@@ -12,7 +12,7 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, common, parameters_option
-from pipeline_builder.cli.output import coloured, problem_json, show
+from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def validate(session: Session, *, as_json: bool) -> None:
     composed = session.validate()
     warnings = [*composed.warnings, *(session.preflight() if session.workspace.target == "aws" else ())]
     steps = [step.name for step in composed.graph.steps]
-    result = {"problems": [problem_json(w) for w in warnings], "steps": steps}
+    result = {**problems_json(warnings), "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
 
 

@@ -13,7 +13,7 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import login_name, say, show, terminal
-from pipeline_builder.errors import ExitCode, PipelineBuilderError, render_problem
+from pipeline_builder.errors import PipelineBuilderError, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.release.promote import Decided, Decision
@@ -237,13 +237,14 @@ def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
 def show_run(record: RunRecord, report: Path, *, as_json: bool, ends: bool = True) -> None:
     """Print the result of a run and where its report is.
 
-    What failed in it, or was blocked, `ends` the command with exit code 5, also where other models wait.
+    What failed in it, or was blocked, `ends` the command with exit code 5, also where other models wait; with 4 where
+    this machine is to blame.
     """
-    from pipeline_builder.views.summary import failure_problems, render_result
+    from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)
     for problem in problems:
         say(render_problem(problem))
     if problems and ends:
-        raise click.exceptions.Exit(ExitCode.FAILED)
+        raise click.exceptions.Exit(failure_code(record))

@@ -65,7 +65,7 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
         raise InputProblems(Problem(id="PB442", message=message, hint=did_you_mean(step, names)))
     if not execution:
         say(f"of execution {found.id}, the last")
-    text = session.target.pipelines.read_log(found.arn, step)
+    text = session.target.pipelines.read_log(found.arn, step, whole=True)
     show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
 
 

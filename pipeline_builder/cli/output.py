@@ -3,66 +3,115 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline_builder.errors import ExitCode, PipelineBuilderError, Problem, render_problem
+from pipeline_builder.errors import (
+    MOST_PROBLEMS,
+    ExitCode,
+    PipelineBuilderError,
+    Problem,
+    limit_per_file,
+    render_problem,
+)
+from pipeline_builder.inert import inert_json, inert_line, inert_text
 
 if TYPE_CHECKING:
     from pipeline_builder.views.following import Eyes
 
 
+_MOST_OF_LINE = 1000
+
+
 def say(message: str) -> None:
     """Progress and messages go to stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(inert_text(message), file=sys.stderr, flush=True)
 
 
 def show(result: object, *, as_json: bool, text: str) -> None:
     """Print a command's result to stdout, for machines or for people; nothing where there is nothing to say."""
     if not as_json and not text:
         return
-    click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text.rstrip("\n"))
+    click.echo(json_text(result) if as_json else shown(text).rstrip("\n"))
+
+
+def json_text(result: object, *, indent: int | None = 2) -> str:
+    """Return a result for machines; where stdout can't take every letter, all of it is ASCII."""
+    return inert_json(result, indent=indent, plain=not (sys.stdout.encoding or "").lower().startswith("utf"))
+
+
+class Coloured(str):
+    """A text that is inert already, and has colours since."""
+
+    __slots__ = ()
+
+
+def shown(text: str) -> str:
+    """Return a text as it may be printed."""
+    return text if isinstance(text, Coloured) else inert_text(text)
 
 
 def show_line(result: object) -> None:
     """Print one JSON object on a line of its own, of a result that is many."""
-    click.echo(json.dumps(result, ensure_ascii=False, default=str))
+    click.echo(json_text(result, indent=None))
 
 
 def show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
     """Print every problem to stderr, and for machines to stdout as well."""
     if wants_json:
-        print(json.dumps({"problems": [problem_json(p) for p in error.problems]}, indent=2, ensure_ascii=False))
-    for problem in error.problems:
-        say(render_problem(problem))
+        print(json_text(problems_json(error.problems)))
+    show_all(error.problems)
     errors = sum(not problem.warning for problem in error.problems)
     if error.exit_code is ExitCode.INPUT:
         first = next(problem.id for problem in error.problems if not problem.warning)
-        count = f"{errors} problems; " if errors > 1 else ""
+        count = f"{errors:,} problems; " if errors > 1 else ""
         say(f"{count}'pipeline-builder explain {first}' says more")
     elif errors > 1:
-        say(f"{errors} problems")
+        say(f"{errors:,} problems")
 
 
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON."""
+def show_all(problems: Sequence[Problem]) -> None:
+    """Print problems to stderr: of each file the first ones, and how many more it has."""
+    kept, left = limit_per_file(problems)
+    for problem in kept:
+        say(render_problem(problem))
+    for file, count in left.items():
+        say(f"{inert_line(file)}: {count:,} more like these" if file else f"{count:,} more")
+
+
+def problems_json(problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return problems as JSON; of very many the first, and the counts always."""
+    result: dict[str, Any] = {"problems": [_json(problem) for problem in problems[:MOST_PROBLEMS]]}
+    if (left := len(problems) - MOST_PROBLEMS) > 0:
+        result |= {"left_out": left}
+    warnings = sum(problem.warning for problem in problems)
+    return result | {"counts": {"errors": len(problems) - warnings, "warnings": warnings}}
+
+
+def _json(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON; of a line of megabytes its beginning, as there may be one for each value of it."""
     from dataclasses import asdict
 
-    return asdict(problem)
+    found = asdict(problem)
+    for place in filter(None, (found["place"], *found["related"])):
+        place["text"] = place["text"][:_MOST_OF_LINE]
+    return found
 
 
-def coloured(text: str) -> str:
+def coloured(text: str) -> Coloured:
     """Return a plan with its signs in colours, which click takes out again where nobody sees them."""
     colours = {"+": "green", "~": "yellow", "-": "red", "!": "magenta"}
-    return "\n".join(
-        click.style(line, fg=colours[line[2]])
-        if line[:2] == "  " and line[2:3] in colours and line[3:4] == " "
-        else line
-        for line in text.split("\n")
+    return Coloured(
+        "\n".join(
+            click.style(line, fg=colours[line[2]])
+            if line[:2] == "  " and line[2:3] in colours and line[3:4] == " "
+            else line
+            for line in inert_text(text).split("\n")
+        )
     )
 
 

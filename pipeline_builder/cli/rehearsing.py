@@ -15,6 +15,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, REQUIRE_ISOLATION, common, isolation_option
 from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import ExitCode, InputProblems, render_problem
+from pipeline_builder.inert import inert_line
 
 if TYPE_CHECKING:
     from pipeline_builder.service.rehearsal.rehearse import Rehearsing
@@ -166,7 +167,9 @@ def make_ask(answer: str | None, comment: str) -> Ask:
             return Answer(approved=answer == "approve", by=by, comment=comment)
         if not terminal():
             return None
-        say(f"\n{question.action}: {question.text}" + (f"\n{question.link}" if question.link else ""))
+        say(f"\n{inert_line(f'{question.action}: {question.text}')}")
+        if question.link:
+            say(inert_line(question.link))
         asked: str = click.prompt("Approve? yes / no / later", type=click.Choice(["yes", "no", "later"]), err=True)
         if asked == "later":
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -23,7 +22,7 @@ from pipeline_builder.cli.options import (
     reopen_session,
     timeout_option,
 )
-from pipeline_builder.cli.output import problem_json, say
+from pipeline_builder.cli.output import json_text, problems_json, say, show, show_all
 from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
@@ -135,7 +134,7 @@ def _poll(session: Session, *, as_json: bool) -> int:
     started = polled.started
     result = {"execution": started.execution, "moved": [move.name for move in started.moves]}
     text = f"started the execution {started.execution}" if started.execution else "nothing moved"
-    click.echo(json.dumps(result) if as_json else text)
+    click.echo(json_text(result, indent=None) if as_json else text)
     return polled.failures[0].exit_code if polled.failures else ExitCode.OK
 
 
@@ -164,7 +163,7 @@ def _once(watch: Watch, *, as_json: bool) -> int:
     before = watch.handled
     code = watch.once()
     if watch.handled is before and not watch.failed and not code:
-        click.echo(json.dumps({"code": 0}) if as_json else "nothing moved")
+        click.echo(json_text({"code": 0}, indent=None) if as_json else "nothing moved")
     elif watch.handled is before and watch.failed and not code:
         _say(f"nothing moved since the last run, which failed with exit code {watch.failed.exit_code}")
     return code
@@ -196,7 +195,7 @@ def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
     finally:
         collect_all()
     if wishes.as_json:
-        click.echo(json.dumps({"code": int(code), "heads": heads, **result}, ensure_ascii=False))
+        click.echo(json_text({"code": int(code), "heads": heads, **result}, indent=None))
     return code
 
 
@@ -204,7 +203,7 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     """Return the exit code, and what is said of the run as JSON."""
     from pipeline_builder.checkout.heads import lock_of
     from pipeline_builder.session import Session
-    from pipeline_builder.views.summary import failure_problems, render_result
+    from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 
     session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
@@ -220,14 +219,14 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     problems = failure_problems(record)
     _report(problems)
     if not wishes.as_json:
-        click.echo(render_result(record, os.path.relpath(path)))
+        show({}, as_json=False, text=render_result(record, os.path.relpath(path)))
     result: dict[str, object] = {
         "execution": record.execution,
         "status": record.status,
         "packages": [{"arn": package.arn, "status": package.status} for package in record.packages],
         "report": str(path),
     }
-    return ExitCode.FAILED if problems else ExitCode.OK, result
+    return failure_code(record) if problems else ExitCode.OK, result
 
 
 def _warn(problem: Problem) -> None:
@@ -235,7 +234,7 @@ def _warn(problem: Problem) -> None:
 
 
 def _problems(error: BaseException) -> dict[str, object]:
-    return {"problems": [problem_json(p) for p in error.problems] if isinstance(error, PipelineBuilderError) else []}
+    return problems_json(error.problems if isinstance(error, PipelineBuilderError) else ())
 
 
 def _say(words: str) -> None:
@@ -243,8 +242,7 @@ def _say(words: str) -> None:
 
 
 def _report(problems: Iterable[Problem]) -> None:
-    for problem in problems:
-        _warn(problem)
+    show_all(tuple(problems))
 
 
 def _now() -> str:

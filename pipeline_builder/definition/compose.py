@@ -14,7 +14,7 @@ from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
-from pipeline_builder.definition.prefixes import find_neighbours
+from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.definition.steps.keys import place_of
@@ -73,7 +73,9 @@ def compose(
     problems.extend(problem for problem in check_policy(policed) if problem.place not in beyond)
     if problems:
         raise InputProblems(*problems)
-    warnings = (*definition.warnings, *find_neighbours(graph, definition, bucket=settings.bucket))
+    bucket = settings.bucket
+    about = (*find_neighbours(graph, definition, bucket=bucket), *find_empty_names(graph, bucket=bucket))
+    warnings = (*definition.warnings, *about)
     return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
 
 

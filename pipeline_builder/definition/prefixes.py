@@ -35,6 +35,21 @@ def find_neighbours(graph: Graph, definition: Definition, *, bucket: str) -> lis
     return [_warning(uri, others, written) for uri, others in beginning.items() if uri in read]
 
 
+def find_empty_names(graph: Graph, *, bucket: str) -> list[Problem]:
+    """Return a warning for each address with an empty name between its slashes: a file of this machine has none."""
+    return [
+        Problem(
+            id="PB677",
+            message=f"the address '{uri}' has an empty name between two '/', which S3 takes and the local target can't",
+            place=document.place(path),
+            hint="take one '/' out, there and in the bucket",
+            warning=True,
+        )
+        for uri, (document, path) in _written(graph, bucket)
+        if "//" in uri.removeprefix("s3://")
+    ]
+
+
 def _beginning(uris: list[str]) -> dict[str, list[str]]:
     """Return the addresses of a sorted list that begin others, with those."""
     found = {}

@@ -34,7 +34,13 @@ class Source:
         lines = _lines(self.text)
         text = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
         # A problem shows its line, and a url may have a password in it.
-        return Place(self.label, line, column, _URL_LOGIN.sub("://***@", text))
+        return Place(self.label, line, column, _masked(text))
+
+
+@functools.lru_cache(maxsize=4)
+def _masked(line: str) -> str:
+    """A line can be megabytes long, and have a problem at each of its values."""
+    return _URL_LOGIN.sub("://***@", line)
 
 
 @functools.lru_cache(maxsize=4)

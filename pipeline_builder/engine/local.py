@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import sqlite3
@@ -32,7 +31,7 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
-from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
@@ -50,7 +49,7 @@ from pipeline_builder.target import (
     Target,
 )
 
-_LOG_LINES = 100_000
+_LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
 
 
@@ -157,7 +156,10 @@ class LocalPipelines:
         if not rows:
             return None
         return DeployedPipeline(
-            name=name, arn=f"{PIPELINE_ARN}/{name}", definition=bytes(rows[0]["content"]), version=rows[0]["version"]
+            name=name,
+            arn=f"{PIPELINE_ARN}/{name}",
+            definition=rows[0].content("content"),
+            version=rows[0].number("version"),
         )
 
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
@@ -215,7 +217,7 @@ class LocalPipelines:
         request = Request(
             pipeline=pipeline,
             version=version,
-            definition=bytes(rows[0]["content"]),
+            definition=rows[0].content("content"),
             parameters=parameters,
             details={**(_selective(selection) if selection else {}), **({CAUSE: cause} if cause else {})},
             selected=selection.steps if selection else (),
@@ -263,14 +265,18 @@ class LocalPipelines:
         """Return the bytes that the execution runs."""
         return definition_of(self._state, arn)
 
-    def read_log(self, arn: str, step: str) -> str:
+    def read_log(self, arn: str, step: str, *, whole: bool = False) -> str:
         """Return the log of the step's job; of a cached step the log of the job that made the result."""
         known = self._state.steps(arn).get(step)
         if known is None:
             return ""
         if known.cache_hit:
-            return self.read_log(known.cache_hit, step)
-        lines = log_tail(Path(known.log), _LOG_LINES) if known.log else ()
+            return self.read_log(known.cache_hit, step, whole=whole)
+        if not known.log:
+            return ""
+        lines = log_tail(Path(known.log), _WHOLE_LINES if whole else _LOG_LINES, most=WHOLE if whole else END)
+        if whole and (left := left_before(Path(known.log))):
+            lines = (f"the first {left:,} bytes are left out here, the whole log is '{known.log}'", *lines)
         return "\n".join(lines) + ("\n" if lines else "")
 
 
@@ -301,7 +307,7 @@ def put_version(db: sqlite3.Connection, pipeline: str, definition: bytes) -> int
 def _caused_execution(db: sqlite3.Connection, pipeline: str, cause: str) -> str:
     """Return the execution that the cause has started already."""
     rows = db.execute("SELECT arn, details FROM executions WHERE pipeline = ? ORDER BY number DESC", (pipeline,))
-    return next((str(row["arn"]) for row in rows if json.loads(row["details"]).get(CAUSE) == cause), "")
+    return next((str(row["arn"]) for row in rows if row.json("details").get(CAUSE) == cause), "")
 
 
 def _equal_execution(db: sqlite3.Connection, pipeline: str, version: int, fingerprint: str, *, use_cache: bool) -> str:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline_builder.errors import InputProblems, Problem, visible
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.folders import MOST_FOLDERS
 
 MOST_FILES = 1_000_000
@@ -86,7 +87,7 @@ def survey(tree: Tree) -> Survey:
                 elif entry.is_file(follow_symlinks=False):
                     found.files.append(name)
                 else:
-                    found.left_out.append(f"'{visible(name)}' ({_kind(entry)})")
+                    found.left_out.append(f"'{inert_line(name)}' ({_kind(entry)})")
                 bad += [] if _can_be_key(entry.name) else [name]
                 _check_bounds(tree, name, len(found.files) + len(waiting) + len(found.left_out))
     if bad:
@@ -192,13 +193,13 @@ def _refused(tree: Tree, name: str, error: OSError) -> InputProblems:
         return _changed(f"{tree.shown}/{name}")
     where = f"{tree.shown}/{name}" if name else tree.shown
     why = _NO_FOLDER.get(error.errno or 0) or error.strerror
-    message = f"the job's folder '{visible(where)}' can't be read: {why}"
+    message = f"the job's folder '{inert_line(where)}' can't be read: {why}"
     hint = "write files into the folder that the job finds; don't remove it, or put something else in its place"
     return InputProblems(Problem(id="PB550", message=message, hint=hint))
 
 
 def _changed(name: str) -> InputProblems:
-    message = f"'{visible(name)}' has changed while it was read"
+    message = f"'{inert_line(name)}' has changed while it was read"
     hint = "let the script wait for all that it has started, before it ends"
     return InputProblems(Problem(id="PB551", message=message, hint=hint))
 

@@ -58,6 +58,10 @@ def _revision(value: str) -> str:
     return value
 
 
+_LONGEST_NAME, _LONGEST_PATH = 255, 1000
+"""Bytes that file systems take, and that a checkout takes (`checkout/git.py`)."""
+
+
 def relative_path(value: str, *, may_climb: bool = False) -> str:
     """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
 
@@ -67,6 +71,10 @@ def relative_path(value: str, *, may_climb: bool = False) -> str:
     inside = tuple(dropwhile(lambda part: may_climb and part == "..", path.parts))
     if path.is_absolute() or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
         raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
+    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in path.parts]
+    if max(sizes, default=0) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
+        bounds = f"{_LONGEST_NAME} bytes in a name and {_LONGEST_PATH} in all"
+        raise ValueError(f"the path {describe(value)} is refused, expected at most {bounds}")
     return str(path)
 
 

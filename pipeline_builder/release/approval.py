@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from pipeline_builder.inert import inert_line
 from pipeline_builder.release.answers import describe_limits
 from pipeline_builder.release.metrics import compare_metrics, metric_at, short_name
 from pipeline_builder.release.promote import is_decidable, waiting
@@ -137,4 +138,4 @@ def _cut(text: str, room: int) -> str:
 
 def inert_text(text: str) -> str:
     """Return a text in one line that CodePipeline takes as it is: `#{` would be a variable of its."""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).replace("#{", "# {")
+    return inert_line(re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text)).replace("#{", "# {")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.conf.registration import GateSection
+from pipeline_builder.inert import inert_line
 from pipeline_builder.release.metrics import metric_at
 from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 
@@ -84,21 +85,24 @@ def _of_model(record: RunRecord, package: PackageRecord, gates: Sequence[GateSec
 def _metrics(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:
     """Look for the metrics of a model that is evaluated; one that isn't needs none."""
     evaluated = any(step.step_class == "Metrics" and step.model == package.model for step in record.steps)
+    if package.metrics_fault:
+        yield _Check(False, inert_line(f"{_name(package)}: {package.metrics_fault}"))
+        return
     found = package.metrics is not None
     if found or evaluated:
         yield _Check(found, f"{_name(package)} has {'' if found else 'no '}metrics")
 
 
 def _name(package: PackageRecord) -> str:
-    return f"{package.group} version {package.version}"
+    return inert_line(f"{package.group} version {package.version}")
 
 
 def _bound(package: PackageRecord, gate: GateSection) -> Iterator[_Check]:
     value = metric_at(package.metrics, gate.metric)
     if value is None:
-        yield _Check(False, f"{_name(package)}: the report has no number '{gate.metric}'")
+        yield _Check(False, f"{_name(package)}: the report has no number '{inert_line(gate.metric)}'")
         return
-    what = f"{_name(package)}: {gate.metric} is {value:g}"
+    what = f"{_name(package)}: {inert_line(gate.metric)} is {value:g}"
     # A bound that is a pipeline parameter was judged in the run, where its value was known.
     if isinstance(gate.min, float | int):
         yield _Check(value >= gate.min, f"{what}, expected at least {gate.min:g}")

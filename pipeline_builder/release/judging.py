@@ -9,7 +9,7 @@ from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.gate import judge, judge_models
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
-from pipeline_builder.release.reports import metrics_of
+from pipeline_builder.release.reports import metrics_of, usable_metrics
 
 _NEVER = datetime.fromtimestamp(0, tz=timezone.utc)
 """Evidence has no times in it, and the gate looks at none."""
@@ -63,12 +63,14 @@ def judge_alone(evidence: Evidence, own: PackageEvidence) -> VerdictRecord:
 def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRecord:
     champion = evidence.champion
     first = next(iter(evidence.containers), None)
+    metrics, fault = usable_metrics(evidence.reports.get(QUALITY))
     facts = {
         "model": evidence.model,
         "step": evidence.step,
         "model_data_url": first.artifact.uri if first and first.artifact else "",
         "image": first.image if first else "",
-        "metrics": metrics_of(evidence.reports.get(QUALITY)),
+        "metrics": metrics,
+        "metrics_fault": fault,
         "champion_arn": champion.arn if champion else "",
         "champion_version": champion.version if champion else 0,
         "champion_metrics": metrics_of(champion.report) if champion else None,

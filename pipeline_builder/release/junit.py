@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import Problem, limit_per_file
+from pipeline_builder.inert import inert_line, inert_text
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.record import RunRecord, StepRecord
 
-# What XML can't hold at all, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MOST_ATTRIBUTE = 1000
+"""Characters of a name or a message; whoever shows the file has a line for it."""
 
 
 def render_junit(record: RunRecord) -> str:
@@ -21,8 +21,8 @@ def render_junit(record: RunRecord) -> str:
     if record.verdict:
         gate = ET.Element("testcase", {"classname": "gate", "name": "gate", "time": "0"})
         if not record.verdict.passed:
-            reasons = "\n".join(record.verdict.reasons)
-            ET.SubElement(gate, "failure", {"message": _clean(record.verdict.reasons[0])}).text = _clean(reasons)
+            reasons = "\n".join(map(_line, record.verdict.reasons))
+            ET.SubElement(gate, "failure", {"message": _line(record.verdict.reasons[0])}).text = reasons
         cases.append(gate)
     failures = sum(case.find("failure") is not None for case in cases)
     skipped = sum(case.find("skipped") is not None for case in cases)
@@ -30,7 +30,7 @@ def render_junit(record: RunRecord) -> str:
     suite = ET.Element(
         "testsuite",
         {
-            "name": _clean(record.pipeline),
+            "name": _line(record.pipeline),
             "tests": str(len(cases)),
             "failures": str(failures),
             "errors": "0",
@@ -55,13 +55,17 @@ def render_junit_problems(name: str, problems: Sequence[Problem]) -> str:
 
     `name` says what was tried.
     """
-    failed = [problem for problem in problems if not problem.warning]
-    counts = {"tests": str(len(failed) or 1), "failures": str(len(failed)), "errors": "0", "skipped": "0"}
-    suite = ET.Element("testsuite", {"name": _clean(name), **counts, "time": "0"})
+    failed, left = limit_per_file(problem for problem in problems if not problem.warning)
+    failures = len(failed) + len(left)
+    counts = {"tests": str(failures or 1), "failures": str(failures), "errors": "0", "skipped": "0"}
+    suite = ET.Element("testsuite", {"name": _line(name), **counts, "time": "0"})
     for problem in failed:
-        title = _clean(f"{problem.id} {problem.place}" if problem.place else problem.id)
+        title = _line(f"{problem.id} {problem.place}" if problem.place else problem.id)
         case = ET.SubElement(suite, "testcase", {"classname": name, "name": title, "time": "0"})
-        ET.SubElement(case, "failure", {"message": _clean(problem.message)}).text = _clean(str(problem))
+        ET.SubElement(case, "failure", {"message": _line(problem.message)}).text = str(problem)
+    for file, count in left.items():
+        case = ET.SubElement(suite, "testcase", {"classname": name, "name": _line(f"more of {file}"), "time": "0"})
+        ET.SubElement(case, "failure", {"message": f"{count:,} more problems are left out"})
     if not failed:
         ET.SubElement(suite, "testcase", {"classname": name, "name": name, "time": "0"})
     root = ET.Element("testsuites")
@@ -79,22 +83,22 @@ def _case(step: StepRecord) -> ET.Element:
     case = ET.Element(
         "testcase",
         {
-            "classname": _clean(step.model or step.type),
-            "name": _clean(step.name),
+            "classname": _line(step.model or step.type),
+            "name": _line(step.name),
             "time": f"{seconds:.3f}",
         },
     )
     tail = "\n".join(step.log_tail)
     if step.status == "Failed":
         first = (step.failure_reason.strip().splitlines() or ["no reason given"])[-1]
-        failure = ET.SubElement(case, "failure", {"message": _clean(first)})
-        failure.text = _clean(f"{step.failure_reason}\n\n{tail}".strip())
+        failure = ET.SubElement(case, "failure", {"message": _line(first)})
+        failure.text = inert_text(f"{step.failure_reason}\n\n{tail}".strip())
     elif step.status != "Succeeded":
-        ET.SubElement(case, "skipped", {"message": _clean(step.status.lower())})
+        ET.SubElement(case, "skipped", {"message": _line(step.status.lower())})
     elif step.cache_hit:
-        ET.SubElement(case, "system-out").text = _clean(f"from the cache: {step.cache_hit}")
+        ET.SubElement(case, "system-out").text = _line(f"from the cache: {step.cache_hit}")
     return case
 
 
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)
+def _line(text: str) -> str:
+    return inert_line(text, _MOST_ATTRIBUTE)

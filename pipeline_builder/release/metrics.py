@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line
+
+# What a report may be. Its bytes are bounded where it is read (`machine/streams.py`, MOST_READ: 8 MB).
+MOST_LEVELS = 32
+"""Mappings and lists in each other."""
+MOST_NUMBERS = 10_000
+"""Numbers with a name, of which each is a line of the report for people."""
+MOST_VALUES = 200_000
+"""Values in all: points of curves, cells of matrices, texts."""
+MOST_NAME = 256
+"""Characters of one name."""
 
 # SageMaker's model-quality reports wrap each number as {"value": …, "standard_deviation": …} below one of these.
 _WRAPPERS = (
@@ -58,12 +72,81 @@ class Curve:
     points: tuple[tuple[float, float], ...]
 
 
+def parse_metrics(content: bytes | str, address: str) -> Any:
+    """Return an evaluation report's JSON.
+
+    Raises:
+        ValueError: it is none.
+        InputProblems: PB671 where it is larger or deeper than a report may be, or has text that no file can hold.
+    """
+    try:
+        report = json.loads(content)
+    except RecursionError:
+        raise _without_measure(address, [f"it has more than {MOST_LEVELS} levels"]) from None
+    return check_metrics(report, address)
+
+
+def check_metrics(report: Any, address: str) -> Any:
+    """Return a report that has been read already.
+
+    Raises:
+        InputProblems: PB671, as `parse_metrics`.
+    """
+    if faults := list(dict.fromkeys(_faults(report))):
+        raise _without_measure(address, faults)
+    return report
+
+
+def _without_measure(address: str, faults: list[str]) -> InputProblems:
+    message = f"the evaluation report '{inert_line(address)}' can't be used: {', '.join(faults)}"
+    hint = (
+        f"a report has at most {MOST_LEVELS} levels, {MOST_NUMBERS:,} numbers with a name, {MOST_VALUES:,} values, "
+        f"{MOST_NAME} characters in a name, and text that is Unicode"
+    )
+    return InputProblems(Problem(id="PB671", message=message, hint=hint))
+
+
+def _faults(report: Any) -> Iterator[str]:
+    """Yield what a report has too much of; without recursion, and no longer than it has values."""
+    waiting: list[tuple[Any, int]] = [(report, 1)]
+    values = numbers = 0
+    while waiting:
+        value, level = waiting.pop()
+        values += 1
+        if isinstance(value, str) and not _is_text(value):
+            yield "it has text with half a character (a lone surrogate)"
+        if not isinstance(value, dict | list):
+            continue
+        if level > MOST_LEVELS:
+            yield f"it has more than {MOST_LEVELS} levels"
+            return
+        if isinstance(value, dict):
+            yield from _name_faults(value)
+            numbers += sum(_number(item) is not None for item in value.values())
+        waiting += [(item, level + 1) for item in (value.values() if isinstance(value, dict) else value)]
+    if numbers > MOST_NUMBERS:
+        yield f"it has {numbers:,} numbers with a name"
+    if values > MOST_VALUES:
+        yield f"it has {values:,} values"
+
+
+def _name_faults(names: dict[str, Any]) -> Iterator[str]:
+    if longest := max((len(name) for name in names if len(name) > MOST_NAME), default=0):
+        yield f"it has a name of {longest:,} characters"
+    if not all(map(_is_text, names)):
+        yield "it has a name with half a character (a lone surrogate)"
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def flatten_metrics(report: Any) -> tuple[Metric, ...]:
     """Return every single number of a report by its path, curves and matrices left out.
 
     `binary_classification_metrics.auc.value` is called `auc`: the wrapper and `value` say nothing to a reader.
     """
-    return tuple(Metric(path=path, value=value) for path, value in _numbers(report, ""))
+    return tuple(Metric(path=inert_line(path), value=value) for path, value in _numbers(report, ""))
 
 
 def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
@@ -104,7 +187,7 @@ def metric_at(report: Any, path: str) -> float | None:
 def short_name(path: str) -> str:
     """Return what a number is called where a reader sees it: without wrapper and `value`."""
     first, _, rest = path.removesuffix(".value").partition(".")
-    return rest if first in _WRAPPERS and rest else path.removesuffix(".value")
+    return inert_line(rest if first in _WRAPPERS and rest else path.removesuffix(".value"))
 
 
 def compare_metrics(candidate: Any, champion: Any) -> tuple[Compared, ...]:
@@ -124,7 +207,10 @@ def find_confusion(report: Any) -> Confusion | None:
     rows = [matrix[label] for label in labels]
     if not all(isinstance(row, dict) and all(_number(row.get(label)) is not None for label in labels) for row in rows):
         return None
-    return Confusion(labels=labels, counts=tuple(tuple(float(row[label]) for label in labels) for row in rows))
+    return Confusion(
+        labels=tuple(map(inert_line, labels)),
+        counts=tuple(tuple(float(row[label]) for label in labels) for row in rows),
+    )
 
 
 def find_curves(report: Any) -> tuple[Curve, ...]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder import __version__
 from pipeline_builder.dag.outline import Node, outline
-from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
 from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
 
@@ -132,6 +132,7 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
             continue
         package = target.registry.describe_package(arn)
         champion = find_champion(package, target, without=among)
+        metrics, fault = _metrics(package, target)
         found.append(
             PackageRecord(
                 arn=arn,
@@ -144,13 +145,22 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
                 model_data_url=package.model_data_url,
                 image=package.image,
                 metadata=dict(package.metadata),
-                metrics=read_metrics(package, target),
+                metrics=metrics,
+                metrics_fault=fault,
                 champion_arn=champion.arn if champion else "",
                 champion_version=champion.version if champion else 0,
                 champion_metrics=read_metrics(champion, target) if champion else None,
             )
         )
     return found
+
+
+def _metrics(package: ModelPackage, target: Target) -> tuple[Any, str]:
+    """Return the report of a package that is to be judged, or why it can't be used, which blocks it."""
+    try:
+        return read_metrics(package, target), ""
+    except InputProblems as error:
+        return None, "; ".join(f"{problem.id} {problem.message}" for problem in error.problems)
 
 
 def find_champion(package: ModelPackage, target: Target, *, without: Iterable[str] = ()) -> ModelPackage | None:
@@ -173,11 +183,12 @@ def read_metrics(package: ModelPackage, target: Target) -> Any:
     """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON.
 
     Raises:
-        InputProblems: PB529 where it is too large to be read: a champion that can't be compared must not go unsaid.
+        InputProblems: PB529, PB671 where it is too large to be read: a champion that can't be compared must not go
+            unsaid.
     """
     if not package.metrics_uri:
         return None
     try:
-        return json.loads(target.store.get(package.metrics_uri))
-    except (KeyError, ValueError, RecursionError):
+        return parse_metrics(target.store.get(package.metrics_uri), package.metrics_uri)
+    except (KeyError, ValueError):
         return None

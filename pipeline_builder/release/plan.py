@@ -12,6 +12,7 @@ from typing import Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line, inert_text
 from pipeline_builder.target import JSON, CachePrediction, DeployedPipeline
 
 ChangeKind = Literal["added", "changed", "removed"]
@@ -195,7 +196,7 @@ def render_plan(plan: Plan) -> str:
         lines.append("a run would:")
         width = max(len(prediction.step) for prediction in plan.predictions)
         lines += [
-            f"  {_fate(prediction):<5}  {prediction.step:<{width}}  {prediction.reason}"
+            f"  {_fate(prediction):<5}  {inert_line(prediction.step):<{width}}  {inert_line(prediction.reason)}"
             for prediction in plan.predictions
         ]
     return "\n".join(lines) + "\n"
@@ -213,9 +214,9 @@ def _change_lines(changes: tuple[Change, ...], *, creates: bool = False) -> list
     for change in changes:
         if creates and change.what == "parameter":
             continue
-        lines.append(f"  {signs[change.kind]} {change.what} {change.name}".rstrip())
+        lines.append(f"  {signs[change.kind]} {change.what} {inert_line(change.name)}".rstrip())
         lines += [
-            f"      {field.path}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
+            f"      {inert_line(field.path)}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
             for field in change.fields
         ]
     return lines
@@ -223,7 +224,7 @@ def _change_lines(changes: tuple[Change, ...], *, creates: bool = False) -> list
 
 def render_markdown(plan: Plan) -> str:
     """Return the plan as a comment for a pull request: a headline, the changes, and what a run would do."""
-    text = render_plan(plan).rstrip("\n").split("\n")
+    text = inert_text(render_plan(plan)).rstrip("\n").split("\n")
     fence = "`" * (3 + max((len(run) for line in text for run in re.findall("`+", line)), default=0))
     runs = sum(not (p.hit or p.skipped) for p in plan.predictions)
     hits = sum(p.hit for p in plan.predictions)
@@ -237,8 +238,8 @@ def render_markdown(plan: Plan) -> str:
 
 
 def _inert(text: str) -> str:
-    """Return the text with nothing in it that Markdown or HTML would act upon."""
-    return re.sub(r"([\\*_\[\]<>&@#|~!])", r"\\\1", text)
+    """Return the text with nothing in it that Markdown, HTML or a terminal would act upon."""
+    return re.sub(r"([\\*_\[\]<>&@#|~!])", r"\\\1", inert_line(text))
 
 
 def _diff_line(line: str) -> str:
@@ -265,7 +266,7 @@ def _headline(plan: Plan) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+    return inert_line(text, _MOST_SHOWN)
 
 
 def plan_json(plan: Plan) -> JSON:
@@ -292,7 +293,7 @@ def load_plan(path: Path) -> Plan:
         )
     except OSError as error:
         raise InputProblems(_no_plan(path, error.strerror or "it cannot be read")) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputProblems(_no_plan(path, "it is not a plan")) from error
 
 

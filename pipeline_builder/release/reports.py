@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from pipeline_builder.canonical import canonical
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.evidence import FileEvidence, ReportEvidence
-from pipeline_builder.release.metrics import compare_metrics
+from pipeline_builder.release.metrics import check_metrics, compare_metrics, parse_metrics
 from pipeline_builder.target import Target
 
 _DEEPEST = 100
@@ -64,15 +65,27 @@ def _items(value: Any) -> list[Any]:
 
 
 def metrics_of(report: ReportEvidence | None) -> Any:
-    """Return a report's JSON; None where there is none, or it isn't JSON."""
+    """Return a report's JSON; None where there is none, or it isn't JSON.
+
+    Raises:
+        InputProblems: PB671 where it is more than a report may be.
+    """
     if report is None or report.gone:
         return None
     if not report.text:
-        return report.content
+        return check_metrics(report.content, report.uri)
     try:
-        return json.loads(report.text)
-    except (ValueError, RecursionError):
+        return parse_metrics(report.text, report.uri)
+    except ValueError:
         return None
+
+
+def usable_metrics(report: ReportEvidence | None) -> tuple[Any, str]:
+    """Return a report's JSON, or why it can't be used."""
+    try:
+        return metrics_of(report), ""
+    except InputProblems as error:
+        return None, "; ".join(f"{problem.id} {problem.message}" for problem in error.problems)
 
 
 def describe_changed(before: ReportEvidence, after: ReportEvidence) -> str:
@@ -81,7 +94,7 @@ def describe_changed(before: ReportEvidence, after: ReportEvidence) -> str:
         return f"the report '{before.uri}' is gone"
     if before.sha256 == after.sha256:
         return ""
-    pairs = compare_metrics(metrics_of(after), metrics_of(before))
+    pairs = compare_metrics(usable_metrics(after)[0], usable_metrics(before)[0])
     numbers = [
         f"{pair.path} was {_number(pair.champion)}, is {_number(pair.candidate)}"
         for pair in pairs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.release.selection import MOST_SELECTED, Chosen, choose
@@ -74,7 +75,7 @@ def leave_whole(
     candidates = {
         model: tuple(names) for model, names in own.items() if not missed & set(names) and answered.keys() & set(names)
     }
-    runs = _ended(service, pipeline) if candidates else ()
+    runs = _Ended(service, pipeline)
     now = flat_steps(_steps(definition))
     by = {model: _registered(names, answered, now, runs) for model, names in candidates.items()}
     whole = {model: run for model, run in by.items() if run}
@@ -123,9 +124,22 @@ def _steps(definition: bytes) -> JSON:
     return steps
 
 
-def _ended(service: PipelineService, pipeline: str) -> tuple[_Run, ...]:
-    listed = [execution for execution in service.list_executions(pipeline) if execution.status.ended]
-    return tuple(_run(service, execution) for execution in listed[:_MOST_RUNS])
+class _Ended:
+    """The executions that have ended, newest first; each is looked at when it is first asked for, and once."""
+
+    def __init__(self, service: PipelineService, pipeline: str) -> None:
+        self._service, self._pipeline = service, pipeline
+        self._left: Iterator[Execution] | None = None
+        self._known: list[_Run] = []
+
+    def __iter__(self) -> Iterator[_Run]:
+        yield from self._known
+        if self._left is None:
+            listed = (one for one in self._service.list_executions(self._pipeline) if one.status.ended)
+            self._left = islice(listed, _MOST_RUNS)
+        for execution in self._left:
+            self._known.append(_run(self._service, execution))
+            yield self._known[-1]
 
 
 def _run(service: PipelineService, execution: Execution) -> _Run:
@@ -135,7 +149,7 @@ def _run(service: PipelineService, execution: Execution) -> _Run:
 
 
 def _registered(
-    names: Sequence[str], answered: Mapping[str, str], now: Mapping[str, JSON], runs: Sequence[_Run]
+    names: Sequence[str], answered: Mapping[str, str], now: Mapping[str, JSON], runs: Iterable[_Run]
 ) -> _Run | None:
     """Return the newest run that did all of a model's steps, if what it made is what the cache would answer with."""
     for run in runs:

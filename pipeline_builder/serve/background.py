@@ -6,11 +6,13 @@ import secrets
 import string
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from pipeline_builder.engine.execution.execution import run_execution
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.state.state import now
+from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.target import ExecutionStatus, StepState
 
 
@@ -56,7 +58,8 @@ class Background:
         try:
             ended = run_execution(self._engine, arn, _nothing, halt=self._halt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not seem to go on
-            self._engine.state.set_execution(arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
+            with suppress(OutsideFailure):  # the state may be what has failed; the next server goes on with it then
+                self._engine.state.set_execution(arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
             self._say(f"{arn} failed: {type(error).__name__}: {error}")
         else:
             self._say(f"{arn} {ended.status.value}")

@@ -11,7 +11,6 @@ from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution import starts
 from pipeline_builder.engine.execution.execution import definition_of
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN, list_versions
-from pipeline_builder.engine.state.state import parse_time
 from pipeline_builder.engine.state.tokens import once
 from pipeline_builder.serve.background import new_id
 from pipeline_builder.serve.paging import between, ordered, page
@@ -121,7 +120,7 @@ def describe_pipeline_execution(call: Call) -> Mapping[str, Any]:
         "PipelineExecutionStatus": found.status.value,
         "FailureReason": found.failure_reason or None,
         "CreationTime": found.started,
-        "LastModifiedTime": parse_time(rows[0]["modified"]) or found.ended or found.started,
+        "LastModifiedTime": rows[0].time_or_none("modified") or found.ended or found.started,
         "CreatedBy": {},
         "LastModifiedBy": {},
         "PipelineVersionId": found.version,

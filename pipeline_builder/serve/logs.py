@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def _get_events(request: Mapping[str, Any], state: State) -> dict[str, Any]:
 def _mark(token: str, otherwise: int) -> int:
     if not token:
         return otherwise
-    if token[:2] not in ("f/", "b/") or not token[2:].isdigit():
+    if not re.fullmatch(r"[fb]/[0-9]{1,12}", token):
         raise ServiceError(_INVALID, "The specified nextToken is invalid.")
     return int(token[2:])
 

@@ -69,9 +69,10 @@ def page(call: Call, items: Sequence[Item], name: Callable[[Item], str]) -> tupl
 
 def _begin(token: str, asked: str, names: list[str]) -> int:
     try:
-        request, last, number = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error) as error:
+        request, last, mark = json.loads(base64.urlsafe_b64decode(token.encode()))
+        number = min(max(int(mark), 0), len(names))
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise ServiceError(VALIDATION, "the NextToken is none that was given here") from error
     if request != asked:
         raise ServiceError(VALIDATION, "the NextToken is of another request")
-    return names.index(last) + 1 if last in names else int(number)
+    return names.index(last) + 1 if last in names else number

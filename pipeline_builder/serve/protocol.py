@@ -12,13 +12,15 @@ from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.shapes.shapes import Shapes
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, limit_per_file
+from pipeline_builder.machine.refusals import is_full
 from pipeline_builder.serve.background import Background
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"
 CONFLICT = "ConflictException"
 TOO_MANY = "ResourceLimitExceeded"
+FULL, UNAVAILABLE = 507, 503
 # The codes of problems that are no mistake in the request itself.
 _CODES = {"PB540": CONFLICT}
 
@@ -31,6 +33,18 @@ class ServiceError(Exception):
         self.message = message
         self.status = status
         super().__init__(f"{code}: {message}")
+
+
+def service_error(error: PipelineBuilderError) -> ServiceError:
+    """Return what is answered where something was found: about the request, or about this machine."""
+    kept, left = limit_per_file(error.problems)
+    said = "; ".join(
+        [*(f"{problem.id} {problem.message}" for problem in kept), *([f"{sum(left.values())} more"] if left else [])]
+    )
+    if isinstance(error, OutsideFailure):
+        # Clients try a 503 again, which helps where another process has the state locked, and not where a disk is full.
+        return ServiceError("InternalFailure", said, FULL if is_full(error) else UNAVAILABLE)
+    return ServiceError(_CODES.get(error.problems[0].id, VALIDATION), said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +89,7 @@ def answer_sagemaker(
     try:
         result = handler(Call(operation=operation, request=request, engine=engine, background=background))
     except PipelineBuilderError as error:
-        code = _CODES.get(error.problems[0].id, VALIDATION)
-        raise ServiceError(code, "; ".join(problem.message for problem in error.problems)) from error
+        raise service_error(error) from error
     shape = load_sagemaker().operations[operation].get("output")
     return json.dumps(_checked(operation, shape["shape"], result or {}, report) if shape else {}).encode()
 
@@ -97,10 +110,21 @@ def parse_body(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        raise ServiceError("SerializationException", f"the request's body is no JSON: {error}") from error
+        why = str(error) if isinstance(error, json.JSONDecodeError) else "a number too long, or too many levels"
+        raise ServiceError("SerializationException", f"the request's body is no JSON: {why}") from error
+    if rb"\ud" in body.lower():
+        _refuse_halves(request)
     if not isinstance(request, dict):
         raise ServiceError("SerializationException", "the request's body is no JSON object")
     return request
+
+
+def _refuse_halves(request: Any) -> None:
+    """Half a character, which JSON can write, is in no file and in no database."""
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ServiceError("SerializationException", "the request's body has text that is no Unicode") from error
 
 
 def _check(operation: str, request: dict[str, Any]) -> None:

@@ -17,9 +17,10 @@ from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve import executions, identity, jobs, logs, packages, pipelines, steps, tagging
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker
+from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.s3 import s3
 
 if TYPE_CHECKING:
@@ -61,17 +62,26 @@ class Application:
     def _answer(self, request: Request) -> Response:
         try:
             return refused(request) or self._service(request)
-        except RequestEntityTooLarge:
-            return json_error(ServiceError("RequestEntityTooLarge", "the request's body is too large", 413))
         except ClientDisconnected:
             return Response(status=400)
-        except HTTPException as error:
-            return json_error(ServiceError("BadRequest", error.description or "", error.code or 400))
         except Exception as error:  # noqa: BLE001 - the boundary: a bug in one request must not end the server
-            import traceback
+            return json_error(self._said(error))
 
-            self.report("".join(traceback.format_exception(error)))
-            return json_error(ServiceError("InternalFailure", f"{type(error).__name__}: {error}", 500))
+    def _said(self, error: Exception) -> ServiceError:
+        """Return what is answered instead of a result; what nobody expected is reported."""
+        match error:
+            case RequestEntityTooLarge():
+                return ServiceError("RequestEntityTooLarge", "the request's body is too large", 413)
+            case HTTPException():
+                return ServiceError("BadRequest", error.description or "", error.code or 400)
+            case OutsideFailure():
+                return service_error(error)
+            case OSError() if is_of_this_machine(error):
+                return service_error(refusal(error))
+        import traceback
+
+        self.report("".join(traceback.format_exception(error)))
+        return ServiceError("InternalFailure", f"{type(error).__name__}: {error}", 500)
 
     def _service(self, request: Request) -> Response:
         service, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")

@@ -180,11 +180,16 @@ def _run(session: Session, setting: Setting, pipeline: DeployedPipeline, eyes: E
     found = session.select(wanted) if wanted else None
     if found and found.selection and not found.selection.steps:
         return session.judge(session.runs.find(found.last), planned=pipeline, reused=True)
+    selection = found.selection if found else None
+    if not wanted and setting.use_cache and (left := session.leave_whole(session.plan())):
+        if not left.selection:
+            return session.judge(left.last, planned=pipeline, reused=True)
+        selection = left.selection
     return session.run(
         pipeline,
         eyes,
         rerun=not setting.use_cache,
-        selection=found.selection if found else None,
+        selection=selection,
         cause=setting.execution,
     )
 

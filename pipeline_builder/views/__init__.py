@@ -1,6 +1,7 @@
 """What people look at: pictures of the graph, the report, tables, progress, lines of stages.
 
 In: records and states. Out: text, SVG, HTML.
-May use: manifest, release, definition, checkout, dag, machine, target, errors, layout.
+May use: manifest, release, definition, checkout, dag, machine, target, errors, layout,
+inert.
 Begin reading: `report.render_report`, `drawing.render_svg`, `lines`.
 """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from pipeline_builder.dag.outline import Node
+from pipeline_builder.inert import inert_line
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 160, 54, 44, 16, 8
 PASSAGE_HEIGHT = 10
@@ -248,11 +249,11 @@ def _box(node: Node, x: int, y: int, *, several: bool) -> str:
     name = node.name.removeprefix(f"{node.model}-") or node.name
     about = f"{node.model} · {state}{took}" if several else f"{state}{took}"
     return (
-        f'<g class="step {kind}"><title>{escape(title)}</title>'
+        f'<g class="step {kind}"><title>{escape(inert_line(title))}</title>'
         f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>'
         f'<rect class="stripe" x="{x}" y="{y}" width="5" height="{BOX_HEIGHT}" rx="2.5"/>'
-        f'<text class="name" x="{x + 16}" y="{y + 23}">{escape(_cut(name, 20))}</text>'
-        f'<text class="kind" x="{x + 16}" y="{y + 41}">{escape(_cut(about, 26))}</text></g>'
+        f'<text class="name" x="{x + 16}" y="{y + 23}">{escape(inert_line(_cut(name, 20)))}</text>'
+        f'<text class="kind" x="{x + 16}" y="{y + 41}">{escape(inert_line(_cut(about, 26)))}</text></g>'
     )
 
 

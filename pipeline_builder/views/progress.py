@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline_builder.dag.outline import Node
+from pipeline_builder.inert import inert_line
 from pipeline_builder.target import Observer, StepState, StepStatus
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _line_writer(nodes: Sequence[Node], stream: TextIO, now: Callable[[], dateti
     lock = threading.Lock()
 
     def observe(state: StepState) -> None:
-        text = f"{now():%H:%M:%S}  {state.name:<{width}}  {describe(state)}\n"
+        text = f"{now():%H:%M:%S}  {inert_line(state.name):<{width}}  {describe(state)}\n"
         with lock:
             # A pipe in an old locale can't take every letter of a step's words; losing the run for that would be worse.
             stream.write(text.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8"))
@@ -68,6 +69,10 @@ def _reason(failure: str) -> str:
 
 def describe(state: StepState) -> str:
     """Return what there is to say of a step's state, in a few words."""
+    return inert_line(_described(state))
+
+
+def _described(state: StepState) -> str:
     took = f" {state.seconds:.1f} s" if state.seconds is not None else ""
     if state.cache_hit:
         return f"cached (execution {state.cache_hit.rsplit('/', 1)[-1]})"
@@ -122,7 +127,7 @@ def _words(state: StepState) -> str:
     if state.cache_hit or state.status is StepStatus.FAILED:
         return describe(state)
     if state.status is StepStatus.EXECUTING:
-        return state.note or "running"
+        return inert_line(state.note) or "running"
     if "Condition" in state.metadata:
-        return f"comes out as {state.metadata['Condition']}"
+        return inert_line(f"comes out as {state.metadata['Condition']}")
     return "" if state.status is StepStatus.WAITING else state.status.value.lower()

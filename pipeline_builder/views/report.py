@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.outline import Node
+from pipeline_builder.inert import inert_text
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.release.approval import failure_text
 from pipeline_builder.release.metrics import (
@@ -21,6 +22,8 @@ from pipeline_builder.release.metrics import (
 )
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
+from pipeline_builder.release.standing import Standing, standing
+from pipeline_builder.views.bounds import MOST_LABELS, MOST_METRICS, MOST_POINTS, bounded, corner, left_out
 from pipeline_builder.views.drawing import render_svg
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ class PackageView:
 
     package: PackageRecord
     compared: tuple[Compared, ...]
+    compared_left: int
     confusion: Confusion | None
+    labels_left: int
     plots: tuple[Plot, ...]
 
 
@@ -71,6 +76,7 @@ class Headline:
 
 def render_report(record: RunRecord) -> str:
     """Return the report as HTML: one file, no script, nothing from the network."""
+    whole, record = record, bounded(record)
     failed = [step for step in record.steps if step.status == "Failed"]
     return _template().render(
         record=record,
@@ -78,6 +84,7 @@ def render_report(record: RunRecord) -> str:
         packages=[_package(package) for package in record.packages],
         failed=failed,
         bars=_bars(record),
+        left=left_out(whole, record),
         # The drawing escapes every name itself.
         svg=_safe(render_svg(_nodes(record.steps))),
         execution_id=record.execution.rsplit("/", 1)[-1],
@@ -96,9 +103,15 @@ def _template() -> Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_inert,
     )
     environment.filters |= {"number": format_number, "duration": format_duration, "moment": format_moment}
     return environment.get_template("report.html.j2")
+
+
+def _inert(value: object) -> object:
+    """Let nothing turn the reading direction of a page, or hide in it; what is markup already is our own."""
+    return inert_text(value) if type(value) is str else value
 
 
 def _safe(html: str) -> str:
@@ -122,6 +135,9 @@ def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # n
         return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
+    if unsigned := [package.model for package in record.packages if standing(package) is Standing.UNSIGNED]:
+        sentence = f"Nobody has decided about {', '.join(unsigned)}: registered so, or approved elsewhere."
+        return Headline(word="Approved by nobody", sentence=sentence, tone="bad")
     if "Rejected" in statuses:
         return Headline(word="Rejected", sentence=_decision(record), tone="bad")
     return Headline(word="Approved", sentence=_decision(record), tone="good")
@@ -141,10 +157,14 @@ def _decision(record: RunRecord) -> str:
 
 def _package(package: PackageRecord) -> PackageView:
     champions = {curve.name: curve for curve in find_curves(package.champion_metrics)}
+    compared = compare_metrics(package.metrics, package.champion_metrics)
+    confusion = find_confusion(package.metrics)
     return PackageView(
         package=package,
-        compared=compare_metrics(package.metrics, package.champion_metrics),
-        confusion=find_confusion(package.metrics),
+        compared=compared[:MOST_METRICS],
+        compared_left=max(len(compared) - MOST_METRICS, 0),
+        confusion=confusion and corner(confusion),
+        labels_left=max(len(confusion.labels) - MOST_LABELS, 0) if confusion else 0,
         plots=tuple(_plot(curve, champions.get(curve.name)) for curve in find_curves(package.metrics)),
     )
 
@@ -161,8 +181,10 @@ def _plot(curve: Curve, champion: Curve | None) -> Plot:
 
 
 def _line(curve: Curve) -> str:
-    points = (f"{x * _PLOT:.1f} {(1 - y) * _PLOT:.1f}" for x, y in curve.points)
-    return "M" + " L".join(points)
+    """Return a curve as a path; of very many points every so many are enough for a drawing, and the last."""
+    every = -(-len(curve.points) // MOST_POINTS)
+    chosen = (*curve.points[:-1:every], curve.points[-1])
+    return "M" + " L".join(f"{x * _PLOT:.1f} {(1 - y) * _PLOT:.1f}" for x, y in chosen)
 
 
 def _bars(record: RunRecord) -> list[Bar]:

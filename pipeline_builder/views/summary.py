@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import ExitCode, Problem
+from pipeline_builder.inert import inert_line
+from pipeline_builder.machine.refusals import OWN
 from pipeline_builder.release.metrics import compare_metrics
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.target import ApprovalChange, Execution, StepState
 
 _MOST_METRICS = 12
@@ -33,7 +36,7 @@ def _step_line(step: StepState, width: int) -> str:
     if step.cache_hit:
         note = f"cached (execution {step.cache_hit.rsplit('/', 1)[-1]})"
     first = note.splitlines()[0] if note else ""
-    return f"  {step.name:<{width}}  {step.status.value:<9}  {took:>8}  {first}".rstrip()
+    return f"  {inert_line(step.name):<{width}}  {step.status.value:<9}  {took:>8}  {inert_line(first)}".rstrip()
 
 
 def execution_json(execution: Execution, steps: Sequence[StepState] = ()) -> dict[str, Any]:
@@ -77,14 +80,15 @@ def render_history(executions: Sequence[Execution], approvals: Sequence[Approval
         for e in executions
     ]
     changes = [
-        f"  {_time(a.when)}  {a.group} version {a.version}: {a.before.value} -> {a.after.value}, {a.description}"
+        f"  {_time(a.when)}  {a.group} version {a.version}: {a.before.value} -> {a.after.value}, "
+        f"{inert_line(a.description)}"
         for a in approvals
     ]
     return "\n".join(["runs", *runs, "promotions", *(changes or ["  none"])])
 
 
 def _commit(execution: Execution) -> str:
-    return execution.parameters.get("ManifestCommit", "")[:7] or "unknown"
+    return inert_line(execution.parameters.get("ManifestCommit", "")[:7]) or "unknown"
 
 
 def history_json(executions: Sequence[Execution], approvals: Sequence[ApprovalChange]) -> dict[str, Any]:
@@ -109,10 +113,10 @@ def render_evidence(record: RunRecord) -> str:
     """Return what an approver must see: the metrics beside the champion's, and the commits."""
     lines: list[str] = []
     for package in record.packages:
-        lines.append(f"{package.group} version {package.version} ({package.status}, {_against(package)})")
+        lines.append(f"{inert_line(package.group)} version {package.version} ({package.status}, {_against(package)})")
         lines += _metric_lines(package)
-    lines += [f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}" for repo in record.repos]
-    lines += [f"evidence {record.evidence}"] if record.evidence else []
+    lines += [inert_line(f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}") for repo in record.repos]
+    lines += [inert_line(f"evidence {record.evidence}")] if record.evidence else []
     return "\n".join(lines)
 
 
@@ -142,7 +146,7 @@ def render_result(record: RunRecord, report: str) -> str:
     lines = [f"pipeline '{record.pipeline}' version {record.pipeline_version}: execution {_id(record)} {record.status}"]
     if record.packages:
         lines += ["", render_evidence(record), ""]
-    lines += [f"{p.arn}\n  {p.status}{_why(p)}" for p in record.packages]
+    lines += [f"{inert_line(p.arn)}\n  {p.status}{_why(p)}" for p in record.packages]
     if models := waiting(record):
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
         lines.append(f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject'")
@@ -150,7 +154,16 @@ def render_result(record: RunRecord, report: str) -> str:
 
 
 def _why(package: PackageRecord) -> str:
-    return f": {package.approval_description}" if package.approval_description else ""
+    if standing(package) is Standing.UNSIGNED:
+        return ", and nobody has decided so: 'pipeline-builder promote' puts a name to it"
+    return f": {inert_line(package.approval_description)}" if package.approval_description else ""
+
+
+def failure_code(record: RunRecord) -> ExitCode:
+    """Return how a command ends whose run came to nothing: where this machine is to blame, its failure is outside."""
+    failed = [step.failure_reason for step in record.steps if step.status == "Failed"]
+    outside = failed and all(reason.startswith(tuple(f"{name} " for name in OWN)) for reason in failed)
+    return ExitCode.OUTSIDE if outside else ExitCode.FAILED
 
 
 def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
@@ -158,10 +171,10 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     failed = [step for step in record.steps if step.status == "Failed"]
     problems = []
     for step in failed:
-        tail = "\n".join(f"    {line}" for line in step.log_tail[-_FAILURE_LINES:])
+        tail = "\n".join(f"    {inert_line(line)}" for line in step.log_tail[-_FAILURE_LINES:])
         message = f"step '{step.name}' failed: {step.failure_reason}" + (f"\n{tail}" if tail else "")
-        where = [f"the whole log: {step.log}"] if step.log else []
-        where += [f"in the console: {step.link}"] if step.link else []
+        where = [f"the whole log: {inert_line(step.log)}"] if step.log else []
+        where += [f"in the console: {inert_line(step.link)}"] if step.link else []
         hint = "\n        ".join((*where, _NEXT.format(_id(record))))
         problems.append(Problem(id="PB500", message=message, hint=hint))
     if problems:
@@ -169,7 +182,9 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     if record.status != "Succeeded":
         return (Problem(id="PB500", message=f"the execution {_id(record)} is {record.status}"),)
     if record.verdict and not record.verdict.passed:
-        return (Problem(id="PB431", message="the gate blocks this run: " + "; ".join(record.verdict.reasons)),)
+        return (
+            Problem(id="PB431", message=inert_line("the gate blocks this run: " + "; ".join(record.verdict.reasons))),
+        )
     return ()
 
 

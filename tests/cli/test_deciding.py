@@ -54,6 +54,7 @@ def test_each_model_has_its_answer(trio: Trio) -> None:
         ),
     ],
 )
+@pytest.mark.long
 def test_an_answer_for_the_rest(trio: Trio, answers: tuple[tuple[str, str], ...], expected: list[str]) -> None:
     code, seen = ask(trio, *answers)
     assert (code, [status[0] for status in trio.statuses().values()]) == (0, expected), seen

@@ -48,7 +48,11 @@ def test_the_name_is_of_what_is_packed(level: int, tmp_path: Path) -> None:
     assert content_sha256(path, CODE) == CODE.split("/")[-2]
 
 
-@pytest.mark.parametrize("content", [b"", b"plain", gzip.compress(TAR)[:-9], gzip.compress(TAR)[:-1] + b"x"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"plain", gzip.compress(TAR, mtime=0)[:-9], gzip.compress(TAR, mtime=0)[:-1] + b"x"],
+    ids=["empty", "plain", "cut", "damaged"],
+)
 def test_what_cant_be_unpacked_is_nobodys_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "sourcedir.tar.gz"
     path.write_bytes(content)

@@ -48,6 +48,7 @@ def test_what_waits_is_decided_one_by_one(trio: Trio) -> None:
     assert trio.changes()[5:] == [("trio-churn/2", "Rejected", "ada"), ("trio-segments/2", "Approved", "ada")]
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_what_it_left(trio: Trio) -> None:
     ended = trio.decide("up", "--approve")
     assert ended.code == 0, ended.err

@@ -111,6 +111,7 @@ def execution(trio: Trio) -> str:
     return str(trio.record["execution"]).rsplit("/", 1)[-1]
 
 
+@pytest.mark.long
 def test_a_run_is_named_by_its_id_or_its_arn(trio: Trio) -> None:
     assert trio.decide("promote", str(trio.record["execution"])).code == 0
     trio.change("churn")
@@ -121,6 +122,7 @@ def test_a_run_is_named_by_its_id_or_its_arn(trio: Trio) -> None:
     assert trio.changes()[3:] == []
 
 
+@pytest.mark.long
 def test_what_a_repeated_command_finds_decided_leads_to_no_older_version(trio: Trio) -> None:
     trio.change("churn")
     assert trio.decide("up").code == 0
@@ -139,6 +141,7 @@ def test_what_a_repeated_command_finds_decided_leads_to_no_older_version(trio: T
     assert len(trio.changes()) == 3
 
 
+@pytest.mark.long
 def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio: Trio) -> None:
     assert trio.decide("up", "--approve").code == 0
     trio.change("price")
@@ -208,6 +211,7 @@ CHECKED = ("      churn:\n        steps:\n", "      churn:\n        steps:\n    
 
 
 @pytest.mark.parametrize("registered", ["PendingManualApproval", "Approved"])
+@pytest.mark.long
 def test_what_the_gate_blocks_stays_out_of_use_however_it_was_registered(tmp_path: Path, registered: str) -> None:
     """Its own step fails beside its training: the model is registered, and not in order."""
     allowed = (
@@ -279,6 +283,7 @@ def write_as(trio: Trio, name: str, author: str, address: str, words: str) -> No
     subprocess.run(command, cwd=remote, env=trio.environment(**who), check=True)
 
 
+@pytest.mark.long
 def test_authors_that_nobody_knows_approve_nothing(tmp_path: Path) -> None:
     trio = four_eyes(tmp_path, "")
     assert trio.decide("up").code == 0
@@ -334,6 +339,7 @@ def decided(db: sqlite3.Connection) -> int:
     return count
 
 
+@pytest.mark.long
 def test_a_run_that_goes_on_is_not_decided_about(trio: Trio) -> None:
     marker = trio.root / "marker"
     trio.change("price", f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.05)\n" + TRAIN)

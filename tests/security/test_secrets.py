@@ -93,6 +93,7 @@ def test_the_definition_has_its_name_only(tmp_path: Path) -> None:
     assert code.added["smp_secrets.py"] == Path(smp_secrets.__file__).read_bytes()
 
 
+@pytest.mark.long
 def test_a_job_gets_it_and_nothing_else_has_it(tmp_path: Path) -> None:
     """On this machine the engine reads it: not in the definition, the state, the record or another job."""
     shown = "import os\nprint('token:', len(os.environ.get('HF_TOKEN', '')), 'SMP_TOKEN' in os.environ)\n"

@@ -215,7 +215,7 @@ def test_what_is_not_there_and_what_cannot_be(served: Served, tmp_path: Path) ->
     with refused("404"):
         served.s3.head_object(Bucket="bucket", Key="none")
     for key in ("../escaped", "a/../../../escaped", "a//b", "folder/", "file/below", "k" * 256):
-        with refused("InvalidArgument"):
+        with refused("KeyTooLongError" if key[:1] == "k" else "InvalidArgument"):
             served.s3.put_object(Bucket="bucket", Key=key, Body=b"")
     with refused("NotImplemented", "GET of an object?acl is not served"):
         served.s3.get_object_acl(Bucket="bucket", Key="file")

@@ -100,3 +100,17 @@ def test_what_was_decided_by_hand_meanwhile_stays(trio: Trio) -> None:
         answer(trio, "only churn")
     answer(trio, "fine")
     assert trio.changes() == [("trio-churn/1", "Rejected", "bob"), ("trio-price/1", "Approved", "ada")]
+
+
+@pytest.mark.long
+def test_a_stage_that_is_started_by_hand_leaves_out_what_comes_whole_from_the_cache(trio: Trio) -> None:
+    answer(trio, "fine")
+    trio.change("price")
+    cause = {**CAUSE, "SMP_CODEPIPELINE_EXECUTION": "e2"}
+    for name in ("build", "train"):
+        ended = trio.call("stage", name, **cause)
+    assert (ended.code, "left out: churn, which would come whole" in ended.err) == (0, True), ended.err
+    assert (trio.statuses(), exported(trio)["VERDICT"]) == ({"price": "PendingManualApproval"}, "pass")
+    assert exported(trio)["SUMMARY"].startswith(
+        "segments FAILED in step segments-Train: no data; trio-price version 2: "
+    )

@@ -45,8 +45,10 @@ def data_addresses(step: Step) -> tuple[str, ...]:
     """Return the addresses of a step's own files, as a listing takes them.
 
     Raises:
-        InputProblems: PB329 for an address that only an execution knows.
+        InputProblems: PB329 for an address that only an execution knows, or that is a list of others.
     """
+    if getattr(step.job, "s3_data_type", "") == "ManifestFile":  # which Processing and Evaluation have
+        raise InputProblems(_listing(step))
     uris = [uri for _, _, uri in files_of(step.job.channels)] if step.job else []
     plain = tuple(uri for uri in uris if isinstance(uri, str))
     if len(plain) == len(uris):
@@ -54,6 +56,13 @@ def data_addresses(step: Step) -> tuple[str, ...]:
     message = f"step '{step.name}': 'cache.data' needs addresses that are known before the run, and one is a reference"
     hint = "write the address itself, or leave 'data' out and let the cache expire"
     raise InputProblems(Problem(id="PB329", message=message, place=step.section_place("cache"), hint=hint))
+
+
+def _listing(step: Step) -> Problem:
+    """A change of what a manifest names would go unseen, and an old result be taken for the new data's."""
+    message = f"step '{step.name}': 'cache.data' looks at the step's own files, and these are lists of others"
+    hint = "write the files that they name into 'dataFiles': a manifest is made of them; or leave 'data' out"
+    return Problem(id="PB329", message=message, place=step.section_place("cache"), hint=hint)
 
 
 def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> Mapped:

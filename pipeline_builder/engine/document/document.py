@@ -105,7 +105,7 @@ def load_definition(content: bytes) -> Document:
         placed = list(_placed(data["Steps"]))
         names = [str(step["Name"]) for step, _ in placed]
         version = data["Version"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error}")) from error
     problems = [problem for step, _ in placed for problem in _refused(step, names)]
     if version != VERSION:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline_builder.dag.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import MANIFEST, PLACE, PREFIX, LocalStore
 
 # SageMaker never gets to a hit of a Transform, whose ModelName is new each time. Here it is the model's content that is
@@ -102,15 +102,14 @@ def find_hit(state: State, store: LocalStore, pipeline: str, step: Step, key: Ke
     """
     sql = "SELECT * FROM cache WHERE pipeline = ? AND step = ? AND key = ? ORDER BY number DESC"
     for row in state.query(sql, pipeline, step.name, key.sha256):
-        created = parse_time(row["created"])
-        assert created is not None
+        created = row.time("created")
         expired = step.expire_after and created + duration(step.expire_after) < now()
-        if not expired and _still_there(json.loads(row["outputs"]), store):
+        if not expired and _still_there(row.json("outputs"), store):
             return Hit(
                 execution=row["execution"],
                 created=created,
-                result=json.loads(row["result"]),
-                metadata=json.loads(row["metadata"]),
+                result=row.json("result"),
+                metadata=row.json("metadata"),
             )
     return None
 
@@ -136,7 +135,7 @@ def why_missed(state: State, pipeline: str, step: Step, key: Key) -> str:
     )
     if not rows:
         return "has not run before"
-    changed = min((_changed(json.loads(row["parts"]), key.parts) for row in rows), key=len)
+    changed = min((_changed(row.json("parts"), key.parts) for row in rows), key=len)
     if not changed:
         return "the cached result has expired, or its files are gone"
     return "changed: " + ", ".join(_word(name) for name in changed)

@@ -31,7 +31,7 @@ def definition_of(state: State, arn: str) -> bytes:
     rows = state.query("SELECT content FROM executions JOIN versions USING (pipeline, version) WHERE arn = ?", arn)
     if not rows:
         raise InputProblems(Problem(id="PB441", message=f"there is no execution '{arn}'"))
-    return bytes(rows[0]["content"])
+    return rows[0].content("content")
 
 
 def list_steps(state: State, arn: str) -> tuple[StepState, ...]:

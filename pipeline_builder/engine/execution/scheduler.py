@@ -32,6 +32,7 @@ from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.refusals import refusal
 from pipeline_builder.target import Execution, ExecutionStatus, Observer, SecretGiver, StepState, StepStatus
 
 
@@ -164,7 +165,8 @@ class Run:
             except StepStoppedError:
                 write(replace(state, status=StepStatus.STOPPED, ended=now()), None)
                 return None
-            except (StepFailedError, PipelineBuilderError) as error:
+            except (StepFailedError, PipelineBuilderError, OSError) as given:
+                error = refusal(given) if isinstance(given, OSError) else given
                 seconds = patience.wait_after(error)
                 if seconds is None or self._stop.is_set():
                     write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=str(error)), None)

@@ -123,7 +123,7 @@ def taken_steps(state: State, arn: str) -> dict[str, str]:
 def put_execution_details(db: sqlite3.Connection, arn: str, details: Mapping[str, Any]) -> None:
     """Change members of an execution's details."""
     row = db.execute("SELECT details FROM executions WHERE arn = ?", (arn,)).fetchone()
-    merged = json.dumps({**json.loads(row["details"]), **details})
+    merged = json.dumps({**row.json("details"), **details})
     db.execute("UPDATE executions SET details = ?, modified = ? WHERE arn = ?", (merged, now().isoformat(), arn))
 
 

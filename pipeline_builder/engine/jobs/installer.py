@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline_builder.engine.jobs.requirements import masked
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine import programs
+from pipeline_builder.machine.refusals import full, says_full
 
 # What uv may see of the engine's environment. It builds nothing itself.
 _FOR_UV = re.compile(
@@ -81,6 +82,8 @@ def failed(what: str, result: subprocess.CompletedProcess[bytes]) -> OutsideFail
 
 def failure(message: str) -> OutsideFailure:
     """Return what an installation failed of, with what may help."""
+    if says_full(message):
+        return OutsideFailure(full(masked(message)))
     # uv has no exit code of its own for any of these.
     kind = OutsideFailure
     if re.search(r"only found wheels for|no wheels with a matching|Build failures usually|Failed to build", message):

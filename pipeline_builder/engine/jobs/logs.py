@@ -15,6 +15,10 @@ from pathlib import Path
 from pipeline_builder.machine.tree import Tree, read_beginning
 
 _SIGNALS = frozenset(int(number) for number in signal.Signals)
+END = 262_144
+"""Bytes of a log's end, where it says why a job failed."""
+WHOLE = 16 << 20
+"""Bytes of a log that are read as the whole of it."""
 MESSAGE_LIMIT = 1024
 """Characters of FailureReason and ExitMessage in the service's model."""
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
@@ -34,17 +38,16 @@ def failure_message(ml: Path, log: Path, exit_code: int) -> str:
     return f"{reason}, and nothing in the log" + (", possibly out of memory" if exit_code == 137 else "")
 
 
-def log_tail(log: Path, lines: int) -> tuple[str, ...]:
-    """Return the last lines of the log without control sequences; reads at most the last quarter of a megabyte."""
-    limit = 262_144
+def log_tail(log: Path, lines: int, *, most: int = END) -> tuple[str, ...]:
+    """Return the last lines of the log without control sequences; reads at most its last `most` bytes."""
     try:
         with _opened(log, os.O_RDONLY) as file:
             size = os.lseek(file, 0, os.SEEK_END)
-            os.lseek(file, max(0, size - limit), os.SEEK_SET)
-            data = os.read(file, limit)
+            os.lseek(file, max(0, size - most), os.SEEK_SET)
+            data = os.read(file, most)
     except OSError:
         return ()
-    text = _clean(data if size <= limit else data.partition(b"\n")[2] or data)
+    text = _clean(data if size <= most else data.partition(b"\n")[2] or data)
     return tuple(line.rstrip() for line in text.rstrip().split("\n")[-lines:]) if text.strip() and lines > 0 else ()
 
 
@@ -52,6 +55,14 @@ def append_line(log: Path, text: str) -> None:
     """Add a line of the engine's own to a job's log, which is made; one that can't be written to stays as it is."""
     with contextlib.suppress(OSError), _opened(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
         os.write(file, f"{text}\n".encode("utf-8", "replace"))
+
+
+def left_before(log: Path) -> int:
+    """Return how many bytes of a log are before what is read of it as a whole."""
+    try:
+        return max(0, log.stat().st_size - WHOLE)
+    except OSError:
+        return 0
 
 
 def _clean(data: bytes) -> str:

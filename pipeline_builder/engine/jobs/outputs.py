@@ -10,7 +10,7 @@ from pipeline_builder.engine.jobs.archives import pack
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.logs import append_line
 from pipeline_builder.engine.state.store import LocalStore
-from pipeline_builder.errors import visible
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.tree import Survey, Tree, render_some, survey
 
 
@@ -56,5 +56,5 @@ class Outputs:
             self._say_line(f"left out of {tree.shown}, because only files are kept: {render_some(found.left_out)}")
 
     def _say_line(self, line: str) -> None:
-        append_line(self.folder / "log.txt", visible(line))
-        self.observe(visible(line))
+        append_line(self.folder / "log.txt", inert_line(line, 2000))
+        self.observe(inert_line(line, 2000))

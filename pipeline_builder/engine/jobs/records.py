@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from typing import Any
 
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.work import ACCOUNT, StepStoppedError, Tools, job_name
-from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.rows import Row
+from pipeline_builder.engine.state.state import State, now
 
 # By step type: the member that has the job's name, and the kind of resource in its ARN.
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -143,9 +143,8 @@ def jobs_of(state: State, execution: str) -> dict[str, JobRecord]:
     return {row["step"]: _record(row) for row in rows}
 
 
-def _record(row: sqlite3.Row) -> JobRecord:
-    started = parse_time(row["started"])
-    assert started is not None
+def _record(row: Row) -> JobRecord:
+    started = row.time("started")
     return JobRecord(
         kind=row["kind"],
         name=row["name"],
@@ -154,9 +153,9 @@ def _record(row: sqlite3.Row) -> JobRecord:
         step=row["step"],
         status=row["status"],
         reason=row["reason"],
-        request=json.loads(row["request"]),
-        result=json.loads(row["result"]),
+        request=row.json("request"),
+        result=row.json("result"),
         started=started,
-        ended=parse_time(row["ended"]),
+        ended=row.time_or_none("ended"),
         log=row["log"],
     )

@@ -124,7 +124,7 @@ def _split(request: Request) -> tuple[dict[str, JSON], dict[str, JSON]]:
         target = own if name.startswith(_OWN_PREFIX) or name in _OWN_NAMES else mine
         try:
             target[name] = json.loads(text)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             target[name] = text
     return mine, own
 

@@ -64,7 +64,7 @@ def _base(*, own_proc: bool) -> Iterator[str]:
             yield from ("--symlink", str(Path("/", name).readlink()), f"/{name}")
     for path in _system_folders():
         yield from _show(path)
-    yield from _masked_files()
+    yield from _masks()
     for path in _LINKED:
         if (target := os.path.realpath(path)) != path and not target.startswith(("/usr/", "/etc/")):
             yield from ("--ro-bind-try", target, target)
@@ -75,14 +75,24 @@ def _base(*, own_proc: bool) -> Iterator[str]:
             yield from _show(path)
     for entry in _entries_of_opt():
         path = f"/opt/{entry.name}"
-        yield from ("--symlink", str(Path(path).readlink()), path) if entry.is_symlink() else _show(path)
+        yield from (
+            ("--symlink", str(Path(path).readlink()), path) if entry.is_symlink() else ("--ro-bind-try", path, path)
+        )
+
+
+def _masks() -> Iterator[str]:
+    for path in _masked_paths():
+        if Path(path).is_dir():
+            yield from ("--tmpfs", path, "--remount-ro", path)
+        elif Path(path).exists():  # it may have gone since
+            yield from ("--ro-bind", "/dev/null", path)
 
 
 def _devices() -> Iterator[str]:
     yield from ("--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108 - the job's own
     for pattern in _DEVICES:
         for device in sorted(Path("/dev").glob(pattern)):
-            yield from ("--dev-bind", str(device), str(device))
+            yield from ("--dev-bind-try", str(device), str(device))
     yield from ("--remount-ro", "/dev")
 
 
@@ -102,9 +112,9 @@ def _entries_of_opt() -> list[os.DirEntry[str]]:
 
 
 @functools.cache
-def _masked_files() -> tuple[str, ...]:
-    """Cover what in /etc is not for everybody, such as keys and password hashes: a job may run as root."""
-    arguments: list[str] = []
+def _masked_paths() -> tuple[str, ...]:
+    """Return what in /etc is not for everybody, such as keys and password hashes: a job may run as root."""
+    found: list[str] = []
     for folder, folders, files in os.walk("/etc"):
         for name in [*folders, *files]:
             path = f"{folder}/{name}"
@@ -114,12 +124,10 @@ def _masked_files() -> tuple[str, ...]:
                 continue
             if stat.S_ISLNK(mode) or mode & stat.S_IROTH or not os.access(path, os.R_OK):
                 continue
+            found.append(path)
             if stat.S_ISDIR(mode):
                 folders.remove(name)
-                arguments += ["--tmpfs", path, "--remount-ro", path]
-            else:
-                arguments += ["--ro-bind", "/dev/null", path]
-    return tuple(arguments)
+    return tuple(found)
 
 
 def _own(job: Job) -> tuple[tuple[Path, str], ...]:

@@ -34,6 +34,7 @@ from pipeline_builder.engine.jobs.training import training_command, training_env
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.refusals import refuse_full
 from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import SecretGiver
 
@@ -285,6 +286,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         case JobEnd.EXITED if result.excess:
             raise StepFailedError(result.excess)
         case JobEnd.EXITED if result.exit_code != 0:
+            refuse_full(tools.folder, f"the job ended with exit code {result.exit_code}")
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
         case _:
             pass

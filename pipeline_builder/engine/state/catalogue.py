@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.rows import Row
+from pipeline_builder.engine.state.state import State, now
 
 PIPELINE_ARN = "arn:aws:sagemaker:localhost:000000000000:pipeline"
 
@@ -88,7 +89,7 @@ def find_version(
 def put_details(db: sqlite3.Connection, pipeline: str, details: Mapping[str, Any], *, anew: bool = False) -> None:
     """Change members of a pipeline's details; `anew` makes it a new pipeline, without those of a deleted one."""
     row = db.execute("SELECT details FROM pipelines WHERE name = ?", (pipeline,)).fetchone()
-    merged = json.dumps({**({} if anew else json.loads(row["details"])), **details})
+    merged = json.dumps({**({} if anew else row.json("details")), **details})
     time = now().isoformat()
     db.execute("UPDATE pipelines SET details = ?, modified = ? WHERE name = ?", (merged, time, pipeline))
     if anew:
@@ -99,7 +100,7 @@ def put_version_details(db: sqlite3.Connection, pipeline: str, version: int, det
     """Change members of a version's details."""
     where = (pipeline, version)
     row = db.execute("SELECT details FROM versions WHERE pipeline = ? AND version = ?", where).fetchone()
-    merged = json.dumps({**json.loads(row["details"]), **details})
+    merged = json.dumps({**row.json("details"), **details})
     db.execute("UPDATE versions SET details = ? WHERE pipeline = ? AND version = ?", (merged, *where))
 
 
@@ -121,28 +122,26 @@ def drop_pipeline(db: sqlite3.Connection, pipeline: str) -> None:
     db.execute("DELETE FROM tags WHERE arn = ?", (f"{PIPELINE_ARN}/{pipeline}",))
 
 
-def _pipeline(row: sqlite3.Row) -> PipelineRecord:
-    created = parse_time(row["created"])
-    assert created is not None
+def _pipeline(row: Row) -> PipelineRecord:
+    created = row.time("created")
     return PipelineRecord(
         name=row["name"],
-        details=json.loads(row["details"]),
+        details=row.json("details"),
         created=created,
-        modified=parse_time(row["modified"]) or created,
-        version=row["newest"],
-        last_run=parse_time(row["last_run"]),
+        modified=row.time_or_none("modified") or created,
+        version=row.number("newest"),
+        last_run=row.time_or_none("last_run"),
     )
 
 
-def _version(row: sqlite3.Row) -> VersionRecord:
-    created = parse_time(row["created"])
-    assert created is not None
+def _version(row: Row) -> VersionRecord:
+    created = row.time("created")
     return VersionRecord(
         pipeline=row["pipeline"],
-        version=row["version"],
-        definition=bytes(row["content"]).decode(),
-        details=json.loads(row["details"]),
-        aliases=tuple(sorted(json.loads(row["aliases"]))),
+        version=row.number("version"),
+        definition=row.content("content").decode(errors="replace"),
+        details=row.json("details"),
+        aliases=tuple(sorted(row.list("aliases"))),
         created=created,
         last_run=row["last_run"] or "",
     )

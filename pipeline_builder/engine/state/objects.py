@@ -68,7 +68,7 @@ class Objects:
         # The second stamp is that of what a version before this one has written.
         sql = "SELECT etag, headers FROM objects WHERE path = ? AND stamp IN (?, ?)"
         rows = self._state.query(sql, str(path), unchanged(found), stamp_of(found))
-        return (rows[0]["etag"], json.loads(rows[0]["headers"])) if rows else None
+        return (rows[0]["etag"], rows[0].json("headers")) if rows else None
 
     def put(
         self, uri: str, file: Path, etag: str, headers: Mapping[str, str], *, sha256: str, new: bool = False

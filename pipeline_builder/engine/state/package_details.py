@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from pipeline_builder.engine.state.registry import ARN
-from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.rows import Row
+from pipeline_builder.engine.state.state import State, now
 
 GROUP_ARN = ARN.replace("model-package", "model-package-group")
 _SEPARATE = ("CustomerMetadataProperties", "ModelApprovalStatus", "ApprovalDescription", "Tags", "ClientToken")
@@ -98,12 +99,12 @@ def find_package(state: State, arn: str) -> PackageRecord | None:
 def change_package(db: sqlite3.Connection, arn: str, change: PackageChange, *, by: str) -> None:
     """Change a package; a change of its approval is kept in the history of approvals."""
     row = db.execute("SELECT * FROM packages WHERE arn = ?", (arn,)).fetchone()
-    metadata = {**json.loads(row["metadata"]), **change.add}
+    metadata = {**row.json("metadata"), **change.add}
     kept = {key: value for key, value in metadata.items() if key not in change.remove}
     status = change.approval or row["status"]
     told = change.approval_description
     description = row["approval_description"] if told is None else told
-    details = json.dumps({**json.loads(row["details"]), **change.members})
+    details = json.dumps({**row.json("details"), **change.members})
     time = now().isoformat()
     db.execute(
         "UPDATE packages SET status = ?, approval_description = ?, metadata = ?, details = ?, modified = ? "
@@ -117,8 +118,8 @@ def change_package(db: sqlite3.Connection, arn: str, change: PackageChange, *, b
         )
 
 
-def _deleted(row: sqlite3.Row) -> bool:
-    return bool(json.loads(row["details"]).get("deleted"))
+def _deleted(row: Row) -> bool:
+    return bool(row.json("details").get("deleted"))
 
 
 def drop_package(db: sqlite3.Connection, arn: str) -> None:
@@ -127,27 +128,25 @@ def drop_package(db: sqlite3.Connection, arn: str) -> None:
     db.execute("DELETE FROM tags WHERE arn = ?", (arn,))
 
 
-def _group(row: sqlite3.Row) -> GroupRecord:
-    created = parse_time(row["created"])
-    assert created is not None
+def _group(row: Row) -> GroupRecord:
+    created = row.time("created")
     return GroupRecord(name=row["name"], description=row["description"], created=created)
 
 
-def _package(row: sqlite3.Row) -> PackageRecord:
-    created = parse_time(row["created"])
-    assert created is not None
-    request = json.loads(row["request"])
+def _package(row: Row) -> PackageRecord:
+    created = row.time("created")
+    request = row.json("request")
     own = request.get("CustomerMetadataProperties") or {}
     # The two kinds of metadata lie in one mapping, as the local target shows them.
     named = {key for key in request.get("MetadataProperties") or {} if key not in own}
     return PackageRecord(
         arn=row["arn"],
         group=row["group_name"],
-        version=row["version"],
+        version=row.number("version"),
         approval=row["status"],
         approval_description=row["approval_description"],
-        members={k: v for k, v in {**request, **json.loads(row["details"])}.items() if k not in _SEPARATE},
-        customer={key: value for key, value in json.loads(row["metadata"]).items() if key not in named},
+        members={k: v for k, v in {**request, **row.json("details")}.items() if k not in _SEPARATE},
+        customer={key: value for key, value in row.json("metadata").items() if key not in named},
         created=created,
-        modified=parse_time(row["modified"]) or created,
+        modified=row.time_or_none("modified") or created,
     )

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
-from pipeline_builder.engine.state.state import State, now, parse_time
+from pipeline_builder.engine.state.rows import Row
+from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.tags import list_tags, put_tags
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
@@ -112,7 +113,7 @@ class LocalRegistry:
                 since.approval_description,
             ):
                 raise decided_meanwhile(_package(before))
-            merged = json.dumps({**json.loads(before["metadata"]), **metadata})
+            merged = json.dumps({**before.json("metadata"), **metadata})
             db.execute(
                 "UPDATE packages SET status = ?, approval_description = ?, metadata = ?, modified = ? WHERE arn = ?",
                 (status.value, description, merged, now().isoformat(), arn),
@@ -148,36 +149,35 @@ def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
     db.execute("UPDATE package_groups SET deleted = 0 WHERE name = ? AND deleted", (name,))
 
 
-def _package(row: sqlite3.Row) -> ModelPackage:
-    request = {**json.loads(row["request"]), **json.loads(row["details"])}
+def _package(row: Row) -> ModelPackage:
+    request = {**row.json("request"), **row.json("details")}
     containers, reports = containers_of(request), reports_of(request)
     return ModelPackage(
         arn=row["arn"],
         group=row["group_name"],
-        version=row["version"],
-        status=ApprovalStatus(row["status"]),
+        version=row.number("version"),
+        status=row.one_of("status", ApprovalStatus),
         approval_description=row["approval_description"],
         model_data_url=containers[0].model_data_url if containers else "",
         image=containers[0].image if containers else "",
         metrics_uri=reports.get(QUALITY, ""),
-        metadata=json.loads(row["metadata"]),
-        created=parse_time(row["created"]),
-        modified=parse_time(row["modified"]),
+        metadata=row.json("metadata"),
+        created=row.time_or_none("created"),
+        modified=row.time_or_none("modified"),
         execution=row["execution"],
         containers=containers,
         reports=reports,
     )
 
 
-def _change(row: sqlite3.Row) -> ApprovalChange:
-    when = parse_time(row["at"])
-    assert when is not None
+def _change(row: Row) -> ApprovalChange:
+    when = row.time("at")
     return ApprovalChange(
         package=row["package"],
         group=row["group_name"],
-        version=row["version"],
-        before=ApprovalStatus(row["before"]),
-        after=ApprovalStatus(row["after"]),
+        version=row.number("version"),
+        before=row.one_of("before", ApprovalStatus),
+        after=row.one_of("after", ApprovalStatus),
         by=row["by_whom"],
         description=row["description"],
         when=when,

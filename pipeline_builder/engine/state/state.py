@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.state.damage import problem_of, refuse_foreign
+from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
@@ -21,32 +23,23 @@ CAUSE = "Cause"
 """Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
 
 
-# What SQLite says where the disk or its rights are at fault, and not a statement.
-_OF_THE_DISK = ("disk", "locked", "readonly", "unable to open")
-
-
 class State:
     """Every method is one short transaction, so that any number of processes can look and write at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError as error:
-            message = f"the state '{path}' cannot be used: {error}"
-            hint = "where it is damaged, move it away: runs and approvals so far are lost with it, models are not"
-            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint)) from error
+        self._prepare()
 
     def _prepare(self) -> None:
         with self.transaction() as db:
             (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found > len(MIGRATIONS):
-                message = (
-                    f"the state '{self._path}' was written by a newer version "
-                    f"(format {found}, known is {len(MIGRATIONS)})"
-                )
+            if not 0 <= found <= len(MIGRATIONS):
+                said = "was written by a newer version" if found > 0 else "is another program's file"
+                message = f"the state '{self._path}' {said} (format {found}, known is {len(MIGRATIONS)})"
                 raise InputProblems(Problem(id="PB530", message=message, hint="update, or use another --state"))
+            if found == 0:
+                refuse_foreign(self._path, {row["name"] for row in db.execute("SELECT name FROM sqlite_master")})
             for number, statements in enumerate(MIGRATIONS[found:], start=found + 1):
                 for statement in statements:
                     db.execute(statement)
@@ -66,27 +59,27 @@ class State:
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
-                    db.execute("ROLLBACK")
+                    with suppress(sqlite3.Error):  # what has failed says more
+                        db.execute("ROLLBACK")
                 raise
 
-    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+    def query(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a reading query."""
         with self._opened() as db:
             return db.execute(sql, values).fetchall()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection; PB532 where the disk does not let it work, which no statement is to blame for."""
+        """Give a connection; PB532, PB673 where the file does not let it work, which no statement is to blame for."""
         try:
             with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as db:
-                db.row_factory = sqlite3.Row
+                db.row_factory = Row
                 yield db
-        except sqlite3.OperationalError as error:
-            if not any(word in str(error) for word in _OF_THE_DISK):
+        except sqlite3.DatabaseError as error:
+            problem = problem_of(self._path, error)
+            if problem is None:
                 raise
-            message = f"the state '{self._path}' cannot be used: {error}"
-            hint = "make room on its disk, or let it be written: the same command goes on then"
-            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint)) from error
+            raise OutsideFailure(problem) from error
 
     # --- executions and their steps
 
@@ -112,9 +105,7 @@ class State:
 
     def details(self, arn: str) -> dict[str, Any]:
         """Return what the execution was started with besides, in the words of the API."""
-        details: dict[str, Any] = json.loads(
-            self.query("SELECT details FROM executions WHERE arn = ?", arn)[0]["details"]
-        )
+        details: dict[str, Any] = self.query("SELECT details FROM executions WHERE arn = ?", arn)[0].json("details")
         return details
 
     def set_execution(
@@ -137,7 +128,7 @@ class State:
 
     def status(self, arn: str) -> ExecutionStatus:
         """Return the execution's status, a cheap look."""
-        return ExecutionStatus(self.query("SELECT status FROM executions WHERE arn = ?", arn)[0]["status"])
+        return self.query("SELECT status FROM executions WHERE arn = ?", arn)[0].one_of("status", ExecutionStatus)
 
     def steps(self, arn: str) -> dict[str, StepState]:
         """Return every step that has a row, by name."""
@@ -147,7 +138,7 @@ class State:
     def results(self, arn: str) -> dict[str, dict[str, Any]]:
         """Return the results of the steps that have succeeded."""
         rows = self.query("SELECT name, result FROM steps WHERE execution = ? AND status = 'Succeeded'", arn)
-        return {row["name"]: json.loads(row["result"]) for row in rows}
+        return {row["name"]: row.json("result") for row in rows}
 
     def put_step(self, arn: str, state: StepState, result: Mapping[str, Any] | None = None) -> None:
         """Write a step's state, and with its end its result."""
@@ -198,38 +189,37 @@ def _text(when: datetime | None) -> str | None:
     return when.isoformat() if when else None
 
 
-def _execution(row: sqlite3.Row) -> Execution:
-    started = parse_time(row["started"])
-    assert started is not None
-    details = json.loads(row["details"])
+def _execution(row: Row) -> Execution:
+    started = row.time("started")
+    details = row.json("details")
     selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     return Execution(
         arn=row["arn"],
         pipeline=row["pipeline"],
-        version=row["version"],
-        status=ExecutionStatus(row["status"]),
+        version=row.number("version"),
+        status=row.one_of("status", ExecutionStatus),
         definition_sha256=row["definition_sha256"],
-        parameters=json.loads(row["parameters"]),
+        parameters=row.json("parameters"),
         fingerprint=row["fingerprint"],
         started=started,
-        ended=parse_time(row["ended"]),
+        ended=row.time_or_none("ended"),
         failure_reason=row["failure_reason"],
         cause=details.get(CAUSE, ""),
         selected=tuple(str(step["StepName"]) for step in selected),
     )
 
 
-def _step(row: sqlite3.Row) -> StepState:
+def _step(row: Row) -> StepState:
     return StepState(
         name=row["name"],
         type=row["type"],
-        status=StepStatus(row["status"]),
-        started=parse_time(row["started"]),
-        ended=parse_time(row["ended"]),
+        status=row.one_of("status", StepStatus),
+        started=row.time_or_none("started"),
+        ended=row.time_or_none("ended"),
         cache_hit=row["cache_hit"],
         taken_from=row["source"],
         failure_reason=row["failure_reason"],
-        attempts=row["attempts"],
-        metadata=json.loads(row["metadata"]),
+        attempts=row.number("attempts"),
+        metadata=row.json("metadata"),
         log=row["log"],
     )

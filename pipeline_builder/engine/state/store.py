@@ -17,6 +17,7 @@ from pipeline_builder.engine.state.listing import fault_of
 from pipeline_builder.engine.state.places import BUCKET, Places
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.refusals import naming
 from pipeline_builder.machine.streams import Hashing, Sparse, copy, copy_file, read_small, replacing
 from pipeline_builder.machine.tree import Survey, Tree, opened, render_some
 from pipeline_builder.target import StoredObject
@@ -78,7 +79,7 @@ class LocalStore:
         """Give a new file of the staging folder, which is gone at the end if nobody has adopted it."""
         handle, temporary = tempfile.mkstemp(dir=self.staging())
         try:
-            with os.fdopen(handle, "wb") as file:
+            with naming(self._root), os.fdopen(handle, "wb") as file:
                 yield file, Path(temporary)
         finally:
             Path(temporary).unlink(missing_ok=True)

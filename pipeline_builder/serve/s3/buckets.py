@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, document, iso, xml_response
+from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, document, iso, number_of, xml_response
 from pipeline_builder.serve.s3.xml import Value, read_xml
 
 LIST_QUERY = (
@@ -69,9 +69,13 @@ def delete_objects(place: Place) -> Response:
         root = read_xml(document(place.request))
     except ValueError as error:
         raise S3Error("MalformedXML", str(error)) from error
+    keys = [item.findtext("Key") or "" for item in root.findall("Object")]
+    if root.tag != "Delete" or not 1 <= len(keys) <= _MOST or not all(keys):
+        message = f"the request is to name 1 to {_MOST:,} objects by their keys, and names {len(keys):,}"
+        raise S3Error("MalformedXML", message)
     done: list[Value] = []
     failed: list[Value] = []
-    for key in [item.findtext("Key") or "" for item in root.findall("Object")]:
+    for key in keys:
         if _deleted(place, key):
             done.append({"Key": key})
         else:
@@ -133,9 +137,10 @@ def _names(place: Place, prefix: str, delimiter: str, after: str) -> Iterator[tu
 
 
 def _count(text: str) -> int:
-    if not text.isdigit():
-        raise S3Error("InvalidArgument", f"'{text}' is no number of keys")
-    return min(int(text), _MOST)
+    count = number_of(text, _MOST)
+    if count is None:
+        raise S3Error("InvalidArgument", f"'{text[:20]}' is no number of keys")
+    return count
 
 
 def list_v2(place: Place) -> Response:

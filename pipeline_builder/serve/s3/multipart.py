@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import secrets
@@ -16,10 +17,12 @@ from pipeline_builder.serve.s3.place import (
     Place,
     S3Error,
     check_bucket,
+    check_new,
     copy_source,
     document,
     iso,
     kept_headers,
+    number_of,
     xml_response,
 )
 from pipeline_builder.serve.s3.uploads import received
@@ -27,14 +30,14 @@ from pipeline_builder.serve.s3.xml import read_xml
 
 QUERY = ("uploads", "uploadId", "partNumber")
 _ABOUT = "upload.json"
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _MOST_PARTS = 10_000
 
 
 def create(place: Place) -> Response:
     """Begin an upload."""
     check_bucket(place)
-    place.objects.store.missing([place.uri])  # refuses a key that can't be a file
+    check_new(place)
     number = secrets.token_hex(16)
     folder = _folder(place, number)
     folder.mkdir(parents=True)
@@ -58,7 +61,7 @@ def _found(place: Place) -> Path:
     folder = _folder(place, place.request.args["uploadId"])
     try:
         about = json.loads((folder / _ABOUT).read_text())
-    except OSError:
+    except (OSError, ValueError):  # one that a full disk has left half written is none
         raise _nothing() from None
     if about["uri"] != place.uri:
         raise _nothing()
@@ -69,7 +72,7 @@ def upload_part(place: Place) -> Response:
     """Take a part; the same number again takes the place of the one before."""
     folder = _found(place)
     number = place.request.args.get("partNumber", "")
-    if not number.isdigit() or not 1 <= int(number) <= _MOST_PARTS:
+    if not number_of(number, _MOST_PARTS + 1) or number_of(number, _MOST_PARTS + 1) == _MOST_PARTS + 1:
         raise S3Error("InvalidArgument", f"a part's number is 1 to {_MOST_PARTS}, not '{number}'")
     target = folder / f"{int(number)}"
     if "x-amz-copy-source" in place.request.headers:
@@ -90,7 +93,7 @@ def _copy_part(place: Place, target: Path) -> Response:
     source = copy_source(place)
     asked = place.request.headers.get("x-amz-copy-source-range", f"bytes=0-{source.size - 1}")
     match = _RANGE.fullmatch(asked)
-    if match is None or int(match[2]) >= source.size:
+    if match is None or not int(match[1]) <= int(match[2]) < source.size:
         raise S3Error("InvalidArgument", f"'{asked}' is no range of the source")
     digest = hashlib.md5(usedforsecurity=False)
     with source.path.open("rb") as content, place.objects.store.staged() as (file, path):
@@ -133,14 +136,17 @@ def _listed(place: Place) -> list[tuple[int, str]]:
     try:
         root = read_xml(document(place.request))
         listed = [
-            (int(part.findtext("PartNumber") or ""), (part.findtext("ETag") or "").strip('"'))
+            (
+                number_of(part.findtext("PartNumber") or "", _MOST_PARTS + 1) or 0,
+                (part.findtext("ETag") or "").strip('"'),
+            )
             for part in root.findall("Part")
         ]
     except ValueError as error:
         raise S3Error("MalformedXML", str(error)) from error
-    if not listed:
-        raise S3Error("MalformedXML", "an upload has at least one part")
-    if listed != sorted(listed):
+    if not 1 <= len(listed) <= _MOST_PARTS:
+        raise S3Error("MalformedXML", f"an upload has 1 to {_MOST_PARTS:,} parts, the request lists {len(listed):,}")
+    if any(after[0] <= before[0] for before, after in itertools.pairwise(listed)):
         raise S3Error("InvalidPartOrder", "The list of parts was not in ascending order.")
     return listed
 

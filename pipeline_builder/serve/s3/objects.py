@@ -13,8 +13,10 @@ from pipeline_builder.machine.streams import BLOCK, Hashing, copy
 from pipeline_builder.serve.s3.place import (
     Place,
     S3Error,
+    can_be,
     check_bucket,
     check_if_match,
+    check_new,
     copy_source,
     facts,
     iso,
@@ -27,7 +29,7 @@ from pipeline_builder.serve.s3.uploads import received
 def get_object(place: Place) -> Response:
     """Give an object, whole or a range of it, or (HEAD) only what is known of it."""
     check_bucket(place)
-    opened = place.objects.open(place.uri) if not place.key.endswith("/") else None
+    opened = place.objects.open(place.uri) if can_be(place) else None
     if opened is None:
         raise S3Error("NoSuchKey", "The specified key does not exist.", 404)
     found, file = opened
@@ -71,9 +73,7 @@ def _conditional(place: Place, found: ObjectFacts, file: IO[bytes]) -> Response:
 def put_object(place: Place) -> Response:
     """Write an object, or with x-amz-copy-source copy one."""
     check_bucket(place)
-    if place.key.endswith("/"):
-        raise S3Error("InvalidArgument", f"objects are files here, so the key '{place.key}' can't end with '/'")
-    place.objects.store.missing([place.uri])  # refuses a key that can't be a file before the body is read
+    check_new(place)
     if "x-amz-copy-source" in place.request.headers:
         return _copy(place)
     check_if_match(place)
@@ -105,6 +105,6 @@ def _copy(place: Place) -> Response:
 def delete_object(place: Place) -> Response:
     """Delete an object; one that isn't there is none."""
     check_bucket(place)
-    if not place.key.endswith("/"):
+    if can_be(place):
         place.objects.delete(place.uri)
     return Response(status=204)

@@ -9,10 +9,18 @@ from urllib.parse import unquote
 from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts, Objects
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DOCUMENT_LIMIT = 8 << 20
+_DIGITS = 18
+LONGEST_KEY = 1024
+"""Bytes of a key, as S3 has it."""
+_LONGEST_PART = 255
+"""Bytes between two `/` of a key that is to be a file here."""
+MOST_METADATA = 2 << 10
+"""Bytes of a user's own metadata, names and values, as S3 has it."""
 # What is given back as it came; user metadata besides.
 _KEPT = ("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control", "Expires")
 
@@ -51,16 +59,54 @@ def document(request: Request) -> bytes:
     return request.get_data()
 
 
+def number_of(text: str, most: int) -> int | None:
+    """Return a whole number of a request, at most `most`; None for what is none."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return min(int(text[-_DIGITS:]) if len(text.lstrip("0")) <= _DIGITS else most, most)
+
+
+def check_key(place: Place) -> None:
+    """Raise KeyTooLongError, InvalidURI for a key that S3 has none like."""
+    size = len(place.key.encode("utf-8", "surrogatepass"))
+    if size > LONGEST_KEY:
+        raise S3Error(
+            "KeyTooLongError", f"Your key is too long: it has {size:,} bytes, at most {LONGEST_KEY:,} are taken"
+        )
+
+
 def check_bucket(place: Place) -> None:
     """Raise NoSuchBucket where the bucket isn't there."""
     if place.bucket not in place.objects.store.buckets():
         raise S3Error("NoSuchBucket", "The specified bucket does not exist", 404)
 
 
+def can_be(place: Place) -> bool:
+    """Tell whether there can be an object with the key: objects are files here."""
+    try:
+        place.objects.store.missing([place.uri])
+    except InputProblems:
+        return False
+    return not place.key.endswith("/")
+
+
+def check_new(place: Place) -> None:
+    """Refuse a key that can't be a file, before a body is read."""
+    if place.key.endswith("/"):
+        raise S3Error("InvalidArgument", f"objects are files here, so the key '{place.key}' can't end with '/'")
+    longest = max(len(part.encode("utf-8", "surrogatepass")) for part in place.key.split("/"))
+    if longest > _LONGEST_PART:
+        message = (
+            f"objects are files here: between two '/' the key has {longest} bytes, at most {_LONGEST_PART} are taken"
+        )
+        raise S3Error("KeyTooLongError", message)
+    place.objects.store.missing([place.uri])
+
+
 def facts(place: Place) -> ObjectFacts:
     """Return the object, or raise NoSuchKey."""
     check_bucket(place)
-    found = place.objects.facts(place.uri) if not place.key.endswith("/") else None
+    found = place.objects.facts(place.uri) if can_be(place) else None
     if found is None:
         raise S3Error("NoSuchKey", "The specified key does not exist.", 404)
     return found
@@ -73,6 +119,9 @@ def kept_headers(request: Request) -> dict[str, str]:
     if left := ",".join(word for word in encoding if word and word != "aws-chunked"):
         own["Content-Encoding"] = left
     metadata = {k.lower(): v for k, v in request.headers.items() if k.lower().startswith("x-amz-meta-")}
+    if (size := sum(len(name) - len("x-amz-meta-") + len(value) for name, value in metadata.items())) > MOST_METADATA:
+        message = f"Your metadata headers exceed the maximum allowed metadata size: {size:,} of {MOST_METADATA:,} bytes"
+        raise S3Error("MetadataTooLarge", message)
     return {**own, **metadata}
 
 

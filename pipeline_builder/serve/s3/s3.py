@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
@@ -11,9 +12,11 @@ from werkzeug.wrappers import Request, Response
 from pipeline_builder.engine.state.objects import Objects
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
-from pipeline_builder.errors import InputProblems
+from pipeline_builder.errors import InputProblems, OutsideFailure
+from pipeline_builder.machine.refusals import is_of_this_machine, refusal
+from pipeline_builder.serve.protocol import FULL, service_error
 from pipeline_builder.serve.s3 import buckets, multipart, objects
-from pipeline_builder.serve.s3.place import Place, S3Error
+from pipeline_builder.serve.s3.place import Place, S3Error, check_key
 from pipeline_builder.serve.s3.uploads import UploadError
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
@@ -38,14 +41,38 @@ def answer_s3(request: Request, store: LocalStore, state: State) -> Response:
     bucket, _, key = request.path.lstrip("/").partition("/")
     place = Place(request=request, objects=Objects(store, state), bucket=bucket, key=key)
     try:
+        _check_uri(request)
+        check_key(place)
         return _handler(place)(place)
     except (S3Error, UploadError) as error:
         return _error(place, error.code, str(error), getattr(error, "status", 400))
+    except OutsideFailure as error:
+        return _refused(place, error)
     except InputProblems as error:
         return _error(place, "InvalidArgument", "; ".join(problem.message for problem in error.problems))
     except tuple(_EXPECTED) as error:
         code, message, status = next(said for kind, said in _EXPECTED.items() if isinstance(error, kind))
         return _error(place, code, f"{message}: '{place.bucket}/{place.key}'", status)
+    except OSError as error:
+        if not is_of_this_machine(error):
+            raise
+        return _refused(place, refusal(error))
+
+
+def _check_uri(request: Request) -> None:
+    """Raise InvalidURI where the address isn't UTF-8: what stands for its bytes would stand for others as well."""
+    asked = unquote_to_bytes(request.environ["QUERY_STRING"])
+    try:
+        (request.environ["PATH_INFO"].encode("latin-1") + b"?" + asked).decode()
+    except UnicodeDecodeError:
+        raise S3Error("InvalidURI", "Couldn't parse the specified URI.") from None
+
+
+def _refused(place: Place, error: OutsideFailure) -> Response:
+    """Answer what this machine refuses: the codes of S3 for what is none of the request's, with what it is."""
+    found = service_error(error)
+    code = "InternalError" if found.status == FULL else "ServiceUnavailable"
+    return _error(place, code, found.message, found.status)
 
 
 def _handler(place: Place) -> S3Handler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Request
 from pipeline_builder.machine.streams import BLOCK
 
 _LINE = 8192
+_MOST_TRAILERS = 16
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"
 
@@ -135,8 +137,9 @@ def _chunks(request: Request, trailers: dict[str, str]) -> Iterator[bytes]:
     stream = request.stream
     while True:
         head = stream.readline(_LINE)
+        size = head.split(b";")[0].strip()
         try:
-            left = int(head.split(b";")[0].strip(), 16)
+            left = int(size if re.fullmatch(rb"[0-9a-fA-F]{1,15}", size) else b"", 16)
         except ValueError:
             raise UploadError("IncompleteBody", "the body is not aws-chunked, or ends too early") from None
         if left == 0:
@@ -149,5 +152,7 @@ def _chunks(request: Request, trailers: dict[str, str]) -> Iterator[bytes]:
             yield block
         stream.readline(_LINE)
     while line := stream.readline(_LINE).strip():
+        if len(trailers) == _MOST_TRAILERS:
+            raise UploadError("IncompleteBody", f"the body has more than {_MOST_TRAILERS} trailers")
         name, _, value = line.decode("latin-1").partition(":")
         trailers[name.strip().lower()] = value.strip()

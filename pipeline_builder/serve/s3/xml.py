@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 
+# What XML can't hold at all, not even escaped: who asks for names that have it asks for them encoded.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Value = None | str | int | bool | Mapping[str, "Value"] | Sequence["Value"]
 
 
@@ -17,7 +20,8 @@ def render_xml(name: str, value: Value, namespace: str) -> bytes:
 
 def _fill(element: ET.Element, value: Value) -> None:
     if not isinstance(value, Mapping):
-        element.text = str(value).lower() if isinstance(value, bool) else str(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        element.text = _FORBIDDEN.sub("\ufffd", text)
         return
     for key, item in value.items():
         several = isinstance(item, Sequence) and not isinstance(item, str)
@@ -30,13 +34,18 @@ def read_xml(content: bytes) -> ET.Element:
     """Return the root of a document, its names without namespaces.
 
     Raises:
-        ValueError: it is none, or declares entities, by which a small document can become a huge one.
+        ValueError: it is none, isn't UTF-8, or declares entities, by which a small document can become a huge one.
     """
-    if b"<!" in content:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("the document is not UTF-8") from error
+    if "<!" in text:
         raise ValueError("a document type has no place here")
     try:
-        root = ET.fromstring(content)  # noqa: S314 - no document type, no entities
-    except ET.ParseError as error:
+        # Of a text the encoding that it declares is not asked: in another one the look above would have seen nothing.
+        root = ET.fromstring(text)  # noqa: S314 - no document type, no entities
+    except (ET.ParseError, ValueError) as error:
         raise ValueError(str(error)) from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]

@@ -47,11 +47,20 @@ class Start:
     log: str = ""
 
 
+def _numbers(path: Path) -> dict[str, int]:
+    """Return the numbers so far; a damaged note of them begins anew."""
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+        return {str(name): int(number) for name, number in found.items()}
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return {}
+
+
 def begin_build(start: Start, tools: Tools) -> BuildRecord:
     """Give a build its number and its id; the number goes up with every build of the project on this machine."""
     name = start.project.name
     path = tools.shared / _NUMBERS
-    numbers: dict[str, int] = json.loads(path.read_bytes()) if path.is_file() else {}
+    numbers = _numbers(path)
     numbers[name] = numbers.get(name, 0) + 1
     write_file(path, json.dumps(numbers, indent=2).encode())
     log = tools.folder / "logs" / f"{start.log or name}.log"

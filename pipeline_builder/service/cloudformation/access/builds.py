@@ -38,7 +38,7 @@ def _build(facts: Facts) -> Role:
         calls.write_pipeline(facts),
         calls.read_executions(facts),
         *calls.write_groups(facts),
-        *calls.use_packages(facts, "DescribeModelPackage"),
+        *calls.look_at_packages(facts),
         calls.write_code(facts),
         calls.read_code(facts),
         *calls.list_data(facts),

@@ -19,8 +19,6 @@ from pipeline_builder.service.cloudformation.access.resources import (
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
-# Below the pipeline's name: code and lists by their hashes, and what executions of steps of no repository make.
-_MADE = ("code", "manifests", "executions")
 _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
@@ -103,9 +101,14 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
     return (
         Statement(
             sid="WriteGroups",
-            actions=("sagemaker:AddTags", "sagemaker:CreateModelPackageGroup", "sagemaker:ListTags"),
+            actions=(
+                "sagemaker:AddTags",
+                "sagemaker:CreateModelPackageGroup",
+                "sagemaker:ListModelPackages",
+                "sagemaker:ListTags",
+            ),
             resources=resources,
-            why="groups that aren't there yet, and the tag that says whose each is",
+            why="groups that aren't there yet, the tag that says whose each is, and of which packages it is made",
         ),
         Statement(
             sid="ListGroups",
@@ -251,15 +254,25 @@ def read_evidence(facts: Facts) -> tuple[Statement, ...]:
 
 def read_digests(facts: Facts) -> tuple[Statement, ...]:
     """Return what asking takes which digest an image's tag stands for."""
-    images = image_repositories(facts.definition.images)
-    return (Statement(sid="ImageDigests", actions=("ecr:BatchGetImage",), resources=images),) if images else ()
+    found = sorted({(image.region, image.account) for image in facts.definition.images})
+    resources = tuple(arn("ecr", "repository/*", region=region, account=account) for region, account in found)
+    why = "one for each account: a policy has no room for every image"
+    return (
+        (Statement(sid="ImageDigests", actions=("ecr:BatchGetImage",), resources=resources, why=why),) if found else ()
+    )
 
 
 def _made(facts: Facts) -> tuple[str, ...]:
-    base, bucket = literal(facts.definition.pipeline), bucket_name(facts)
-    own = objects(bucket, *(f"{base}/{folder}/*" for folder in _MADE))
-    places = (*facts.definition.writes, *facts.definition.metrics)
-    return without_covered(sorted({*own, *objects_at(facts, places)}))
+    """Return code, lists of files and what executions make: of all repositories at once, for each has no room."""
+    base, definition = literal(facts.definition.pipeline), facts.definition
+    folders = ("code", "manifests", "executions", "*/executions")
+    own = objects(bucket_name(facts), *(f"{base}/{folder}/*" for folder in folders))
+    others = [
+        place
+        for place in (*definition.writes, *definition.metrics)
+        if place.bucket or not place.pieces[0].startswith(f"{definition.pipeline}/")
+    ]
+    return without_covered(sorted({*own, *objects_at(facts, others)}))
 
 
 def use_evidence(facts: Facts) -> Statement:
@@ -277,6 +290,13 @@ def read_code(facts: Facts) -> Statement:
     base = literal(facts.definition.pipeline)
     keys = tuple(f"{base}/{folder}/*" for folder in ("code", "manifests"))
     return Statement(sid="ReadCode", actions=("s3:GetObject",), resources=objects(bucket_name(facts), *keys))
+
+
+def look_at_packages(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking takes whose the packages in the pipeline's groups are; listing them is `write_groups`'."""
+    packages = tuple(text for group in facts.definition.groups for text in named("model-package", group, "/*"))
+    actions = ("sagemaker:DescribeModelPackage",)
+    return (Statement(sid="Packages", actions=actions, resources=packages),) if packages else ()
 
 
 def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:

@@ -22,6 +22,8 @@ _LONGEST = {
     "${ArtifactBucket}": "b" * 63,
     "${KeyArn}": f"arn:aws-us-gov:kms:ap-southeast-1:{'0' * 12}:key/mrk-{'0' * 32}",
 }
+# A statement is cut for less room than a policy has only where there is at least so much of it.
+_LONG = 1_500
 _AROUND = len(json.dumps({"Version": "2012-10-17", "Statement": []}, separators=(",", ":")))
 
 
@@ -42,41 +44,48 @@ def pack(roles: Iterable[Role]) -> tuple[Role, ...]:
 
 
 def _pack(role: Role) -> Role:
-    inline: list[Statement] = []
-    managed: list[list[Statement]] = []
+    """Fill one policy after the other; a long statement goes on in the next where this one ends.
+
+    What has long conditions, which every part of it would have again, comes first, where there is most room.
+    """
+    policies: list[list[Statement]] = [[]]
     room = INLINE - _AROUND
-    for statement in _cut(role.statements):
-        size = statement_size(statement)
-        if not managed and size <= room:
-            inline.append(statement)
-        else:
-            if not managed or size > room:
-                managed.append([])
+    fits = sum(map(statement_size, role.statements)) <= room
+    for statement in role.statements if fits else sorted(role.statements, key=lambda one: _around(one) < _LONG):
+        for part in _parts(statement, room):
+            size = statement_size(part)
+            if size > room:
+                policies.append([])
                 room = MANAGED - _AROUND
-            managed[-1].append(statement)
-        room -= size
+            policies[-1].append(part)
+            room -= size
+    inline, *managed = policies
     return replace(role, statements=tuple(inline), managed=tuple(tuple(policy) for policy in managed))
 
 
-def _cut(statements: Iterable[Statement]) -> Iterator[Statement]:
-    """Yield the statements, those that are too long for a managed policy in parts."""
-    most = MANAGED - _AROUND
-    for statement in statements:
-        if statement_size(statement) <= most:
-            yield statement
-            continue
-        parts: list[list[str]] = [[]]
-        room = most - statement_size(replace(statement, resources=(), sid=f"{statement.sid}99"))
-        left = room
-        for resource in statement.resources:
-            size = _size(resource) + 1
-            if size > left:
-                parts.append([])
-                left = room
-            parts[-1].append(resource)
-            left -= size
-        for number, part in enumerate((part for part in parts if part), 1):
-            yield replace(statement, sid=f"{statement.sid}{number}", resources=tuple(part))
+def _parts(statement: Statement, room: int) -> Iterator[Statement]:
+    """Yield a statement, or its parts where it is long: the first fits the room that is left, all others a policy."""
+    if statement_size(statement) <= (room if room >= _LONG else MANAGED - _AROUND):
+        yield statement
+        return
+    around = _around(statement)
+    parts: list[list[str]] = [[]]
+    left = room - around
+    for resource in statement.resources:
+        size = _size(resource) + 1
+        if size > left:
+            parts.append([])
+            left = MANAGED - _AROUND - around
+        parts[-1].append(resource)
+        left -= size
+    filled = [tuple(part) for part in parts if part]
+    for number, part in enumerate(filled, 1):
+        yield replace(statement, sid=f"{statement.sid}{number}" if len(filled) > 1 else statement.sid, resources=part)
+
+
+def _around(statement: Statement) -> int:
+    """Return the characters of a statement without its resources."""
+    return statement_size(replace(statement, resources=(), sid=f"{statement.sid}99"))
 
 
 def statement_size(statement: Statement) -> int:

@@ -138,7 +138,7 @@ def test_every_placeholder_has_a_value_and_the_same_facts_give_the_same_roles(fa
     assert roles == build_access(facts)
     for role in roles:
         text = json.dumps(documents(role))  # fails on a placeholder without a value
-        assert "AWS::" not in text
+        assert "${AWS::" not in text
         has_key = "key/own" in text
         assert not (has_key and facts.service.encryption == "aws"), role.name
 
