@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
+from pipeline_builder.errors import InputProblems, Problem
 
 OPT_ML = "/opt/ml"
+_LONGEST_NAME = 255  # bytes
 
 
 class JobEnd(str, enum.Enum):
@@ -72,3 +74,20 @@ class JobResult:
     end: JobEnd
     exit_code: int
     excess: str = ""
+
+
+def inside(ml: Path, path: str) -> Path:
+    """Return the file on this machine behind a path below /opt/ml.
+
+    Raises:
+        InputProblems: PB524 for a path elsewhere: there a job would write into this machine's own files.
+    """
+    parts = Path(path).parts
+    if parts[:3] != ("/", "opt", "ml") or ".." in parts or not all(map(_can_be_name, parts)):
+        message = f"the path {path[:500]!a} is outside of /opt/ml, which is all that a job has of its own here"
+        raise InputProblems(Problem(id="PB524", message=message))
+    return ml.joinpath(*parts[3:])
+
+
+def _can_be_name(part: str) -> bool:
+    return "\0" not in part and len(part.encode("utf-8", "replace")) <= _LONGEST_NAME

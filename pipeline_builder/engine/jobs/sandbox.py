@@ -24,7 +24,7 @@ from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.machine.folders import files_in
+from pipeline_builder.machine.tree import Tree, survey
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TICK = 0.05
@@ -116,7 +116,9 @@ def _has_full_file(job: Job, size: int) -> bool:
     """Tell whether one of a failed job's files is as long as one may be: the kernel took no more of it."""
     folders = (job.ml, job.folder / "tmp", job.folder / "home")
     try:
-        return any(path.stat().st_size >= size for folder in folders for path in files_in(folder))
+        return any(
+            (folder / name).lstat().st_size >= size for folder in folders for name in survey(Tree(root=folder)).files
+        )
     except (OSError, InputProblems):  # what it has left can't be walked through
         return False
 
