@@ -23,6 +23,7 @@ from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.release.outcome import read_metrics
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
+from tests.engine.environments import share_environment
 from tests.machine.hungry import KINDS, SIZE, large
 from tests.places import ROOT
 from tests.tiny import variant
@@ -45,6 +46,7 @@ def packed(folder: Path, file: IO[bytes]) -> None:
 def test_large_things_pass_through_little_memory(tmp_path: Path, kind: str) -> None:
     # In this one client and server are threads of one process, which have their stacks.
     addresses = SIZE + (70 << 20) if kind == "served" else SIZE - (10 << 20)
+    share_environment(tmp_path / "state")  # uv needs more than that
     done = subprocess.run(
         limited(addresses, sys.executable, "-m", "tests.machine.hungry", kind, str(tmp_path)),
         cwd=ROOT,
