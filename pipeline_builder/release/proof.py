@@ -146,8 +146,8 @@ _SAID = (
 def _said_otherwise(package: PackageRecord, known: PackageRecord) -> Iterator[str]:
     for key, name in _SAID:
         says, evidence = getattr(package, key), getattr(known, key)
-        # As JSON, which a record was read from: there a NaN is none.
-        if package.model_dump_json(include={key}) != known.model_dump_json(include={key}):
+        # As JSON, which a record was read from: there a NaN is none. The order of names is the evidence's own.
+        if package.model_dump(mode="json", include={key}) != known.model_dump(mode="json", include={key}):
             yield (
                 f"{package.group} version {package.version}: the record says {_short(says)} of its {name}, the "
                 f"evidence {_short(evidence)}"
