@@ -12,10 +12,11 @@ from tests.security.policing import (
     TRAIN,
     TRANSFORM,
     arguments,
+    compose_all,
     parameter,
     read_manifest,
     refusals,
-    refusals_of_two,
+    renamed,
     with_price,
 )
 from tests.tiny import CONF, variant
@@ -133,16 +134,14 @@ def test_no_model_that_nobodys_step_has_made(tmp_path: Path) -> None:
 
 
 def test_no_model_of_another_repositorys_step(tmp_path: Path) -> None:
-    conf = with_price(_running(get("Steps.price-CreateModel.ModelName")))
-    conf += "          - step_name: price-CreateModel\n            step_class: CreateModel\n"
-    found = refusals_of_two(tmp_path, _unpriced(conf), CONF)
-    assert [problem.id for problem in found if "that repository's role" in problem.message] == ["PB231"]
-
-
-def _unpriced(conf: str) -> str:
-    """`refusals_of_two` adds the steps of the second model by itself."""
-    head, _, _ = conf.partition("      price:\n        steps:\n")
-    return head
+    made = "          - step_name: price-CreateModel\n            step_class: CreateModel\n"
+    first = "          - step_name: price-Register\n"
+    conf = with_price(_running(get("Steps.price-CreateModel.ModelName"))).replace(first, made + first)
+    manifest = read_manifest()
+    with pytest.raises(InputProblems) as caught:
+        compose_all(tmp_path, {"churn": conf, "price": renamed(CONF)}, manifest)
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.message.endswith("of 'price', as that repository's role")) == ("PB231", True)
 
 
 @pytest.mark.parametrize("rule", ["write: ['s3://b/${TEAM}']", "images: '${REGISTRY}/*'", "groups: ['${TEAM}']"])
