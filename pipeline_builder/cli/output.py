@@ -70,8 +70,18 @@ def show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
         first = next(problem.id for problem in error.problems if not problem.warning)
         count = f"{errors:,} problems; " if errors > 1 else ""
         say(f"{count}'pipeline-builder explain {first}' says more")
+        _say_suggestion(error.problems)
     elif errors > 1:
         say(f"{errors:,} problems")
+
+
+def _say_suggestion(problems: Sequence[Problem]) -> None:
+    """Each refusal of the policy has its own line; of several the whole section is easier to paste."""
+    from pipeline_builder.manifest.refusal import Refused  # what it needs has been read by then
+
+    allowable = sum(isinstance(problem, Refused) and problem.grant is not None for problem in problems)
+    if allowable > 1:
+        say(f"'pipeline-builder policy --suggest' writes the section that would allow {allowable:,} of them")
 
 
 def show_all(problems: Sequence[Problem]) -> None:

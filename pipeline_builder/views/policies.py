@@ -12,6 +12,10 @@ _KEYS = (
     "read", "write", "roles", "groups", "statuses", "images", "instances", "max_runtime", "network", "encryption",
     "tags", "variables", "indexes", "secrets",
 )  # fmt: skip
+_ALWAYS = (
+    "Without a '#' it is the default. Always: all of SMP_S3BUCKETNAME may be read; a repository writes to",
+    "<pipeline>/<repository>/ in it, and to prefixes that its conf names and nobody else has.",
+)
 
 
 def rules_json(rules: Rules) -> dict[str, Any]:
@@ -27,9 +31,16 @@ def render_policies(rules: Mapping[str, Rules]) -> str:
     shown = {name: rules_json(one) for name, one in rules.items()}
     lines: list[str] = []
     for key in _KEYS:
-        values = {name: flow(found[key]) for name, found in shown.items()}
+        values = {name: f"{flow(found[key])}{_origin(rules[name], key)}" for name, found in shown.items()}
         if len(set(values.values())) == 1:
             lines.append(f"{key:<12} {next(iter(values.values()))}")
         else:
             lines += [f"{key:<12} {name}: {value}" for name, value in values.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_ALWAYS])
+
+
+def _origin(rules: Rules, key: str) -> str:
+    """Return which line of the manifest says so; nothing for a default."""
+    keys = ("instances", "types", "count") if key == "instances" else (key,)
+    places = {f"{place.file}:{place.line}": None for one in keys if (place := rules.places.get(one))}
+    return f"  # {', '.join(places)}" if places else ""

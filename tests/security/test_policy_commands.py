@@ -41,9 +41,20 @@ def test_the_rules_are_shown(workspace: Workspace) -> None:
     )
     ended = workspace.call("policy", "--manifest", "strict.yaml")
     assert ended.code == 0
-    assert "max_runtime  12h\n" in ended.out
-    assert "tags         [a]\n" in ended.out
+    assert "max_runtime  12h  # strict.yaml:6\n" in ended.out
+    assert "read         []\n" in ended.out  # a default
+    assert "tags         [a]  # strict.yaml:6\n" in ended.out
+    assert "all of SMP_S3BUCKETNAME may be read" in ended.out
     assert workspace.call("policy", "--json", "--manifest", "strict.yaml").json["churn"]["max_runtime"] == "12h"
+
+
+def test_several_refusals_end_with_the_command_that_writes_the_section(tmp_path: Path) -> None:
+    more = "        output_path: s3://elsewhere/x\n        max_runtime_in_seconds: 900000\n"
+    made = make_workspace(tmp_path, conf=variant((TRAIN, TRAIN + more)), state=False)
+    assert made.call("checkout").code == 0
+    ended = made.call("validate")
+    assert ended.err.endswith("'pipeline-builder policy --suggest' writes the section that would allow 2 of them\n")
+    assert "a run time of 250h (900000 s) is more than the 5d of the policy" in ended.err
 
 
 def test_a_suggestion_can_be_pasted(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Ref
             meaning = asking.known.meaning(member.value)
             seconds = _whole(meaning)
             if seconds is not None and seconds > rules.max_runtime:
-                message = f"a run time of {seconds} s is more than the {shown_span(rules.max_runtime)} of the policy"
+                said = f"{seconds} s" if seconds < 60 or seconds % 60 else f"{shown_span(seconds)} ({seconds} s)"
+                message = f"a run time of {said} is more than the {shown_span(rules.max_runtime)} of the policy"
                 yield asking.refuse("PB241", "max_runtime", seconds, message, path)
             elif seconds is None and not meaning.waits:
                 yield _unknowable(asking, path, "PB241", "the run time")

@@ -32,14 +32,17 @@ def suggest(manifest: Manifest, compose: Callable[[Manifest], object]) -> Sugges
     wanted: Policies = {}
     reasons: dict[tuple[str, str], dict[Place | None, None]] = {}
     found: tuple[Problem, ...] = ()
+    waiting: list[Refused] = []
     for _ in range(_ROUNDS):
         found = _problems(manifest, compose)
         refused = [problem for problem in found if isinstance(problem, Refused) and problem.grant]
-        if not refused:
+        # Where nothing is composed any more, as a variable has no value here, what was seen before that still holds.
+        if not (refused := refused or waiting):
             break
         # A variable that isn't filled in makes another text of all that it is in.
-        refused = [one for one in refused if one.id == _VARIABLE] or refused
-        for problem in refused:
+        chosen = [one for one in refused if one.id == _VARIABLE] or refused
+        waiting = [one for one in refused if one.id != _VARIABLE and not _is_open(one)] if chosen != refused else []
+        for problem in chosen:
             _add(section, wanted, problem, reasons)
         manifest = _widened(manifest, section, wanted)
     return Suggestion(text=_render(section, wanted, reasons), problems=found)
@@ -51,6 +54,11 @@ def _problems(manifest: Manifest, compose: Callable[[Manifest], object]) -> tupl
     except InputProblems as error:
         return error.problems
     return ()
+
+
+def _is_open(refused: Refused) -> bool:
+    """Tell whether a placeholder stands in what it would have the policy say."""
+    return refused.grant is not None and "${" in str(refused.grant[2])
 
 
 def _add(

@@ -97,3 +97,14 @@ def test_what_no_policy_can_say_is_left(tmp_path: Path) -> None:
     found = suggested(tmp_path, train("arguments: {RoleArn: admin, CheckpointConfig: {S3Uri: 's3://B_c d/x'}}"))
     assert {problem.id for problem in found.problems} >= {"PB235", "PB232"}
     assert found.text == "policy: {}"
+
+
+def test_a_variable_without_a_value_keeps_nothing_else_from_being_suggested(tmp_path: Path) -> None:
+    """Nothing is composed then; what was seen while the variable wasn't allowed yet is what stays to say."""
+    conf = train("env: {A: '${NOWHERE}'}", "output_path: s3://reports/churn", "model_data_uri: 's3://in/${NOWHERE}/m'")
+    found = suggested(tmp_path, conf)
+    assert [line for line in found.text.splitlines() if "#" not in line][3:] == [
+        "      write: ['s3://reports/churn']",
+        "      variables: [NOWHERE]",
+    ]
+    assert {problem.id for problem in found.problems} == {"PB210"}
