@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,19 @@ def test_a_suggestion_can_be_pasted(tmp_path: Path) -> None:
     assert made.call("policy", "--suggest").out == ended.out.replace(
         next(x for x in ended.out.splitlines(True) if "#" in x), ""
     )
+
+
+def test_the_page_about_it_says_what_is_said(tmp_path: Path) -> None:
+    """The policy, the refusals and the suggestion of docs/how-to/policy.md are those of the commands."""
+    page = (ROOT / "docs" / "how-to" / "policy.md").read_text()
+    policy, suggested = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (refusals, *_) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    more = "        model_data_uri: s3://foundation/m.tar.gz\n        max_runtime_in_seconds: 86400\n"
+    manifest = MANIFEST.replace("local:\n", f"{policy}local:\n")
+    made = make_workspace(tmp_path, conf=variant((TRAIN, TRAIN + more)), manifest=manifest, state=False)
+    commit = made.call("checkout").out.split()[1][:7]
+    assert made.call("validate").err == refusals.replace("4b4a146", commit)
+    assert made.call("policy", "--suggest").out == suggested.replace("4b4a146", commit)
 
 
 def test_no_conf_widens_a_role(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.errors import InputProblems
+from pipeline_builder.definition.policy.addresses import Written, check_nesting
+from pipeline_builder.errors import InputProblems, Place
 from tests.security.policing import (
     NAME,
     TRAIN,
@@ -150,3 +151,33 @@ def test_a_policy_says_nothing_with_placeholders_that_nothing_fills(rule: str) -
         read_manifest(f"policy: {{{rule}}}\n")
     assert caught.value.problems[0].id == "PB104"
     assert "SMP_*" in caught.value.problems[0].message
+
+
+def _nested(*addresses: tuple[str, str]) -> list[str]:
+    place = Place("conf.yaml", 1, 1)
+    written = [
+        Written(address=one, repo=repo, step=f"{repo}-{at}", place=place) for at, (repo, one) in enumerate(addresses)
+    ]
+    return [problem.message.split("'")[1] for problem in check_nesting(written)]
+
+
+def test_prefixes_in_each_other_are_said_for_each_step_and_not_for_each_pair() -> None:
+    """Pairs of 3,000 steps would be millions of problems."""
+    many = [(f"r{number}", "s3://local/shared" + "/x" * (number % 20)) for number in range(3000)]
+    assert len(_nested(*many)) == 2999
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        # Other characters sort before the slash.
+        ([("a", "s3://b/x"), ("b", "s3://b/x-y"), ("c", "s3://b/x!"), ("d", "s3://b/x/y")], ["d-3"]),
+        ([("a", "s3://b/x"), ("a", "s3://b/x/y"), ("b", "s3://b/x/y/z/")], ["b-2"]),
+        ([("a", "s3://b/x/"), ("b", "s3://b/x")], ["b-1"]),
+        ([("a", "s3://b/x"), ("a", "s3://b/x"), ("a", "s3://b/x/y")], []),
+        ([("a", "s3://b/x"), ("b", "s3://b/x"), ("b", "s3://b/x/y"), ("a", "s3://b/x/z")], ["b-1", "b-2", "a-3"]),
+        ([("a", "s3://b/x"), ("b", "s3://b/x2")], []),
+    ],
+)
+def test_which_prefixes_are_in_each_other(addresses: list[tuple[str, str]], said: list[str]) -> None:
+    assert _nested(*addresses) == said

@@ -119,16 +119,16 @@ def written_by(asking: Asking, members: Iterable[Member], territory: Territory) 
 
 
 def check_nesting(written: Iterable[Written]) -> Iterator[Refused]:
-    """Yield every place where a repository writes into what another one's steps write to."""
-    found = sorted(written, key=lambda w: (w.address, w.repo, w.step))
-    for index, one in enumerate(found):
-        for other in found[index + 1 :]:
-            if not is_inside(other.address, one.address):
-                if not other.address.startswith(one.address.rstrip("/")):
-                    break
-                continue
-            if other.repo != one.repo:
-                yield _nested(other, one)
+    """Yield every step that writes into what another repository's step writes to, once each: pairs are too many."""
+    found = sorted(written, key=lambda w: (w.address.rstrip("/").split("/"), w.repo, w.step))
+    around: list[Written] = []  # what the address is in, or at: two repositories of each are enough to know
+    for one in found:
+        around = [other for other in around if is_inside(one.address, other.address)]
+        if other := next((other for other in around if other.repo != one.repo), None):
+            yield _nested(one, other)
+        here = {other.repo for other in around if is_inside(other.address, one.address)}
+        if len(here) < 2 and one.repo not in here:
+            around.append(one)
 
 
 def _nested(one: Written, other: Written) -> Refused:
