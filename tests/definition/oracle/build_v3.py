@@ -56,7 +56,9 @@ METRICS = "model_evaluation_metrics"
 
 def own(*parts: str) -> Any:
     """Return an address of each execution's own."""
-    return Join(on="/", values=[f"s3://{BUCKET}/tiny/executions", ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
+    return Join(
+        on="/", values=[f"s3://{BUCKET}/tiny/churn/executions", ExecutionVariables.PIPELINE_EXECUTION_ID, *parts]
+    )
 
 
 def process(

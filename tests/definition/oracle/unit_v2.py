@@ -116,7 +116,11 @@ class Unit:
         """Return an address of each execution's own."""
         return Join(
             on="/",
-            values=[f"s3://{BUCKET}/{self.pipeline}/executions", ExecutionVariables.PIPELINE_EXECUTION_ID, *parts],
+            values=[
+                f"s3://{BUCKET}/{self.pipeline}/{self.name}/executions",
+                ExecutionVariables.PIPELINE_EXECUTION_ID,
+                *parts,
+            ],
         )
 
     def _tags(self, more: Mapping[str, str] | None = None) -> list[dict[str, str]] | None:
