@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.machine.scratch import scratch_folder
 from pipeline_builder.machine.streams import read_small
 from pipeline_builder.release.evidence import Evidence
 from pipeline_builder.target import Target
@@ -94,8 +93,8 @@ def find_newest(target: Target, pipeline: str, execution: str) -> str:
 
 
 def _read(target: Target, uri: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "evidence.json"
+    with scratch_folder() as folder:
+        path = folder / "evidence.json"
         target.store.fetch(uri, path)
         with path.open("rb") as file:
             return read_small(file, uri, MOST_EVIDENCE)

@@ -16,6 +16,7 @@ from pipeline_builder.release.evidence import PIPELINE, PROPERTY, DataEvidence, 
 from pipeline_builder.release.judging import describe_source, judge_evidence
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.witness import (
+    Archived,
     Asked,
     at_once,
     digest_parameters,
@@ -169,7 +170,8 @@ def _moved(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[
     chosen = [package for package in evidence.packages if package.arn in arns]
     for words in describe_run(evidence, _run_now(evidence, chosen, target)):
         yield Problem(id="PB461", message=words, hint=again)
-    read = at_once(lambda package: witness_package(package, target, among=among), chosen)
+    archived = Archived(target)
+    read = at_once(lambda package: witness_package(package, target, among=among, archived=archived), chosen)
     for package, now in zip(chosen, read, strict=True):
         name = f"{package.group} version {package.version}"
         for words in describe_bytes(package, now):
