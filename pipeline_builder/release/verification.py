@@ -65,8 +65,7 @@ def verify(group: str, version: int | None, target: Target) -> Verified:
     name = f"{package.group} version {package.version}"
     digest = package.metadata.get(PROPERTY, "")
     if not digest:
-        message = f"{name} has no evidence: it was approved before there was any, or elsewhere, or not at all"
-        raise PlanRefused(Problem(id="PB467", message=message, hint=_HINT))
+        raise PlanRefused(Problem(id="PB467", message=f"{name} {_unproven(package)}", hint=_HINT))
     problems, _ = check_package(package.arn, target)
     evidence = load_evidence(target, package.metadata.get(PIPELINE, ""), digest)
     own = find_own(evidence, package)
@@ -75,6 +74,12 @@ def verify(group: str, version: int | None, target: Target) -> Verified:
         more = (Problem(id="PB467", message=f"{name}: {words}", hint=_HINT) for words in against)
         raise PlanRefused(*problems, *more)
     return Verified(package=package, evidence=evidence, own=own)
+
+
+def _unproven(package: ModelPackage) -> str:
+    if package.status is ApprovalStatus.APPROVED:
+        return "has no evidence: it was approved before there was any, or elsewhere"
+    return f"is {package.status.value}: {package.approval_description or 'nobody has decided about it'}"
 
 
 def find_own(evidence: Evidence, package: ModelPackage) -> PackageEvidence:
