@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.policy.groups import Claim
 from pipeline_builder.errors import PlanRefused, Problem
-from pipeline_builder.machine.scratch import scratch_folder
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.inventory import look_over
 from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
@@ -81,7 +81,7 @@ def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> No
         if bundle is None:
             target.store.put(uri, definition.manifests[uri])
             return
-        with scratch_folder() as folder:
+        with temporary_folder() as folder:
             path = folder / "bundle"
             with path.open("wb") as file:
                 bundle.write(file)

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
-from pipeline_builder.machine.scratch import scratch_folder
 from pipeline_builder.machine.streams import read_small
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.evidence import Evidence
 from pipeline_builder.target import Target
 
@@ -93,7 +93,7 @@ def find_newest(target: Target, pipeline: str, execution: str) -> str:
 
 
 def _read(target: Target, uri: str) -> bytes:
-    with scratch_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "evidence.json"
         target.store.fetch(uri, path)
         with path.open("rb") as file:

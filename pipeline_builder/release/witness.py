@@ -16,7 +16,7 @@ from pipeline_builder.dag.outline import outline
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import PlanRefused, Problem
-from pipeline_builder.machine.scratch import scratch_folder
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import (
     NAMED_IN_WORDS,
@@ -146,7 +146,7 @@ def witness_code(files: Iterable[NamedFile], target: Target) -> tuple[CodeEviden
 
 def _code(file: NamedFile, target: Target) -> CodeEvidence | Problem:
     facts = look_at(file.uri, target)
-    with scratch_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "content"
         try:
             target.store.fetch(file.uri, path)
@@ -206,7 +206,8 @@ def witness_package(
 
 def _container(container: Container, target: Target) -> ContainerEvidence:
     artifact = look_at(container.model_data_url, target) if container.model_data_url else None
-    return ContainerEvidence(image=container.image, digest=target.image_digest(container.image), artifact=artifact)
+    digest = target.image_digest(container.image) if target.image_digest else ""
+    return ContainerEvidence(image=container.image, digest=digest, artifact=artifact)
 
 
 def _champion(

@@ -11,7 +11,7 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.runner import GitError
 from pipeline_builder.checkout.worktrees import look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.machine.scratch import scratch_folder
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.rehearsal.artifacts import pack
 
@@ -91,7 +91,7 @@ def pack_source(git: Git, source: Source, target: Path, *, form: str) -> int:
     Raises:
         InputProblems: PB653 where the commit isn't there any more.
     """
-    with scratch_folder() as temporary:
+    with temporary_folder() as temporary:
         folder = temporary / "clone"
         try:
             git.clone(source.repository, source.commit, folder)

@@ -13,8 +13,8 @@ import pytest
 from tests.places import ROOT
 
 HOLD = """\
-from pipeline_builder.machine.scratch import scratch_folder
-with scratch_folder() as folder:
+from pipeline_builder.machine.temporary import temporary_folder
+with temporary_folder() as folder:
     (folder / "content").write_text("half")
     print(folder, flush=True)
     input()

@@ -13,17 +13,17 @@ from pathlib import Path
 
 from pipeline_builder.machine.folders import sweep_folder
 
-_PREFIX = "pipeline-builder-scratch-"
+_PREFIX = "pipeline-builder-tmp-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Give a temporary folder that is gone afterwards, and remove those of commands that were killed.
+def temporary_folder(where: Path | None = None) -> Iterator[Path]:
+    """Give a temporary folder that is gone afterwards, and remove those that killed commands have left there.
 
     A folder is in use while its lock is held; that is the system's, so that it ends with whoever held it.
     """
-    folder, handle = _made()
+    folder, handle = _made(where)
     try:
         _remove_left(folder.parent)
         yield folder
@@ -32,10 +32,10 @@ def scratch_folder() -> Iterator[Path]:
         os.close(handle)
 
 
-def _made() -> tuple[Path, int]:
+def _made(where: Path | None) -> tuple[Path, int]:
     """Make a folder and lock it; one that somebody took for a left one before it was locked is made again."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where))
         with contextlib.suppress(FileNotFoundError):
             handle = os.open(folder, _FOLDER)
             fcntl.flock(handle, fcntl.LOCK_EX)
