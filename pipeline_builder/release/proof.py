@@ -86,10 +86,7 @@ def check_record(record: RunRecord, target: Target, *, approval: str = "") -> tu
     digest = approval or _judged_last(record, target)
     if not digest:
         return None
-    evidence = load_evidence(target, record.pipeline, digest)
-    if evidence.execution != record.execution:
-        message = f"the evidence {digest[:12]} is about the execution '{evidence.execution}', not '{record.execution}'"
-        raise PlanRefused(Problem(id="PB462", message=message))
+    evidence = _about(record, digest, target)
     proven = judge_evidence(evidence, record)
     if problems := tuple(_edited(record, evidence, proven)):
         raise PlanRefused(*problems)
@@ -99,7 +96,15 @@ def check_record(record: RunRecord, target: Target, *, approval: str = "") -> tu
 def judged_before(record: RunRecord, target: Target) -> RunRecord | None:
     """Return the record of a run as it was judged last; None where it has no evidence."""
     digest = find_newest(target, record.pipeline, record.execution)
-    return judge_evidence(load_evidence(target, record.pipeline, digest), record) if digest else None
+    return judge_evidence(_about(record, digest, target), record) if digest else None
+
+
+def _about(record: RunRecord, digest: str, target: Target) -> Evidence:
+    evidence = load_evidence(target, record.pipeline, digest)
+    if evidence.execution != record.execution:
+        message = f"the evidence {digest[:12]} is about the execution '{evidence.execution}', not '{record.execution}'"
+        raise PlanRefused(Problem(id="PB462", message=message))
+    return evidence
 
 
 def _judged_last(record: RunRecord, target: Target) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -389,3 +390,44 @@ def test_who_waits_is_told_from_who_was_approved_before_there_was_evidence(trio:
     refused = trio.decide("verify", "churn", "1")
     words = "PB467 trio-churn version 1 is PendingManualApproval: nobody has decided about it"
     assert (refused.code, words in refused.err) == (3, True), refused.err
+
+
+def test_what_names_evidence_and_is_none_is_no_evidence(trio: Trio) -> None:
+    evidence = trio.root / ".pipeline_builder/store/local/trio/evidence"
+    newest, first = next((evidence / "executions").iterdir()), trio.record["execution"]
+    for damaged in ("[" * 200_000, "{}", f'{{"evidence": "../../x", "execution": "{first}"}}'):
+        newest.write_text(damaged)
+        (trio.root / "build" / "run.json").unlink(missing_ok=True)
+        for answer in (("promote", "churn"), ("reject", "churn", "--comment", "no")):
+            refused = trio.decide(*answer)
+            assert (refused.code, "PB462 " in refused.err) == (3, True), refused.err
+    with closing(sqlite3.connect(trio.root / ".pipeline_builder/state.db")) as state, state:
+        own = json.dumps({"decided-evidence": "../../x", "decided-pipeline": "../.."})  # as a conf may set them
+        state.execute("UPDATE packages SET metadata = ?", (own,))
+    refused = trio.decide("verify", "churn", "1")
+    assert (refused.code, "PB462 '../../x' of the pipeline '../..' is no evidence" in refused.err) == (3, True)
+    assert trio.changes() == []
+
+
+def test_evidence_of_another_run_judges_nothing(trio: Trio) -> None:
+    trio.change("price")
+    first = trio.record["evidence"]
+    assert trio.decide("up").code == 0
+    record = trio.record
+    newest = trio.root / ".pipeline_builder/store/local/trio/evidence/executions" / f"{record['execution'][-12:]}.json"
+    newest.write_text(json.dumps({"evidence": first, "execution": record["execution"]}))
+    (trio.root / "build" / "run.json").unlink()
+    for answer in (("promote", "price"), ("reject", "price", "--comment", "no")):
+        refused = trio.decide(*answer)
+        assert (refused.code, f"PB462 the evidence {first[:12]} is about the execution" in refused.err) == (3, True)
+
+
+def test_a_package_is_verified_by_its_arn(trio: Trio) -> None:
+    assert trio.decide("promote", "churn").code == 0
+    arn = next(package["arn"] for package in trio.record["packages"] if package["model"] == "churn")
+    for name in (arn, "trio-churn/1"):
+        verified = trio.decide("verify", name, "--json")
+        assert (verified.code, verified.json["package"]) == (0, arn)
+    for name in (arn.replace("000000000000", "111122223333"), "trio-churn/2"):
+        refused = trio.decide("verify", name)
+        assert (refused.code, "PB468 " in refused.err) == (1, True), refused.err
