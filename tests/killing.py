@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
 import random
-import re
 import shutil
 import signal
 import sqlite3
@@ -23,14 +21,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from tests.aftermath import ask, left_running, names_in, wrong_champion, wrong_state, wrong_steps
 from tests.forking import Process
 from tests.trio import MANY, NAMES, Trio, make_many, make_trio
-
-_ID = re.compile(r"[0-9a-f]{64}|(?<![a-z0-9])[a-z0-9]{12}(?![a-z0-9])|[0-9a-f]{10}(?![0-9a-z])")
-_SKIPPED = {"git", "envs", "remotes", ".logs"}  # logs of attempts that were killed are kept
-_MAY = frozenset([".pipeline_builder/seen-local.json"])  # which is where what was there is noted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,92 +230,8 @@ def _drain(stream: IO[str]) -> None:
 
 def _steps_done(workspace: Trio) -> int:
     with contextlib.suppress(sqlite3.Error):
-        return int(_ask(workspace, "SELECT count(*) FROM steps WHERE status = 'Succeeded'")[0][0])
+        return int(ask(workspace, "SELECT count(*) FROM steps WHERE status = 'Succeeded'")[0][0])
     return 0
-
-
-def wrong_steps(workspace: Trio, steps: int, kills: int) -> Iterator[str]:
-    """Say which steps didn't end well, and whether more jobs were begun than kills explain."""
-    for name, status in _ask(workspace, "SELECT name, status FROM steps WHERE status != 'Succeeded'"):
-        yield f"the step {name} is {status}"
-    (found,), *_ = _ask(workspace, "SELECT count(*) FROM steps")
-    if found != steps:
-        yield f"{found} steps, expected {steps}"
-    (attempts,), *_ = _ask(workspace, "SELECT sum(attempts) FROM steps")
-    if attempts > steps + kills * (os.cpu_count() or 1) * 2:
-        yield f"{attempts} attempts of {steps} steps"
-
-
-# --- what is looked at
-
-
-def wrong_state(workspace: Trio, *, versions: list[str], decided: list[str], runs: int) -> Iterator[str]:
-    """Say what of registry, decisions and executions isn't there once."""
-    (found,), *_ = _ask(workspace, "PRAGMA integrity_check")
-    if found != "ok":
-        yield f"the state is damaged: {found}"
-    registered = [
-        f"{group}/{version}" for group, version in _ask(workspace, "SELECT group_name, version FROM packages")
-    ]
-    yield from _otherwise("versions", registered, versions)
-    history = workspace.run("history", "--json")
-    if history.code:
-        yield f"history ends with {history.code}: {history.err[-200:]}"
-        return
-    said = ["/".join(one["package"].split("/")[-2:]) + f" {one['after']}" for one in history.json["approvals"]]
-    yield from _otherwise("decisions", said, decided)
-    yield from _otherwise("runs", [one["status"] for one in history.json["executions"]], ["Succeeded"] * runs)
-    for lock in (workspace.root / ".pipeline_builder").rglob("lock"):
-        if _is_held(lock):
-            yield f"{lock.relative_to(workspace.root)} is held"
-
-
-def _otherwise(what: str, found: list[str], expected: list[str]) -> Iterator[str]:
-    if lost := Counter(expected) - Counter(found):
-        yield f"{what} lost: {dict(lost)}"
-    if more := Counter(found) - Counter(expected):
-        yield f"{what} too many: {dict(more)}"
-
-
-def wrong_champion(workspace: Trio, model: str, version: int) -> Iterator[str]:
-    """Say why a model's champion isn't this version with all that it was approved by."""
-    verified = workspace.run("verify", model, "--json")
-    if verified.code or verified.json["version"] != version:
-        yield f"verify {model} ends with {verified.code}: {(verified.err or verified.out)[-300:]}"
-
-
-def names_in(root: Path) -> frozenset[str]:
-    """Return the names of all that lies in a workspace, with one word for everything that is named at random."""
-    found = set()
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in _SKIPPED and name != ".git"]
-        found |= {_ID.sub("ID", str(Path(folder, name).relative_to(root))) for name in files}
-    locks = (path for git in (".pipeline_builder/git", "aws-train") for path in (root / git).rglob("*.lock"))
-    return frozenset(found - _MAY | {str(path.relative_to(root)) for path in locks})
-
-
-def left_running(root: Path) -> Iterator[str]:
-    """Say which processes still are in the workspace, or have it in their arguments."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            said = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if str(root) in said or (entry / "cwd").resolve().is_relative_to(root):
-                yield f"process {entry.name} goes on: {said[:200]}"
-
-
-def _is_held(lock: Path) -> bool:
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def _ask(workspace: Trio, query: str) -> list[tuple[Any, ...]]:
-    path = workspace.root / ".pipeline_builder" / "state.db"
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as state:
-        return state.execute(query).fetchall()
 
 
 # --- processes
