@@ -85,6 +85,29 @@ class Trio(Workspace):
         return self.call(*arguments, SMP_APPROVER=by)
 
 
+MANY = "m"
+"""What the names of very many models begin with; a number follows."""
+
+
+def make_many(root: Path, count: int) -> Trio:
+    """Make a workspace with so many models of one repository, two steps each, and nothing run yet."""
+    names = [f"{MANY}{number}" for number in range(count)]
+    steps = "".join(_STEPS.replace("THIS", name) for name in names)
+    models = "".join(_MODEL.partition("  models:\n")[2].replace("THIS", name) for name in names)
+    remote = root / "remotes" / "churn"
+    (remote / "conf").mkdir(parents=True)
+    (remote / "scripts").mkdir()
+    (remote / "conf" / "conf.yaml").write_text(f"conf:\n  models:\n{models}{_PIPELINE}{steps}")
+    (remote / "scripts" / "train.py").write_text(TRAIN)
+    make_repository(remote)
+    (root / "data").mkdir()
+    for name in names:
+        (root / "data" / f"{name}.csv").write_text("1\n2\n")
+    (root / "model_repos.yaml").write_text("version: 1\nrepos:\n  - url: remotes/churn\nlocal:\n  s3: {local: data}\n")
+    share_environment(root / ".pipeline_builder")
+    return Trio(root)
+
+
 def make_trio(root: Path, manifest: str = MANIFEST) -> Trio:
     """Make the workspace, with nothing run yet."""
     steps = "".join(_STEPS.replace("THIS", name) for name in NAMES)

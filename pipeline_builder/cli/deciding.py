@@ -126,10 +126,9 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     \b
     Example: pipeline-builder rollback churn --comment "complaints about false alarms"
     """
-    from pipeline_builder.release.overview import find_group
     from pipeline_builder.views.lines import rollback_line
 
-    decision, group = make_decision(session, "reject", comment), find_group(session.composed, model)
+    decision, group = make_decision(session, "reject", comment), session.decisions.find_group(model)
     with session.stage("rollback") as words:
         old, new = session.decisions.rollback(group, decision)
         words.append(rollback_line(group, old, new))

@@ -102,13 +102,16 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
 def verify(session: Session, *, as_json: bool, model: str, version: int | None) -> None:
     """Check that a model is what was approved: its bytes, its evidence and its approval agree.
 
-    MODEL is a model's name or that of its model package group, VERSION by default the champion's. Exit code 0 where all
-    agrees; 3 where anything has moved, has no evidence or isn't approved; 1 where there is no such model or version.
+    MODEL is a model's name, that of its model package group, GROUP/VERSION, or a model package's ARN; VERSION by
+    default the champion's. Exit code 0 where all agrees; 3 where anything has moved, has no evidence or isn't approved;
+    1 where there is no such model or version.
 
     \b
     Example: pipeline-builder verify churn && ./serve-it
     """
+    from pipeline_builder.release.verification import read_name
     from pipeline_builder.release.verification import verify as verify_package
 
-    verified = verify_package(session.decisions.find_group(model), version, session.target)
+    name, own = read_name(model) if version is None else (model, None)
+    verified = verify_package(session.decisions.find_group(name), version or own, session.target, named=model)
     show(verified.json, as_json=as_json, text="\n".join(verified.lines))

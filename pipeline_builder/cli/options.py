@@ -79,7 +79,8 @@ isolation_option = click.option(
 
 def isolation_required() -> bool:
     """Tell whether the command that runs was asked for isolated jobs."""
-    return bool(click.get_current_context().meta.get(REQUIRE_ISOLATION))
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(REQUIRE_ISOLATION))
 
 
 def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:

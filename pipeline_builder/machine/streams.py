@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -112,7 +115,7 @@ def copy_file(source: Path, target: Path) -> None:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path` when the body is through; else nothing has changed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = _beside(path)
     try:
         with naming(path), os.fdopen(handle, "wb") as file:
             yield file
@@ -124,6 +127,35 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """Open a temporary file beside `path`, and remove those of writers that were killed.
+
+    One is in use while it is locked: a lock ends with whoever has it.
+    """
+    while True:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with contextlib.suppress(OSError):  # not every file system has locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else another has taken it for a left one just before
+            break
+        os.close(handle)
+    left = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}")
+    for other in os.scandir(path.parent):
+        if left.fullmatch(other.name) and other.name != Path(temporary).name:
+            _remove_left(other.path)
+    return handle, temporary
+
+
+def _remove_left(path: str) -> None:
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            Path(path).unlink()
+        finally:
+            os.close(handle)
 
 
 def write_file(path: Path, content: bytes) -> bool:

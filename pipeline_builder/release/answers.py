@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,8 @@ def read_answer(comment: str, record: RunRecord) -> Answered:
     Raises:
         InputProblems: PB483, all that can't be read.
     """
-    text = comment.strip()
+    # An input method for Chinese or Japanese writes other letters, blanks and marks of the same meaning.
+    text = unicodedata.normalize("NFKC", comment).strip()
     head = _END.split(text, maxsplit=1)[0]
     word, *names = [part for part in re.split(r"[\s,]+", head) if part] or [""]
     limit = word.casefold().rstrip(".!")

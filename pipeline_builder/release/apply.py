@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.policy.groups import Claim
 from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.inventory import look_over
 from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
@@ -81,10 +81,11 @@ def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> No
         if bundle is None:
             target.store.put(uri, definition.manifests[uri])
             return
-        with tempfile.NamedTemporaryFile() as file:
-            bundle.write(file)
-            file.flush()
-            target.store.put(uri, Path(file.name))
+        with temporary_folder() as folder:
+            path = folder / "bundle"
+            with path.open("wb") as file:
+                bundle.write(file)
+            target.store.put(uri, path)
 
     with ThreadPoolExecutor(max_workers=_UPLOADS, thread_name_prefix="upload") as pool:
         for done in [pool.submit(put, uri) for uri in uris]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-from pathlib import Path
+import re
 
 from pydantic import ValidationError
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import read_small
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.evidence import Evidence
 from pipeline_builder.target import Target
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_PIPELINE = re.compile("[A-Za-z0-9-]{1,256}")
 
 MOST_EVIDENCE = 64 << 20
 """Bytes of one evidence: a hundred models with reports of half a megabyte each."""
@@ -53,6 +57,10 @@ def load_evidence(target: Target, pipeline: str, sha256: str) -> Evidence:
     Raises:
         PlanRefused: PB462 where it is gone, or is not what its digest says.
     """
+    if not (_SHA256.fullmatch(sha256) and _PIPELINE.fullmatch(pipeline)):
+        # Out of a package's properties, which a conf can set, or a file.
+        message = f"'{inert_line(sha256, 80)}' of the pipeline '{inert_line(pipeline, 80)}' is no evidence"
+        raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT))
     uri = evidence_uri(target, pipeline, sha256)
     try:
         content = _read(target, uri)
@@ -81,11 +89,13 @@ def find_newest(target: Target, pipeline: str, execution: str) -> str:
     """
     uri = _newest_uri(target, pipeline, execution)
     try:
-        said = json.loads(target.store.get(uri))
-        found, about = str(said["evidence"]), said["execution"]
+        content = target.store.get(uri)
     except KeyError:
         return ""
-    except (ValueError, TypeError):
+    try:
+        said = json.loads(content)
+        found, about = str(said["evidence"]), said["execution"]
+    except (ValueError, TypeError, LookupError, RecursionError):
         found, about = "", ""
     if about != execution:
         message = f"'{uri}' doesn't name the evidence of '{execution}'"
@@ -94,8 +104,8 @@ def find_newest(target: Target, pipeline: str, execution: str) -> str:
 
 
 def _read(target: Target, uri: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "evidence.json"
+    with temporary_folder() as folder:
+        path = folder / "evidence.json"
         target.store.fetch(uri, path)
         with path.open("rb") as file:
             return read_small(file, uri, MOST_EVIDENCE)

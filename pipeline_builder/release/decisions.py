@@ -88,13 +88,22 @@ class Decisions:
         return judge_execution(execution, self.target, self.composed(), None, planned=planned, reused=True)
 
     def find_group(self, model: str) -> str:
-        """Return the group of a model, or what was given where no model has that name: who only serves has no confs."""
+        """Return the group of a model by today's confs, by the last run, or what was given where a group has that name.
+
+        Who only serves has no confs, and what is in use is taken out of it also where they are broken.
+
+        Raises:
+            InputProblems: PB432, or why the confs can't be read.
+        """
         try:
             return find_group(self.composed(), model)
         except InputProblems:
-            if not self.target.registry.list_packages(model):
+            saved = self.runs.saved()
+            known = {package.model: package.group for package in (saved.packages if saved else ())}
+            group = known.get(model, model)
+            if not self.target.registry.list_packages(group):
                 raise
-            return model
+            return group
 
     # --- what is decided
 

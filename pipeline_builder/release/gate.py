@@ -77,6 +77,10 @@ def _own_steps(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:
 
 
 def _of_model(record: RunRecord, package: PackageRecord, gates: Sequence[GateSection]) -> Iterator[_Check]:
+    if package.artifact_gone:
+        yield _Check(
+            False, f"{_name(package)}: its artifact is gone: nothing is at '{inert_line(package.artifact_gone)}'"
+        )
     yield from _metrics(record, package)
     for gate in gates:
         yield from _bound(package, gate)

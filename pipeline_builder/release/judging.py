@@ -71,6 +71,7 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "image": first.image if first else "",
         "metrics": metrics,
         "metrics_fault": fault,
+        "artifact_gone": next((c.artifact.uri for c in evidence.containers if c.artifact and c.artifact.gone), ""),
         "champion_arn": champion.arn if champion else "",
         "champion_version": champion.version if champion else 0,
         "champion_metrics": metrics_of(champion.report) if champion else None,

@@ -46,6 +46,12 @@ class Decision:
     comment: str = ""
     again: bool = False
 
+    def __post_init__(self) -> None:
+        """Keep bytes of a command line that are no UTF-8 as the escapes that they are: no registry could write them."""
+        for name in ("by", "comment"):
+            words: str = getattr(self, name)
+            object.__setattr__(self, name, words.encode("utf-8", "backslashreplace").decode())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:

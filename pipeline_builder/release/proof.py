@@ -16,6 +16,7 @@ from pipeline_builder.release.evidence import PIPELINE, PROPERTY, DataEvidence, 
 from pipeline_builder.release.judging import describe_source, judge_evidence
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.witness import (
+    Archived,
     Asked,
     at_once,
     digest_parameters,
@@ -85,10 +86,7 @@ def check_record(record: RunRecord, target: Target, *, approval: str = "") -> tu
     digest = approval or _judged_last(record, target)
     if not digest:
         return None
-    evidence = load_evidence(target, record.pipeline, digest)
-    if evidence.execution != record.execution:
-        message = f"the evidence {digest[:12]} is about the execution '{evidence.execution}', not '{record.execution}'"
-        raise PlanRefused(Problem(id="PB462", message=message))
+    evidence = _about(record, digest, target)
     proven = judge_evidence(evidence, record)
     if problems := tuple(_edited(record, evidence, proven)):
         raise PlanRefused(*problems)
@@ -98,7 +96,15 @@ def check_record(record: RunRecord, target: Target, *, approval: str = "") -> tu
 def judged_before(record: RunRecord, target: Target) -> RunRecord | None:
     """Return the record of a run as it was judged last; None where it has no evidence."""
     digest = find_newest(target, record.pipeline, record.execution)
-    return judge_evidence(load_evidence(target, record.pipeline, digest), record) if digest else None
+    return judge_evidence(_about(record, digest, target), record) if digest else None
+
+
+def _about(record: RunRecord, digest: str, target: Target) -> Evidence:
+    evidence = load_evidence(target, record.pipeline, digest)
+    if evidence.execution != record.execution:
+        message = f"the evidence {digest[:12]} is about the execution '{evidence.execution}', not '{record.execution}'"
+        raise PlanRefused(Problem(id="PB462", message=message))
+    return evidence
 
 
 def _judged_last(record: RunRecord, target: Target) -> str:
@@ -169,7 +175,8 @@ def _moved(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[
     chosen = [package for package in evidence.packages if package.arn in arns]
     for words in describe_run(evidence, _run_now(evidence, chosen, target)):
         yield Problem(id="PB461", message=words, hint=again)
-    read = at_once(lambda package: witness_package(package, target, among=among), chosen)
+    archived = Archived(target)
+    read = at_once(lambda package: witness_package(package, target, among=among, archived=archived), chosen)
     for package, now in zip(chosen, read, strict=True):
         name = f"{package.group} version {package.version}"
         for words in describe_bytes(package, now):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.promote import MOST_DESCRIPTION, Deciding, Decision
 from pipeline_builder.release.standing import AT, BY, ROLLED_BACK, Standing, standing
@@ -21,17 +23,21 @@ def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage
     packages = at.registry.list_packages(group)
     why = " ".join(f"{ROLLED_BACK} {decision.by}: {decision.comment}".split())[:MOST_DESCRIPTION]
     approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
-    rejected = next((package for package in packages if package.status is ApprovalStatus.REJECTED), None)
-    if rejected and approved and rejected.version > approved[0].version:
-        known = at.registry.describe_package(rejected.arn)
-        if known.approval_description == why:
-            return known, approved[0]
+    if approved and (done := _done(packages, approved[0], why, at)):
+        return done, approved[0]
     if len(approved) < 2:
         message = f"'{group}' has {'one approved version' if approved else 'no approved version'}"
         hint = "a rollback needs the one in use and one before it"
         raise InputProblems(Problem(id="PB433", message=message, hint=hint))
     at.using([approved[1].arn])
     return _roll_back(approved[0], why, decision, at), approved[1]
+
+
+def _done(packages: Sequence[ModelPackage], champion: ModelPackage, why: str, at: Deciding) -> ModelPackage | None:
+    """Return the package that was rolled back with these words; others may have been rejected since."""
+    newer = (p for p in packages if p.status is ApprovalStatus.REJECTED and p.version > champion.version)
+    known = (at.registry.describe_package(package.arn) for package in newer)
+    return next((package for package in known if package.approval_description == why), None)
 
 
 def _roll_back(champion: ModelPackage, why: str, decision: Decision, at: Deciding) -> ModelPackage:

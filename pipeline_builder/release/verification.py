@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pipeline_builder.dag.packages import COPIED_FROM
@@ -54,19 +55,30 @@ def _told_by(sha256: str, version: str, etag: str) -> str:
     return f"sha256 {sha256}" if sha256 else f"version {version}" if version else f"ETag {etag}"
 
 
-def verify(group: str, version: int | None, target: Target) -> Verified:
-    """Return what agrees about a version of a group, by default its champion.
+_NAMED = re.compile(r"(?:arn:[^/]*:model-package/)?(?P<group>[^/]+)/(?P<version>[1-9][0-9]{0,8})")
+
+
+def read_name(name: str) -> tuple[str, int | None]:
+    """Return group and version of a package's ARN, or of `GROUP/VERSION`; the version is None in any other name."""
+    found = _NAMED.fullmatch(name)
+    return (found["group"], int(found["version"])) if found else (name, None)
+
+
+def verify(group: str, version: int | None, target: Target, *, named: str = "") -> Verified:
+    """Return what agrees about a version of a group, by default its champion; `named` is what was asked for.
 
     Raises:
-        InputProblems: PB468 where there is no such version.
+        InputProblems: PB468 where there is no such version, or it is another package than the ARN that was `named`.
         PlanRefused: PB461, PB462, PB467: each thing that doesn't agree.
     """
     package = target.registry.describe_package(_find(group, version, target).arn)
+    if named.startswith("arn:") and named != package.arn:
+        message = f"'{named}' is not of this target, where that version is '{package.arn}'"
+        raise InputProblems(Problem(id="PB468", message=message, hint="ask where it is: its account and its Region"))
     name = f"{package.group} version {package.version}"
     digest = package.metadata.get(PROPERTY, "")
     if not digest:
-        message = f"{name} has no evidence: it was approved before there was any, or elsewhere, or not at all"
-        raise PlanRefused(Problem(id="PB467", message=message, hint=_HINT))
+        raise PlanRefused(Problem(id="PB467", message=f"{name} {_unproven(package)}", hint=_HINT))
     problems, _ = check_package(package.arn, target)
     evidence = load_evidence(target, package.metadata.get(PIPELINE, ""), digest)
     own = find_own(evidence, package)
@@ -75,6 +87,12 @@ def verify(group: str, version: int | None, target: Target) -> Verified:
         more = (Problem(id="PB467", message=f"{name}: {words}", hint=_HINT) for words in against)
         raise PlanRefused(*problems, *more)
     return Verified(package=package, evidence=evidence, own=own)
+
+
+def _unproven(package: ModelPackage) -> str:
+    if package.status is ApprovalStatus.APPROVED:
+        return "has no evidence: it was approved before there was any, or elsewhere"
+    return f"is {package.status.value}: {package.approval_description or 'nobody has decided about it'}"
 
 
 def find_own(evidence: Evidence, package: ModelPackage) -> PackageEvidence:

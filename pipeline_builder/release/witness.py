@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import tempfile
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from pipeline_builder.canonical import canonical
@@ -18,6 +16,7 @@ from pipeline_builder.dag.outline import outline
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import (
     NAMED_IN_WORDS,
@@ -67,8 +66,11 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
     files = named_files(definition)
     before = _before(definition)
     among = [package.arn for package in record.packages]
+    archived = Archived(target)
     packages = at_once(
-        lambda p: _package(p, among, target, asked.gates.get(p.model, ()), _code_of(p.step, files, before)),
+        lambda p: _package(
+            p, among, target, archived, gates=asked.gates.get(p.model, ()), code=_code_of(p.step, files, before)
+        ),
         record.packages,
     )
     # Where nothing was registered nobody uses what code has made: why steps failed, they say themselves.
@@ -144,8 +146,8 @@ def witness_code(files: Iterable[NamedFile], target: Target) -> tuple[CodeEviden
 
 def _code(file: NamedFile, target: Target) -> CodeEvidence | Problem:
     facts = look_at(file.uri, target)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "content"
+    with temporary_folder() as folder:
+        path = folder / "content"
         try:
             target.store.fetch(file.uri, path)
         except KeyError:
@@ -164,7 +166,13 @@ def _not_named(file: NamedFile, why: str) -> Problem:
 
 
 def _package(
-    package: PackageRecord, among: Iterable[str], target: Target, gates: Iterable[GateSection], code: tuple[str, ...]
+    package: PackageRecord,
+    among: Iterable[str],
+    target: Target,
+    archived: Archived,
+    *,
+    gates: Iterable[GateSection],
+    code: tuple[str, ...],
 ) -> PackageEvidence:
     known = PackageEvidence(
         arn=package.arn,
@@ -175,13 +183,15 @@ def _package(
         code=code,
         bounds=tuple(_bound(gate) for gate in gates),
     )
-    return witness_package(known, target, among=among)
+    return witness_package(known, target, among=among, archived=archived)
 
 
-def witness_package(known: PackageEvidence, target: Target, *, among: Iterable[str]) -> PackageEvidence:
+def witness_package(
+    known: PackageEvidence, target: Target, *, among: Iterable[str], archived: Archived | None = None
+) -> PackageEvidence:
     """Return a package's evidence as it is now; what confs and definition say of it is taken as `known`.
 
-    `among` are the packages of its run, none of which it is compared with.
+    `among` are the packages of its run, none of which it is compared with; `archived` has what was read already.
     """
     package = target.registry.describe_package(known.arn)
     now = {
@@ -189,7 +199,7 @@ def witness_package(known: PackageEvidence, target: Target, *, among: Iterable[s
         "version": package.version,
         "containers": tuple(_container(container, target) for container in package.containers),
         "reports": {name: read_report(uri, target) for name, uri in sorted(package.reports.items())},
-        "champion": _champion(package, target, among),
+        "champion": _champion(package, target, among, archived or Archived(target)),
     }
     return known.model_copy(update=now)
 
@@ -200,7 +210,9 @@ def _container(container: Container, target: Target) -> ContainerEvidence:
     return ContainerEvidence(image=container.image, digest=digest, artifact=artifact)
 
 
-def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> ChampionEvidence | None:
+def _champion(
+    package: ModelPackage, target: Target, among: Iterable[str], archived: Archived
+) -> ChampionEvidence | None:
     found = find_champion(package, target, without=among)
     if found is None:
         return None
@@ -212,7 +224,7 @@ def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> Ch
         lost = f"its approval names the evidence {said[1]}, and its properties have none" if said else ""
         return known.model_copy(update={"report": now, "lost": lost})
     try:
-        then = _of_champions(target, found.metadata.get(PIPELINE, ""), digest).package(found.arn)
+        then = archived.evidence(found.metadata.get(PIPELINE, ""), digest).package(found.arn)
     except PlanRefused as error:
         return known.model_copy(update={"lost": error.problems[0].message})
     if then is None:
@@ -222,10 +234,23 @@ def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> Ch
     return known.model_copy(update={"report": report, "moved": moved})
 
 
-@functools.lru_cache(maxsize=4)
-def _of_champions(target: Target, pipeline: str, digest: str) -> Evidence:
-    """Read evidence once that many champions have: it is what its digest says, and a command has its own target."""
-    return load_evidence(target, pipeline, digest)
+class Archived:
+    """Evidence of champions out of a target's archive, each read once: it is what its digest says, and many have one.
+
+    It is let go with whoever looks at the packages: an evidence may have 64 MB, and a watch goes on for months.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], Evidence] = {}
+
+    def evidence(self, pipeline: str, digest: str) -> Evidence:
+        """Return the evidence with this digest; PB462 as `load_evidence`."""
+        with self._lock:
+            if (pipeline, digest) not in self._known:
+                self._known[pipeline, digest] = load_evidence(self._target, pipeline, digest)
+            return self._known[pipeline, digest]
 
 
 def _bound(gate: GateSection) -> BoundEvidence:

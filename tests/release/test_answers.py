@@ -40,6 +40,7 @@ def test_a_comment_that_begins_otherwise_is_for_all(comment: str) -> None:
         ("only 'churn'\nnot sure about the others", {"churn"}, True),
         ("only churn (not the others)", {"churn"}, True),
         ("only price/2", {"price"}, True),
+        ("\uff4f\uff4e\uff4c\uff59\u3000churn\uff0cprice\uff1athe rest is worse", {"churn", "price"}, True),
         ("not price", {"churn", "housing-pca"}, False),
         ("Not churn & price \u2014 worse", {"housing-pca"}, False),
         ("not segments", ALL, False),  # which has failed, and doesn't wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -352,3 +353,81 @@ def test_a_run_that_goes_on_is_not_decided_about(trio: Trio) -> None:
     marker.touch()
     process.communicate(timeout=120)
     assert process.returncode == 0
+
+
+def test_a_model_whose_artifact_is_gone_when_it_is_judged_is_blocked(trio: Trio) -> None:
+    shutil.rmtree(trio.root / ".pipeline_builder/store/local/trio/churn")
+    shutil.rmtree(trio.root / ".pipeline_builder/store/local/trio/evidence")  # else it is refused as what has moved
+    judged = trio.decide("up")
+    assert (judged.code, "trio-churn version 1: its artifact is gone: nothing is at 's3://" in judged.err) == (5, True)
+    refused = trio.decide("promote", "churn")
+    assert (refused.code, "the gate blocks churn: " in refused.err) == (5, True), refused.err
+    assert trio.decide("promote", "price").code == 0
+    assert trio.changes() == [("trio-price/1", "Approved", "ada")]
+
+
+def test_words_that_are_no_text_are_kept_as_the_escapes_that_they_are(trio: Trio) -> None:
+    done = trio.decide("promote", "churn", "--comment", "fine \udcff", by="ad\udcffa")
+    assert done.code == 0, done.err
+    assert trio.decide("reject", "price", "--comment", "\udcfe").code == 0
+    assert [by for _, _, by in trio.changes()] == [r"ad\udcffa", "ada"]
+    assert "approved by ad\\udcffa: fine \\udcff (" in trio.decide("verify", "churn").out
+
+
+def test_confs_that_cannot_be_read_keep_nothing_in_use(trio: Trio) -> None:
+    assert trio.decide("promote").code == 0
+    trio.change("price")
+    assert trio.decide("up", "--approve").code == 0
+    shutil.rmtree(trio.root / "aws-train")
+    assert trio.decide("verify", "price").code == 0
+    unknown = trio.decide("rollback", "prize", "--comment", "no")
+    assert (unknown.code, "PB206 " in unknown.err) == (1, True), unknown.err
+    done = trio.decide("rollback", "price", "--comment", "complaints")
+    assert (done.code, "trio-price: version 2 rejected, champion version 1" in done.out) == (0, True), done.err
+
+
+def test_who_waits_is_told_from_who_was_approved_before_there_was_evidence(trio: Trio) -> None:
+    refused = trio.decide("verify", "churn", "1")
+    words = "PB467 trio-churn version 1 is PendingManualApproval: nobody has decided about it"
+    assert (refused.code, words in refused.err) == (3, True), refused.err
+
+
+def test_what_names_evidence_and_is_none_is_no_evidence(trio: Trio) -> None:
+    evidence = trio.root / ".pipeline_builder/store/local/trio/evidence"
+    newest, first = next((evidence / "executions").iterdir()), trio.record["execution"]
+    for damaged in ("[" * 200_000, "{}", f'{{"evidence": "../../x", "execution": "{first}"}}'):
+        newest.write_text(damaged)
+        (trio.root / "build" / "run.json").unlink(missing_ok=True)
+        for answer in (("promote", "churn"), ("reject", "churn", "--comment", "no")):
+            refused = trio.decide(*answer)
+            assert (refused.code, "PB462 " in refused.err) == (3, True), refused.err
+    with closing(sqlite3.connect(trio.root / ".pipeline_builder/state.db")) as state, state:
+        own = json.dumps({"decided-evidence": "../../x", "decided-pipeline": "../.."})  # as a conf may set them
+        state.execute("UPDATE packages SET metadata = ?", (own,))
+    refused = trio.decide("verify", "churn", "1")
+    assert (refused.code, "PB462 '../../x' of the pipeline '../..' is no evidence" in refused.err) == (3, True)
+    assert trio.changes() == []
+
+
+def test_evidence_of_another_run_judges_nothing(trio: Trio) -> None:
+    trio.change("price")
+    first = trio.record["evidence"]
+    assert trio.decide("up").code == 0
+    record = trio.record
+    newest = trio.root / ".pipeline_builder/store/local/trio/evidence/executions" / f"{record['execution'][-12:]}.json"
+    newest.write_text(json.dumps({"evidence": first, "execution": record["execution"]}))
+    (trio.root / "build" / "run.json").unlink()
+    for answer in (("promote", "price"), ("reject", "price", "--comment", "no")):
+        refused = trio.decide(*answer)
+        assert (refused.code, f"PB462 the evidence {first[:12]} is about the execution" in refused.err) == (3, True)
+
+
+def test_a_package_is_verified_by_its_arn(trio: Trio) -> None:
+    assert trio.decide("promote", "churn").code == 0
+    arn = next(package["arn"] for package in trio.record["packages"] if package["model"] == "churn")
+    for name in (arn, "trio-churn/1"):
+        verified = trio.decide("verify", name, "--json")
+        assert (verified.code, verified.json["package"]) == (0, arn)
+    for name in (arn.replace("000000000000", "111122223333"), "trio-churn/2"):
+        refused = trio.decide("verify", name)
+        assert (refused.code, "PB468 " in refused.err) == (1, True), refused.err

@@ -150,9 +150,11 @@ def _programs() -> Iterator[str]:
 
 def _fault_of(isolation: Isolation, folder: Path, *, network: bool) -> str:
     """Return why no job could be run like that, "" where one could."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix="probe-") as name, scratch_folder(Path(name)) as scratch:
+    from pipeline_builder.machine.temporary import temporary_folder
+
+    with temporary_folder(folder) as own, scratch_folder(own) as scratch:
         job = Job(
-            name="probe", folder=Path(name), command=(), environment={}, python=Path(sys.executable), workdir="/",
+            name="probe", folder=own, command=(), environment={}, python=Path(sys.executable), workdir="/",
             timeout=10, network=network,
         )  # fmt: skip
         for part in (job.ml, job.folder / "tmp", job.folder / "home"):

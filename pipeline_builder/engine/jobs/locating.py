@@ -6,13 +6,13 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipeline_builder.engine.jobs.installer import Uv, failed
+from pipeline_builder.machine.temporary import temporary_folder
 
 _NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")
 _PACKAGE = re.compile(r"^\[\[packages\]\]$", re.MULTILINE)
@@ -45,8 +45,8 @@ def locate(uv: Uv, arguments: Sequence[str], file: Path, names: set[str], what: 
 
     uv is told that they depend on nothing: to know better it would have to run them. Once they are wheels it knows.
     """
-    with tempfile.TemporaryDirectory(prefix="pipeline-builder-") as folder:
-        lock = Path(folder) / "pylock.toml"
+    with temporary_folder() as folder:
+        lock = folder / "pylock.toml"
         while True:
             result = _compile(uv, arguments, file, sorted(names), lock)
             if not result.returncode:

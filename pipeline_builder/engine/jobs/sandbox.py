@@ -10,7 +10,6 @@ import re
 import selectors
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -186,8 +186,8 @@ def _plain_path(ml: Path) -> Iterator[str]:
     if re.fullmatch(r"[\w./\-]+", str(ml), re.ASCII):
         yield str(ml)
         return
-    with tempfile.TemporaryDirectory(prefix="pipeline-builder-") as folder:
-        link = Path(folder) / "ml"
+    with temporary_folder() as folder:
+        link = folder / "ml"
         link.symlink_to(ml.absolute())
         yield str(link)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from pipeline_builder.engine.jobs.startup import Startup
 from pipeline_builder.engine.jobs.view import INSIDE
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.streams import copy, replacing
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, opened, survey
 
 _DEEPEST = 4  # packages that are built to build others
@@ -57,8 +57,7 @@ class Sources:
         Raises:
             OutsideFailure: PB510 where it can't be fetched, PB556 where it can't be built.
         """
-        with tempfile.TemporaryDirectory(dir=_made(self.work)) as name:
-            work = Path(name)
+        with temporary_folder(_made(self.work)) as work:
             fetched = work / "fetched" / source.file
             sha256 = fetching.fetch(source, fetched)
             version = "".join(map(str, sys.version_info[:2]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.runner import GitError
 from pipeline_builder.checkout.worktrees import look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.rehearsal.artifacts import pack
 
@@ -91,8 +91,8 @@ def pack_source(git: Git, source: Source, target: Path, *, form: str) -> int:
     Raises:
         InputProblems: PB653 where the commit isn't there any more.
     """
-    with tempfile.TemporaryDirectory(prefix="pipeline-builder-") as temporary:
-        folder = Path(temporary, "clone")
+    with temporary_folder() as temporary:
+        folder = temporary / "clone"
         try:
             git.clone(source.repository, source.commit, folder)
         except GitError as error:
