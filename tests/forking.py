@@ -11,6 +11,7 @@ import array
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -143,6 +144,8 @@ def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
     _import_everything()
     _read_models(sys.argv[2:])
+    gc.collect()
+    gc.freeze()  # no fork looks through what all have, nor copies its pages for that
     wakes, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
