@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from isal import igzip
 
 from pipeline_builder.engine.jobs.archives import pack, unpack
+from pipeline_builder.machine.tree import Tree, survey
 
 MEGABYTE = 1 << 20
 
@@ -66,7 +67,8 @@ def ways(model: Path, target: Path) -> dict[str, Any]:
 
     def ours() -> None:
         with target.open("wb") as file:
-            pack(model, file)
+            tree = Tree(root=model)
+            pack(tree, survey(tree), file)
 
     def read() -> None:
         with gzip.open(target) as file:

@@ -425,11 +425,6 @@ def decided_meanwhile(package: ModelPackage) -> PlanRefused:
     return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
 
 
-def _no_digest(image: str) -> str:
-    del image
-    return ""
-
-
 def _no_findings(definition: bytes) -> tuple[Problem, ...]:
     del definition
     return ()
@@ -441,7 +436,7 @@ class Target:
 
     `preflight` looks whether the place has what a definition needs, and returns every finding. `bucket` keeps what is
     ours: definitions, code, evidence. `image_digest` returns the digest that an image's address stands for now, empty
-    where it can't be told.
+    where it can't be told; None where no image is run.
     """
 
     name: str
@@ -451,4 +446,4 @@ class Target:
     warnings: tuple[str, ...] = ()
     preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings
     bucket: str = "local"
-    image_digest: Callable[[str], str] = _no_digest
+    image_digest: Callable[[str], str] | None = None

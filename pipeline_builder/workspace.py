@@ -56,6 +56,7 @@ class Workspace:
     values: Mapping[str, str]
     tags: Mapping[str, str] = field(default_factory=dict)
     parallel: int | None = None
+    require_isolation: bool = False
 
     @property
     def root(self) -> Path:
@@ -154,6 +155,8 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
+    hidden = (workspace.build, *settings.hidden)
+    settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation)
     # Who only uses models has no manifest, and hands no secrets to anybody.
     if manifest is not None:
         settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
@@ -171,12 +174,16 @@ def open_secrets(workspace: Workspace) -> SecretReader:
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
+    from pipeline_builder.engine.jobs.limits import JobLimits
     from pipeline_builder.engine.local import LocalSettings
 
+    home = Path("~").expanduser()
     if manifest is None:
-        return LocalSettings(jobs=jobs)
+        return LocalSettings(jobs=jobs, hidden=(home,))
     return LocalSettings(
         jobs=jobs,
+        limits=JobLimits(**dict(manifest.local.limits)),
+        hidden=(home, root.absolute()),
         images=tuple((image.match, image.requirements) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
     )

@@ -12,6 +12,8 @@ import botocore.session
 import hypothesis
 import pytest
 
+from tests.doors import door  # noqa: F401 - a fixture for all
+
 # The same examples each time: what decides whether a change lands must not fail for another's reason. `scripts/fuzz`
 # looks for new ones.
 hypothesis.settings.register_profile("same", derandomize=True)

@@ -17,7 +17,8 @@ import pytest
 
 from tests.checkout.repositories import git, make_repository
 from tests.definition.cases import CASES
-from tests.tiny import DATA, EVALUATE, PREPROCESS, TRAIN, variant
+from tests.doors import Door
+from tests.tiny import DATA, EVALUATE, TRAIN, variant
 from tests.workspaces import Kept, Workspace, make_workspace
 
 
@@ -245,19 +246,18 @@ def test_a_failing_script_as_json(workspace: Workspace) -> None:
     assert (ended.code, ended.json["status"]) == (5, "Failed")
 
 
-def test_killed_and_repeated(workspace: Workspace) -> None:
-    count = workspace.root / "count"
-    slow = f"open({str(count)!r}, 'a').write('train ')\nimport time\ntime.sleep(1.5)\n"
-    workspace.push("scripts/train.py", slow + TRAIN)
-    workspace.push("scripts/preprocess.py", f"open({str(count)!r}, 'a').write('preprocess ')\n" + PREPROCESS)
+def test_killed_and_repeated(workspace: Workspace, door: Door) -> None:
+    door.open()
+    workspace.push("scripts/train.py", f"{door.enter}import time\ntime.sleep(1.5)\n{TRAIN}")
     process = workspace.start("up", "--approve")
-    wait_for(lambda: count.exists() and "train" in count.read_text())
+    wait_for(door.knocked)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     ended = workspace.run("up", "--approve")
     assert ended.code == 0, ended.err
     assert "which was interrupted" in ended.err
-    assert count.read_text().split() == ["preprocess", "train", "train"]
+    jobs = workspace.root / ".pipeline_builder" / "jobs"
+    assert [path.name for path in jobs.glob("*/.logs/*")] == ["churn-Train.1.txt"]  # all others have run once
     assert len(workspace.call("history", "--json").json["executions"]) == 1
     assert ended.out.count("model-package/tiny-churn/1") == 1
 
@@ -332,11 +332,10 @@ def test_stop_of_an_execution_that_nobody_runs(workspace: Workspace) -> None:
     assert workspace.run("stop", "--json").json["status"] == "Stopped"
 
 
-def test_retry_goes_on_with_what_failed(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    workspace.push("scripts/train.py", f"open({str(marker)!r})\n" + TRAIN)
+def test_retry_goes_on_with_what_failed(workspace: Workspace, door: Door) -> None:
+    workspace.push("scripts/train.py", door.enter + TRAIN)
     assert workspace.run("up").code == 5
-    marker.touch()
+    door.open()
     ended = workspace.run("retry")
     assert ended.code == 0, ended.err
     assert set(states(workspace).values()) == {"Succeeded"}
@@ -379,15 +378,13 @@ def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
     assert workspace.run("run", "--select", "a", "--changed-since", str(before)).code == 2
 
 
-def test_resume_follows_what_was_interrupted(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
-    workspace.push("scripts/train.py", waits + TRAIN)
+def test_resume_follows_what_was_interrupted(workspace: Workspace, door: Door) -> None:
+    workspace.push("scripts/train.py", door.wait + TRAIN)
     process = workspace.start("up")
     wait_for(lambda: "churn-Train" in workspace.call("status").out and states(workspace)["Train"] == "Executing")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    marker.touch()
+    door.open()
     ended = workspace.run("run", "--resume")
     assert (ended.code, set(states(workspace).values())) == (0, {"Succeeded"}), ended.err
     assert len(workspace.call("history", "--json").json["executions"]) == 1

@@ -59,6 +59,29 @@ def common(command: Command) -> Command:
     return with_session  # type: ignore[return-value] # click's options keep the callable
 
 
+REQUIRE_ISOLATION = "SMP_REQUIRE_ISOLATION"
+
+
+def _remember_isolation(context: click.Context, _: click.Parameter, given: bool) -> None:
+    context.meta[REQUIRE_ISOLATION] = given
+
+
+isolation_option = click.option(
+    "--require-isolation",
+    is_flag=True,
+    envvar=REQUIRE_ISOLATION,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember_isolation,
+    help="Refuse to run jobs on this machine where they can't be kept from all else on it.",
+)
+
+
+def isolation_required() -> bool:
+    """Tell whether the command that runs was asked for isolated jobs."""
+    return bool(click.get_current_context().meta.get(REQUIRE_ISOLATION))
+
+
 def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
     """Return the session of a command; `places` are the paths that were given, by option."""
     from pipeline_builder.manifest.framework import FILE as FRAMEWORK
@@ -83,6 +106,7 @@ def make_session(places: Mapping[str, Path | None], target: str, jobs: int | Non
         environment=dict(os.environ),
         values=values,
         tags=tags,
+        require_isolation=isolation_required(),
     )
     return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import FILE, common
+from pipeline_builder.cli.options import FILE, REQUIRE_ISOLATION, common, isolation_option
 from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import ExitCode, InputProblems, render_problem
 from pipeline_builder.inert import inert_line
@@ -41,6 +41,7 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 
 @main.command()
 @common
+@isolation_option
 @click.option("--rendered", type=FILE, metavar="DIR", help="Folder of 'render --out'; default: renders it anew.")
 @click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", callback=_pairs,
               help="Variable of the pipeline, such as REPOSITORY; may be repeated.")  # fmt: skip
@@ -103,6 +104,8 @@ def _rehearsing(session: Session, given: Mapping[str, str], ask: Ask) -> Rehears
 
     workspace = session.workspace
     account, region = place_of(workspace.values)
+    if workspace.require_isolation:  # it is the builds that run jobs
+        given = {**given, REQUIRE_ISOLATION: "1"}
     return Rehearsing(
         shared=workspace.state / _FOLDER,
         manifest=workspace.manifest_path,

@@ -10,7 +10,7 @@ import click
 
 from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import common, parameters_option, timeout_option
+from pipeline_builder.cli.options import common, isolation_option, parameters_option, timeout_option
 from pipeline_builder.cli.output import eyes, show
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
@@ -48,6 +48,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 
 @main.command()
 @common
+@isolation_option
 @click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
@@ -97,6 +98,7 @@ def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> s
 
 @main.command("run")
 @common
+@isolation_option
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
 @click.option(
@@ -173,6 +175,7 @@ def run_command(
 
 @main.command()
 @common
+@isolation_option
 @click.argument("execution", required=False, default="")
 def retry(session: Session, *, as_json: bool, execution: str) -> None:
     """Go on with a failed or stopped execution.

@@ -9,7 +9,7 @@ import click
 
 from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import Duration, common, time_is_up
+from pipeline_builder.cli.options import Duration, common, isolation_option, time_is_up
 from pipeline_builder.cli.output import eyes, say, show
 from pipeline_builder.cli.running import in_time
 from pipeline_builder.cli.watching import poll_service
@@ -27,6 +27,7 @@ _ACTION = "Approve"
 
 @main.command("stage")
 @common
+@isolation_option
 @click.argument("name", type=click.Choice(["build", "train", "promote", "reject", "watch"]), envvar="STAGE")
 @click.option(
     "--timeout",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import isolation_option, isolation_required
 from pipeline_builder.cli.output import say, show
 from pipeline_builder.errors import Problem, render_problem
 
@@ -29,23 +30,27 @@ from pipeline_builder.errors import Problem, render_problem
     help="Take images and mounted data from its 'local' section.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Jobs of an execution that run at once.")
+@isolation_option
 @click.option("--json", "as_json", is_flag=True, help="The address as JSON, for machines.")
 def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as_json: bool) -> None:
     """Be SageMaker on 127.0.0.1: boto3 and the SageMaker SDK work against the local engine.
 
     Answers the calls on pipelines, executions, model packages and jobs, and those of S3, STS, IAM and CloudWatch Logs
     around them. Any access key will do: signatures are not verified, so every user and program of this machine can
-    start jobs that run with your rights. It listens on 127.0.0.1 only. Ctrl-C ends it and its jobs; executions that
-    were on their way go on when it is started again.
+    start jobs, with your rights where they can't be isolated. It listens on 127.0.0.1 only. Ctrl-C ends it and its
+    jobs; executions that were on their way go on when it is started again.
 
     \b
     Example: pipeline-builder serve --port 8265 --state .pipeline_builder
     """
+    from dataclasses import replace
+
     from pipeline_builder.engine.local import engine_warnings, open_engine
     from pipeline_builder.serve.server import make_server_on
     from pipeline_builder.workspace import load_local_settings
 
     settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
+    settings = replace(settings, require_isolation=isolation_required())
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
         say(render_problem(Problem(id="PB590", message=warning, warning=True)))

@@ -17,6 +17,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     Duration,
     common,
+    isolation_option,
     parameters_option,
     reopen_session,
     timeout_option,
@@ -49,6 +50,7 @@ class _Wishes:
 
 @main.command()
 @common
+@isolation_option
 @click.option(
     "--interval",
     type=Duration(),

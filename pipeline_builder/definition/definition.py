@@ -15,6 +15,7 @@ from pipeline_builder.definition.assembly import compose_steps, owners_of
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.code import Code, bundle_code
 from pipeline_builder.definition.ineffective import find_ineffective
+from pipeline_builder.definition.isolated import find_isolated
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters
 from pipeline_builder.definition.secrets import secret_defaults
@@ -128,7 +129,10 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         commit_parameters=context.commit_parameters,
         code=code.addresses,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
-        warnings=tuple(warning for step in graph.steps for warning in find_ineffective(step)),
+        warnings=(
+            *(warning for step in graph.steps for warning in find_ineffective(step)),
+            *find_isolated(graph, steps, code.requirements),
+        ),
     )
 
 

@@ -29,8 +29,9 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.isolation import find_isolation
+from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
-from pipeline_builder.engine.jobs.sandbox import private_mounts_available
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
@@ -49,10 +50,7 @@ from pipeline_builder.target import (
 )
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
-_RELOCATED = (
-    "this system gives jobs no private /opt/ml (unprivileged user namespaces are off): paths in SM_* variables and "
-    "arguments are relocated instead, and a script with /opt/ml written into it will not find its files"
-)
+_HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +58,16 @@ class LocalSettings:
     """How this machine runs jobs.
 
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
-    a bucket or bucket/prefix to a folder with its data; `secrets` gives those of jobs.
+    a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
+    in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
+    `secrets` gives those of jobs.
     """
 
     jobs: int = 2
+    limits: JobLimits = DEFAULT_LIMITS
+    hidden: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
+    require_isolation: bool = False
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
@@ -77,12 +81,15 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
     """Return the engine whose state is in the folder; the folder is made where it isn't there.
 
     Raises:
-        OutsideFailure: PB532 where the state can't be used.
+        OutsideFailure: PB532 where the state can't be used, PB595 where jobs are to be isolated and can't be.
     """
     if os.pathsep in str(state):
         # Environments are found by PATH, which has no way to write such a folder.
         message = f"the state '{state}' cannot be used: there is a '{os.pathsep}' in its path"
         raise OutsideFailure(Problem(id="PB532", message=message, hint="name another folder with --state"))
+    isolation = find_isolation(_jobs_folder(state))
+    if settings.require_isolation and isolation.missing:
+        raise OutsideFailure(*(Problem(id="PB595", message=why, hint=_HOW_TO_ISOLATE) for why in isolation.missing))
     memory = State(state / "state.db")
     return Engine(
         state=memory,
@@ -90,16 +97,31 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         registry=LocalRegistry(memory),
         environments=Environments(state / "envs"),
         images=settings.images,
-        jobs_folder=state / "jobs",
+        jobs_folder=_jobs_folder(state),
         jobs=settings.jobs,
-        private=private_mounts_available(),
+        private=isolation.private,
+        limits=settings.limits,
+        hidden=(state, *settings.hidden, *settings.mounts.values()),
+        shared=settings.shared,
         secrets=settings.secrets,
     )
 
 
+def _jobs_folder(state: Path) -> Path:
+    """Return the folder of the jobs, for this user only: a job may leave programs there that run as their owner."""
+    folder = state / "jobs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        message = f"the state '{state}' cannot be used: {error.strerror}"
+        raise OutsideFailure(Problem(id="PB532", message=message, hint="name another folder with --state")) from error
+    return folder
+
+
 def engine_warnings(engine: Engine) -> tuple[str, ...]:
     """Return what people should know before anything runs on this machine."""
-    return () if engine.private else (_RELOCATED,)
+    return find_isolation(engine.jobs_folder).missing
 
 
 def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[[], str] = _new_id) -> Target:

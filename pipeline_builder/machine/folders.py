@@ -1,42 +1,15 @@
-"""Folders: how one is walked through and removed, however deep it is."""
+"""Folders: how one is removed, however deep it is."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-
-from pipeline_builder.errors import InputProblems, Problem
 
 MOST_FOLDERS = 256
 """Folders in each other that are looked into: a key of S3 has 1,024 bytes."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-
-
-def files_in(folder: Path) -> list[Path]:
-    """Return every regular file below a folder, in the order of their paths; links are not followed.
-
-    Raises:
-        InputProblems: PB533 where folders lie deeper in each other than anything could take them.
-    """
-    return sorted(_files_in(folder))
-
-
-def _files_in(folder: Path) -> Iterator[Path]:
-    waiting = [(folder, 0)]
-    while waiting:
-        here, depth = waiting.pop()
-        if depth > MOST_FOLDERS:
-            message = f"below '{folder.name}' more than {MOST_FOLDERS} folders lie in each other"
-            raise InputProblems(Problem(id="PB533", message=message, hint="write the files into fewer folders"))
-        with os.scandir(here) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((Path(entry.path), depth + 1))
-                elif entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path)
 
 
 def remove_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 """Bytes that are in memory at a time of anything that has no known size."""
+_HOLE = 1 << 16
 MOST_READ = 8 << 20
 """Bytes of what is read as a whole: reports, definitions, lists of packages."""
 
@@ -32,7 +34,7 @@ class Readable(Protocol):
 class Hashing(io.BufferedWriter):
     """Passes on to a file what is written, or to nobody, and has the sha256 of it."""
 
-    def __init__(self, file: IO[bytes] | None = None) -> None:
+    def __init__(self, file: IO[bytes] | Sparse | None = None) -> None:
         self._passing = _Passing(file)
         super().__init__(self._passing, BLOCK)
 
@@ -44,7 +46,7 @@ class Hashing(io.BufferedWriter):
 
 
 class _Passing(io.RawIOBase):
-    def __init__(self, file: IO[bytes] | None) -> None:
+    def __init__(self, file: IO[bytes] | Sparse | None) -> None:
         super().__init__()
         self._file = file
         self._size = 0
@@ -65,10 +67,45 @@ class _Passing(io.RawIOBase):
         return size
 
 
-def copy(source: Readable, target: IO[bytes]) -> None:
+class Sparse(io.RawIOBase):
+    """Passes on to a file what is written, blocks of zeros as holes: a sparse file takes no more room than before."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        block = bytes(data)
+        if len(block) >= _HOLE and block[0] == block[-1] == 0 and block == bytes(len(block)):
+            self._file.seek(len(block), os.SEEK_CUR)
+        else:
+            self._file.write(block)
+        return len(block)
+
+    def finish(self) -> None:
+        """Give the file its size, also where it ends with a hole."""
+        self._file.truncate(self._file.tell())
+
+
+def copy(source: Readable, target: IO[bytes] | io.RawIOBase) -> None:
     """Copy all that is left of a stream."""
     while block := source.read(BLOCK):
         target.write(block)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's content; of a sparse one the holes too."""
+    found = source.stat()
+    if found.st_blocks * 512 >= found.st_size:
+        shutil.copyfile(source, target)
+        return
+    with source.open("rb") as content, target.open("wb") as file:
+        sparse = Sparse(file)
+        copy(content, sparse)
+        sparse.finish()
 
 
 @contextmanager

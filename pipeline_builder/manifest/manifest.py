@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 from pipeline_builder.target import JSON
@@ -142,6 +143,7 @@ class LocalSection(Section):
 
     s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
+    limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
 
 
 class RuleSection(Section):

@@ -146,8 +146,8 @@ _SAID = (
 def _said_otherwise(package: PackageRecord, known: PackageRecord) -> Iterator[str]:
     for key, name in _SAID:
         says, evidence = getattr(package, key), getattr(known, key)
-        # As JSON, which a record was read from: there a NaN is none.
-        if package.model_dump_json(include={key}) != known.model_dump_json(include={key}):
+        # As JSON, which a record was read from: there a NaN is none. The order of names is the evidence's own.
+        if package.model_dump(mode="json", include={key}) != known.model_dump(mode="json", include={key}):
             yield (
                 f"{package.group} version {package.version}: the record says {_short(says)} of its {name}, the "
                 f"evidence {_short(evidence)}"
@@ -199,7 +199,7 @@ def _notes(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[
     yield from (words for data in evidence.data if (words := _note_of_data(data, target)))
     for package in evidence.packages:
         if package.arn in arns:
-            yield from _notes_of(package)
+            yield from _notes_of(package, target)
 
 
 def _note_of_data(data: DataEvidence, target: Target) -> str:
@@ -211,12 +211,12 @@ def _note_of_data(data: DataEvidence, target: Target) -> str:
     return "" if same else f"data has changed since the run started, which was made with what it was: {data.parameter}"
 
 
-def _notes_of(package: PackageEvidence) -> Iterator[str]:
+def _notes_of(package: PackageEvidence, target: Target) -> Iterator[str]:
     name = f"{package.group} version {package.version}"
     if package.champion and (source := describe_source(package.champion)):
         yield f"{name}: the metrics of version {package.champion.version}, its champion: {source}"
     for container in package.containers:
-        if not container.digest and ".dkr.ecr." in container.image:
+        if target.image_digest and not container.digest and ".dkr.ecr." in container.image:
             yield f"{name}: nothing told the digest of the image '{container.image}'"
 
 

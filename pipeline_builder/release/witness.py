@@ -196,7 +196,8 @@ def witness_package(known: PackageEvidence, target: Target, *, among: Iterable[s
 
 def _container(container: Container, target: Target) -> ContainerEvidence:
     artifact = look_at(container.model_data_url, target) if container.model_data_url else None
-    return ContainerEvidence(image=container.image, digest=target.image_digest(container.image), artifact=artifact)
+    digest = target.image_digest(container.image) if target.image_digest else ""
+    return ContainerEvidence(image=container.image, digest=digest, artifact=artifact)
 
 
 def _champion(package: ModelPackage, target: Target, among: Iterable[str]) -> ChampionEvidence | None:

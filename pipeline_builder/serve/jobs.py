@@ -62,7 +62,7 @@ def describe_transform_job(call: Call) -> Mapping[str, Any]:
 def describe_model(call: Call) -> Mapping[str, Any]:
     """Describe a model."""
     model = _find(call, "model", call.request["ModelName"])
-    return {**model.result, "CreationTime": model.started, "EnableNetworkIsolation": False}
+    return {"EnableNetworkIsolation": False, **model.result, "CreationTime": model.started}
 
 
 def _find(call: Call, kind: str, name: str) -> JobRecord:

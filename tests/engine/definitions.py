@@ -89,7 +89,7 @@ def definition(*steps: dict[str, Any], **more: Any) -> bytes:
 def target(folder: Path, *, jobs: int = 4, **mounts: Path) -> Target:
     """Open the local target in `folder/state`; `mounts` maps buckets to folders."""
     share_environment(folder / "state")
-    return open_local_target(folder / "state", LocalSettings(jobs=jobs, mounts=mounts))
+    return open_local_target(folder / "state", LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,)))
 
 
 def run(

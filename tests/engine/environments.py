@@ -20,11 +20,11 @@ from tests.places import folder_of_run
 
 def share_environment(state: Path) -> None:
     """Give the state the environment without packages, which each process of the tests makes once."""
-    made = _made()
-    link = state / "envs" / made.name
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        link.symlink_to(made)
+    folder = state / "envs"
+    if folder.is_dir() and any(folder.iterdir()):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _made().name).symlink_to(_made())
 
 
 def shared_environments(factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,7 @@ from typing import IO, Any
 import pytest
 
 from tests.checkout.repositories import git, make_repository
+from tests.doors import Door
 from tests.forking import Process
 from tests.serve.serving import until
 from tests.tiny import CONF, EVALUATE, TRAIN, write_model
@@ -94,13 +95,7 @@ def history(workspace: Workspace) -> tuple[list[str], list[str]]:
     return [e["status"] for e in found["executions"]], [a["after"] for a in found["approvals"]]
 
 
-def waits_for(path: Path) -> str:
-    return f"import os, time\nwhile not os.path.exists({str(path)!r}):\n    time.sleep(0.05)\n{TRAIN}"
-
-
-def started(path: Path) -> str:
-    """A training that says that it has begun, and then doesn't end by itself."""
-    return f"open({str(path)!r}, 'w').close()\nimport time\ntime.sleep(300)\n"
+ENDLESS = "import time\ntime.sleep(300)\n"
 
 
 def processes_of(path: Path) -> list[str]:
@@ -152,14 +147,13 @@ def test_restarted_it_sees_what_was_pushed_meanwhile_and_nothing_twice(workspace
     assert history(workspace)[0] == ["Succeeded"] * 2
 
 
-def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    push(workspace, "scripts/train.py", waits_for(marker))
+def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace, door: Door) -> None:
+    push(workspace, "scripts/train.py", door.wait + TRAIN)
     watch = Watching(workspace.start("watch", *QUICK, "--json"))
     watch.has_said("churn-Train        Executing")
     os.killpg(watch.process.pid, signal.SIGKILL)
     assert watch.end() == -signal.SIGKILL
-    marker.touch()
+    door.open()
     with watching(workspace) as watch:
         assert watch.results(1)[0]["code"] == 0
         assert "continuing execution" in "".join(watch.err)
@@ -167,11 +161,11 @@ def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number: signal.Signals) -> None:
-    marker = workspace.root / "marker"
-    push(workspace, "scripts/train.py", started(marker))
+def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number: signal.Signals, door: Door) -> None:
+    door.open()
+    push(workspace, "scripts/train.py", door.enter + ENDLESS)
     watch = Watching(workspace.start("watch", *QUICK))
-    until(marker.exists)
+    until(door.knocked)
     assert watch.end(number) == 130
     assert watch.err[-1] == "interrupted; the same command goes on from here\n"
     assert processes_of(workspace.root) == []
@@ -180,7 +174,7 @@ def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number:
 
 
 def test_a_run_that_takes_too_long_fails_and_the_watch_goes_on(workspace: Workspace) -> None:
-    push(workspace, "scripts/train.py", started(workspace.root / "marker"))
+    push(workspace, "scripts/train.py", ENDLESS)
     with watching(workspace, "--timeout", "0.05") as watch:
         (first,) = watch.results(1)
         assert first["code"] == 5
@@ -207,15 +201,14 @@ def test_what_is_broken_is_said_and_mended_by_a_push(workspace: Workspace) -> No
         assert watch.results(count + 1)[-1]["code"] == 0
 
 
-def test_a_failed_run_is_not_repeated_unless_asked(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    push(workspace, "scripts/train.py", f"open({str(marker)!r})\n{TRAIN}")
+def test_a_failed_run_is_not_repeated_unless_asked(workspace: Workspace, door: Door) -> None:
+    push(workspace, "scripts/train.py", door.enter + TRAIN)
     assert workspace.run("watch", "--once").code == 5
     ended = workspace.run("watch", "--once")
     assert (ended.code, ended.out) == (0, "")
     assert ended.err.endswith("nothing moved since the last run, which failed with exit code 5\n")
     assert workspace.run("watch", "--once", "--retry-failed").code == 5
-    marker.touch()
+    door.open()
     assert workspace.run("watch", "--once", "--retry-failed").code == 0
     assert workspace.run("watch", "--once", "--retry-failed").out == "nothing moved\n"
 
@@ -279,13 +272,12 @@ def test_there_is_one_at_a_time(workspace: Workspace) -> None:
     assert workspace.run("watch", "--once").out == "nothing moved\n"
 
 
-def test_two_that_cron_starts_at_the_same_time(workspace: Workspace) -> None:
-    marker = workspace.root / "marker"
-    push(workspace, "scripts/train.py", waits_for(marker))
+def test_two_that_cron_starts_at_the_same_time(workspace: Workspace, door: Door) -> None:
+    push(workspace, "scripts/train.py", door.wait + TRAIN)
     first = workspace.start("watch", "--once")
     until(lambda: "churn-Train" in workspace.call("status").out)
     second = workspace.run("watch", "--once")
-    marker.touch()
+    door.open()
     out, err = first.communicate(timeout=60)
     assert (first.returncode, second.code) == (0, 0), err
     assert "nothing done" in second.err

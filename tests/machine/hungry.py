@@ -28,13 +28,15 @@ def archives(folder: Path) -> None:
     from pipeline_builder.engine.jobs.archives import pack, read_member, unpack
     from pipeline_builder.engine.state.state import State
     from pipeline_builder.engine.state.store import LocalStore
+    from pipeline_builder.machine.tree import Tree, survey
 
     large(folder / "model" / "weights.bin")
     (folder / "model" / "z").write_text("last")
     state = State(folder / "state.db")
     store = LocalStore(folder / "store", {}, state)
     with store.writing("s3://b/model.tar.gz") as file:
-        pack(folder / "model", file)
+        tree = Tree(root=folder / "model")
+        pack(tree, survey(tree), file)
     archive = store.find("s3://b/model.tar.gz")
     assert archive is not None
     assert read_member(archive, ("z",)) == b"last"
@@ -46,10 +48,12 @@ def objects(folder: Path) -> None:
     """What a processing job writes goes into the store, from there into another job, and has a digest."""
     from pipeline_builder.engine.state.state import State
     from pipeline_builder.engine.state.store import LocalStore
+    from pipeline_builder.machine.tree import Tree, survey
 
     large(folder / "out" / "part.bin")
     store = LocalStore(folder / "store", {}, State(folder / "state.db"))
-    store.upload(folder / "out", "s3://b/out")
+    tree = Tree(root=folder / "out")
+    store.upload(tree, survey(tree), "s3://b/out")
     assert len(store.digest("s3://b/out/")) == 64
     store.download("s3://b/out/", folder / "in")
     store.fetch("s3://b/out/part.bin", folder / "fetched")

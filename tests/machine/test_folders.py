@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.machine.folders import MOST_FOLDERS, files_in, sweep_folder
+from pipeline_builder.machine.folders import MOST_FOLDERS, sweep_folder
+from pipeline_builder.machine.tree import Tree, render_some, survey
 from tests.tiny import TRAIN
 from tests.workspaces import make_workspace
 
@@ -37,7 +38,9 @@ def test_files_are_in_the_order_of_their_paths_without_links(tmp_path: Path) -> 
     (tmp_path / "link").symlink_to("c")
     (tmp_path / "folder").symlink_to("a")
     os.mkfifo(tmp_path / "pipe")
-    assert [str(path.relative_to(tmp_path)) for path in files_in(tmp_path)] == ["a/y", "a-b", "b/x", "c"]
+    found = survey(Tree(root=tmp_path))
+    assert found.files == ["a/y", "a-b", "b/x", "c"]
+    assert render_some(found.left_out) == "'folder' (a link), 'link' (a link), 'pipe' (a pipe)"
 
 
 @pytest.mark.parametrize("depth", [MOST_FOLDERS + 1, 1200, 5000])
@@ -46,7 +49,7 @@ def test_deeper_ones_are_a_problem_and_can_be_swept(tmp_path: Path, depth: int) 
     deep.mkdir()
     dig(deep, depth)
     with pytest.raises(InputProblems, match="below 'model' more than 256 folders lie in each other"):
-        files_in(deep)
+        survey(Tree(root=tmp_path, below="model", shown="model"))
     sweep_folder(deep)
     assert not deep.exists()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -18,9 +19,11 @@ from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.streams import MOST_READ
+from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.release.outcome import read_metrics
 from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
+from tests.engine.environments import share_environment
 from tests.machine.hungry import KINDS, SIZE, large
 from tests.places import ROOT
 from tests.tiny import variant
@@ -34,10 +37,16 @@ def limited(addresses: int, *command: str) -> list[str]:
     return ["sh", "-c", LIMIT, "sh", str(addresses >> 10), *command]
 
 
+def packed(folder: Path, file: IO[bytes]) -> None:
+    tree = Tree(root=folder)
+    pack(tree, survey(tree), file)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_large_things_pass_through_little_memory(tmp_path: Path, kind: str) -> None:
     # In this one client and server are threads of one process, which have their stacks.
     addresses = SIZE + (70 << 20) if kind == "served" else SIZE - (10 << 20)
+    share_environment(tmp_path / "state")  # uv needs more than that
     done = subprocess.run(
         limited(addresses, sys.executable, "-m", "tests.machine.hungry", kind, str(tmp_path)),
         cwd=ROOT,
@@ -109,7 +118,7 @@ def test_a_manifest_that_is_data_is_refused(tmp_path: Path) -> None:
 def test_too_many_requirements(tmp_path: Path) -> None:
     large(tmp_path / "code" / "requirements.txt", MOST_READ + 1)
     with (tmp_path / "code.tar.gz").open("wb") as file:
-        pack(tmp_path / "code", file)
+        packed(tmp_path / "code", file)
     with pytest.raises(InputProblems, match="PB529 'requirements.txt'"):
         read_member(tmp_path / "code.tar.gz", ("requirements.txt",))
 
@@ -132,7 +141,7 @@ def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
             (folder / path).write_bytes(path.encode() * 1_000_000)
         os.utime(folder / "b", (1, 1))
         with (tmp_path / f"{name}.tar.gz").open("wb") as file:
-            pack(folder, file)
+            packed(folder, file)
         archives.append((tmp_path / f"{name}.tar.gz").read_bytes())
     assert archives[0] == archives[1]
     assert archives[0][:8] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00"  # no name, no time
@@ -170,7 +179,7 @@ def test_a_damaged_archive_is_said_to_be_one(tmp_path: Path, damage: str) -> Non
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "f").write_bytes(os.urandom(3_000_000))
     with (tmp_path / "a.tar.gz").open("wb") as file:
-        pack(tmp_path / "m", file)
+        packed(tmp_path / "m", file)
     content = bytearray((tmp_path / "a.tar.gz").read_bytes())
     content[2_000_000] ^= 0xFF
     damaged = {
@@ -195,7 +204,8 @@ def test_what_is_written_has_its_digest_without_being_read(tmp_path: Path) -> No
     (tmp_path / "out" / "b").write_bytes(b"b")
     store.put("s3://b/bytes", b"x")
     store.put("s3://b/file", tmp_path / "out" / "b")
-    store.upload(tmp_path / "out", "s3://b/out")
+    tree = Tree(root=tmp_path / "out")
+    store.upload(tree, survey(tree), "s3://b/out")
     with store.writing("s3://b/written") as file:
         file.write(b"wri")
         file.write(b"tten")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.engine.jobs.environments import find_uv
+from pipeline_builder.engine.jobs.installer import find_uv
 from pipeline_builder.machine.programs import UV, fault_of, find_programs, find_working, has_cache_folder, uv_settings
 from tests.workspaces import make_workspace
 

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pipeline_builder.engine.jobs.environments import find_uv
+from pipeline_builder.engine.jobs.installer import find_uv
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.checkout.repositories import commit, git, make_repository
 from tests.definition.composing import load_graph

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.engine.jobs.environments import find_uv
+from pipeline_builder.engine.jobs.installer import find_uv
 from tests.places import ROOT
 
 PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())

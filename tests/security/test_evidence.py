@@ -33,7 +33,7 @@ from tests.security.attacks import (
     said,
 )
 from tests.service.test_stage import ADA, Service
-from tests.tiny import variant
+from tests.tiny import EVALUATE, variant
 from tests.workspaces import Workspace, make_workspace
 
 GATE = "        - {metric: regression_metrics.mae.value, max: 100, max_regression: 10%}\n"
@@ -257,6 +257,13 @@ def test_a_repeated_approval_refuses(
 
 
 # --- the verdict
+
+
+def test_a_report_in_an_order_of_its_own_is_the_same_report(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    ordered = '{"z": "NaN", "regression_metrics": {"r2": 0, "mae": {"value"'
+    workspace.push("scripts/evaluate.py", EVALUATE.replace('{"regression_metrics": {"mae": {"value"', ordered))
+    assert workspace.call("up", "--approve", "--comment", "fine").code == 0
 
 
 def test_a_blocked_run_stays_blocked_whatever_its_record_says(blocked: Workspace, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.serve.server import make_server_on
+from tests.doors import Door
 from tests.engine.definitions import definition, script
 from tests.places import ROOT
 from tests.serve.serving import KEYS, ROLE, Served, refused, serving, until
@@ -198,10 +199,10 @@ def end_process(process: subprocess.Popen[str], number: signal.Signals) -> str:
     return process.communicate(timeout=60)[1]
 
 
-def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path) -> None:
+def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path, door: Door) -> None:
     process, client = start_process(tmp_path / "state")
     try:
-        steps = [script("Before", "true"), script("Wait", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done")]
+        steps = [script("Before", "true"), script("Wait", door.until)]
         client.create_pipeline(PipelineName="p", PipelineDefinition=definition(*steps).decode(), RoleArn=ROLE)
         arn = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
 
@@ -212,7 +213,7 @@ def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path) -> None:
         until(lambda: statuses() == {"Before": "Succeeded", "Wait": "Executing"})
         end_process(process, signal.SIGKILL)
         client.close()
-        (tmp_path / "open").touch()
+        door.open()
         process, client = start_process(tmp_path / "state")
         until(lambda: statuses() == {"Before": "Succeeded", "Wait": "Succeeded"})
         until(

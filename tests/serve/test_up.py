@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.doors import Door
 from tests.serve.serving import Served, serving
 from tests.tiny import EVALUATE, TRAIN
 from tests.workspaces import Ended, Workspace, make_workspace
@@ -85,10 +86,8 @@ def test_a_failing_script_is_shown_with_its_log(workspace: Workspace, served: Se
     assert "about to fail" in run(workspace, served, "logs", "churn-Train").out
 
 
-def test_time_limits_and_going_on(workspace: Workspace, served: Served) -> None:
-    marker = workspace.root / "marker"
-    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.1)\n"
-    workspace.push("scripts/train.py", waits + TRAIN)
+def test_time_limits_and_going_on(workspace: Workspace, served: Served, door: Door) -> None:
+    workspace.push("scripts/train.py", door.wait + TRAIN)
     assert [run(workspace, served, command).code for command in ("checkout", "apply")] == [0, 0]
     left = run(workspace, served, "run", "--timeout", "0.08", "--leave")
     assert (left.code, "PB444 the time that the run may take is over" in left.err) == (5, True), left.err
@@ -98,7 +97,7 @@ def test_time_limits_and_going_on(workspace: Workspace, served: Served) -> None:
     assert (ended.code, "PB444" in ended.err) == (5, True), ended.err
     status = served.end(execution["PipelineExecutionArn"])["PipelineExecutionStatus"]
     assert status == "Stopped"
-    marker.touch()
+    door.open()
     # What was stopped goes on, with what had succeeded.
     again = run(workspace, served, "run")
     assert again.code == 0, again.err

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from pipeline_builder.engine.document.document import Retry
-from pipeline_builder.engine.jobs.environments import OutageError
+from pipeline_builder.engine.jobs.installer import OutageError
 
 SERVICE_FAULT = "Step.SERVICE_FAULT"
 

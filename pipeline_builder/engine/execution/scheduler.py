@@ -16,6 +16,7 @@ from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, re
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import keep_log, recorded
@@ -47,6 +48,9 @@ class Engine:
     jobs_folder: Path
     jobs: int
     private: bool
+    limits: JobLimits = DEFAULT_LIMITS
+    hidden: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
 
 
@@ -256,6 +260,9 @@ class Run:
             secrets=engine.secrets,
             stop=self._stop,
             private=engine.private,
+            limits=engine.limits,
+            hidden=engine.hidden,
+            shared=engine.shared,
             observe=observe,
             attempt=attempt,
         )
@@ -272,4 +279,5 @@ def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Mappin
     if model is None:
         message = f"there is no model '{request['ModelName']}' in this execution"
         raise StepFailedError(message)
-    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"]}}
+    isolated = {"EnableNetworkIsolation": True} if model.get("EnableNetworkIsolation") else {}
+    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"], **isolated}}

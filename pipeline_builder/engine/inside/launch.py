@@ -1,15 +1,17 @@
-"""The supervisor of one job: makes a private `/opt/ml`, starts the job, and leaves nothing of it running.
+"""The supervisor of one job: starts it, keeps it within its limits, and leaves nothing of it running.
 
-Started by `sandbox.run_job` with `python -I -S`. Standard input is the lifeline: first a line with a number of
-bytes and that many bytes of marshalled dictionary (below), then a line `stop` where the job is to end; its end of file
-means that the engine is gone. Standard error is the job's log. Standard output carries one line: `exit <code>`, or
-`setup <what failed>` where the job could not be started.
+Started by `sandbox.run_job` with `python -I -S`: inside of the job's namespaces, as their process 1, or beside the job
+where there are none. Standard input is the lifeline: first a line with a number of bytes and that many bytes of
+marshalled dictionary (below), then a line `stop` where the job is to end; its end of file means that the engine is
+gone.
+Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, and last
+`exit <code>`, or `setup <what failed>` where the job could not be started.
 
-    {"private": bool, "ml": path, "tmp": path, "environment_folder": path, "scratch": path, "grace": seconds,
+    {"private": bool, "limits": {name: number}, "folders": [path, ...], "grace": seconds,
      "command": [...], "environment": {...}, "workdir": path}
 
-Single-threaded, because a process with threads may not unshare its user namespace. Marshal and not JSON, because `json`
-would add a third to the time that this program needs to start, and both ends are the same interpreter.
+Marshal and not JSON, because `json` would add a third to the time that this program needs to start, and both ends are
+the same interpreter.
 """
 
 # pathlib would add half to the time that this program needs to start.
@@ -19,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import resource
 import select
 import signal
 import sys
@@ -29,23 +32,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from pipeline_builder.engine.inside import namespaces
+    from pipeline_builder.engine.inside import usage
 
     Spec = dict[str, Any]
 else:
-    import namespaces  # the file beside this one; the package would bring all its imports
+    import usage  # the file beside this one; the package would bring all its imports
 
 LINUX = sys.platform == "linux"
 NOT_FOUND, NOT_RUNNABLE = 127, 126
-SET_DEATH_SIGNAL, SET_SUBREAPER = 1, 36  # from the kernel's prctl.h
+SET_DEATH_SIGNAL, SET_DUMPABLE, SET_SUBREAPER = 1, 4, 36  # from the kernel's prctl.h
+FIRST_VICTIM = 500
+"""How much sooner than others a job is ended when memory is short, of 1000."""
 
 
 def main() -> int:
     """Run the job that the lifeline describes; return 0 unless the job could not be started."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a job may send it to process 1
     spec, said = _read_spec()
     wake = _wake_on_child()
     try:
-        child = _start_private(spec) if spec["private"] else _start_plain(spec)
+        if LINUX:
+            # Neither watched nor changed by the job, which has the same user.
+            _prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
+        child = _start_job(spec)
     except OSError as error:
         _say(f"setup {error.strerror or error}: {error.filename or ''}")
         return 1
@@ -84,21 +93,30 @@ def _wake_on_child() -> int:
 
 
 def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
-    """Wait for the child, obey the lifeline, kill what is left; return the exit code."""
-    kill = _kill_init if spec["private"] else _kill_tree
+    """Wait for the child, obey the lifeline and the limits, kill what is left; return the exit code."""
+    kill = _kill_all if spec["private"] else _kill_tree
+    watch = usage.Watch(spec["limits"], spec["folders"], private=spec["private"]) if spec["limits"] else None
     code: int | None = None
     deadline: float | None = None
     while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):
-        message, said = said or _wait(wake, deadline), b""
-        if message == b"" or (deadline and time.monotonic() >= deadline):
-            ended = kill(child)
-            code = _reap(child, code, block=True) if ended is None else ended
+        message, said = said or _wait(wake, deadline, watched=bool(watch)), b""
+        excess = watch.excess() if watch else ""
+        if message == b"" or excess or (deadline and time.monotonic() >= deadline):
+            code = _end(kill, child, code, excess)
             break
         if message and not deadline:
             deadline = time.monotonic() + spec["grace"]
-            _terminate(child, private=spec["private"])
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGTERM)
     kill(child)
     return 128 + signal.SIGKILL if code is None else code
+
+
+def _end(kill: Callable[[int], int | None], child: int, code: int | None, excess: str) -> int | None:
+    if excess:
+        _say(f"limit {excess}")
+    ended = kill(child)
+    return _reap(child, code, block=True) if ended is None else ended
 
 
 def _reap(child: int, code: int | None, *, block: bool = False) -> int | None:
@@ -120,10 +138,10 @@ def _exit_code(status: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _wait(wake: int, deadline: float | None) -> bytes | None:
+def _wait(wake: int, deadline: float | None, *, watched: bool) -> bytes | None:
     """Sleep until something happens; return what the lifeline said, b"" for its end, None for nothing."""
     # While a job that was told to stop still has processes, nothing wakes us when the last of them ends.
-    pause = 0.02 if deadline else None
+    pause = 0.02 if deadline else usage.LOG_PERIOD if watched else None
     ready, _, _ = select.select([0, wake], [], [], pause)
     if wake in ready:
         os.read(wake, 512)
@@ -140,15 +158,18 @@ def _group_alive(leader: int) -> bool:
     return LINUX
 
 
-def _terminate(child: int, *, private: bool) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        (os.kill if private else os.killpg)(child, signal.SIGTERM)
-
-
-def _kill_init(child: int) -> None:
-    """Kill process 1 of the job's process namespace: the kernel then ends every other process in it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
+def _kill_all(child: int) -> int | None:
+    """Kill every other process of the job's namespace, whose process 1 this is; return the child's exit code."""
+    code = None
+    while True:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return code
+        if pid == child:
+            code = _exit_code(status)
 
 
 def _kill_tree(child: int) -> int | None:
@@ -191,31 +212,6 @@ def _children() -> list[int]:
 # --- starting it ---------------------------------------------------------------------------------------------------
 
 
-def _start_plain(spec: Spec) -> int:
-    """Start the job as a process group of its own; nothing is private. Works on every POSIX system."""
-    if LINUX:
-        namespaces.prctl(SET_SUBREAPER, 1)
-    return _start_job(spec)
-
-
-def _start_private(spec: Spec) -> int:
-    """Start process 1 of new namespaces, which starts the job; return its process id as seen here."""
-    namespaces.enter()
-    # Kernels before 5.11, and containers whose files are an overlay already, refuse; then all jobs see a job's changes.
-    with contextlib.suppress(OSError):
-        namespaces.mount_overlay(spec["environment_folder"], spec["scratch"])
-    short = namespaces.mount_opt(spec["ml"], spec["tmp"])
-    if short and spec["environment"].get("TMPDIR") == spec["tmp"]:
-        spec["environment"]["TMPDIR"] = short
-    alive, keep = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(keep)
-        _forever(lambda: _be_init(spec, alive))
-    os.close(alive)
-    return pid
-
-
 def _forever(body: Callable[[], int]) -> NoReturn:
     """Leave a forked child by `body`'s result; it must never return into the parent's code."""
     try:
@@ -224,37 +220,6 @@ def _forever(body: Callable[[], int]) -> NoReturn:
         os.write(2, f"the job could not be started: {error}\n".encode())
     finally:
         os._exit(NOT_RUNNABLE)
-
-
-def _be_init(spec: Spec, alive: int) -> int:
-    """Be process 1: start the job, pass SIGTERM on to its group, reap; return the job's exit code."""
-    namespaces.prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
-    if select.select([alive], [], [], 0)[0]:
-        return NOT_RUNNABLE  # the supervisor died before the death signal was set
-    signal.set_wakeup_fd(-1)
-    # A container without the right to mount /proc keeps the outer one: `ps` shows more, all else is the same.
-    with contextlib.suppress(OSError):
-        namespaces.mount_proc()
-    told: list[int] = []
-    job = 0
-
-    def stop(*_: object) -> None:
-        told.append(1)
-        if job and _group_alive(job):
-            os.killpg(job, signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    job = _start_job(spec)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    code = None
-    while code is None or (told and _group_alive(job)):
-        try:
-            pid, status = os.waitpid(-1, 0)
-        except ChildProcessError:
-            break
-        code = _exit_code(status) if pid == job else code
-    return NOT_RUNNABLE if code is None else code
 
 
 def _start_job(spec: Spec) -> int:
@@ -271,7 +236,8 @@ def _become_job(spec: Spec) -> int:
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     if LINUX and not spec["private"]:
-        namespaces.prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+        _prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+    _bind(spec["limits"], private=spec["private"])
     # Python ignores these two, and an ignored signal stays ignored in the new program.
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -292,3 +258,33 @@ def _become_job(spec: Spec) -> int:
         why = "command not found" if missing else f"command can't be run ({error.strerror})"
         os.write(2, f"{why}: '{command[0]}', looked for on PATH={spec['environment'].get('PATH', '')}\n".encode())
         return NOT_FOUND if missing else NOT_RUNNABLE
+
+
+def _bind(limits: dict[str, int], *, private: bool) -> None:
+    """Set what the kernel itself holds; never the address space, which much is only reserved of."""
+    # 1 is the one size that also keeps a core from a program that collects them for the whole machine.
+    _limit(resource.RLIMIT_CORE, 1)
+    if not limits:
+        return
+    _limit(resource.RLIMIT_FSIZE, limits["file_size"])
+    if private:  # counted in the job's own user namespace; elsewhere it would count all that the user runs
+        _limit(resource.RLIMIT_NPROC, limits["processes"] + 1)  # and its supervisor
+    if LINUX:
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(str(FIRST_VICTIM))
+
+
+def _limit(kind: int, value: int) -> None:
+    _, most = resource.getrlimit(kind)
+    value = value if most == resource.RLIM_INFINITY else min(value, most)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(kind, (value, value))
+
+
+def _prctl(option: int, value: int) -> None:
+    """Set an attribute of this process as prctl(2) does."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(option, *(ctypes.c_ulong(number) for number in (value, 0, 0, 0))) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")

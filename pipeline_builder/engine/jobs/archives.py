@@ -8,64 +8,65 @@ from __future__ import annotations
 import errno
 import gzip
 import lzma
+import shutil
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from isal import igzip, igzip_lib
 
-from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.machine.folders import files_in
-from pipeline_builder.machine.streams import BLOCK, copy, read_small
+from pipeline_builder.engine.jobs.entries import Archive, Bounds, check_entry, path_of, refused
+from pipeline_builder.machine.streams import BLOCK, Sparse, copy, read_small
+from pipeline_builder.machine.tree import Survey, Tree, opened
 
 _LEVEL = 1
 """Of ISA-L: as small as zlib's level 1 or smaller, at some ten times its speed (benchmarks/archives.py)."""
 _GZIP = b"\x1f\x8b"
+_RESERVE = 2_000_000_000
+"""Bytes of the disk that no archive is unpacked into."""
 _BROKEN: tuple[type[Exception], ...] = (
-    tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, cast("type[Exception]", igzip_lib.error),
+    tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError,
+    cast("type[Exception]", igzip_lib.error),
 )  # fmt: skip
 # Names of entries that can't be files beside each other, or at all.
-_NO_NAME = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
+_NO_NAME = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 
 
-def pack(folder: Path, file: IO[bytes]) -> None:
-    """Write a gzip-compressed tar of the folder that depends on its content only."""
+def pack(tree: Tree, survey: Survey, file: IO[bytes]) -> None:
+    """Write a gzip-compressed tar of a folder's files that depends on their names and content only."""
     with (
         igzip.IGzipFile("", "wb", _LEVEL, file, 0) as packed,  # type: ignore[no-untyped-call] # isal's is without types
         tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive,
     ):
-        for path in files_in(folder):
-            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            entry.size = path.stat().st_size
-            entry.mode = 0o644
-            with path.open("rb") as content:
-                archive.addfile(entry, content)
+        for name in survey.files:
+            with opened(tree, name) as content:
+                entry = tarfile.TarInfo(name)
+                entry.size = content.size
+                entry.mode = 0o644
+                archive.addfile(entry, cast("IO[bytes]", content))
             _forget(archive)
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar into the folder; an entry that would leave it, a link or a device is refused.
+    """Unpack a tar into a folder of our own, which is made; what `check_entry` refuses is not unpacked.
 
     Raises:
-        InputProblems: PB525, also where it is none.
+        InputProblems: PB525, also where it is none, or would take more than the disk has to give.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _opened(archive) as opened:
-        for entry in _entries(opened):
-            path = Path(entry.name)
-            if path.is_absolute() or ".." in path.parts or not (entry.isfile() or entry.isdir()):
-                message = f"the archive entry '{entry.name}' is refused: it is a link, or leaves its folder"
-                raise InputProblems(Problem(id="PB525", message=message))
+    bounds = Bounds(room=max(0, shutil.disk_usage(folder).free - _RESERVE))
+    with _opened(archive) as content:
+        for entry in _entries(content, bounds):
+            target = folder / path_of(entry)
             try:
-                _extract(opened, entry, folder / path)
+                _extract(content, entry, target)
             except OSError as error:
                 if error.errno not in _NO_NAME:
                     raise
-                message = f"the archive entry '{entry.name[:100]}' can't be a file or folder: {error.strerror}"
-                raise InputProblems(Problem(id="PB525", message=message)) from error
+                raise refused(entry, f"can't be a file or folder: {error.strerror}") from error
 
 
 def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> None:
@@ -74,20 +75,22 @@ def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> 
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
-        copy(_content(archive, entry), file)
+        sparse = Sparse(file)
+        copy(_content(archive, entry), sparse)
+        sparse.finish()
     target.chmod(0o755 if entry.mode & 0o100 else 0o644)
 
 
 def read_member(archive: Path, names: Collection[str]) -> bytes | None:
-    """Return the first file of a tar that has one of these names, without unpacking the rest.
+    """Return the file of a tar that has one of these names, without unpacking the rest.
 
     Raises:
         InputProblems: PB525 where it is no archive, PB529 where the file is too large to be read as a whole.
     """
-    with _opened(archive) as opened:
-        for entry in _entries(opened):
+    with _opened(archive) as content:
+        for entry in _entries(content, Bounds(room=None)):
             if entry.name in names and entry.isfile():
-                return read_small(_content(opened, entry), entry.name)
+                return read_small(_content(content, entry), entry.name)
     return None
 
 
@@ -97,21 +100,23 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
     try:
         with archive.open("rb") as file:
             if file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
-                with (
-                    igzip.IGzipFile(fileobj=file) as packed,  # type: ignore[no-untyped-call]
-                    tarfile.open(fileobj=packed, mode="r|", bufsize=BLOCK) as opened,
-                ):
-                    yield opened
+                with igzip.IGzipFile(fileobj=file) as unpacked:  # type: ignore[no-untyped-call]
+                    yield from _tar(cast("IO[bytes]", unpacked), "r|")
             else:
-                with tarfile.open(fileobj=file, mode="r|*", bufsize=BLOCK) as opened:
-                    yield opened
+                yield from _tar(file, "r|*")
     except _BROKEN as error:
-        message = f"'{archive.name}' can't be read as an archive: {error}"
-        raise InputProblems(Problem(id="PB525", message=message)) from error
+        raise refused(None, f"'{archive.name}' can't be read as an archive: {error}") from error
 
 
-def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    while (entry := archive.next()) is not None:
+def _tar(file: IO[bytes], mode: Literal["r|", "r|*"]) -> Iterator[tarfile.TarFile]:
+    with Archive.open(fileobj=file, mode=mode, bufsize=BLOCK) as archive:
+        yield archive
+
+
+def _entries(archive: tarfile.TarFile, bounds: Bounds) -> Iterator[tarfile.TarInfo]:
+    """Yield the entries that are not refused."""
+    while entry := archive.next():
+        check_entry(entry, bounds)
         yield entry
         _forget(archive)
 

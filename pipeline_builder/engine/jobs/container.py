@@ -21,6 +21,12 @@ def region_variables(region: str) -> dict[str, str]:
     return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
 
 
+def network_isolated(request: Request) -> bool:
+    """Tell whether the job's network is to be cut off; of a transform its model says it."""
+    said = (request, request.get("NetworkConfig") or {}, request.get("Model") or {})
+    return any(place.get("EnableNetworkIsolation") is True for place in said)
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file of the container's configuration, whole or not at all."""
     temporary = path.with_suffix(".tmp")

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
+from pipeline_builder.errors import InputProblems, Problem
+
 OPT_ML = "/opt/ml"
+_LONGEST_NAME = 255  # bytes
 
 
 class JobEnd(str, enum.Enum):
@@ -24,7 +28,9 @@ class Job:
 
     `folder` is the job's own on this machine: `folder/ml` is seen as `/opt/ml`, `folder/log.txt` gets stdout and stderr
     as they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's
-    environment; its folder comes first on PATH. `timeout` is in seconds.
+    environment; its folder comes first on PATH. `timeout` is in seconds. Where jobs are isolated, nothing of `hidden`
+    is seen, even where it lies in a folder of the system, and beside its own folders the job reads `reads` and writes
+    to `writes`, by the paths that they have here; without `network` it reaches nobody but itself.
     """
 
     name: str
@@ -34,6 +40,11 @@ class Job:
     python: Path
     workdir: str
     timeout: float
+    network: bool = True
+    limits: JobLimits = DEFAULT_LIMITS
+    hidden: tuple[Path, ...] = ()
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
     @property
     def ml(self) -> Path:
@@ -58,7 +69,25 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """`exit_code` is the command's, 128 + n where signal n ended it."""
+    """`exit_code` is the command's, 128 + n where signal n ended it; `excess` says which limit ended it, if one did."""
 
     end: JobEnd
     exit_code: int
+    excess: str = ""
+
+
+def inside(ml: Path, path: str) -> Path:
+    """Return the file on this machine behind a path below /opt/ml.
+
+    Raises:
+        InputProblems: PB524 for a path elsewhere: there a job would write into this machine's own files.
+    """
+    parts = Path(path).parts
+    if parts[:3] != ("/", "opt", "ml") or ".." in parts or not all(map(_can_be_name, parts)):
+        message = f"the path {path[:500]!a} is outside of /opt/ml, which is all that a job has of its own here"
+        raise InputProblems(Problem(id="PB524", message=message))
+    return ml.joinpath(*parts[3:])
+
+
+def _can_be_name(part: str) -> bool:
+    return "\0" not in part and len(part.encode("utf-8", "replace")) <= _LONGEST_NAME

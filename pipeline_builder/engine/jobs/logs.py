@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import signal
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from pipeline_builder.machine.tree import Tree, read_beginning
 
 _SIGNALS = frozenset(int(number) for number in signal.Signals)
 END = 262_144
@@ -21,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 def failure_message(ml: Path, log: Path, exit_code: int) -> str:
     """Return why the job failed, at most 1024 characters: the script's own failure file, else the end of its log."""
-    own = _read_regular(ml / "output" / "failure", MESSAGE_LIMIT * 4)
+    own = read_beginning(Tree(root=ml, below="output"), "failure", MESSAGE_LIMIT * 4)
     if text := _clean(own).strip():
         return text[:MESSAGE_LIMIT].rstrip()
     # The last lines say it: a traceback ends with its message.
@@ -35,14 +41,20 @@ def failure_message(ml: Path, log: Path, exit_code: int) -> str:
 def log_tail(log: Path, lines: int, *, most: int = END) -> tuple[str, ...]:
     """Return the last lines of the log without control sequences; reads at most its last `most` bytes."""
     try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - most))
-            data = file.read(most)
+        with _opened(log, os.O_RDONLY) as file:
+            size = os.lseek(file, 0, os.SEEK_END)
+            os.lseek(file, max(0, size - most), os.SEEK_SET)
+            data = os.read(file, most)
     except OSError:
         return ()
     text = _clean(data if size <= most else data.partition(b"\n")[2] or data)
     return tuple(line.rstrip() for line in text.rstrip().split("\n")[-lines:]) if text.strip() and lines > 0 else ()
+
+
+def append_line(log: Path, text: str) -> None:
+    """Add a line of the engine's own to a job's log, which is made; one that can't be written to stays as it is."""
+    with contextlib.suppress(OSError), _opened(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
+        os.write(file, f"{text}\n".encode("utf-8", "replace"))
 
 
 def left_before(log: Path) -> int:
@@ -60,13 +72,13 @@ def _clean(data: bytes) -> str:
     return _CONTROL.sub("", "\n".join(shown))
 
 
-def _read_regular(path: Path, limit: int) -> bytes:
-    """Read a file that the job made: no link is followed, and nothing that would block is waited for."""
+@contextmanager
+def _opened(log: Path, flags: int) -> Iterator[int]:
+    """Open a log as itself: where jobs aren't isolated, one may have put a link or a pipe in its place."""
+    descriptor = os.open(log, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, limit) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "no file", str(log))
+        yield descriptor
     finally:
         os.close(descriptor)

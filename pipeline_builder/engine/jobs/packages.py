@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.archives import read_member
-from pipeline_builder.engine.jobs.environments import Layers
 from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import marshal
 import os
 import re
 import selectors
+import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,13 +17,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
+from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group
+from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
 from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult
-from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.engine.jobs.limits import render_excess
+from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.tree import Tree, survey
 
-_LAUNCHER_FOLDER = Path(__file__).parent.parent / "inside"
-# Imported, not run by its path, so that Python keeps it compiled: a tenth of what starting a job takes.
-_LAUNCH = "import sys; sys.path.insert(0, sys.argv[1]); import launch; sys.exit(launch.main())"
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TICK = 0.05
 """Seconds between looks at `stop` and the deadline; the end of a job is noticed at once."""
@@ -37,6 +38,7 @@ _INHERITED = re.compile(
     r"|PIP_(?:CERT|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST)"
     r"|PIP_(?:DEFAULT_TIMEOUT|RETRIES|DISABLE_PIP_VERSION_CHECK)"
 )
+_CERTIFICATES = re.compile(r"SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL|AWS)_CA_BUNDLE|PIP_CERT")
 # An address with a user or password in it is a secret: such a variable stays with the engine.
 _USER_INFO = re.compile(r"(//[^/\s@]*@)|(^[^/\s@]+:[^/\s@]+@)")
 
@@ -44,39 +46,23 @@ _USER_INFO = re.compile(r"(//[^/\s@]*@)|(^[^/\s@]+:[^/\s@]+@)")
 _OPT_ML_PATH = re.compile(rf"(?:(?<=file://)|(?<![\w./~\-)}}])){re.escape(OPT_ML)}(?![\w.\-])")
 
 
-@functools.lru_cache(maxsize=1)
-def private_mounts_available() -> bool:
-    """Return whether this system lets us give a job its own /opt/ml; found out once, by doing it."""
-    if sys.platform != "linux":
-        return False
-    with tempfile.TemporaryDirectory(prefix="pipeline-builder-") as folder:
-        job = Job(
-            name="probe", folder=Path(folder), command=("sh", "-c", f"test -f {OPT_ML}/probe"), environment={},
-            python=Path(sys.executable), workdir="/", timeout=10,
-        )  # fmt: skip
-        job.ml.mkdir()
-        (job.ml / "probe").touch()
-        try:
-            result = run_job(job, stop=threading.Event(), private=True)
-        except OutsideFailure:
-            return False
-    return result.end is JobEnd.EXITED and result.exit_code == 0
-
-
 def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = 5.0) -> JobResult:
     """Run the job to its end and return how it ended; nothing of it runs on when this returns or raises.
 
     `stop` being set, and the job's timeout, send SIGTERM to the job and SIGKILL `grace` seconds later. With `private`
-    the job sees `folder/ml` as /opt/ml; without, paths in its command, environment and workdir are rewritten instead.
-    stdout and stderr are appended to `job.log`; exit code 127 and a line there say that the command wasn't found.
-    Raises OutsideFailure (PB512) where the job could not be started at all.
+    the job sees what `view` gives it, `folder/ml` as /opt/ml; without, paths in its command, environment and workdir
+    are rewritten instead. stdout and stderr are appended to `job.log`; exit code 127 and a line there say that the
+    command wasn't found. Raises OutsideFailure (PB512) where the job could not be started at all.
     """
     job = dataclasses.replace(job, folder=job.folder.absolute())
     for folder in (job.ml, job.folder / "tmp", job.folder / "home"):
         folder.mkdir(parents=True, exist_ok=True)
+    limits = job.limits.resolved(job.folder)
     with contextlib.ExitStack() as stack:
-        spec = _private_spec(job, stack) if private else _plain_spec(job, stack)
-        return _supervise(job, {**spec, "grace": grace}, stop)
+        group = stack.enter_context(job_group(limits))
+        start, spec = (_private if private else _plain)(job, limits, stack)
+        result = _supervise(job, start, {**spec, "limits": limits, "grace": grace}, stop, group)
+    return dataclasses.replace(result, excess=_excess(job, result, limits))
 
 
 def run_plain(job: Command, *, stop: threading.Event, grace: float = 5.0) -> JobResult:
@@ -85,22 +71,65 @@ def run_plain(job: Command, *, stop: threading.Event, grace: float = 5.0) -> Job
     All the rest is as in `run_job`: nothing of it runs on when this returns or raises, or when this process is killed.
     """
     spec = {"private": False, "command": job.command, "environment": dict(job.environment), "workdir": job.workdir}
-    return _supervise(job, {**spec, "grace": grace}, stop)
+    return _supervise(job, _Start(launcher()), {**spec, "limits": {}, "folders": [], "grace": grace}, stop, Group())
 
 
-def _supervise(job: Job | Command, spec: dict[str, object], stop: threading.Event) -> JobResult:
-    with job.log.open("ab", buffering=0) as log, _launched(log) as process:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Start:
+    """The command of a job's supervisor, and the descriptors that it gets; `limits` where it is in namespaces."""
+
+    command: list[str]
+    descriptors: tuple[int, ...] = ()
+    limits: dict[str, int] | None = None
+
+    def bound(self, pid: int, group: Group) -> None:
+        """Bound the processes of a job that neither a group nor, because it is root's, a limit of its user bounds."""
+        if self.limits is not None and os.geteuid() == 0 and not group.bounds_processes:
+            bound_processes(pid, self.limits, [launcher_python(), "-I", "-S", str(INSIDE / "pid_max.py")])
+
+
+def _supervise(
+    job: Job | Command, start: _Start, spec: dict[str, object], stop: threading.Event, group: Group
+) -> JobResult:
+    with job.log.open("ab", buffering=0) as log, _launched(start, log, group) as process:
         content = marshal.dumps(spec)
         _send(process, b"%d\n" % len(content) + content)
-        return _follow(process, job, stop)
+        return _follow(process, job, stop, group)
 
 
-def job_environment(job: Job, engine: Mapping[str, str]) -> dict[str, str]:
+def _excess(job: Job, result: JobResult, limits: dict[str, int]) -> str:
+    """Return in words which limit ended the job, and keep its log within its own."""
+    if result.exit_code == 0 and result.end is JobEnd.EXITED:
+        return ""
+    kind = result.excess or ("file_size" if _has_full_file(job, limits["file_size"]) else "")
+    if job.log.stat().st_size > limits["log"]:
+        os.truncate(job.log, limits["log"])
+    if not kind:
+        return ""
+    words = render_excess(kind, limits)
+    with job.log.open("ab") as log:
+        log.write(f"\n{words}\n".encode())
+    return words
+
+
+def _has_full_file(job: Job, size: int) -> bool:
+    """Tell whether one of a failed job's files is as long as one may be: the kernel took no more of it."""
+    folders = (job.ml, job.folder / "tmp", job.folder / "home")
+    try:
+        return any(
+            (folder / name).lstat().st_size >= size for folder in folders for name in survey(Tree(root=folder)).files
+        )
+    except (OSError, InputProblems):  # what it has left can't be walked through
+        return False
+
+
+def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> dict[str, str]:
     """Return the job's whole environment; `engine` is the engine's own, of which little is taken."""
     inherited = {k: v for k, v in engine.items() if _INHERITED.fullmatch(k) and not _USER_INFO.search(v)}
     venv = job.python.parent.parent
     base = {
-        "HOME": str(job.folder / "home"), "TMPDIR": str(job.folder / "tmp"), "LANG": "C.UTF-8",
+        "HOME": HOME if private else str(job.folder / "home"), "TMPDIR": TMP if private else str(job.folder / "tmp"),
+        "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv),
     }  # fmt: skip
     environment = {**base, **inherited, **job.environment}
@@ -112,44 +141,43 @@ def job_environment(job: Job, engine: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
+def _certificates(engine: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the files and folders of certificates that the job's inherited variables name."""
+    named = (value for name, value in engine.items() if _CERTIFICATES.fullmatch(name))
+    return tuple(Path(value) for value in named if value.startswith("/") and Path(value).exists())
+
+
 def relocate(text: str, ml: str) -> str:
     """Return the text with every path in it that begins with /opt/ml beginning with `ml` instead."""
     return _OPT_ML_PATH.sub(lambda _: ml, text)
 
 
-def _private_spec(job: Job, stack: contextlib.ExitStack) -> dict[str, object]:
-    venv = job.python.parent.parent
-    scratch = stack.enter_context(_scratch(job.folder))
-    return {
-        "private": True, "ml": str(job.ml), "tmp": str(job.folder / "tmp"), "scratch": str(scratch),
-        "environment_folder": str(venv) if (venv / "pyvenv.cfg").is_file() else "",
-        "command": job.command, "environment": job_environment(job, os.environ), "workdir": job.workdir,
+def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> tuple[_Start, dict[str, object]]:
+    isolation = find_isolation(job.folder)
+    job = dataclasses.replace(job, reads=(*job.reads, *_certificates(os.environ)))
+    if not isolation.private:
+        raise _not_started(job, f"it can't be isolated: {isolation.why}")
+    scratch = stack.enter_context(scratch_folder(job.folder))
+    filtered = stack.enter_context(open_filter(network=job.network))
+    command = [*isolation.command(job, scratch, filtered=filtered), *launcher()]
+    changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
+    spec: dict[str, object] = {
+        "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
+        "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
     }  # fmt: skip
+    return _Start(command, () if filtered is None else (filtered,), limits), spec
 
 
-def _plain_spec(job: Job, stack: contextlib.ExitStack) -> dict[str, object]:
+def _plain(job: Job, _: dict[str, int], stack: contextlib.ExitStack) -> tuple[_Start, dict[str, object]]:
     ml = stack.enter_context(_plain_path(job.ml))
-    environment = {name: relocate(value, ml) for name, value in job_environment(job, os.environ).items()}
-    return {
-        "private": False, "command": [relocate(argument, ml) for argument in job.command],
+    own = job_environment(job, os.environ, private=False)
+    environment = {name: relocate(value, ml) for name, value in own.items()}
+    spec: dict[str, object] = {
+        "private": False, "folders": [str(job.folder)], "command": [relocate(argument, ml) for argument in job.command],
         # AWS's own toolkits look here before /opt/ml.
         "environment": {**environment, "SAGEMAKER_BASE_DIR": ml}, "workdir": relocate(job.workdir, ml),
     }  # fmt: skip
-
-
-@contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """Yield a folder for the job's changes to its Python environment; they are gone afterwards, as on AWS."""
-    scratch = folder / "environment"
-    for part in ("upper", "work"):
-        (scratch / part).mkdir(parents=True, exist_ok=True)
-    try:
-        yield scratch
-    finally:
-        # The kernel leaves an empty folder without any permission in there.
-        for path in (scratch / "work").glob("*"):
-            path.chmod(0o700)
-        sweep_folder(scratch)
+    return _Start(launcher()), spec
 
 
 @contextlib.contextmanager
@@ -165,19 +193,38 @@ def _plain_path(ml: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _launched(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _LAUNCH, str(_LAUNCHER_FOLDER)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-        cwd="/", env={}, bufsize=0, start_new_session=True,
-    )  # fmt: skip
+def _launched(start: _Start, log: IO[bytes], group: Group) -> Iterator[subprocess.Popen[bytes]]:
+    command, told = start.command, None
+    if start.limits is not None:
+        told, tell = os.pipe()
+        command = [command[0], "--info-fd", str(tell), *command[1:]]
+    descriptors = [*start.descriptors, *([] if told is None else [tell])]
     try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            cwd="/", env={}, bufsize=0, start_new_session=True, pass_fds=descriptors,
+        )  # fmt: skip
+    finally:
+        if told is not None:
+            os.close(tell)
+    try:
+        pid = process.pid if told is None else _told_pid(told)
+        if pid:
+            group.add(pid)
+            start.bound(pid, group)
         yield process
     finally:
         # The end of the lifeline makes the supervisor kill whatever is left, also after an exception here.
         cast("IO[bytes]", process.stdin).close()
         process.wait()
         cast("IO[bytes]", process.stdout).close()
+
+
+def _told_pid(told: int) -> int:
+    """Return the supervisor's process id, while it still waits to hear what to start; 0 where it doesn't."""
+    with os.fdopen(told, "rb") as file:
+        found = re.search(rb'"child-pid": *(\d+)', file.read())
+    return int(found[1]) if found else 0  # bubblewrap has failed, and says so in the log
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
@@ -187,7 +234,7 @@ def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
             data = data[pipe.write(data) :]
 
 
-def _follow(process: subprocess.Popen[bytes], job: Job | Command, stop: threading.Event) -> JobResult:
+def _follow(process: subprocess.Popen[bytes], job: Job | Command, stop: threading.Event, group: Group) -> JobResult:
     """Wait for the supervisor's answer and tell it to stop the job when it is time."""
     deadline = time.monotonic() + job.timeout
     end = JobEnd.EXITED
@@ -197,19 +244,25 @@ def _follow(process: subprocess.Popen[bytes], job: Job | Command, stop: threadin
             if end is JobEnd.EXITED and (stop.is_set() or time.monotonic() >= deadline):
                 end = JobEnd.STOPPED if stop.is_set() else JobEnd.TIMED_OUT
                 _send(process, b"stop\n")
-    return JobResult(end=end, exit_code=_answer(process, job))
+    exit_code, excess = _answer(process, job)
+    return JobResult(end=end, exit_code=exit_code, excess=excess or group.excess())
 
 
-def _answer(process: subprocess.Popen[bytes], job: Job | Command) -> int:
-    kind, _, rest = cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace").strip().partition(" ")
-    if kind == "exit":
-        return int(rest)
-    if kind == "setup":
-        raise _not_started(job, rest)
+def _answer(process: subprocess.Popen[bytes], job: Job | Command) -> tuple[int, str]:
+    """Return the exit code, and the limit that ended the job, if one did."""
+    said = cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace")
+    answers = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+    if "exit" in answers:
+        return int(answers["exit"]), answers.get("limit", "")
+    if "setup" in answers:
+        raise _not_started(job, answers["setup"])
     code = process.wait()
     if code < 0:  # somebody killed the supervisor, and the job died with it
-        return 128 - code
-    raise _not_started(job, f"its supervisor ended with status {code}")
+        return 128 - code, answers.get("limit", "")
+    if code == 128 + signal.SIGKILL:  # somebody killed it inside; the kernel for want of memory, mostly
+        return code, answers.get("limit", "")
+    last = " ".join(log_tail(job.log, 1))
+    raise _not_started(job, f"its supervisor ended with status {code}" + (f": {last}" if last else ""))
 
 
 def _not_started(job: Job | Command, why: str) -> OutsideFailure:

@@ -13,12 +13,14 @@ from typing import Any
 from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.archives import pack, unpack
-from pipeline_builder.engine.jobs.container import CODE
+from pipeline_builder.engine.jobs.archives import unpack
+from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
-from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
+from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
+from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.packages import (
     code_archive,
     image_and_code,
@@ -31,10 +33,9 @@ from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
-from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.inert import inert_line
-from pipeline_builder.machine.folders import files_in
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.refusals import refuse_full
+from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
@@ -71,6 +72,9 @@ class Tools:
     images: tuple[tuple[str, tuple[str, ...]], ...]
     stop: threading.Event
     private: bool
+    limits: JobLimits
+    hidden: tuple[Path, ...]
+    shared: tuple[Path, ...]
     observe: Callable[[str], None]
     attempt: int = 1
     secrets: SecretGiver = no_secrets
@@ -98,27 +102,27 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     for item in request.get("ProcessingInputs") or []:
         source = item["S3Input"]
-        _download(source, _inside(ml, source["LocalPath"]), tools)
-    outputs = [(o["S3Output"]["S3Uri"], _inside(ml, o["S3Output"]["LocalPath"])) for o in _outputs(request)]
-    for _, folder in outputs:
-        folder.mkdir(parents=True, exist_ok=True)
+        _download(source, inside(ml, source["LocalPath"]), tools)
+    outputs = [(o["S3Output"]["S3Uri"], o["S3Output"]["LocalPath"]) for o in _outputs(request)]
+    for _, path in outputs:
+        inside(ml, path).mkdir(parents=True, exist_ok=True)
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
     _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML))
-    for uri, folder in outputs:
-        tools.store.upload(folder, uri)
+    for uri, path in outputs:
+        _kept(tools).upload(path, uri)
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
     return Done(result=result, metadata={"ProcessingJob": arn}, outputs=tuple(uri for uri, _ in outputs))
 
 
 def _download(source: Request, folder: Path, tools: Tools) -> None:
     """Bring an S3 data source of any of the three kinds of jobs into a folder."""
-    tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
-    if links := tools.store.left_out(source["S3Uri"]):
-        with (tools.folder / "log.txt").open("a", encoding="utf-8") as log:
-            log.writelines(
-                f"pipeline_builder: '{inert_line(name)}' is left out: a link out of its folder\n" for name in links
-            )
+    left_out = tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
+    _kept(tools).say_missing(source["S3Uri"], left_out)
+
+
+def _kept(tools: Tools) -> Outputs:
+    return Outputs(folder=tools.folder, store=tools.store, observe=tools.observe)
 
 
 def _outputs(request: Request) -> list[Any]:
@@ -132,7 +136,7 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     training_files(request, ml=ml)
     for channel in request.get("InputDataConfig") or []:
-        folder = _inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
+        folder = inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
         folder.mkdir(parents=True, exist_ok=True)
         _download(channel["DataSource"]["S3DataSource"], folder, tools)
     code = submit_directory(request)
@@ -143,11 +147,8 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     command = training_command(request, package=(ml / "code" / "setup.py").is_file())
     _run(step, request, tools, _Program(command, environment, CODE))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
-    with tools.store.writing(f"{base}/model.tar.gz") as file:
-        pack(ml / "model", file)
-    if any((ml / "output" / "data").iterdir()):
-        with tools.store.writing(f"{base}/output.tar.gz") as file:
-            pack(ml / "output" / "data", file)
+    _kept(tools).archive(f"{OPT_ML}/model", f"{base}/model.tar.gz")
+    _kept(tools).archive(f"{OPT_ML}/output/data", f"{base}/output.tar.gz", empty=False)
     result = {
         **request,
         "TrainingJobName": name,
@@ -177,9 +178,9 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
     _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
-    inputs = [path.relative_to(ml / "batch" / "input") for path in files_in(ml / "batch" / "input")]
+    inputs = survey(Tree(root=ml / "batch" / "input")).files
     base = f"{OPT_ML}/batch"
-    files = [(f"{base}/input/{path.as_posix()}", f"{base}/output/{path.as_posix()}.out") for path in inputs]
+    files = [(f"{base}/input/{name}", f"{base}/output/{name}.out") for name in inputs]
     (ml / "batch" / "output").mkdir(parents=True)
     spec = ml / "batch" / "transform.json"
     spec.write_text(json.dumps(transform.spec_of(request, program=program, files=files)))
@@ -187,9 +188,9 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     command = ("python", script, f"{base}/transform.json")
     _run(step, request, tools, _Program(command, transform.environment_of(request, primary), OPT_ML))
     uri = request["TransformOutput"]["S3OutputPath"]
-    tools.store.upload(ml / "batch" / "output", uri)
+    _kept(tools).upload(f"{base}/output", uri)
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
-    written = tuple(f"{uri.rstrip('/')}/{path.as_posix()}.out" for path in inputs)
+    written = tuple(f"{uri.rstrip('/')}/{name}.out" for name in inputs)
     return Done(result=result, metadata={"TransformJob": arn}, outputs=written)
 
 
@@ -266,9 +267,13 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         folder=tools.folder,
         command=program.command,
         environment=program.environment,
-        python=tools.environments.get(layers_of(step, request, tools.images, tools.store), observe=tools.observe),
+        python=_python(step, request, tools),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
+        network=not network_isolated(request),
+        limits=tools.limits,
+        hidden=tools.hidden,
+        writes=tools.shared,
     )
     result = run_job(job, stop=tools.stop, private=tools.private)
     match result.end:
@@ -278,6 +283,8 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             raise StepFailedError(
                 f"the job ran longer than its maximum run time of {job.timeout:.0f} s and was stopped"
             )
+        case JobEnd.EXITED if result.excess:
+            raise StepFailedError(result.excess)
         case JobEnd.EXITED if result.exit_code != 0:
             refuse_full(tools.folder, f"the job ended with exit code {result.exit_code}")
             raise StepFailedError(failure_message(job.ml, job.log, result.exit_code))
@@ -285,14 +292,11 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             pass
 
 
-def _inside(ml: Path, path: str) -> Path:
-    """Return the file on this machine behind a path below /opt/ml.
-
-    Raises:
-        InputProblems: PB524 for a path elsewhere: there a job would write into this machine's own files.
-    """
-    parts = Path(path).parts
-    if parts[:3] != ("/", "opt", "ml") or ".." in parts:
-        message = f"the path '{path}' is outside of /opt/ml, which is all that a job has of its own here"
-        raise InputProblems(Problem(id="PB524", message=message))
-    return ml.joinpath(*parts[3:])
+def _python(step: Step, request: Request, tools: Tools) -> Path:
+    layers = layers_of(step, request, tools.images, tools.store)
+    try:
+        return tools.environments.get(layers, observe=tools.observe, stop=tools.stop)
+    except OutsideFailure:
+        if tools.stop.is_set():  # it was being built
+            raise StepStoppedError from None
+        raise

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.tree import render_some
 
+# An empty part, one that climbs, and characters that no name of a file should have.
+_NOT_PLAIN = re.compile(r"//|^/|(?:^|/)\.\.?(?:/|$)|[\\\x00-\x1f\x7f\ud800-\udfff]")
 Found = tuple[str, str, Path]
 """An object of an input: its address, its name below the input's folder, its file."""
 
@@ -66,4 +70,20 @@ def parse_manifest(uri: str, content: bytes) -> tuple[str, list[str]]:
         message = f"'{uri}' is no manifest"
         hint = 'a manifest is a JSON list: [{"prefix": "s3://bucket/folder/"}, "file", "file"]'
         raise InputProblems(Problem(id="PB527", message=message, hint=hint))
+    _check_listed(uri, prefix, names)
     return prefix, names
+
+
+def _check_listed(uri: str, prefix: str, names: list[str]) -> None:
+    """Make sure that the names are plain paths below the prefix: what they name becomes files of those names.
+
+    Raises:
+        InputProblems: PB552.
+    """
+    start = prefix.removeprefix("s3://")
+    bad = [name for name in names if _NOT_PLAIN.search(start + name)]
+    if bad:
+        shown = render_some([ascii(name[:200]) for name in bad])
+        message = f"the manifest '{uri}' has names that are absolute, climb, or can't be files: {shown}"
+        hint = "write each as a path below the prefix, such as 2026/train.csv; the prefix as s3://bucket/folder/"
+        raise InputProblems(Problem(id="PB552", message=message, hint=hint))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +13,13 @@ from pathlib import Path
 from typing import IO
 
 from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
-from pipeline_builder.engine.state.listing import files_below, links_out
+from pipeline_builder.engine.state.listing import fault_of
+from pipeline_builder.engine.state.places import BUCKET, Places
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.machine.folders import files_in
 from pipeline_builder.machine.refusals import naming
-from pipeline_builder.machine.streams import Hashing, copy, read_small, replacing
+from pipeline_builder.machine.streams import Hashing, Sparse, copy, copy_file, read_small, replacing
+from pipeline_builder.machine.tree import Survey, Tree, opened, render_some
 from pipeline_builder.target import StoredObject
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
@@ -28,7 +28,7 @@ PLACE = "place"
 _HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
 _LONGEST = 255  # bytes of a file's name
 _LONGEST_MANIFEST = 64 << 20  # bytes, for about a million files
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_NO_KEY = re.compile(r"[\0\\\ud800-\udfff]")
 
 
 class LocalStore:
@@ -36,8 +36,7 @@ class LocalStore:
 
     def __init__(self, root: Path, mounts: Mapping[str, Path], state: State) -> None:
         self._root = root
-        # The longest prefix wins.
-        self._mounts = sorted(((name.strip("/"), path) for name, path in mounts.items()), key=lambda m: -len(m[0]))
+        self._places = Places(root, mounts)
         self._state = state
 
     def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
@@ -65,9 +64,11 @@ class LocalStore:
     def _writing(self, uri: str, known: list[Digest]) -> Iterator[Hashing]:
         self._path(uri)  # refuses an address that is none before anything is written
         with self.staged() as (file, path):
-            hashing = Hashing(file)
+            sparse = Sparse(file)
+            hashing = Hashing(sparse)
             yield hashing
             sha256 = hashing.sha256
+            sparse.finish()
             file.flush()
             place = self.adopt(uri, path)
             # Of the file itself, whatever lies at its place by now; moving it is a change too.
@@ -97,6 +98,8 @@ class LocalStore:
             NotADirectoryError: an object is where a folder would have to be.
         """
         path = self._path(uri)
+        if why := fault_of(path, self._root):
+            raise InputProblems(Problem(id="PB555", message=f"'{uri}' can't be written: '{path}' is {why}"))
         file.chmod(0o644)
         if new and self.find(uri) is not None:
             raise FileExistsError(uri)
@@ -130,34 +133,32 @@ class LocalStore:
             raise KeyError(uri)
         return path
 
-    def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> None:
+    def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> tuple[str, ...]:
         """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
+
+        Returns what is there and is no object, such as a link that leads out, with the reason.
 
         Raises:
             InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527; PB528.
         """
-        found = self._objects(uri, kind)
+        left_out: list[str] = []
+        found = self._objects(uri, kind, left_out)
         if not found:
-            raise InputProblems(self._nothing(uri))
+            raise InputProblems(self._nothing(uri, left_out))
         check_names(uri, found)
         for address, name, path in found:
             target = folder / name
             if not _is_free(target):  # another input is there, or this machine's files don't tell `A` from `a`
                 message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
                 raise InputProblems(Problem(id="PB528", message=message))
-            shutil.copyfile(path, target)
+            copy_file(path, target)
+        return tuple(left_out)
 
-    def left_out(self, uri: str) -> list[str]:
-        """Return the links in mounted folders below an address that lead out of them: they are no objects."""
-        bucket, prefix = self._split(uri)
-        return [name for folder, rest in self._mounted(bucket, prefix) for name in links_out(folder, rest)]
-
-    def upload(self, folder: Path, uri: str) -> None:
-        """Write every regular file below the folder under the prefix; links a job made are not followed."""
+    def upload(self, tree: Tree, found: Survey, uri: str) -> None:
+        """Write the files that were found in a job's folder under the prefix."""
         known: list[Digest] = []
-        for path in files_in(folder):
-            address = f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-            with path.open("rb") as source, self._writing(address, known) as file:
+        for name in found.files:
+            with opened(tree, name) as source, self._writing(f"{uri.rstrip('/')}/{name}", known) as file:
                 copy(source, file)
         self._state.remember_digests(*known)
 
@@ -170,39 +171,43 @@ class LocalStore:
         Raises:
             InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
         """
-        return [(name, path) for _, name, path in self._objects(uri, kind)]
+        return [(name, path) for _, name, path in self._objects(uri, kind, [])]
 
-    def _objects(self, uri: str, kind: str) -> list[Found]:
+    def _objects(self, uri: str, kind: str, left_out: list[str]) -> list[Found]:
         if kind == PLACE:
-            exact = self.find(uri)
-            found = self._below(f"{uri.rstrip('/')}/") if exact is None else [(uri, uri.rsplit("/", 1)[-1], exact)]
+            exact = self._find(uri, left_out)
+            found = (
+                self._below(f"{uri.rstrip('/')}/", left_out)
+                if exact is None
+                else [(uri, uri.rsplit("/", 1)[-1], exact)]
+            )
         elif kind == PREFIX:
-            found = self._below(uri)
+            found = self._below(uri, left_out)
         elif kind == MANIFEST:
-            found = self._listed(uri)
+            found = self._listed(uri, left_out)
         else:
             message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
             raise InputProblems(Problem(id="PB527", message=message))
         return sorted(found, key=lambda item: item[1])
 
-    def _below(self, uri: str) -> list[Found]:
+    def _below(self, uri: str, left_out: list[str]) -> list[Found]:
         """Return the objects whose keys begin with the address's."""
         bucket, prefix = self._split(uri)
-        return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in self.keys(bucket, prefix)]
+        keys = self.keys(bucket, prefix, left_out)
+        return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in keys]
 
-    def _listed(self, uri: str) -> list[Found]:
+    def _listed(self, uri: str, left_out: list[str]) -> list[Found]:
         """Return what a manifest lists; nothing where there is no manifest."""
-        manifest = self.find(uri)
+        manifest = self._find(uri, left_out)
         if manifest is None:
             return []
         with manifest.open("rb") as file:
             prefix, names = parse_manifest(uri, read_small(file, uri, _LONGEST_MANIFEST))
         start = prefix.removeprefix("s3://").partition("/")[2]
-        addresses = {f"{prefix}{name}": self.find(f"{prefix}{name}") for name in names}
+        addresses = {f"{prefix}{name}": self._find(f"{prefix}{name}", left_out) for name in names}
         missing = [f"'{address}'" for address, path in addresses.items() if path is None]
         if missing:
-            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            message = f"the manifest '{uri}' names what isn't there: {', '.join(missing[:5])}{more}"
+            message = f"the manifest '{uri}' names what isn't there: {render_some(missing)}{_besides(left_out)}"
             raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
         found = ((address, self._split(address)[1], path) for address, path in addresses.items())
         return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
@@ -274,24 +279,13 @@ class LocalStore:
 
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
+        return self._find(uri, [])
+
+    def _find(self, uri: str, left_out: list[str]) -> Path | None:
         bucket, key = self._split(uri)
         if not key or key.endswith("/"):
             return None
-        own = self._root / bucket / key
-        if own.is_file():
-            return own
-        for folder, rest in self._mounted(bucket, key):
-            path = folder / rest
-            if rest and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-                return path
-        return None
-
-    def _mounted(self, bucket: str, key: str) -> Iterator[tuple[Path, str]]:
-        """Yield the mounted folders that a key can be in, with the key below them."""
-        full = f"{bucket}/{key}"
-        for name, folder in self._mounts:
-            if full == name or full.startswith(f"{name}/"):
-                yield folder, full[len(name) :].strip("/")
+        return self._places.find(bucket, key, left_out)
 
     @property
     def root(self) -> Path:
@@ -303,32 +297,16 @@ class LocalStore:
 
     def buckets(self) -> tuple[str, ...]:
         """Return the buckets that have a folder here or are mounted, sorted."""
-        own = {path.name for path in self._root.iterdir() if path.is_dir()} if self._root.is_dir() else set()
-        mounted = {name.split("/", 1)[0] for name, _ in self._mounts}
-        return tuple(sorted(name for name in own | mounted if _BUCKET.fullmatch(name)))
+        return self._places.buckets()
 
-    def keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
-        """Yield every key of the bucket that begins with the prefix, with its file."""
+    def keys(self, bucket: str, prefix: str, left_out: list[str] | None = None) -> Iterator[tuple[str, Path]]:
+        """Yield every key of the bucket that begins with the prefix, with its file.
+
+        `left_out` gets what else is there and is no object, such as a link that leads out, with the reason.
+        """
         self._split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
-        return ((key, path) for key, path in self._keys(bucket, prefix) if key.startswith(prefix))
-
-    def _keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, Path]]:
-        seen: set[str] = set()
-        base = self._root / bucket
-        for path in files_below(base, prefix):
-            key = path.relative_to(base).as_posix()
-            seen.add(key)
-            yield key, path
-        for name, folder in self._mounts:
-            mounted = name.split("/", 1)
-            start = f"{mounted[1]}/" if len(mounted) > 1 else ""
-            if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
-                continue
-            for path in files_below(folder, prefix[len(start) :] if prefix.startswith(start) else ""):
-                key = start + path.relative_to(folder).as_posix()
-                if key not in seen and path.resolve().is_relative_to(folder.resolve()):
-                    seen.add(key)
-                    yield key, path
+        found = self._places.keys(bucket, prefix, [] if left_out is None else left_out)
+        return ((key, path) for key, path in found if key.startswith(prefix))
 
     def _path(self, uri: str) -> Path:
         bucket, key = self._split(uri)
@@ -341,22 +319,22 @@ class LocalStore:
         scheme, _, rest = uri.partition("://")
         bucket, _, key = rest.partition("/")
         parts = key.rstrip("/").split("/") if key else []
-        bad = (
-            any(part in ("", ".", "..") or len(part.encode()) > _LONGEST for part in parts)
-            or "\0" in key
-            or "\\" in key
-        )
-        if scheme != "s3" or not _BUCKET.fullmatch(bucket) or ".." in bucket or bad:
+        bad = any(
+            part in ("", ".", "..") or len(part.encode("utf-8", "replace")) > _LONGEST for part in parts
+        ) or _NO_KEY.search(key)
+        if scheme != "s3" or not BUCKET.fullmatch(bucket) or ".." in bucket or bad:
             raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
         return bucket, key
 
-    def _nothing(self, uri: str) -> Problem:
+    def _nothing(self, uri: str, left_out: list[str]) -> Problem:
         bucket, key = self._split(uri)
-        folders = [str(folder) for folder, _ in self._mounted(bucket, key)]
+        folders = [str(folder) for folder, _ in self._places.mounted(bucket, key)]
         where = f"; looked for in {' and '.join(folders)} too" if folders else ""
-        if links := self.left_out(uri):
-            where += f"; '{links[0]}' there is a link that leads out of the folder, which is no object"
-        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}", hint=_HINT)
+        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}{_besides(left_out)}", hint=_HINT)
+
+
+def _besides(left_out: list[str]) -> str:
+    return f"; what is there is no object: {render_some(left_out)}" if left_out else ""
 
 
 def _read_digest(path: Path) -> tuple[str, int]:

@@ -11,8 +11,9 @@ import pytest
 from pipeline_builder.engine.document.document import Retry, load_definition
 from pipeline_builder.engine.execution.retries import SERVICE_FAULT, Patience
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.engine.jobs.environments import Environments, OutageError, find_uv
-from pipeline_builder.engine.jobs.sandbox import private_mounts_available
+from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.installer import OutageError, find_uv
+from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.logs import failure_message, log_tail
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
-from pipeline_builder.engine.jobs.sandbox import private_mounts_available, run_job
+from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files, user_arguments
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.target import JSON

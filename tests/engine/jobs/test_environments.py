@@ -15,14 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.engine.jobs.environments import (
-    Environments,
-    clean_layers,
-    environment_key,
-    find_uv,
-    link_openmp,
-    requirements_of,
-)
+from pipeline_builder.engine.jobs.environments import Environments, environment_key, link_openmp
+from pipeline_builder.engine.jobs.installer import find_uv
+from pipeline_builder.engine.jobs.requirements import clean_layers, requirements_of
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from tests.places import ROOT
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import threading
 import time
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
-from pipeline_builder.engine.jobs.sandbox import job_environment, private_mounts_available, relocate, run_job
+from pipeline_builder.engine.jobs.sandbox import job_environment, relocate, run_job
 from tests.places import ROOT
 
 NAP = f"9{os.getpid()}"
@@ -135,9 +137,18 @@ def test_environment_is_only_the_jobs(tmp_path: Path, private: bool, monkeypatch
     assert environment["http_proxy"] == "http://proxy:3128"
     assert environment["GIVEN"] == "yes"
     assert environment["LANG"] == "de_DE.UTF-8"
-    assert environment["HOME"] == str(tmp_path / "home")
+    assert environment["HOME"] == ("/home/job" if private else str(tmp_path / "home"))
     assert environment["PATH"].startswith(str(Path(sys.executable).parent) + ":")
     assert environment["PYTHONUNBUFFERED"] == "1"
+
+
+@BOTH
+def test_certificates_of_the_engine_can_be_read(tmp_path: Path, private: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ca.pem").write_text("certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    job = make_job(tmp_path / "job", "sh", "-c", "cat $SSL_CERT_FILE")
+    assert run(job, private=private).exit_code == 0
+    assert job.log.read_text() == "certificate"
 
 
 def test_library_folder_is_named_where_it_has_libraries(tmp_path: Path) -> None:
@@ -146,10 +157,10 @@ def test_library_folder_is_named_where_it_has_libraries(tmp_path: Path) -> None:
         name="job", folder=tmp_path, command=("x",), environment={"LD_LIBRARY_PATH": "/own"}, python=python_file,
         workdir="/", timeout=1,
     )  # fmt: skip
-    assert job_environment(job, {})["LD_LIBRARY_PATH"] == "/own"
+    assert job_environment(job, {}, private=False)["LD_LIBRARY_PATH"] == "/own"
     (tmp_path / "env" / "lib").mkdir(parents=True)
     (tmp_path / "env" / "lib" / "libgomp.so.1").touch()
-    assert job_environment(job, {})["LD_LIBRARY_PATH"] == f"{tmp_path}/env/lib:/own"
+    assert job_environment(job, {}, private=False)["LD_LIBRARY_PATH"] == f"{tmp_path}/env/lib:/own"
 
 
 @BOTH
@@ -367,9 +378,11 @@ def test_an_unprivileged_user(private: bool, tmp_path_factory: pytest.TempPathFa
     code = f"""
         import sys, threading, tempfile, os
         sys.path.insert(0, {str(ROOT)!r})
+        sys.path.append({sysconfig.get_path("purelib")!r})  # for bubblewrap's program only
         from pathlib import Path
         from pipeline_builder.engine.jobs.job import Job
-        from pipeline_builder.engine.jobs.sandbox import run_job, private_mounts_available
+        from pipeline_builder.engine.jobs.isolation import private_mounts_available
+        from pipeline_builder.engine.jobs.sandbox import run_job
         assert private_mounts_available() is True
         with tempfile.TemporaryDirectory() as folder:
             job = Job(name="j", folder=Path(folder), environment={{}}, python=Path(sys.executable), workdir="/opt/ml",

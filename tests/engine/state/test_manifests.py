@@ -103,7 +103,7 @@ def test_no_manifest(tmp_path: Path, content: bytes) -> None:
 def test_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     store = LocalStore(tmp_path / "store", {}, State(tmp_path / "state.db"))
     store.put(URI, listed(name))
-    with pytest.raises(InputProblems, match="PB521"):
+    with pytest.raises(InputProblems, match="PB552"):
         store.download(URI, tmp_path / "in", kind=MANIFEST)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.checkout.repositories import commit, make_repository
+from tests.doors import Door
 from tests.places import ROOT
 from tests.service.rehearsal.rehearsals import statuses
 from tests.tiny import DATA, TRAIN, variant, write_model
@@ -128,19 +129,17 @@ def test_approve_nothing_reject(service: Service) -> None:
     assert "recall is too low" in second[1]
 
 
-def test_a_failing_step_and_a_blocked_gate(service: Service, tmp_path: Path) -> None:
-    rows = tmp_path / "rows"
-    fails = f"import os\nif not os.path.exists({str(rows)!r}):\n    raise SystemExit('no rows to train on')\n"
-    service.change("scripts/train.py", fails + TRAIN)
+def test_a_failing_step_and_a_blocked_gate(service: Service, door: Door) -> None:
+    service.change("scripts/train.py", f"print('are there rows to train on?')\n{door.enter}{TRAIN}")
     code, state, errors = service.rehearse("--approve")
     assert code == 5
     assert statuses(state)["Train"] == "Failed"
     assert "PB656 the action 'Train' of the stage 'Train' failed: its phase build failed" in errors
-    assert "no rows to train on" in errors
+    assert "are there rows to train on?" in errors
     code, again, errors = service.rehearse("--resume", "--approve")
     assert (code, again["id"], action(again, "Train")["attempt"]) == (5, state["id"], 2)
     assert action(again, "Build")["attempt"] == 1
-    rows.touch()
+    door.open()
     code, again, errors = service.rehearse("--resume", "--approve")
     assert (code, again["id"], action(again, "Train")["attempt"]) == (0, state["id"], 3), errors
     assert service.executions() == ["Succeeded"]  # the same one, tried again
@@ -158,24 +157,18 @@ def test_a_failing_step_and_a_blocked_gate(service: Service, tmp_path: Path) -> 
     assert action(state, "Train")["variables"]["VERDICT"] == "failed"
 
 
-SLOW = """\
-import os, pathlib, time
-if not pathlib.Path({marker!r}).exists():
-    pathlib.Path({marker!r}).write_text("here")
-    time.sleep(300)
-"""
-
-
-def test_killed_while_it_trains_it_goes_on(service: Service, tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    service.change("scripts/train.py", SLOW.format(marker=str(marker)) + TRAIN)
+def test_killed_while_it_trains_it_goes_on(service: Service, door: Door) -> None:
+    slow = "".join(f"    {line}\n" for line in (*door.enter.splitlines(), "time.sleep(300)"))
+    service.change("scripts/train.py", f"import time\ntry:\n{slow}except OSError:\n    pass\n{TRAIN}")
+    door.open()
     process = service.start("rehearse", "--approve")
     deadline = time.monotonic() + _TIMEOUT
-    while not marker.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not (begun := door.knocked()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert marker.exists()
+    assert begun
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
+    door.shut()
     code, state, errors = service.rehearse("--resume", "--approve")
     assert code == 0, errors
     assert set(statuses(state).values()) == {"Succeeded"}

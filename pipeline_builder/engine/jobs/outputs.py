@@ -1,0 +1,60 @@
+"""What a job has left in its folders: kept in the store, without following a link; what isn't kept is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_builder.engine.jobs.archives import pack
+from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.logs import append_line
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.inert import inert_line
+from pipeline_builder.machine.tree import Survey, Tree, render_some, survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """Keeps what is below `folder/ml`; what it leaves out goes to the job's log and to `observe`."""
+
+    folder: Path
+    store: LocalStore
+    observe: Callable[[str], None]
+
+    def upload(self, path: str, uri: str) -> None:
+        """Write each file of a folder, named by its path in the job, under an address.
+
+        Raises:
+            InputProblems: what `survey` and `opened` refuse; the job's step fails.
+        """
+        tree = self._tree(path)
+        found = survey(tree)
+        self.store.upload(tree, found, uri)
+        self._say(tree, found)
+
+    def archive(self, path: str, uri: str, *, empty: bool = True) -> None:
+        """Write a folder's files as an archive; without `empty` only where there are any."""
+        tree = self._tree(path)
+        found = survey(tree)
+        if found.files or empty:
+            with self.store.writing(uri) as file:
+                pack(tree, found, file)
+        self._say(tree, found)
+
+    def _tree(self, path: str) -> Tree:
+        below = "/".join(Path(path).parts[len(Path(OPT_ML).parts) :])
+        return Tree(root=self.folder / "ml", below=below, shown=path)
+
+    def say_missing(self, uri: str, left_out: Sequence[str]) -> None:
+        """Say what an input hasn't brought along."""
+        if left_out:
+            self._say_line(f"left out of the input '{uri}': {render_some(left_out)}")
+
+    def _say(self, tree: Tree, found: Survey) -> None:
+        if found.left_out:
+            self._say_line(f"left out of {tree.shown}, because only files are kept: {render_some(found.left_out)}")
+
+    def _say_line(self, line: str) -> None:
+        append_line(self.folder / "log.txt", inert_line(line, 2000))
+        self.observe(inert_line(line, 2000))

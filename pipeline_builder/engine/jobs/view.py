@@ -1,0 +1,199 @@
+"""What a job sees of this machine: the arguments of bubblewrap that make its file system."""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pipeline_builder.engine.jobs.job import OPT_ML, Job
+
+TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
+SCRATCH = "/run/job"
+_MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_SYSTEM = ("/usr", "/etc", "/nix/store", "/gnu/store", "/var/lib/ca-certificates")
+# What programs ask the kernel about processors, devices and their own bounds. The rest of /sys is for administrators.
+_SYS = ("block", "bus", "class", "dev", "devices", "module", "fs/cgroup", "kernel/mm")
+# Of what a container gets read-only: root would write here what holds for the machine, without any capability.
+_PROC = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "pressure",
+         "driver/nvram")  # fmt: skip
+_DEVICES = ("nvidia*", "dri", "kfd", "dxg", "accel", "neuron*")
+_LINKED = ("/etc/resolv.conf", "/etc/hosts", "/etc/localtime")
+_PARTS = ("bin", "lib", "lib64", "include", "share", "ssl")
+Arguments = tuple[str, ...]
+INSIDE = Path(__file__).parent.parent / "inside"
+
+
+def view_of(job: Job, *, scratch: Path | None, own_proc: bool) -> list[str]:
+    """Return bubblewrap's arguments for the job's file system; `scratch` takes what it changes in its environment."""
+    shown = _shown(job)
+    places = {*_system_folders(), *shown, *map(str, job.writes)}
+    arguments = [*_base(own_proc=own_proc)]
+    layers = [(_depth(path), _show(path)) for path in shown]
+    covered = _covered(job.hidden, places, shown)
+    layers += [(_depth(path), ["--tmpfs", path]) for path in covered]
+    layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
+    layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
+    if environment := environment_folder(job):
+        layers.append((_depth(environment), _environment(environment, scratch)))
+    # Deeper ones last: what is shown within what is hidden is seen, and the other way round.
+    for _, layer in sorted(layers, key=lambda layer: layer[0]):
+        arguments += layer
+    for path in (*covered, "/"):  # last, because mount points are made in them
+        arguments += ["--remount-ro", path]
+    return arguments
+
+
+def environment_folder(job: Job) -> str:
+    """Return the virtual environment that the job's interpreter is of, "" where it is of none."""
+    venv = job.python.parent.parent
+    return str(venv) if (venv / "pyvenv.cfg").is_file() else ""
+
+
+def launcher_python() -> str:
+    """Return the interpreter below all virtual environments: the one file of ours that a job can run."""
+    return str(getattr(sys, "_base_executable", "") or sys.executable)
+
+
+def _base(*, own_proc: bool) -> Iterator[str]:
+    for name in _MERGED:
+        if Path("/", name).is_symlink():
+            yield from ("--symlink", str(Path("/", name).readlink()), f"/{name}")
+    for path in _system_folders():
+        yield from _show(path)
+    yield from _masks()
+    for path in _LINKED:
+        if (target := os.path.realpath(path)) != path and not target.startswith(("/usr/", "/etc/")):
+            yield from ("--ro-bind-try", target, target)
+    yield from _devices()
+    yield from ("--proc", "/proc") if own_proc else ("--bind", "/proc", "/proc")
+    for path in (*(f"/proc/{name}" for name in _PROC), *(f"/sys/{name}" for name in _SYS)):
+        if Path(path).exists():
+            yield from _show(path)
+    for entry in _entries_of_opt():
+        path = f"/opt/{entry.name}"
+        yield from (
+            ("--symlink", str(Path(path).readlink()), path) if entry.is_symlink() else ("--ro-bind-try", path, path)
+        )
+
+
+def _masks() -> Iterator[str]:
+    for path in _masked_paths():
+        if Path(path).is_dir():
+            yield from ("--tmpfs", path, "--remount-ro", path)
+        elif Path(path).exists():  # it may have gone since
+            yield from ("--ro-bind", "/dev/null", path)
+
+
+def _devices() -> Iterator[str]:
+    yield from ("--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108 - the job's own
+    for pattern in _DEVICES:
+        for device in sorted(Path("/dev").glob(pattern)):
+            yield from ("--dev-bind-try", str(device), str(device))
+    yield from ("--remount-ro", "/dev")
+
+
+@functools.cache
+def _system_folders() -> tuple[str, ...]:
+    merged = (f"/{name}" for name in _MERGED if not Path("/", name).is_symlink())
+    return tuple(path for path in (*merged, *_SYSTEM) if Path(path).is_dir())
+
+
+def _entries_of_opt() -> list[os.DirEntry[str]]:
+    """Return what is in /opt for everybody; `ml` there is the job's."""
+    try:
+        with os.scandir("/opt") as entries:
+            return [e for e in entries if e.name != "ml" and (e.is_symlink() or e.stat().st_mode & stat.S_IROTH)]
+    except OSError:
+        return []
+
+
+@functools.cache
+def _masked_paths() -> tuple[str, ...]:
+    """Return what in /etc is not for everybody, such as keys and password hashes: a job may run as root."""
+    found: list[str] = []
+    for folder, folders, files in os.walk("/etc"):
+        for name in [*folders, *files]:
+            path = f"{folder}/{name}"
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError:
+                continue
+            if stat.S_ISLNK(mode) or mode & stat.S_IROTH or not os.access(path, os.R_OK):
+                continue
+            found.append(path)
+            if stat.S_ISDIR(mode):
+                folders.remove(name)
+    return tuple(found)
+
+
+def _own(job: Job) -> tuple[tuple[Path, str], ...]:
+    return ((job.ml, OPT_ML), (job.folder / "tmp", TMP), (job.folder / "home", HOME))
+
+
+def _environment(folder: str, scratch: Path | None) -> list[str]:
+    """Let the job change its Python environment without changing it for others, where overlays can be mounted."""
+    if scratch is None:
+        return ["--ro-bind", folder, folder]
+    overlay = ["--overlay-src", folder, "--overlay", f"{scratch}/upper", f"{scratch}/work", folder]
+    return [*overlay, "--ro-bind", f"{scratch}/upper", SCRATCH]
+
+
+def _shown(job: Job) -> list[str]:
+    """Return what the job may read beside the system: its interpreter, our programs, and folders that it is given."""
+    found = [str(INSIDE), *map(str, job.reads)]
+    prefixes = [*_prefixes(job.python), *_prefixes(Path(launcher_python()))]
+    for prefix in {*map(str, prefixes), sys.base_prefix, sys.base_exec_prefix}:
+        # Also where the links of the path lead: uv's names of minor versions are links.
+        for path in (prefix, os.path.realpath(prefix)):
+            found += _safe_parts(path, job.hidden)
+    system = _system_folders()
+    return sorted({path for path in found if not any(_within(path, folder) for folder in system)})
+
+
+def _prefixes(python: Path) -> Iterator[Path]:
+    """Yield the folders of each link on the way to the interpreter, but the environment's own."""
+    path, steps = python, 0
+    while path.is_symlink() and steps < 40:
+        path = Path(os.path.normpath(path.parent / path.readlink()))
+        steps += 1
+        if path.parent.parent != python.parent.parent:
+            yield path.parent.parent
+    try:
+        lines = (python.parent.parent / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        yield path.parent.parent  # no environment, but an installation
+        return
+    for line in lines:
+        name, _, value = line.partition("=")
+        if name.strip() == "home":
+            yield Path(value.strip()).parent
+
+
+def _safe_parts(prefix: str, hidden: Sequence[Path]) -> list[str]:
+    """Return the prefix, or where it is (or is above) a folder that is hidden, only what Python needs of it."""
+    if not any(_within(str(path), prefix) for path in hidden):
+        return [prefix]
+    return [part for name in _PARTS if Path(part := f"{prefix.rstrip('/')}/{name}").is_dir()]
+
+
+def _show(path: str) -> list[str]:
+    return ["--ro-bind", path, path]
+
+
+def _covered(hidden: Iterable[Path], places: Iterable[str], shown: Sequence[str]) -> list[str]:
+    """Return the hidden folders that would be seen in one of these places."""
+    visible = [*places, *(f"/opt/{entry.name}" for entry in _entries_of_opt())]
+    paths = {name for path in hidden for name in (str(path), os.path.realpath(path)) if Path(name).is_dir()}
+    return sorted(p for p in paths if p not in shown and any(p != v and _within(p, v) for v in visible))
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _depth(path: str) -> int:
+    return path.rstrip("/").count("/")
