@@ -85,6 +85,7 @@ def test_a_large_file_for_a_bucket_that_is_not_there(aws: Aws, tmp_path: Path) -
         S3Store(aws).put("s3://no-such-bucket/large", tmp_path / "file")
 
 
+@pytest.mark.long
 def test_one_listing_tells_of_a_thousand_bundles(aws: Aws) -> None:
     store = S3Store(aws)
     uris = [f"s3://ml-artifacts/p/code/{number:064x}/sourcedir.tar.gz" for number in range(1001)]

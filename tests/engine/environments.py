@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import atexit
 import functools
-import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
-import yaml
 
-from pipeline_builder.engine.jobs.environments import Environments, Layers, find_uv
+from pipeline_builder.engine.jobs.environments import Environments
 from tests.places import folder_of_run
 
 
@@ -38,51 +34,6 @@ def share_environments(state: Path, factory: pytest.TempPathFactory) -> None:
     """Let the state, which doesn't exist yet, make its environments where all of a run are."""
     state.mkdir(parents=True)
     (state / "envs").symlink_to(shared_environments(factory))
-
-
-def equip(manifest: Path, code: Path, factory: pytest.TempPathFactory) -> None:
-    """Make the shared environments of the manifest's images, compiled as far as the code imports them.
-
-    The product compiles all that is installed, for TensorFlow alone half a minute; `examples/purchase-intent` has its
-    environment made so.
-    """
-    for image in yaml.safe_load(manifest.read_text())["local"]["images"]:
-        shared_environment((tuple(image["requirements"]),), imports(code), factory)
-
-
-def shared_environment(layers: Layers, program: str, factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of a shared environment, in which the program has been run to have its imports compiled."""
-    folder = shared_environments(factory)
-    python = Environments(folder, uv=_uv_that_compiles_nothing(folder)).get(layers, observe=lambda _: None)
-    ran = python.parent.parent / "imported"
-    if not ran.exists():
-        variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        subprocess.run([str(python), "-c", program], env=variables, check=True, capture_output=True)
-        ran.touch()
-    return python
-
-
-def imports(code: Path) -> str:
-    """Return a program that imports what the folder's code imports, as far as it is installed."""
-    files = list(code.rglob("*.py"))
-    nodes = [node for path in files for node in ast.parse(path.read_text()).body]
-    own = {path.stem for path in files}
-    lines = {
-        ast.unparse(node)
-        for node in nodes
-        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module not in own)
-    }
-    return "\n".join(f"try: {line}\nexcept ImportError: pass" for line in sorted(lines))
-
-
-def _uv_that_compiles_nothing(folder: Path) -> Path:
-    program = folder / f"uv-{os.getpid()}"
-    program.write_text(
-        '#!/bin/sh\nfor given; do shift; [ "$given" = --compile-bytecode ] || set -- "$@" "$given"; done\n'
-        f'UV_LINK_MODE=hardlink exec "{find_uv()}" "$@"\n'
-    )
-    program.chmod(0o755)
-    return program
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.environments import shared_environment
+from tests.engine.environments import shared_environments
 
 PROGRAM = """
 import json, os
@@ -320,7 +320,7 @@ def test_a_real_model(ml: Path, tmp_path_factory: pytest.TempPathFactory) -> Non
             "scikit-learn==1.7.2",
         ),
     )
-    python = shared_environment(layers, "import numpy, pandas", tmp_path_factory)
+    python = Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
     (ml / "in" / "a.csv").write_bytes(b"1,2\n3,4\n5,6\n")
     program = """
         class Sum:

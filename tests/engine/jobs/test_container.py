@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.logs import failure_message, log_tail
@@ -20,7 +21,7 @@ from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files, user_arguments
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.target import JSON
-from tests.engine.environments import shared_environment
+from tests.engine.environments import shared_environments
 
 REQUEST: dict[str, Any] = {
     "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
@@ -210,7 +211,7 @@ DIFFERENT = {
 def toolkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         layers = (("sagemaker-training==5.1.4", "setuptools<81"),)
-        return shared_environment(layers, "import sagemaker_training.environment", tmp_path_factory)
+        return Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
     except OutsideFailure as failure:
         pytest.skip(f"the toolkit can't be installed here (it needs the index and a C compiler): {failure}")
 
