@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 
 def canonical(value: JSON) -> bytes:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
+from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import write_file
@@ -35,7 +36,6 @@ from pipeline_builder.release.run import Start, describe_start, find_open, go_on
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.release.whole import Left, leave_whole
-from pipeline_builder.target import DeployedPipeline
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
 from pipeline_builder.workspace import (
@@ -57,12 +57,12 @@ from pipeline_builder.workspace import (
 if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
     from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.descriptions import Execution, Selection
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.selection import Found
-    from pipeline_builder.target import Execution, Selection
 
 
 class Session(Opened):

@@ -11,6 +11,7 @@ import array
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -142,7 +143,11 @@ def main() -> NoReturn:
     """Import everything, then fork for each order until the tests are gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
     _import_everything()
-    _read_models(sys.argv[2:])
+    if sys.argv[2:]:
+        _read_models(sys.argv[2:])
+        _read_templates()
+    gc.collect()
+    gc.freeze()  # no fork looks through what all have, nor copies its pages for that
     wakes, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -230,6 +235,14 @@ def _read_models(services: Sequence[str]) -> None:
     session = botocore.session.Session()
     for name in services:
         session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+
+
+def _read_templates() -> None:
+    """Compile the templates of the service, which takes a fifth of a deploy."""
+    from pipeline_builder.service.cloudformation.rendering import rendering
+
+    for name in (rendering.SERVICE, rendering.STORAGE):
+        rendering._environment().get_template(f"{name}.j2")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import FIRST, PARAMETER, VARIABLE
+from pipeline_builder.descriptions import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.run import find_unchanged, follow, go_on, start
 from pipeline_builder.release.selection import select_steps
-from pipeline_builder.target import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus, Target
+from pipeline_builder.target import Target
 from tests.engine import definitions
 from tests.engine.definitions import (
     CACHED,

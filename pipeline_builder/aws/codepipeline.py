@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
-from pipeline_builder.target import Approval
+from pipeline_builder.descriptions import Approval
 
 _STATUS = {"Succeeded": True, "Failed": False}
 # Who answers without a comment gets this one from CodePipeline.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_builder.aws.facts import Facts, read_facts
 from pipeline_builder.dag.caching import PARAMETER
-from pipeline_builder.target import Execution, ExecutionStatus
+from pipeline_builder.descriptions import Execution, ExecutionStatus
 
 
 def read_summary(item: Mapping[str, Any], pipeline: str) -> Execution:

@@ -18,17 +18,17 @@ from pipeline_builder.aws.store import S3Store, split
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import PARAMETER, without_cache
 from pipeline_builder.dag.outline import decisive_parameters, outline
-from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.target import (
+from pipeline_builder.descriptions import (
     CachePrediction,
     DeployedPipeline,
     Execution,
     ExecutionStatus,
-    Observer,
     Selection,
     StepState,
     StepStatus,
 )
+from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.target import Observer
 
 INLINE = 1_048_576
 """Characters of a definition that the service takes in a request; a longer one goes by S3."""

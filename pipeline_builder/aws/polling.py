@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline_builder.target import Observer, StepState, StepStatus
+from pipeline_builder.descriptions import StepState, StepStatus
+from pipeline_builder.target import Observer
 
 SHORTEST, LONGEST = 3.0, 25.0
 """Seconds between two looks: short while steps come and go, never so long that an end is noticed half a minute late."""

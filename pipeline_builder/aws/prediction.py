@@ -14,8 +14,8 @@ from typing import Any
 
 from pipeline_builder.dag.caching import COMPARED
 from pipeline_builder.dag.outline import OutlinedStep, flat_steps, outline, referred_steps
+from pipeline_builder.descriptions import CachePrediction, Execution
 from pipeline_builder.durations import duration
-from pipeline_builder.target import CachePrediction, Execution
 
 _NEVER = {
     "Model": "models are always made anew",

@@ -9,8 +9,9 @@ from typing import Any
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
 from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
+from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
+from pipeline_builder.target import GROUP_OWNER, decided_meanwhile
 
 _DESCRIPTION = 1024
 _METADATA = 50

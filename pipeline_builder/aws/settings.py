@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.aws.client import Aws
-from pipeline_builder.target import DeployedPipeline, SettingChange
+from pipeline_builder.descriptions import DeployedPipeline, SettingChange
 
 TAG = "Tags"
 

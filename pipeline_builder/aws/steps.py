@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline_builder.dag.outline import OutlinedStep
-from pipeline_builder.target import StepState, StepStatus
+from pipeline_builder.descriptions import StepState, StepStatus
 
 _ENDED = (StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.STOPPED)
 _LOG_GROUPS = {

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError, translated
+from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import Readable, copy, read_small, replacing
-from pipeline_builder.target import StoredObject
 
 _CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
 """Those that S3 may say of an object, the strongest first."""

@@ -211,8 +211,8 @@ def _ask_why(asked: str) -> str:
 
 def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
+    from pipeline_builder.descriptions import ApprovalStatus
     from pipeline_builder.release.promote import Decision
-    from pipeline_builder.target import ApprovalStatus
 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
     by = os.environ.get("SMP_APPROVER") or login_name()

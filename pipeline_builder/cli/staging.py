@@ -17,9 +17,9 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuild
 from pipeline_builder.machine.deadline import TimeIsUpError
 
 if TYPE_CHECKING:
+    from pipeline_builder.descriptions import Approval
     from pipeline_builder.service.stage import Setting, Staged
     from pipeline_builder.session import Session
-    from pipeline_builder.target import Approval
 
 _EXPORTS = "stage.env"
 _ACTION = "Approve"

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import Duration, Names
 from pipeline_builder.documents.schema import Section
-from pipeline_builder.target import JSON
 
 
 class CacheSection(Section):

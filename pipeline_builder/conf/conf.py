@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.conf.variables import refusing
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import read_expressions
 from pipeline_builder.documents.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
@@ -20,7 +21,6 @@ from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.manifest import RelativePath
 from pipeline_builder.manifest.policy import Rules
-from pipeline_builder.target import JSON
 
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 

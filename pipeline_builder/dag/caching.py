@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from pipeline_builder.dag.outline import flat_steps
-from pipeline_builder.target import JSON, Execution
+from pipeline_builder.descriptions import JSON, Execution
 
 COMPARED: Mapping[str, tuple[str, ...]] = {
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 _BRANCHES = ("IfSteps", "ElseSteps")
 

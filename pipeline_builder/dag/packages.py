@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline_builder.target import Container
+from pipeline_builder.descriptions import Container
 
 QUALITY = "ModelQuality.Statistics"
 """The report that gates look into."""

@@ -22,10 +22,10 @@ from pipeline_builder.definition.secrets import secret_defaults
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

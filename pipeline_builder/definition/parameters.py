@@ -8,7 +8,7 @@ from pipeline_builder.conf.conf import ParameterSection
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.context import Context, Mapped
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 MANIFEST_PARAMETER = "ManifestCommit"
 UNKNOWN_COMMIT = "unknown"

@@ -10,10 +10,10 @@ from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.steps.data import file_uri
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import s3_uri
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Problem
-from pipeline_builder.target import JSON
 
 Where = tuple[Document, DataPath]
 _MANIFEST = "ManifestFile"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import find_secrets, looks_like_secret
 from pipeline_builder.errors import Problem
-from pipeline_builder.target import JSON
 
 _READABLE = "everybody who may read the pipeline would see it: keep it in AWS Secrets Manager, and give its name"
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 # Tokens that are recognised by their form alone.
 _FORMS = re.compile(

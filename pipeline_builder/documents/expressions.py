@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Union, get_args
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.target import JSON
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

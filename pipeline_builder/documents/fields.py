@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.target import JSON
 
 StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"]
 Approval = Literal["PendingManualApproval", "Approved", "Rejected"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Problem
-from pipeline_builder.target import JSON
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

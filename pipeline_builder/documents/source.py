@@ -11,8 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.target import JSON
 
 if TYPE_CHECKING:
     import yaml

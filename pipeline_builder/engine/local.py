@@ -14,6 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.dag.caching import without_cache
+from pipeline_builder.descriptions import (
+    CachePrediction,
+    DeployedPipeline,
+    Execution,
+    ExecutionStatus,
+    Selection,
+    StepState,
+)
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution.execution import (
@@ -37,17 +45,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.target import (
-    CachePrediction,
-    DeployedPipeline,
-    Execution,
-    ExecutionStatus,
-    Observer,
-    SecretGiver,
-    Selection,
-    StepState,
-    Target,
-)
+from pipeline_builder.target import Observer, SecretGiver, Target
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"

@@ -9,12 +9,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import Tags
 from pipeline_builder.documents.schema import Section, describe, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 FILE = "framework.yaml"
 _IDS = {"unknown": "PB216", "missing": "PB216", "value": "PB216", "later": "PB216"}

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
-from pipeline_builder.target import JSON
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe
-from pipeline_builder.target import JSON
 
 TriggerKind = Literal["connection", "webhook", "codecommit", "poll", "none"]
 GROUP_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.policy.groups import Claim
+from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.inventory import look_over
 from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
-from pipeline_builder.target import DeployedPipeline, Target
+from pipeline_builder.target import Target
 
 _UPLOADS = 8
 """Objects that are uploaded at once: small ones, whose time is the network's."""

@@ -6,11 +6,12 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from pipeline_builder.descriptions import JSON, ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import NAMED_IN_WORDS, PIPELINE, PROPERTY, Evidence
 from pipeline_builder.release.standing import AT, BY, ROLLED_BACK
-from pipeline_builder.target import JSON, ApprovalChange, ApprovalStatus, ModelPackage, Target
+from pipeline_builder.target import Target
 
 _Load = Callable[[str, str], Evidence]
 _WORDS = {ApprovalStatus.APPROVED: "approved", ApprovalStatus.REJECTED: "rejected", ApprovalStatus.PENDING: "reopened"}

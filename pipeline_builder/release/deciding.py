@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from pipeline_builder.descriptions import Execution, ModelPackage
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.target import Execution, ModelPackage, Target
+from pipeline_builder.target import Target
 
 _MOST_RUNS = 100
 

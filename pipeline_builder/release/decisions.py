@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.definition.compose import Composed
+from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.history import Histories
 from pipeline_builder.release.choosing import pick
@@ -19,7 +20,7 @@ from pipeline_builder.release.rollback import rollback
 from pipeline_builder.release.runs import Runs
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.release.verdict import asked_of, judge_execution
-from pipeline_builder.target import ApprovalStatus, DeployedPipeline, Execution, ModelPackage, Target
+from pipeline_builder.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

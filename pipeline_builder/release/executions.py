@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import Execution, ExecutionStatus, PipelineService
+from pipeline_builder.target import PipelineService
 
 Listed = Callable[[], Sequence[Execution]]
 """Gives the executions, newest first."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.history import MOST_COMMITS, Histories, authors_since
 from pipeline_builder.release.record import PackageRecord, RunRecord
-from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
+from pipeline_builder.target import ModelRegistry
 
 _COMMIT = "commit-"
 _WRITTEN = re.compile(r"\s*(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>\s*")

@@ -9,11 +9,12 @@ from typing import Any
 
 from pipeline_builder import __version__
 from pipeline_builder.dag.outline import Node, outline
+from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackage, StepState
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
-from pipeline_builder.target import ApprovalStatus, Execution, ModelPackage, StepState, Target
+from pipeline_builder.target import Target
 
 _TAIL_LINES = 40
 _PACKAGE = "RegisterModel"

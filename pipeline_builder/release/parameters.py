@@ -8,9 +8,10 @@ from pipeline_builder.dag.caching import PARAMETER, with_generation
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.definition.policy.policy import Policed, check_policy
+from pipeline_builder.descriptions import Execution, ExecutionStatus
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock
-from pipeline_builder.target import Execution, ExecutionStatus, ObjectStore, PipelineService
+from pipeline_builder.target import ObjectStore, PipelineService
 
 
 def check_given(given: Mapping[str, str], own: Iterable[str], policed: Policed) -> None:

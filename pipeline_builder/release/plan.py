@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
+from pipeline_builder.descriptions import JSON, CachePrediction, DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line, inert_text
-from pipeline_builder.target import JSON, CachePrediction, DeployedPipeline
 
 ChangeKind = Literal["added", "changed", "removed"]
 NAMED = ("OutputName", "InputName", "ChannelName", "Key", "Name", "PropertyFileName")

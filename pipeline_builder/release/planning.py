@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline_builder.definition.definition import Definition
+from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.plan import Plan, build_plan, with_rename
 from pipeline_builder.release.run import find_unchanged
-from pipeline_builder.target import DeployedPipeline, PipelineService
+from pipeline_builder.target import PipelineService
 
 
 def make_plan(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
+from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, PlanRefused, Problem, RunFailed
 from pipeline_builder.release.choosing import pick
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 from pipeline_builder.release.standing import AT, BY, Standing, answers, describe_word, standing
-from pipeline_builder.target import ApprovalStatus, ModelPackage, ModelRegistry
+from pipeline_builder.target import ModelRegistry
 
 # ApprovalDescription takes 1024 characters.
 MOST_DESCRIPTION = 1024

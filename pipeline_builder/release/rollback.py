@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.promote import MOST_DESCRIPTION, Deciding, Decision
 from pipeline_builder.release.standing import AT, BY, ROLLED_BACK, Standing, standing
-from pipeline_builder.target import ApprovalStatus, ModelPackage
 
 
 def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage, ModelPackage]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.dag.caching import always_cached, with_generation
+from pipeline_builder.descriptions import DeployedPipeline, Execution, ExecutionStatus, Selection
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, Problem
 from pipeline_builder.machine.deadline import whole
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.parameters import started_for
-from pipeline_builder.target import DeployedPipeline, Execution, ExecutionStatus, Observer, PipelineService, Selection
+from pipeline_builder.target import Observer, PipelineService
 
 Origin = Literal["started", "continued", "unchanged", "followed", "done"]
 # What the service refuses for reasons of its own, which stay; others pass.

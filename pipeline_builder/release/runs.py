@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.descriptions import Execution
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.executions import find_execution, find_failed, find_running, undecided
 from pipeline_builder.release.outcome import recall
 from pipeline_builder.release.record import RunRecord, load_record
-from pipeline_builder.target import Execution, Target
+from pipeline_builder.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from pipeline_builder.conf.edges import reach
 from pipeline_builder.dag.outline import OutlinedStep, by_name, flat_steps, outline
+from pipeline_builder.descriptions import JSON, Execution, ExecutionStatus, Selection, StepState, StepStatus
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock
-from pipeline_builder.target import JSON, Execution, ExecutionStatus, PipelineService, Selection, StepState, StepStatus
+from pipeline_builder.target import PipelineService
 
 MOST_SELECTED = 50
 """Steps that StartPipelineExecution takes in a SelectiveExecutionConfig [service model]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
-from pipeline_builder.target import ApprovalStatus, ModelPackage
+from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 
 ROLLED_BACK = "rolled back by"
 AT, BY = "decided-at", "decided-by"

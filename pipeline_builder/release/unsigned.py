@@ -6,11 +6,12 @@ import json
 
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
+from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.errors import Problem
 from pipeline_builder.release.promote import MOST_DESCRIPTION, is_decidable
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.target import ApprovalStatus, Target
+from pipeline_builder.target import Target
 
 _GATE = "the gate"
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from pipeline_builder.definition.compose import Composed
+from pipeline_builder.descriptions import DeployedPipeline, Execution
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
@@ -16,7 +17,7 @@ from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.witness import Asked, witness_run
-from pipeline_builder.target import DeployedPipeline, Execution, Target
+from pipeline_builder.target import Target
 
 
 def judge_execution(

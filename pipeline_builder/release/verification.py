@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 
 from pipeline_builder.dag.packages import COPIED_FROM
+from pipeline_builder.descriptions import JSON, ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY, Evidence, PackageEvidence
 from pipeline_builder.release.judging import judge_alone
 from pipeline_builder.release.proof import check_package
-from pipeline_builder.target import JSON, ApprovalStatus, ModelPackage, Target
+from pipeline_builder.target import Target
 
 _HINT = "don't use it; 'pipeline-builder history --audit' has what was decided about it"
 

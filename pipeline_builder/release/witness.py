@@ -15,6 +15,7 @@ from pipeline_builder.dag.named import NamedFile, content_sha256, named_files
 from pipeline_builder.dag.outline import outline
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
+from pipeline_builder.descriptions import Container, ModelPackage
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.archive import load_evidence
@@ -35,7 +36,7 @@ from pipeline_builder.release.evidence import (
 from pipeline_builder.release.outcome import find_champion
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
 from pipeline_builder.release.reports import describe_changed, look_at, read_report
-from pipeline_builder.target import Container, ModelPackage, Target
+from pipeline_builder.target import Target
 
 _AT_ONCE = 8
 Item = TypeVar("Item")

@@ -6,10 +6,10 @@ import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.scaffold.skeleton import yaml_text
-from pipeline_builder.target import JSON
 
 if TYPE_CHECKING:
     import yaml

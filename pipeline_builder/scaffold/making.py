@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.runner import GitError
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.folders import sweep_folder
@@ -37,7 +38,6 @@ from pipeline_builder.scaffold.skeleton import (
     render_files,
     render_steps,
 )
-from pipeline_builder.target import JSON
 
 _HEADER = """\
 # The manifest: which model repositories are trained together, and at which revision.

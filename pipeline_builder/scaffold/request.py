@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.definition.names import PIPELINE_NAME
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.scaffold.neighbours import Neighbours
 from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions
-from pipeline_builder.target import JSON
 
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*\Z")
 _LONGEST_NAME = 40  # step, channel and job names add up to 24 characters to it

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from pipeline_builder.descriptions import ExecutionStatus, StepState
 from pipeline_builder.engine.execution.execution import run_execution
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.state.state import now
 from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.target import ExecutionStatus, StepState
 
 
 def new_id() -> str:

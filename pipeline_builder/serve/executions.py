@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline_builder.descriptions import Execution
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution import starts
@@ -16,7 +17,6 @@ from pipeline_builder.serve.background import new_id
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.pipelines import find, find_version
 from pipeline_builder.serve.protocol import CONFLICT, TOO_MANY, VALIDATION, Call, Handler, ServiceError
-from pipeline_builder.target import Execution
 
 if TYPE_CHECKING:
     import sqlite3

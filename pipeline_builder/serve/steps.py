@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.engine.execution.execution import list_steps
 from pipeline_builder.engine.execution.starts import taken_steps
 from pipeline_builder.engine.jobs.records import JobRecord, jobs_of
 from pipeline_builder.serve.executions import find_execution
 from pipeline_builder.serve.paging import page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
-from pipeline_builder.target import StepState, StepStatus
 
 _NOT_LISTED = (StepStatus.WAITING, StepStatus.SKIPPED)
 # The member of a step's metadata that has the ARN of its job, by the kind of the job.

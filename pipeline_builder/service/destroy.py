@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.deploy import Watch, storage_name
 from pipeline_builder.stacks.stack_plan import DATA_STORES
 from pipeline_builder.stacks.stacks import Ended, Stack, StackResource, failure_problem, foreign_problem
-from pipeline_builder.target import JSON
 
 NEVER_DELETED = (
     "the SageMaker pipeline, its executions and their jobs",

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipeline_builder.descriptions import Approval, ApprovalStatus, DeployedPipeline
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.answers import read_answer
@@ -25,7 +26,6 @@ from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
-from pipeline_builder.target import Approval, ApprovalStatus, DeployedPipeline
 from pipeline_builder.views.following import Eyes
 from pipeline_builder.workspace import PLAN, REPORT, RUN
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import PlanRefused, Problem
-from pipeline_builder.target import JSON
 
 ResourceAction = Literal["added", "changed", "replaced", "maybe replaced", "removed", "imported"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.stacks.stacks import StackEvent
-from pipeline_builder.target import StepState, StepStatus
 
 
 class StepStates:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from pipeline_builder.descriptions import Execution
 from pipeline_builder.machine.deadline import TimeIsUpError
 from pipeline_builder.release.run import Start, follow
-from pipeline_builder.target import Execution, Target
+from pipeline_builder.target import Target
 
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node

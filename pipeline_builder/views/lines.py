@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
     from pipeline_builder.definition.compose import Composed
     from pipeline_builder.definition.definition import Definition
+    from pipeline_builder.descriptions import ModelPackage
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.record import RunRecord
-    from pipeline_builder.target import ModelPackage
 
 
 def checkout_line(done: Checkouts) -> str:

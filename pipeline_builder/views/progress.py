@@ -10,8 +10,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline_builder.dag.outline import Node
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.inert import inert_line
-from pipeline_builder.target import Observer, StepState, StepStatus
+from pipeline_builder.target import Observer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from pipeline_builder.descriptions import ApprovalChange, Execution, StepState
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
@@ -13,7 +14,6 @@ from pipeline_builder.release.metrics import compare_metrics
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.target import ApprovalChange, Execution, StepState
 
 _MOST_METRICS = 12
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"

@@ -25,13 +25,14 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.facts import Facts
 from pipeline_builder.canonical import canonical
+from pipeline_builder.descriptions import Execution
 from pipeline_builder.engine.execution.starts import Request, put_execution
 from pipeline_builder.errors import OutsideFailure, PlanRefused
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 from pipeline_builder.release.apply import apply
 from pipeline_builder.release.plan import build_plan
 from pipeline_builder.release.run import Start, go_on, start
-from pipeline_builder.target import Execution, Target
+from pipeline_builder.target import Target
 from tests.definition.composing import compose_definition
 from tests.engine.definitions import definition, script
 from tests.serve.serving import KEYS, ROLE, Served, serving

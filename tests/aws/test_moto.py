@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
 from pipeline_builder.aws.store import S3Store
+from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.promote import Deciding, Decision, decide
 from pipeline_builder.release.record import VerdictRecord
 from pipeline_builder.release.rollback import rollback
-from pipeline_builder.target import ApprovalStatus
 from tests.aws.mocked import REGION, mocked
 from tests.release.records import package, run_record
 
@@ -85,6 +85,7 @@ def test_a_large_file_for_a_bucket_that_is_not_there(aws: Aws, tmp_path: Path) -
         S3Store(aws).put("s3://no-such-bucket/large", tmp_path / "file")
 
 
+@pytest.mark.long
 def test_one_listing_tells_of_a_thousand_bundles(aws: Aws) -> None:
     store = S3Store(aws)
     uris = [f"s3://ml-artifacts/p/code/{number:064x}/sourcedir.tar.gz" for number in range(1001)]

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.steps import read_steps
 from pipeline_builder.dag.outline import OutlinedStep
-from pipeline_builder.target import StepStatus
+from pipeline_builder.descriptions import StepStatus
 
 TRAINING = "training-job/pipelines-x-train"
 

@@ -15,8 +15,8 @@ from pipeline_builder.aws.facts import Facts, read_facts
 from pipeline_builder.dag.caching import COMPARED, FIRST, PARAMETER, VARIABLE, current_generation, without_cache
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.steps.freshness import MOST_VARIABLES
+from pipeline_builder.descriptions import Execution, ExecutionStatus
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import Execution, ExecutionStatus
 from tests.definition.cases import CASES
 from tests.definition.composing import compose_definition
 from tests.engine.definitions import CACHED, definition, output_of, run, script, target

@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from pipeline_builder.dag.outline import Node, outline
-from pipeline_builder.target import StepState, StepStatus
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.views.drawing import render_mermaid, render_svg, render_text
 from pipeline_builder.views.progress import describe, open_progress
 from tests.definition.cases import CASES

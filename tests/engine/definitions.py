@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.descriptions import Execution, StepState
 from pipeline_builder.engine.local import LocalSettings, open_local_target
 from pipeline_builder.release.run import Start, follow, start
-from pipeline_builder.target import Execution, StepState, Target
+from pipeline_builder.target import Target
 from tests.engine.environments import share_environment
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline_builder.definition.definition import Definition
-from pipeline_builder.target import StepStatus, Target
+from pipeline_builder.descriptions import StepStatus
+from pipeline_builder.target import Target
 from tests.definition.cases import CASES
 from tests.definition.composing import archive_of, compose_definition
 from tests.engine.definitions import definition, run, script, target

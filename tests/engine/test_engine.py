@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import ApprovalStatus, ExecutionStatus, StepStatus
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import ApprovalStatus, ExecutionStatus, StepStatus
 from tests.engine.definitions import CACHED, definition, output_of, run, script, target
 
 OUT = "/opt/ml/processing/output"

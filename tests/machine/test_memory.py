@@ -13,6 +13,7 @@ from typing import IO
 
 import pytest
 
+from pipeline_builder.descriptions import ApprovalStatus, ExecutionStatus, ModelPackage
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.engine.jobs.archives import pack, read_member, unpack
 from pipeline_builder.engine.state.state import State
@@ -21,7 +22,6 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.release.outcome import read_metrics
-from pipeline_builder.target import ApprovalStatus, ExecutionStatus, ModelPackage
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
 from tests.engine.environments import share_environment
 from tests.machine.hungry import KINDS, SIZE, large

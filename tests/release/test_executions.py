@@ -132,6 +132,7 @@ def test_a_stage_that_is_retried_goes_on_with_its_execution(built: Service, star
     assert (other.code, len(built.executions())) == (0, 2 if "SMP_CACHE" in start else 1), other.err
 
 
+@pytest.mark.long
 def test_another_definition_is_refused_and_other_data_is_said(service: Service) -> None:
     service.push("conf/conf.yaml", CASES["cached-by-data"].conf + STEPS)
     assert service.stage("build").code == 0
@@ -149,6 +150,7 @@ def test_another_definition_is_refused_and_other_data_is_said(service: Service) 
     assert len(service.executions()) == 1
 
 
+@pytest.mark.long
 def test_somebodys_selected_steps_hide_no_change_and_are_not_what_is_judged(built: Service) -> None:
     built.say("go")
     assert built.stage("train").code == 0
@@ -185,6 +187,7 @@ def test_a_decision_is_about_what_waits_or_a_named_execution(built: Service, tmp
 # --- two at once, on this machine
 
 
+@pytest.mark.long
 def test_two_that_go_on_are_not_guessed_between(built: Service) -> None:
     processes = [built.start("run", "--rerun", *more) for more in ((), ("--select", "late-Check"))]
     try:

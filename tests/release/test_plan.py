@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from pipeline_builder.descriptions import CachePrediction, DeployedPipeline
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.plan import build_plan, load_plan, plan_json, render_markdown, render_plan
-from pipeline_builder.target import CachePrediction, DeployedPipeline
 
 
 def step(name: str, **arguments: Any) -> dict[str, Any]:

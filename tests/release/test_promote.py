@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import PlanRefused, Problem, RunFailed
@@ -15,7 +16,6 @@ from pipeline_builder.release.gate import judge_models
 from pipeline_builder.release.promote import Deciding, Decision, decide, waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.target import ApprovalStatus
 from tests.release.records import package, run_record
 
 NAMES = ("churn", "price", "segments")

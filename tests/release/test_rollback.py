@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.release.promote import Deciding, Decision
 from pipeline_builder.release.rollback import rollback
-from pipeline_builder.target import ApprovalStatus
 
 
 def test_repeated_after_another_version_was_rejected_it_rolls_back_no_more(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.descriptions import Selection
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.release.run import follow, start
 from pipeline_builder.release.selection import Changes, Found, changed_repos, choose, select_changed, select_steps
-from pipeline_builder.target import Selection, Target
+from pipeline_builder.target import Target
 from tests.engine.definitions import (
     compare,
     condition,

@@ -369,8 +369,8 @@ def fill_state(path: Path) -> None:
     begun = target.pipelines.start_execution("p", pipeline.version, {}, fingerprint="f")
     target.pipelines.follow_execution(begun.arn, lambda _: None)
     State(path)
+    from pipeline_builder.descriptions import ApprovalStatus
     from pipeline_builder.engine.state.registry import LocalRegistry
-    from pipeline_builder.target import ApprovalStatus
 
     registry = LocalRegistry(State(path))
     package = registry.register(request, execution=begun.arn, step="R")

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import pytest
 
+from pipeline_builder.descriptions import StepStatus
 from pipeline_builder.engine.jobs import archives, entries
 from pipeline_builder.engine.jobs.archives import read_member, unpack
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import StepStatus
 from tests.engine.definitions import definition, run, target
 
 MODEL = "s3://local/model.tar.gz"

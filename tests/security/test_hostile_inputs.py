@@ -24,6 +24,7 @@ from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.output import Coloured, coloured, problems_json, say, show, show_problems
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.outline import Node
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.engine.jobs.logs import WHOLE
 from pipeline_builder.engine.local import LocalSettings, open_engine, open_local_target
@@ -49,7 +50,6 @@ from pipeline_builder.release.plan import load_plan
 from pipeline_builder.release.record import RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.server import Application
-from pipeline_builder.target import StepState, StepStatus
 from pipeline_builder.views.drawing import render_svg
 from pipeline_builder.views.progress import describe
 from pipeline_builder.views.report import render_report

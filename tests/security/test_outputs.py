@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.logs import append_line, failure_message, log_tail
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.tree import Passage, Tree, opened, survey
-from pipeline_builder.target import StepState, StepStatus, Target
+from pipeline_builder.target import Target
 from tests.engine.definitions import definition, run, script, target
 
 SECRET = "aws_secret_access_key = canary"

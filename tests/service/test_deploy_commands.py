@@ -142,6 +142,7 @@ def test_a_failure_is_one_line_and_exit_code_4(workspace: Workspace, cloud: Clou
     assert "the next deploy begins anew" in last[1]
 
 
+@pytest.mark.long
 def test_the_question_on_a_terminal(workspace: Workspace, cloud: Cloud) -> None:
     assert answered(workspace, cloud, "deploy", ("Do this to the stack 'demo-storage'?", "n")) == 3
     assert cloud.formation.count("ExecuteChangeSet") == 0

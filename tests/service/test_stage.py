@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipeline_builder.cli.options import make_session
+from pipeline_builder.descriptions import Approval
 from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.service.stage import Setting, console_link, read_setting, run_promote, run_reject, run_train
 from pipeline_builder.session import Session
-from pipeline_builder.target import Approval
 from pipeline_builder.views.following import Eyes
 from tests.checkout.repositories import commit, make_repository
 from tests.tiny import CONF, EVALUATE, TRAIN, write_model

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.target import StepState, StepStatus
+from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.views.progress import describe, open_progress
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)

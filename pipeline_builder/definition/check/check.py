@@ -10,8 +10,8 @@ from pipeline_builder.definition.check.outside import check_outside
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.check.scope import places, read_scope
 from pipeline_builder.definition.check.steps import check_step
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.target import JSON
 
 
 def check_definition(definition: JSON) -> tuple[Finding, ...]:

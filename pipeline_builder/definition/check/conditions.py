@@ -9,7 +9,7 @@ from pipeline_builder.definition.check.language import CONDITION_TYPES, LANGUAGE
 from pipeline_builder.definition.check.members import items_of, member_at, text_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import Fault
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 
 def check_conditions(holder: JSON, references: References) -> Iterator[Fault]:

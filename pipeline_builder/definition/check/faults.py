@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from pipeline_builder.definition.check.members import names_of
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE, Fault
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.target import JSON
 
 # PB401 to PB406, what a request has that its API doesn't take, are in shapes/fault.py.
 NO_STEP = "PB407"  # a step that isn't there is referred to or waited for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 
 def member_at(value: JSON, path: tuple[str, ...]) -> JSON:

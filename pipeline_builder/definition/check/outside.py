@@ -8,8 +8,8 @@ from pipeline_builder.definition.check.faults import STRUCTURE, as_own, below, r
 from pipeline_builder.definition.check.language import LANGUAGE, PARAMETER_TYPES
 from pipeline_builder.definition.check.members import items_of, member_at, text_of
 from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.target import JSON
 
 
 def check_outside(definition: JSON) -> Iterator[Fault]:

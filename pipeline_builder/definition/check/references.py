@@ -20,8 +20,8 @@ from pipeline_builder.definition.check.members import member_at, names_of, text_
 from pipeline_builder.definition.check.scope import Scope, Step
 from pipeline_builder.definition.shapes.fault import EXPECTED, WRONG_TYPE, Fault
 from pipeline_builder.definition.shapes.properties import Lookup, NoProperty
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
-from pipeline_builder.target import JSON
 
 EXECUTION_VARIABLES = (
     *("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn"),

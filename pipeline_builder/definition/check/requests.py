@@ -10,8 +10,8 @@ from pipeline_builder.definition.check.language import NAMED_LISTS, StepType
 from pipeline_builder.definition.check.members import member_at, names_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import MISSING_FIELD, Fault
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import did_you_mean
-from pipeline_builder.target import JSON
 
 
 def check_arguments(step_type: StepType, arguments: JSON, references: References) -> Iterator[Fault]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pipeline_builder.definition.check.language import STEP_TYPES, StepType
 from pipeline_builder.definition.check.members import items_of, member_at, text_of
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.target import JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.check.requests import check_arguments, check_property_files
 from pipeline_builder.definition.check.scope import Place
 from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.target import JSON
 
 
 def check_step(place: Place, references: References) -> Iterator[Fault]:

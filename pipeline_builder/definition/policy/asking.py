@@ -12,11 +12,11 @@ from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.definition.policy.known import Known
 from pipeline_builder.definition.steps.data import file_uri
 from pipeline_builder.definition.steps.keys import place_of
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
-from pipeline_builder.target import JSON
 
 _NAMES = ("OutputName", "InputName", "ChannelName")
 

@@ -12,9 +12,9 @@ from pipeline_builder.definition.check.language import STEP_TYPES
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.shapes.values import Shape
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.target import JSON
 
 Kind = Literal[
     "read", "write", "role", "image", "type", "count", "runtime", "status", "group", "index", "secret", "other", ""

@@ -9,11 +9,11 @@ from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
 from pipeline_builder.definition.roles import partition_of
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.refusal import Refused
-from pipeline_builder.target import JSON
 
 _MADE = re.compile(r"Steps\.([^.\[]+)\.ModelName")
 _PATH = ("ModelName",)

@@ -34,12 +34,12 @@ from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.steps.model import group_name
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem, sort_problems
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused
-from pipeline_builder.target import JSON
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20

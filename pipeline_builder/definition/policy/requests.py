@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.known import Meaning
 from pipeline_builder.definition.policy.members import Holder, Member
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.manifest.patterns import fits_any
 from pipeline_builder.manifest.refusal import Refused, shown_span
-from pipeline_builder.target import JSON
 
 ANYTHING = "*"
 UNKNOWABLE = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.target import JSON
 
 UNKNOWN_FIELD = "PB401"  # a field that the shape doesn't have
 MISSING_FIELD = "PB402"  # a required field is missing

@@ -17,7 +17,7 @@ from pipeline_builder.definition.shapes.values import (
     check_string,
     check_structure,
 )
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 
 class Shapes:

@@ -20,8 +20,8 @@ from pipeline_builder.definition.shapes.fault import (
     is_reference,
 )
 from pipeline_builder.definition.shapes.patterns import matches
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
-from pipeline_builder.target import JSON
 
 Shape = Mapping[str, Any]
 Check = Callable[[JSON, "Reference | None"], tuple[Fault, ...]]

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 
 from pipeline_builder.definition.steps.context import Mapped
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import join
-from pipeline_builder.target import JSON
 
 # The outputs of steps that are folders; a Training step's artifact is a file.
 _OUTPUT = re.compile(

@@ -10,9 +10,9 @@ from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.sections import JobSection
 from pipeline_builder.definition.names import CHANNEL_NAME, shorten
 from pipeline_builder.definition.roles import job_role
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.values import Settings
-from pipeline_builder.target import JSON
 
 Mapped = dict[str, JSON]
 METRICS_OUTPUT = "model_evaluation_metrics"

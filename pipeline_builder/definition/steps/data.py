@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from pipeline_builder.conf.channels import Channel, DataFile
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import join, s3_uri
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 # What CreateProcessingJob takes, the code's own input included.
 MOST_INPUTS = 10

@@ -6,9 +6,9 @@ from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.definition.names import STEP_NAME, shorten
 from pipeline_builder.definition.steps.context import METRICS_OUTPUT, Context, Mapped
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, join
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 
 def compose_gate(context: Context, step: Step, register: Mapped) -> Mapped:

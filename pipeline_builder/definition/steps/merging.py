@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
-from pipeline_builder.target import JSON
 
 # Lists whose entries have a name are merged entry by entry; any other list is replaced.
 _NAMES = ("InputName", "OutputName", "ChannelName")

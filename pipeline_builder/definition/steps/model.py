@@ -15,8 +15,8 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.repack import needs_repack, repacked_uri
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, join
-from pipeline_builder.target import JSON
 
 # The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
 _MOST_REPOSITORIES = 40

@@ -24,8 +24,8 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.data import DataInput, Placed, processing_inputs
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, s3_uri
-from pipeline_builder.target import JSON
 
 _BASE = "/opt/ml/processing"
 _CODE = f"{_BASE}/input/code"

@@ -19,8 +19,8 @@ from pipeline_builder.definition.steps.context import (
     vpc_config,
     without_empty,
 )
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, join
-from pipeline_builder.target import JSON
 
 _BASE = "/opt/ml/processing"
 _OUTPUT = "model"

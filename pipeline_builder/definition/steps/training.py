@@ -19,9 +19,9 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.data import DataInput, training_inputs
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, references
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 
 def compose_training(context: Context, step: Step) -> Mapped:

@@ -16,10 +16,10 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.data import files_of
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, join, s3_uri
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 
 def compose_transform(context: Context, step: Step) -> Mapped:

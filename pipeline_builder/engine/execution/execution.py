@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.conditions import skipped_steps
 from pipeline_builder.engine.document.document import Document, Step, load_definition, with_nested
 from pipeline_builder.engine.document.parameters import parameter_values
@@ -19,7 +20,7 @@ from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import Execution, ExecutionStatus, Observer, StepState, StepStatus
+from pipeline_builder.target import Observer
 
 
 def definition_of(state: State, arn: str) -> bytes:

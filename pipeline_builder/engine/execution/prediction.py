@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pipeline_builder.descriptions import CachePrediction
 from pipeline_builder.engine.document.conditions import OUTCOME, decide, is_skipped
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, UnresolvedError, resolve
@@ -14,7 +15,6 @@ from pipeline_builder.engine.execution.scheduler import Engine, with_model
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.work import StepFailedError, describe_model
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import CachePrediction
 
 
 def predict(engine: Engine, pipeline: str, document: Document, scope: Scope) -> tuple[CachePrediction, ...]:

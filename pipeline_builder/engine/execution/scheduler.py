@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.conditions import skipped_steps
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, resolve
@@ -33,7 +34,7 @@ from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Execution, ExecutionStatus, Observer, SecretGiver, StepState, StepStatus
+from pipeline_builder.target import Observer, SecretGiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
 from pipeline_builder.engine.document.document import load_definition, with_nested
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import Execution, ExecutionStatus, StepStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

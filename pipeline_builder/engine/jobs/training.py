@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.engine.jobs.container import (
     CODE,
     HOST,
@@ -20,7 +21,6 @@ from pipeline_builder.engine.jobs.container import (
 )
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import JSON
 
 GROUP = "homogeneousCluster"
 # Hyperparameters for the container and not for the script, as AWS's training toolkit tells them apart.

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
+from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.tags import list_tags, put_tags
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import GROUP_OWNER, ApprovalChange, ApprovalStatus, ModelPackage, decided_meanwhile
+from pipeline_builder.target import GROUP_OWNER, decided_meanwhile
 
 ARN = "arn:aws:sagemaker:localhost:000000000000:model-package"
 GROUP_ARN = f"{ARN}-group"

@@ -11,11 +11,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.state.damage import problem_of, refuse_foreign
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.target import Execution, ExecutionStatus, StepState, StepStatus
 
 Digest = tuple[str, str, str]
 """A file's path, what changes with its content, and the sha256 (hex) of that."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
 from pipeline_builder.engine.state.listing import fault_of
 from pipeline_builder.engine.state.places import BUCKET, Places
@@ -20,7 +21,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.refusals import naming
 from pipeline_builder.machine.streams import Hashing, Sparse, copy, copy_file, read_small, replacing
 from pipeline_builder.machine.tree import Survey, Tree, opened, render_some
-from pipeline_builder.target import StoredObject
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
 PLACE = "place"

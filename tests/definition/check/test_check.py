@@ -13,7 +13,7 @@ from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.check.finding import Finding
 from pipeline_builder.definition.check.language import STEP_TYPES
 from pipeline_builder.definition.shapes import fault
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 from tests.definition.shapes.test_shapes import MODEL
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"

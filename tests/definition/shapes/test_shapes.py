@@ -27,7 +27,7 @@ from pipeline_builder.definition.shapes.properties import Lookup, NoProperty, Pr
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.shapes.shapes import Shapes
 from pipeline_builder.definition.shapes.values import Shape
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 REQUESTS = (
     "CreateProcessingJobRequest",

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import CachePrediction, ExecutionStatus
 from pipeline_builder.engine.document.conditions import decide
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import CachePrediction, ExecutionStatus
 from tests.engine.definitions import (
     CACHED,
     compare,

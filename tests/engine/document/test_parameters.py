@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.document.document import Document, load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import ExecutionStatus
 from tests.engine.definitions import compare, condition, definition, fail, run, script, target
 
 DECLARED: list[dict[str, Any]] = [

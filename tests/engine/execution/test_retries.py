@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.document.document import Retry, load_definition
 from pipeline_builder.engine.execution.retries import SERVICE_FAULT, Patience
 from pipeline_builder.engine.execution.scheduler import Engine
@@ -19,7 +20,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.target import ExecutionStatus, Target
+from pipeline_builder.target import Target
 from tests.engine.definitions import definition, run, script, target
 
 OUTAGE = OutageError(Problem(id="PB510", message="no network"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
@@ -20,7 +21,6 @@ from pipeline_builder.engine.jobs.processing import processing_command, processi
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files, user_arguments
 from pipeline_builder.errors import InputProblems, OutsideFailure
-from pipeline_builder.target import JSON
 from tests.engine.environments import shared_environments
 
 REQUEST: dict[str, Any] = {

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.state.inputs import name_below
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import MANIFEST, LocalStore
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.target import ExecutionStatus
 from tests.engine.definitions import CACHED, definition, run, script, target
 
 DAYS = tuple(f"churn/day-{day}/part-0.csv" for day in range(3))

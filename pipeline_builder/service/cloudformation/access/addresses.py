@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 Pieces = tuple[str, ...]
 """The literal parts of a text, between any two of which anything may stand: `("a/", "/b")` for `a/<something>/b`."""

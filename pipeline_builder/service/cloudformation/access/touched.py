@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.definition.handing import PREFIX
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.service.cloudformation.access.addresses import Found, Location, Pieces, find_addresses
 from pipeline_builder.service.cloudformation.access.places import Places
-from pipeline_builder.target import JSON
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)(?:[:@].*)?"

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
-from pipeline_builder.target import JSON
 
 ENVIRONMENT = "PB624"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

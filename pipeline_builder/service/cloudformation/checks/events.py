@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.schedules import check_start_variables
 from pipeline_builder.service.cloudformation.checks.view import Node, Pipeline, Service
-from pipeline_builder.target import JSON
 
 EVENTS = "PB630"
 _FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version", "$or")

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
 from pipeline_builder.service.cloudformation.description.schedules import cron_faults, rate_fault
-from pipeline_builder.target import JSON
 
 SCHEDULES = "PB629"
 _EXPRESSION = re.compile(r"(?P<kind>cron|rate|at)\((?P<inner>[^()]*)\)")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import looks_like_secret
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
 from pipeline_builder.service.cloudformation.evaluation.buildspec import PLAINTEXT
 from pipeline_builder.service.cloudformation.evaluation.document import Template
-from pipeline_builder.target import JSON
 
 # A pair of name and value says by its name what the value is.
 _NAMES, _VALUES = ("Name", "name", "Key", "ParameterKey"), ("Value", "value", "DefaultValue", "ParameterValue")

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath, Document, Source, parse_yaml
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.service.cloudformation.evaluation.buildspec import BUILDSPEC, Buildspec, read_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home, made_values
-from pipeline_builder.target import JSON
 
 CONNECTION = "CodeStarSourceConnection"
 _BLOCK = re.compile(r"(?:!\w+\s+|[\w:]+:\s*)*\|(?P<indent>\d?)[+-]?\s*(?:#.*)?$")

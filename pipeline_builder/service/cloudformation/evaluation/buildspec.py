@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import looks_like_secret
 from pipeline_builder.documents.schema import Section, describe, read_section
 from pipeline_builder.documents.source import Document, Source, parse_yaml, value_at
 from pipeline_builder.errors import InputProblems, Problem, hide_lines
-from pipeline_builder.target import JSON
 
 BUILDSPEC = "PB622"
 PLAINTEXT = "PB632"

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Problem
@@ -18,7 +19,6 @@ from pipeline_builder.service.cloudformation.evaluation.functions import (
 )
 from pipeline_builder.service.cloudformation.evaluation.parameters import UNRESOLVED, read_parameters
 from pipeline_builder.service.cloudformation.evaluation.physical import Home, fill, kind_of
-from pipeline_builder.target import JSON
 
 # A literal may have any letters between its braces, IAM's `${$}` for one.
 _VARIABLE = re.compile(r"\$\{(!?)((?<=!)[^{}]*|[^${}]*)\}")

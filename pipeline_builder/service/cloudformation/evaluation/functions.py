@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 
 class WrongArgumentError(Exception):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.evaluation.document import Template
-from pipeline_builder.target import JSON
 
 UNRESOLVED = "PB621"
 

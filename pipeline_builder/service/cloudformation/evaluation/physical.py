@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.target import JSON
+from pipeline_builder.descriptions import JSON
 
 _SPACE = uuid.UUID("8f0f6a0e-6f56-4a3e-9d7d-0b6a54ad52a1")
 
