@@ -27,6 +27,7 @@ def collect(
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
+    execution = target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
     states = target.pipelines.list_steps(execution.arn)
     content = target.pipelines.definition_of(execution.arn)
     edges = {step.name: step.depends_on for step in outline(content)}
