@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +54,24 @@ def door() -> Iterator[Door]:
     made = Door()
     yield made
     made.shut()
+
+
+@contextlib.contextmanager
+def telling(file: Path) -> Iterator[int]:
+    """Tell everybody who knocks at this port what is in the file, nothing while there is none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        teller = threading.Thread(target=_tell, args=(server, file))
+        teller.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            teller.join()
+
+
+def _tell(server: socket.socket, file: Path) -> None:
+    with contextlib.suppress(OSError):  # it is shut
+        while True:
+            visitor = server.accept()[0]
+            with visitor, contextlib.suppress(OSError):
+                visitor.sendall(file.read_bytes())

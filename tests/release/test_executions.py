@@ -14,6 +14,7 @@ import pytest
 
 from tests.checkout.repositories import make_repository
 from tests.definition.cases import CASES
+from tests.doors import telling
 from tests.forking import Process
 from tests.serve.serving import Served, serving, until
 from tests.tiny import CONF, EVALUATE
@@ -37,10 +38,12 @@ STEPS = """\
           - {step_name: late-Check, step_class: Processing, step_type: preprocess}
 """
 WAIT = """\
-import os, sys, time
-while not os.path.exists({word!r}):
+import socket, sys, time
+word = ""
+while not word:
+    with socket.create_connection(("127.0.0.1", {port})) as door:
+        word = door.makefile().read()
     time.sleep(0.1)
-word = open({word!r}).read()
 sys.exit(None if word == "go" else "the word is " + word)
 """
 ONE = "0f7cfeed-0000-4000-8000-000000000001"
@@ -73,7 +76,7 @@ class Service(Workspace):
         return [(item["arn"].rsplit("/", 1)[-1], item["status"]) for item in found]
 
 
-def make_service(root: Path) -> Service:
+def make_service(root: Path, port: int) -> Service:
     make_workspace(
         root, conf=CONF + STEPS, manifest=MANIFEST.replace("local:", "  - {url: remotes/late, groups: nightly}\nlocal:")
     )
@@ -81,14 +84,16 @@ def make_service(root: Path) -> Service:
     (late / "conf").mkdir(parents=True)
     (late / "conf" / "conf.yaml").write_text(LATE)
     (late / "scripts").mkdir()
-    (late / "scripts" / "late.py").write_text(WAIT.format(word=str(root / "word")))
+    (late / "scripts" / "late.py").write_text(WAIT.format(port=port))
     make_repository(late)
     return Service(root)
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return make_service(tmp_path / "workspace")
+def service(tmp_path: Path) -> Iterator[Service]:
+    root = tmp_path / "workspace"
+    with telling(root / "word") as port:
+        yield make_service(root, port)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.manifest.manifest import ManifestSection
+from tests.doors import Door
 from tests.trio import MANIFEST, NAMES, TRAIN, Trio, make_trio
 from tests.workspaces import Ended
 
@@ -341,16 +342,15 @@ def decided(db: sqlite3.Connection) -> int:
 
 
 @pytest.mark.long
-def test_a_run_that_goes_on_is_not_decided_about(trio: Trio) -> None:
-    marker = trio.root / "marker"
-    trio.change("price", f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.05)\n" + TRAIN)
+def test_a_run_that_goes_on_is_not_decided_about(trio: Trio, door: Door) -> None:
+    trio.change("price", door.wait + TRAIN)
     trio.change("churn")
     process = trio.start("up")
     while "churn-Register     Succeeded" not in trio.call("status").out.replace("  ", "  "):
         time.sleep(0.1)
     assert trio.decide("promote", "--comment", "what I saw").code == 0
     assert [change[0] for change in trio.changes()] == [f"trio-{name}/1" for name in NAMES]
-    marker.touch()
+    door.open()
     process.communicate(timeout=120)
     assert process.returncode == 0
 
