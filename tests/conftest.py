@@ -61,6 +61,8 @@ def _service_models_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _interruptions_arrive() -> None:
-    """Hear Ctrl-C, to which a shell makes deaf what it starts in the background, and all that this starts in turn."""
+    """Hear Ctrl-C and a closing terminal, to which shells and `nohup` make deaf what they start in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -263,12 +264,13 @@ def test_killed_and_repeated(workspace: Workspace, door: Door) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("delay", [0.5, 0.8, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+@pytest.mark.parametrize("delay", [0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1])
 def test_a_gated_run_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -> None:
     workspace.push("conf/conf.yaml", gate(1.5))
     process = workspace.start("up", "--approve")
     time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it was quicker
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     ended = workspace.run("up", "--approve")
     assert ended.code == 0, ended.err
@@ -278,11 +280,12 @@ def test_a_gated_run_killed_at_any_moment_and_repeated(workspace: Workspace, del
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("delay", [0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.6, 2.0])
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0])
 def test_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -> None:
     process = workspace.start("up", "--approve")
     time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it was quicker
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     ended = workspace.run("up", "--approve")
     assert ended.code == 0, ended.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from pipeline_builder.descriptions import StepStatus
-from pipeline_builder.engine.jobs import archives, entries
+from pipeline_builder.engine.jobs import entries
 from pipeline_builder.engine.jobs.archives import read_member, unpack
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import definition, run, target
@@ -144,7 +145,8 @@ def test_what_zeros_become_takes_no_room(tmp_path: Path) -> None:
 
 
 def test_a_bomb_ends_where_the_disk_has_no_room_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "_RESERVE", 1 << 60)  # of a disk that is nearly full
+    nearly_full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
     (tmp_path / "a.tar.gz").write_bytes(tar(member("x", b"y" * 1000)))
     with pytest.raises(InputProblems, match="PB525 the archive entry 'x' does not fit on this disk"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "in")

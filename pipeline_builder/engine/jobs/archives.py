@@ -57,7 +57,8 @@ def unpack(archive: Path, folder: Path) -> None:
         InputProblems: PB525, also where it is none, or would take more than the disk has to give.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    bounds = Bounds(room=max(0, shutil.disk_usage(folder).free - _RESERVE))
+    free = shutil.disk_usage(folder).free
+    bounds = Bounds(room=max(free - _RESERVE, free // 2))  # as of what a job may have on the disk
     with _opened(archive) as content:
         for entry in _entries(content, bounds):
             target = folder / path_of(entry)

@@ -88,7 +88,7 @@ def check_entry(entry: tarfile.TarInfo, bounds: Bounds) -> None:
     if bounds.room is not None:
         bounds.room -= entry.size
         if bounds.room < 0:
-            raise refused(entry, "does not fit on this disk any more, of which 2 GB stay free")
+            raise refused(entry, "does not fit on this disk any more, of which some stays free")
 
 
 def _fault(entry: tarfile.TarInfo, path: str) -> str:

@@ -17,7 +17,8 @@ _CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_i
 class JobLimits:
     """What one job may have. Sizes are in bytes; `memory` may be a share of the machine's, up to 1.
 
-    Without `disk` it is what is free when the job starts, less 2 GB; without `file_size` one file may be all of that.
+    Without `disk` it is what is free when the job starts, less 2 GB, or half of it where that is more; without
+    `file_size` one file may be all of that.
     """
 
     processes: int = PROCESSES
@@ -27,13 +28,18 @@ class JobLimits:
     log: int = LOG
 
     def resolved(self, folder: Path) -> dict[str, int]:
-        """Return each limit as a number, for a job whose files are in the folder."""
-        free = os.statvfs(folder)
-        disk = self.disk or max(free.f_bavail * free.f_frsize - DISK_RESERVE, 0)
+        """Return each limit as a number, for a job whose files are in the folder; `short` is 1 on a disk that is."""
+        found = os.statvfs(folder)
+        free = found.f_bavail * found.f_frsize
+        disk = self.disk or max(free - DISK_RESERVE, free // 2)
         memory = int(self.memory * machine_memory()) if isinstance(self.memory, float) else self.memory
         file_size = min(self.file_size or disk, disk)
         log = min(self.log, file_size)
-        return {"processes": self.processes, "memory": memory, "disk": disk, "file_size": file_size, "log": log}
+        short = int(self.disk is None and free < 2 * DISK_RESERVE)
+        return {
+            "processes": self.processes, "memory": memory, "disk": disk, "file_size": file_size, "log": log,
+            "short": short,
+        }  # fmt: skip
 
 
 DEFAULT_LIMITS = JobLimits()
@@ -60,7 +66,10 @@ def render_excess(kind: str, limits: dict[str, int]) -> str:
         "file_size": f"file size: one file may have {render_size(limits['file_size'])}",
         "log": f"log: it may have {render_size(limits['log'])}",
     }[kind]
-    return f"the job reached its limit of {what} ('local.limits.{kind}' in the manifest)"
+    words = f"the job reached its limit of {what} ('local.limits.{kind}' in the manifest)"
+    # Where that is all that this machine has left, the job is not to blame.
+    of_disk = kind in ("disk", "file_size", "log") and limits[kind] == limits["disk"]
+    return f"PB674 disk full: {words}" if limits["short"] and of_disk else words
 
 
 def render_size(size: int) -> str:
