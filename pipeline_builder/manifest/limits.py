@@ -45,6 +45,8 @@ class LimitsSection(Section):
 
     processes: Annotated[int, Field(ge=8, le=4194304)] = Field(4096, description="processes and threads at once")
     memory: Memory = Field(0.9, description="a size, or a share of the machine's memory; default: 90%")
-    disk: Size | None = Field(None, description="a size for all its files; default: what is free, less 2 GB")
+    disk: Size | None = Field(
+        None, description="a size for all its files; default: what is free, less 2 GB, at least half of it"
+    )
     file_size: Size | None = Field(None, description="a size for one file; default: that of 'disk'")
     log: Size = Field(1000**3, description="a size for its log; default: 1GB")
