@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import gzip
 import lzma
-import shutil
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -19,14 +18,13 @@ from typing import IO, Literal, cast
 from isal import igzip, igzip_lib
 
 from pipeline_builder.engine.jobs.entries import Archive, Bounds, check_entry, path_of, refused
+from pipeline_builder.engine.jobs.limits import room_on
 from pipeline_builder.machine.streams import BLOCK, Sparse, copy, read_small
 from pipeline_builder.machine.tree import Survey, Tree, opened
 
 _LEVEL = 1
 """Of ISA-L: as small as zlib's level 1 or smaller, at some ten times its speed (benchmarks/archives.py)."""
 _GZIP = b"\x1f\x8b"
-_RESERVE = 2_000_000_000
-"""Bytes of the disk that no archive is unpacked into."""
 _BROKEN: tuple[type[Exception], ...] = (
     tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError,
     cast("type[Exception]", igzip_lib.error),
@@ -57,8 +55,7 @@ def unpack(archive: Path, folder: Path) -> None:
         InputProblems: PB525, also where it is none, or would take more than the disk has to give.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    bounds = Bounds(room=max(free - _RESERVE, free // 2))  # as of what a job may have on the disk
+    bounds = Bounds(room=room_on(folder))
     with _opened(archive) as content:
         for entry in _entries(content, bounds):
             target = folder / path_of(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +30,11 @@ class JobLimits:
 
     def resolved(self, folder: Path) -> dict[str, int]:
         """Return each limit as a number, for a job whose files are in the folder; `short` is 1 on a disk that is."""
-        found = os.statvfs(folder)
-        free = found.f_bavail * found.f_frsize
-        disk = self.disk or max(free - DISK_RESERVE, free // 2)
+        disk = self.disk or room_on(folder)
         memory = int(self.memory * machine_memory()) if isinstance(self.memory, float) else self.memory
         file_size = min(self.file_size or disk, disk)
         log = min(self.log, file_size)
-        short = int(self.disk is None and free < 2 * DISK_RESERVE)
+        short = int(self.disk is None and disk < DISK_RESERVE)
         return {
             "processes": self.processes, "memory": memory, "disk": disk, "file_size": file_size, "log": log,
             "short": short,
@@ -43,6 +42,12 @@ class JobLimits:
 
 
 DEFAULT_LIMITS = JobLimits()
+
+
+def room_on(folder: Path) -> int:
+    """Return how many bytes a job may write to the disk of a folder: 2 GB stay free, half where that is less."""
+    free = shutil.disk_usage(folder).free
+    return max(free - DISK_RESERVE, free // 2)
 
 
 def machine_memory() -> int:
