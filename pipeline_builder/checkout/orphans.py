@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline_builder.checkout.runner import GRACE, MARK, signal_session
+from pipeline_builder.machine.processes import list_processes
 
 _PAUSE = 0.02
-_BECOMING = 0.2
-"""Seconds in which a process has become another program; it needs thousandths of one."""
 
 
 def end_left(cache: Path) -> None:
@@ -38,7 +35,8 @@ def _left_in(cache: Path) -> set[int]:
     """
     marks = (os.fsencode(f"{MARK}{cache}{os.sep}"), os.fsencode(f"GIT_DIR={cache}{os.sep}"))
     found = set()
-    for process, told in _processes():
+    for process, command in list_processes():
+        told = command + _environment_of(process, command)
         if any(mark in told for mark in marks):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 session = os.getsid(process)
@@ -59,29 +57,9 @@ def _is_there(process: int) -> bool:
     return True
 
 
-def _processes() -> Iterator[tuple[int, bytes]]:
-    """Yield the id of every process that can be seen, with its command line, and its environment where it is told."""
-    folder = Path("/proc")
-    if (folder / "self" / "cmdline").exists():
-        for entry in folder.iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    command = _command_of(entry)
-                    of_git = command.startswith(b"git") or b"/git" in command.partition(b"\0")[0]
-                    yield int(entry.name), command + ((entry / "environ").read_bytes() if of_git else b"")
-        return
-    with contextlib.suppress(OSError):
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,args="], stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        for line in listed.stdout.splitlines():
-            process, _, command = line.strip().partition(b" ")
-            yield int(process), command
-
-
-def _command_of(process: Path) -> bytes:
-    """Return a process's command line; while it becomes another program it has none for a moment."""
-    deadline = time.monotonic() + _BECOMING
-    while not (command := (process / "cmdline").read_bytes()) and time.monotonic() < deadline:
-        (process / "exe").readlink()  # fails for what is ended, or is the system's own: that has no command line
-    return command
+def _environment_of(process: int, command: bytes) -> bytes:
+    """Return the environment of a git, where it is told."""
+    if command.startswith(b"git") or b"/git" in command.partition(b"\0")[0]:
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{process}/environ").read_bytes()
+    return b""

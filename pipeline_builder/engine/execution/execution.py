@@ -15,6 +15,7 @@ from pipeline_builder.engine.document.document import Document, Step, load_defin
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.scheduler import Engine, Limits, Run
+from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.records import close_jobs
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
@@ -101,6 +102,7 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
     variables = execution_variables(arn, execution.pipeline, started=execution.started.isoformat())
     scope = build_scope(document, execution.parameters, variables, engine.store)
     close_jobs(state, arn)
+    end_left(engine.jobs_folder / execution.id)
     # Whoever halts means to go on with it just as it was; a person who starts it again wants failed steps done again.
     state.reset_steps(arn, keep_failed=halt is not None)
     state.begin_execution(arn)
