@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
+from typing import Any
 
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.packages import QUALITY
@@ -69,7 +71,7 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "step": evidence.step,
         "model_data_url": first.artifact.uri if first and first.artifact else "",
         "image": first.image if first else "",
-        "metrics": metrics,
+        "metrics": package.metrics if _same(package.metrics, metrics) else metrics,  # in its author's order
         "metrics_fault": fault,
         "artifact_gone": next((c.artifact.uri for c in evidence.containers if c.artifact and c.artifact.gone), ""),
         "champion_arn": champion.arn if champion else "",
@@ -79,6 +81,11 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "champion_lost": bool(champion and champion.lost),
     }
     return package.model_copy(update=facts)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two reports are the same JSON but for the order of their names."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def describe_source(champion: ChampionEvidence | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,9 @@ def test_a_report_in_an_order_of_its_own_is_the_same_report(tmp_path: Path) -> N
     workspace = make_workspace(tmp_path)
     ordered = '{"z": "NaN", "regression_metrics": {"r2": 0, "mae": {"value"'
     workspace.push("scripts/evaluate.py", EVALUATE.replace('{"regression_metrics": {"mae": {"value"', ordered))
-    assert workspace.call("up", "--approve", "--comment", "fine").code == 0
+    ended = workspace.call("up", "--approve", "--comment", "fine")
+    assert ended.code == 0
+    assert re.search(r"r2 .*\n +mae ", ended.out), "shown as its author wrote it"
 
 
 def test_a_blocked_run_stays_blocked_whatever_its_record_says(blocked: Workspace, tmp_path: Path) -> None:
