@@ -63,7 +63,7 @@ def _requirements(step: Step, request: Request, code: str, store: LocalStore) ->
     else:
         return ()
     found = _member_of(archive, unchanged(archive.stat()), f"{folder}{_REQUIREMENTS}")
-    return tuple((found or b"").decode("utf-8", "replace").splitlines())
+    return tuple((found or b"").decode("utf-8-sig", "replace").splitlines())
 
 
 @functools.lru_cache(maxsize=100)

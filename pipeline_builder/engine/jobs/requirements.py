@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -14,22 +13,6 @@ Layers = tuple[tuple[str, ...], ...]
 # reach files that the environment's key doesn't cover.
 _ADDRESS_OPTIONS = frozenset(["-i", "--index-url", "--extra-index-url", "-f", "--find-links"])
 _PLAIN_OPTIONS = frozenset(["--pre", "--prefer-binary", "--only-binary", "--no-binary", "--require-hashes"])
-
-
-def requirements_of(folder: Path) -> tuple[str, ...]:
-    """Return the lines of the folder's `requirements.txt`, none where it has no such file.
-
-    Raises InputProblems (PB511) where it isn't a text file of the folder's own.
-    """
-    file = folder / "requirements.txt"
-    if not file.exists() and not file.is_symlink():
-        return ()
-    if file.is_symlink() or not file.is_file():
-        raise InputProblems(Problem(id="PB511", message="'requirements.txt' is not a regular file"))
-    try:
-        return tuple(file.read_text(encoding="utf-8-sig").splitlines())
-    except UnicodeDecodeError as error:
-        raise InputProblems(Problem(id="PB511", message=f"'requirements.txt' is not UTF-8 text: {error}")) from error
 
 
 def clean_layers(layers: Layers) -> Layers:

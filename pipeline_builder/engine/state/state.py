@@ -180,11 +180,6 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def parse_time(text: str | None) -> datetime | None:
-    """Return a time that was stored as text."""
-    return datetime.fromisoformat(text) if text else None
-
-
 def _text(when: datetime | None) -> str | None:
     return when.isoformat() if when else None
 

@@ -17,7 +17,7 @@ import pytest
 
 from pipeline_builder.engine.jobs.environments import Environments, environment_key, link_openmp
 from pipeline_builder.engine.jobs.installer import find_uv
-from pipeline_builder.engine.jobs.requirements import clean_layers, requirements_of
+from pipeline_builder.engine.jobs.requirements import clean_layers
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from tests.places import ROOT
 
@@ -224,16 +224,6 @@ def test_every_refused_line_is_told() -> None:
     with pytest.raises(InputProblems) as caught:
         clean_layers((("-r a", "b"), ("-e c",)))
     assert len(caught.value.problems) == 2
-
-
-def test_requirements_of(tmp_path: Path) -> None:
-    assert requirements_of(tmp_path) == ()
-    (tmp_path / "requirements.txt").write_bytes(b"\xef\xbb\xbfpandas\r\nnumpy\n")
-    assert requirements_of(tmp_path) == ("pandas", "numpy")
-    (tmp_path / "requirements.txt").unlink()
-    (tmp_path / "requirements.txt").symlink_to("/etc/passwd")
-    with pytest.raises(InputProblems, match="not a regular file"):
-        requirements_of(tmp_path)
 
 
 @pytest.mark.parametrize(("status", "linked"), [(1, True), (0, False)])

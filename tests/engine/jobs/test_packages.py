@@ -28,7 +28,7 @@ def archive(**files: str) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
             entry = tarfile.TarInfo(name)
-            entry.size = len(text)
+            entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
     return buffer.getvalue()
 
@@ -57,4 +57,22 @@ def test_what_is_not_there(store: LocalStore) -> None:
     with pytest.raises(InputProblems, match="PB523"):
         layers_of(*transform("/opt/ml/model/code"), IMAGES, store)
     with pytest.raises(InputProblems, match="PB522"):
+        layers_of(*transform("s3://b/code"), IMAGES, store)
+
+
+def test_requirements_as_editors_on_other_systems_write_them(store: LocalStore) -> None:
+    store.put("s3://b/code/sourcedir.tar.gz", archive(**{"requirements.txt": "\ufeffpandas\r\nnumpy\n"}))
+    assert layers_of(*transform("s3://b/code"), IMAGES, store)[1] == ("pandas", "numpy")
+    store.put("s3://b/code/sourcedir.tar.gz", archive(other=""))
+    assert layers_of(*transform("s3://b/code"), IMAGES, store) == (("six==1.17.0",),)
+
+
+def test_requirements_that_are_a_link_are_refused(store: LocalStore) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("requirements.txt")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(entry)
+    store.put("s3://b/code/sourcedir.tar.gz", buffer.getvalue())
+    with pytest.raises(InputProblems, match="PB525"):
         layers_of(*transform("s3://b/code"), IMAGES, store)
