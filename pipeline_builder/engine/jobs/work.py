@@ -14,6 +14,8 @@ from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.archives import unpack
+from pipeline_builder.engine.jobs.arrivals import processing_arrivals, training_arrivals, transform_arrival
+from pipeline_builder.engine.jobs.bringing import Brought, bring
 from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
@@ -28,11 +30,12 @@ from pipeline_builder.engine.jobs.packages import (
     model_archive,
     submit_directory,
 )
+from pipeline_builder.engine.jobs.pipes import flowing
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
 from pipeline_builder.engine.state.registry import LocalRegistry
-from pipeline_builder.engine.state.store import PREFIX, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.refusals import refuse_full
 from pipeline_builder.machine.tree import Tree, survey
@@ -100,25 +103,17 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("ProcessingJobName", ""))
     arn = f"{ACCOUNT}:processing-job/{name}"
     ml = tools.folder / "ml"
-    for item in request.get("ProcessingInputs") or []:
-        source = item["S3Input"]
-        _download(source, inside(ml, source["LocalPath"]), tools)
+    data = bring(processing_arrivals(request), _kept(tools), private=tools.private)
     outputs = [(o["S3Output"]["S3Uri"], o["S3Output"]["LocalPath"]) for o in _outputs(request)]
     for _, path in outputs:
         inside(ml, path).mkdir(parents=True, exist_ok=True)
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
-    _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML))
+    _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML, data))
     for uri, path in outputs:
         _kept(tools).upload(path, uri)
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
     return Done(result=result, metadata={"ProcessingJob": arn}, outputs=tuple(uri for uri, _ in outputs))
-
-
-def _download(source: Request, folder: Path, tools: Tools) -> None:
-    """Bring an S3 data source of any of the three kinds of jobs into a folder."""
-    left_out = tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
-    _kept(tools).say_missing(source["S3Uri"], left_out)
 
 
 def _kept(tools: Tools) -> Outputs:
@@ -135,17 +130,14 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     arn = f"{ACCOUNT}:training-job/{name}"
     ml = tools.folder / "ml"
     training_files(request, ml=ml)
-    for channel in request.get("InputDataConfig") or []:
-        folder = inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
-        folder.mkdir(parents=True, exist_ok=True)
-        _download(channel["DataSource"]["S3DataSource"], folder, tools)
+    data = bring(training_arrivals(request), _kept(tools), private=tools.private)
     code = submit_directory(request)
     if code.startswith("s3://"):
         unpack(code_archive(code, tools.store), ml / "code")
     environment = training_environment(request, job_name=name, job_arn=arn, region="local")
     environment |= secrets_of(request, tools.secrets)
     command = training_command(request, package=(ml / "code" / "setup.py").is_file())
-    _run(step, request, tools, _Program(command, environment, CODE))
+    _run(step, request, tools, _Program(command, environment, CODE, data))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
     _kept(tools).archive(f"{OPT_ML}/model", f"{base}/model.tar.gz")
     _kept(tools).archive(f"{OPT_ML}/output/data", f"{base}/output.tar.gz", empty=False)
@@ -177,7 +169,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     refused = transform.unsupported(request)
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
+    bring([transform_arrival(request, f"{OPT_ML}/batch/input")], _kept(tools), private=tools.private)
     inputs = survey(Tree(root=ml / "batch" / "input")).files
     base = f"{OPT_ML}/batch"
     files = [(f"{base}/input/{name}", f"{base}/output/{name}.out") for name in inputs]
@@ -253,11 +245,12 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What a job runs: its command, its variables, and the folder inside that it starts in."""
+    """What a job runs: its command, its variables, the folder inside that it starts in, and the data brought to it."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
+    data: Brought = field(default_factory=Brought)
 
 
 def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
@@ -274,8 +267,10 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         limits=tools.limits,
         hidden=tools.hidden,
         writes=tools.shared,
+        mounted=program.data.mounted,
     )
-    result = run_job(job, stop=tools.stop, private=tools.private)
+    with flowing(program.data.streams):
+        result = run_job(job, stop=tools.stop, private=tools.private)
     match result.end:
         case JobEnd.STOPPED:
             raise StepStoppedError
