@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -41,8 +41,8 @@ class Request:
     use_cache: bool = True
 
 
-def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
-    """Return the steps whose results are taken from the source.
+def check_request(engine: Engine, request: Request, *, note: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
+    """Return the steps whose results are taken from the source; `note` gets what has no effect on this machine.
 
     Raises:
         InputProblems: PB505 for parameters, PB541 for selected steps that can't run, and what `find_unable` refuses.
@@ -61,7 +61,10 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
     means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
-    refuse_unable(find_unable(document, scope, means, steps=selected))
+    found = find_unable(document, scope, means, steps=selected)
+    refuse_unable(found)
+    for unable in found:
+        note(unable.problem.message)
     return tuple(needed)
 
 

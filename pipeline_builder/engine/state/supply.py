@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +95,7 @@ def find_objects(store: LocalStore, uri: str, kind: str, left_out: list[str]) ->
             return _listed(store, uri, left_out)
         case "AugmentedManifestFile":
             manifest = store.locate(uri, left_out)
-            return [(uri, uri.rsplit("/", 1)[-1], manifest)] if manifest else []
+            return [(uri, uri.rsplit("/", 1)[-1], manifest), *_referred(store, manifest)] if manifest else []
     raise _unsupported(uri, kind)
 
 
@@ -124,6 +126,17 @@ def _listed(store: LocalStore, uri: str, left_out: list[str]) -> list[Found]:
         raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
     found = ((address, store.split(address)[1], path) for address, path in addresses.items())
     return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
+
+
+def _referred(store: LocalStore, manifest: Path) -> list[Found]:
+    """Return the objects that the lines of an augmented manifest name, as far as they are there."""
+    named: dict[str, None] = {}
+    with manifest.open("rb") as file:
+        for line in read_small(file, str(manifest), _LONGEST_MANIFEST).splitlines():
+            with contextlib.suppress(ValueError, AttributeError, RecursionError):  # whoever reads the pipe says so
+                named |= {str(value): None for name, value in json.loads(line).items() if name.endswith("-ref")}
+    found = ((uri, store.locate(uri, [])) for uri in named if uri.startswith("s3://"))
+    return [(uri, uri, path) for uri, path in found if path]
 
 
 def _nothing(store: LocalStore, uri: str, left_out: list[str]) -> Problem:
