@@ -2,5 +2,6 @@
 
 In: a step with its request, references resolved. Out: a Describe-shaped result, files in the store, a record.
 May use: document, state, inside. Begin reading: `work`, which has a function for each step type, then
-`training` and `processing` (what a job finds), `environments` (its Python) and `sandbox.run_job`.
+`training` and `processing` (what a job finds), `arrivals` and `bringing` (its data), `environments` (its Python) and
+`sandbox.run_job`; what of a request is looked at before anything runs is in `looking`.
 """

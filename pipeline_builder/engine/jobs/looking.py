@@ -13,7 +13,6 @@ from pipeline_builder.engine.jobs.arrivals import (
     Arrival,
     faults_of,
     groups_of,
-    is_elsewhere,
     processing_arrivals,
     training_arrivals,
 )
@@ -21,7 +20,7 @@ from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import inside
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.training import training_command
-from pipeline_builder.engine.state.elsewhere import Elsewhere
+from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 
 _PROGRAM = "sagemaker_program"

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
 from pipeline_builder.engine.state.listing import has_only_files
 from pipeline_builder.errors import InputProblems, Problem
@@ -53,7 +54,7 @@ def _there(store: LocalStore, uri: str, kind: str, left_out: list[str]) -> list[
     if kind == AUGMENTED:
         raise _unsupported(uri, kind)  # it is a stream's, not a folder's
     found = find_objects(store, uri, kind, left_out)
-    if not found and uri.startswith("s3://"):
+    if not found and not is_elsewhere(uri):
         raise InputProblems(_nothing(store, uri, left_out))
     return found
 
@@ -82,7 +83,7 @@ def find_objects(store: LocalStore, uri: str, kind: str, left_out: list[str]) ->
     Raises:
         InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest, PB562.
     """
-    if "://" in uri and not uri.startswith("s3://"):
+    if is_elsewhere(uri):
         return store.elsewhere.objects(uri, left_out)
     match kind:
         case "place":
