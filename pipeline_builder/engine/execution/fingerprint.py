@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -12,6 +13,7 @@ from pipeline_builder.engine.document.document import Document, references
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
+from pipeline_builder.errors import InputProblems
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
@@ -24,11 +26,18 @@ def build_fingerprint(document: Document, values: Mapping[str, Any], images: obj
     facts = {
         "definition": document.sha256,
         "parameters": {name: value for name, value in values.items() if name in decisive},
-        "data": [(uri, kind, store.digest(uri, kind=kind)) for uri, kind in inputs],
+        "data": [(uri, kind, _digest(store, uri, kind)) for uri, kind in inputs],
         "images": images,
         "python": sys.version_info[:2],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(store: LocalStore, uri: str, kind: str) -> str:
+    """Return the digest of data; of an address that is none, nothing: the start refuses it, with its step."""
+    with contextlib.suppress(InputProblems):
+        return store.digest(uri, kind=kind)
+    return ""
 
 
 def _decisive_parameters(document: Document) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
@@ -60,7 +61,8 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
-    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
+    refusing = engine.secrets if engine.secrets is no_secrets else None
+    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine), secrets=refusing)
     found = find_unable(document, scope, means, steps=selected)
     refuse_unable(found)
     for unable in found:
