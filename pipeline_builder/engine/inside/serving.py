@@ -22,7 +22,10 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.inside.answers import Asked
 
 PROGRAM = "code/inference.py"
 DEFAULT_TYPE = "application/json"
@@ -50,9 +53,7 @@ def has_handlers(module: types.ModuleType) -> bool:
     return not ours and any(hasattr(module, name) for name in ("handler", "input_handler", "output_handler"))
 
 
-def open_handlers(
-    module: types.ModuleType, model_dir: Path, content_type: str | None, accept: str | None
-) -> Callable[[bytes], Any]:
+def open_handlers(module: types.ModuleType, model_dir: Path) -> Callable[[Asked], Any]:
     """Load the model, start serving it, and return what answers a request with the program's handlers.
 
     Raises:
@@ -69,11 +70,10 @@ def open_handlers(
     uri = f"http://localhost:{_serve(servables)}/v1/models/{default}:predict"
     _without_proxy("localhost")
 
-    def respond(body: bytes) -> Any:
-        context = Context(
-            None, None, None, uri, None, None, None, content_type or DEFAULT_TYPE, accept or DEFAULT_TYPE, len(body)
-        )
-        return handle(io.BytesIO(body), context)
+    def respond(asked: Asked) -> Any:
+        kinds = (asked.content_type or DEFAULT_TYPE, asked.accept or DEFAULT_TYPE)
+        context = Context(None, None, None, uri, None, None, None, *kinds, len(asked.body))
+        return handle(io.BytesIO(asked.body), context)
 
     return respond
 

@@ -21,16 +21,41 @@ _REQUIREMENTS = "requirements.txt"
 Request = Mapping[str, Any]
 
 
-def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
-    """Return the packages of a step's environment: those of its image, then those that its code asks for."""
+def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Any:
+    """Return the packages of a step's environment; of a transform with several containers those of each."""
+    if step.type == "Transform":
+        found = tuple(container_layers(step.name, c, images, store) for c in containers_of(request["Model"]))
+        return found if len(found) > 1 else found[0]
     image, code = image_and_code(step, request)
+    plain = step.type == "Processing" and _is_plain(code, store)
+    archive = code_archive(code, store) if code.startswith("s3://") and not plain else None
+    return _layers(image, images, _requirements(archive, ""))
+
+
+def container_layers(step: str, container: Request, images: Any, store: LocalStore) -> Layers:
+    """Return the packages of a model's container: of its image, and beside its code, in the archive or outside of it."""
+    code = str((container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
+    archive, folder = None, ""
+    if code.startswith("s3://"):
+        archive = code_archive(code, store)
+    elif code.startswith(f"{MODEL}/"):
+        archive, folder = model_archive(step, container, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
+    return _layers(str(container.get("Image", "")), images, _requirements(archive, folder))
+
+
+def containers_of(model: Request) -> tuple[Request, ...]:
+    """Return the containers of a model, in the order in which a request passes them."""
+    return tuple(model.get("Containers") or (model["PrimaryContainer"],))
+
+
+def _layers(image: str, images: Any, asked: tuple[str, ...]) -> Layers:
+    """Return the packages of an image, then those that its code asks for."""
     packages = next((lines for pattern, lines in images if fnmatchcase(image, pattern)), ())
-    asked = _requirements(step, request, code, store)
     return tuple(layer for layer in (tuple(packages), asked) if layer)
 
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:
-    """Return the image of a step's job and where its code is: an s3:// address, a folder of the model, or nothing."""
+    """Return the image of a step's job and where its code is: an s3:// address or nothing."""
     match step.type:
         case "Processing":
             inputs = request.get("ProcessingInputs") or []
@@ -38,10 +63,6 @@ def image_and_code(step: Step, request: Request) -> tuple[str, str]:
             return str(request["AppSpecification"].get("ImageUri", "")), str(code)
         case "Training":
             return str(request["AlgorithmSpecification"].get("TrainingImage", "")), submit_directory(request)
-        case "Transform":
-            primary = request["Model"]["PrimaryContainer"]
-            environment = primary.get("Environment") or {}
-            return str(primary.get("Image", "")), str(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
         case _:
             return "", ""
 
@@ -52,15 +73,9 @@ def submit_directory(request: Request) -> str:
     return text[1:-1] if text.startswith('"') else str(text)
 
 
-def _requirements(step: Step, request: Request, code: str, store: LocalStore) -> tuple[str, ...]:
-    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a repacked model."""
-    if step.type == "Processing" and _is_plain(code, store):
-        return ()
-    if code.startswith("s3://"):
-        archive, folder = code_archive(code, store), ""
-    elif step.type == "Transform" and code.startswith(f"{MODEL}/"):
-        archive, folder = model_archive(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
-    else:
+def _requirements(archive: Path | None, folder: str) -> tuple[str, ...]:
+    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a model's."""
+    if archive is None:
         return ()
     found = _member_of(archive, unchanged(archive.stat()), f"{folder}{_REQUIREMENTS}")
     return tuple((found or b"").decode("utf-8-sig", "replace").splitlines())
@@ -94,11 +109,11 @@ def code_archive(code: str, store: LocalStore) -> Path:
     return found
 
 
-def model_archive(step: Step, request: Request, store: LocalStore) -> Path:
-    """Return the archive of a transform's model; PB523 where there is none."""
-    url = request["Model"]["PrimaryContainer"]["ModelDataUrl"]
+def model_archive(step: str, container: Request, store: LocalStore) -> Path:
+    """Return the archive of a model's container; PB523 where there is none."""
+    url = container["ModelDataUrl"]
     found = store.find(url)
     if found is None:
-        message = f"step '{step.name}': there is no model artifact at '{url}'"
+        message = f"step '{step}': there is no model artifact at '{url}'"
         raise InputProblems(Problem(id="PB523", message=message))
     return found

@@ -21,16 +21,12 @@ from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.outputs import Outputs
-from pipeline_builder.engine.jobs.packages import (
-    code_archive,
-    image_and_code,
-    layers_of,
-    model_archive,
-    submit_directory,
-)
+from pipeline_builder.engine.jobs.models import place_container
+from pipeline_builder.engine.jobs.packages import code_archive, containers_of, layers_of, submit_directory
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
+from pipeline_builder.engine.jobs.transforming import environment_of, spec_of, unsupported
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
@@ -165,16 +161,9 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("TransformJobName", ""))
     arn = f"{ACCOUNT}:transform-job/{name}"
     ml = tools.folder / "ml"
-    primary = request["Model"]["PrimaryContainer"]
-    program = (primary.get("Environment") or {}).get("SAGEMAKER_PROGRAM", "")
-    if not program:
-        message = f"step '{step.name}': the model has no inference code, and what its image would run is not known here"
-        raise InputProblems(Problem(id="PB513", message=message, hint="name it with 'transform.entry_point'"))
-    unpack(model_archive(step, request, tools.store), ml / "model")
-    _, code = image_and_code(step, request)
-    if code.startswith("s3://"):
-        unpack(code_archive(code, tools.store), ml / "code")
-    refused = transform.unsupported(request)
+    (container,) = containers_of(request["Model"])
+    placed = place_container(step.name, container, ml, tools.store)
+    refused = unsupported(request)
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
     _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
@@ -183,10 +172,10 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     files = [(f"{base}/input/{name}", f"{base}/output/{name}.out") for name in inputs]
     (ml / "batch" / "output").mkdir(parents=True)
     spec = ml / "batch" / "transform.json"
-    spec.write_text(json.dumps(transform.spec_of(request, program=program, files=files)))
+    spec.write_text(json.dumps({**placed, **spec_of(request, files=files)}))
     script = str(Path(transform.__file__).resolve())
     command = ("python", script, f"{base}/transform.json")
-    _run(step, request, tools, _Program(command, transform.environment_of(request, primary), OPT_ML))
+    _run(step, request, tools, _Program(command, environment_of(request, container), OPT_ML))
     uri = request["TransformOutput"]["S3OutputPath"]
     _kept(tools).upload(f"{base}/output", uri)
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}

@@ -235,65 +235,23 @@ def test_in_a_private_opt_ml(ml: Path) -> None:
     assert out(ml, "a").startswith(b"[")
 
 
-REQUEST: dict[str, Any] = {
-    "TransformInput": {"ContentType": "text/csv", "SplitType": "Line"},
-    "TransformOutput": {"S3OutputPath": "s3://b/o", "Accept": "text/csv", "AssembleWith": "Line"},
-    "BatchStrategy": "SingleRecord",
-    "MaxPayloadInMB": 1,
-}
-
-
-def test_spec_and_environment_of_a_request() -> None:
-    spec = transform.spec_of(REQUEST, program="inference.py", files=[("/a", "/b")])
-    assert set(transform.DEFAULTS) <= set(spec)
-    assert spec["files"] == [["/a", "/b"]]
-    assert (spec["split"], spec["strategy"], spec["assemble"], spec["max_payload_mb"]) == (
-        "Line",
-        "SingleRecord",
-        "Line",
-        1,
-    )
-    environment = transform.environment_of(REQUEST, {"Environment": {"SAGEMAKER_PROGRAM": "inference.py"}})
-    assert environment["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
-    assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"TransformInput": {"SplitType": "RecordIO"}}, "SplitType 'RecordIO' is not supported"),
-        ({"DataProcessing": {"JoinSource": "Input"}}, "JoinSource 'Input' is not supported"),
-        ({"DataProcessing": {"InputFilter": "$[1:]"}}, "InputFilter '$[1:]' is not supported"),
-        ({"DataProcessing": {"OutputFilter": "$[0]"}}, "OutputFilter '$[0]' is not supported"),
-        ({"MaxPayloadInMB": 0}, "MaxPayloadInMB 0 means no limit"),
-    ],
-)
-def test_unsupported(change: dict[str, Any], message: str) -> None:
-    [found] = transform.unsupported({**REQUEST, **change})
-    assert message in found
-
-
-def test_supported() -> None:
-    plain = {"DataProcessing": {"JoinSource": "None", "InputFilter": "$", "OutputFilter": "$"}}
-    assert transform.unsupported({**REQUEST, **plain}) == []
-
-
 COMPARE = """
 import json, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 import transform
+handlers, _ = transform._own_modules()
 from sagemaker_inference import decoder, encoder
 for kind, body in [("text/csv", "1,2\\n3,4.5\\n"), ("text/csv", "1,2"), ("text/csv", "1,2\\n3,4"),
                    ("text/csv", "a,1\\nb,2"), ("application/json", "[[1, 2], [3, 4]]")]:
-    ours, theirs = transform.default_input_fn(body, kind), decoder.decode(body, kind)
+    ours, theirs = handlers.default_input_fn(body, kind), decoder.decode(body, kind)
     assert ours.dtype == theirs.dtype and ours.shape == theirs.shape and (ours == theirs).all(), (kind, body)
 for value in [np.array([[1.5, 2], [3, 4]]), np.array([1, 2]), [1, 2.5], np.array([0.1])]:
     for kind in ("text/csv", "application/json", "application/x-npy"):
-        ours, theirs = transform.default_output_fn(value, f"text/plain, {kind}"), encoder.encode(value, kind)
+        ours, theirs = handlers.default_output_fn(value, f"text/plain, {kind}"), encoder.encode(value, kind)
         assert ours == (theirs, kind), (kind, value)
         if kind == "application/x-npy":
-            assert (transform.default_input_fn(ours[0], kind) == value).all()
+            assert (handlers.default_input_fn(ours[0], kind) == value).all()
 print("equal")
 """
 
