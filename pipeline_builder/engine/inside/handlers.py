@@ -1,4 +1,4 @@
-"""What answers the requests of a batch transform: the handlers of the user's program, as AWS's inference toolkit calls them.
+"""What answers the requests of a batch transform: the handlers of the user's program, called as AWS's toolkit does.
 
 A program for TensorFlow Serving's image (`input_handler` and `output_handler`, or `handler`) is called by `serving`.
 numpy is imported where a default decoder or encoder needs it, as in the toolkit.
@@ -53,7 +53,7 @@ def _import_program(spec: Spec) -> types.ModuleType:
     # In place of this program's own folder, so that none of the names beside it hides one of the user's.
     sys.path[0:1] = [folder for folder in folders if Path(folder).is_dir()]
     name = spec["program"]
-    name = name[: -len(".py")] if name.endswith(".py") else name
+    name = name.removesuffix(".py")
     return importlib.import_module(name.replace("/", "."))
 
 

@@ -33,7 +33,7 @@ def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> A
 
 
 def container_layers(step: str, container: Request, images: Any, store: LocalStore) -> Layers:
-    """Return the packages of a model's container: of its image, and beside its code, in the archive or outside of it."""
+    """Return the packages of a model's container: of its image, and those beside its code, wherever that is."""
     code = str((container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
     archive, folder = None, ""
     if code.startswith("s3://"):
