@@ -35,5 +35,3 @@ def requests(stream: IO[bytes] | gzip.GzipFile, spec: Spec) -> Iterator[tuple[by
         size += len(record)
     if batch:
         yield b"".join(batch), len(batch)
-
-

@@ -52,5 +52,3 @@ def unsupported(request: Request) -> list[str]:
     if request.get("MaxPayloadInMB") == 0 and split != "None":
         found.append("MaxPayloadInMB 0 means no limit, which goes with SplitType 'None' only")
     return found
-
-

@@ -20,8 +20,8 @@ from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
+from pipeline_builder.engine.jobs.models import own_port, place_container, server_of
 from pipeline_builder.engine.jobs.outputs import Outputs
-from pipeline_builder.engine.jobs.models import place_container
 from pipeline_builder.engine.jobs.packages import code_archive, containers_of, layers_of, submit_directory
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
 from pipeline_builder.engine.jobs.sandbox import run_job
@@ -163,6 +163,9 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     ml = tools.folder / "ml"
     (container,) = containers_of(request["Model"])
     placed = place_container(step.name, container, ml, tools.store)
+    places = server_of(placed, tools.folder)
+    if places:
+        placed["port"] = own_port(tools.folder, private=tools.private)
     refused = unsupported(request)
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
@@ -175,7 +178,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     spec.write_text(json.dumps({**placed, **spec_of(request, files=files)}))
     script = str(Path(transform.__file__).resolve())
     command = ("python", script, f"{base}/transform.json")
-    _run(step, request, tools, _Program(command, environment_of(request, container), OPT_ML))
+    _run(step, request, tools, _Program(command, environment_of(request, container), OPT_ML, places))
     uri = request["TransformOutput"]["S3OutputPath"]
     _kept(tools).upload(f"{base}/output", uri)
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
@@ -242,11 +245,12 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What a job runs: its command, its variables, and the folder inside that it starts in."""
+    """What a job runs: its command, its variables, the folder inside that it starts in, where a server's code is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
+    places: tuple[tuple[Path, str], ...] = ()
 
 
 def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
@@ -259,10 +263,12 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         python=_python(step, request, tools),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
-        network=not network_isolated(request),
+        # Its port is the same in every job: a server has a network of its own.
+        network=not network_isolated(request) and not program.places,
         limits=tools.limits,
         hidden=tools.hidden,
         writes=tools.shared,
+        places=program.places,
     )
     result = run_job(job, stop=tools.stop, private=tools.private)
     match result.end:
