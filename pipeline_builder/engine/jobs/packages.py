@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.inside.serving import programs
 from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.requirements import Layers
@@ -33,14 +34,17 @@ def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> A
 
 
 def container_layers(step: str, container: Request, images: Any, store: LocalStore) -> Layers:
-    """Return the packages of a model's container: of its image, and those beside its code, wherever that is."""
+    """Return the packages of a model's container: of its image, and those that are asked for beside its code.
+
+    That is in the archive, or outside of it where the image looks there.
+    """
+    image = str(container.get("Image", ""))
     code = str((container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
-    archive, folder = None, ""
-    if code.startswith("s3://"):
-        archive = code_archive(code, store)
-    elif code.startswith(f"{MODEL}/"):
-        archive, folder = model_archive(step, container, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
-    return _layers(str(container.get("Image", "")), images, _requirements(archive, folder))
+    if code.startswith("s3://") and programs.looks_outside(image):
+        return _layers(image, images, _requirements(code_archive(code, store), ""))
+    archive = model_archive(step, container, store)
+    inside = code.removeprefix(f"{MODEL}/").strip("/") if code.startswith(f"{MODEL}/") else "code"
+    return _layers(image, images, _requirements(archive, f"{inside}/"))
 
 
 def containers_of(model: Request) -> tuple[Request, ...]:

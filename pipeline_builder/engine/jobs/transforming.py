@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.dag.filters import filter_faults, is_filter
 from pipeline_builder.dag.jsonpath import parse_filter
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.job import OPT_ML, inside
+from pipeline_builder.engine.jobs.models import own_port, place_container, server_of
+from pipeline_builder.engine.jobs.packages import containers_of
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.tree import Tree, opened, survey
 
 Request = Mapping[str, Any]
 BASE = f"{OPT_ML}/batch"
 INPUT, OUTPUT = f"{BASE}/input", f"{BASE}/output"
-_HANDED, _SPEC = "handed", "transform.json"
+_GIVEN, _HANDED, _SPEC = "given", "handed", "transform.json"
 _RETRIES, _SECONDS = 3, 600
 # Variables by the member that the caller has set; what is left open is not passed (developer guide, "Custom Inference
 # Code with Batch Transform").
@@ -31,66 +35,94 @@ _VARIABLES = {
 _STRATEGIES = {"SingleRecord": "SINGLE_RECORD", "MultiRecord": "MULTI_RECORD"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which of a model's containers it is, and the folder of its job on this machine."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The job of one of a model's containers, in a folder of its own; `places` as `models.server_of` has them."""
 
-    number: int
-    count: int
+    container: Request
     folder: Path
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    places: tuple[tuple[Path, str], ...]
+
+
+@dataclass(slots=True)
+class Turns:
+    """The jobs of a model's containers, one after the other: what one has answered is what the next is asked.
+
+    `folder` is the step's, which is also that of the first one, and then that of each; `names` are those of the input.
+    """
+
+    step: str
+    request: Request
+    folder: Path
+    store: LocalStore
+    private: bool
+    names: list[str] = field(default_factory=list)
+    is_through: bool = False
+    """Whether the last container has had its turn."""
 
     @property
-    def is_first(self) -> bool:
-        return self.number == 0
+    def outputs(self) -> list[str]:
+        """The names of the outputs."""
+        return [f"{name}.out" for name in self.names]
 
-    @property
-    def is_last(self) -> bool:
-        return self.number == self.count - 1
+    def of(self, download: Callable[[Path], None]) -> Iterator[Turn]:
+        """Yield each turn, ready to run; `download` brings the input into a folder.
 
-    @property
-    def ml(self) -> Path:
-        return self.folder / "ml"
+        Raises:
+            InputProblems: see `place_container`, and what `download` and `hand_on` raise.
+        """
+        containers = containers_of(self.request["Model"])
+        first, last = self.folder, len(containers) - 1
+        for number, container in enumerate(containers):
+            before, self.folder = self.folder, first if not number else first / f"container-{number + 1}"
+            _make(self.folder, first)
+            placed = place_container(self.step, container, self.folder / "ml", self.store)
+            places = server_of(placed, self.folder)
+            port = {"port": own_port(self.folder, private=self.private)} if places else {}
+            if not number or (number == last and _is_joined(self.request)):
+                download(inside(self.folder / "ml", INPUT))
+                self.names = survey(Tree(root=inside(self.folder / "ml", INPUT))).files
+            if number and not hand_on(before, self.folder):
+                return  # the one before has failed at every file
+            ends = {"first": not number, "last": number == last}
+            command = _write_spec(self.request, self.folder, {**placed, **port, **ends}, self.names)
+            environment = environment_of(self.request, container)
+            self.is_through = number == last
+            yield Turn(container=container, folder=self.folder, command=command, environment=environment, places=places)
+            if number:
+                sweep_folder(before / "ml")
 
-    def prepared(self) -> Place:
-        """Make the job's folder; its log is that of the step, which the containers write one after the other."""
-        (self.ml / "batch" / "output").mkdir(parents=True)
-        log = self.folder.parent / "log.txt"
-        if not self.is_first:
-            log.touch()
-            os.link(log, self.folder / "log.txt")
-        return self
+
+def _make(folder: Path, first: Path) -> None:
+    """Make a container's folder; its log is that of the step, which the containers write one after the other."""
+    (folder / "ml" / "batch" / "output").mkdir(parents=True)
+    if folder != first:
+        log = first / "log.txt"
+        log.touch()
+        os.link(log, folder / "log.txt")
 
 
-def places_of(folder: Path, count: int) -> Iterator[Place]:
-    """Yield the places of a model's containers; the first one's folder is the step's own."""
-    for number in range(count):
-        yield Place(number, count, folder if not number else folder / f"container-{number + 1}")
-
-
-def needs_input(request: Request, place: Place) -> bool:
-    """Tell whether a container's job reads the input: the first asks with it, the last may join it."""
-    return place.is_first or (place.is_last and _is_joined(request))
-
-
-def write_spec(request: Request, place: Place, container: Request, names: list[str]) -> tuple[str, ...]:
-    """Write what the job has to do; `container` is its part of the spec. Return the job's command."""
+def _write_spec(request: Request, folder: Path, container: Request, names: list[str]) -> tuple[str, ...]:
+    """Write what a job has to do, of which `container` is its container's part; return its command."""
     files = [
-        (f"{INPUT}/{name}", f"{OUTPUT}/{name}.out", f"{BASE}/given/{number}", f"{BASE}/{_HANDED}/{number}")
+        (f"{INPUT}/{name}", f"{OUTPUT}/{name}.out", f"{BASE}/{_GIVEN}/{number}", f"{BASE}/{_HANDED}/{number}")
         for number, name in enumerate(names)
     ]
-    spec = {**container, **spec_of(request, files=files), "first": place.is_first, "last": place.is_last}
-    (place.ml / "batch" / _SPEC).write_text(json.dumps(spec))
+    content = json.dumps({**container, **spec_of(request, files=files)})
+    (folder / "ml" / "batch" / _SPEC).write_text(content, encoding="utf-8")
     return "python", str(Path(transform.__file__).resolve()), f"{BASE}/{_SPEC}"
 
 
-def hand_on(source: Place, target: Place) -> bool:
-    """Give one container's answers to the next; tell whether there are any."""
-    tree = Tree(root=source.ml, below=f"batch/{_HANDED}", shown=f"{BASE}/{_HANDED}")
-    if not (source.ml / "batch" / _HANDED).is_dir():
+def hand_on(source: Path, target: Path) -> bool:
+    """Give one container's answers to the next, from job folder to job folder; tell whether there are any."""
+    tree = Tree(root=source / "ml", below=f"batch/{_HANDED}", shown=f"{BASE}/{_HANDED}")
+    if not (source / "ml" / "batch" / _HANDED).is_dir():
         return False
     names = [name for name in survey(tree).files if name.isdecimal()]
     for name in names:
-        with opened(tree, name) as content, replacing(target.ml / "batch" / "given" / name) as file:
+        with opened(tree, name) as content, replacing(target / "ml" / "batch" / _GIVEN / name) as file:
             copy(content, file)
     return bool(names)
 

@@ -18,12 +18,10 @@ from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
-from pipeline_builder.engine.jobs.models import place_container
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.packages import (
     code_archive,
     container_layers,
-    containers_of,
     layers_of,
     submit_directory,
 )
@@ -31,22 +29,11 @@ from pipeline_builder.engine.jobs.processing import processing_command, processi
 from pipeline_builder.engine.jobs.resolving import check_model
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
-from pipeline_builder.engine.jobs.transforming import (
-    INPUT,
-    OUTPUT,
-    Place,
-    environment_of,
-    hand_on,
-    needs_input,
-    places_of,
-    refusals_of,
-    write_spec,
-)
+from pipeline_builder.engine.jobs.transforming import OUTPUT, Turn, Turns, refusals_of
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.refusals import refuse_full
-from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
@@ -175,48 +162,33 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     """Have every input object answered by the model's containers in turn, and keep what was answered whole."""
     name = job_name(tools, step, request.get("TransformJobName", ""))
     arn = f"{ACCOUNT}:transform-job/{name}"
-    refused = refusals_of(request)
-    if refused:
+    if refused := refusals_of(request):
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    uri = request["TransformOutput"]["S3OutputPath"]
-    written = _transform(step, request, tools)
+    uri, source = request["TransformOutput"]["S3OutputPath"], request["TransformInput"]["DataSource"]["S3DataSource"]
+    turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
+    failure: Exception | None = None
+    for turn in turns.of(lambda folder: _download(source, folder, tools)):
+        failure = _turned(step, request, tools, turn) or failure
+        if isinstance(failure, StepStoppedError):
+            break
+    if turns.is_through:
+        kept = _kept(replace(tools, folder=turns.folder))
+        kept.upload_named(OUTPUT, turns.outputs, uri)
+    if failure:
+        raise failure
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
-    outputs = tuple(f"{uri.rstrip('/')}/{name}" for name in written)
+    outputs = tuple(f"{uri.rstrip('/')}/{name}" for name in turns.outputs)
     return Done(result=result, metadata={"TransformJob": arn}, outputs=outputs)
 
 
-def _transform(step: Step, request: Request, tools: Tools) -> list[str]:
-    """Run the containers one after the other; return the names of the outputs, of which a failed job keeps some too."""
-    containers = containers_of(request["Model"])
-    source = request["TransformInput"]["DataSource"]["S3DataSource"]
-    names: list[str] = []
-    failure: StepFailedError | StepStoppedError | None = None
-    before: Place | None = None
-    for container, place in zip(containers, places_of(tools.folder, len(containers)), strict=True):
-        own = replace(tools, folder=place.prepared().folder)
-        placed = place_container(step.name, container, place.ml, tools.store)
-        if needs_input(request, place):
-            _download(source, inside(place.ml, INPUT), own)
-            names = survey(Tree(root=inside(place.ml, INPUT))).files
-        if before and not hand_on(before, place):
-            break  # it has failed at every file
-        command = write_spec(request, place, placed, names)
-        program = _Program(command, environment_of(request, container), OPT_ML, container)
-        try:
-            _run(step, request, own, program)
-        except (StepFailedError, StepStoppedError) as error:
-            failure = failure or error
-        before = place
-        if isinstance(failure, StepStoppedError):
-            break
-    wanted = [f"{name}.out" for name in names]
-    if before and before.is_last:
-        _kept(replace(tools, folder=before.folder)).upload_named(
-            OUTPUT, wanted, request["TransformOutput"]["S3OutputPath"]
-        )
-    if failure:
-        raise failure
-    return wanted
+def _turned(step: Step, request: Request, tools: Tools, turn: Turn) -> Exception | None:
+    """Run one container of a model; return why its job has failed, which others of its files needn't have."""
+    program = _Program(turn.command, turn.environment, OPT_ML, turn.container, turn.places)
+    try:
+        _run(step, request, replace(tools, folder=turn.folder), program)
+    except (StepFailedError, StepStoppedError) as error:
+        return error
+    return None
 
 
 def describe_model(step: Step, request: Request, execution: str, attempt: int = 1) -> dict[str, Any]:
@@ -276,12 +248,13 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What a job runs: command, variables, the folder inside that it starts in, and its model's container."""
+    """What a job runs: command, variables, folder, and of a model its container and where a server's code is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
     container: Request | None = None
+    places: tuple[tuple[Path, str], ...] = ()
 
 
 def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
@@ -294,10 +267,12 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         python=_python(step, request, tools, program.container),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
-        network=not network_isolated(request),
+        # Its port is the same in every job: a server has a network of its own.
+        network=not network_isolated(request) and not program.places,
         limits=tools.limits,
         hidden=tools.hidden,
         writes=tools.shared,
+        places=program.places,
     )
     result = run_job(job, stop=tools.stop, private=tools.private)
     match result.end:
