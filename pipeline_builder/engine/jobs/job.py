@@ -30,8 +30,8 @@ class Job:
     as they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's
     environment; its folder comes first on PATH. `timeout` is in seconds. Where jobs are isolated, nothing of `hidden`
     is seen, even where it lies in a folder of the system, and beside its own folders the job reads `reads` and writes
-    to `writes`, by the paths that they have here, and finds folders of its own at `places` as well; without `network`
-    it reaches nobody but itself.
+    to `writes`, by the paths that they have here, reads each folder of `mounted` at the path beside it, and finds
+    folders of its own at `places` as well; without `network` it reaches nobody but itself.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Job:
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     places: tuple[tuple[Path, str], ...] = ()
+    mounted: tuple[tuple[Path, str], ...] = ()
 
     @property
     def ml(self) -> Path:

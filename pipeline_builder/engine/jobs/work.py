@@ -12,6 +12,8 @@ from typing import Any
 from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.archives import unpack
+from pipeline_builder.engine.jobs.arrivals import processing_arrivals, training_arrivals, transform_arrival
+from pipeline_builder.engine.jobs.bringing import Brought, bring
 from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
@@ -25,13 +27,14 @@ from pipeline_builder.engine.jobs.packages import (
     layers_of,
     submit_directory,
 )
+from pipeline_builder.engine.jobs.pipes import flowing
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
 from pipeline_builder.engine.jobs.resolving import check_model
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
-from pipeline_builder.engine.jobs.transforming import OUTPUT, Turn, Turns, refusals_of
+from pipeline_builder.engine.jobs.transforming import INPUT, OUTPUT, Turn, Turns, refusals_of
 from pipeline_builder.engine.state.registry import LocalRegistry
-from pipeline_builder.engine.state.store import PREFIX, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.refusals import refuse_full
 from pipeline_builder.target import SecretGiver
@@ -98,25 +101,17 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("ProcessingJobName", ""))
     arn = f"{ACCOUNT}:processing-job/{name}"
     ml = tools.folder / "ml"
-    for item in request.get("ProcessingInputs") or []:
-        source = item["S3Input"]
-        _download(source, inside(ml, source["LocalPath"]), tools)
+    data = bring(processing_arrivals(request), _kept(tools), private=tools.private)
     outputs = [(o["S3Output"]["S3Uri"], o["S3Output"]["LocalPath"]) for o in _outputs(request)]
     for _, path in outputs:
         inside(ml, path).mkdir(parents=True, exist_ok=True)
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
-    _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML))
+    _run(step, request, tools, _Program(processing_command(request), environment, OPT_ML, data))
     for uri, path in outputs:
         _kept(tools).upload(path, uri)
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
     return Done(result=result, metadata={"ProcessingJob": arn}, outputs=tuple(uri for uri, _ in outputs))
-
-
-def _download(source: Request, folder: Path, tools: Tools) -> None:
-    """Bring an S3 data source of any of the three kinds of jobs into a folder."""
-    left_out = tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
-    _kept(tools).say_missing(source["S3Uri"], left_out)
 
 
 def _kept(tools: Tools) -> Outputs:
@@ -133,17 +128,14 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
     arn = f"{ACCOUNT}:training-job/{name}"
     ml = tools.folder / "ml"
     training_files(request, ml=ml)
-    for channel in request.get("InputDataConfig") or []:
-        folder = inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
-        folder.mkdir(parents=True, exist_ok=True)
-        _download(channel["DataSource"]["S3DataSource"], folder, tools)
+    data = bring(training_arrivals(request), _kept(tools), private=tools.private)
     code = submit_directory(request)
     if code.startswith("s3://"):
         unpack(code_archive(code, tools.store), ml / "code")
     environment = training_environment(request, job_name=name, job_arn=arn, region="local")
     environment |= secrets_of(request, tools.secrets)
     command = training_command(request, package=(ml / "code" / "setup.py").is_file())
-    _run(step, request, tools, _Program(command, environment, CODE))
+    _run(step, request, tools, _Program(command, environment, CODE, data))
     base = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
     _kept(tools).archive(f"{OPT_ML}/model", f"{base}/model.tar.gz")
     _kept(tools).archive(f"{OPT_ML}/output/data", f"{base}/output.tar.gz", empty=False)
@@ -164,10 +156,10 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     arn = f"{ACCOUNT}:transform-job/{name}"
     if refused := refusals_of(request):
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    uri, source = request["TransformOutput"]["S3OutputPath"], request["TransformInput"]["DataSource"]["S3DataSource"]
+    uri, arrival = request["TransformOutput"]["S3OutputPath"], transform_arrival(request, INPUT)
     turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
     failure: Exception | None = None
-    for turn in turns.of(lambda folder: _download(source, folder, tools)):
+    for turn in turns.of(lambda folder: bring([arrival], _kept(replace(tools, folder=folder)), private=tools.private)):
         failure = _turned(step, request, tools, turn) or failure
         if isinstance(failure, StepStoppedError):
             break
@@ -183,7 +175,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
 
 def _turned(step: Step, request: Request, tools: Tools, turn: Turn) -> Exception | None:
     """Run one container of a model; return why its job has failed, which others of its files needn't have."""
-    program = _Program(turn.command, turn.environment, OPT_ML, turn.container, turn.places)
+    program = _Program(turn.command, turn.environment, OPT_ML, container=turn.container, places=turn.places)
     try:
         _run(step, request, replace(tools, folder=turn.folder), program)
     except (StepFailedError, StepStoppedError) as error:
@@ -248,11 +240,12 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What a job runs: command, variables, folder, and of a model its container and where a server's code is."""
+    """What a job runs: command, variables, folder, its data; of a model its container and where a server's code is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
+    data: Brought = field(default_factory=Brought)
     container: Request | None = None
     places: tuple[tuple[Path, str], ...] = ()
 
@@ -273,8 +266,10 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         hidden=tools.hidden,
         writes=tools.shared,
         places=program.places,
+        mounted=program.data.mounted,
     )
-    result = run_job(job, stop=tools.stop, private=tools.private)
+    with flowing(program.data.streams):
+        result = run_job(job, stop=tools.stop, private=tools.private)
     match result.end:
         case JobEnd.STOPPED:
             raise StepStoppedError
