@@ -172,7 +172,7 @@ class LocalPipelines:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self._engine.images, self._engine.store)
+        return build_fingerprint(document, values, self._engine.images, self._engine.store, self._state)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]

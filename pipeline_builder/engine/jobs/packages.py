@@ -22,11 +22,11 @@ _REQUIREMENTS = "requirements.txt"
 Request = Mapping[str, Any]
 
 
-def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Any:
-    """Return the packages of a step's environment; of a transform with several containers those of each."""
+def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
+    """Return the packages of a step's environment; of a transform those of all of its containers."""
     if step.type == "Transform":
-        found = tuple(container_layers(step.name, c, images, store) for c in containers_of(request["Model"]))
-        return found if len(found) > 1 else found[0]
+        containers = containers_of(request["Model"])
+        return tuple(layer for each in containers for layer in container_layers(step.name, each, images, store))
     image, code = image_and_code(step, request)
     plain = step.type == "Processing" and _is_plain(code, store)
     archive = code_archive(code, store) if code.startswith("s3://") and not plain else None
