@@ -41,7 +41,8 @@ def filter_faults(request: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _format(("TransformInput", "ContentType"), given)
     if writes and isinstance(wanted, str):
         yield from _format(("TransformOutput", "Accept"), wanted)
-    if joined and media_type(wanted) in FORMATS and (media_type(given) == CSV) != (media_type(wanted) == CSV):
+    kinds = {media_type(given), media_type(wanted)}
+    if joined and CSV in kinds and len(kinds) > 1 and kinds <= set(FORMATS):
         words = f"is 'Input', and '{given}' can't be joined with '{wanted}': both are CSV, or both are JSON"
         yield (_DATA, "JoinSource"), words
     if reads and media_type(given) == CSV:
