@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.dag.filters import filter_faults
+from pipeline_builder.dag.filters import filter_faults, filter_notes
 
 
 def request(content: Any = "text/csv", accept: Any = "text/csv", **data: Any) -> dict[str, Any]:
@@ -61,3 +61,9 @@ def test_csv_goes_by_lines() -> None:
         ["TransformInput.SplitType", "TransformOutput.AssembleWith"],
         "must be 'Line' where CSV is filtered or joined",
     )
+
+
+def test_what_people_should_know() -> None:
+    assert list(filter_notes(request(InputFilter="$[1:]", OutputFilter="$[0,-1]"))) == []
+    found = list(filter_notes(request(InputFilter="$[:3]", OutputFilter="$['account_id']")))
+    assert ["the end of a range isn't in it" in found[0], "has been seen to refuse '_'" in found[1]] == [True, True]

@@ -56,12 +56,13 @@ class Outputs:
     def say_missing(self, uri: str, left_out: Sequence[str]) -> None:
         """Say what an input hasn't brought along."""
         if left_out:
-            self._say_line(f"left out of the input '{uri}': {render_some(left_out)}")
+            self.say(f"left out of the input '{uri}': {render_some(left_out)}")
 
     def _say(self, tree: Tree, found: Survey) -> None:
         if found.left_out:
-            self._say_line(f"left out of {tree.shown}, because only files are kept: {render_some(found.left_out)}")
+            self.say(f"left out of {tree.shown}, because only files are kept: {render_some(found.left_out)}")
 
-    def _say_line(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Say something of the job to people, and in its log."""
         append_line(self.folder / "log.txt", inert_line(line, 2000))
         self.observe(inert_line(line, 2000))

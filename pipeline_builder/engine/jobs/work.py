@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.dag.filters import filter_notes
 from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.archives import unpack
@@ -156,6 +157,8 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     arn = f"{ACCOUNT}:transform-job/{name}"
     if refused := refusals_of(request):
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
+    for note in filter_notes(request):
+        _kept(tools).say(note)
     uri, arrival = request["TransformOutput"]["S3OutputPath"], transform_arrival(request, INPUT)
     turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
     failure: Exception | None = None
