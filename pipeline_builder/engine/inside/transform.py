@@ -7,13 +7,21 @@ it needs. The spec (paths as inside the container, all keys but the first four h
      "code_dir": "/opt/ml/code",            where the program is; "/opt/ml/model/code" is looked at next
      "program": "inference.py",
      "files": [["/opt/ml/processing/in/a.csv", "/opt/ml/output/a.csv.out"], ...],
+                                            within a pipeline also where the answers of the container before are, and
+                                            where those of this one go
      "content_type": "text/csv",            null: handlers get None
      "accept": "text/csv",                  null: SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, else application/json
      "compression": "None" | "Gzip",
-     "split": "None" | "Line",
+     "split": "None" | "Line" | "RecordIO" | "TFRecord",
      "strategy": "MultiRecord" | "SingleRecord",
      "max_payload_mb": 6,                   0 is no limit, with "split": "None" only
-     "assemble": "None" | "Line"}
+     "max_concurrent": 1,                   for containers that take several requests at once
+     "assemble": "None" | "Line",
+     "input_filter": [["items", [[1, null]]]],  as `dag/jsonpath` reads it; null: everything
+     "output_filter": null,
+     "join": false,                         whether each answer is joined with its record
+     "retries": 3, "timeout": 600,          for each request; seconds
+     "first": true, "last": true}           of the containers of a pipeline
 
 The first three are for `handlers.open_container`, the others for `batch.run_files`.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +102,25 @@ def _end(state: State, job: tuple[str, str], status: str, reason: str, result: M
             "UPDATE jobs SET status = ?, reason = ?, result = ?, ended = ? WHERE kind = ? AND name = ?",
             (status, reason, json.dumps(result or {}), now().isoformat(), *job),
         )
+
+
+def put_model(db: sqlite3.Connection, arn: str, request: Mapping[str, Any]) -> bool:
+    """Record a model that no execution has made; False where there is one of this name."""
+    time = now().isoformat()
+    values = (request["ModelName"], arn, json.dumps(request), json.dumps({**request, "ModelArn": arn}), time, time)
+    found = db.execute(
+        "INSERT OR IGNORE INTO jobs (kind, name, arn, execution, step, status, request, result, started, ended, log) "
+        "VALUES ('model', ?, ?, '', '', 'Completed', ?, ?, ?, ?, '')",
+        values,
+    )
+    return found.rowcount == 1
+
+
+def drop_model(db: sqlite3.Connection, name: str) -> bool:
+    """Forget a model; False where there is none of this name."""
+    found = db.execute("DELETE FROM jobs WHERE kind = 'model' AND name = ?", (name,)).rowcount
+    db.execute("DELETE FROM tags WHERE arn = ?", (f"{ACCOUNT}:model/{name}",))
+    return found == 1
 
 
 def close_jobs(state: State, execution: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.engine.jobs.container import CODE, network_isolated
 from pipeline_builder.engine.jobs.environments import Environments
@@ -20,18 +18,22 @@ from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
-from pipeline_builder.engine.jobs.models import own_port, place_container, server_of
 from pipeline_builder.engine.jobs.outputs import Outputs
-from pipeline_builder.engine.jobs.packages import code_archive, containers_of, layers_of, submit_directory
+from pipeline_builder.engine.jobs.packages import (
+    code_archive,
+    container_layers,
+    layers_of,
+    submit_directory,
+)
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
+from pipeline_builder.engine.jobs.resolving import check_model
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
-from pipeline_builder.engine.jobs.transforming import environment_of, spec_of, unsupported
+from pipeline_builder.engine.jobs.transforming import OUTPUT, Turn, Turns, refusals_of
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import PREFIX, LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.refusals import refuse_full
-from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
@@ -157,33 +159,36 @@ def run_training(step: Step, request: Request, tools: Tools) -> Done:
 
 
 def run_transform(step: Step, request: Request, tools: Tools) -> Done:
-    """Unpack the model and run every input object through the inference handlers."""
+    """Have every input object answered by the model's containers in turn, and keep what was answered whole."""
     name = job_name(tools, step, request.get("TransformJobName", ""))
     arn = f"{ACCOUNT}:transform-job/{name}"
-    ml = tools.folder / "ml"
-    (container,) = containers_of(request["Model"])
-    placed = place_container(step.name, container, ml, tools.store)
-    places = server_of(placed, tools.folder)
-    if places:
-        placed["port"] = own_port(tools.folder, private=tools.private)
-    refused = unsupported(request)
-    if refused:
+    if refused := refusals_of(request):
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
-    inputs = survey(Tree(root=ml / "batch" / "input")).files
-    base = f"{OPT_ML}/batch"
-    files = [(f"{base}/input/{name}", f"{base}/output/{name}.out") for name in inputs]
-    (ml / "batch" / "output").mkdir(parents=True)
-    spec = ml / "batch" / "transform.json"
-    spec.write_text(json.dumps({**placed, **spec_of(request, files=files)}))
-    script = str(Path(transform.__file__).resolve())
-    command = ("python", script, f"{base}/transform.json")
-    _run(step, request, tools, _Program(command, environment_of(request, container), OPT_ML, places))
-    uri = request["TransformOutput"]["S3OutputPath"]
-    _kept(tools).upload(f"{base}/output", uri)
+    uri, source = request["TransformOutput"]["S3OutputPath"], request["TransformInput"]["DataSource"]["S3DataSource"]
+    turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
+    failure: Exception | None = None
+    for turn in turns.of(lambda folder: _download(source, folder, tools)):
+        failure = _turned(step, request, tools, turn) or failure
+        if isinstance(failure, StepStoppedError):
+            break
+    if turns.is_through:
+        kept = _kept(replace(tools, folder=turns.folder))
+        kept.upload_named(OUTPUT, turns.outputs, uri)
+    if failure:
+        raise failure
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
-    written = tuple(f"{uri.rstrip('/')}/{name}.out" for name in inputs)
-    return Done(result=result, metadata={"TransformJob": arn}, outputs=written)
+    outputs = tuple(f"{uri.rstrip('/')}/{name}" for name in turns.outputs)
+    return Done(result=result, metadata={"TransformJob": arn}, outputs=outputs)
+
+
+def _turned(step: Step, request: Request, tools: Tools, turn: Turn) -> Exception | None:
+    """Run one container of a model; return why its job has failed, which others of its files needn't have."""
+    program = _Program(turn.command, turn.environment, OPT_ML, turn.container, turn.places)
+    try:
+        _run(step, request, replace(tools, folder=turn.folder), program)
+    except (StepFailedError, StepStoppedError) as error:
+        return error
+    return None
 
 
 def describe_model(step: Step, request: Request, execution: str, attempt: int = 1) -> dict[str, Any]:
@@ -195,10 +200,8 @@ def describe_model(step: Step, request: Request, execution: str, attempt: int = 
 
 
 def run_model(step: Step, request: Request, tools: Tools) -> Done:
-    """Record a model; its artifact must be there."""
-    url = request["PrimaryContainer"].get("ModelDataUrl", "")
-    if url and tools.store.missing([url]):
-        raise InputProblems(Problem(id="PB523", message=f"step '{step.name}': there is no model artifact at '{url}'"))
+    """Record a model; its artifacts must be there."""
+    check_model(step.name, request, tools.registry.state, tools.store)
     result = describe_model(step, request, tools.execution, tools.attempt)
     return Done(result=result, metadata={"Model": result["ModelArn"]})
 
@@ -245,11 +248,12 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What a job runs: its command, its variables, the folder inside that it starts in, where a server's code is."""
+    """What a job runs: command, variables, folder, and of a model its container and where a server's code is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
+    container: Request | None = None
     places: tuple[tuple[Path, str], ...] = ()
 
 
@@ -260,7 +264,7 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
         folder=tools.folder,
         command=program.command,
         environment=program.environment,
-        python=_python(step, request, tools),
+        python=_python(step, request, tools, program.container),
         workdir=program.workdir,
         timeout=float((request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or 24 * 3600),
         # Its port is the same in every job: a server has a network of its own.
@@ -287,8 +291,11 @@ def _run(step: Step, request: Request, tools: Tools, program: _Program) -> None:
             pass
 
 
-def _python(step: Step, request: Request, tools: Tools) -> Path:
-    layers = layers_of(step, request, tools.images, tools.store)
+def _python(step: Step, request: Request, tools: Tools, container: Request | None) -> Path:
+    if container is None:
+        layers = layers_of(step, request, tools.images, tools.store)
+    else:
+        layers = container_layers(step.name, container, tools.images, tools.store)
     try:
         return tools.environments.get(layers, observe=tools.observe, stop=tools.stop)
     except OutsideFailure:

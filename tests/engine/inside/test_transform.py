@@ -19,7 +19,6 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
-from pipeline_builder.errors import OutsideFailure
 from tests.engine.environments import shared_environments
 
 PROGRAM = """

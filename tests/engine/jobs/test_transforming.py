@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside import batch
-from pipeline_builder.engine.jobs.transforming import environment_of, spec_of, unsupported
+from pipeline_builder.engine.jobs.transforming import environment_of, refusals_of, spec_of
 
 REQUEST: dict[str, Any] = {
     "TransformInput": {"ContentType": "text/csv", "SplitType": "Line"},
@@ -17,36 +17,41 @@ REQUEST: dict[str, Any] = {
 }
 
 
-def test_spec_and_environment_of_a_request() -> None:
+def test_spec_of_a_request() -> None:
     spec = spec_of(REQUEST, files=[("/a", "/b")])
-    assert set(batch.DEFAULTS) <= set(spec)
+    assert set(batch.DEFAULTS) <= {*spec, "first", "last"}
     assert spec["files"] == [["/a", "/b"]]
-    assert (spec["split"], spec["strategy"], spec["assemble"], spec["max_payload_mb"]) == (
-        "Line",
-        "SingleRecord",
-        "Line",
-        1,
-    )
-    environment = environment_of(REQUEST, {"Environment": {"SAGEMAKER_PROGRAM": "inference.py"}})
-    assert environment["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
-    assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
+    told = [spec[key] for key in ("split", "strategy", "assemble", "max_payload_mb", "retries", "timeout", "join")]
+    assert told == ["Line", "SingleRecord", "Line", 1, 3, 600, False]
+    data = {"InputFilter": "$[1:]", "OutputFilter": "$", "JoinSource": "Input"}
+    more = {"DataProcessing": data, "ModelClientConfig": {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 7}}
+    spec = spec_of({**REQUEST, **more, "MaxConcurrentTransforms": 0}, files=[])
+    assert (spec["input_filter"], spec["output_filter"], spec["join"]) == ([["items", [[1, None]]]], None, True)
+    assert (spec["retries"], spec["timeout"], spec["max_concurrent"]) == (0, 7, None)
+
+
+def test_the_container_hears_what_the_caller_has_set_and_no_more() -> None:
+    own = {"Environment": {"SAGEMAKER_PROGRAM": "inference.py", "A": "model"}}
+    assert environment_of({}, own) == {"SAGEMAKER_BATCH": "true", "SAGEMAKER_PROGRAM": "inference.py", "A": "model"}
+    environment = environment_of({**REQUEST, "MaxConcurrentTransforms": 4, "Environment": {"A": "job"}}, own)
+    assert environment == {
+        "SAGEMAKER_BATCH": "true", "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1", "SAGEMAKER_BATCH_STRATEGY": "SINGLE_RECORD",
+        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "4", "SAGEMAKER_PROGRAM": "inference.py", "A": "job",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"TransformInput": {"SplitType": "RecordIO"}}, "SplitType 'RecordIO' is not supported"),
-        ({"DataProcessing": {"JoinSource": "Input"}}, "JoinSource 'Input' is not supported"),
-        ({"DataProcessing": {"InputFilter": "$[1:]"}}, "InputFilter '$[1:]' is not supported"),
-        ({"DataProcessing": {"OutputFilter": "$[0]"}}, "OutputFilter '$[0]' is not supported"),
+        ({"DataProcessing": {"InputFilter": "$.id"}}, "DataProcessing.InputFilter is '$.id', and CSV is filtered by"),
         ({"MaxPayloadInMB": 0}, "MaxPayloadInMB 0 means no limit"),
     ],
 )
-def test_unsupported(change: dict[str, Any], message: str) -> None:
-    [found] = unsupported({**REQUEST, **change})
+def test_refused(change: dict[str, Any], message: str) -> None:
+    [found] = refusals_of({**REQUEST, **change})
     assert message in found
 
 
-def test_supported() -> None:
+def test_taken() -> None:
     plain = {"DataProcessing": {"JoinSource": "None", "InputFilter": "$", "OutputFilter": "$"}}
-    assert unsupported({**REQUEST, **plain}) == []
+    assert refusals_of({**REQUEST, **plain}) == []
