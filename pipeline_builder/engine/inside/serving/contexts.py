@@ -23,16 +23,16 @@ class Metrics:
 class RequestProcessor:
     """The headers of one request, and status and headers of its answer."""
 
-    def __init__(self, headers: dict[str, str]) -> None:
+    def __init__(self, headers: dict[str, Any]) -> None:
         self._headers = headers
         self.status, self.phrase = 200, ""
         self.answer_headers: dict[str, str] = {}
 
-    def get_request_property(self, key: str) -> str | None:
+    def get_request_property(self, key: str) -> Any:
         """Return a header of the request."""
         return self._headers.get(key)
 
-    def get_request_properties(self) -> dict[str, str]:
+    def get_request_properties(self) -> dict[str, Any]:
         """Return all headers of the request."""
         return self._headers
 
@@ -76,19 +76,22 @@ class Context:
 
     def begin(self, asked: Asked) -> None:
         """Make this the context of a request."""
+        # The server has the headers of a request and those of its parts in one place.
+        headers: dict[str, Any] = {"body": {"content-type": asked.content_type}}
         given = {"Content-Type": asked.content_type, "Accept": asked.accept}
-        self.request_processor = [RequestProcessor({name: value for name, value in given.items() if value})]
+        headers.update({name: value for name, value in given.items() if value})
+        self.request_processor = [RequestProcessor(headers)]
         self.request_ids = {0: "request"}
 
     def get_request_id(self, idx: int = 0) -> str | None:
         """Return the id of a request."""
         return self.request_ids.get(idx)
 
-    def get_request_header(self, idx: int, key: str) -> str | None:
+    def get_request_header(self, idx: int, key: str) -> Any:
         """Return a header of a request."""
         return self.request_processor[idx].get_request_property(key)
 
-    def get_all_request_header(self, idx: int) -> dict[str, str]:
+    def get_all_request_header(self, idx: int) -> dict[str, Any]:
         """Return all headers of a request."""
         return self.request_processor[idx].get_request_properties()
 

@@ -61,7 +61,8 @@ class _Asking:
             ended = f"; it has ended with exit code {code}" if code is not None else ""
             raise AnswerError(500, f"the server did not answer: {error}{ended}") from error
         if status >= 300:
-            raise AnswerError(status, body.decode("utf-8", "replace")[:_SAID])
+            said = body.decode("utf-8", "replace")[:_SAID]
+            raise AnswerError(status, f"the server answered with status {status}: {said}")
         return Answered(body, kind or asked.accept or "application/octet-stream")
 
 

@@ -71,10 +71,12 @@ def open_toolkit(module: types.ModuleType | None, model_dir: str, defaults: Defa
         kind = accept_of(asked)
         try:
             result = transform(model, text_of(asked), asked.content_type, kind)
+            if own and (response := read_response(result)):
+                return response
+        except AnswerError:
+            raise
         except Exception as error:
             raise AnswerError(*status_of(error)) from error
-        if own and (response := read_response(result)):
-            return response
         if isinstance(result, tuple):
             result, kind = result[0], str(result[1])
         return Answered(body_of(result), kind)
@@ -123,8 +125,8 @@ def status_of(error: Exception) -> tuple[int, str]:
 
 
 def text_of(asked: Asked) -> Any:
-    """Return the body as handlers get it: JSON and CSV as text."""
-    return asked.body.decode("utf-8") if asked.content_type in codecs.TEXT_TYPES else asked.body
+    """Return the body as handlers get it: JSON and CSV as text, others as the model server's array of bytes."""
+    return asked.body.decode("utf-8") if asked.content_type in codecs.TEXT_TYPES else bytearray(asked.body)
 
 
 def accept_of(asked: Asked) -> str:
