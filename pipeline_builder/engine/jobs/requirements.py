@@ -42,10 +42,7 @@ def _clean_lines(lines: tuple[str, ...]) -> Iterator[str]:
 def _refusals(line: str) -> Iterator[tuple[str, str]]:
     """Yield why the line may not be installed, and what to write instead."""
     option, _, value = re.sub(r"^(--?[\w-]+)(?:=|\s+)", r"\1 ", line).partition(" ")
-    if "git+" in line:
-        hint = "name the address of an archive of that commit (https://….tar.gz), or publish the package"
-        yield "would be built from a git repository, which isn't done here", hint
-    elif "${" in line or "\0" in line:
+    if "${" in line or "\0" in line:
         yield "takes a value from the environment", "write the value itself"
     elif option in _ADDRESS_OPTIONS:
         yield from _refused_address(value)
@@ -61,6 +58,9 @@ def _refusals(line: str) -> Iterator[tuple[str, str]]:
 def _refused_address(address: str) -> Iterator[tuple[str, str]]:
     if "@" in address.partition("://")[2].partition("/")[0]:
         yield "has credentials in its address", "give them to uv through UV_INDEX_URL or a netrc file on this machine"
+    elif address.startswith("git+https://"):
+        hint = "name the address of an archive of that commit (https://….tar.gz), or publish the package"
+        yield "would be built from a git repository, which isn't done here", hint
     elif not address.startswith("https://"):
         yield "is not an https address", "use a package index or an https:// address"
 

@@ -48,6 +48,8 @@ def download(store: LocalStore, uri: str, folder: Path, kind: str) -> tuple[str,
 
 def _there(store: LocalStore, uri: str, kind: str, left_out: list[str]) -> list[Found]:
     """Return what an input names; of a bucket that has to be something."""
+    if kind == AUGMENTED:
+        raise _unsupported(uri, kind)  # it is a stream's, not a folder's
     found = find_objects(store, uri, kind, left_out)
     if not found and uri.startswith("s3://"):
         raise InputProblems(_nothing(store, uri, left_out))
@@ -92,8 +94,12 @@ def find_objects(store: LocalStore, uri: str, kind: str, left_out: list[str]) ->
         case "AugmentedManifestFile":
             manifest = store.locate(uri, left_out)
             return [(uri, uri.rsplit("/", 1)[-1], manifest)] if manifest else []
+    raise _unsupported(uri, kind)
+
+
+def _unsupported(uri: str, kind: str) -> InputProblems:
     message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
-    raise InputProblems(Problem(id="PB527", message=message))
+    return InputProblems(Problem(id="PB527", message=message))
 
 
 def _below(store: LocalStore, uri: str, left_out: list[str]) -> list[Found]:
