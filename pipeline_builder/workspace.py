@@ -186,6 +186,7 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         hidden=(home, root.absolute()),
         images=tuple((image.match, image.requirements) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
+        interrupts=manifest.local.interrupt,
     )
 
 
