@@ -40,6 +40,7 @@ from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
+from pipeline_builder.engine.jobs.stopping import GRACE
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
@@ -58,7 +59,9 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
     a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound by
     `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
-    `require_isolation` refuses to open it. `secrets` gives those of jobs.
+    `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to
+    save what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time
+    it has one.
     """
 
     jobs: int = 2
@@ -70,6 +73,8 @@ class LocalSettings:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
+    grace: float = GRACE
+    interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def _new_id() -> str:
@@ -103,6 +108,8 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         hidden=(state, *settings.hidden, *settings.mounts.values(), *settings.sources.values()),
         shared=settings.shared,
         secrets=settings.secrets,
+        grace=settings.grace,
+        interrupts=settings.interrupts,
     )
 
 

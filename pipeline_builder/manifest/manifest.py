@@ -16,6 +16,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.interrupts import Interrupts
 from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
@@ -159,6 +160,10 @@ class LocalSection(Section):
     )
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
     limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
+    interrupt: Interrupts = Field(
+        {},
+        description="spot training step: seconds after which its machine is taken away; a list for one after another",
+    )
 
 
 class RuleSection(Section):
@@ -223,6 +228,7 @@ class Manifest(Section):
     service: ServiceSection = ServiceSection()
     approval: RuleSection = RuleSection()
     service_place: Place | None = None
+    interrupt_places: Mapping[str, Place] = {}
     policy: Policy = Policy()
 
     @property
@@ -268,6 +274,9 @@ def build_manifest(document: Document) -> Manifest:
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
+        interrupt_places={
+            name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
+        },
         policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 
