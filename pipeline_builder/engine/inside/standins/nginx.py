@@ -40,7 +40,7 @@ def chosen(locations, path):
         if kind.startswith("~") and re.search(place, path, re.IGNORECASE if "*" in kind else 0):
             return body
     plain = [
-        (len(place), body) for kind, place, body in locations if not kind.startswith("~") and path.startswith(place)
+        (len(place), body) for kind, place, body in locations if not kind.startswith(("~", "=")) and path.startswith(place)
     ]
     return max(plain)[1] if plain else ""
 
