@@ -9,7 +9,7 @@ import pytest
 from pipeline_builder.engine.inside.serving import recordio
 from pipeline_builder.engine.inside.serving.rapidjson import Writer
 from pipeline_builder.engine.inside.serving.rest_rules import answer_for, request_for
-from pipeline_builder.engine.inside.standins.nginx import chosen
+from pipeline_builder.engine.inside.standins.nginx import Location, chosen
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
 
@@ -114,6 +114,7 @@ def test_what_is_no_recordio(content: bytes) -> None:
 
 
 def test_locations_of_nginx() -> None:
-    locations = [("~", "^/(ping|invocations)", "a"), ("", "/", "b"), ("", "/static", "c"), ("=", "/only", "d")]
+    rules = [("~", "^/(ping|invocations)", "a"), ("", "/", "b"), ("", "/static", "c"), ("=", "/only", "d")]
+    locations = [Location(*rule) for rule in rules]
     found = [chosen(locations, path) for path in ("/ping", "/x", "/static/y", "/only", "/only/x")]
     assert found == ["a", "b", "c", "d", "b"]

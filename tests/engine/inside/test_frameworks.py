@@ -66,7 +66,7 @@ def test_huggingface_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("[1]", JSON, JSON, "TypeError|AttributeError"),
     ],
 )  # fmt: skip
-def test_huggingface_failures_are_400(
+def test_huggingface_failures_are_400(  # noqa: PLR0917 - pytest gives them by name
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, kind: str, accept: str, message: str
 ) -> None:
     monkeypatch.setenv("HF_TASK", "text-classification")

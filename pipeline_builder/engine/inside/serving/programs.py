@@ -30,7 +30,7 @@ _HANDLES = re.compile(r"(?:async\s+)?def\s+handle\s*\(")
 _STARTS = re.compile(r"if\s+__name__\s*==|(?:\w+\.)*(?:main|serve|run|start\w*)\(")
 _IS_SERVER = re.compile(r"start_model_server|multi-model-server|\bargv\b|serve_forever|\.run\(")
 _WEB = re.compile(r"(\w+)\s*(?::[^=]*)?=\s*(?:\w+\.)*(Flask|FastAPI|Starlette|Quart|Bottle|API|App)\(")
-_QUOTES = re.compile("\"\"\"|\'\'\'")
+_QUOTES = re.compile("\"\"\"|'''")
 _START = "start"
 
 
