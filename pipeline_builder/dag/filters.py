@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline_builder.dag.jsonpath import FilterError, is_row_path, parse_filter
+from pipeline_builder.dag.jsonpath import FilterError, is_row_path, names_in, parse_filter, ranges_in
 
 CSV, JSON_TYPE, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 FORMATS = (CSV, JSON_TYPE, JSON_LINES)
@@ -41,13 +41,26 @@ def filter_faults(request: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _format(("TransformInput", "ContentType"), given)
     if writes and isinstance(wanted, str):
         yield from _format(("TransformOutput", "Accept"), wanted)
-    if joined and media_type(wanted) in FORMATS and (media_type(given) == CSV) != (media_type(wanted) == CSV):
+    kinds = {media_type(given), media_type(wanted)}
+    if joined and CSV in kinds and len(kinds) > 1 and kinds <= set(FORMATS):
         words = f"is 'Input', and '{given}' can't be joined with '{wanted}': both are CSV, or both are JSON"
         yield (_DATA, "JoinSource"), words
     if reads and media_type(given) == CSV:
         yield from _lines(source, ("TransformInput", "SplitType"))
     if writes and media_type(wanted or given) == CSV:
         yield from _lines(result, ("TransformOutput", "AssembleWith"))
+
+
+def filter_notes(request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what somebody should know of a request's filters, about which SageMaker's pages and deeds don't agree."""
+    data = _mapping(request, _DATA)
+    for member in ("InputFilter", "OutputFilter"):
+        text = data.get(member)
+        path = parse_filter(text) if isinstance(text, str) and is_filter(text) else []
+        if any("_" in name for name in names_in(path)):
+            yield f"{_DATA}.{member} '{text}': SageMaker has been seen to refuse '_' in a name (aws/aws-sdk, issue 184)"
+        if any(end is not None for _, end in ranges_in(path)):
+            yield f"{_DATA}.{member} '{text}': the end of a range isn't in it, though SageMaker's guide says so once"
 
 
 def _mapping(request: Mapping[str, Any], member: str) -> Mapping[str, Any]:

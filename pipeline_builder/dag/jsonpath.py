@@ -60,6 +60,13 @@ def names_in(path: Path) -> Iterator[str]:
             yield from step[1]
 
 
+def ranges_in(path: Path) -> Iterator[tuple[int | None, int | None]]:
+    """Yield the ranges that a filter asks for."""
+    for step in path:
+        if step[0] == "items":
+            yield from ((part[0], part[1]) for part in step[1] if isinstance(part, list))
+
+
 def _named(match: re.Match[str]) -> list[Any]:
     return ["all"] if match["all"] else ["name", match["name"]]
 

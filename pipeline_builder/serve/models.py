@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_builder.engine.jobs.records import drop_model, find_job, list_jobs, put_model
 from pipeline_builder.engine.jobs.resolving import check_model
-from pipeline_builder.engine.jobs.work import ACCOUNT
+from pipeline_builder.engine.jobs.tools import ACCOUNT
 from pipeline_builder.engine.state.tags import put_tags
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError

@@ -14,7 +14,8 @@ from pipeline_builder.engine.execution.cache import build_key, find_hit, why_mis
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.resolving import with_model
-from pipeline_builder.engine.jobs.work import StepFailedError, describe_model
+from pipeline_builder.engine.jobs.tools import StepFailedError
+from pipeline_builder.engine.jobs.work import describe_model
 from pipeline_builder.errors import InputProblems
 
 

@@ -69,7 +69,7 @@ def lines_of(body: bytes) -> list[bytes]:
 def fields_of(row: bytes) -> list[bytes]:
     """Return the fields of a CSV row, written as they were, quotes and all."""
     found = list(_FIELD.finditer(row))
-    if not found or found[-1].end() != len(row):
+    if sum(match.end() - match.start() for match in found) != len(row):
         raise ValueError(f"a row has a quote without its end: {row[:100]!r}")
     return [match[1] for match in found]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ _REQUIREMENTS = "requirements.txt"
 Request = Mapping[str, Any]
 
 
-def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Any:
-    """Return the packages of a step's environment; of a transform with several containers those of each."""
+def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
+    """Return the packages of a step's environment; of a transform those of all of its containers."""
     if step.type == "Transform":
-        found = tuple(container_layers(step.name, c, images, store) for c in containers_of(request["Model"]))
-        return found if len(found) > 1 else found[0]
+        containers = containers_of(request["Model"])
+        return tuple(layer for each in containers for layer in container_layers(step.name, each, images, store))
     image, code = image_and_code(step, request)
     plain = step.type == "Processing" and _is_plain(code, store)
     archive = code_archive(code, store) if code.startswith("s3://") and not plain else None
@@ -54,8 +54,12 @@ def containers_of(model: Request) -> tuple[Request, ...]:
 
 def _layers(image: str, images: Any, asked: tuple[str, ...]) -> Layers:
     """Return the packages of an image, then those that its code asks for."""
-    packages = next((lines for pattern, lines in images if fnmatchcase(image, pattern)), ())
-    return tuple(layer for layer in (tuple(packages), asked) if layer)
+    return tuple(layer for layer in (image_packages(image, images), asked) if layer)
+
+
+def image_packages(image: str, images: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Return the packages that stand for an image: those of the first pattern that it matches."""
+    return next((tuple(lines) for pattern, lines in images if fnmatchcase(image, pattern)), ())
 
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.engine.document.document import Step
@@ -13,6 +13,7 @@ from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 
 Request = Mapping[str, Any]
+_SPECIFICATIONS = ("InferenceSpecification", "AdditionalInferenceSpecifications")
 _MADE_BY_HAND = "make it with CreateModel against 'pipeline-builder serve', or name a model of a step"
 _REGISTERED = "name a package as it is registered here: 'group/version', or its whole ARN"
 
@@ -32,8 +33,7 @@ def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Reques
     made = (result for result in results.values() if result.get("ModelName") == name and "ModelArn" in result)
     model = next(made, None) or _known(state, str(name))
     if model is None:
-        message = f"step '{step.name}': there is no model '{name}', neither of this execution nor of another"
-        raise InputProblems(Problem(id="PB578", message=message, hint=_MADE_BY_HAND))
+        raise InputProblems(_no_model(step.name, name))
     containers = resolved_containers(step.name, model, state)
     refused = [*model_refusals(model), *(why for container in containers for why in container_refusals(container))]
     if refused:
@@ -48,10 +48,55 @@ def _known(state: State, name: str) -> Request | None:
     return rows[0].json("result") if rows else None
 
 
+def absent(requests: Mapping[str, tuple[str, Request]], state: State) -> Iterator[Problem]:
+    """Yield each model and package that a request names and that isn't there; `requests` are (type, request) by step.
+
+    What a step makes has no name before it runs: a name that is known by then is one of before.
+    """
+    for name, (kind, request) in requests.items():
+        model = request.get("ModelName")
+        if kind == "Transform" and isinstance(model, str) and _known(state, model) is None:
+            yield _no_model(name, model)
+        for container in own_containers(request) if kind == "Model" else ():
+            package = container.get("ModelPackageName")
+            if isinstance(package, str) and find_package(state, _arn(package)) is None:
+                yield _no_package(name, package)
+
+
+def named_containers(requests: Iterable[tuple[str, Request]], state: State) -> list[Any]:
+    """Return what is behind the models and packages that requests, as (type, request), name and no step makes."""
+    found: list[Any] = []
+    for kind, request in requests:
+        name = request.get("ModelName")
+        if kind == "Transform" and isinstance(name, str):
+            found.append(_known(state, name))
+        for container in own_containers(request) if kind == "Model" else ():
+            package = container.get("ModelPackageName")
+            record = find_package(state, _arn(package)) if isinstance(package, str) else None
+            if record:
+                found.append({key: record.members.get(key) for key in _SPECIFICATIONS})
+    return found
+
+
+def _no_model(step: str, name: Any) -> Problem:
+    message = f"step '{step}': there is no model '{name}', neither of this execution nor of another"
+    return Problem(id="PB578", message=message, hint=_MADE_BY_HAND)
+
+
+def _no_package(step: str, name: str) -> Problem:
+    message = f"step '{step}': there is no model package '{name}' in the registry of this machine"
+    return Problem(id="PB578", message=message, hint=_REGISTERED)
+
+
+def _arn(package: str) -> str:
+    return package if ":" in package else f"{ARN}/{package}"
+
+
 def own_containers(model: Request) -> list[Request]:
-    """Return the container definitions of a CreateModel request, in their order."""
-    primary = model.get("PrimaryContainer")
-    return [*([primary] if primary else []), *(model.get("Containers") or ())]
+    """Return the container definitions of a CreateModel request, in their order; what isn't known yet is none."""
+    several = model.get("Containers")
+    found: list[Any] = [model.get("PrimaryContainer"), *(several if isinstance(several, list) else ())]
+    return [container for container in found if isinstance(container, Mapping) and container]
 
 
 def resolved_containers(step: str, model: Request, state: State) -> list[dict[str, Any]]:
@@ -75,10 +120,9 @@ def _resolved(step: str, container: Request, state: State) -> Iterator[dict[str,
 
 
 def _package_containers(step: str, name: str, specification: str | None, state: State) -> list[Any]:
-    package = find_package(state, f"{ARN}/{name}" if ":" not in name else name)
+    package = find_package(state, _arn(name))
     if package is None:
-        message = f"step '{step}': there is no model package '{name}' in the registry of this machine"
-        raise InputProblems(Problem(id="PB578", message=message, hint=_REGISTERED))
+        raise InputProblems(_no_package(step, name))
     more = {one.get("Name"): one for one in package.members.get("AdditionalInferenceSpecifications") or ()}
     found = more.get(specification) if specification else package.members.get("InferenceSpecification")
     containers = (found or {}).get("Containers")

@@ -67,8 +67,8 @@ class Turns:
         """The names of the outputs."""
         return [f"{name}.out" for name in self.names]
 
-    def of(self, download: Callable[[Path], None]) -> Iterator[Turn]:
-        """Yield each turn, ready to run; `download` brings the input into a folder.
+    def of(self, download: Callable[[Path], object]) -> Iterator[Turn]:
+        """Yield each turn, ready to run; `download` brings the input into a job's folder.
 
         Raises:
             InputProblems: see `place_container`, and what `download` and `hand_on` raise.
@@ -82,7 +82,7 @@ class Turns:
             places = server_of(placed, self.folder)
             port = {"port": own_port(self.folder, private=self.private)} if places else {}
             if not number or (number == last and _is_joined(self.request)):
-                download(inside(self.folder / "ml", INPUT))
+                download(self.folder)
                 self.names = survey(Tree(root=inside(self.folder / "ml", INPUT))).files
             if number and not hand_on(before, self.folder):
                 return  # the one before has failed at every file

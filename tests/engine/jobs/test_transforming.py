@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline_builder.engine.inside import batch
-from pipeline_builder.engine.jobs.transforming import environment_of, refusals_of, spec_of
+from pipeline_builder.engine.jobs.outputs import Outputs
+from pipeline_builder.engine.jobs.transforming import OUTPUT, environment_of, hand_on, refusals_of, spec_of
+from pipeline_builder.engine.state.state import State
+from pipeline_builder.engine.state.store import LocalStore
 
 REQUEST: dict[str, Any] = {
     "TransformInput": {"ContentType": "text/csv", "SplitType": "Line"},
@@ -55,3 +59,27 @@ def test_refused(change: dict[str, Any], message: str) -> None:
 def test_taken() -> None:
     plain = {"DataProcessing": {"JoinSource": "None", "InputFilter": "$", "OutputFilter": "$"}}
     assert refusals_of({**REQUEST, **plain}) == []
+
+
+def test_what_one_container_hands_to_the_next(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    (two / "ml" / "batch").mkdir(parents=True)
+    assert not hand_on(one, two)
+    handed = one / "ml" / "batch" / "handed"
+    handed.mkdir(parents=True)
+    assert not hand_on(one, two)
+    for name in ("0", "12", "3.part", "x"):
+        (handed / name).write_text(name)
+    assert hand_on(one, two)
+    assert sorted(path.name for path in (two / "ml" / "batch" / "given").iterdir()) == ["0", "12"]
+
+
+def test_only_the_outputs_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "job" / "ml" / "batch" / "output"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.out", "a.out.part", "deep/b.out", "other"):
+        (folder / name).write_text(name)
+    store = LocalStore(tmp_path / "store", {}, State(tmp_path / "state.db"))
+    kept = Outputs(folder=tmp_path / "job", store=store, observe=lambda _: None)
+    kept.upload_named(OUTPUT, ["a.out", "deep/b.out", "missing.out"], "s3://b/o/")
+    assert sorted(key for key, _ in store.keys("b", "")) == ["o/a.out", "o/deep/b.out"]
