@@ -60,6 +60,7 @@ _SMALL = 100_000
 # Bytes of an import or a command that is noticed in larger ones, wherever it is in them.
 _LONGEST_MENTION = 8192
 IGNORE_FILE = ".smpignore"
+_REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,14 @@ class Bundle:
 
     @property
     def has_requirements(self) -> bool:
-        return "requirements.txt" in self.files
+        return _REQUIREMENTS in self.files
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The lines of its requirements.txt."""
+        if not self.has_requirements:
+            return ()
+        return tuple((self.folder / _REQUIREMENTS).read_text("utf-8-sig", "replace").splitlines())
 
     def write(self, file: IO[bytes]) -> None:
         """Write the archive, a gzip-compressed tar."""
@@ -109,7 +117,7 @@ class Bundler:
         """
         files = self._files(folder)
         if include:
-            kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
+            kept = {name for name in files if _matches(name, include)} | {entry_point, _REQUIREMENTS}
             chosen = tuple(name for name in files if name in kept)
         else:
             chosen = self._without_unmentioned(folder, files, entry_point, set(others))

@@ -57,10 +57,11 @@ class LocalSettings:
     """How this machine runs jobs.
 
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
-    a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
-    in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
-    `secrets` gives those of jobs. One that is stopped has `grace` seconds to save what it has; `interrupts` are, by
-    steps, the seconds after which a spot training loses its machine, each time it has one.
+    a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound by
+    `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
+    `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to save
+    what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time it has
+    one.
     """
 
     jobs: int = 2
@@ -70,6 +71,7 @@ class LocalSettings:
     require_isolation: bool = False
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    sources: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -95,7 +97,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
     memory = State(state / "state.db")
     return Engine(
         state=memory,
-        store=LocalStore(state / "store", settings.mounts, memory),
+        store=LocalStore(state / "store", settings.mounts, memory, settings.sources),
         registry=LocalRegistry(memory),
         environments=Environments(state / "envs"),
         images=settings.images,
@@ -103,7 +105,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         jobs=settings.jobs,
         private=isolation.private,
         limits=settings.limits,
-        hidden=(state, *settings.hidden, *settings.mounts.values()),
+        hidden=(state, *settings.hidden, *settings.mounts.values(), *settings.sources.values()),
         shared=settings.shared,
         secrets=settings.secrets,
         grace=settings.grace,

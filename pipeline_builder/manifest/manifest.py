@@ -88,6 +88,17 @@ def _credentials(value: str) -> str:
     return value
 
 
+def _source(value: str) -> str:
+    """The address of data that are in no bucket, as a policy names it, without patterns."""
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("filesystem", "athena", "redshift") or not re.match(r"^[^\s/*?][^\s*?]*\Z", rest):
+        raise ValueError(
+            f"{describe(value)} can't be mapped to a folder, expected filesystem://ID/path, "
+            "athena://catalog/database/input, redshift://cluster/database/input, or the beginning of one"
+        )
+    return value
+
+
 def _revision_text(value: JSON) -> JSON:
     # An unquoted 1234567 or 1.0 reads as a number; guessing its text back could name another commit.
     if isinstance(value, bool | int | float):
@@ -106,6 +117,7 @@ Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
 Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
+Source = Annotated[str, AfterValidator(_source)]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 
 
@@ -143,6 +155,9 @@ class LocalSection(Section):
     """Settings of the local target."""
 
     s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
+    sources: dict[Source, DataFolder] = Field(
+        {}, description="filesystem://, athena:// or redshift:// address, or its beginning: folder with its data"
+    )
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
     limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
     interrupt: Interrupts = Field(

@@ -12,8 +12,10 @@ from typing import Any
 from pipeline_builder.dag.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.engine.state.store import MANIFEST, PLACE, PREFIX, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import AUGMENTED, MANIFEST, PLACE, PREFIX
 
 # SageMaker never gets to a hit of a Transform, whose ModelName is new each time. Here it is the model's content that is
 # looked at, and besides what decides how records are cut.
@@ -65,6 +67,8 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
             parts[member] = _sha256(_by_content(value, store))
     if outputs := _outputs(request):
         parts["outputs"] = _sha256(outputs)
+    for address in addresses_elsewhere(request):
+        parts[f"data of '{address}'"] = store.digest(address)
     if "Model" in request:
         parts["model"] = _sha256(_by_content(request["Model"], store))
     return Key(sha256=_sha256(parts), parts=parts)
@@ -83,7 +87,7 @@ def _by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
         uri, kind = value.get("S3Uri"), value.get("S3DataType")
-        if isinstance(uri, str) and kind in (PREFIX, MANIFEST) and (digest := store.digest(uri, kind=kind)):
+        if isinstance(uri, str) and kind in (PREFIX, MANIFEST, AUGMENTED) and (digest := store.digest(uri, kind=kind)):
             return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
         return {key: _by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.engine.document.document import Document, references
-from pipeline_builder.engine.state.store import PLACE, PREFIX, LocalStore
+from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import PLACE, PREFIX
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
@@ -42,6 +44,7 @@ def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     for step in document.steps:
         for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
             yield from _literal(step.arguments.get(member))
+        yield from ((address, PREFIX) for address in addresses_elsewhere(step.arguments))
         yield from _json_files(step.arguments)
 
 

@@ -26,7 +26,8 @@ from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppe
 from pipeline_builder.engine.jobs.work import WORK
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.engine.state.store import PLACE, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal

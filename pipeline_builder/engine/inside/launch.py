@@ -7,7 +7,7 @@ another such line may leave it less. Its end of file means that the engine is go
 Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, and last
 `exit <code>`, or `setup <what failed>` where the job could not be started.
 
-    {"private": bool, "limits": {name: number}, "folders": [path, ...],
+    {"private": bool, "limits": {name: number}, "folders": [path, ...], "foreign": [path, ...],
      "command": [...], "environment": {...}, "workdir": path}
 
 Marshal and not JSON, because `json` would add a third to the time that this program needs to start, and both ends are
@@ -95,7 +95,12 @@ def _wake_on_child() -> int:
 def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
     """Wait for the child, obey the lifeline and the limits, kill what is left; return the exit code."""
     kill = _kill_all if spec["private"] else _kill_tree
-    watch = usage.Watch(spec["limits"], spec["folders"], private=spec["private"]) if spec["limits"] else None
+    foreign = spec.get("foreign", [])
+    watch = (
+        usage.Watch(spec["limits"], spec["folders"], private=spec["private"], foreign=foreign)
+        if spec["limits"]
+        else None
+    )
     code: int | None = None
     deadline: float | None = None
     while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):

@@ -32,8 +32,8 @@ class Job:
     as they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's
     environment; its folder comes first on PATH. `timeout` is in seconds, and so is `interrupt`, which plays that the
     machine is taken away. Where jobs are isolated, nothing of `hidden` is seen, even where it lies in a folder of the
-    system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here;
-    without `network` it reaches nobody but itself.
+    system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here,
+    and reads each folder of `mounted` at the path beside it; without `network` it reaches nobody but itself.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Job:
     hidden: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    mounted: tuple[tuple[Path, str], ...] = ()
 
     @property
     def ml(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,13 @@ Request = Mapping[str, Any]
 def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
     """Return the packages of a step's environment: those of its image, then those that its code asks for."""
     image, code = image_and_code(step, request)
-    packages = next((lines for pattern, lines in images if fnmatchcase(image, pattern)), ())
     asked = _requirements(step, request, code, store)
-    return tuple(layer for layer in (tuple(packages), asked) if layer)
+    return tuple(layer for layer in (image_packages(image, images), asked) if layer)
+
+
+def image_packages(image: str, images: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Return the packages that stand for an image: those of the first pattern that it matches."""
+    return next((tuple(lines) for pattern, lines in images if fnmatchcase(image, pattern)), ())
 
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:

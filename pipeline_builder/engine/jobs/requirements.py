@@ -58,7 +58,10 @@ def _refusals(line: str) -> Iterator[tuple[str, str]]:
 def _refused_address(address: str) -> Iterator[tuple[str, str]]:
     if "@" in address.partition("://")[2].partition("/")[0]:
         yield "has credentials in its address", "give them to uv through UV_INDEX_URL or a netrc file on this machine"
-    elif not re.match(r"(?:git\+)?https://", address):
+    elif address.startswith("git+https://"):
+        hint = "name the address of an archive of that commit (https://….tar.gz), or publish the package"
+        yield "would be built from a git repository, which isn't done here", hint
+    elif not address.startswith("https://"):
         yield "is not an https address", "use a package index or an https:// address"
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.bringing import Brought
 from pipeline_builder.engine.jobs.container import Request, network_isolated
 from pipeline_builder.engine.jobs.exits import render_exit, render_killed
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.mirrors import Mirrors
 from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.jobs.pipes import flowing
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.tools import JobStoppedError, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.errors import OutsideFailure
@@ -23,11 +25,12 @@ _DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a job runs: its command, its variables, and the folder inside that it starts in."""
+    """What a job runs: its command, its variables, the folder inside that it starts in, and the data brought to it."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
+    data: Brought = field(default_factory=Brought)
 
 
 def max_runtime(request: Request) -> float:
@@ -76,8 +79,10 @@ def launch(
         limits=tools.limits,
         hidden=tools.hidden,
         writes=tools.shared,
+        mounted=program.data.mounted,
     )
-    return run_job(job, stop=tools.stop, private=tools.private, grace=tools.grace)
+    with flowing(program.data.streams):
+        return run_job(job, stop=tools.stop, private=tools.private, grace=tools.grace)
 
 
 def refuse_end(result: JobResult, request: Request, tools: Tools) -> None:

@@ -162,6 +162,7 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
+        "foreign": [path for _, path in job.mounted],
         "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
     }  # fmt: skip
     return _Start(command, () if filtered is None else (filtered,), limits), spec

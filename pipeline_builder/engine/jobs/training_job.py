@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.archives import unpack
+from pipeline_builder.engine.jobs.arrivals import training_arrivals
+from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import CODE, Request, write_json
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.installer import OutageError
@@ -30,17 +32,10 @@ from pipeline_builder.engine.jobs.running import (
 )
 from pipeline_builder.engine.jobs.tools import ACCOUNT, Done, JobStoppedError, StepStoppedError, Tools, job_name
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
-from pipeline_builder.engine.state.store import PREFIX
 from pipeline_builder.machine.folders import sweep_folder
 
 MODEL, DATA, CHECKPOINTS = f"{OPT_ML}/model", f"{OPT_ML}/output/data", f"{OPT_ML}/checkpoints"
 _LONGEST_WAIT = 30.0
-# Members that are taken and change nothing here, with what would be missing.
-_WITHOUT_EFFECT = {
-    "ProfilerConfig": "no system metrics are taken",
-    "ProfilerRuleConfigurations": "no rules of the profiler are evaluated",
-    "DebugRuleConfigurations": "no rules of the debugger are evaluated",
-}
 
 
 def run_training(step: Step, request: Request, tools: Tools) -> Done:
@@ -86,7 +81,6 @@ class _TrainingJob:
 
     def run(self) -> JobResult:
         """Run the job on one machine after the other, until one of them comes to its end."""
-        self._say_ineffective()
         retries = int((self._request.get("RetryStrategy") or {}).get("MaximumRetryAttempts") or 0)
         interrupts = iter(self._tools.interrupts if self._spot else ())
         failures = 0
@@ -129,12 +123,7 @@ class _TrainingJob:
         for folder in (ml, self._tools.folder / "tmp", self._tools.folder / "home"):
             sweep_folder(folder)
         training_files(request, ml=ml)
-        for channel in request.get("InputDataConfig") or []:
-            folder = inside(ml, f"{OPT_ML}/input/data/{channel['ChannelName']}")
-            folder.mkdir(parents=True, exist_ok=True)
-            source = channel["DataSource"]["S3DataSource"]
-            left_out = self._tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
-            self._tools.outputs.say_missing(source["S3Uri"], left_out)
+        data = bring(training_arrivals(request), self._tools.outputs, private=self._tools.private)
         code = submit_directory(request)
         if code.startswith("s3://"):
             unpack(code_archive(code, self._tools.store), ml / "code")
@@ -142,7 +131,7 @@ class _TrainingJob:
         environment = training_environment(request, job_name=self.name, job_arn=self.arn, region="local")
         environment |= secrets_of(request, self._tools.secrets)
         command = training_command(request, package=(ml / "code" / "setup.py").is_file())
-        return Program(command, environment, CODE)
+        return Program(command, environment, CODE, data)
 
     def _restore(self) -> None:
         """Bring back the checkpoints, and begin to keep what comes."""
@@ -223,12 +212,6 @@ class _TrainingJob:
 
     def _keep_data(self) -> None:
         self._tools.outputs.archive(DATA, f"{self._base}/output.tar.gz", empty=False)
-
-    def _say_ineffective(self) -> None:
-        profiler = self._request.get("ProfilerConfig") or {}
-        for member, what in _WITHOUT_EFFECT.items():
-            if self._request.get(member) and not (member == "ProfilerConfig" and profiler.get("DisableProfiler")):
-                self._tools.outputs.say(f"{member} has no effect on this machine: {what}")
 
 
 def _local(config: Request, default: str) -> str:

@@ -37,6 +37,7 @@ def view_of(job: Job, *, scratch: Path | None, own_proc: bool) -> list[str]:
     layers += [(_depth(path), ["--tmpfs", path]) for path in covered]
     layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
     layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
+    layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
     if environment := environment_folder(job):
         layers.append((_depth(environment), _environment(environment, scratch)))
     # Deeper ones last: what is shown within what is hidden is seen, and the other way round.

@@ -12,6 +12,8 @@ from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.archives import unpack
+from pipeline_builder.engine.jobs.arrivals import processing_arrivals, transform_arrival
+from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, inside
@@ -26,7 +28,6 @@ from pipeline_builder.engine.jobs.processing import (
 from pipeline_builder.engine.jobs.running import Program, run_program
 from pipeline_builder.engine.jobs.tools import ACCOUNT, JOB_NAME, Done, StepFailedError, Tools, job_name
 from pipeline_builder.engine.jobs.training_job import run_training
-from pipeline_builder.engine.state.store import PREFIX
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import Tree, survey
 
@@ -38,15 +39,13 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("ProcessingJobName", ""))
     arn = f"{ACCOUNT}:processing-job/{name}"
     ml = tools.folder / "ml"
-    for item in request.get("ProcessingInputs") or []:
-        source = item["S3Input"]
-        _download(source, inside(ml, source["LocalPath"]), tools)
+    data = bring(processing_arrivals(request), tools.outputs, private=tools.private)
     outputs = [output["S3Output"] for output in _outputs(request)]
     for output in outputs:
         inside(ml, output["LocalPath"]).mkdir(parents=True, exist_ok=True)
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
-    program = Program(processing_command(request), environment, OPT_ML)
+    program = Program(processing_command(request), environment, OPT_ML, data)
     live = [Mirror(o["LocalPath"], o["S3Uri"]) for o in outputs if o.get("S3UploadMode") == "Continuous"]
     try:
         run_program(step, request, tools, program, mirrors=Mirrors(tools.outputs, live))
@@ -61,12 +60,6 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
     written = tuple(output["S3Uri"] for output in outputs)
     return Done(result={**result, **tools.journal.members}, metadata={"ProcessingJob": arn}, outputs=written)
-
-
-def _download(source: Request, folder: Path, tools: Tools) -> None:
-    """Bring an S3 data source of any of the three kinds of jobs into a folder."""
-    left_out = tools.store.download(source["S3Uri"], folder, kind=source.get("S3DataType") or PREFIX)
-    tools.outputs.say_missing(source["S3Uri"], left_out)
 
 
 def _outputs(request: Request) -> list[Any]:
@@ -90,7 +83,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     refused = transform.unsupported(request)
     if refused:
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    _download(request["TransformInput"]["DataSource"]["S3DataSource"], ml / "batch" / "input", tools)
+    bring([transform_arrival(request, f"{OPT_ML}/batch/input")], tools.outputs, private=tools.private)
     inputs = survey(Tree(root=ml / "batch" / "input")).files
     base = f"{OPT_ML}/batch"
     files = [(f"{base}/input/{name}", f"{base}/output/{name}.out") for name in inputs]
