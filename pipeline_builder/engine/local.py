@@ -59,9 +59,9 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
     a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound by
     `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
-    `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to save
-    what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time it has
-    one.
+    `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to
+    save what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time
+    it has one.
     """
 
     jobs: int = 2
@@ -179,7 +179,7 @@ class LocalPipelines:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self._engine.images, self._engine.store)
+        return build_fingerprint(document, values, self._engine.images, self._engine.store, self._state)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]

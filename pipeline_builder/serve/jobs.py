@@ -1,4 +1,4 @@
-"""The operations on jobs and models: described and listed as SageMaker does it, made by executions only."""
+"""The operations on jobs: described and listed as SageMaker does it, made by executions only."""
 
 from __future__ import annotations
 
@@ -61,17 +61,10 @@ def describe_transform_job(call: Call) -> Mapping[str, Any]:
     return _basics(_find(call, "transform-job", call.request["TransformJobName"]), "Transform")
 
 
-def describe_model(call: Call) -> Mapping[str, Any]:
-    """Describe a model."""
-    model = _find(call, "model", call.request["ModelName"])
-    return {"EnableNetworkIsolation": False, **model.result, "CreationTime": model.started}
-
-
 def _find(call: Call, kind: str, name: str) -> JobRecord:
     job = find_job(call.engine.state, kind, name)
     if job is None:
-        what = "model" if kind == "model" else "job"
-        raise call.not_found(f"Could not find the requested {what} with name: {name}")
+        raise call.not_found(f"Could not find the requested job with name: {name}")
     return job
 
 
@@ -119,27 +112,14 @@ def _modified(job: JobRecord) -> datetime:
     return job.ended or job.started
 
 
-def list_models(call: Call) -> Mapping[str, Any]:
-    """List models."""
-    part = call.request.get("NameContains") or ""
-    known = [m for m in reversed(list_jobs(call.engine.state, "model")) if part.lower() in m.name.lower()]
-    found = between(known, call.request, lambda model: model.started, "CreationTime")
-    keys = {"Name": lambda model: model.name, "CreationTime": lambda model: model.started}
-    items, token = page(call, ordered(found, call.request, keys, by="CreationTime"), lambda model: model.name)
-    models = [{"ModelName": m.name, "ModelArn": m.arn, "CreationTime": m.started} for m in items]
-    return {"Models": models, "NextToken": token}
-
-
 OPERATIONS: Mapping[str, Handler] = {
     "DescribeProcessingJob": describe_processing_job,
     "DescribeTrainingJob": describe_training_job,
     "DescribeTransformJob": describe_transform_job,
-    "DescribeModel": describe_model,
     "StopProcessingJob": lambda call: stop_job(call, "processing-job", "Processing"),
     "StopTrainingJob": lambda call: stop_job(call, "training-job", "Training"),
     "StopTransformJob": lambda call: stop_job(call, "transform-job", "Transform"),
     "ListProcessingJobs": lambda call: _list(call, "processing-job", "Processing"),
     "ListTrainingJobs": lambda call: _list(call, "training-job", "Training"),
     "ListTransformJobs": lambda call: _list(call, "transform-job", "Transform"),
-    "ListModels": list_models,
 }

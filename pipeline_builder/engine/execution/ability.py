@@ -84,9 +84,9 @@ def look_at(
     return find_unable(document, Scope(parameters=defaults, execution={}), means)
 
 
-def refuse_unable(found: Iterable[Unable]) -> None:
-    """Raise InputProblems with what can't be done; notes are none."""
-    if refused := [unable.problem for unable in found if not unable.problem.warning]:
+def refuse_unable(found: Iterable[Unable], more: Iterable[Problem] = ()) -> None:
+    """Raise InputProblems with what can't be done, and with `more`; notes are none."""
+    if refused := [*(unable.problem for unable in found if not unable.problem.warning), *more]:
         raise InputProblems(*refused)
 
 

@@ -21,6 +21,7 @@ from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import ask_jobs_to_stop, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.jobs.work import WORK
@@ -258,7 +259,7 @@ class Run:
 
     def _request(self, step: Step) -> dict[str, Any]:
         scope = replace(self._scope, results=self._results)
-        return with_model(step, resolve(step.arguments, scope), self._results)
+        return with_model(step, resolve(step.arguments, scope), self._results, self._engine.state)
 
     def _key(self, step: Step, request: Mapping[str, Any]) -> Key:
         layers = layers_of(step, request, self._engine.images, self._engine.store)
@@ -285,18 +286,3 @@ class Run:
             observe=observe,
             attempt=attempt,
         )
-
-
-def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Add to a transform request the model that its ModelName names, as `Model`.
-
-    A model's own name is new in every execution; what a transform depends on is the container behind it.
-    """
-    if step.type != "Transform":
-        return request
-    model = next((r for r in results.values() if r.get("ModelName") == request["ModelName"] and "ModelArn" in r), None)
-    if model is None:
-        message = f"there is no model '{request['ModelName']}' in this execution"
-        raise StepFailedError(message)
-    isolated = {"EnableNetworkIsolation": True} if model.get("EnableNetworkIsolation") else {}
-    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"], **isolated}}

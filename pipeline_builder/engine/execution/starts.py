@@ -11,12 +11,14 @@ from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
 from pipeline_builder.engine.document.document import Step, load_definition, with_nested
+from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
+from pipeline_builder.engine.jobs.resolving import absent
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
@@ -61,7 +63,10 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
     means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
-    refuse_unable(find_unable(document, scope, means, steps=selected))
+    unable = find_unable(document, scope, means, steps=selected)
+    named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in document.steps}
+    chosen = {name: each for name, each in named.items() if not selected or name in selected}
+    refuse_unable(unable, absent(chosen, engine.state))
     return tuple(needed)
 
 

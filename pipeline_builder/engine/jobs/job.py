@@ -33,7 +33,8 @@ class Job:
     environment; its folder comes first on PATH. `timeout` is in seconds, and so is `interrupt`, which plays that the
     machine is taken away. Where jobs are isolated, nothing of `hidden` is seen, even where it lies in a folder of the
     system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here,
-    and reads each folder of `mounted` at the path beside it; without `network` it reaches nobody but itself.
+    reads each folder of `mounted` at the path beside it, and finds folders of its own at `places` as well; without
+    `network` it reaches nobody but itself.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Job:
     hidden: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    places: tuple[tuple[Path, str], ...] = ()
     mounted: tuple[tuple[Path, str], ...] = ()
 
     @property

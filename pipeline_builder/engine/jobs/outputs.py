@@ -37,6 +37,13 @@ class Outputs:
         self.store.upload(tree, found, uri)
         self.say_left_out(tree, found)
 
+    def upload_named(self, path: str, names: Sequence[str], uri: str) -> None:
+        """Write those of a folder's files that have one of these names under an address."""
+        tree = self.tree(path)
+        found = survey(tree)
+        wanted = set(names)
+        self.store.upload(tree, Survey(files=[name for name in found.files if name in wanted]), uri)
+
     def archive(self, path: str, uri: str, *, empty: bool = True) -> None:
         """Write a folder's files as an archive; without `empty` only where there are any."""
         tree = self.tree(path)

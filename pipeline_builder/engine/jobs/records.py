@@ -130,6 +130,25 @@ def stopping_steps(state: State, execution: str) -> frozenset[str]:
     return frozenset(str(row["step"]) for row in rows)
 
 
+def put_model(db: sqlite3.Connection, arn: str, request: Mapping[str, Any]) -> bool:
+    """Record a model that no execution has made; False where there is one of this name."""
+    time = now().isoformat()
+    values = (request["ModelName"], arn, json.dumps(request), json.dumps({**request, "ModelArn": arn}), time, time)
+    found = db.execute(
+        "INSERT OR IGNORE INTO jobs (kind, name, arn, execution, step, status, request, result, started, ended, log) "
+        "VALUES ('model', ?, ?, '', '', 'Completed', ?, ?, ?, ?, '')",
+        values,
+    )
+    return found.rowcount == 1
+
+
+def drop_model(db: sqlite3.Connection, name: str) -> bool:
+    """Forget a model; False where there is none of this name."""
+    found = db.execute("DELETE FROM jobs WHERE kind = 'model' AND name = ?", (name,)).rowcount
+    db.execute("DELETE FROM tags WHERE arn = ?", (f"{ACCOUNT}:model/{name}",))
+    return found == 1
+
+
 def close_jobs(state: State, execution: str) -> None:
     """End the records of jobs that an engine which was killed has left behind; their processes died with it."""
     with state.transaction() as db:

@@ -13,7 +13,7 @@ from pipeline_builder.engine.jobs.exits import render_exit, render_killed
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.mirrors import Mirrors
-from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.jobs.packages import container_layers, layers_of
 from pipeline_builder.engine.jobs.pipes import flowing
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.tools import JobStoppedError, StepFailedError, StepStoppedError, Tools
@@ -25,12 +25,14 @@ _DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a job runs: its command, its variables, the folder inside that it starts in, and the data brought to it."""
+    """What a job runs: command, variables, folder, its data; of a model its container and where a server's code is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     workdir: str
     data: Brought = field(default_factory=Brought)
+    container: Request | None = None
+    places: tuple[tuple[Path, str], ...] = ()
 
 
 def max_runtime(request: Request) -> float:
@@ -71,14 +73,16 @@ def launch(
         folder=tools.folder,
         command=program.command,
         environment=program.environment,
-        python=_python(step, request, tools),
+        python=_python(step, request, tools, program.container),
         workdir=program.workdir,
         timeout=max_runtime(request) if seconds is None else seconds,
         interrupt=interrupt,
-        network=not network_isolated(request),
+        # Its port is the same in every job: a server has a network of its own.
+        network=not network_isolated(request) and not program.places,
         limits=tools.limits,
         hidden=tools.hidden,
         writes=tools.shared,
+        places=program.places,
         mounted=program.data.mounted,
     )
     with flowing(program.data.streams):
@@ -117,8 +121,11 @@ def is_stopped_with_all(tools: Tools) -> bool:
     return tools.stop.is_set() and not tools.stop.alone
 
 
-def _python(step: Step, request: Request, tools: Tools) -> Path:
-    layers = layers_of(step, request, tools.images, tools.store)
+def _python(step: Step, request: Request, tools: Tools, container: Request | None) -> Path:
+    if container is None:
+        layers = layers_of(step, request, tools.images, tools.store)
+    else:
+        layers = container_layers(step.name, container, tools.images, tools.store)
     try:
         return tools.environments.get(layers, observe=tools.observe, stop=tools.stop)
     except OutsideFailure:

@@ -132,7 +132,7 @@ def _masked_paths() -> tuple[str, ...]:
 
 
 def _own(job: Job) -> tuple[tuple[Path, str], ...]:
-    return ((job.ml, OPT_ML), (job.folder / "tmp", TMP), (job.folder / "home", HOME))
+    return ((job.ml, OPT_ML), (job.folder / "tmp", TMP), (job.folder / "home", HOME), *job.places)
 
 
 def _environment(folder: str, scratch: Path | None) -> list[str]:

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
+from pipeline_builder.dag.filters import filter_notes
 from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.engine.jobs.arrivals import processing_arrivals, transform_arrival
 from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, inside
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
-from pipeline_builder.engine.jobs.packages import code_archive, image_and_code, model_archive
 from pipeline_builder.engine.jobs.processing import (
     exit_message,
     processing_command,
     processing_environment,
     processing_files,
 )
+from pipeline_builder.engine.jobs.resolving import check_model
 from pipeline_builder.engine.jobs.running import Program, run_program
-from pipeline_builder.engine.jobs.tools import ACCOUNT, JOB_NAME, Done, StepFailedError, Tools, job_name
+from pipeline_builder.engine.jobs.tools import (
+    ACCOUNT,
+    JOB_NAME,
+    Done,
+    JobStoppedError,
+    StepFailedError,
+    StepStoppedError,
+    Tools,
+    job_name,
+)
 from pipeline_builder.engine.jobs.training_job import run_training
+from pipeline_builder.engine.jobs.transforming import INPUT, OUTPUT, Turn, Turns, refusals_of
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.machine.tree import Tree, survey
 
 # --- the step types
 
@@ -67,37 +74,37 @@ def _outputs(request: Request) -> list[Any]:
 
 
 def run_transform(step: Step, request: Request, tools: Tools) -> Done:
-    """Unpack the model and run every input object through the inference handlers."""
+    """Have every input object answered by the model's containers in turn, and keep what was answered whole."""
     name = job_name(tools, step, request.get("TransformJobName", ""))
     arn = f"{ACCOUNT}:transform-job/{name}"
-    ml = tools.folder / "ml"
-    primary = request["Model"]["PrimaryContainer"]
-    program = (primary.get("Environment") or {}).get("SAGEMAKER_PROGRAM", "")
-    if not program:
-        message = f"step '{step.name}': the model has no inference code, and what its image would run is not known here"
-        raise InputProblems(Problem(id="PB513", message=message, hint="name it with 'transform.entry_point'"))
-    unpack(model_archive(step, request, tools.store), ml / "model")
-    _, code = image_and_code(step, request)
-    if code.startswith("s3://"):
-        unpack(code_archive(code, tools.store), ml / "code")
-    refused = transform.unsupported(request)
-    if refused:
+    if refused := refusals_of(request):
         raise InputProblems(*(Problem(id="PB526", message=f"step '{step.name}': {why}") for why in refused))
-    bring([transform_arrival(request, f"{OPT_ML}/batch/input")], tools.outputs, private=tools.private)
-    inputs = survey(Tree(root=ml / "batch" / "input")).files
-    base = f"{OPT_ML}/batch"
-    files = [(f"{base}/input/{name}", f"{base}/output/{name}.out") for name in inputs]
-    (ml / "batch" / "output").mkdir(parents=True)
-    spec = ml / "batch" / "transform.json"
-    spec.write_text(json.dumps(transform.spec_of(request, program=program, files=files)))
-    script = str(Path(transform.__file__).resolve())
-    command = ("python", script, f"{base}/transform.json")
-    run_program(step, request, tools, Program(command, transform.environment_of(request, primary), OPT_ML))
-    uri = request["TransformOutput"]["S3OutputPath"]
-    tools.outputs.upload(f"{base}/output", uri)
+    for note in filter_notes(request):
+        tools.outputs.say(note)
+    uri, arrival = request["TransformOutput"]["S3OutputPath"], transform_arrival(request, INPUT)
+    turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
+    failure: Exception | None = None
+    for turn in turns.of(lambda folder: bring([arrival], replace(tools, folder=folder).outputs, private=tools.private)):
+        failure = _turned(step, request, tools, turn) or failure
+        if isinstance(failure, StepStoppedError | JobStoppedError):
+            break
+    if turns.is_through and not isinstance(failure, StepStoppedError | JobStoppedError):
+        replace(tools, folder=turns.folder).outputs.upload_named(OUTPUT, turns.outputs, uri)
+    if failure:
+        raise failure
     result = {**request, "TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": "Completed"}
-    written = tuple(f"{uri.rstrip('/')}/{name}.out" for name in inputs)
-    return Done(result=result, metadata={"TransformJob": arn}, outputs=written)
+    outputs = tuple(f"{uri.rstrip('/')}/{name}" for name in turns.outputs)
+    return Done(result=result, metadata={"TransformJob": arn}, outputs=outputs)
+
+
+def _turned(step: Step, request: Request, tools: Tools, turn: Turn) -> Exception | None:
+    """Run one container of a model; return why its job has failed, which others of its files needn't have."""
+    program = Program(turn.command, turn.environment, OPT_ML, container=turn.container, places=turn.places)
+    try:
+        run_program(step, request, replace(tools, folder=turn.folder), program)
+    except (StepFailedError, StepStoppedError) as error:
+        return error
+    return None
 
 
 def describe_model(step: Step, request: Request, execution: str, attempt: int = 1) -> dict[str, Any]:
@@ -109,10 +116,8 @@ def describe_model(step: Step, request: Request, execution: str, attempt: int = 
 
 
 def run_model(step: Step, request: Request, tools: Tools) -> Done:
-    """Record a model; its artifact must be there."""
-    url = request["PrimaryContainer"].get("ModelDataUrl", "")
-    if url and tools.store.missing([url]):
-        raise InputProblems(Problem(id="PB523", message=f"step '{step.name}': there is no model artifact at '{url}'"))
+    """Record a model; its artifacts must be there."""
+    check_model(step.name, request, tools.registry.state, tools.store)
     result = describe_model(step, request, tools.execution, tools.attempt)
     return Done(result=result, metadata={"Model": result["ModelArn"]})
 
