@@ -186,8 +186,8 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         hidden=(home, root.absolute()),
         images=tuple((image.match, image.requirements) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
-        sources={name: root / folder for name, folder in manifest.local.sources.items()},
         interrupts=manifest.local.interrupt,
+        sources={name: root / folder for name, folder in manifest.local.sources.items()},
     )
 
 
