@@ -175,6 +175,7 @@ def open_secrets(workspace: Workspace) -> SecretReader:
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
     from pipeline_builder.engine.jobs.limits import JobLimits
+    from pipeline_builder.engine.jobs.requirements import image_lines
     from pipeline_builder.engine.local import LocalSettings
 
     home = Path("~").expanduser()
@@ -184,7 +185,7 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         jobs=jobs,
         limits=JobLimits(**dict(manifest.local.limits)),
         hidden=(home, root.absolute()),
-        images=tuple((image.match, image.requirements) for image in manifest.local.images),
+        images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
     )
 

@@ -37,6 +37,7 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.interpreters import check_interpreters
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
@@ -55,9 +56,9 @@ _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-is
 class LocalSettings:
     """How this machine runs jobs.
 
-    `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
-    a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
-    in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
+    `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
+    maps a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and
+    meet in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
     `secrets` gives those of jobs.
     """
 
@@ -162,7 +163,7 @@ class LocalPipelines:
 
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
         """Add a version, unless the newest has the same bytes. A definition that can't run here is refused."""
-        load_definition(definition)
+        check_interpreters(load_definition(definition), self._engine.images)
         with self._state.transaction() as db:
             version = put_version(db, name, definition)
         return DeployedPipeline(name=name, arn=f"{PIPELINE_ARN}/{name}", definition=definition, version=version)
@@ -170,6 +171,7 @@ class LocalPipelines:
     def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
+        check_interpreters(document, self._engine.images)
         values = parameter_values(document, parameters)
         return build_fingerprint(document, values, self._engine.images, self._engine.store)
 

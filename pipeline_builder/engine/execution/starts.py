@@ -12,6 +12,7 @@ from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
 from pipeline_builder.engine.document.document import load_definition, with_nested
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.jobs.interpreters import check_interpreters
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
@@ -40,9 +41,11 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
     """Return the steps whose results are taken from the source.
 
     Raises:
-        InputProblems: PB505 for parameters, PB541 for selected steps that can't run.
+        InputProblems: PB505 for parameters, PB514 for a Python that isn't here, PB541 for selected steps that can't
+            run.
     """
     document = load_definition(request.definition)
+    check_interpreters(document, engine.images)
     parameter_values(document, request.parameters)
     steps = {step.name: step for step in document.steps}
     unknown = [name for name in request.selected if name not in steps]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.standins import explain_absent
 from pipeline_builder.machine.tree import Tree, read_beginning
 
 _SIGNALS = frozenset(int(number) for number in signal.Signals)
@@ -32,7 +33,8 @@ def failure_message(ml: Path, log: Path, exit_code: int) -> str:
         return text[:MESSAGE_LIMIT].rstrip()
     # The last lines say it: a traceback ends with its message.
     if text := "\n".join(log_tail(log, 40)).strip():
-        return text[-MESSAGE_LIMIT:].lstrip()
+        why = explain_absent(text)
+        return text[-MESSAGE_LIMIT + len(why) :].lstrip() + (f"\n{why}" if why else "")
     # A shell says 128 + N for signal N; a script may say 255 by itself.
     reason = f"killed by signal {exit_code - 128}" if exit_code - 128 in _SIGNALS else f"exit code {exit_code}"
     return f"{reason}, and nothing in the log" + (", possibly out of memory" if exit_code == 137 else "")

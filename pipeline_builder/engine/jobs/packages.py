@@ -11,7 +11,7 @@ from typing import Any
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
-from pipeline_builder.engine.jobs.requirements import Layers
+from pipeline_builder.engine.jobs.requirements import Layers, included_lines
 from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -24,9 +24,14 @@ Request = Mapping[str, Any]
 def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
     """Return the packages of a step's environment: those of its image, then those that its code asks for."""
     image, code = image_and_code(step, request)
-    packages = next((lines for pattern, lines in images if fnmatchcase(image, pattern)), ())
+    packages = lines_of(image, images)
     asked = _requirements(step, request, code, store)
     return tuple(layer for layer in (tuple(packages), asked) if layer)
+
+
+def lines_of(image: str, images: Any) -> tuple[str, ...]:
+    """Return what the manifest says of an image: the first pattern that fits it counts."""
+    return next((tuple(lines) for pattern, lines in images if fnmatchcase(image, pattern)), ())
 
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:
@@ -53,7 +58,10 @@ def submit_directory(request: Request) -> str:
 
 
 def _requirements(step: Step, request: Request, code: str, store: LocalStore) -> tuple[str, ...]:
-    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a repacked model."""
+    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a repacked model.
+
+    Lists that it includes are those of the same archive.
+    """
     if step.type == "Processing" and _is_plain(code, store):
         return ()
     if code.startswith("s3://"):
@@ -62,8 +70,13 @@ def _requirements(step: Step, request: Request, code: str, store: LocalStore) ->
         archive, folder = model_archive(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
     else:
         return ()
-    found = _member_of(archive, unchanged(archive.stat()), f"{folder}{_REQUIREMENTS}")
-    return tuple((found or b"").decode("utf-8-sig", "replace").splitlines())
+    stamp = unchanged(archive.stat())
+
+    def read(name: str) -> str | None:
+        found = _member_of(archive, stamp, f"{folder}{name}")
+        return None if found is None else found.decode("utf-8-sig", "replace")
+
+    return included_lines(_REQUIREMENTS, read)
 
 
 @functools.lru_cache(maxsize=100)

@@ -44,6 +44,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     wheel(tmp_path / "wheels", "pip")
+    wheel(tmp_path / "wheels", "setuptools")
     wheel(tmp_path / "wheels", "alpha", "beta")
     wheel(tmp_path / "wheels", "beta")
     wheel(tmp_path / "wheels", "gamma")
