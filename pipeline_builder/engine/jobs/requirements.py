@@ -47,7 +47,7 @@ def _included(name: str, read: Callable[[str], str | None], mark: str, above: fr
         path = posixpath.normpath(posixpath.join(posixpath.dirname(name), found[2].strip("'\""))) if found else ""
         if line.startswith((PYTHON, CONSTRAINT)):
             raise InputProblems(Problem(id="PB511", message=f"requirement '{line[:200]}' is none"))
-        if not found or "://" in path or path.startswith(("/", "..")):
+        if not found or "://" in found[2] or path.startswith(("/", "..")):
             yield mark + line
         elif path not in above | {name}:  # a circle brings nothing new
             constrains = mark or (CONSTRAINT if found[1] in ("-c", "--constraint") else "")
