@@ -89,7 +89,7 @@ def training_command(request: Request, *, package: bool = False) -> tuple[str, .
     if package:
         script = 'python -m pip install --quiet . && exec python -m "$0" "$@"'
         return ("/bin/sh", "-c", script, program.removesuffix(".py"), *arguments)
-    return ("python", program, *arguments)
+    return ("python", "--", program, *arguments)
 
 
 def user_arguments(hyperparameters: Mapping[str, JSON]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def test_training_environment() -> None:
 
 def test_training_command_of_a_script() -> None:
     command = training_command(with_(REQUEST, HyperParameters={"sagemaker_program": "train.py", "b": "2", "a": "x y"}))
-    assert command == ("python", "train.py", "-a", "x y", "-b", "2")
+    assert command == ("python", "--", "train.py", "-a", "x y", "-b", "2")
 
 
 def test_training_command_of_the_request() -> None:
