@@ -187,6 +187,8 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         hidden=(home, root.absolute()),
         images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
+        interrupts=manifest.local.interrupt,
+        sources={name: root / folder for name, folder in manifest.local.sources.items()},
     )
 
 
@@ -217,6 +219,28 @@ def _open_aws(workspace: Workspace) -> Target:
             parallel=workspace.parallel,
         )
     )
+
+
+def look_here(composed: Composed, settings: LocalSettings) -> Composed:
+    """Return the composed with a warning for each thing that has no effect on this machine.
+
+    Raises:
+        InputProblems: all that this machine can't do of the definition, with its place.
+    """
+    from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.requirements import included_lines
+
+    bundles = composed.definition.bundles
+    found = look_at(
+        composed.definition.content,
+        sources=settings.sources,
+        images=settings.images,
+        requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
+    )
+    problems = [replace(one.problem, place=composed.policed.place(one.step, one.path)) for one in found]
+    if refused := [problem for problem in problems if not problem.warning]:
+        raise InputProblems(*refused)
+    return replace(composed, warnings=(*composed.warnings, *problems))
 
 
 def refuse_here(warnings: Iterable[Problem]) -> None:
@@ -285,6 +309,7 @@ class Opened:
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
         if self.workspace.target == "local":
             refuse_here(composed.warnings)
+            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs))
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed

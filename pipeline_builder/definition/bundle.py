@@ -76,6 +76,10 @@ class Bundle:
     def has_requirements(self) -> bool:
         return FILE in self.files
 
+    def text(self, name: str) -> str | None:
+        """Return the text of one of its files, None where it has no such file."""
+        return (self.folder / name).read_text("utf-8-sig", "replace") if name in self.files else None
+
     def write(self, file: IO[bytes]) -> None:
         """Write the archive, a gzip-compressed tar."""
         with gzip.GzipFile("", "wb", 6, file, 0) as packed:

@@ -37,10 +37,10 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
-from pipeline_builder.engine.jobs.interpreters import check_interpreters
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
+from pipeline_builder.engine.jobs.stopping import GRACE
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
@@ -57,9 +57,11 @@ class LocalSettings:
     """How this machine runs jobs.
 
     `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
-    maps a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and
-    meet in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
-    `secrets` gives those of jobs.
+    maps a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound
+    by `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
+    `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to
+    save what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time
+    it has one.
     """
 
     jobs: int = 2
@@ -69,7 +71,10 @@ class LocalSettings:
     require_isolation: bool = False
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    sources: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
+    grace: float = GRACE
+    interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def _new_id() -> str:
@@ -92,7 +97,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
     memory = State(state / "state.db")
     return Engine(
         state=memory,
-        store=LocalStore(state / "store", settings.mounts, memory),
+        store=LocalStore(state / "store", settings.mounts, memory, settings.sources),
         registry=LocalRegistry(memory),
         environments=Environments(state / "envs"),
         images=settings.images,
@@ -100,9 +105,11 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         jobs=settings.jobs,
         private=isolation.private,
         limits=settings.limits,
-        hidden=(state, *settings.hidden, *settings.mounts.values()),
+        hidden=(state, *settings.hidden, *settings.mounts.values(), *settings.sources.values()),
         shared=settings.shared,
         secrets=settings.secrets,
+        grace=settings.grace,
+        interrupts=settings.interrupts,
     )
 
 
@@ -163,7 +170,7 @@ class LocalPipelines:
 
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
         """Add a version, unless the newest has the same bytes. A definition that can't run here is refused."""
-        check_interpreters(load_definition(definition), self._engine.images)
+        load_definition(definition)
         with self._state.transaction() as db:
             version = put_version(db, name, definition)
         return DeployedPipeline(name=name, arn=f"{PIPELINE_ARN}/{name}", definition=definition, version=version)
@@ -171,9 +178,8 @@ class LocalPipelines:
     def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
-        check_interpreters(document, self._engine.images)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self._engine.images, self._engine.store)
+        return build_fingerprint(document, values, self._engine.images, self._engine.store, self._state)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]

@@ -11,7 +11,8 @@ import pytest
 from pipeline_builder.descriptions import ExecutionStatus, StepStatus
 from pipeline_builder.engine.state.objects import Objects
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import MANIFEST, PLACE, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import MANIFEST, PLACE
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import definition, run, script, target
 from tests.serve.serving import serving

@@ -109,10 +109,11 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 
 
 @contextmanager
-def serving(folder: Path, *, jobs: int = 4, **mounts: Path) -> Iterator[Served]:
+def serving(folder: Path, *, jobs: int = 4, settings: Any = None, **mounts: Path) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
     share_environment(folder / "state")
-    engine = open_engine(folder / "state", LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,)))
+    made = LocalSettings(**{"jobs": jobs, "mounts": mounts, "shared": (folder,), **(settings or {})})
+    engine = open_engine(folder / "state", made)
     said: list[str] = []
     reports: list[str] = []
     server: Server = make_server_on(0, engine, say=said.append, report=reports.append)

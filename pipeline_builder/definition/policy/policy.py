@@ -35,8 +35,9 @@ from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.steps.model import group_name
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
-from pipeline_builder.errors import Problem, sort_problems
+from pipeline_builder.errors import Place, Problem, sort_problems
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused
@@ -57,6 +58,13 @@ class Policed:
     territory: Territory
     settings: Settings
     urls: Mapping[str, str]
+
+    def place(self, name: str, path: DataPath) -> Place | None:
+        """Return where in a conf the member of a composed step's request comes from."""
+        for asked in _asked(self, {}):
+            if asked.name == name:
+                return asked.place(path) if path else asked.step.place
+        return None
 
     @property
     def claims(self) -> tuple[Claim, ...]:

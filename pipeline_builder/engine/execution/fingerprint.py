@@ -9,14 +9,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.engine.document.document import Document, references
-from pipeline_builder.engine.state.store import PLACE, PREFIX, LocalStore
+from pipeline_builder.engine.document.known import resolve_known
+from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.execution.cache import by_content
+from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
+from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
+from pipeline_builder.engine.state.state import State
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import PLACE, PREFIX
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
 
 
-def build_fingerprint(document: Document, values: Mapping[str, Any], images: object, store: LocalStore) -> str:
-    """Return the sha256 (hex) of definition, parameter values, data, images and Python's version."""
+def build_fingerprint(
+    document: Document, values: Mapping[str, Any], images: object, store: LocalStore, state: State
+) -> str:
+    """Return the sha256 (hex) of definition, parameter values, data, models, images and Python's version."""
     decisive = set(_decisive_parameters(document))
     inputs = sorted(set(_inputs(document)))
     facts = {
@@ -26,6 +35,10 @@ def build_fingerprint(document: Document, values: Mapping[str, Any], images: obj
         "images": images,
         "python": sys.version_info[:2],
     }
+    scope = Scope(parameters=values, execution={})
+    named = named_containers(((s.type, resolve_known(s.arguments, scope)) for s in document.steps), state)
+    if named:  # by their names: what is behind one can be made anew
+        facts["models"] = by_content(named, store)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -42,7 +55,17 @@ def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     for step in document.steps:
         for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
             yield from _literal(step.arguments.get(member))
+        yield from ((address, PREFIX) for address in addresses_elsewhere(step.arguments))
+        yield from _models(step.arguments)
         yield from _json_files(step.arguments)
+
+
+def _models(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the literal addresses of the artifacts of a model's containers."""
+    for container in own_containers(arguments):
+        uri = container.get("ModelDataUrl")
+        if isinstance(uri, str):
+            yield uri, PLACE
 
 
 def _json_files(value: Any) -> Iterator[tuple[str, str]]:

@@ -6,13 +6,19 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
-from pipeline_builder.engine.document.document import load_definition, with_nested
+from pipeline_builder.engine.document.document import Step, load_definition, with_nested
+from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.parameters import parameter_values
+from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.engine.jobs.interpreters import check_interpreters
+from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.jobs.requirements import Layers
+from pipeline_builder.engine.jobs.resolving import absent
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
@@ -41,12 +47,10 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
     """Return the steps whose results are taken from the source.
 
     Raises:
-        InputProblems: PB505 for parameters, PB514 for a Python that isn't here, PB541 for selected steps that can't
-            run.
+        InputProblems: PB505 for parameters, PB541 for selected steps that can't run, and what `find_unable` refuses.
     """
     document = load_definition(request.definition)
-    check_interpreters(document, engine.images)
-    parameter_values(document, request.parameters)
+    scope = Scope(parameters=parameter_values(document, request.parameters), execution={})
     steps = {step.name: step for step in document.steps}
     unknown = [name for name in request.selected if name not in steps]
     if unknown:
@@ -58,7 +62,16 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
+    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
+    unable = find_unable(document, scope, means, steps=selected)
+    named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in document.steps}
+    chosen = {name: each for name, each in named.items() if not selected or name in selected}
+    refuse_unable(unable, absent(chosen, engine.state))
     return tuple(needed)
+
+
+def _layers(engine: Engine, step: Step, request: Mapping[str, Any]) -> Layers:
+    return layers_of(step, request, engine.images, engine.store)
 
 
 def _refused(message: str) -> InputProblems:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline_builder.engine.jobs.installer import OutageError, Uv, find_uv
 from pipeline_builder.engine.jobs.interpreters import Interpreter, find_interpreter, own_interpreter
-from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, describe, python_of, without_python
+from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, describe, pythons_of, without_python
 from pipeline_builder.engine.jobs.sources import Environment, Sources
 from pipeline_builder.engine.jobs.standins import put_standins, standins_digest
 from pipeline_builder.engine.jobs.startup import compile_modules
@@ -54,7 +54,7 @@ class Environments:
             InputProblems: PB511 for a line that is refused, PB514 where the image's Python isn't there, PB557.
             OutsideFailure: PB510 where an installation fails, PB556 where a package can't be built.
         """
-        interpreter = find_interpreter(python_of(layers))
+        interpreter = find_interpreter(next(iter(pythons_of(layers)), ""))
         cleaned = clean_layers(without_python(layers))
         folder = self.folder.absolute() / environment_key(cleaned, interpreter)
         if _is_ready(folder):

@@ -12,9 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.engine.document.document import Document
-from pipeline_builder.engine.jobs.packages import image_and_code, lines_of
-from pipeline_builder.engine.jobs.requirements import python_of
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine import programs
 
@@ -56,27 +53,6 @@ def find_interpreter(version: str) -> Interpreter:
         hint = f"install one: 'uv python install {version}', or by pyenv; it was looked for on PATH, too"
         raise InputProblems(Problem(id="PB514", message=message, hint=hint))
     return found
-
-
-def check_interpreters(document: Document, images: object) -> None:
-    """Make sure that the images of a definition's jobs have their Pythons; those that only a run knows have to wait.
-
-    Raises:
-        InputProblems: PB514, for each image.
-    """
-    problems = {}
-    for step in document.steps:
-        try:
-            image, _ = image_and_code(step, step.arguments)
-        except (KeyError, TypeError, AttributeError):
-            continue  # a reference in the place of what it leads to
-        try:
-            find_interpreter(python_of((lines_of(image, images),)))
-        except InputProblems as error:
-            message = f"step '{step.name}': the image '{image}': {error.problems[0].message}"
-            problems[image] = Problem(id="PB514", message=message, hint=error.problems[0].hint)
-    if problems:
-        raise InputProblems(*problems.values())
 
 
 def _fits(found: str, wanted: str) -> bool:

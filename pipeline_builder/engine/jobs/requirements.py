@@ -59,9 +59,12 @@ def image_lines(requirements: tuple[str, ...], python: str = "") -> tuple[str, .
     return (*([f"{PYTHON}{python}"] if python else []), *requirements)
 
 
-def python_of(layers: Layers) -> str:
-    """Return the version of Python that the image has, as it is written; "" where nothing says it."""
-    return next((line.removeprefix(PYTHON) for layer in layers for line in layer if line.startswith(PYTHON)), "")
+def pythons_of(layers: Layers) -> tuple[str, ...]:
+    """Return the versions of Python that images have, as they are written: one, or none where nothing says it.
+
+    Of a model with several containers each may have its own.
+    """
+    return tuple(line.removeprefix(PYTHON) for layer in layers for line in layer if line.startswith(PYTHON))
 
 
 def without_python(layers: Layers) -> Layers:
@@ -114,7 +117,10 @@ def _refusals(line: str) -> Iterator[tuple[str, str]]:
 def _refused_address(address: str) -> Iterator[tuple[str, str]]:
     if "@" in address.partition("://")[2].partition("/")[0]:
         yield "has credentials in its address", "give them to uv through UV_INDEX_URL or a netrc file on this machine"
-    elif not re.match(r"(?:git\+)?https://", address):
+    elif address.startswith("git+https://"):
+        hint = "name the address of an archive of that commit (https://….tar.gz), or publish the package"
+        yield "would be built from a git repository, which isn't done here", hint
+    elif not address.startswith("https://"):
         yield "is not an https address", "use a package index or an https:// address"
 
 

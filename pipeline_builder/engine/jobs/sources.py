@@ -20,7 +20,7 @@ from pipeline_builder.engine.jobs.requirements import CONSTRAINT, clean_layers, 
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.startup import Startup
 from pipeline_builder.engine.jobs.view import INSIDE
-from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, opened, survey
@@ -125,10 +125,6 @@ class Environment:
         for line in lines:
             if line.startswith("--no-binary"):
                 self.sources.observe(f"'{line}' is not followed: only what has no wheel is built from its source")
-            elif "git+" in line:
-                message = f"requirement '{line[:200]}' would be built from a git repository, which isn't done here"
-                hint = "name the address of an archive of that commit (https://….tar.gz), or publish the package"
-                raise InputProblems(Problem(id="PB511", message=message, hint=hint))
             elif archive := _ARCHIVE_LINE.match(line):
                 source = Source(
                     name=archive["name"] or "", url=archive["url"], sha256=_digest_in(archive["rest"] or "")

@@ -11,6 +11,11 @@ from pathlib import Path
 STANDINS = "standins"
 _SOURCE = Path(__file__).parent.parent / STANDINS
 _PATH_FILE = "smp_standins.pth"
+# Jobs that serve a model have stand-ins of their own, which the servers bring.
+_PATH_LINE = (
+    "import os, sys; "
+    f"sys.path += [] if 'SAGEMAKER_BATCH' in os.environ else [os.path.join(sys.prefix, '{STANDINS}')]\n"
+)
 _ABSENT = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '((?:smdebug|smdistributed|smdistributed_modelparallel"
     r"|smexperiments|sagemaker_\w+|mms|multi_model_server|model_archiver|ts)(?:\.[\w.]+)?)'",
@@ -35,7 +40,7 @@ def put_standins(folder: Path) -> None:
         _SOURCE, folder / STANDINS, ignore=lambda at, names: {"__pycache__", *_own(at, names)}, dirs_exist_ok=True
     )
     for packages in folder.glob("lib/python*/site-packages"):
-        (packages / _PATH_FILE).write_text(f"../../../{STANDINS}\n", encoding="utf-8")
+        (packages / _PATH_FILE).write_text(_PATH_LINE, encoding="utf-8")
 
 
 def _own(folder: str, names: list[str]) -> set[str]:
@@ -46,6 +51,7 @@ def _own(folder: str, names: list[str]) -> set[str]:
 def standins_digest() -> str:
     """Return the sha256 (hex) of all of them."""
     digest = hashlib.sha256()
+    digest.update(_PATH_LINE.encode())
     for path in sorted(_SOURCE.rglob("*.py")):
         digest.update(path.relative_to(_SOURCE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

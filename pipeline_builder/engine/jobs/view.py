@@ -42,6 +42,7 @@ def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | Non
     layers += [(_depth(path), ["--tmpfs", path]) for path in covered]
     layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
     layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
+    layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
     if environment := environment_folder(job):
         layers.append((_depth(environment), _environment(environment, scratch)))
     for source, place in (*shim_mounts(shims, _interpreters(job)), *_systems_packages(job, packages)) if shims else ():
@@ -138,7 +139,7 @@ def _masked_paths() -> tuple[str, ...]:
 
 
 def _own(job: Job) -> tuple[tuple[Path, str], ...]:
-    return ((job.ml, OPT_ML), (job.folder / "tmp", TMP), (job.folder / "home", HOME))
+    return ((job.ml, OPT_ML), (job.folder / "tmp", TMP), (job.folder / "home", HOME), *job.places)
 
 
 def _environment(folder: str, scratch: Path | None) -> list[str]:

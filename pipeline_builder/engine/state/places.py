@@ -9,6 +9,13 @@ from pathlib import Path
 from pipeline_builder.engine.state.listing import fault_of, files_below
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+MARKER = "\x1ffolder"
+"""The file that is a folder marker, an object whose key ends with `/`, in the folder that it marks."""
+
+
+def file_of(key: str) -> str:
+    """Return the path below its bucket of the file that an object is."""
+    return f"{key}{MARKER}" if key.endswith("/") else key
 
 
 class Places:
@@ -31,7 +38,7 @@ class Places:
         return None
 
     def _candidates(self, bucket: str, key: str) -> Iterator[tuple[Path, Path]]:
-        yield self._root / bucket / key, self._root
+        yield self._root / bucket / file_of(key), self._root
         for folder, rest in self.mounted(bucket, key):
             if rest:
                 yield folder / rest, folder
@@ -54,7 +61,7 @@ class Places:
         seen: set[str] = set()
         base = self._root / bucket
         for path in files_below(base, prefix, self._root, left_out):
-            key = path.relative_to(base).as_posix()
+            key = path.relative_to(base).as_posix().removesuffix(MARKER)
             seen.add(key)
             yield key, path
         for name, folder in self._mounts:

@@ -227,6 +227,7 @@ def test_uv_gets_no_secrets(tmp_path: Path, wheels: Path, monkeypatch: pytest.Mo
         ("x @ http://host/x.whl", "is not an https address"),
         ("git+ssh://git@host/x", "has credentials in its address"),
         ("git+file:///srv/x", "is not an https address"),
+        ("x @ git+https://host/x.git@0123abc", "would be built from a git repository"),
         ("--index-url http://host/simple", "is not an https address"),
         ("--find-links ./wheels", "is not an https address"),
         ("--extra-index-url=https://user:word@host/simple", "has credentials in its address"),
@@ -248,7 +249,7 @@ def test_refused_lines(line: str, reason: str) -> None:
     "line",
     [
         "pandas", "pandas==2.2.3", "scikit-learn>=1.3,<2", "torch[cpu]~=2.0 ; python_version < '3.13'", "--pre",
-        "x @ https://host/x-1.0.whl", "git+https://host/x.git@0123abc", "--extra-index-url https://host/simple",
+        "x @ https://host/x-1.0.whl", "--extra-index-url https://host/simple",
         "-f https://host/wheels", "--only-binary :all:", "x==1 --hash=sha256:00", "x; sys_platform != 'a/b'",
     ],
 )  # fmt: skip
