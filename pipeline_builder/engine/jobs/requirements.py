@@ -25,29 +25,23 @@ def included_lines(name: str, read: Callable[[str], str | None]) -> tuple[str, .
     """Return the lines of a list, with those of the lists that it includes in the place of the inclusions.
 
     `read` gives the text of a list by its path from the code's folder, None where there is none. Those of a list that
-    is included by `-c` are constraints. An inclusion that leads out of the code stays as it is, and is refused as such.
+    is included by `-c` are constraints. An inclusion that leads out of the code, or nowhere, stays as it is, and is
+    refused as such.
 
     Raises:
-        InputProblems: PB511 for a list that isn't in the code, or a line that is written like what isn't one.
+        InputProblems: PB511 for a line that is written like what isn't one.
     """
     return tuple(_included(name, read, "", frozenset()))
 
 
 def _included(name: str, read: Callable[[str], str | None], mark: str, above: frozenset[str]) -> Iterator[str]:
     text = read(name)
-    if text is None:
-        if not above:
-            return
-        hint = "the lists that others include lie beside them, in the code"
-        raise InputProblems(
-            Problem(id="PB511", message=f"the requirements include '{name}', which isn't there", hint=hint)
-        )
-    for line in _clean_lines(tuple(text.splitlines())):
+    for line in _clean_lines(tuple((text or "").splitlines())):
         found = _INCLUDE.fullmatch(line)
         path = posixpath.normpath(posixpath.join(posixpath.dirname(name), found[2].strip("'\""))) if found else ""
         if line.startswith((PYTHON, CONSTRAINT)):
             raise InputProblems(Problem(id="PB511", message=f"requirement '{line[:200]}' is none"))
-        if not found or "://" in found[2] or path.startswith(("/", "..")):
+        if not found or "://" in found[2] or path.startswith(("/", "..")) or read(path) is None:
             yield mark + line
         elif path not in above | {name}:  # a circle brings nothing new
             constrains = mark or (CONSTRAINT if found[1] in ("-c", "--constraint") else "")
@@ -107,7 +101,8 @@ def _refusals(line: str) -> Iterator[tuple[str, str]]:
         yield from _refused_address(value)
     elif option.startswith("-"):
         if option not in _PLAIN_OPTIONS:
-            yield f"has the option '{option}', which is not supported here", "list the packages, or a file of the code"
+            why = "for a list that isn't in the code" if _INCLUDE.fullmatch(line) else "which is not supported here"
+            yield f"has the option '{option}', {why}", "list the packages themselves, or in a file of the code"
     elif address := re.search(r"(?:^|@\s*)(\w[\w+.\-]*://\S*)", line):
         yield from _refused_address(address[1])
     elif re.search(r"^[./~\\]|[/\\]|\.whl$|\.(?:tar\.\w+|zip|tgz)$", line.partition(";")[0].partition(" --")[0]):
