@@ -175,6 +175,7 @@ def open_secrets(workspace: Workspace) -> SecretReader:
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
     from pipeline_builder.engine.jobs.limits import JobLimits
+    from pipeline_builder.engine.jobs.requirements import image_lines
     from pipeline_builder.engine.local import LocalSettings
 
     home = Path("~").expanduser()
@@ -184,10 +185,10 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         jobs=jobs,
         limits=JobLimits(**dict(manifest.local.limits)),
         hidden=(home, root.absolute()),
-        images=tuple((image.match, image.requirements) for image in manifest.local.images),
+        images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
-        sources={name: root / folder for name, folder in manifest.local.sources.items()},
         interrupts=manifest.local.interrupt,
+        sources={name: root / folder for name, folder in manifest.local.sources.items()},
     )
 
 
@@ -227,13 +228,14 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
         InputProblems: all that this machine can't do of the definition, with its place.
     """
     from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.requirements import included_lines
 
     bundles = composed.definition.bundles
     found = look_at(
         composed.definition.content,
         sources=settings.sources,
         images=settings.images,
-        requirements=lambda code: bundles[code].requirements if code in bundles else (),
+        requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
     )
     problems = [replace(one.problem, place=composed.policed.place(one.step, one.path)) for one in found]
     if refused := [problem for problem in problems if not problem.warning]:

@@ -56,9 +56,9 @@ _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-is
 class LocalSettings:
     """How this machine runs jobs.
 
-    `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
-    a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound by
-    `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
+    `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
+    maps a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound
+    by `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
     `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to
     save what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time
     it has one.

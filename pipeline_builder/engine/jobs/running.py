@@ -25,10 +25,7 @@ _DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a job runs: its command, its variables, the folder inside that it starts in, and the data brought to it.
-
-    Of a model it has the container, and where a server's code is.
-    """
+    """What a job runs: command, variables, folder, its data; of a model its container and where a server's code is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]

@@ -36,12 +36,6 @@ from pipeline_builder.machine.folders import sweep_folder
 
 MODEL, DATA, CHECKPOINTS = f"{OPT_ML}/model", f"{OPT_ML}/output/data", f"{OPT_ML}/checkpoints"
 _LONGEST_WAIT = 30.0
-# Members that are taken and change nothing here, with what would be missing.
-_WITHOUT_EFFECT = {
-    "ProfilerConfig": "no system metrics are taken",
-    "ProfilerRuleConfigurations": "no rules of the profiler are evaluated",
-    "DebugRuleConfigurations": "no rules of the debugger are evaluated",
-}
 
 
 def run_training(step: Step, request: Request, tools: Tools) -> Done:
@@ -87,7 +81,6 @@ class _TrainingJob:
 
     def run(self) -> JobResult:
         """Run the job on one machine after the other, until one of them comes to its end."""
-        self._say_ineffective()
         retries = int((self._request.get("RetryStrategy") or {}).get("MaximumRetryAttempts") or 0)
         interrupts = iter(self._tools.interrupts if self._spot else ())
         failures = 0
@@ -219,12 +212,6 @@ class _TrainingJob:
 
     def _keep_data(self) -> None:
         self._tools.outputs.archive(DATA, f"{self._base}/output.tar.gz", empty=False)
-
-    def _say_ineffective(self) -> None:
-        profiler = self._request.get("ProfilerConfig") or {}
-        for member, what in _WITHOUT_EFFECT.items():
-            if self._request.get(member) and not (member == "ProfilerConfig" and profiler.get("DisableProfiler")):
-                self._tools.outputs.say(f"{member} has no effect on this machine: {what}")
 
 
 def _local(config: Request, default: str) -> str:

@@ -86,9 +86,9 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     failure: Exception | None = None
     for turn in turns.of(lambda folder: bring([arrival], replace(tools, folder=folder).outputs, private=tools.private)):
         failure = _turned(step, request, tools, turn) or failure
-        if isinstance(failure, JobStoppedError | StepStoppedError):
+        if isinstance(failure, StepStoppedError | JobStoppedError):
             break
-    if turns.is_through:
+    if turns.is_through and not isinstance(failure, StepStoppedError | JobStoppedError):
         replace(tools, folder=turns.folder).outputs.upload_named(OUTPUT, turns.outputs, uri)
     if failure:
         raise failure
