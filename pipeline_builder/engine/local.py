@@ -34,7 +34,15 @@ from pipeline_builder.engine.execution.execution import (
 from pipeline_builder.engine.execution.fingerprint import build_fingerprint
 from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
+from pipeline_builder.engine.execution.starts import (
+    Request,
+    ask_to_retry,
+    ask_to_stop,
+    check_request,
+    put_execution,
+    with_stubs,
+)
+from pipeline_builder.engine.execution.stubs import Stubs, check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
@@ -58,7 +66,7 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
     a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
     in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
-    `secrets` gives those of jobs.
+    `secrets` gives those of jobs, `stubs` the results of steps that are not to run.
     """
 
     jobs: int = 2
@@ -69,6 +77,7 @@ class LocalSettings:
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
+    stubs: Stubs = field(default_factory=dict)
 
 
 def _new_id() -> str:
@@ -102,6 +111,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         hidden=(state, *settings.hidden, *settings.mounts.values()),
         shared=settings.shared,
         secrets=settings.secrets,
+        stubs=settings.stubs,
     )
 
 
@@ -131,6 +141,7 @@ def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[
         store=engine.store,
         registry=engine.registry,
         warnings=engine_warnings(engine),
+        preflight=lambda definition: tuple(find_unrunnable(load_definition(definition), engine.stubs)),
     )
 
 
@@ -171,7 +182,7 @@ class LocalPipelines:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self._engine.images, self._engine.store)
+        return build_fingerprint(document, values, self._engine)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
@@ -223,6 +234,8 @@ class LocalPipelines:
             fingerprint=fingerprint,
             use_cache=use_cache,
         )
+        check_stubs(load_definition(request.definition), self._engine.stubs)
+        request = with_stubs(self._engine, request)
         taken = check_request(self._engine, request)
         with self._state.transaction() as db:
             twin = (

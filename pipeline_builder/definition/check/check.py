@@ -26,9 +26,9 @@ def check_definition(definition: JSON) -> tuple[Finding, ...]:
     waits: dict[str, dict[str, None]] = {}
     for place in places(definition, ("Steps",)):
         name = text_of(place.step, "Name")
-        references = References(scope, waits.setdefault(name, {}))
-        if place.condition:
-            references.waits[place.condition] = None
+        references = References(scope, waits.setdefault(name, {}), name)
+        if place.branch:
+            references.waits[place.branch.holder] = None
         found += [finding_at(name, place.path, fault) for fault in check_step(place, references)]
     found += [describe_cycle(scope, cycle) for cycle in find_cycles(waits)]
     return tuple(sorted(found, key=position))

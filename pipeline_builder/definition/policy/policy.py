@@ -33,6 +33,7 @@ from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.roles import job_role
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.model import group_name
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.values import Settings
@@ -118,11 +119,18 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
         yield Asking(
             name=name,
             type=str(composed.get("Type")),
-            request=composed.get("Arguments"),
+            request=_request(composed),
             step=step,
             rules=policed.rules[step.repository],
             known=known,
         )
+
+
+def _request(composed: Mapping[str, JSON]) -> JSON:
+    """Return what a step asks for: its arguments, and of a type that has some the members beside them."""
+    arguments, known = composed.get("Arguments"), STEP_TYPES.get(str(composed.get("Type")))
+    beside = {key: composed[key] for key in (known.own_keys if known else ()) if key in composed}
+    return {**arguments, **beside} if isinstance(arguments, dict) else arguments
 
 
 def _check_name(policed: Policed) -> Iterator[Refused]:

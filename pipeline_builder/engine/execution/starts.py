@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
 from pipeline_builder.engine.document.document import load_definition, with_nested
+from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.stubs import STUBS, find_unrunnable
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
@@ -40,7 +42,8 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
     """Return the steps whose results are taken from the source.
 
     Raises:
-        InputProblems: PB505 for parameters, PB541 for selected steps that can't run.
+        InputProblems: PB505 for parameters, PB541 for selected steps that can't run, PB501 for those without a stub
+            that this machine doesn't run.
     """
     document = load_definition(request.definition)
     parameter_values(document, request.parameters)
@@ -50,7 +53,11 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
         raise _refused(f"the pipeline has no step '{unknown[0]}' to select")
     done = engine.state.steps(request.source) if request.source else {}
     selected = with_nested(document, request.selected)
-    needed = {b: name for name in selected for b in steps[name].before if b not in selected}
+    chosen = [step for step in document.steps if not selected or step.name in selected]
+    if problems := tuple(find_unrunnable(replace(document, steps=tuple(chosen)), engine.stubs)):
+        raise InputProblems(*problems)
+    left_out = Flow(engine.state.results(request.source) if request.source else {}).foresee(document.steps).skipped
+    needed = {b: name for name in selected for b in steps[name].before if b not in selected and b not in left_out}
     for before, name in needed.items():
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
@@ -60,6 +67,13 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
 
 def _refused(message: str) -> InputProblems:
     return InputProblems(Problem(id="PB541", message=message, hint="select that step too"))
+
+
+def with_stubs(engine: Engine, request: Request) -> Request:
+    """Return the request with those of the engine's stubs that are for its steps."""
+    names = [step.name for step in load_definition(request.definition).steps] if engine.stubs else []
+    found = {name: dict(engine.stubs[name]) for name in names if name in engine.stubs}
+    return replace(request, details={**request.details, STUBS: found}) if found else request
 
 
 def put_execution(db: sqlite3.Connection, request: Request, taken: tuple[str, ...], new_id: str) -> str:

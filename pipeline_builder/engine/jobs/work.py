@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from pipeline_builder.engine.jobs.handing import no_secrets, secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd, inside
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import failure_message
+from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.packages import (
     code_archive,
@@ -39,7 +39,6 @@ from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
-_JOB_NAME = 63
 Request = Mapping[str, Any]
 
 
@@ -86,10 +85,7 @@ class Tools:
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     """Return a job's name as the service makes it; a name in the definition is its prefix."""
-    seed = f"{tools.execution}/{step.name}/{tools.attempt}"
-    suffix = hashlib.sha256(seed.encode()).hexdigest()[:10]
-    start = prefix or f"pipelines-{tools.execution_id}-{step.name}"
-    return f"{start[: _JOB_NAME - len(suffix) - 1].rstrip('-')}-{suffix}"
+    return made_name(tools.execution, step.name, tools.attempt, prefix)
 
 
 # --- the step types
@@ -196,9 +192,7 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
 
 def describe_model(step: Step, request: Request, execution: str, attempt: int = 1) -> dict[str, Any]:
     """Return what a CreateModel request makes, which needs no job."""
-    digest = hashlib.sha256(f"{execution}/{step.name}/{attempt}".encode()).hexdigest()[:10]
-    prefix = request.get("ModelName") or f"pipelines-{execution.rsplit('/', 1)[-1]}-{step.name}"
-    name = f"{prefix[: _JOB_NAME - 11].rstrip('-')}-{digest}"
+    name = made_name(execution, step.name, attempt, request.get("ModelName", ""))
     return {**request, "ModelName": name, "ModelArn": f"{ACCOUNT}:model/{name}"}
 
 
