@@ -16,10 +16,10 @@ TypedClass = Literal[
     "Athena", "AutoML", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockModelImport",
     "BedrockProvisionedModelThroughput", "Callback", "ClarifyCheck", "Cleanup", "Condition", "EMR", "EMRServerless",
     "Endpoint", "EndpointConfig", "Fail", "ForEach", "HubContent", "InferenceComponent", "Job", "Lambda", "Lineage",
-    "Model", "QualityCheck", "Tuning",
+    "Model", "NotebookJob", "QualityCheck", "Tuning",
 ]  # fmt: skip
 TYPED: tuple[str, ...] = get_args(TypedClass)
-StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"] | TypedClass
+StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel", TypedClass]
 Approval = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 

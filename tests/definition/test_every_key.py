@@ -214,6 +214,8 @@ def _steps() -> Iterator[Row]:
     yield train, "step_class", "Training", "Train", "Type", "Training"
     yield train, "step_name", "churn-Train", "Train", "Name", "churn-Train"
     yield train, "step_type", "train", "Train", "Arguments.HyperParameters.sagemaker_program", '"train.py"'
+    ends = [{"step": "churn-Preprocess", "trigger": "Any"}]
+    yield train, "depends_on", ends, "Train", "DependsOn", [{"Step": "churn-Preprocess", "Trigger": "Any"}]
     yield PIPELINE, "dependencies", "churn-Train>>churn-Metrics", "Metrics", "DependsOn", ["churn-Train"]
     yield PIPELINE, "pipelineName", "p2", "Register", "Arguments.ModelPackageGroupName", "p2-churn"
 

@@ -15,6 +15,7 @@ from pipeline_builder.documents.fields import TYPED
 # Where in a request the role, the network and the tags of its jobs stand, by type: filled in where nothing is.
 _ROLE: Mapping[str, tuple[str, ...]] = {
     "AutoML": ("RoleArn",),
+    "NotebookJob": ("RoleArn",),
     "Job": ("RoleArn",),
     "QualityCheck": ("RoleArn",),
     "ClarifyCheck": ("RoleArn",),
@@ -26,19 +27,23 @@ _NETWORK: Mapping[str, tuple[str, ...]] = {
     "QualityCheck": ("NetworkConfig", "VpcConfig"),
     "ClarifyCheck": ("NetworkConfig", "VpcConfig"),
     "Model": ("VpcConfig",),
+    "NotebookJob": ("VpcConfig",),
     "Tuning": ("TrainingJobDefinition", "VpcConfig"),
 }
 _ISOLATION: Mapping[str, tuple[str, ...]] = {
     "QualityCheck": ("NetworkConfig", "EnableNetworkIsolation"),
     "ClarifyCheck": ("NetworkConfig", "EnableNetworkIsolation"),
     "Model": ("EnableNetworkIsolation",),
+    "NotebookJob": ("EnableNetworkIsolation",),
     "Tuning": ("TrainingJobDefinition", "EnableNetworkIsolation"),
 }
 _TAGGED = (
-    "AutoML", "ClarifyCheck", "Endpoint", "EndpointConfig", "InferenceComponent", "Job", "Model", "QualityCheck",
-    "Tuning",
+    "AutoML", "ClarifyCheck", "Endpoint", "EndpointConfig", "InferenceComponent", "Job", "Model", "NotebookJob",
+    "QualityCheck", "Tuning",
 )  # fmt: skip
 _SEVERAL = "TrainingJobDefinitions"
+# The SDK's class of a step, where its type in the definition is another.
+_TYPES = {"NotebookJob": "Training"}
 _INPUTS = ("Callback", "Lambda")
 _ANYWHERE = ("DisplayName", "Description")
 
@@ -56,7 +61,7 @@ def compose_typed(context: Context, step: Step) -> Mapped:
     cache: Mapped = {}
     if step.asked.enable_cache:
         cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": CacheSection().expire_after}}
-    return {"Type": kind, "Arguments": without_empty(request), **cache}
+    return {"Type": _TYPES.get(kind, kind), "Arguments": without_empty(request), **cache}
 
 
 def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
@@ -67,7 +72,7 @@ def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
     asked = step.asked.arguments
     if step.step_class not in TYPED:
         return {}, asked
-    step_type = STEP_TYPES[step.step_class]
+    step_type = STEP_TYPES[_TYPES.get(step.step_class, step.step_class)]
     named = () if step.step_class in _INPUTS else _ANYWHERE  # whose arguments are inputs of any name
     beside = (*step_type.keys, "RetryPolicies", *named)
     own = {key: value for key, value in asked.items() if key in beside and value is not None}
