@@ -120,7 +120,8 @@ LANGUAGE = Shapes(
         "ParameterName": _characters(1, PARAMETER_NAME, **NAME),
         "ParameterType": _one_of(*PARAMETER_TYPES),
         "ParameterText": _characters(0, 1024),
-        "EnumValues": _list_of("ParameterText", min=1),
+        # At most 16 values: aws/sagemaker-python-sdk, issue 2314.
+        "EnumValues": _list_of("ParameterText", min=1, max=16),
         "steps": _step(sorted({key for step_type in STEP_TYPES.values() for key in step_type.keys} - {*_NO_JOB})),
         **{f"{name} steps": _step(step_type.keys) for name, step_type in STEP_TYPES.items()},
         "StepName": _characters(1, STEP_NAME, **NAME),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline_builder.definition.check.conditions import check_conditions
 from pipeline_builder.definition.check.faults import PROPERTY_FILE, as_own, below, repeated
@@ -24,7 +25,8 @@ def check_arguments(step_type: StepType, arguments: JSON, references: References
         if (fault.id, fault.path) != (MISSING_FIELD, (step_type.generated,)):
             yield fault
     for path, key in NAMED_LISTS.items():
-        yield from below(path, repeated(member_at(arguments, path), key))
+        for fault in below(path, repeated(member_at(arguments, path), key)):
+            yield replace(fault, stage="job")
 
 
 def check_property_files(step: JSON) -> Iterator[Fault]:
