@@ -30,7 +30,7 @@ def fault_here(problem_id: str, message: str, hint: str | None = None) -> Fault:
 
 def below(path: DataPath, faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """Return the faults of a part as those of the whole, which has the part at `path`."""
-    return tuple(Fault(fault.id, (*path, *fault.path), fault.message, fault.hint) for fault in faults)
+    return tuple(fault.below(*path) for fault in faults)
 
 
 def as_own(faults: Iterable[Fault]) -> Iterator[Fault]:

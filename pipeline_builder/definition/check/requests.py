@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.conditions import check_conditions
@@ -31,7 +32,8 @@ def check_arguments(step_type: StepType, step: JSON, references: References) -> 
         if (fault.id, fault.path) != (MISSING_FIELD, (step_type.generated,)):
             yield fault
     for path, key in NAMED_LISTS.items():
-        yield from below(path, repeated(member_at(arguments, path), key))
+        for fault in below(path, repeated(member_at(arguments, path), key)):
+            yield replace(fault, stage="job")
 
 
 def _check_own(step_type: StepType, kind: str, arguments: JSON, references: References) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipeline_builder.definition.shapes.fault import Fault, Reference
 from pipeline_builder.definition.shapes.properties import NoProperty, Property, follow
@@ -54,7 +55,7 @@ class Shapes:
                     name = shape["member"]["shape"]
                 case "map" if number == len(path) - 1:  # whose values are in no message
                     found = self.check(name, {str(part): value}, reference)
-                    return tuple(Fault(f.id, (), f.message, f.hint) for f in found if f.path == (part,))
+                    return tuple(replace(fault, path=()) for fault in found if fault.path == (part,))
                 case "map":
                     name = shape["value"]["shape"]
                 case _:

@@ -193,7 +193,11 @@ GATE: dict[str, Any] = {
             {
                 "Type": "Or",
                 "Conditions": [
-                    {"Type": "In", "QueryValue": get("Parameters.Threshold"), "Values": ["a", get("Parameters.InstanceType")]},
+                    {
+                        "Type": "In",
+                        "QueryValue": get("Parameters.Threshold"),
+                        "Values": ["a", get("Parameters.InstanceType")],
+                    },
                     {"Type": "Equals", "LeftValue": get("Steps.churn-Other.Outcome"), "RightValue": "True"},
                 ],
             },
@@ -721,9 +725,9 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     ),
     (
         "PB412",
-        add(processing_input("code", "s3://b/k"), "Preprocess", ARGUMENTS, "ProcessingInputs"),
-        ("Preprocess", ARGUMENTS, "ProcessingInputs", 2, "InputName"),
-        "'ProcessingInputs[2].InputName' is 'code', which [1] has already",
+        put("code", "Preprocess", ARGUMENTS, "ProcessingInputs", 0, "InputName"),
+        ("Preprocess", ARGUMENTS, "ProcessingInputs", 1, "InputName"),
+        "'ProcessingInputs[1].InputName' is 'code', which [0] has already",
         None,
     ),
     (
@@ -817,7 +821,9 @@ def test_a_mistake(
     change(definition)
     full = full_path(*path)
     name = step_name(definition, full)
-    assert check_definition(definition) == (Finding(name, full, problem_id, message, hint),)
+    named = problem_id == faults.DUPLICATE and full[-1] in ("InputName", "OutputName", "ChannelName")
+    stage: fault.Stage = "job" if named or problem_id == fault.NO_MATCH else "create"
+    assert check_definition(definition) == (Finding(name, full, problem_id, message, hint, stage),)
 
 
 def step_name(definition: Any, path: tuple[str | int, ...]) -> str:
@@ -846,8 +852,8 @@ def test_the_service_makes_names(name: str) -> None:
     required = MODEL.shape_for(step_type.request.removeprefix("sagemaker:")).metadata["required"]
     assert step_type.generated in required
     definition: JSON = {"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": name, "Arguments": {}}]}
-    missing = {finding.path[-1] for finding in check_definition(definition)}
-    assert missing == {*required, *step_type.needed} - {step_type.generated}
+    missing = {finding.path[-1] for finding in check_definition(definition) if finding.id == fault.MISSING_FIELD}
+    assert missing == set(required) - {step_type.generated}
 
 
 def test_limits_are_those_of_the_service() -> None:
