@@ -95,7 +95,7 @@ def test_what_is_no_stub(workspace: Workspace, name: str, content: str | None, s
     ("given", "said"),
     [
         ("type=ml.nope", "PB404 step 'churn_Tune': 'TrainingJobDefinition.ResourceConfig.InstanceType' is 'ml.nope'"),
-        ("count=0", "PB406 step 'churn-Train': 'ResourceConfig.InstanceCount' is 0, expected at least 1"),
+        ("count=0", "PB257 step 'churn-Train'"),
         ("group=bad_group!!", "PB405 step 'churn-Register': 'ModelPackageGroupName' is 'bad_group!!'"),
         ("group=", "PB414 the parameter 'group' has 0 characters, expected 1 to 1024"),
     ],
