@@ -90,8 +90,8 @@ class Run:
         self._stop = threading.Event()
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         # What failed before a halt stays failed; in any other run these steps wait again by now.
-        known = engine.state.steps(execution.arn).values()
-        self._failed = {state.name for state in known if state.status is StepStatus.FAILED}
+        self._known = engine.state.steps(execution.arn)
+        self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
         self._simple = is_simple(document)
         self._flow = self._foreseen()
 
@@ -194,7 +194,7 @@ class Run:
                 raise
 
     def _begun(self, step: Step, folder: Path) -> StepState:
-        known = self._engine.state.steps(self._execution.arn).get(step.name)
+        known = self._known.get(step.name)  # from before this go
         return StepState(
             name=step.name,
             type=step.type,
