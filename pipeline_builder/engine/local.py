@@ -151,7 +151,7 @@ class LocalPipelines:
     can_skip_cache = True
 
     def __init__(self, engine: Engine, new_id: Callable[[], str]) -> None:
-        self._engine = engine
+        self.engine = engine
         self._state = engine.state
         self._new_id = new_id
 
@@ -182,15 +182,15 @@ class LocalPipelines:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self._engine)
+        return build_fingerprint(document, values, self.engine)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
         """Say for each step whether it would run or come from the cache, and why."""
         document = load_definition(definition)
-        scope = build_scope(document, parameters, execution_variables("predicted", pipeline), self._engine.store)
-        return predict(self._engine, pipeline, document, scope)
+        scope = build_scope(document, parameters, execution_variables("predicted", pipeline), self.engine.store)
+        return predict(self.engine, pipeline, document, scope)
 
     def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
         """Newest first."""
@@ -234,9 +234,9 @@ class LocalPipelines:
             fingerprint=fingerprint,
             use_cache=use_cache,
         )
-        check_stubs(load_definition(request.definition), self._engine.stubs)
-        request = with_stubs(self._engine, request)
-        taken = check_request(self._engine, request)
+        check_stubs(load_definition(request.definition), self.engine.stubs)
+        request = with_stubs(self.engine, request)
+        taken = check_request(self.engine, request)
         with self._state.transaction() as db:
             twin = (
                 _caused_execution(db, pipeline, cause)
@@ -250,7 +250,7 @@ class LocalPipelines:
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Run the execution to its end, or where another process runs it already, watch it."""
-        return run_execution(self._engine, arn, observe, revive=True)
+        return run_execution(self.engine, arn, observe, revive=True)
 
     def stop_execution(self, arn: str) -> None:
         """Return when the execution and its jobs have ended; one that nobody runs, after a kill, ends here."""
@@ -258,7 +258,7 @@ class LocalPipelines:
             asked = ask_to_stop(db, arn)
         if asked:
             # With an event, because a stop leaves failed steps as they are.
-            run_execution(self._engine, arn, lambda _: None, halt=threading.Event())
+            run_execution(self.engine, arn, lambda _: None, halt=threading.Event())
 
     def retry_execution(self, arn: str) -> Execution:
         """Let a failed or stopped execution go on where it was; one that goes on already is given as it is."""

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.rules.kinds import KINDS
 from pipeline_builder.definition.rules.rules import check_rules
 from pipeline_builder.definition.rules.storage import local_storage
 from pipeline_builder.definition.rules.table import TABLES, load_table
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.services import load_sagemaker
 
 CASES = Path(__file__).with_name("cases")
