@@ -1,0 +1,1 @@
+"""What SageMaker documents, feature by feature: each case is a definition that runs on the local engine."""

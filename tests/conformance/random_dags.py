@@ -1,0 +1,132 @@
+"""DAGs drawn at random, with steps that fail, conditions and references, and what has to become of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.engine.definitions import compare, condition, definition, fail, output_of, script
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A step: `kind` is works, breaks (its script fails), Fail or Condition.
+
+    It waits for those of `after` by DependsOn and reads the outputs of those of `reads`, all of which work.
+    A Condition takes `then` where the parameter of its name is `yes`, else `otherwise`.
+    """
+
+    name: str
+    kind: str
+    after: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    takes: str = "yes"
+    then: tuple[Node, ...] = ()
+    otherwise: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What has to be there in the end: each step's status, and the text that each working step has written."""
+
+    statuses: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return "Failed" if "Failed" in self.statuses.values() else "Succeeded"
+
+
+@st.composite
+def dags(draw: st.DrawFn, most: int = 6) -> tuple[Node, ...]:
+    """Draw a DAG of at most so many steps outside of conditions."""
+    nodes: list[Node] = []
+    for number in range(draw(st.integers(2, most))):
+        kinds = ["works", "works", "works", "works", "breaks", "Condition", "Fail"]
+        nodes.append(_draw(draw, f"s{number}", nodes, draw(st.sampled_from(kinds))))
+    return tuple(nodes)
+
+
+def _draw(draw: st.DrawFn, name: str, earlier: Sequence[Node], kind: str, outside: Sequence[Node] = ()) -> Node:
+    """Draw one step; it knows the steps beside it that come earlier, and those `outside` of its condition."""
+    known = [*outside, *earlier]
+    after = _some(draw, [node.name for node in known if node.kind != "Fail"])
+    reads = _some(draw, [node.name for node in known if node.kind == "works"]) if kind == "works" else ()
+    if kind != "Condition":
+        return Node(name=name, kind=kind, after=after, reads=reads)
+    branches: list[tuple[Node, ...]] = []
+    for branch in "te":
+        inner: list[Node] = []
+        for number in range(draw(st.integers(0, 2))):
+            inside = draw(st.sampled_from(["works", "works", "breaks", "Fail"]))
+            inner.append(_draw(draw, f"{name}{branch}{number}", inner, inside, earlier))
+        branches.append(tuple(inner))
+    takes = draw(st.sampled_from(["yes", "no"]))
+    return Node(name=name, kind=kind, after=after, takes=takes, then=branches[0], otherwise=branches[1])
+
+
+def _some(draw: st.DrawFn, names: list[str]) -> tuple[str, ...]:
+    return tuple(draw(st.lists(st.sampled_from(names), max_size=2, unique=True))) if names else ()
+
+
+def written(nodes: Sequence[Node], seconds: float = 0) -> bytes:
+    """Return the definition; each working step takes so many seconds."""
+    names = [node.name for node in nodes if node.kind == "Condition"]
+    parameters = [{"Name": name, "Type": "String", "DefaultValue": "yes"} for name in names]
+    return definition(*(_step(node, seconds) for node in nodes), Parameters=parameters)
+
+
+def values(nodes: Sequence[Node]) -> dict[str, str]:
+    """Return what the run is given for the parameters, by which its conditions come out."""
+    return {node.name: node.takes for node in nodes if node.kind == "Condition"}
+
+
+def _step(node: Node, seconds: float) -> dict[str, Any]:
+    more: dict[str, Any] = {"DependsOn": list(node.after)} if node.after else {}
+    if node.kind == "Fail":
+        return {**fail(node.name), **more}
+    if node.kind == "Condition":
+        branches = ([_step(inner, seconds) for inner in inside] for inside in (node.then, node.otherwise))
+        taken = compare("Equals", {"Get": f"Parameters.{node.name}"}, "yes")
+        return condition(node.name, taken, then=next(branches), otherwise=next(branches), **more)
+    if node.kind == "breaks":
+        return script(node.name, "exit 3", **more)
+    texts = " ".join(f"$(cat /opt/ml/processing/input/{name}/text)" for name in node.reads)
+    command = f"sleep {seconds}; echo -n '{node.name}('{texts}')' > /opt/ml/processing/output/text"
+    return script(node.name, command, inputs={name: output_of(name) for name in node.reads}, **more)
+
+
+def expected(nodes: Sequence[Node]) -> Outcome:
+    """Return what becomes of each step, told from the meaning of a DAG alone."""
+    outcome = Outcome()
+    for node in nodes:
+        _expect(node, outcome)
+    return outcome
+
+
+def _expect(node: Node, outcome: Outcome) -> None:
+    ran = _become(node, outcome)
+    for inside, taken in ((node.then, node.takes == "yes"), (node.otherwise, node.takes == "no")):
+        for inner in inside:
+            if ran and taken:
+                _become(inner, outcome)
+            else:
+                outcome.statuses[inner.name] = "Skipped" if ran else "Waiting"
+
+
+def _become(node: Node, outcome: Outcome) -> bool:
+    """Say what becomes of a step whose branch is taken; whether it has succeeded."""
+    ready = all(outcome.statuses[name] == "Succeeded" for name in (*node.after, *node.reads))
+    works = node.kind in ("works", "Condition")
+    outcome.statuses[node.name] = ("Succeeded" if works else "Failed") if ready else "Waiting"
+    if ready and node.kind == "works":
+        outcome.texts[node.name] = f"{node.name}({' '.join(outcome.texts[name] for name in node.reads)})"
+    return ready and works
+
+
+def shown(nodes: Mapping[str, str]) -> str:
+    """Return statuses as people compare them."""
+    return ", ".join(f"{name} {status}" for name, status in sorted(nodes.items()))
