@@ -34,7 +34,7 @@ from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Observer, SecretGiver
+from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Engine:
     hidden: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
+    judge: RequestJudge = take_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +220,8 @@ class Run:
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        if refused := self._engine.judge(step.type, request):
+            raise StepFailedError(refused)
         keep_log(self._engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)
