@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
@@ -183,14 +183,22 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
 
     home = Path("~").expanduser()
     if manifest is None:
-        return LocalSettings(jobs=jobs, hidden=(home,))
+        return LocalSettings(jobs=jobs, hidden=(home,), judge=_refusal_of)
     return LocalSettings(
         jobs=jobs,
+        judge=_refusal_of,
         limits=JobLimits(**dict(manifest.local.limits)),
         hidden=(home, root.absolute()),
         images=tuple((image.match, image.requirements) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
     )
+
+
+def _refusal_of(step_type: str, request: Mapping[str, Any]) -> str:
+    """Judge as SageMaker does; its service model is read when the first request is judged."""
+    from pipeline_builder.definition.check.refusal import refusal_of
+
+    return refusal_of(step_type, request)
 
 
 def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:

@@ -53,7 +53,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.target import Observer, SecretGiver, Target
+from pipeline_builder.target import Observer, RequestJudge, SecretGiver, Target, take_all
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
@@ -66,7 +66,8 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
     a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
     in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
-    `secrets` gives those of jobs, `stubs` the results of steps that are not to run.
+    `secrets` gives those of jobs, `judge` says which requests the service would refuse, `stubs` has the results of steps
+    that are not to run.
     """
 
     jobs: int = 2
@@ -78,6 +79,7 @@ class LocalSettings:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
     stubs: Stubs = field(default_factory=dict)
+    judge: RequestJudge = take_all
 
 
 def _new_id() -> str:
@@ -112,6 +114,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         shared=settings.shared,
         secrets=settings.secrets,
         stubs=settings.stubs,
+        judge=settings.judge,
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.definition.check.given import check_values
 from pipeline_builder.descriptions import Execution
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
@@ -62,10 +60,6 @@ def start_pipeline_execution(call: Call) -> Mapping[str, Any]:
 
 
 def _begin(call: Call, db: sqlite3.Connection, request: starts.Request) -> str:
-    definition = json.loads(request.definition)
-    if findings := check_values(definition, dict(request.parameters), pipeline=request.pipeline):
-        said = "; ".join(f"step '{f.step}': {f.message}" if f.step else f.message for f in findings)
-        raise ServiceError(VALIDATION, said)
     request = starts.with_stubs(call.engine, request)
     taken = starts.check_request(call.engine, request)
     _check_quota(db)

@@ -25,7 +25,12 @@ def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **m
         "ProcessingInputs": [
             {
                 "InputName": key,
-                "S3Input": {"S3Uri": value, "S3DataType": "S3Prefix", "LocalPath": f"/opt/ml/processing/input/{key}"},
+                "S3Input": {
+                    "S3Uri": value,
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                    "LocalPath": f"/opt/ml/processing/input/{key}",
+                },
             }
             for key, value in (inputs or {}).items()
         ],

@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pipeline_builder.definition.check.refusal import refusal_of
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.local import LocalSettings, open_engine
 from pipeline_builder.serve.server import Server, make_server_on
@@ -112,7 +113,7 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 def serving(folder: Path, *, jobs: int = 4, **mounts: Path) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
     share_environment(folder / "state")
-    engine = open_engine(folder / "state", LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,)))
+    engine = open_engine(folder / "state", LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,), judge=refusal_of))
     said: list[str] = []
     reports: list[str] = []
     server: Server = make_server_on(0, engine, say=said.append, report=reports.append)

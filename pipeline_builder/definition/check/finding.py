@@ -12,7 +12,7 @@ from pipeline_builder.documents.source import DataPath
 class Finding:
     """What is wrong in the step (its name; empty outside of steps) at `path`, from the definition's root on.
 
-    `stage` is where SageMaker refuses it: when the pipeline is made, or when the step's job is.
+    `stage` is where SageMaker refuses it, see `Fault`.
     """
 
     step: str

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
 
-Stage = Literal["create", "start", "job"]
+Stage = Literal["create", "start", "job", "unsure"]
 UNKNOWN_FIELD = "PB401"  # a field that the shape doesn't have
 MISSING_FIELD = "PB402"  # a required field is missing
 WRONG_TYPE = "PB403"  # a value or a reference of another type
@@ -35,8 +35,8 @@ EXPECTED: Mapping[str, str] = {
 class Fault:
     """What is wrong at `path`, from the checked value on; `message` follows the path: "is 5, expected a text".
 
-    `stage` is where SageMaker refuses it: a definition when the pipeline is made, or a request when its job is; `said`
-    are the service's own words, where they are public.
+    `stage` is where SageMaker refuses it: a definition when the pipeline is made, or a request when its job is; `unsure`
+    is what AWS's texts ask for without a word of what else happens. `said` are the service's own words, where public.
     """
 
     id: str

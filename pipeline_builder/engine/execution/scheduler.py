@@ -36,7 +36,7 @@ from pipeline_builder.engine.state.store import PLACE, LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Observer, SecretGiver
+from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
 
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
@@ -59,6 +59,7 @@ class Engine:
     shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
     stubs: Stubs = field(default_factory=dict)
+    judge: RequestJudge = take_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,8 +225,7 @@ class Run:
             raise StepStoppedError
         request = self._request(step, state.attempts)
         if (stub := self._limits.stubs.get(step.name)) is not None:
-            result = stubbed_result(step, request, stub, (self._execution.arn, state.attempts))
-            return Done(result=result, metadata={STUB: stub_sha256(stub)}), ""
+            return self._stubbed(step, request, stub, state.attempts), ""
         if self._ours:
             check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
@@ -235,6 +235,8 @@ class Run:
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        if refused := self._engine.judge(step.type, request):
+            raise StepFailedError(refused)
         keep_log(self._engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)
@@ -265,8 +267,16 @@ class Run:
             own = {variable: made_name(self._execution.arn, step.name, attempt, prefix)}
             scope = replace(scope, execution={**scope.execution, **own})
         if step.name in self._limits.stubs:
-            return {**resolve(step.beside, scope), **resolve(_own(step), scope)}
+            return resolve(_own(step), scope)
         return with_model(step, resolve(step.arguments, scope), self._results)
+
+    def _stubbed(self, step: Step, request: dict[str, Any], stub: Mapping[str, Any], attempt: int) -> Done:
+        """Return the end of a step that has a stub; what the service would refuse it does refuse."""
+        if refused := self._engine.judge(step.type, request):
+            raise StepFailedError(refused)
+        beside = resolve(step.beside, replace(self._scope, results=self._results))
+        result = stubbed_result(step, {**beside, **request}, stub, (self._execution.arn, attempt))
+        return Done(result=result, metadata={STUB: stub_sha256(stub)})
 
     def _key(self, step: Step, request: Mapping[str, Any]) -> Key:
         layers = layers_of(step, request, self._engine.images, self._engine.store)
