@@ -66,8 +66,8 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
     a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
     in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
-    `secrets` gives those of jobs, `judge` says which requests the service would refuse, `stubs` has the results of steps
-    that are not to run.
+    `secrets` gives those of jobs, `judge` says which requests the service would refuse, `stubs` has the results of
+    steps that are not to run.
     """
 
     jobs: int = 2

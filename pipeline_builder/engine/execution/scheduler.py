@@ -266,9 +266,8 @@ class Run:
             prefix = str(resolve(step.arguments.get(variable, ""), scope) or "")
             own = {variable: made_name(self._execution.arn, step.name, attempt, prefix)}
             scope = replace(scope, execution={**scope.execution, **own})
-        if step.name in self._limits.stubs:
-            return resolve(_own(step), scope)
-        return with_model(step, resolve(step.arguments, scope), self._results)
+        request: dict[str, Any] = resolve(_own(step) if step.name in self._limits.stubs else step.arguments, scope)
+        return request if step.name in self._limits.stubs else with_model(step, request, self._results)
 
     def _stubbed(self, step: Step, request: dict[str, Any], stub: Mapping[str, Any], attempt: int) -> Done:
         """Return the end of a step that has a stub; what the service would refuse it does refuse."""
