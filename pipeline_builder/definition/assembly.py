@@ -43,7 +43,8 @@ def compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
 
 def _made(step: Step, composed: list[Mapped]) -> set[str]:
     """Return the names of the steps that are made for a step besides its own."""
-    blocked = {fail_name(step.name)} if composed[-1]["Type"] == "Condition" else set()
+    gated = step.step_class == "RegisterModel" and composed[-1]["Type"] == "Condition"
+    blocked = {fail_name(step.name)} if gated else set()
     return {str(found["Name"]) for found in composed} - {step.name} | blocked
 
 

@@ -31,9 +31,13 @@ _BY_NAME: Mapping[str, Kind] = {
     "MaxWaitTimeInSeconds": "runtime",
     "InstanceType": "type",
     "InstanceCount": "count",
+    "InitialInstanceCount": "count",
     "ModelApprovalStatus": "status",
     "ModelPackageGroupName": "group",
     "ModelPackageGroupArn": "group",
+    # Of a cluster of EMR, where a role's name stands for its ARN.
+    "JobFlowRole": "role",
+    "ServiceRole": "role",
 }
 # Members below which, or under which, a job's results go.
 _WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3Uri", "CheckpointConfig"))
@@ -116,6 +120,8 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
             secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
             yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
             yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+            if shapes[shape["value"]["shape"]]["type"] == "anything":
+                yield from _loose(value, path)
         case "structure" | "list" | "map":
             return
         case "anything":
@@ -133,7 +139,7 @@ def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
             yield from _loose(item, (*path, key))
     elif value not in (None, ""):
         last = str(path[-1]) if path else ""
-        named = _kind("RoleArn" if last.endswith("RoleArn") else "", last)
+        named = _kind("", last)
         addressed = isinstance(value, str) and value.startswith(("s3://", "arn:"))
         if kind := named or ("read" if addressed or (isinstance(value, dict) and _may_name(value)) else ""):
             yield Member(kind=kind, path=path, value=value)
@@ -154,6 +160,8 @@ def _kind(shape: str, last: str) -> Kind:
         return "read"  # or written to, by what it stands in
     if found := _BY_SHAPE.get(shape) or _BY_NAME.get(last):
         return found
+    if last.lower().endswith("rolearn"):
+        return "role"
     other = last in _NAMES or (shape.endswith("Arn") and shape != _CAPACITY)
     return "other" if other else ""
 
