@@ -116,10 +116,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
             for index, item in enumerate(value):
                 yield from _walk(shapes, shape["member"]["shape"], item, (*path, index))
         case "map" if isinstance(value, dict) and not is_expression(value):
-            yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
-            secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
-            yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
-            yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+            yield from _in_map(value, path)
             if shapes[shape["value"]["shape"]]["type"] == "anything":
                 yield from _loose(value, path)
         case "structure" | "list" | "map":
@@ -130,6 +127,14 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
                 yield Member(kind="write" if written else kind, path=path, value=value)
+
+
+def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+    """Yield what of an environment, or of hyperparameters, a policy has to do with, by the names of the keys."""
+    yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
+    secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
+    yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
+    yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
 
 
 def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
