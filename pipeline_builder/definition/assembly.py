@@ -14,6 +14,7 @@ from pipeline_builder.definition.steps.freshness import with_variables
 from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
+from pipeline_builder.definition.steps.volumes import without_own_key
 from pipeline_builder.errors import InputProblems, Problem
 
 
@@ -61,7 +62,8 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     section = step.registry if step.step_class == "RegisterModel" else step.job
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
-    arguments = merge(request, section.arguments if section else {})
+    over = section.arguments if section else {}
+    arguments = merge(request, over)
     explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
     found: Mapped = {
         "Name": step.name,
@@ -70,6 +72,7 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
         **retry_policies(step),
         **explicit,
     }
+    found = without_own_key(found, context.graph, over, step.asked.arguments)
     return compose_gate(context, step, found) if step.step_class == "RegisterModel" else found
 
 

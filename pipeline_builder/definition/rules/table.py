@@ -19,7 +19,8 @@ class Rule:
     It is looked at from each place `of` (below the table's own place in the request), where all conditions `when` hold.
     `kind` (see `kinds.KINDS`) with `spec` is what has to be so, `says` what isn't, after the member's name (a choice
     says it itself), `do` what to do, `source` where AWS, or who has met it, says so, `aws` its own words where
-    they are public. `stage` is where SageMaker refuses (see `Fault`), `at` the member to show where that isn't where it is broken.
+    they are public. `stage` is where SageMaker refuses (see `Fault`), `at` the member to show, where it is another than
+    the broken one.
     """
 
     name: str
