@@ -79,7 +79,7 @@ def test_the_summarizer_passes_with_a_key() -> None:
     assert given == ()
 
 
-@pytest.mark.parametrize("policy", ["", "policy: {defaults: {encryption: required}}"])
+@pytest.mark.parametrize("policy", ["", "policy: {encryption: required}"])
 def test_a_given_type_decides_at_the_start(tmp_path: Path, policy: str) -> None:
     """By its default the definition has the key, or hasn't; a given type of the other kind is refused, not half run."""
     manifest = read_manifest(policy, repos="[{url: churn}]")
