@@ -29,9 +29,9 @@ def train(definition: Definition) -> dict[str, Any]:
     return found
 
 
-def compose(tmp_path: Path, instance_type: str, *more: tuple[str, str], **values: str) -> Definition:
+def compose(tmp_path: Path, instance_type: str, *more: tuple[str, str], key: str = KEY) -> Definition:
     conf = variant((TRAIN[0], TRAIN[1].format(instance_type)), *more)
-    return compose_definition(tmp_path, conf, **{"SMP_KMSKEY": KEY, **values})
+    return compose_definition(tmp_path, conf, SMP_KMSKEY=key)
 
 
 @pytest.mark.parametrize("instance_type", ["ml.g5.xlarge", "ml.g4dn.xlarge", "ml.p4d.24xlarge", "ml.p5.48xlarge"])
@@ -52,7 +52,7 @@ def test_a_volume_has_the_key(tmp_path: Path, instance_type: str) -> None:
 
 
 def test_without_a_key_nothing_is_said(tmp_path: Path) -> None:
-    assert compose(tmp_path, "ml.g5.xlarge", SMP_KMSKEY="").warnings == ()
+    assert compose(tmp_path, "ml.g5.xlarge", key="").warnings == ()
 
 
 @pytest.mark.parametrize(("default", "there"), [("ml.g5.xlarge", False), ("ml.m5.large", True)])

@@ -58,7 +58,7 @@ def test_a_transform_is_checked_with_its_model(model: str, found: int) -> None:
     """Batch transform can't use ModelDataSource; the definition has the model that the transform names."""
     source = {"S3DataSource": {"S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}
     container = {"Image": "i", model: source if model == "ModelDataSource" else "s3://b/model.tar.gz"}
-    steps = [
+    steps: list[Any] = [
         {"Name": "Model", "Type": "Model", "Arguments": {"PrimaryContainer": container}},
         {
             "Name": "Transform",
