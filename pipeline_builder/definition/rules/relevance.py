@@ -8,7 +8,6 @@ from typing import Any
 from pipeline_builder.definition.rules.paths import names_in
 from pipeline_builder.descriptions import JSON
 
-
 # The kinds that only what is given can break, by any of the paths that they list; others are about what is missing.
 _OF_THE_GIVEN = frozenset(["values", "without", "among", "apart", "fits", "unique"])
 

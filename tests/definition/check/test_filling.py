@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.check.filling import defaults_of, fill_in
+from pipeline_builder.descriptions import JSON
 
-VALUES = {"Type": "ml.m5.large", "Count": 2, "Spot": True, "Rate": 0.5}
+VALUES: dict[str, JSON] = {"Type": "ml.m5.large", "Count": 2, "Spot": True, "Rate": 0.5}
 LATER = {"Get": "Steps.a.ModelName"}
 
 
@@ -44,6 +46,16 @@ def test_what_is_known_is_put_in(value: Any, expected: Any) -> None:
 
 
 def test_a_parameter_without_a_default_has_no_value() -> None:
-    parameters = [{"Name": "A", "Type": "String"}, {"Name": "B", "Type": "Integer", "DefaultValue": 0}, 5]
+    parameters: list[JSON] = [{"Name": "A", "Type": "String"}, {"Name": "B", "Type": "Integer", "DefaultValue": 0}, 5]
     assert defaults_of({"Parameters": parameters}) == {"B": 0}
     assert defaults_of([]) == {}
+
+
+@pytest.mark.parametrize("depth", [200, 900])
+def test_a_request_of_any_depth_is_read(depth: int) -> None:
+    inner: JSON = "x"
+    for _ in range(depth):
+        inner = {"A": inner}
+    step: JSON = {"Name": "a", "Type": "Training", "Arguments": {"Environment": inner, "Tags": []}}
+    found = check_definition({"Version": "2020-12-01", "Steps": [step]})
+    assert "PB403" in {finding.id for finding in found}
