@@ -16,6 +16,7 @@ from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
 from pipeline_builder.definition.steps.typed import split_arguments
+from pipeline_builder.definition.steps.volumes import without_own_key
 from pipeline_builder.errors import InputProblems, Problem
 
 
@@ -64,7 +65,8 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     section = step.registry if step.step_class == "RegisterModel" else step.job
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
-    arguments = merge(request, section.arguments if section else {})
+    over = section.arguments if section else {}
+    arguments = merge(request, over)
     members, asked = split_arguments(step)
     found: Mapped = {
         "Name": step.name,
@@ -74,6 +76,7 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
         **members,
         **dependencies(step),
     }
+    found = without_own_key(found, context.graph, over, step.asked.arguments)
     return compose_gate(context, step, found) if step.step_class == "RegisterModel" else found
 
 

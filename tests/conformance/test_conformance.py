@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from pipeline_builder.definition.check.refusal import refusal_of
 from pipeline_builder.descriptions import Execution
 from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.engine.state.store import LocalStore
@@ -22,7 +23,7 @@ from tests.engine.definitions import target
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Target:
-    return target(tmp_path_factory.mktemp("conformance"))
+    return target(tmp_path_factory.mktemp("conformance"), judge=refusal_of)
 
 
 @pytest.mark.parametrize("name", case_names())

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline_builder.descriptions import Execution, StepState
 from pipeline_builder.engine.local import LocalSettings, open_local_target
 from pipeline_builder.release.run import Start, follow, start
-from pipeline_builder.target import Target
+from pipeline_builder.target import RequestJudge, Target, take_all
 from tests.engine.environments import share_environment
 
 
@@ -92,10 +92,11 @@ def definition(*steps: dict[str, Any], **more: Any) -> bytes:
     return json.dumps({"Version": "2020-12-01", "Steps": list(steps), **more}).encode()
 
 
-def target(folder: Path, *, jobs: int = 4, **mounts: Path) -> Target:
+def target(folder: Path, *, jobs: int = 4, judge: RequestJudge = take_all, **mounts: Path) -> Target:
     """Open the local target in `folder/state`; `mounts` maps buckets to folders."""
     share_environment(folder / "state")
-    return open_local_target(folder / "state", LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,)))
+    settings = LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,), judge=judge)
+    return open_local_target(folder / "state", settings)
 
 
 def run(

@@ -39,10 +39,11 @@ def fill_in(value: JSON, values: Mapping[str, JSON]) -> JSON:
 
 def _joined(value: JSON, values: Mapping[str, JSON]) -> JSON:
     """Return a join as text where all that it joins is known."""
-    parts = [fill_in(item, values) for item in items_of(member_at(value, ("Std:Join",)), "Values")]
-    if "Std:Join" not in (value if isinstance(value, dict) else ()) or any(isinstance(p, dict | list) for p in parts):
+    join = member_at(value, ("Std:Join",))
+    parts = [fill_in(item, values) for item in items_of(join, "Values")]
+    if not isinstance(join, dict) or any(part is None or isinstance(part, dict | list) for part in parts):
         return value
-    return text_of(member_at(value, ("Std:Join",)), "On").join(_text(part) for part in parts)
+    return text_of(join, "On").join(_text(part) for part in parts)
 
 
 def _text(value: JSON) -> str:

@@ -17,14 +17,19 @@ _MODEL_NAME = re.compile(r"Steps\.([^.]+)\.ModelName")
 
 def check_relations(place: Place, scope: Scope, values: Mapping[str, JSON]) -> Iterator[Fault]:
     """Check what a step asks for against the rules of its type; what no value is known of yet breaks none."""
+    try:
+        yield from (fault.below("Arguments") for fault in _broken(place, scope, values))
+    except RecursionError:
+        return  # no shape is as deep, and so the request's own check has said what is wrong
+
+
+def _broken(place: Place, scope: Scope, values: Mapping[str, JSON]) -> tuple[Fault, ...]:
     request = fill_in(member_at(place.step, ("Arguments",)), values)
     if not isinstance(request, dict):
-        return
+        return ()
     model = _model_of(request, scope)
-    if model is not None:
-        request = {**request, "Model": fill_in(model, values)}
-    for fault in check_rules(text_of(place.step, "Type"), request):
-        yield fault.below("Arguments")
+    known = request if model is None else {**request, "Model": fill_in(model, values)}
+    return check_rules(text_of(place.step, "Type"), known)
 
 
 def _model_of(request: JSON, scope: Scope) -> JSON:

@@ -117,8 +117,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
                 yield from _walk(shapes, shape["member"]["shape"], item, (*path, index))
         case "map" if isinstance(value, dict) and not is_expression(value):
             yield from _in_map(value, path)
-            if shapes[shape["value"]["shape"]]["type"] == "anything":
-                yield from _loose(value, path)
+            yield from _loose(value, path) if shapes[shape["value"]["shape"]]["type"] == "anything" else ()
         case "structure" | "list" | "map":
             return
         case "anything":

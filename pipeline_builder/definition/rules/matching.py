@@ -16,8 +16,13 @@ Matcher = Any
 
 def holds(view: View, conditions: Mapping[str, Matcher]) -> bool | None:
     """Tell whether all conditions hold, each a path and what is to be there in one of its places at least."""
-    answers = [_holds(view, path, matcher) for path, matcher in conditions.items()]
-    return False if False in answers else None if None in answers else True
+    known = True
+    for path, matcher in conditions.items():
+        answer = _holds(view, path, matcher)
+        if answer is False:
+            return False
+        known = known and answer is not None
+    return True if known else None
 
 
 def _holds(view: View, path: str, matcher: Matcher) -> bool | None:

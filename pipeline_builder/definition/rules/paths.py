@@ -59,6 +59,14 @@ def expected_at(view: View, path: str) -> DataPath:
     return (*_origin(view, origin).path, *(part for part in parts if part != "[]"))
 
 
+def names_in(path: str) -> frozenset[str]:
+    """Return the names that a request has wherever it has something at the path; none where it may do without."""
+    ways, default = _parsed(path)
+    if default is not None or len(ways) > 1:
+        return frozenset()
+    return frozenset(part for _, parts in ways for part in parts if part not in ("[]", "*"))
+
+
 def _find(view: View, path: str) -> tuple[Found, ...]:
     ways, default = _parsed(path)
     for origin, parts in ways:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pipeline_builder.definition.rules.kinds import KINDS, Break
 from pipeline_builder.definition.rules.matching import holds
 from pipeline_builder.definition.rules.paths import Unknown, View, start
+from pipeline_builder.definition.rules.relevance import member_names
 from pipeline_builder.definition.rules.table import Rule, groups_of
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
@@ -19,13 +20,14 @@ def check_rules(step_type: str, request: JSON) -> tuple[Fault, ...]:
     A rule that looks at a reference is silent: put in what is known before. A Transform's `Model` is what its model is
     made of, as the local engine adds it. Faults are in the request's own order of rules, their paths from its root on.
     """
-    root = start(request)
+    root, names = start(request), member_names(request)
     found = []
     for group in groups_of(step_type):
-        for place in group.places:
+        rules = [rule for rule in group.rules if any(needed <= names for needed in rule.needed)]
+        for place in group.places if rules else ():
             for base in root.find(place) if place else (root.here,):
                 view = View(root.here, base, base)
-                found += [fault for rule in group.rules for fault in _broken(view, rule)]
+                found += [fault for rule in rules for fault in _broken(view, rule)]
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from pipeline_builder.definition.rules.kinds import KINDS
+from pipeline_builder.definition.rules.relevance import needed_names
 from pipeline_builder.definition.shapes.fault import Stage
 
 
@@ -19,7 +20,8 @@ class Rule:
     It is looked at from each place `of` (below the table's own place in the request), where all conditions `when` hold.
     `kind` (see `kinds.KINDS`) with `spec` is what has to be so, `says` what isn't, after the member's name (a choice
     says it itself), `do` what to do, `source` where AWS, or who has met it, says so, `aws` its own words where
-    they are public. `stage` is where SageMaker refuses (see `Fault`), `at` the member to show where that isn't where it is broken.
+    they are public. `stage` is where SageMaker refuses (see `Fault`), `at` the member to show, where it is another than
+    the broken one; `needed` are sets of member names, one of which a request has that can break the rule.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Rule:
     aws: str = ""
     stage: Stage = "job"
     at: str = ""
+    needed: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +94,6 @@ def _rules(rows: Mapping[str, dict[str, Any]]) -> Iterator[Rule]:
         if len(kinds) != 1:
             raise ValueError(f"the rule '{name}' has {len(kinds)} kinds, expected one of {', '.join(KINDS)}")
         (kind,) = kinds
-        yield Rule(name=name, kind=kind, spec=row.pop(kind), **row)
+        spec = row.pop(kind)
+        needed = needed_names(kind, spec, row.get("of", ""), row.get("when", {}))
+        yield Rule(name=name, kind=kind, spec=spec, needed=needed, **row)

@@ -35,8 +35,8 @@ EXPECTED: Mapping[str, str] = {
 class Fault:
     """What is wrong at `path`, from the checked value on; `message` follows the path: "is 5, expected a text".
 
-    `stage` is where SageMaker refuses it: a definition when the pipeline is made, or a request when its job is; `unsure`
-    is what AWS's texts ask for without a word of what else happens. `said` are the service's own words, where public.
+    `stage` is where SageMaker refuses it: a definition when the pipeline is made, or a request when its job is; what
+    its texts ask for, without a word of what happens else, is `unsure`. `said` are the service's words, where public.
     """
 
     id: str
