@@ -16,6 +16,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.interrupts import Interrupts
 from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
@@ -143,11 +144,25 @@ class DefaultsSection(Section):
     trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
 
 
+def _version_text(value: object) -> object:
+    """3.9 without quotes reads as a number, and 3.10 as 3.1, which is no version that anybody means."""
+    return str(value) if isinstance(value, float) and value != 3.1 else value
+
+
+def _python(value: str) -> str:
+    if not re.fullmatch(r"(3\.\d{1,2}(\.\d{1,2})?)?", value):
+        raise ValueError(f"'python' is {describe(value)}, expected a version in quotes, such as \"3.10\"")
+    return value
+
+
 class ImageSection(Section):
     """Which Python packages stand for a container image on the local target."""
 
     match: Annotated[str, Field(min_length=1)] = Field(description="pattern of the image URI, with * and ?")
     requirements: tuple[str, ...] = Field((), description="lines as in a requirements file")
+    python: Annotated[
+        str, BeforeValidator(_version_text, json_schema_input_type=str | float), AfterValidator(_python)
+    ] = Field("", description='the image\'s Python, such as "3.10"; this machine has to have one')
 
 
 class LocalSection(Section):
@@ -159,6 +174,10 @@ class LocalSection(Section):
     )
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
     limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
+    interrupt: Interrupts = Field(
+        {},
+        description="spot training step: seconds after which its machine is taken away; a list for one after another",
+    )
 
 
 class RuleSection(Section):
@@ -223,6 +242,7 @@ class Manifest(Section):
     service: ServiceSection = ServiceSection()
     approval: RuleSection = RuleSection()
     service_place: Place | None = None
+    interrupt_places: Mapping[str, Place] = {}
     policy: Policy = Policy()
 
     @property
@@ -268,6 +288,9 @@ def build_manifest(document: Document) -> Manifest:
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
+        interrupt_places={
+            name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
+        },
         policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 

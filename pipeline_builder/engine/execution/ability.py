@@ -12,9 +12,10 @@ from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.members import DataPath
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.jobs.handing import secrets_of
+from pipeline_builder.engine.jobs.interpreters import find_interpreter
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages
-from pipeline_builder.engine.jobs.requirements import Layers, clean_layers
+from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
@@ -87,9 +88,9 @@ def look_at(
     return find_unable(document, Scope(parameters=defaults, execution={}), means)
 
 
-def refuse_unable(found: Iterable[Unable]) -> None:
-    """Raise InputProblems with what can't be done; notes are none."""
-    if refused := [unable.problem for unable in found if not unable.problem.warning]:
+def refuse_unable(found: Iterable[Unable], more: Iterable[Problem] = ()) -> None:
+    """Raise InputProblems with what can't be done, and with `more`; notes are none."""
+    if refused := [*(unable.problem for unable in found if not unable.problem.warning), *more]:
         raise InputProblems(*refused)
 
 
@@ -117,6 +118,8 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
         return
     try:
         clean_layers(layers)
+        for version in pythons_of(layers):
+            find_interpreter(version)
     except InputProblems as error:
         yield from (Seen(path=(), problem=problem) for problem in error.problems)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.members import DataPath, find_said, is_open
-from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.arrivals import (
     Arrival,
     faults_of,
@@ -19,7 +18,9 @@ from pipeline_builder.engine.jobs.arrivals import (
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import inside
 from pipeline_builder.engine.jobs.processing import processing_command
+from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
+from pipeline_builder.engine.jobs.transforming import refusals_of
 from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.engine.state.places import split_address
 from pipeline_builder.errors import InputProblems, Problem
@@ -144,13 +145,14 @@ def _transform(request: Request) -> Iterator[Seen]:
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None
         yield from _address(value, path)
-    for why in transform.unsupported(_without_open(request)):
+    for why in refusals_of(_without_open(request)):
         yield Seen(path=("TransformInput",), problem=Problem(id="PB526", message=why))
     model = request.get("Model")
-    if model is not None and not (model.get("PrimaryContainer") or {}).get("Environment", {}).get("SAGEMAKER_PROGRAM"):
-        message = "the model has no inference code, and what its image would run is not known here"
-        hint = "name it with 'transform.entry_point'"
-        yield Seen(path=("ModelName",), problem=Problem(id="PB513", message=message, hint=hint))
+    if model is None:
+        return
+    containers = own_containers(model)
+    refused = [*model_refusals(model), *(why for container in containers for why in container_refusals(container))]
+    yield from (Seen(path=("ModelName",), problem=Problem(id="PB579", message=why)) for why in refused)
 
 
 def _without_open(value: Any) -> Any:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.check.language import STEP_TYPES
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.engine.document.members import find_said, load_members
 
 SHAPES = load_sagemaker().shapes
 REQUESTS = {
-    name: kind.request for name, kind in STEP_TYPES.items() if name in ("Processing", "Training", "Transform")
+    name: kind.request.removeprefix("sagemaker:")
+    for name, kind in STEP_TYPES.items()
+    if name in ("Processing", "Training", "Transform")
 } | {
     "Model": "CreateModelInput",
     "RegisterModel": "CreateModelPackageInput",
