@@ -237,7 +237,8 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
         images=settings.images,
         requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
     )
-    problems = [replace(one.problem, place=composed.policed.place(one.step, one.path)) for one in found]
+    place = composed.policed.places()
+    problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
     if refused := [problem for problem in problems if not problem.warning]:
         raise InputProblems(*refused)
     return replace(composed, warnings=(*composed.warnings, *problems))

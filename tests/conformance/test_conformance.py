@@ -19,7 +19,8 @@ from tests.engine.definitions import target
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Target:
-    return target(tmp_path_factory.mktemp("conformance"))
+    settings = {"interrupts": {"SpotTraining": (1.0,)}}
+    return target(tmp_path_factory.mktemp("conformance"), settings=settings)
 
 
 @pytest.mark.parametrize("name", case_names())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
@@ -59,12 +59,15 @@ class Policed:
     settings: Settings
     urls: Mapping[str, str]
 
-    def place(self, name: str, path: DataPath) -> Place | None:
-        """Return where in a conf the member of a composed step's request comes from."""
-        for asked in _asked(self, {}):
-            if asked.name == name:
-                return asked.place(path) if path else asked.step.place
-        return None
+    def places(self) -> Callable[[str, DataPath], Place | None]:
+        """Return what tells where in a conf a member of a composed step's request comes from."""
+        asked = {one.name: one for one in _asked(self, {})}
+
+        def place(name: str, path: DataPath) -> Place | None:
+            one = asked.get(name)
+            return (one.place(path) if path else one.step.place) if one else None
+
+        return place
 
     @property
     def claims(self) -> tuple[Claim, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -43,8 +43,8 @@ class Request:
     use_cache: bool = True
 
 
-def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
-    """Return the steps whose results are taken from the source.
+def check_request(engine: Engine, request: Request, *, note: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
+    """Return the steps whose results are taken from the source; `note` gets what has no effect on this machine.
 
     Raises:
         InputProblems: PB505 for parameters, PB541 for selected steps that can't run, and what `find_unable` refuses.
@@ -63,10 +63,12 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
     means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
-    unable = find_unable(document, scope, means, steps=selected)
+    found = find_unable(document, scope, means, steps=selected)
     named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in document.steps}
     chosen = {name: each for name, each in named.items() if not selected or name in selected}
-    refuse_unable(unable, absent(chosen, engine.state))
+    refuse_unable(found, absent(chosen, engine.state))
+    for unable in found:
+        note(unable.problem.message)
     return tuple(needed)
 
 
