@@ -64,6 +64,7 @@ def start_pipeline_execution(call: Call) -> Mapping[str, Any]:
 
 def _begin(call: Call, db: sqlite3.Connection, request: starts.Request, notes: list[str]) -> str:
     """Record an execution; `notes` gets what has no effect in it on this machine."""
+    request = starts.with_stubs(call.engine, request)
     taken = starts.check_request(call.engine, request, note=notes.append)
     _check_quota(db)
     return starts.put_execution(db, request, taken, new_id())
