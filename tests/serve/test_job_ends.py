@@ -107,7 +107,9 @@ def test_a_job_that_is_stopping_says_so(tmp_path: Path) -> None:
         served.sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
         job = describe(served, served.steps(arn)["T"])
         assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopping", "Stopping")
-        next(served.engine.jobs_folder.glob("*/T/ml")).joinpath("go").touch()
+        (folder,) = served.engine.jobs_folder.glob("*/T")
+        until(lambda: "told" in (folder / "log.txt").read_text())
+        (folder / "ml" / "go").touch()
         assert served.end(arn)["PipelineExecutionStatus"] == "Failed"
         assert describe(served, served.steps(arn)["T"])["TrainingJobStatus"] == "Stopped"
 

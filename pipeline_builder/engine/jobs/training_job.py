@@ -99,8 +99,8 @@ class _TrainingJob:
 
     def _attempt(self, interrupt: float | None) -> JobResult:
         journal = self._tools.journal
-        journal.enter("Starting", "Starting the training job")
-        journal.enter("Downloading", "Downloading input data")
+        journal.enter("Starting", "Starting the training job", lasting=False)
+        journal.enter("Downloading", "Downloading input data", lasting=bool(self._request.get("InputDataConfig")))
         program = self._prepared()
         journal.enter("Training", "Training image download completed. Training in progress.")
         begun = time.monotonic()
@@ -108,7 +108,7 @@ class _TrainingJob:
             result = launch(self._step, self._request, self._tools, program, seconds=self._left(), interrupt=interrupt)
         self._worked += time.monotonic() - begun
         if result.end is not JobEnd.EXITED and result.told:
-            journal.enter("Stopping", "Stopping the training job", at=result.told)
+            journal.enter("Stopping", "Stopping the training job", at=result.told, lasting=False)
         return result
 
     def _left(self) -> float:
@@ -187,7 +187,7 @@ class _TrainingJob:
             self._save()
             self._tools.journal.end(*_ending(result, error, waited=self._waited))
             raise
-        self._tools.journal.enter("Uploading", "Uploading generated training model")
+        self._upload()
         self._mirrors.save()
         self._keep_model()
         self._keep_data()
@@ -198,9 +198,14 @@ class _TrainingJob:
             raise JobStoppedError(f"the job came to no end in its maximum wait time of {self._wait:.0f} s")
         refuse_end(result, self._request, self._tools)
 
+    def _upload(self) -> None:
+        # What was made in an instant is uploaded in one, and nobody looks meanwhile.
+        message = "Uploading generated training model"
+        self._tools.journal.enter("Uploading", message, lasting=self._worked > 1)
+
     def _save(self) -> None:
         """Keep what a failed or stopped job leaves, as the service does."""
-        self._tools.journal.enter("Uploading", "Uploading generated training model")
+        self._upload()
         self._mirrors.save()
         self._tools.outputs.attempt(MODEL, self._keep_model)
         self._tools.outputs.attempt(DATA, self._keep_data)
