@@ -48,9 +48,9 @@ def run_program(
     `mirrors` are kept in the store however it ends.
     """
     mirrors = mirrors or Mirrors(tools.outputs)
-    with mirrors.running():
-        result = launch(step, request, tools, program)
     try:
+        with mirrors.running():
+            result = launch(step, request, tools, program)
         refuse_end(result, request, tools)
     except Exception:
         mirrors.save()

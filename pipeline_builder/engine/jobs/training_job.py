@@ -81,6 +81,13 @@ class _TrainingJob:
 
     def run(self) -> JobResult:
         """Run the job on one machine after the other, until one of them comes to its end."""
+        try:
+            return self._run()
+        except Exception:  # such as that its data could not be given to it
+            self._mirrors.save()
+            raise
+
+    def _run(self) -> JobResult:
         retries = int((self._request.get("RetryStrategy") or {}).get("MaximumRetryAttempts") or 0)
         interrupts = iter(self._tools.interrupts if self._spot else ())
         failures = 0
@@ -171,20 +178,25 @@ class _TrainingJob:
 
     def keep(self, result: JobResult) -> None:
         """Keep what the job has left, and raise what its step ends with where that is no good end."""
-        if found := collect_metrics(self._metrics, self._growth, self._tools.outputs):
-            self._tools.journal.add(FinalMetricDataList=found)
-            self._tools.observe("; ".join(f"{item['MetricName']} {item['Value']:g}" for item in found))
         try:
             self._refuse(result)
         except Exception as error:
+            self._measure()  # and what it says comes after the job's own last words
             self._save()
             self._tools.journal.end(*_ending(result, error, waited=self._waited))
             raise
+        self._measure()
         self._upload()
         self._mirrors.save()
         self._keep_model()
         self._keep_data()
         self._tools.journal.end("Completed", "Training job completed")
+
+    def _measure(self) -> None:
+        if found := collect_metrics(self._metrics, self._growth, self._tools.outputs):
+            self._tools.journal.add(FinalMetricDataList=found)
+            shown = "; ".join(f"{item['MetricName']} {item['Value']:g}" for item in found)
+            self._tools.outputs.say(f"metrics: {shown}")
 
     def _refuse(self, result: JobResult) -> None:
         if self._waited and result.end is JobEnd.TIMED_OUT and not is_stopped_with_all(self._tools):

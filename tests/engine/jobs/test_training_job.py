@@ -212,7 +212,8 @@ def test_metrics_are_the_last_that_the_log_has(tmp_path: Path) -> None:
 
 
 def test_a_failed_training_has_metrics_too(tmp_path: Path) -> None:
-    _, _, _, job = ran(tmp_path, training("T", "echo loss=3; exit 1", metrics={"loss": "loss=(.*)"}))
+    _, _, step, job = ran(tmp_path, training("T", "echo loss=3; exit 1", metrics={"loss": "loss=(.*)"}))
+    assert (step.failure_reason, Path(job.log).read_text()) == ("loss=3", "loss=3\nmetrics: loss 3\n")
     assert [item["Value"] for item in job.result["FinalMetricDataList"]] == [3.0]
 
 
