@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pipeline_builder.definition.lists import FILE, inclusions
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
 
@@ -60,7 +61,6 @@ _SMALL = 100_000
 # Bytes of an import or a command that is noticed in larger ones, wherever it is in them.
 _LONGEST_MENTION = 8192
 IGNORE_FILE = ".smpignore"
-_REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +74,11 @@ class Bundle:
 
     @property
     def has_requirements(self) -> bool:
-        return _REQUIREMENTS in self.files
+        return FILE in self.files
 
-    @property
-    def requirements(self) -> tuple[str, ...]:
-        """The lines of its requirements.txt."""
-        if not self.has_requirements:
-            return ()
-        return tuple((self.folder / _REQUIREMENTS).read_text("utf-8-sig", "replace").splitlines())
+    def text(self, name: str) -> str | None:
+        """Return the text of one of its files, None where it has no such file."""
+        return (self.folder / name).read_text("utf-8-sig", "replace") if name in self.files else None
 
     def write(self, file: IO[bytes]) -> None:
         """Write the archive, a gzip-compressed tar."""
@@ -113,11 +110,13 @@ class Bundler:
 
         By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`,
         the entry points of the model's other steps, unless a file that stays imports or names them. `include` narrows
-        it to the entry point, `requirements.txt` and the files that match one of its patterns; `added` comes besides.
+        it to the entry point, `requirements.txt`, the lists that this includes, and the files that match one of its
+        patterns; `added` comes besides.
         """
         files = self._files(folder)
         if include:
-            kept = {name for name in files if _matches(name, include)} | {entry_point, _REQUIREMENTS}
+            lists = {FILE, *(inner for _, _, inner in inclusions(folder))}
+            kept = {name for name in files if _matches(name, include)} | {entry_point} | lists
             chosen = tuple(name for name in files if name in kept)
         else:
             chosen = self._without_unmentioned(folder, files, entry_point, set(others))

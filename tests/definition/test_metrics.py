@@ -20,6 +20,8 @@ def test_an_expression_that_is_none_is_said_where_the_conf_has_it(tmp_path: Path
     workspace.call("checkout")
     ended = workspace.call("validate")
     assert ended.code == 0, ended.err
-    words = f"warning PB570 step 'churn-Train': the metric 'loss' will have no value: '{regex}' is no regular expression"
+    words = (
+        f"warning PB570 step 'churn-Train': the metric 'loss' will have no value: '{regex}' is no regular expression"
+    )
     found = [row for row in ended.err.splitlines() if words in row]
     assert (len(found), all("conf/conf.yaml:" in row for row in found)) == (said, True)

@@ -11,9 +11,10 @@ from pipeline_builder.engine.document.document import Document, Step, load_defin
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.members import DataPath
 from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.jobs.interpreters import find_interpreter
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages
-from pipeline_builder.engine.jobs.requirements import Layers, clean_layers
+from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -109,6 +110,8 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
         return
     try:
         clean_layers(layers)
+        for version in pythons_of(layers):
+            find_interpreter(version)
     except InputProblems as error:
         yield from (Seen(path=(), problem=problem) for problem in error.problems)
 

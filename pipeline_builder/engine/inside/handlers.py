@@ -79,8 +79,8 @@ def _tensorflow(model_dir: Path, asked: str) -> Container:
 def _toolkit(image: str, program: Path | None, folders: list[Path], spec: Spec) -> Container:
     if program is None and spec["program"]:
         tell(
-            f"the image for {image} looks for its program at the root of 'code' in the model's archive only, where there "
-            f"is no '{spec['program']}': it answers with its defaults (set 'ModelRepack: \"True\"' to have it there)"
+            f"the image for {image} looks for its program in 'code' of the model's archive only, where there is no "
+            f"'{spec['program']}': it answers with its defaults (set 'ModelRepack: \"True\"' to have it there)"
         )
     module = _imported(program, folders, spec) if program else None
     model_dir = str(_here(spec["model_dir"]))

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from pipeline_builder.engine.inside import usage
+    from pipeline_builder.engine.inside import title, usage
 
     Spec = dict[str, Any]
 else:
-    import usage  # the file beside this one; the package would bring all its imports
+    import title  # the files beside this one; the package would bring all its imports
+    import usage
 
 LINUX = sys.platform == "linux"
 NOT_FOUND, NOT_RUNNABLE = 127, 126
@@ -52,6 +53,9 @@ def main() -> int:
     wake = _wake_on_child()
     try:
         if LINUX:
+            if spec["private"]:
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    title.show(spec["command"])
             # Neither watched nor changed by the job, which has the same user.
             _prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
         child = _start_job(spec)

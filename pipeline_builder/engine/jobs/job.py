@@ -12,6 +12,7 @@ from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.errors import InputProblems, Problem
 
 OPT_ML = "/opt/ml"
+STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LONGEST_NAME = 255  # bytes
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_builder.engine.inside.exits import is_signal, render_exit, render_killed
+from pipeline_builder.engine.jobs.standins import explain_absent
 from pipeline_builder.machine.tree import Tree, read_beginning
 
 END = 262_144
@@ -33,10 +34,18 @@ def failure_message(ml: Path, log: Path, exit_code: int) -> str:
     room = MESSAGE_LIMIT - (len(killed) + 1 if killed else 0)
     own = _clean(read_beginning(Tree(root=ml, below="output"), "failure", MESSAGE_LIMIT * 4)).strip()
     # The last lines say it: a traceback ends with its message.
-    said = own[:room].rstrip() or "\n".join(log_tail(log, 40)).strip()[-room:].lstrip()
+    said = own[:room].rstrip() or _end_of(log, room)
     if not said:
         return f"{killed or render_exit(exit_code)}, and nothing in the log"
     return f"{killed}\n{said}" if killed else said
+
+
+def _end_of(log: Path, room: int) -> str:
+    """Return the end of a log, and what may not be clear of it."""
+    text = "\n".join(log_tail(log, 40)).strip()
+    why = explain_absent(text)
+    left = room - len(why) - 1 if why else room
+    return text[-left:].lstrip() + (f"\n{why}" if why else "")
 
 
 def log_tail(log: Path, lines: int, *, most: int = END) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside.serving import programs
 from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
-from pipeline_builder.engine.jobs.requirements import Layers
+from pipeline_builder.engine.jobs.requirements import Layers, included_lines
 from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -82,11 +82,19 @@ def submit_directory(request: Request) -> str:
 
 
 def _requirements(archive: Path | None, folder: str) -> tuple[str, ...]:
-    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a model's."""
+    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a model's.
+
+    Lists that it includes are those of the same archive.
+    """
     if archive is None:
         return ()
-    found = _member_of(archive, unchanged(archive.stat()), f"{folder}{_REQUIREMENTS}")
-    return tuple((found or b"").decode("utf-8-sig", "replace").splitlines())
+    stamp = unchanged(archive.stat())
+
+    def read(name: str) -> str | None:
+        found = _member_of(archive, stamp, f"{folder}{name}")
+        return None if found is None else found.decode("utf-8-sig", "replace")
+
+    return included_lines(_REQUIREMENTS, read)
 
 
 @functools.lru_cache(maxsize=100)

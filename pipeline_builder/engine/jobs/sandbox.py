@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import IO, cast
 
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group
-from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
-from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult
+from pipeline_builder.engine.jobs.isolation import SHIMS, find_isolation, launcher, open_filter, scratch_folder
+from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.shims import write_shims
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
 
-_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TICK = 0.05
 """Seconds between looks at `stop` and the deadline; the end of a job is noticed at once."""
 
@@ -132,7 +132,7 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> di
         "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv),
     }  # fmt: skip
     environment = {**base, **inherited, **job.environment}
-    environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or _STANDARD_PATH}"
+    environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or STANDARD_PATH}"
     # `environments.py` puts libraries there that the machine lacks.
     if any((venv / "lib").glob("lib*.so*")):
         given = job.environment.get("LD_LIBRARY_PATH")
@@ -157,6 +157,7 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
     scratch = stack.enter_context(scratch_folder(job.folder))
+    write_shims(job, scratch / SHIMS)
     filtered = stack.enter_context(open_filter(network=job.network))
     command = [*isolation.command(job, scratch, filtered=filtered), *launcher()]
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []

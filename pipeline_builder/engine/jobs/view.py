@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.job import OPT_ML, Job
+from pipeline_builder.engine.jobs.shims import package_folders, shim_mounts
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
 SCRATCH = "/run/job"
@@ -27,19 +28,25 @@ Arguments = tuple[str, ...]
 INSIDE = Path(__file__).parent.parent / "inside"
 
 
-def view_of(job: Job, *, scratch: Path | None, own_proc: bool) -> list[str]:
-    """Return bubblewrap's arguments for the job's file system; `scratch` takes what it changes in its environment."""
-    shown = _shown(job)
+def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | None = None) -> list[str]:
+    """Return bubblewrap's arguments for the job's file system; `scratch` takes what it changes in its environment.
+
+    `shims` is a folder that `write_shims` has filled, of what stands for this machine's own Pythons.
+    """
+    packages = package_folders(_base_prefixes(job)) if shims else ()
+    shown = _shown(job, packages)
     places = {*_system_folders(), *shown, *map(str, job.writes)}
     arguments = [*_base(own_proc=own_proc)]
     layers = [(_depth(path), _show(path)) for path in shown]
-    covered = _covered(job.hidden, places, shown)
+    covered = _covered((*job.hidden, *map(Path, packages)), places, shown)
     layers += [(_depth(path), ["--tmpfs", path]) for path in covered]
     layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
     layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
     layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
     if environment := environment_folder(job):
         layers.append((_depth(environment), _environment(environment, scratch)))
+    for source, place in (*shim_mounts(shims, _interpreters(job)), *_systems_packages(job, packages)) if shims else ():
+        layers.append((_depth(place), ["--ro-bind", source, place]))
     # Deeper ones last: what is shown within what is hidden is seen, and the other way round.
     for _, layer in sorted(layers, key=lambda layer: layer[0]):
         arguments += layer
@@ -143,8 +150,34 @@ def _environment(folder: str, scratch: Path | None) -> list[str]:
     return [*overlay, "--ro-bind", f"{scratch}/upper", SCRATCH]
 
 
-def _shown(job: Job) -> list[str]:
-    """Return what the job may read beside the system: its interpreter, our programs, and folders that it is given."""
+def _interpreters(job: Job) -> frozenset[str]:
+    """Return the files of the interpreters that a job runs with: its own, and its supervisor's."""
+    return frozenset(os.path.realpath(path) for path in (str(job.python), launcher_python()))
+
+
+def _base_prefixes(job: Job) -> tuple[str, ...]:
+    return tuple(sorted(str(Path(path).parent.parent) for path in _interpreters(job)))
+
+
+def _systems_packages(job: Job, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Where the system's own Python is the job's, it finds the environment's packages however it is called."""
+    python = Path(os.path.realpath(job.python))
+    own = sorted(Path(environment_folder(job) or "/nowhere").glob("lib/python3*/site-packages"))
+    if not own or str(python.parent.parent) not in ("/usr", "/usr/local"):
+        return
+    version = own[0].parent.name
+    for folder in folders:
+        path = Path(folder)
+        if path.is_relative_to(python.parent.parent) and path.parent.name in (version, "python3"):
+            yield str(own[0]), folder
+            return
+
+
+def _shown(job: Job, packages: Sequence[str] = ()) -> list[str]:
+    """Return what the job may read beside the system: its interpreter, our programs, and folders that it is given.
+
+    In a folder of `packages`, which is covered, they have to be shown although that is the system's.
+    """
     found = [str(INSIDE), *map(str, job.reads)]
     prefixes = [*_prefixes(job.python), *_prefixes(Path(launcher_python()))]
     for prefix in {*map(str, prefixes), sys.base_prefix, sys.base_exec_prefix}:
@@ -152,7 +185,11 @@ def _shown(job: Job) -> list[str]:
         for path in (prefix, os.path.realpath(prefix)):
             found += _safe_parts(path, job.hidden)
     system = _system_folders()
-    return sorted({path for path in found if not any(_within(path, folder) for folder in system)})
+    return sorted(
+        path
+        for path in set(found)
+        if not any(_within(path, folder) for folder in system) or any(_within(path, folder) for folder in packages)
+    )
 
 
 def _prefixes(python: Path) -> Iterator[Path]:

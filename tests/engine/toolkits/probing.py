@@ -4,6 +4,7 @@ Run as `python probing.py <folder of engine/inside> <probes.json> <folder>`: a l
 Each side of each probe is a process of its own, forked after the imports that take long.
 """
 
+# mypy: disable-error-code="import-not-found,unused-ignore"
 from __future__ import annotations
 
 import collections
@@ -37,7 +38,7 @@ def main(inside: str, probes: str, folder: str) -> int:
     handlers = transform._own_modules()[0]
     sys.path.remove(inside)
     collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined] # sagemaker_containers is of its time
-    import numpy  # noqa: F401
+    import numpy as np  # noqa: F401
     import sagemaker_inference.transformer  # noqa: F401
 
     with contextlib.suppress(ImportError):
@@ -92,7 +93,7 @@ def ours(handlers: Any, probe: Probe, folder: Path) -> Result:
     for body, kind, accept in _requests(probe):
         try:
             answered = container.answer(handlers.servers.Asked(body, kind, accept))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001, PERF203 - whatever comes of a program
             traceback.print_exc()
             found.append([getattr(error, "status", 500), None, None])
         else:
@@ -190,8 +191,8 @@ def theirs_containers(probe: Probe, folder: Path) -> Result:
         headers = {name: value for name, value in (("Content-Type", kind), ("Accept", accept)) if value}
         answer = client.post("/invocations", data=body, headers=headers)
         text = answer.get_data().decode("latin-1")
-        kind = answer.headers["Content-Type"].partition(";")[0]
-        found.append([answer.status_code, kind, text] if answer.status_code < 400 else [answer.status_code, None, None])
+        said = answer.headers["Content-Type"].partition(";")[0]
+        found.append([answer.status_code, said, text] if answer.status_code < 400 else [answer.status_code, None, None])
     return {"answers": found}
 
 

@@ -39,7 +39,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 @pytest.mark.long
 def test_what_handlers_get_and_what_is_answered(results: list[dict[str, Any]]) -> None:
-    compared, different = 0, {}
+    compared = 0
+    different: dict[str, Any] = {}
     for probe, result in zip(PROBES, results, strict=True):
         theirs, ours = result["theirs"], result["ours"]
         pairs = [("seen", theirs["seen"], ours["seen"]), ("load", "load" in theirs, "load" in ours)]

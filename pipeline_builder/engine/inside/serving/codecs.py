@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 JSON_TYPE, CSV, NPY, NPZ, ANY = "application/json", "text/csv", "application/x-npy", "application/x-npz", "*/*"
 TEXT_TYPES = (JSON_TYPE, CSV)
@@ -62,8 +62,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def _chosen(table: dict[str, Callable[[Any], Any]], kind: str | None, function: str) -> Callable[[Any], Any]:
-    if kind not in table:
+def _chosen(table: Mapping[str, Callable[[Any], Any]], kind: str | None, function: str) -> Callable[[Any], Any]:
+    if kind is None or kind not in table:
         raise UnsupportedFormatError(kind, function)
     return table[kind]
 

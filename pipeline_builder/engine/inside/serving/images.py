@@ -21,7 +21,7 @@ _REPOSITORIES = {
     MXNET: r"mxnet-(?:inference|training)(?:-eia)?",
 }
 WORKERS = frozenset([SKLEARN, XGBOOST])
-"""Images whose server is a Flask worker of `sagemaker_containers`; it takes code from outside of the archive as well."""
+"""Images whose server is a Flask worker of `sagemaker_containers`."""
 TOOLKITS = frozenset([PYTORCH, HUGGINGFACE, MXNET])
 """Images with `sagemaker_inference`, which looks for the program in the archive's `code` folder only."""
 # What the image answers with where it is given no program at all.

@@ -60,19 +60,35 @@ def from_csv(body: Any) -> Any:
 
 
 def from_libsvm(body: Any) -> Any:
-    """Return LIBSVM as a dense DMatrix; columns are counted from 1 where none is 0."""
-    text = body.decode("utf-8") if isinstance(body, (bytes, bytearray)) else body
-    tokens = [[token.split(":", 1) for token in line.split() if ":" in token] for line in text.strip().split("\n")]
-    rows = [{int(column): float(value) for column, value in line} for line in tokens]
-    columns = [column for row in rows for column in row]
-    if not columns:
-        return _matrix(_numpy().empty((0, 0)))
-    offset = 1 if min(columns) >= 1 else 0
-    data = _numpy().zeros((len(rows), max(columns) - offset + 1))
+    """Return LIBSVM as a dense DMatrix, in which what isn't said is 0; columns are counted from 1 where none is 0."""
+    rows, width = _libsvm_rows(body)
+    data = _numpy().zeros((len(rows), width))
     for number, row in enumerate(rows):
         for column, value in row.items():
-            data[number, column - offset] = value
+            data[number, column] = value
     return _matrix(data)
+
+
+def from_sparse_libsvm(body: Any) -> Any:
+    """Return LIBSVM as a DMatrix in which what isn't said is missing, as the image's algorithm reads it."""
+    rows, width = _libsvm_rows(body)
+    values = [value for row in rows for value in row.values()]
+    columns = [column for row in rows for column in row]
+    lines = [number for number, row in enumerate(rows) for _ in row]
+    sparse = importlib.import_module("scipy.sparse")
+    return _matrix(sparse.csr_matrix((values, (lines, columns)), shape=(len(rows), width)))
+
+
+def _libsvm_rows(body: Any) -> tuple[list[dict[int, float]], int]:
+    """Return each line's values by column, and how many columns there are."""
+    text = body.decode("utf-8") if isinstance(body, (bytes, bytearray)) else body
+    lines = [[token.split(":", 1) for token in line.split() if ":" in token] for line in text.strip().split("\n")]
+    rows = [{int(column): float(value) for column, value in line} for line in lines]
+    columns = [column for row in rows for column in row]
+    if not columns:
+        return [], 0
+    offset = 1 if min(columns) >= 1 else 0
+    return [{column - offset: value for column, value in row.items()} for row in rows], max(columns) - offset + 1
 
 
 def from_recordio(body: Any) -> Any:
@@ -143,9 +159,11 @@ def _booster(path: Path) -> Any:
 
 def _parsed(asked: Asked) -> Any:
     kind = (asked.content_type or _LIBSVM[0]).lower().partition(";")[0].strip()
-    if kind not in (codecs.CSV, "csv"):
-        return decode(asked.body, {"libsvm": _LIBSVM[0], "recordio-protobuf": RECORDIO}.get(kind, kind))
-    return from_csv(asked.body.strip())
+    if kind in (codecs.CSV, "csv"):
+        return from_csv(asked.body.strip())
+    if kind in (*_LIBSVM, "libsvm"):
+        return from_sparse_libsvm(asked.body)
+    return decode(asked.body, RECORDIO if kind == "recordio-protobuf" else kind)
 
 
 def _predicted(boosters: list[Any], matrix: Any, objective: str) -> Any:

@@ -31,7 +31,7 @@ _PORT = 8080
 def start_model_server(handler_service: str = DEFAULT_HANDLER, **_: Any) -> None:
     """Serve what `sagemaker_inference.model_server.start_model_server` would have served, until the process ends."""
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    play(handler_service, base / "model", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", _PORT)))
+    play(handler_service, base / "model", int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or _PORT))
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     settings = _settings(Path(given["mms-config"])) if "mms-config" in given else {}
     folder = Path(given.get("models", "model=/opt/ml/model").rpartition("=")[2])
     port = int(
-        settings.get("inference_address", "").rpartition(":")[2] or os.environ.get("SAGEMAKER_BIND_TO_PORT", _PORT)
+        settings.get("inference_address", "").rpartition(":")[2] or os.environ.get("SAGEMAKER_BIND_TO_PORT") or _PORT
     )
     play(settings.get("default_service_handler", DEFAULT_HANDLER), folder, port)
     return 0

@@ -29,7 +29,7 @@ _TYPES = {
 class Response:
     """What `sagemaker_containers.beta.framework.worker.Response` is to handlers: a body and its type."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its own
         self, response: Any = None, accept: str | None = None, status: int = 200, headers: Any = None,
         mimetype: str | None = None, direct_passthrough: bool = False,
     ) -> None:  # fmt: skip
@@ -94,6 +94,7 @@ class DefaultInferenceHandler:
 
     def default_input_fn(self, input_data: Any, content_type: str, context: Any = None) -> Any:
         """Return the body as an array."""
+        del context
         return codecs.decode(input_data, content_type)
 
     def default_predict_fn(self, data: Any, model: Any, context: Any = None) -> Any:
@@ -102,6 +103,7 @@ class DefaultInferenceHandler:
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
         """Return the prediction in the first of the accepted types that can be written, and that type."""
+        del context
         kind = next((kind for kind in parse_accept(accept) if codecs.encodes(kind)), None)
         if kind is None:
             raise codecs.UnsupportedFormatError(accept, "output_fn")
@@ -150,7 +152,9 @@ def _modules() -> dict[str, dict[str, Any]]:
             "GenericInferenceToolkitError": GenericInferenceToolkitError,
         },
         "sagemaker_inference.utils": {"parse_accept": parse_accept},
-        "sagemaker_inference.environment": {"base_dir": base, "model_dir": f"{base}/model", "code_dir": f"{base}/model/code"},
+        "sagemaker_inference.environment": {
+            "base_dir": base, "model_dir": f"{base}/model", "code_dir": f"{base}/model/code",
+        },
         "sagemaker_inference.default_inference_handler": {"DefaultInferenceHandler": DefaultInferenceHandler},
         "sagemaker_inference.model_server": {"start_model_server": model_server.start_model_server},
         "mms": {}, "mms.service": {"PredictionException": services.PredictionException},
@@ -160,8 +164,8 @@ def _modules() -> dict[str, dict[str, Any]]:
 class _Loader(importlib.abc.Loader):
     """Makes one of the modules."""
 
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType | None:
-        return None
+    def create_module(self, spec: ModuleSpec) -> None:
+        del spec
 
     def exec_module(self, module: types.ModuleType) -> None:
         table = _modules()

@@ -1,4 +1,4 @@
-"""JSON as TensorFlow Serving writes it: four blanks, rows of numbers on one line, numbers as short as their size allows.
+"""JSON as TensorFlow Serving writes it: four blanks, rows of numbers on one line, numbers as short as can be.
 
 Sources: RapidJSON's PrettyWriter (prettywriter.h), TensorFlow Serving's util/json_tensor.cc.
 """

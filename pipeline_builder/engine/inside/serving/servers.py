@@ -149,7 +149,7 @@ def _parameters(port: int) -> dict[str, Any] | None:
     return None
 
 
-def _ask(
+def _ask(  # noqa: PLR0917 - a request has these parts
     port: int, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
 ) -> tuple[int, bytes, str | None]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Container
 from pipeline_builder.engine.inside.serving.contexts import Context
@@ -53,13 +53,13 @@ def _handle_of(module: types.ModuleType, function: str, context: Context) -> Han
         raise ValueError(
             f"the multi-model server needs a function '{function}' or one class in the module, found {names}"
         )
-    service = classes[0]()
+    service: Any = classes[0]()
     if getattr(service, "initialize", None) is not None:
         try:
             service.initialize(context)
         except Exception:  # noqa: BLE001 - the server only logs it; the next request may find it initialized
             traceback.print_exc()
-    return service.handle  # type: ignore[no-any-return] # the user's own
+    return cast("Handle", service.handle)
 
 
 def _called(handle: Handle, asked: Asked, context: Context) -> Any:

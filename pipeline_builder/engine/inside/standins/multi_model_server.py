@@ -9,7 +9,7 @@ if __name__ == "__main__":
     from pathlib import Path
 
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    import sitecustomize
+    import sitecustomize  # type: ignore[import-not-found,unused-ignore]
 
     sys.path.pop(0)
     sys.exit(sitecustomize._load().model_server.main(sys.argv[1:]))  # noqa: SLF001 - of this house

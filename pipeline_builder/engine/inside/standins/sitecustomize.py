@@ -19,7 +19,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(self, fullname, path=None, target=None):  # type: ignore[no-untyped-def] # noqa: ARG002
         wanted = fullname == _REPLACED if self._replaced else fullname.split(".")[0] in _PACKAGES
-        return _load().find_spec(fullname) if wanted else None
+        return _load().find_spec(fullname) if wanted else None  # type: ignore[no-untyped-call]
 
 
 def _load():  # type: ignore[no-untyped-def]
