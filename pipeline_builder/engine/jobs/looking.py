@@ -17,6 +17,7 @@ from pipeline_builder.engine.jobs.arrivals import (
 )
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import inside
+from pipeline_builder.engine.jobs.kept import kept_folders
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
@@ -87,6 +88,8 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
     if not is_open((request.get("HyperParameters") or {}).get(_PROGRAM)):
         yield from _raised(("HyperParameters",), lambda: training_command(request))
     yield from _groups(request)
+    for kept in kept_folders(request, ""):
+        yield from _local_path(kept.path, (kept.member, "LocalPath"))
     channels = request.get("InputDataConfig") or ()
     for arrival in training_arrivals(request):
         index = next(i for i, channel in enumerate(channels) if channel.get("ChannelName") == arrival.name)
