@@ -13,8 +13,7 @@ _SOURCE = Path(__file__).parent.parent / STANDINS
 _PATH_FILE = "smp_standins.pth"
 # Jobs that serve a model have stand-ins of their own, which the servers bring.
 _PATH_LINE = (
-    "import os, sys; "
-    f"sys.path += [] if 'SAGEMAKER_BATCH' in os.environ else [os.path.join(sys.prefix, '{STANDINS}')]\n"
+    f"import os, sys; sys.path += [] if 'SAGEMAKER_BATCH' in os.environ else [os.path.join(sys.prefix, '{STANDINS}')]\n"
 )
 _ABSENT = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '((?:smdebug|smdistributed|smdistributed_modelparallel"
