@@ -45,7 +45,9 @@ def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | Non
     layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
     if environment := environment_folder(job):
         layers.append((_depth(environment), _environment(environment, scratch)))
-    for source, place in (*shim_mounts(shims, _interpreters(job)), *_systems_packages(job, packages)) if shims else ():
+    for source, place in (
+        (*shim_mounts(shims, _interpreters(job)), *_systems_packages(job, packages, shown)) if shims else ()
+    ):
         layers.append((_depth(place), ["--ro-bind", source, place]))
     # Deeper ones last: what is shown within what is hidden is seen, and the other way round.
     for _, layer in sorted(layers, key=lambda layer: layer[0]):
@@ -159,8 +161,11 @@ def _base_prefixes(job: Job) -> tuple[str, ...]:
     return tuple(sorted(str(Path(path).parent.parent) for path in _interpreters(job)))
 
 
-def _systems_packages(job: Job, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Where the system's own Python is the job's, it finds the environment's packages however it is called."""
+def _systems_packages(job: Job, folders: Sequence[str], shown: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Where the system's own Python is the job's, it finds the environment's packages however it is called.
+
+    Not in a folder in which something else is shown: nothing can be mounted in what is read-only.
+    """
     python = Path(os.path.realpath(job.python))
     own = sorted(Path(environment_folder(job) or "/nowhere").glob("lib/python3*/site-packages"))
     if not own or str(python.parent.parent) not in ("/usr", "/usr/local"):
@@ -168,6 +173,8 @@ def _systems_packages(job: Job, folders: Sequence[str]) -> Iterator[tuple[str, s
     version = own[0].parent.name
     for folder in folders:
         path = Path(folder)
+        if any(_within(inner, folder) for inner in shown):
+            continue
         if path.is_relative_to(python.parent.parent) and path.parent.name in (version, "python3"):
             yield str(own[0]), folder
             return

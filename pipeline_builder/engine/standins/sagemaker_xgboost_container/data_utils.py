@@ -80,7 +80,7 @@ _READERS = {"csv": _csv, "parquet": _parquet, "libsvm": _libsvm}
 def _matrix(parts: list[tuple[Any, Any, Any]]) -> Any:
     numpy, xgboost = importlib.import_module("numpy"), importlib.import_module("xgboost")
     labels = numpy.concatenate([numpy.asarray(part[1], dtype=float) for part in parts])
-    if isinstance(parts[0][0], list):
+    if type(parts[0][0]) is list:
         return xgboost.DMatrix(_sparse([row for part in parts for row in part[0]]), label=labels)
     weights = None if parts[0][2] is None else numpy.concatenate([part[2] for part in parts])
     return xgboost.DMatrix(numpy.concatenate([part[0] for part in parts]), label=labels, weight=weights)
