@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
+from pipeline_builder.definition.findings import with_places
 from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
@@ -149,6 +150,11 @@ class Session(Opened):
             words.append(lines.preflight_line(self.target.name, found))
         return found
 
+    def refuse_unrunnable(self) -> None:
+        """Refuse steps that this machine can't run and that have no stub, each at its place; on AWS all run."""
+        if self.workspace.target == "local" and (found := self.target.preflight(self.composed.definition.content)):
+            raise InputProblems(*with_places(found, self.composed.definition, self.composed.graph))
+
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""
         with self.stage("build") as words:
@@ -251,10 +257,14 @@ class Session(Opened):
         return self._follow(partial(retry, self.target.pipelines, self.runs.failed(name), note=self._note), eyes)
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
-        return start(
-            self.target.pipelines, pipeline, self.parameters,
-            rerun=rerun, selection=selection, cause=cause, note=self._note,
-        )  # fmt: skip
+        try:
+            return start(
+                self.target.pipelines, pipeline, self.parameters,
+                rerun=rerun, selection=selection, cause=cause, note=self._note,
+            )  # fmt: skip
+        except InputProblems as error:  # a target knows the definition only, and no conf
+            placed = with_places(error.problems, self.composed.definition, self.composed.graph)
+            raise InputProblems(*placed) from error
 
     def _note(self, begun: Start) -> None:
         self.begun = begun

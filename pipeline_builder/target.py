@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline_builder.descriptions import (
     ApprovalChange,
@@ -28,6 +28,16 @@ SecretReader = Callable[[str], str]
 
 SecretGiver = Callable[[str, str], str]
 """Returns the text of the secret that a job is given as the variable of that name, by what the definition calls it."""
+
+RequestJudge = Callable[[str, Mapping[str, Any]], str]
+"""Returns why the service would refuse to make the job of a step, by the step's type and its request; empty if not."""
+
+
+def take_all(step_type: str, request: Mapping[str, Any]) -> str:
+    """Refuse no request."""
+    del step_type, request
+    return ""
+
 
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""

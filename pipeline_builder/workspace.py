@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
@@ -44,7 +44,8 @@ class Workspace:
 
     `environment` is the process's own, `values` what placeholders may name: framework file first, then env file, then
     the environment; `tags` go on every job. `jobs` run at once on this machine; `parallel` is what was asked for, which
-    AWS takes for an execution's steps, None where nothing was.
+    AWS takes for an execution's steps, None where nothing was. `stubs` are the files with the results of steps that
+    this machine is not to run.
     """
 
     manifest_path: Path
@@ -57,6 +58,7 @@ class Workspace:
     tags: Mapping[str, str] = field(default_factory=dict)
     parallel: int | None = None
     require_isolation: bool = False
+    stubs: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -151,12 +153,14 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     """
     if workspace.target == "aws":
         return _open_aws(workspace)
+    from pipeline_builder.engine.execution.stubs import load_stubs
     from pipeline_builder.engine.local import open_local_target
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
     hidden = (workspace.build, *settings.hidden)
-    settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation)
+    stubs = load_stubs(workspace.stubs)
+    settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation, stubs=stubs)
     # Who only uses models has no manifest, and hands no secrets to anybody.
     if manifest is not None:
         settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
@@ -180,9 +184,10 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
 
     home = Path("~").expanduser()
     if manifest is None:
-        return LocalSettings(jobs=jobs, hidden=(home,))
+        return LocalSettings(jobs=jobs, hidden=(home,), judge=_refusal_of)
     return LocalSettings(
         jobs=jobs,
+        judge=_refusal_of,
         limits=JobLimits(**dict(manifest.local.limits)),
         hidden=(home, root.absolute()),
         images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
@@ -190,6 +195,13 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         interrupts=manifest.local.interrupt,
         sources={name: root / folder for name, folder in manifest.local.sources.items()},
     )
+
+
+def _refusal_of(step_type: str, request: Mapping[str, Any]) -> str:
+    """Judge as SageMaker does; its service model is read when the first request is judged."""
+    from pipeline_builder.definition.check.refusal import refusal_of
+
+    return refusal_of(step_type, request)
 
 
 def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:
@@ -237,7 +249,8 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
         images=settings.images,
         requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
     )
-    problems = [replace(one.problem, place=composed.policed.place(one.step, one.path)) for one in found]
+    place = composed.policed.places()
+    problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
     if refused := [problem for problem in problems if not problem.warning]:
         raise InputProblems(*refused)
     return replace(composed, warnings=(*composed.warnings, *problems))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import common
+from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import PipelineBuilderError, render_problem
 
@@ -39,6 +39,7 @@ run_option = click.option("--run", metavar="EXECUTION", default="", help="The ru
 @run_option
 @click.option("--comment", default="", help="Why, for the record.")
 @again_option
+@accept_stubs_option
 @click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
 def promote(
     session: Session,
@@ -217,7 +218,7 @@ def make_decision(session: Session, answer: str, comment: str, *, again: bool = 
     status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
     by = os.environ.get("SMP_APPROVER") or login_name()
     names = tuple(dict.fromkeys((by, *(session.names_of_caller() if answer == "approve" else ()))))
-    return Decision(status=status, by=by, names=names, comment=comment, again=again)
+    return Decision(status=status, by=by, names=names, comment=comment, again=again, stubs=stubs_accepted())
 
 
 def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:

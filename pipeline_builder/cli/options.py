@@ -83,6 +83,57 @@ def isolation_required() -> bool:
     return bool(context and context.meta.get(REQUIRE_ISOLATION))
 
 
+_STUBS = "stubs"
+
+
+def _remember_stubs(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+    pairs = [text.partition("=") for text in given]
+    for (name, _equals, file), text in zip(pairs, given, strict=True):
+        if not name or not file:
+            raise click.BadParameter(f"'{text}' is no NAME=FILE.json")
+    context.meta[_STUBS] = {name: Path(file).absolute() for name, _, file in pairs}
+
+
+stubs_option = click.option(
+    "--stub",
+    multiple=True,
+    metavar="NAME=FILE.json",
+    expose_value=False,
+    is_eager=True,
+    callback=_remember_stubs,
+    help="Don't run this step: the file has its result, the step's properties (local); may be repeated.",
+)
+
+
+_ACCEPT = "accept_stubs"
+
+
+def _remember_acceptance(context: click.Context, _: click.Parameter, given: bool) -> None:
+    context.meta[_ACCEPT] = given
+
+
+accept_stubs_option = click.option(
+    "--accept-stubs",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember_acceptance,
+    help="Approve a run of which some steps have not run, as their results were given with --stub.",
+)
+
+
+def stubs_accepted() -> bool:
+    """Tell whether the command that runs was told that steps of the run have not run."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(_ACCEPT))
+
+
+def given_stubs() -> Mapping[str, Path]:
+    """Return the files that the command that runs was given for steps."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_STUBS) or {} if context else {}
+
+
 def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
     """Return the session of a command; `places` are the paths that were given, by option."""
     from pipeline_builder.manifest.framework import FILE as FRAMEWORK
@@ -93,6 +144,8 @@ def make_session(places: Mapping[str, Path | None], target: str, jobs: int | Non
     default = manifest.parent / ".env"
     env_file = places["env_file"] or (default if default.is_file() else None)
     values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
+    if target == "aws" and given_stubs():
+        raise click.UsageError("--stub is for the local target: on AWS every step runs")
     if target == "aws":
         from pipeline_builder.aws.identity import look_up
 
@@ -108,6 +161,7 @@ def make_session(places: Mapping[str, Path | None], target: str, jobs: int | Non
         values=values,
         tags=tags,
         require_isolation=isolation_required(),
+        stubs=given_stubs(),
     )
     return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 

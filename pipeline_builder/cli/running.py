@@ -10,7 +10,14 @@ import click
 
 from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import common, isolation_option, parameters_option, timeout_option
+from pipeline_builder.cli.options import (
+    accept_stubs_option,
+    common,
+    isolation_option,
+    parameters_option,
+    stubs_option,
+    timeout_option,
+)
 from pipeline_builder.cli.output import eyes, show
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
@@ -36,6 +43,7 @@ def in_time(session: Session, timeout: float | None, run: Callable[[], Done], *,
 def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float | None) -> RunRecord:
     """Take what is checked out through all stages to the end of its run."""
     session.validate()
+    session.refuse_unrunnable()
     session.build()
     plan = session.plan()
     session.apply(plan, force=force)
@@ -56,6 +64,8 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 @click.option("--comment", default="", help="Why, for the record.")
 @click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
 @timeout_option
+@stubs_option
+@accept_stubs_option
 @parameters_option
 def up(
     session: Session,
@@ -121,6 +131,7 @@ def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> s
     help="Run only what changed since that lock, or since the 'last' success, and what depends on it.",
 )
 @timeout_option
+@stubs_option
 @parameters_option
 def run_command(
     session: Session,

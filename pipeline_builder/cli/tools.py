@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import isolation_option, isolation_required
+from pipeline_builder.cli.options import given_stubs, isolation_option, isolation_required, stubs_option
 from pipeline_builder.cli.output import say, show
 from pipeline_builder.errors import Problem, render_problem
 
@@ -31,6 +31,7 @@ from pipeline_builder.errors import Problem, render_problem
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Jobs of an execution that run at once.")
 @isolation_option
+@stubs_option
 @click.option("--json", "as_json", is_flag=True, help="The address as JSON, for machines.")
 def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as_json: bool) -> None:
     """Be SageMaker on 127.0.0.1: boto3 and the SageMaker SDK work against the local engine.
@@ -45,12 +46,13 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as
     """
     from dataclasses import replace
 
+    from pipeline_builder.engine.execution.stubs import load_stubs
     from pipeline_builder.engine.local import engine_warnings, open_engine
     from pipeline_builder.serve.server import make_server_on
     from pipeline_builder.workspace import load_local_settings
 
     settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
-    settings = replace(settings, require_isolation=isolation_required())
+    settings = replace(settings, require_isolation=isolation_required(), stubs=load_stubs(given_stubs()))
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
         say(render_problem(Problem(id="PB590", message=warning, warning=True)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
@@ -56,6 +56,21 @@ def _below(value: str) -> str:
     return value
 
 
+class DependencySection(Section):
+    """A step that another waits for, and the end of it that lets the other run."""
+
+    step: str = Field(description="name of the step")
+    trigger: Literal["Completed", "Failed", "Stopped", "Any"] = Field(
+        "Completed", description="the end that lets this step run; Any is whichever it has"
+    )
+
+
+def _dependencies(value: JSON) -> JSON:
+    """A name is short for a step that has to succeed, one entry for a list of it."""
+    items = value if isinstance(value, list) else [value]
+    return [{"step": item} if isinstance(item, str) else item for item in items]
+
+
 class StepSection(Section):
     """One step of a model in the pipeline."""
 
@@ -69,7 +84,15 @@ class StepSection(Section):
         alias="chain_input_additional_prefix",
         description="Transform only: a file below the input, or a folder that ends with '/'",
     )
-    arguments: Arguments = Field({}, description="merged over this step's request, after the section's own")
+    depends_on: Annotated[
+        tuple[DependencySection, ...],
+        BeforeValidator(
+            _dependencies, json_schema_input_type=str | DependencySection | tuple[str | DependencySection, ...]
+        ),
+    ] = Field((), description="steps to wait for besides 'dependencies'; a name, or step and trigger")
+    arguments: Arguments = Field(
+        {}, description="merged over this step's request, after the section's own; of a class without section all of it"
+    )
 
 
 class PipelineModel(Section):

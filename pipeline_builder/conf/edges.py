@@ -10,12 +10,17 @@ from itertools import pairwise
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag import caching
+from pipeline_builder.dag.outline import NESTED
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import references
+from pipeline_builder.documents.fields import TYPED
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import InputProblems, Place, Problem
 
 _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
+_COMPLETED = "Completed"
+_TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
 
 
 def explicit_edges(
@@ -32,6 +37,13 @@ def explicit_edges(
             continue
         problems.extend(_unknown_step(name, steps, place) for name in names if name not in steps)
         edges.update(pairwise(names))
+    for step in steps.values():
+        for index, dependency in enumerate(step.asked.depends_on):
+            place = owner.document.place((*step.path, "depends_on", index))
+            if dependency.step not in steps:
+                problems.append(_unknown_step(dependency.step, steps, place))
+            elif dependency.trigger == _COMPLETED:
+                edges.add((dependency.step, step.name))
     return edges
 
 
@@ -44,7 +56,7 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every chained step is there and has an output to take, and that this step can take one."""
     for step in steps.values():
         place = step.conf.document.place((*step.path, "chain_input_source_step"))
-        if step.asked.chained and step.step_class in ("CreateModel", "RegisterModel"):
+        if step.asked.chained and step.step_class in _TAKE_NONE:
             message = f"step '{step.name}': a {step.step_class} step takes no chained input"
             problems.append(Problem(id="PB314", message=message, place=place))
         if step.asked.prefix and step.step_class != "Transform":
@@ -62,6 +74,7 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every expression in a step's sections names a parameter or a step that is there."""
     parameters = [parameter.name for parameter in pipeline.parameters]
+    inner = {name for step in steps.values() for name in nested_names(step)}
     for step in steps.values():
         for path, at in _references(step):
             kind, _, rest = path.partition(".")
@@ -70,7 +83,7 @@ def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems
                 message = f"the parameter '{rest}' is not declared in 'sagemakerPipeline.parameters'"
                 hint = did_you_mean(rest, parameters)
                 problems.append(Problem(id="PB317", message=message, place=document.place(at), hint=hint))
-            if kind == "Steps" and rest.split(".")[0] not in steps:
+            if kind == "Steps" and rest.split(".")[0] not in {*steps, *inner}:
                 problems.append(_unknown_step(rest.split(".")[0], steps, document.place(at)))
 
 
@@ -107,6 +120,22 @@ def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
         yield from references(sections.get("gate"))
 
 
+def nested_names(step: Step) -> tuple[str, ...]:
+    """Return the names of the steps that stand in the arguments of a Condition or ForEach step."""
+    if step.step_class not in TYPED:
+        return ()
+    return tuple(_nested(step.step_class, step.asked.arguments))
+
+
+def _nested(kind: str, arguments: JSON) -> Iterable[str]:
+    for member in NESTED.get(kind, ()):
+        items = arguments.get(member) if isinstance(arguments, dict) else None
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict):
+                yield str(item.get("Name"))
+                yield from _nested(str(item.get("Type")), item.get("Arguments"))
+
+
 def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
     """A model is made of a trained artifact, a transform runs a model."""
     for step, needed in _lonely(steps):
@@ -131,7 +160,7 @@ def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple
         kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
     sources = {name for name, step in kept.items() if step.step_class in _CHAINABLE}
     for name, step in kept.items():
-        takes = step.step_class not in ("CreateModel", "RegisterModel")
+        takes = step.step_class not in _TAKE_NONE
         chained = tuple(source for source in step.asked.chained if takes and source in sources)
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
     return kept, {(before, after) for before, after in edges if before in kept and after in kept}
@@ -148,8 +177,9 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
         referred = [other for other in referred if other in steps]
         implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred)
-        depends_on = tuple(dict.fromkeys((*implied, *explicit[name])))
-        result[name] = replace(step, depends_on=depends_on, explicit=explicit[name])
+        ends = tuple((d.step, d.trigger) for d in step.asked.depends_on if d.trigger != _COMPLETED and d.step in steps)
+        depends_on = tuple(dict.fromkeys((*implied, *explicit[name], *(other for other, _ in ends))))
+        result[name] = replace(step, depends_on=depends_on, explicit=explicit[name], triggers=ends)
     return result
 
 

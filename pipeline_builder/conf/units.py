@@ -18,7 +18,7 @@ from pipeline_builder.conf.sections import (
     TrainSection,
     TransformSection,
 )
-from pipeline_builder.documents.fields import StepClass
+from pipeline_builder.documents.fields import TYPED, StepClass
 from pipeline_builder.documents.schema import describe, did_you_mean, known_keys, read_section
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
@@ -60,7 +60,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step with the section that configures it. `depends_on` has every step that it needs, implied or asked for."""
+    """A step with the section that configures it, if its class has one.
+
+    `depends_on` has every step that it needs, implied or asked for; `triggers` those that it waits for until a certain
+    end of theirs.
+    """
 
     name: str
     step_class: StepClass
@@ -71,6 +75,7 @@ class Step:
     path: DataPath
     depends_on: tuple[str, ...] = ()
     explicit: tuple[str, ...] = ()
+    triggers: tuple[tuple[str, str], ...] = ()
 
     @property
     def job(self) -> JobSection | None:
@@ -81,6 +86,8 @@ class Step:
     def is_whole(self) -> bool:
         """Whether the section that configures the step is there and is of the right kind."""
         kind = _KIND_OF.get(self.step_class)
+        if self.step_class in TYPED:
+            return True
         return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
 
     @property
@@ -265,7 +272,7 @@ def build_steps(
 
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in _CHOOSING else ""
-    section_name = chosen or _SECTION_OF[asked.step_class]
+    section_name = chosen or _SECTION_OF.get(asked.step_class, "")
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
@@ -275,7 +282,8 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         conf=owner,
         path=path,
     )
-    problems.extend(_section_problems(step))
+    if step.step_class not in TYPED:
+        problems.extend(_section_problems(step))
     return step
 
 

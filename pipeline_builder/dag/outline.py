@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.descriptions import JSON
 
-_BRANCHES = ("IfSteps", "ElseSteps")
+BRANCHES = ("IfSteps", "ElseSteps")
+NESTED: Mapping[str, tuple[str, ...]] = {"Condition": BRANCHES, "ForEach": ("ForEachBody",)}
+"""The members of a step's arguments that hold steps, by its type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,10 @@ def _steps(steps: JSON, condition: tuple[str, ...]) -> Iterator[OutlinedStep]:
         assert isinstance(step, dict)
         name, arguments = str(step["Name"]), step.get("Arguments")
         inside: dict[str, JSON] = {}
-        if step["Type"] == "Condition" and isinstance(arguments, dict):
-            inside = {key: arguments[key] for key in _BRANCHES if key in arguments}
-            arguments = {key: value for key, value in arguments.items() if key not in _BRANCHES}
+        nested = NESTED.get(str(step["Type"]), ())
+        if isinstance(arguments, dict):
+            inside = {key: arguments[key] for key in nested if key in arguments}
+            arguments = {key: value for key, value in arguments.items() if key not in nested}
         asked = step.get("DependsOn")
         explicit = [_name(item) for item in asked] if isinstance(asked, list) else []
         before = dict.fromkeys((*condition, *explicit, *referred_steps(arguments)))
@@ -91,8 +94,9 @@ def flat_steps(items: JSON) -> dict[str, JSON]:
     for name, step in by_name(items).items():
         arguments = step.get("Arguments") if isinstance(step, dict) else None
         found[name] = step
-        if isinstance(step, dict) and isinstance(arguments, dict) and step.get("Type") == "Condition":
-            inside = {branch: flat_steps(arguments.get(branch)) for branch in _BRANCHES if branch in arguments}
+        members = NESTED.get(str(step.get("Type")), ()) if isinstance(step, dict) else ()
+        if isinstance(step, dict) and isinstance(arguments, dict) and members:
+            inside = {branch: flat_steps(arguments.get(branch)) for branch in members if branch in arguments}
             names: dict[str, JSON] = {branch: list(steps) for branch, steps in inside.items()}
             found[name] = {**step, "Arguments": {**arguments, **names}}
             for steps in inside.values():

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.addresses import find_bad_addresses
 from pipeline_builder.definition.secrets import secrets_of
 from pipeline_builder.definition.steps import COMPOSERS
 from pipeline_builder.definition.steps.closing import close_inputs
-from pipeline_builder.definition.steps.context import Context, Mapped, retry_policies
+from pipeline_builder.definition.steps.context import Context, Mapped, dependencies, retry_policies
 from pipeline_builder.definition.steps.freshness import with_variables
 from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
+from pipeline_builder.definition.steps.typed import split_arguments
+from pipeline_builder.definition.steps.volumes import without_own_key
 from pipeline_builder.errors import InputProblems, Problem
 
 
@@ -41,7 +44,8 @@ def compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
 
 def _made(step: Step, composed: list[Mapped]) -> set[str]:
     """Return the names of the steps that are made for a step besides its own."""
-    blocked = {fail_name(step.name)} if composed[-1]["Type"] == "Condition" else set()
+    gated = step.step_class == "RegisterModel" and composed[-1]["Type"] == "Condition"
+    blocked = {fail_name(step.name)} if gated else set()
     return {str(found["Name"]) for found in composed} - {step.name} | blocked
 
 
@@ -61,15 +65,18 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     section = step.registry if step.step_class == "RegisterModel" else step.job
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
-    arguments = merge(request, section.arguments if section else {})
-    explicit: Mapped = {"DependsOn": list(step.explicit)} if step.explicit else {}
+    over = section.arguments if section else {}
+    arguments = merge(request, over)
+    members, asked = split_arguments(step)
     found: Mapped = {
         "Name": step.name,
         **composed,
-        "Arguments": merge(arguments, step.asked.arguments),
+        "Arguments": merge(arguments, asked),
         **retry_policies(step),
-        **explicit,
+        **members,
+        **dependencies(step),
     }
+    found = without_own_key(found, context.graph, over, step.asked.arguments)
     return compose_gate(context, step, found) if step.step_class == "RegisterModel" else found
 
 
@@ -89,4 +96,6 @@ def owners_of(graph: Graph) -> Mapping[str, str]:
             owners |= {gate_name(step.name): step.name, fail_name(step.name): step.name}
         if step.step_class == "Training":
             owners[repack_name(step)] = step.name
+        for name in nested_names(step):
+            owners.setdefault(name, step.name)
     return owners

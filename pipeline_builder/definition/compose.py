@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
+from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
@@ -19,14 +19,12 @@ from pipeline_builder.definition.policy.policy import Policed, check_policy, ter
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
-from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.documents.values import Settings, build_settings
-from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.explanations import certain_ids
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.check.finding import Finding
     from pipeline_builder.manifest.lock import Lock
 
 
@@ -66,7 +64,7 @@ def compose(
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
     definition, found = read_definition(graph, settings, urls, images, isolated)
     _add_certain(problems, found)
-    _add_certain(problems, _findings(definition, graph))
+    _add_certain(problems, findings_of(definition, graph))
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
@@ -141,22 +139,3 @@ def _add_certain(problems: list[Problem], found: Iterable[Problem]) -> None:
 def _public_url(repo: Repo) -> str:
     """A relative url says nothing elsewhere; the repository's name does."""
     return repo.url if "://" in repo.url or ":" in repo.url else repo.name
-
-
-def _findings(definition: Definition, graph: Graph) -> list[Problem]:
-    from pipeline_builder.definition.check.check import check_definition
-
-    return [_problem(finding, graph, definition) for finding in check_definition(json.loads(definition.content))]
-
-
-def _problem(finding: Finding, graph: Graph, definition: Definition) -> Problem:
-    step = graph.by_name.get(definition.owners.get(finding.step, finding.step))
-    message = f"step '{finding.step}': {finding.message}" if step else finding.message
-    place = place_of(step, finding.path) if step else _pipeline_place(graph)
-    return Problem(id=finding.id, message=message, place=place, hint=finding.hint)
-
-
-def _pipeline_place(graph: Graph) -> Place | None:
-    for step in graph.steps:
-        return step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
-    return None

@@ -11,6 +11,7 @@ from pipeline_builder.canonical import canonical
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
 from pipeline_builder.dag import caching
+from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.code import Code, bundle_code, missing_lists
@@ -22,6 +23,7 @@ from pipeline_builder.definition.secrets import secret_defaults
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters
+from pipeline_builder.definition.steps.volumes import find_left_out
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
@@ -132,6 +134,7 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
             *find_isolated(graph, steps, code.requirements),
+            *find_left_out(graph, steps, owners, context.settings),
         ),
     )
 
@@ -165,15 +168,17 @@ def _groups(graph: Graph, steps: list[Mapped]) -> Mapping[str, str]:
     groups: dict[str, str] = {}
     for name, group in _registered([*steps]):
         if isinstance(group, str):
-            groups.setdefault(group, graph.by_name[name].registry.group_description)
+            step = graph.by_name.get(name)  # one within a condition of the conf's own has no section
+            groups.setdefault(group, step.registry.group_description if step else "")
     return groups
 
 
 def _registered(steps: JSON) -> Iterator[tuple[str, JSON]]:
     """Yield the name and the group of every RegisterModel step, also of those behind a gate."""
     for composed in steps if isinstance(steps, list) else ():
-        if not isinstance(composed, dict) or not isinstance(arguments := composed["Arguments"], dict):
+        if not isinstance(composed, dict) or not isinstance(arguments := composed.get("Arguments"), dict):
             continue
-        if composed["Type"] == "RegisterModel":
-            yield str(composed["Name"]), arguments.get("ModelPackageGroupName")
-        yield from _registered(arguments.get("IfSteps") if composed["Type"] == "Condition" else None)
+        if composed.get("Type") == "RegisterModel":
+            yield str(composed.get("Name")), arguments.get("ModelPackageGroupName")
+        for member in NESTED.get(str(composed.get("Type")), ()):
+            yield from _registered(arguments.get(member))

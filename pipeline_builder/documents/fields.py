@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -12,7 +12,15 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.schema import describe
 
-StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"]
+# Types of the definition's own, which have no section: what they ask for stands in `arguments`.
+TypedClass = Literal[
+    "Athena", "AutoML", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockModelImport",
+    "BedrockProvisionedModelThroughput", "Callback", "ClarifyCheck", "Cleanup", "Condition", "EMR", "EMRServerless",
+    "Endpoint", "EndpointConfig", "Fail", "ForEach", "HubContent", "InferenceComponent", "Job", "Lambda", "Lineage",
+    "Model", "NotebookJob", "QualityCheck", "Tuning",
+]  # fmt: skip
+TYPED: tuple[str, ...] = get_args(TypedClass)
+StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel", TypedClass]
 Approval = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 

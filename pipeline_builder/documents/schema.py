@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -133,7 +134,18 @@ def _problem(
         case _:
             name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
             place = document.place((*path, *location))
-            return Problem(id=ids["value"], message=_value_message(name, detail), place=place)
+            return Problem(id=ids["value"], message=_value_message(name, detail), place=place, hint=_nearest(detail))
+
+
+def _choices(detail: ErrorDetails) -> list[str]:
+    return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+
+
+def _nearest(detail: ErrorDetails) -> str | None:
+    """Return which of many choices was meant; few are all in the message."""
+    found = detail.get("input")
+    many = detail["type"] == "literal_error" and len(_choices(detail)) > _MOST_CHOICES
+    return did_you_mean(found, _choices(detail)) if many and isinstance(found, str) else None
 
 
 def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
@@ -161,7 +173,8 @@ _EXPECTED = {
     "model_attributes_type": "a mapping",
 }
 
-
+# Of more choices only the first are in a message: those of the language itself.
+_MOST_CHOICES, _MOST_SHOWN = 12, 6
 _BOUNDS = {
     "greater_than_equal": ("at least {}", "ge"),
     "less_than_equal": ("at most {}", "le"),
@@ -185,7 +198,9 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
     if kind in _EXPECTED:
         return f"{subject}, expected {_EXPECTED[kind]}"
     if kind in ("literal_error", "enum"):
-        return f"{subject}, expected {detail['ctx']['expected'].replace(' or ', ', ')}"
+        choices = [f"'{choice}'" for choice in _choices(detail)]
+        more = f" and {len(choices) - _MOST_SHOWN} more" if len(choices) > _MOST_CHOICES else ""
+        return f"{subject}, expected {', '.join(choices[: _MOST_SHOWN if more else None])}{more}"
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
         return f"{subject}, expected {words.format(detail['ctx'][bound])}"

@@ -34,7 +34,15 @@ from pipeline_builder.engine.execution.execution import (
 from pipeline_builder.engine.execution.fingerprint import build_fingerprint
 from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.engine.execution.starts import Request, ask_to_retry, ask_to_stop, check_request, put_execution
+from pipeline_builder.engine.execution.starts import (
+    Request,
+    ask_to_retry,
+    ask_to_stop,
+    check_request,
+    put_execution,
+    with_stubs,
+)
+from pipeline_builder.engine.execution.stubs import Stubs, check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
@@ -46,7 +54,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.target import Observer, SecretGiver, Target
+from pipeline_builder.target import Observer, RequestJudge, SecretGiver, Target, take_all
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
@@ -59,9 +67,9 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
     maps a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound
     by `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
-    `require_isolation` refuses to open it. `secrets` gives those of jobs. One that is stopped has `grace` seconds to
-    save what it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time
-    it has one.
+    `require_isolation` refuses to open it. `secrets` gives those of jobs, `judge` says which requests the service would
+    refuse, `stubs` has the results of steps that are not to run. A job that is stopped has `grace` seconds to save what
+    it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time it has one.
     """
 
     jobs: int = 2
@@ -75,6 +83,8 @@ class LocalSettings:
     secrets: SecretGiver = no_secrets
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    stubs: Stubs = field(default_factory=dict)
+    judge: RequestJudge = take_all
 
 
 def _new_id() -> str:
@@ -110,6 +120,8 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         secrets=settings.secrets,
         grace=settings.grace,
         interrupts=settings.interrupts,
+        stubs=settings.stubs,
+        judge=settings.judge,
     )
 
 
@@ -139,6 +151,7 @@ def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[
         store=engine.store,
         registry=engine.registry,
         warnings=engine_warnings(engine),
+        preflight=lambda definition: tuple(find_unrunnable(load_definition(definition), engine.stubs)),
     )
 
 
@@ -148,7 +161,7 @@ class LocalPipelines:
     can_skip_cache = True
 
     def __init__(self, engine: Engine, new_id: Callable[[], str]) -> None:
-        self._engine = engine
+        self.engine = engine
         self._state = engine.state
         self._new_id = new_id
 
@@ -179,15 +192,15 @@ class LocalPipelines:
         """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self._engine.images, self._engine.store, self._state)
+        return build_fingerprint(document, values, self.engine)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
         """Say for each step whether it would run or come from the cache, and why."""
         document = load_definition(definition)
-        scope = build_scope(document, parameters, execution_variables("predicted", pipeline), self._engine.store)
-        return predict(self._engine, pipeline, document, scope)
+        scope = build_scope(document, parameters, execution_variables("predicted", pipeline), self.engine.store)
+        return predict(self.engine, pipeline, document, scope)
 
     def list_executions(self, pipeline: str | None = None) -> tuple[Execution, ...]:
         """Newest first."""
@@ -231,7 +244,9 @@ class LocalPipelines:
             fingerprint=fingerprint,
             use_cache=use_cache,
         )
-        taken = check_request(self._engine, request)
+        check_stubs(load_definition(request.definition), self.engine.stubs)
+        request = with_stubs(self.engine, request)
+        taken = check_request(self.engine, request)
         with self._state.transaction() as db:
             twin = (
                 _caused_execution(db, pipeline, cause)
@@ -245,7 +260,7 @@ class LocalPipelines:
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Run the execution to its end, or where another process runs it already, watch it."""
-        return run_execution(self._engine, arn, observe, revive=True)
+        return run_execution(self.engine, arn, observe, revive=True)
 
     def stop_execution(self, arn: str) -> None:
         """Return when the execution and its jobs have ended; one that nobody runs, after a kill, ends here."""
@@ -253,7 +268,7 @@ class LocalPipelines:
             asked = ask_to_stop(db, arn)
         if asked:
             # With an event, because a stop leaves failed steps as they are.
-            run_execution(self._engine, arn, lambda _: None, halt=threading.Event())
+            run_execution(self.engine, arn, lambda _: None, halt=threading.Event())
 
     def retry_execution(self, arn: str) -> Execution:
         """Let a failed or stopped execution go on where it was; one that goes on already is given as it is."""

@@ -15,7 +15,7 @@ from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.service import Number
 
-_ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore)://[^\s]+\Z|^arn:[^\s]+\Z")
+_ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore|sqs|emr|emr-serverless)://[^\s]+\Z|^arn:[^\s]+\Z")
 _ADDRESS = re.compile(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)
 _ROLE = re.compile(r"^SMP_[A-Z0-9_]+\Z|^arn:aws[a-z-]*:iam::(\d{12}|SMP_ACCOUNTID):role/[\w+=,.@*?/-]{1,512}\Z")
 _SECRET = re.compile(r"^secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?\Z")

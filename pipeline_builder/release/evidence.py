@@ -112,12 +112,13 @@ class DataEvidence(_Frozen):
 
 
 class StepEvidence(_Frozen):
-    """What became of a step."""
+    """What became of a step. `stub` is the sha256 of the result that was given for it, where it didn't run."""
 
     name: str
     model: str
     step_class: str
     status: str
+    stub: str = ""
 
 
 class CommitEvidence(_Frozen):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.metrics import metric_at
-from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
+from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ def judge(
     checks = [
         _Check(record.status == "Succeeded", f"the execution is {record.status}"),
         _planned(record, planned_sha256),
+        *_stubs(record.steps),
     ]
     for package in record.packages:
         checks.extend(_of_model(record, package, (gates or {}).get(package.model, ())))
@@ -47,6 +48,7 @@ def judge_models(
         package.model_copy(update={"verdict": _verdict([
             _planned(record, planned_sha256),
             *_own_steps(record, package),
+            *_stubs(step for step in record.steps if step.model in (package.model, "")),
             *_of_model(record, package, (gates or {}).get(package.model, ())),
         ])})
         for package in record.packages
@@ -61,6 +63,13 @@ def _verdict(checks: Sequence[_Check]) -> VerdictRecord:
 def _planned(record: RunRecord, planned_sha256: str) -> _Check:
     ran, planned = record.definition_sha256[:12], planned_sha256[:12]
     return _Check(record.definition_sha256 == planned_sha256, f"what ran is {ran}, planned was {planned}")
+
+
+def _stubs(steps: Iterable[StepRecord]) -> Iterator[_Check]:
+    """Say of which steps nothing has run: that is no fault, and whoever approves has to know it."""
+    for step in steps:
+        if step.stub:
+            yield _Check(True, f"'{step.name}' did not run: its result is a stub, {step.stub[:12]}")
 
 
 def _own_steps(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:

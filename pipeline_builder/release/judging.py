@@ -23,7 +23,7 @@ def judge_evidence(evidence: Evidence, record: RunRecord) -> RunRecord:
     packages = tuple(_as_evidence(known[p.arn], p) for p in evidence.packages if p.arn in known)
     models = {step.name: step for step in evidence.steps}
     steps = tuple(
-        step.model_copy(update={"status": s.status, "model": s.model, "step_class": s.step_class})
+        step.model_copy(update={"status": s.status, "model": s.model, "step_class": s.step_class, "stub": s.stub})
         if (s := models.get(step.name))
         else step
         for step in record.steps
@@ -49,7 +49,7 @@ def judge_alone(evidence: Evidence, own: PackageEvidence) -> VerdictRecord:
         arn=own.arn, group=own.group, version=own.version, model=own.model, step=own.step, status=""
     )
     steps = tuple(
-        StepRecord(name=s.name, type=s.step_class, step_class=s.step_class, model=s.model, status=s.status)
+        StepRecord(name=s.name, type=s.step_class, step_class=s.step_class, model=s.model, status=s.status, stub=s.stub)
         for s in evidence.steps
     )
     record = RunRecord(

@@ -6,24 +6,29 @@ from collections.abc import Iterable, Mapping
 
 from pipeline_builder.dag.caching import PARAMETER, with_generation
 from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.findings import given_findings
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.definition.policy.policy import Policed, check_policy
 from pipeline_builder.descriptions import Execution, ExecutionStatus
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.target import ObjectStore, PipelineService
 
 
 def check_given(given: Mapping[str, str], own: Iterable[str], policed: Policed) -> None:
-    """Refuse values for parameters that a run sets itself (commits, fingerprints, the cache's generation), and those
-    by which a step would get what the policy doesn't allow.
+    """Refuse values for parameters that a run sets itself (commits, fingerprints, the cache's generation), those by
+    which a step would ask for what SageMaker refuses, and those by which it would get what the policy doesn't allow.
 
     Raises:
-        InputProblems: PB505, each of them; PB231 to PB245.
+        InputProblems: PB505, each of them; PB403 to PB414; PB231 to PB245.
     """
     if taken := sorted({*given} & {*own}):
         raise InputProblems(*(_set_by_run(name) for name in taken))
-    if refused := check_policy(policed, given) if given else ():
+    if not given:
+        return
+    if wrong := given_findings(policed.definition, policed.graph, given):
+        raise InputProblems(*sort_problems(wrong))
+    if refused := check_policy(policed, given):
         raise InputProblems(*refused)
 
 

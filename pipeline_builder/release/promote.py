@@ -38,7 +38,8 @@ def _utc() -> datetime:
 class Decision:
     """A person's answer: approve or reject, who said it, and why. `again` takes another's answer back.
 
-    `names` are all that is known of who said it, where that is asked for.
+    `names` are all that is known of who said it, where that is asked for; `stubs` says that it is known that steps of
+    the run have not run.
     """
 
     status: ApprovalStatus
@@ -46,6 +47,7 @@ class Decision:
     names: tuple[str, ...] = ()
     comment: str = ""
     again: bool = False
+    stubs: bool = False
 
     def __post_init__(self) -> None:
         """Keep bytes of a command line that are no UTF-8 as the escapes that they are: no registry could write them."""
@@ -116,9 +118,26 @@ def _refusals(
     for package in chosen:
         if blocked := _gate(record, package):
             found[package.arn] = RunFailed(*blocked)
+        elif unknown := _stubs(record, decision):
+            found[package.arn] = PlanRefused(unknown)
         elif against := at.rule(record, package, decision):
             found[package.arn] = PlanRefused(*against)
     return found
+
+
+def stubbed(record: RunRecord) -> tuple[str, ...]:
+    """Return the steps of a run that have not run, because their results were given."""
+    return tuple(step.name for step in record.steps if step.stub)
+
+
+def _stubs(record: RunRecord, decision: Decision) -> Problem | None:
+    """Return what is against an approval that doesn't know of what has not run."""
+    names = stubbed(record)
+    if not names or decision.stubs:
+        return None
+    shown = ", ".join(f"'{name}'" for name in names)
+    message = f"steps of the run did not run, their results are stubs: {shown}"
+    return Problem(id="PB275", message=message, hint="'promote --accept-stubs' approves all the same, and says so")
 
 
 def _merged(errors: Sequence[PipelineBuilderError]) -> PipelineBuilderError | None:
@@ -271,6 +290,8 @@ def describe_decision(record: RunRecord, decision: Decision) -> str:
     verb = "approved" if decision.status is ApprovalStatus.APPROVED else "rejected"
     again = " again" if decision.again else ""
     what = f"execution {record.execution.rsplit('/', 1)[-1]}, definition {record.definition_sha256[:12]}"
+    if (names := stubbed(record)) and decision.stubs:
+        what = f"{what}, stubs for {', '.join(names)[:200]}"
     if record.evidence:
         what = f"{what}, evidence {record.evidence[:12]}"
     room = MOST_DESCRIPTION - len(f"{verb}{again} by {decision.by}:  ({what})")

@@ -31,7 +31,10 @@ class RepoRecord(_Frozen):
 
 
 class StepRecord(_Frozen):
-    """A step with what became of it. Times are UTC; `cache_hit` is the ARN of the execution it was taken from."""
+    """A step with what became of it. Times are UTC; `cache_hit` is the ARN of the execution it was taken from.
+
+    `stub` is the sha256 of the result that was given for it instead of running it.
+    """
 
     name: str
     type: str
@@ -46,6 +49,7 @@ class StepRecord(_Frozen):
     log: str = ""
     log_tail: tuple[str, ...] = ()
     link: str = ""
+    stub: str = ""
 
 
 class VerdictRecord(_Frozen):

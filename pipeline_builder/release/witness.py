@@ -95,7 +95,8 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
         ),
         code=witness_code([file for file in files if file.uri in used], target),
         steps=tuple(
-            StepEvidence(name=s.name, model=s.model, step_class=s.step_class, status=s.status) for s in record.steps
+            StepEvidence(name=s.name, model=s.model, step_class=s.step_class, status=s.status, stub=s.stub)
+            for s in record.steps
         ),
         packages=packages,
     )

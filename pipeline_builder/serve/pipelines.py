@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.check.check import check_definition
-from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.execution.starts import count_running
 from pipeline_builder.engine.local import put_version
 from pipeline_builder.engine.state import catalogue
@@ -85,9 +84,15 @@ def _definition(call: Call) -> bytes | None:
 
 
 def _check_definition(definition: bytes) -> None:
-    """Refuse what SageMaker would refuse, and what can't run here."""
-    load_definition(definition)
-    if findings := check_definition(json.loads(definition)):
+    """Refuse what SageMaker refuses when a pipeline is made; the rest it says when the pipeline runs.
+
+    What this machine can't run is refused when an execution starts.
+    """
+    try:
+        document = json.loads(definition)
+    except (ValueError, RecursionError) as error:
+        raise ServiceError(VALIDATION, f"Unable to parse pipeline definition. {error}") from error
+    if findings := [finding for finding in check_definition(document) if finding.stage == "create"]:
         said = "; ".join(f"step '{f.step}': {f.message}" if f.step else f.message for f in findings)
         raise ServiceError(VALIDATION, f"Unable to parse pipeline definition. Model Validation failed: {said}")
 

@@ -11,17 +11,11 @@ from pipeline_builder.engine.execution.execution import list_steps
 from pipeline_builder.engine.execution.starts import taken_steps
 from pipeline_builder.engine.jobs.records import JobRecord, jobs_of
 from pipeline_builder.serve.executions import find_execution
+from pipeline_builder.serve.metadata import metadata_of
 from pipeline_builder.serve.paging import page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
 
 _NOT_LISTED = (StepStatus.WAITING, StepStatus.SKIPPED)
-# The member of a step's metadata that has the ARN of its job, by the kind of the job.
-_MEMBERS = {
-    "processing-job": "ProcessingJob",
-    "training-job": "TrainingJob",
-    "transform-job": "TransformJob",
-    "model": "Model",
-}
 
 
 def list_pipeline_execution_steps(call: Call) -> Mapping[str, Any]:
@@ -38,11 +32,12 @@ def list_pipeline_execution_steps(call: Call) -> Mapping[str, Any]:
     if call.request.get("SortOrder") != "Ascending":
         ordered.reverse()
     items, token = page(call, ordered, lambda state: state.name)
-    steps = [_step(item, jobs.get(item.name), taken.get(item.name)) for item in items]
+    results = call.engine.state.results(found.arn)
+    steps = [_step(item, jobs.get(item.name), taken.get(item.name), results.get(item.name, {})) for item in items]
     return {"PipelineExecutionSteps": steps, "NextToken": token}
 
 
-def _step(state: StepState, job: JobRecord | None, source: str | None) -> dict[str, Any]:
+def _step(state: StepState, job: JobRecord | None, source: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "StepName": state.name,
         "StartTime": state.started,
@@ -52,19 +47,8 @@ def _step(state: StepState, job: JobRecord | None, source: str | None) -> dict[s
         "FailureReason": state.failure_reason or None,
         "CacheHitResult": {"SourcePipelineExecutionArn": state.cache_hit} if state.cache_hit else None,
         "SelectiveExecutionResult": {"SourcePipelineExecutionArn": source} if source else None,
-        "Metadata": _metadata(state, job),
+        "Metadata": metadata_of(state, job, result),
     }
-
-
-def _metadata(state: StepState, job: JobRecord | None) -> dict[str, Any] | None:
-    if state.type == "Fail":
-        return {"Fail": {"ErrorMessage": state.failure_reason}}
-    known = {
-        kind: {"Outcome" if kind == "Condition" else "Arn": value} for kind, value in state.metadata.items()
-    }  # of a job that goes on, or failed, only its record knows
-    if not known and job is not None:
-        known = {_MEMBERS[job.kind]: {"Arn": job.arn}}
-    return known or None
 
 
 OPERATIONS: Mapping[str, Handler] = {"ListPipelineExecutionSteps": list_pipeline_execution_steps}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 CASES = Path(__file__).with_name("cases")
-KEYS = {"says", "source", "objects", "archives", "scripts", "parameters", "values", "steps", "expect"}
+KEYS = {"says", "source", "objects", "archives", "scripts", "parameters", "values", "stubs", "steps", "expect"}
 """What a case may say.
 
 - `says`: the feature in a sentence, as SageMaker documents it; `source`: where.
@@ -21,6 +21,7 @@ KEYS = {"says", "source", "objects", "archives", "scripts", "parameters", "value
   for itself.
 - `scripts`: step -> Python that the step runs, with the usual way of its type around it (below).
 - `parameters`: as in a definition; `values`: what the run is given for them.
+- `stubs`: step -> the properties that it has instead of running.
 - `steps`: as in a definition, but what they must have and what isn't said is filled in by `_filled`; a member that
   is null is left out.
 - `expect`: see `Expectation`.
@@ -59,6 +60,7 @@ class Case:
     definition: bytes
     objects: Mapping[str, bytes]
     values: Mapping[str, str]
+    stubs: Mapping[str, Mapping[str, Any]]
     expect: Expectation
 
 
@@ -88,6 +90,7 @@ def load_case(name: str) -> Case:
         | {f"s3://{bucket}/.code/{step}/main.py": script.encode() for step, script in scripts.items()}
         | {uri: _archive(files) for uri, files in archives.items()},
         values={key: str(value) for key, value in said.get("values", {}).items()},
+        stubs=said.get("stubs", {}),
         expect=_expectation(said["expect"]),
     )
 

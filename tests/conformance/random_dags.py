@@ -30,8 +30,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What has to be there in the end: each step's status, and the text that each working step has written."""
+    """What has to be there in the end: each step's status, and the text that each working step has written.
 
+    `within` has the steps of each condition's branch that is taken: who waits for the condition waits for them too.
+    """
+
+    within: dict[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -109,6 +113,7 @@ def expected(nodes: Sequence[Node]) -> Outcome:
 
 def _expect(node: Node, outcome: Outcome) -> None:
     ran = _become(node, outcome)
+    outcome.within[node.name] = tuple(inner.name for inner in (node.then if node.takes == "yes" else node.otherwise))
     for inside, taken in ((node.then, node.takes == "yes"), (node.otherwise, node.takes == "no")):
         for inner in inside:
             if ran and taken:
@@ -119,7 +124,8 @@ def _expect(node: Node, outcome: Outcome) -> None:
 
 def _become(node: Node, outcome: Outcome) -> bool:
     """Say what becomes of a step whose branch is taken; whether it has succeeded."""
-    ready = all(outcome.statuses[name] == "Succeeded" for name in (*node.after, *node.reads))
+    inside = (inner for name in node.after for inner in outcome.within.get(name, ()))
+    ready = all(outcome.statuses[name] == "Succeeded" for name in (*node.after, *node.reads, *inside))
     works = node.kind in ("works", "Condition")
     outcome.statuses[node.name] = ("Succeeded" if works else "Failed") if ready else "Waiting"
     if ready and node.kind == "works":

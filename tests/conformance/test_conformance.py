@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import pytest
 
+from pipeline_builder.definition.check.refusal import refusal_of
 from pipeline_builder.descriptions import Execution
+from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.run import follow, start
@@ -19,12 +23,15 @@ from tests.engine.definitions import target
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Target:
-    return target(tmp_path_factory.mktemp("conformance"))
+    settings = {"interrupts": {"SpotTraining": (1.0,)}, "judge": refusal_of}
+    return target(tmp_path_factory.mktemp("conformance"), settings=settings)
 
 
 @pytest.mark.parametrize("name", case_names())
 def test_a_feature(local: Target, name: str) -> None:
     case = load_case(name)
+    if case.stubs:
+        local = with_stubs(local, case)
     assert case.says.strip()
     assert case.source.strip()
     for uri, content in case.objects.items():
@@ -41,6 +48,16 @@ def test_a_feature(local: Target, name: str) -> None:
     for step, lines in case.expect.log.items():
         log = iter(local.pipelines.read_log(ended.arn, step).splitlines())
         assert all(any(line in found for found in log) for line in lines), local.pipelines.read_log(ended.arn, step)
+
+
+def with_stubs(local: Target, case: Case) -> Target:
+    """Return the same target, whose engine has the case's stubs."""
+    assert isinstance(local.pipelines, LocalPipelines)
+    return replace(local, pipelines=LocalPipelines(replace(local.pipelines.engine, stubs=case.stubs), _new_id))
+
+
+def _new_id() -> str:
+    return secrets.token_hex(6)
 
 
 def run(local: Target, case: Case) -> Execution:

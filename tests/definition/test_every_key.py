@@ -24,6 +24,7 @@ PIPELINE = "conf.sagemakerPipeline"
 STEPS = f"{PIPELINE}.models.churn.steps"
 FILE = {"sourceName": "own", "fileName": "s3://b/own.csv"}
 INPUT = "Arguments.ProcessingInputs.0.S3Input"
+BELOW = "/opt/ml/processing"  # where SageMaker takes inputs only
 JOBS = {"preprocess": "Preprocess", "train": "Train", "transform": "Transform", "evaluate": "Metrics"}
 # Where each kind of job has what all job sections have in common.
 COMMON = {
@@ -115,14 +116,14 @@ def _processing() -> Iterator[Row]:
     yield pre, "s3_upload_mode", "Continuous", "Preprocess", f"{output}.S3UploadMode", "Continuous"
     yield pre, "location", {"outputLocalFilepath": "/o"}, "Preprocess", f"{output}.LocalPath", "/o/one"
     yield f"{pre}.location", "outputLocalFilepath", "/p", "Preprocess", f"{output}.LocalPath", "/p/one"
-    yield pre, "inputLocalFilepath", "/i", "Preprocess", f"{INPUT}.LocalPath", "/i/raw_data"
+    yield pre, "inputLocalFilepath", f"{BELOW}/i", "Preprocess", f"{INPUT}.LocalPath", f"{BELOW}/i/raw_data"
     channel = f"{MODEL}.evaluate.channels.one"
     yield channel, "dataFiles", [FILE], "Metrics", uri, "s3://b/own.csv"
     for key in ("s3BucketName", "s3Bucket"):
         yield channel, key, "other", "Metrics", uri, "s3://other/pre/own.csv"
     for key in ("s3InputPrefix", "inputBucketPrefix"):
         yield channel, key, "deep", "Metrics", uri, "s3://buck/deep/own.csv"
-    yield channel, "InputLocalFilepath", "/i", "Metrics", f"{INPUT}.LocalPath", "/i/own"
+    yield channel, "InputLocalFilepath", f"{BELOW}/i", "Metrics", f"{INPUT}.LocalPath", f"{BELOW}/i/own"
     yield f"{MODEL}.evaluate", "file", "evaluation.json", "Metrics", "PropertyFiles.0.FilePath", "evaluation.json"
     folder = "/opt/ml/processing/evaluation"
     yield f"{MODEL}.evaluate", "output", "evaluation", "Metrics", f"{output}.LocalPath", folder
@@ -219,6 +220,8 @@ def _steps() -> Iterator[Row]:
     yield train, "step_class", "Training", "Train", "Type", "Training"
     yield train, "step_name", "churn-Train", "Train", "Name", "churn-Train"
     yield train, "step_type", "train", "Train", "Arguments.HyperParameters.sagemaker_program", '"train.py"'
+    ends = [{"step": "churn-Preprocess", "trigger": "Any"}]
+    yield train, "depends_on", ends, "Train", "DependsOn", [{"Step": "churn-Preprocess", "Trigger": "Any"}]
     yield PIPELINE, "dependencies", "churn-Train>>churn-Metrics", "Metrics", "DependsOn", ["churn-Train"]
     yield PIPELINE, "pipelineName", "p2", "Register", "Arguments.ModelPackageGroupName", "p2-churn"
 

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline_builder.descriptions import Execution, StepState
 from pipeline_builder.engine.local import LocalSettings, open_local_target
 from pipeline_builder.release.run import Start, follow, start
-from pipeline_builder.target import Target
+from pipeline_builder.target import RequestJudge, Target, take_all
 from tests.engine.environments import share_environment
 
 
@@ -25,7 +25,12 @@ def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **m
         "ProcessingInputs": [
             {
                 "InputName": key,
-                "S3Input": {"S3Uri": value, "S3DataType": "S3Prefix", "LocalPath": f"/opt/ml/processing/input/{key}"},
+                "S3Input": {
+                    "S3Uri": value,
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                    "LocalPath": f"/opt/ml/processing/input/{key}",
+                },
             }
             for key, value in (inputs or {}).items()
         ],
@@ -105,10 +110,17 @@ def definition(*steps: dict[str, Any], **more: Any) -> bytes:
     return json.dumps({"Version": "2020-12-01", "Steps": list(steps), **more}).encode()
 
 
-def target(folder: Path, *, jobs: int = 4, settings: dict[str, Any] | None = None, **mounts: Path) -> Target:
+def target(
+    folder: Path,
+    *,
+    jobs: int = 4,
+    judge: RequestJudge = take_all,
+    settings: dict[str, Any] | None = None,
+    **mounts: Path,
+) -> Target:
     """Open the local target in `folder/state`; `mounts` maps buckets to folders, `settings` are more of its own."""
     share_environment(folder / "state")
-    settings = {"jobs": jobs, "mounts": mounts, "shared": (folder,), **(settings or {})}
+    settings = {"jobs": jobs, "mounts": mounts, "shared": (folder,), "judge": judge, **(settings or {})}
     return open_local_target(folder / "state", LocalSettings(**settings))
 
 

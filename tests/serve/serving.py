@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pipeline_builder.definition.check.refusal import refusal_of
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.local import LocalSettings, open_engine
 from pipeline_builder.serve.server import Server, make_server_on
@@ -23,7 +24,7 @@ from tests.engine.environments import share_environment
 ROLE = "arn:aws:iam::000000000000:role/local"
 Found = dict[str, Any]
 T = TypeVar("T")
-ENDS = ("Succeeded", "Failed", "Stopped")
+ENDS = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
 
 
@@ -111,9 +112,16 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 @contextmanager
 def serving(folder: Path, *, jobs: int = 4, settings: Any = None, **mounts: Path) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
+    own = {"jobs": jobs, "mounts": mounts, "shared": (folder,), "judge": refusal_of, **(settings or {})}
+    with serving_with(folder, LocalSettings(**own)) as served:
+        yield served
+
+
+@contextmanager
+def serving_with(folder: Path, settings: LocalSettings) -> Iterator[Served]:
+    """Serve the state below the folder by these settings."""
     share_environment(folder / "state")
-    made = LocalSettings(**{"jobs": jobs, "mounts": mounts, "shared": (folder,), **(settings or {})})
-    engine = open_engine(folder / "state", made)
+    engine = open_engine(folder / "state", settings)
     said: list[str] = []
     reports: list[str] = []
     server: Server = make_server_on(0, engine, say=said.append, report=reports.append)

@@ -110,3 +110,26 @@ def test_transforms_take_models_by_name(served: Served) -> None:
         assert served.engine.store.get("s3://local/out/a.csv.out") == expected
     with refused("ValidationException", "there is no model 'nobodys'"):
         served.start("Uses", PipelineParameters=[{"Name": "Model", "Value": "nobodys"}])
+
+
+def test_a_model_of_a_package_of_before(served: Served) -> None:
+    client = served.sagemaker
+    client.create_model_package_group(ModelPackageGroupName="churn")
+    specification = {
+        "Containers": [container("one"), container("two")],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    arn = client.create_model_package(ModelPackageGroupName="churn", InferenceSpecification=specification)[
+        "ModelPackageArn"
+    ]
+    made = {"PrimaryContainer": {"ModelPackageName": {"Get": "Parameters.Package"}}, "ExecutionRoleArn": ROLE}
+    model = {"Name": "M", "Type": "Model", "Arguments": made}
+    pipeline(served, "OfPackage", model, transform({"Get": "Steps.M.ModelName"}, "of"), parameters=("Package",))
+    for name in (arn, "churn/1"):
+        ended = served.end(served.start("OfPackage", PipelineParameters=[{"Name": "Package", "Value": name}]))
+        assert ended["PipelineExecutionStatus"] == "Succeeded", ended
+        assert served.engine.store.get("s3://local/of/a.csv.out") == b"two:one:1\n"
+    for name in ("churn/2", "churn", arn.replace("localhost", "eu-central-1")):
+        with refused("ValidationException", f"there is no model package '{name}'"):
+            served.start("OfPackage", PipelineParameters=[{"Name": "Package", "Value": name}])

@@ -170,8 +170,8 @@ def test_a_definition_that_cannot_run_is_refused(served: Served) -> None:
         served.create("p", b"{}")
     with refused("ValidationException"):
         served.create("p", b"no json")
-    unknown = {"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Lambda", "Arguments": {}}]}
-    with refused("ValidationException", "Lambda"):
+    unknown = {"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Lamda", "Arguments": {}}]}
+    with refused("ValidationException", "Lamda"):
         served.create("p", json.dumps(unknown).encode())
     wrong = script("A", "true")
     wrong["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = "two"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline_builder.definition.check.comparisons import check_kinds
 from pipeline_builder.definition.check.faults import as_own, below
 from pipeline_builder.definition.check.language import CONDITION_TYPES, LANGUAGE
 from pipeline_builder.definition.check.members import items_of, member_at, text_of
@@ -23,6 +24,7 @@ def _check_condition(item: JSON, references: References) -> Iterator[Fault]:
     yield from as_own(
         LANGUAGE.check(f"{kind} conditions" if kind in CONDITION_TYPES else "conditions", item, references)
     )
+    yield from check_kinds(kind, item, references)
     if kind == "Not" and member_at(item, ("Condition",)) is not None:
         yield from below(("Condition",), _check_condition(member_at(item, ("Condition",)), references))
     if kind == "Or":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline_builder.definition.check.members import names_of
-from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE, Fault
+from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE, UNKNOWN_FIELD, Fault
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
 
@@ -19,6 +19,8 @@ DUPLICATE = "PB412"  # a name that has to be unique stands twice
 PROPERTY_FILE = "PB413"  # a property file that isn't declared, or is declared wrongly
 LIMIT = "PB414"  # a limit of the definition's own language: sizes, counts, ranges
 CYCLE = "PB415"  # steps wait for each other
+KINDS = "PB271"  # a comparison of values that are of different kinds
+FLOW = "PB270"  # a step that can never run: what it waits for never lets it
 
 
 def fault_here(problem_id: str, message: str, hint: str | None = None) -> Fault:
@@ -28,13 +30,13 @@ def fault_here(problem_id: str, message: str, hint: str | None = None) -> Fault:
 
 def below(path: DataPath, faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """Return the faults of a part as those of the whole, which has the part at `path`."""
-    return tuple(Fault(fault.id, (*path, *fault.path), fault.message, fault.hint) for fault in faults)
+    return tuple(fault.below(*path) for fault in faults)
 
 
 def as_own(faults: Iterable[Fault]) -> Iterator[Fault]:
     """Give faults of the definition's own language the ids of it: PB401 to PB406 are the API's."""
     for fault in faults:
-        if fault.id > OUT_OF_RANGE:  # of a reference
+        if not UNKNOWN_FIELD <= fault.id <= OUT_OF_RANGE:  # of a reference
             yield fault
             continue
         own = LIMIT if fault.id == OUT_OF_RANGE else STRUCTURE

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.definition.shapes.fault import Fault, Stage
 from pipeline_builder.documents.source import DataPath
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong in the step (its name; empty outside of steps) at `path`, from the definition's root on."""
+    """What is wrong in the step (its name; empty outside of steps) at `path`, from the definition's root on.
+
+    `stage` is where SageMaker refuses it, see `Fault`.
+    """
 
     step: str
     path: DataPath
     id: str
     message: str
     hint: str | None = None
+    stage: Stage = "create"
 
 
 def finding_at(step: str, base: DataPath, fault: Fault) -> Finding:
@@ -25,7 +29,7 @@ def finding_at(step: str, base: DataPath, fault: Fault) -> Finding:
     shown = fault.path if step else path
     said = subject(shown[1:] if step and shown[:1] == ("Arguments",) and len(shown) > 1 else shown)
     where = f"'{said}'" if said else "the step" if step else "the definition"
-    return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint)
+    return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint, fault.stage)
 
 
 def subject(path: DataPath) -> str:

@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import inf
 
 from pipeline_builder.definition.names import PARAMETER_NAME, STEP_NAME
-from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES, StepType
 from pipeline_builder.definition.shapes.shapes import Shapes
 from pipeline_builder.definition.shapes.values import Shape
 
-
-@dataclass(frozen=True, slots=True)
-class StepType:
-    """The API behind a step type: its request, its Describe response, and what only such a step may have.
-
-    `generated` is the name that the service makes; one that is given is its prefix. A type without an API (`api` is
-    False) has both shapes in the definition's own language.
-    """
-
-    request: str
-    response: str
-    generated: str = ""
-    keys: tuple[str, ...] = ()
-    api: bool = True
-
-    @property
-    def shapes(self) -> Shapes:
-        """Where both shapes are."""
-        return load_sagemaker() if self.api else LANGUAGE
-
-
-_JOB = ("CacheConfig", "RetryPolicies")
-# Where there is no job, only failures of the step itself are tried again: SDK v2 refuses any other policy there.
-_NO_JOB = ("StepRetryPolicies",)
-STEP_TYPES: Mapping[str, StepType] = {
-    "Processing": StepType(
-        "CreateProcessingJobRequest", "DescribeProcessingJobResponse", "ProcessingJobName", (*_JOB, "PropertyFiles")
-    ),
-    "Training": StepType("CreateTrainingJobRequest", "DescribeTrainingJobResponse", "TrainingJobName", _JOB),
-    "Model": StepType("CreateModelInput", "DescribeModelOutput", "ModelName", _NO_JOB),
-    "Transform": StepType("CreateTransformJobRequest", "DescribeTransformJobResponse", "TransformJobName", _JOB),
-    "RegisterModel": StepType("CreateModelPackageInput", "DescribeModelPackageOutput", "", _NO_JOB),
-    "Condition": StepType("the arguments of Condition steps", "a Condition step", api=False),
-    "Fail": StepType("the arguments of Fail steps", "a Fail step", api=False),
-}
 # A comparison and what it compares, as SDK v2 writes them. Up to 2.202 it wrote "Expression" in Not, which the service
 # has always refused (aws/sagemaker-python-sdk, issue 2746 and pull request 4351).
 _COMPARED = ("Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
 CONDITION_TYPES = (*_COMPARED, "In", "Not", "Or")
+# What a step of a type that isn't known may have.
+_ALL_KEYS = tuple(sorted({key for step_type in STEP_TYPES.values() for key in step_type.keys} - {"StepRetryPolicies"}))
 PARAMETER_TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
 # Lists of the requests whose entries have a name that is theirs alone, by the member that has it.
 NAMED_LISTS: Mapping[tuple[str, ...], str] = {
@@ -82,10 +48,11 @@ def _parameter(default: str, **more: str) -> Shape:
     return _structure("Name Type", **own, **more)
 
 
-def _step(keys: Iterable[str]) -> Shape:
+def _step(step_type: StepType) -> Shape:
     own = {"Name": "StepName", "Type": "StepType", "Arguments": "Anything", "Description": "StepDescription"}
-    members = {"RetryPolicies" if key == "StepRetryPolicies" else key: key for key in keys}
-    return _structure("Name Type Arguments", "DependsOn DisplayName", **own, **members)
+    members = {"RetryPolicies" if key == "StepRetryPolicies" else key: key for key in step_type.keys}
+    members |= dict.fromkeys((key for key in step_type.own_keys if key != "OutputParameters"), "Anything")
+    return _structure(" ".join(("Name Type Arguments", *step_type.needed)), "DependsOn DisplayName", **own, **members)
 
 
 def _retry(exceptions: str) -> Shape:
@@ -97,6 +64,12 @@ def _condition(**members: str) -> Shape:
     return _structure(" ".join(("Type", *members)), Type="ConditionType", **members)
 
 
+ANYTHING_NAMED = {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Anything"}}
+_BASELINES = ("CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints")
+_STATISTICS = ("CalculatedBaselineStatistics", "BaselineUsedForDriftCheckStatistics")
+_COUNTS = (
+    "InputItemCount", "TotalStepCount", "SucceededStepCount", "FailedStepCount", "StoppedStepCount",
+)  # fmt: skip
 NAME = {"pattern": r"[A-Za-z0-9\-_]*", "expected": "letters, digits, '-' and '_' only"}
 # The definition's own language, as shapes like the API's. AWS has no normative grammar of it: what its SDK writes is
 # the measure. Names: the API's shapes StepName and PipelineParameterName have this pattern, with at most 64 and 256
@@ -119,10 +92,13 @@ LANGUAGE = Shapes(
         "Boolean parameters": _parameter("Flag"),
         "ParameterName": _characters(1, PARAMETER_NAME, **NAME),
         "ParameterType": _one_of(*PARAMETER_TYPES),
-        "ParameterText": _characters(0, 1024),
-        "EnumValues": _list_of("ParameterText", min=1),
-        "steps": _step(sorted({key for step_type in STEP_TYPES.values() for key in step_type.keys} - {*_NO_JOB})),
-        **{f"{name} steps": _step(step_type.keys) for name, step_type in STEP_TYPES.items()},
+        # aws/sagemaker-python-sdk, issue 4016: an empty text is refused.
+        "ParameterText": _characters(1, 1024),
+        # aws/sagemaker-python-sdk, issue 2314: "must have length less than or equal to 16".
+        "EnumValues": _list_of("EnumValue", min=1, max=16),
+        "EnumValue": _characters(1, 1024),
+        "steps": _step(StepType("", (), keys=_ALL_KEYS)),
+        **{f"{name} steps": _step(step_type) for name, step_type in STEP_TYPES.items()},
         "StepName": _characters(1, STEP_NAME, **NAME),
         "StepType": _one_of(*STEP_TYPES),
         "DisplayName": _characters(0, 82),
@@ -176,6 +152,48 @@ LANGUAGE = Shapes(
         "the arguments of Fail steps": _structure("ErrorMessage", "ErrorMessage"),
         "ErrorMessage": {"type": "string", "max": 3072},  # FailStepMetadata.ErrorMessage
         "a Fail step": _structure(""),
+        "the arguments of Lambda steps": ANYTHING_NAMED,
+        "a Lambda step": _structure("", "OutputParameters"),
+        "the arguments of Callback steps": ANYTHING_NAMED,
+        "a Callback step": _structure("", "OutputParameters"),
+        # A list where it is declared, a map where it is read: Steps.X.OutputParameters['name'].
+        "OutputParameters": {"type": "anything"},
+        "OutputParameterList": _list_of("OutputParameter"),
+        "OutputParameter": _structure("OutputName OutputType", OutputName="Word", OutputType="ParameterType"),
+        "an AutoML step": _structure("", BestCandidateProperties="BestCandidate"),
+        "BestCandidate": _structure("", ModelInsightsJsonReportPath="Text", ExplainabilityJsonReportPath="Text"),
+        "a QualityCheck step": _structure("", **dict.fromkeys((*_BASELINES, *_STATISTICS), "Text")),
+        "a ClarifyCheck step": _structure("", **dict.fromkeys(_BASELINES, "Text")),
+        "a Lineage step": _structure(
+            "", ActionArns="Texts", ArtifactArns="Texts", ContextArns="Texts", Associations="Anything"
+        ),
+        "Texts": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}},
+        "the arguments of Cleanup steps": _structure("Resources", Resources="CleanedResources"),
+        "CleanedResources": _structure("S3", S3="CleanedSources"),
+        "CleanedSources": _list_of("CleanedSource", min=1),
+        "CleanedSource": _structure("StepName", StepName="StepName", S3Uris="SomeTexts"),
+        "SomeTexts": _list_of("AnyText", min=1),
+        "AnyText": {"type": "string"},
+        "a Cleanup step": _structure(""),
+        "the arguments of ForEach steps": _structure(
+            "IterableItems MaxConcurrency ForEachBody",
+            IterableItems="Anything",
+            MaxConcurrency="Concurrency",
+            ForEachBody="Steps",
+            Selector="Selector",
+        ),
+        "Concurrency": {"type": "integer", "min": 1, "max": 50},
+        "Selector": _structure("Pick Field", Pick="Pick", Field="Anything"),
+        "Pick": _one_of("MaxBy", "MinBy"),
+        "a ForEach step": _structure(
+            "",
+            Status="Text",
+            **dict.fromkeys(_COUNTS, "Integer"),
+            IterationOutputs="Iterations",
+            Selected="Anything",
+        ),
+        "Iterations": _list_of("Anything"),
+        "any arguments": {"type": "anything"},
         "Std:Join": _structure("On Values", On="Text", Values="Scalars"),
         "Std:JsonGet": _structure("Path", Path="Word", PropertyFile="Anything", S3Uri="Scalar"),
         "Anything": {"type": "anything"},

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath
 
 
 def member_at(value: JSON, path: tuple[str, ...]) -> JSON:
     """Return what is at the path; None where nothing is."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def at(value: JSON, path: DataPath) -> JSON:
+    """Return what is at a path of names and positions; None where nothing is."""
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
     return value
 
 

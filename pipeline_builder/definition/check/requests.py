@@ -3,28 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.conditions import check_conditions
-from pipeline_builder.definition.check.faults import PROPERTY_FILE, as_own, below, repeated
-from pipeline_builder.definition.check.language import NAMED_LISTS, StepType
-from pipeline_builder.definition.check.members import member_at, names_of
+from pipeline_builder.definition.check.faults import PROPERTY_FILE, STRUCTURE, as_own, below, repeated
+from pipeline_builder.definition.check.language import LANGUAGE, NAMED_LISTS
+from pipeline_builder.definition.check.members import items_of, member_at, names_of, text_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import MISSING_FIELD, Fault
+from pipeline_builder.definition.shapes.kinds import StepType
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import did_you_mean
 
+_ANYTHING = ("own:any arguments", "own:the arguments of Lambda steps", "own:the arguments of Callback steps")
 
-def check_arguments(step_type: StepType, arguments: JSON, references: References) -> Iterator[Fault]:
+
+def check_arguments(step_type: StepType, step: JSON, references: References) -> Iterator[Fault]:
     """Check what a step asks for, by its type; the name that the service makes may be missing."""
+    arguments = member_at(step, ("Arguments",))
+    shapes, name = shape_at(step_type.request)
+    found = shapes.check(name, arguments, references)
     if not step_type.api:
-        yield from as_own(step_type.shapes.check(step_type.request, arguments, references))
-        yield from check_conditions(arguments, references)
+        yield from as_own(found)
+        yield from _check_own(step_type, text_of(step, "Type"), arguments, references)
         return
-    for fault in step_type.shapes.check(step_type.request, arguments, references):
+    for fault in found:
         if (fault.id, fault.path) != (MISSING_FIELD, (step_type.generated,)):
             yield fault
     for path, key in NAMED_LISTS.items():
-        yield from below(path, repeated(member_at(arguments, path), key))
+        for fault in below(path, repeated(member_at(arguments, path), key)):
+            yield replace(fault, stage="job")
+
+
+def _check_own(step_type: StepType, kind: str, arguments: JSON, references: References) -> Iterator[Fault]:
+    """Check what the shape of arguments in the definition's own language leaves open."""
+    match kind:
+        case "Condition":
+            yield from check_conditions(arguments, references)
+        case "EMR" | "EMRServerless":
+            pair = ("ClusterId", "ClusterConfig") if kind == "EMR" else ("ApplicationId", "ApplicationConfig")
+            given = [key for key in pair if isinstance(arguments, dict) and key in arguments]
+            if len(given) != 1:
+                yield Fault(
+                    STRUCTURE, (), f"has {' and '.join(given) or 'none'} of '{pair[0]}' and '{pair[1]}', expected one"
+                )
+        case "Cleanup":
+            for index, item in enumerate(items_of(member_at(arguments, ("Resources",)), "S3")):
+                found = references.step(text_of(item, "StepName"))
+                if isinstance(found, Fault):
+                    yield from below(("Resources", "S3", index, "StepName"), (found,))
+        case "ForEach":
+            for key in ("IterableItems", "Selector"):
+                yield from below((key,), references.anywhere(member_at(arguments, (key,))))
+        case _ if step_type.request in _ANYTHING:
+            yield from references.anywhere(arguments)
+
+
+def check_own_keys(step_type: StepType, step: JSON, references: References) -> Iterator[Fault]:
+    """Check the members beside a step's arguments that only its type has: references may stand in them."""
+    for key in step_type.own_keys:
+        value = member_at(step, (key,))
+        if key == "OutputParameters":
+            faults = as_own(LANGUAGE.check("OutputParameterList", value)) if value is not None else ()
+            yield from below((key,), (*faults, *repeated(value, "OutputName")))
+        else:
+            yield from below((key,), references.anywhere(value))
 
 
 def check_property_files(step: JSON) -> Iterator[Fault]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from pipeline_builder.definition.check.faults import DUPLICATE, STRUCTURE, as_own, below
 from pipeline_builder.definition.check.finding import subject
-from pipeline_builder.definition.check.language import LANGUAGE, STEP_TYPES
+from pipeline_builder.definition.check.flow import check_nesting
+from pipeline_builder.definition.check.language import LANGUAGE
 from pipeline_builder.definition.check.members import items_of, text_of
 from pipeline_builder.definition.check.references import References
-from pipeline_builder.definition.check.requests import check_arguments, check_property_files
+from pipeline_builder.definition.check.requests import check_arguments, check_own_keys, check_property_files
 from pipeline_builder.definition.check.scope import Place
 from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 
@@ -30,8 +32,10 @@ def check_step(place: Place, references: References) -> Iterator[Fault]:
     for at, policy in enumerate(items_of(step, "RetryPolicies")):
         if isinstance(policy, dict) and {"MaxAttempts", "ExpireAfterMin"} <= policy.keys():
             yield Fault(STRUCTURE, ("RetryPolicies", at), "has both 'MaxAttempts' and 'ExpireAfterMin', expected one")
+    yield from check_nesting(kind, place.branch)
     if isinstance(step, dict) and kind in STEP_TYPES and "Arguments" in step:
-        yield from below(("Arguments",), check_arguments(STEP_TYPES[kind], step["Arguments"], references))
+        yield from below(("Arguments",), check_arguments(STEP_TYPES[kind], step, references))
+        yield from check_own_keys(STEP_TYPES[kind], step, references)
         yield from below(("PropertyFiles",), check_property_files(step))
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
-from pipeline_builder.definition.check.members import member_at
+from pipeline_builder.definition.check.members import at, member_at
 from pipeline_builder.definition.policy.known import Known
 from pipeline_builder.definition.steps.data import file_uri
 from pipeline_builder.definition.steps.keys import place_of
@@ -34,8 +35,8 @@ class Asking:
 
     @property
     def own(self) -> bool:
-        """Whether the conf lists it, and it isn't one that was made for another."""
-        return self.name == self.step.name
+        """Whether the conf lists it, by itself or within a condition, and it isn't one that was made for another."""
+        return self.name == self.step.name or self.name in nested_names(self.step)
 
     @property
     def is_isolated(self) -> bool:
@@ -74,7 +75,7 @@ class Asking:
 
     def _file(self, path: DataPath) -> Place | None:
         """A data file whose address it is."""
-        uri = _at(self.request, path)
+        uri = at(self.request, path)
         for name, channel in self.step.job.channels.items() if self.own and self.step.job else ():
             for index, file in enumerate(channel.data_files):
                 if file_uri(channel, file) == uri:
@@ -98,17 +99,6 @@ class Asking:
         return None
 
 
-def _at(value: JSON, path: DataPath) -> JSON:
-    for part in path:
-        if isinstance(value, dict):
-            value = value.get(str(part))
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value
-
-
 def _match(arguments: Any, request: JSON, path: DataPath) -> DataPath:
     """Return the path below `arguments` that a member of the request comes from; empty where it isn't from there.
 
@@ -116,7 +106,7 @@ def _match(arguments: Any, request: JSON, path: DataPath) -> DataPath:
     """
     found: list[str | int] = []
     for part in path:
-        request = _at(request, (part,))
+        request = at(request, (part,))
         if isinstance(arguments, dict) and part in arguments:
             found.append(part)
         elif isinstance(arguments, list) and (index := _index(arguments, request, part)) is not None:

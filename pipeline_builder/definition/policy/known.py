@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
@@ -121,5 +122,5 @@ def flat(steps: JSON) -> Iterator[tuple[str, JSON]]:
         if not isinstance(step, dict):
             continue
         yield str(step.get("Name")), step
-        for branch in ("IfSteps", "ElseSteps") if step.get("Type") == "Condition" else ():
+        for branch in NESTED.get(str(step.get("Type")), ()):
             yield from flat(member_at(step, ("Arguments", branch)))

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline_builder.definition.check.language import STEP_TYPES
+from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
-from pipeline_builder.definition.shapes.services import load_sagemaker
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
@@ -31,9 +31,13 @@ _BY_NAME: Mapping[str, Kind] = {
     "MaxWaitTimeInSeconds": "runtime",
     "InstanceType": "type",
     "InstanceCount": "count",
+    "InitialInstanceCount": "count",
     "ModelApprovalStatus": "status",
     "ModelPackageGroupName": "group",
     "ModelPackageGroupArn": "group",
+    # Of a cluster of EMR, where a role's name stands for its ARN.
+    "JobFlowRole": "role",
+    "ServiceRole": "role",
 }
 # Members below which, or under which, a job's results go.
 _WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3Uri", "CheckpointConfig"))
@@ -67,8 +71,35 @@ class Holder:
 def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     """Yield every member of a step's request that a policy has to do with, and every structure in it."""
     known = STEP_TYPES.get(step_type)
-    if known and known.api:
-        yield from _walk(load_sagemaker().shapes, known.request, request, ())
+    if known is None:
+        return
+    shapes, name = shape_at(known.request)
+    items = request.items() if isinstance(request, dict) else ()
+    beside = {key: value for key, value in items if key in known.own_keys}
+    own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
+    yield from _walk(shapes.shapes, name, own, ())
+    yield from _loose(beside, ())
+    yield from _called(step_type, {**own, **beside})
+    if not known.api:
+        yield from (Member(kind="read", path=path, value=text) for path, text in _addresses(own, ()))
+
+
+def _addresses(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, str]]:
+    """Yield every text that is an address of S3: shapes of other services than SageMaker's don't say which are."""
+    if isinstance(value, str) and value.startswith("s3://"):
+        yield path, value
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _addresses(item, (*path, key))
+
+
+def _called(step_type: str, request: Mapping[str, JSON]) -> Iterator[Member]:
+    """Yield what a step calls or sends to that has no ARN in it, under a name of its own."""
+    for member, prefix, kind in _CALLED.get(step_type, ()):
+        value = request.get(member)
+        if isinstance(value, str) and value:
+            yield Member(kind=kind, path=(member,), value=f"{prefix}{value.removeprefix('https://')}")
+        elif value is not None:
+            yield Member(kind=kind, path=(member,), value=value)
 
 
 def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -> Iterator[Member | Holder]:
@@ -85,16 +116,45 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -
             for index, item in enumerate(value):
                 yield from _walk(shapes, shape["member"]["shape"], item, (*path, index))
         case "map" if isinstance(value, dict) and not is_expression(value):
-            yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
-            secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
-            yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
-            yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+            yield from _in_map(value, path)
+            yield from _loose(value, path) if shapes[shape["value"]["shape"]]["type"] == "anything" else ()
         case "structure" | "list" | "map":
             return
+        case "anything":
+            yield from _loose(value, path)
         case _:
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
                 yield Member(kind="write" if written else kind, path=path, value=value)
+
+
+def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+    """Yield what of an environment, or of hyperparameters, a policy has to do with, by the names of the keys."""
+    yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
+    secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
+    yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
+    yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+
+
+def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
+    """Yield what is named where no shape says what it is: every address, every ARN, and what a member's name tells."""
+    if isinstance(value, list) or (isinstance(value, dict) and not is_expression(value)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _loose(item, (*path, key))
+    elif value not in (None, ""):
+        last = str(path[-1]) if path else ""
+        named = _kind("", last)
+        addressed = isinstance(value, str) and value.startswith(("s3://", "arn:"))
+        if kind := named or ("read" if addressed or (isinstance(value, dict) and _may_name(value)) else ""):
+            yield Member(kind=kind, path=path, value=value)
+
+
+def _may_name(value: JSON) -> bool:
+    """Tell whether an expression begins as an address does."""
+    joined = value.get("Std:Join") if isinstance(value, dict) else None
+    values = joined.get("Values") if isinstance(joined, dict) else None
+    first = values[0] if isinstance(values, list) and values else None
+    return isinstance(first, str) and first.startswith(("s3://", "arn:"))
 
 
 @functools.cache
@@ -104,6 +164,8 @@ def _kind(shape: str, last: str) -> Kind:
         return "read"  # or written to, by what it stands in
     if found := _BY_SHAPE.get(shape) or _BY_NAME.get(last):
         return found
+    if last.lower().endswith("rolearn"):
+        return "role"
     other = last in _NAMES or (shape.endswith("Arn") and shape != _CAPACITY)
     return "other" if other else ""
 
@@ -118,6 +180,11 @@ def _sources(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
             yield Member(kind=kind, path=(*path, member, keys[0]), value=f"{prefix}{'/'.join(filter(None, parts))}")
 
 
+_CALLED: Mapping[str, tuple[tuple[str, str, Kind], ...]] = {
+    "Callback": (("SqsQueueUrl", "sqs://", "write"),),
+    "EMR": (("ClusterId", "emr://", "read"),),
+    "EMRServerless": (("ApplicationId", "emr-serverless://", "read"),),
+}
 _ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("FileSystemDataSource", "filesystem://", ("FileSystemId", "DirectoryPath")),
     ("AthenaDatasetDefinition", "athena://", ("Catalog", "Database")),

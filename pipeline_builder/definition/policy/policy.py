@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
@@ -32,8 +32,11 @@ from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
+from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import job_role
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.model import group_name
+from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
@@ -59,12 +62,15 @@ class Policed:
     settings: Settings
     urls: Mapping[str, str]
 
-    def place(self, name: str, path: DataPath) -> Place | None:
-        """Return where in a conf the member of a composed step's request comes from."""
-        for asked in _asked(self, {}):
-            if asked.name == name:
-                return asked.place(path) if path else asked.step.place
-        return None
+    def places(self) -> Callable[[str, DataPath], Place | None]:
+        """Return what tells where in a conf a member of a composed step's request comes from."""
+        asked = {one.name: one for one in _asked(self, {})}
+
+        def place(name: str, path: DataPath) -> Place | None:
+            one = asked.get(name)
+            return (one.place(path) if path else one.step.place) if one else None
+
+        return place
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -97,6 +103,7 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
     for one, members in found:
         problems += check_request(one, members, own_role(policed.settings, one.step))
         problems += check_secrets(one, _of(members, "secret"))
+        problems += check_volume(one, policed.settings, defaults_of(policed.graph))
         problems += _check_data(one, members, policed, written)
         problems += check_package(one, policed.urls)
         problems += check_model(one, policed.definition.repositories, policed.settings)
@@ -126,11 +133,18 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
         yield Asking(
             name=name,
             type=str(composed.get("Type")),
-            request=composed.get("Arguments"),
+            request=_request(composed),
             step=step,
             rules=policed.rules[step.repository],
             known=known,
         )
+
+
+def _request(composed: Mapping[str, JSON]) -> JSON:
+    """Return what a step asks for: its arguments, and of a type that has some the members beside them."""
+    arguments, known = composed.get("Arguments"), STEP_TYPES.get(str(composed.get("Type")))
+    beside = {key: composed[key] for key in (known.own_keys if known else ()) if key in composed}
+    return {**arguments, **beside} if isinstance(arguments, dict) else arguments
 
 
 def _check_name(policed: Policed) -> Iterator[Refused]:

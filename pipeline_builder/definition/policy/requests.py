@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.known import Meaning
 from pipeline_builder.definition.policy.members import Holder, Member
+from pipeline_builder.definition.steps.volumes import KEY as VOLUME_KEY
+from pipeline_builder.definition.steps.volumes import has_local_storage
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath
@@ -133,11 +135,18 @@ def _check_keys(asking: Asking, found: list[Member | Holder]) -> Iterator[Refuse
     if asking.rules.encryption != "required" or asking.type == "RegisterModel":
         return
     for holder in found:
-        for key in ("VolumeKmsKeyId", "KmsKeyId") if isinstance(holder, Holder) else ():
+        for key in (VOLUME_KEY, "KmsKeyId") if isinstance(holder, Holder) else ():
+            if key == VOLUME_KEY and isinstance(holder, Holder) and _takes_no_key(asking, holder):
+                continue
             if isinstance(holder, Holder) and key in holder.members and not _has_key(asking, holder.value.get(key)):
                 path = (*holder.path, key)
                 message = f"the policy wants a key on every volume and output, and '{_dotted(path)}' has none"
                 yield asking.refuse("PB243", "encryption", "any", f"{message} (SMP_KMSKEY gives all one)", path)
+
+
+def _takes_no_key(asking: Asking, holder: Holder) -> bool:
+    """Local storage is encrypted by its hardware, and SageMaker refuses a key for it."""
+    return has_local_storage(holder.value, asking.known.parameters)
 
 
 def _has_key(asking: Asking, value: JSON) -> bool:

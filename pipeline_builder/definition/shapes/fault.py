@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
 
+Stage = Literal["create", "start", "job", "unsure"]
 UNKNOWN_FIELD = "PB401"  # a field that the shape doesn't have
 MISSING_FIELD = "PB402"  # a required field is missing
 WRONG_TYPE = "PB403"  # a value or a reference of another type
@@ -32,12 +33,22 @@ EXPECTED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong at `path`, from the checked value on; `message` follows the path: "is 5, expected a text"."""
+    """What is wrong at `path`, from the checked value on; `message` follows the path: "is 5, expected a text".
+
+    `stage` is where SageMaker refuses it: a definition when the pipeline is made, or a request when its job is; what
+    its texts ask for, without a word of what happens else, is `unsure`. `said` are the service's words, where public.
+    """
 
     id: str
     path: DataPath
     message: str
     hint: str | None = None
+    stage: Stage = "create"
+    said: str = ""
+
+    def below(self, *path: str | int) -> Fault:
+        """Return the fault as that of a whole which has the checked value at `path`."""
+        return replace(self, path=(*path, *self.path))
 
 
 class Reference(Protocol):

@@ -43,7 +43,7 @@ def follow(shapes: Mapping[str, Shape], name: str, path: str) -> Property | NoPr
     """Follow a path such as `ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri` from the shape on."""
     position, members, lookups = 0, list[str](), list[Lookup]()
     path = f".{path}"
-    while position < len(path):
+    while position < len(path) and shapes[name]["type"] != "anything":
         part = _PART.match(path, position)
         if part is None:
             return NoProperty(f"and it can't be read from '{path[position:]}' on")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipeline_builder.definition.shapes.fault import Fault, Reference
 from pipeline_builder.definition.shapes.properties import NoProperty, Property, follow
@@ -18,6 +19,7 @@ from pipeline_builder.definition.shapes.values import (
     check_structure,
 )
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath
 
 
 class Shapes:
@@ -41,6 +43,24 @@ class Shapes:
         if known is None:
             known = self._properties[name, path] = follow(self.shapes, name, path)
         return known
+
+    def check_at(self, name: str, path: DataPath, value: JSON, reference: Reference | None = None) -> tuple[Fault, ...]:
+        """Return in what a value differs from what the shape has at the path; nothing where it has none there."""
+        for number, part in enumerate(path):
+            shape = self.shapes[name]
+            match shape["type"]:
+                case "structure" if part in shape["members"]:
+                    name = shape["members"][part]["shape"]
+                case "list":
+                    name = shape["member"]["shape"]
+                case "map" if number == len(path) - 1:  # whose values are in no message
+                    found = self.check(name, {str(part): value}, reference)
+                    return tuple(replace(fault, path=()) for fault in found if fault.path == (part,))
+                case "map":
+                    name = shape["value"]["shape"]
+                case _:
+                    return ()
+        return self.check(name, value, reference)
 
     def _check(self, name: str) -> Check:
         known = self._checks.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -78,7 +79,7 @@ def check_map(shape: Shape, key_check: Check, value_check: Check) -> Check:
         faults = _count(shape, value)
         for key, item in value.items():
             for fault in key_check(key, None):
-                faults.append(Fault(fault.id, (key,), f"as a key {fault.message}", fault.hint))
+                faults.append(replace(fault, path=(key,), message=f"as a key {fault.message}"))
             if found := value_check(item, reference):
                 faults += _within(key, (_without_value(fault, item) for fault in found))
         return tuple(faults)
@@ -120,7 +121,8 @@ def check_string(shape: Shape) -> Check:
             return (_out_of_range(f"has {len(value)} characters", low, high),)
         if pattern and not matches(pattern, value):
             hint = "take the line break out" if "\n" in value else None
-            return (Fault(NO_MATCH, (), f"is {_shown(value)}, expected {expected}", hint),)
+            # The service holds patterns against values when a job is made, and not when a pipeline is.
+            return (Fault(NO_MATCH, (), f"is {_shown(value)}, expected {expected}", hint, "job"),)
         return ()
 
     return check
@@ -150,11 +152,11 @@ def _without_value(fault: Fault, value: JSON) -> Fault:
     if fault.id != NO_MATCH or fault.path or not isinstance(value, str):
         return fault
     message = fault.message.replace(_shown(value), f"a text of {len(value)} characters")
-    return Fault(fault.id, (), message, fault.hint)
+    return replace(fault, message=message)
 
 
 def _within(key: str | int, faults: Iterable[Fault]) -> list[Fault]:
-    return [Fault(fault.id, (key, *fault.path), fault.message, fault.hint) for fault in faults]
+    return [fault.below(key) for fault in faults]
 
 
 def _shown(value: JSON) -> str:

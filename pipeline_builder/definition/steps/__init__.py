@@ -10,13 +10,15 @@ from pipeline_builder.definition.steps.model import compose_create_model, compos
 from pipeline_builder.definition.steps.processing import compose_metrics, compose_processing
 from pipeline_builder.definition.steps.training import compose_training
 from pipeline_builder.definition.steps.transform import compose_transform
-from pipeline_builder.documents.fields import StepClass
+from pipeline_builder.definition.steps.typed import compose_typed
+from pipeline_builder.documents.fields import TYPED
 
-COMPOSERS: Mapping[StepClass, Callable[[Context, Step], Mapped]] = {
+COMPOSERS: Mapping[str, Callable[[Context, Step], Mapped]] = {
     "Processing": compose_processing,
     "Training": compose_training,
     "CreateModel": compose_create_model,
     "Transform": compose_transform,
     "Metrics": compose_metrics,
     "RegisterModel": compose_register_model,
+    **dict.fromkeys(TYPED, compose_typed),
 }

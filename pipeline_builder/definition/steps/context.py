@@ -190,6 +190,13 @@ def cache_config(step: Step) -> Mapped:
     return {"CacheConfig": {"Enabled": True, "ExpireAfter": step.job.cache.expire_after}}
 
 
+def dependencies(step: Step) -> Mapped:
+    """Return whom a step waits for besides its references: by name, or for a certain end of it."""
+    names: list[JSON] = list(step.explicit)
+    ends: list[JSON] = [{"Step": name, "Trigger": trigger} for name, trigger in step.triggers]
+    return {"DependsOn": [*names, *ends]} if names or ends else {}
+
+
 def retry_policies(step: Step) -> Mapped:
     """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
     section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.job

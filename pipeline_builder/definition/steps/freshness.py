@@ -75,7 +75,7 @@ def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> 
             one that has such a variable already.
     """
     arguments = composed["Arguments"]
-    if "CacheConfig" not in composed or not isinstance(arguments, dict):
+    if "CacheConfig" not in composed or not isinstance(arguments, dict) or composed["Type"] not in MOST_VARIABLES:
         return composed
     before = arguments.get("Environment", {})
     if not isinstance(before, dict) or is_expression(before):

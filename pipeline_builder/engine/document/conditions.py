@@ -1,12 +1,11 @@
-"""Conditions: how a Condition step is decided, and which steps will not run because of it. All pure."""
+"""Conditions: how a Condition step is decided. All pure."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.errors import InputProblems, Problem
 
 OUTCOME = "Outcome"
@@ -65,23 +64,3 @@ def _kind(value: Any) -> str:
 
 def _refused(message: str) -> InputProblems:
     return InputProblems(Problem(id="PB507", message=message))
-
-
-def skipped_steps(document: Document, results: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-    """Return the steps that will not run: those of a branch that was not taken, and all that wait for one of them.
-
-    What was decided is in `results`, the conditions' own: there is no second record that could say something else.
-    """
-    skipped: set[str] = set()
-    for step in document.steps:
-        if is_skipped(step, results, skipped):
-            skipped.add(step.name)
-    return frozenset(skipped)
-
-
-def is_skipped(step: Step, results: Mapping[str, Mapping[str, Any]], skipped: Collection[str]) -> bool:
-    """Tell whether a step will not run; `skipped` has those of the steps before it that won't."""
-    branch = step.branch
-    outcome = results.get(branch.condition, {}).get(OUTCOME) if branch else None
-    other = branch is not None and outcome is not None and outcome != str(branch.outcome)
-    return other or any(name in skipped for name in step.before)

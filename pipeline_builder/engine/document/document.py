@@ -5,21 +5,24 @@ from __future__ import annotations
 import graphlib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
 
 VERSION = "2020-12-01"
 STEP_TYPES = ("Processing", "Training", "Model", "Transform", "RegisterModel", "Condition", "Fail")
-# What a step may have besides; anything else asks for something that would not happen.
+"""The types that are run here; a step of any other needs a stub."""
+# What a step of one of these may have besides; anything else asks for something that would not happen.
 _STEP_KEYS = {
     "Name", "Type", "Arguments", "DependsOn", "CacheConfig", "PropertyFiles", "RetryPolicies", "DisplayName",
     "Description",
 }  # fmt: skip
 # The steps of each branch of a Condition step, by the outcome that takes it.
 _BRANCHES = {"IfSteps": True, "ElseSteps": False}
+_TRIGGERS = ("Completed", "Failed", "Stopped", "Any")
 # What the service does where a policy leaves it open [documentation of retry policies].
 _RETRY = {"IntervalSeconds": 1, "BackoffRate": 2.0, "MaxAttempts": 5}
 
@@ -52,6 +55,11 @@ class Step:
 
     A nested step waits for its Condition step too, and `arguments` of a Condition step are its conditions only: the
     steps inside are steps of their own. `property_files` maps names to (output, path below it).
+
+    `beside` has the members beside the arguments that only types have which are not run here. `triggers` maps those of
+    `before` that the step waits for by a run condition to the end that lets it run. Of each group of `rejoins`, steps
+    of both branches of a condition, those count that aren't skipped; `inner` are the steps of conditions that it waits
+    for as a whole, skipped or not.
     """
 
     name: str
@@ -63,6 +71,10 @@ class Step:
     branch: Branch | None = None
     property_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     retries: tuple[Retry, ...] = ()
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    triggers: Mapping[str, str] = field(default_factory=dict)
+    rejoins: tuple[frozenset[str], ...] = ()
+    inner: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +115,18 @@ def load_definition(content: bytes) -> Document:
     try:
         data = json.loads(content)
         placed = list(_placed(data["Steps"]))
-        names = [str(step["Name"]) for step, _ in placed]
+        names = Counter(str(step["Name"]) for step, _ in placed)
         version = data["Version"]
+        problems = [problem for step, _ in placed for problem in _refused(step, names)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error}")) from error
-    problems = [problem for step, _ in placed for problem in _refused(step, names)]
     if version != VERSION:
         problems.append(_problem("PB501", f"the definition has version '{version}', expected '{VERSION}'"))
     if problems:
         raise InputProblems(*problems)
     try:
-        steps = {str(step["Name"]): _step(step, branch) for step, branch in placed}
+        asked = {str(step["Name"]): _asked(step) for step, _ in placed}
+        steps = _joined({str(step["Name"]): _step(step, branch) for step, branch in placed}, asked)
         parameters = tuple(_parameter(item) for item in data.get("Parameters") or ())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error!r}")) from error
@@ -131,18 +144,16 @@ def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> It
                 yield from _placed((step.get("Arguments") or {}).get(key) or (), inner)
 
 
-def _refused(step: Mapping[str, Any], names: list[str]) -> Iterator[Problem]:
+def _refused(step: Mapping[str, Any], names: Mapping[str, int]) -> Iterator[Problem]:
     name = step["Name"]
-    if step.get("Type") not in STEP_TYPES:
-        known = ", ".join(STEP_TYPES)
-        yield _problem("PB501", f"step '{name}': the local engine can't run a '{step.get('Type')}' step, only: {known}")
-    for key in sorted(set(step) - _STEP_KEYS):
+    for key in sorted(set(step) - _STEP_KEYS) if step.get("Type") in STEP_TYPES else ():
         yield _problem("PB501", f"step '{name}': the local engine doesn't support '{key}' yet")
-    if names.count(name) > 1:
-        yield _problem("PB502", f"step '{name}' stands {names.count(name)} times in the definition")
-    for before in step.get("DependsOn") or ():
-        if not isinstance(before, str):
-            yield _problem("PB501", f"step '{name}': the local engine doesn't support a condition in 'DependsOn' yet")
+    if names[name] > 1:
+        yield _problem("PB502", f"step '{name}' stands {names[name]} times in the definition")
+    for trigger in _triggers(step).values():
+        if trigger not in _TRIGGERS:
+            known = ", ".join(_TRIGGERS)
+            yield _problem("PB501", f"step '{name}': there is no trigger '{trigger}' in 'DependsOn', only: {known}")
     for before in _before(step):
         if before not in names:
             yield _problem("PB502", f"step '{name}' refers to the step '{before}', which isn't there")
@@ -161,6 +172,8 @@ def _step(step: Mapping[str, Any], branch: Branch | None) -> Step:
         branch=branch,
         property_files={str(f["PropertyFileName"]): (str(f["OutputName"]), str(f["FilePath"])) for f in files},
         retries=tuple(_retry(policy) for policy in step.get("RetryPolicies") or ()),
+        beside=_beside(step),
+        triggers=_run_conditions(step),
     )
 
 
@@ -184,9 +197,37 @@ def _retry(policy: Mapping[str, Any]) -> Retry:
 
 
 def _before(step: Mapping[str, Any]) -> tuple[str, ...]:
-    asked = [name for name in step.get("DependsOn") or () if isinstance(name, str)]
-    referred = [path.split(".")[1].split("[")[0] for path in references(_own_arguments(step)) if path[:6] == "Steps."]
-    return tuple(dict.fromkeys((*asked, *referred)))
+    return tuple(dict.fromkeys((*_asked(step), *_triggers(step), *_referred(step))))
+
+
+def _asked(step: Mapping[str, Any]) -> list[str]:
+    """Return the steps that one waits for by name, until they have succeeded."""
+    named = [name for name in step.get("DependsOn") or () if isinstance(name, str)]
+    return [*named, *(name for name, trigger in _triggers(step).items() if trigger == "Completed")]
+
+
+def _triggers(step: Mapping[str, Any]) -> dict[str, str]:
+    ends = [item for item in step.get("DependsOn") or () if not isinstance(item, str)]
+    return {str(item["Step"]): str(item["Trigger"]) for item in ends}
+
+
+def _run_conditions(step: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ends that let a step run; of a step whose results it needs besides only success will do."""
+    needed = {*_asked(step), *_referred(step)}
+    return {name: trigger for name, trigger in _triggers(step).items() if name not in needed}
+
+
+def _referred(step: Mapping[str, Any]) -> list[str]:
+    # Steps within a ForEach step are part of it here: it is run by a stub, as a whole.
+    inside = {str(item["Name"]) for item in (step.get("Arguments") or {}).get("ForEachBody") or ()}
+    found = (path for value in (_own_arguments(step), _beside(step)) for path in references(value))
+    names = [path.split(".")[1].split("[")[0] for path in found if path[:6] == "Steps."]
+    return [name for name in names if name not in inside]
+
+
+def _beside(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members beside its arguments that may refer to other steps: those of types that are not run here."""
+    return {key: value for key, value in step.items() if key not in _STEP_KEYS}
 
 
 def references(value: Any) -> Iterator[str]:
@@ -204,6 +245,35 @@ def references(value: Any) -> Iterator[str]:
 def _parameter(item: Mapping[str, Any]) -> Parameter:
     allowed = tuple(item.get("EnumValues") or ())
     return Parameter(name=str(item["Name"]), type=str(item["Type"]), default=item.get("DefaultValue"), allowed=allowed)
+
+
+def _joined(steps: dict[str, Step], asked: Mapping[str, Iterable[str]]) -> dict[str, Step]:
+    """Let steps after a condition wait for what is in it: who waits for it by name for all that runs of both branches,
+    who waits for steps of both branches for those that run.
+    """
+    inside: dict[str, list[str]] = {}
+    for step in steps.values():
+        if step.branch:
+            inside.setdefault(step.branch.condition, []).append(step.name)
+    return {name: _after(step, steps, inside, set(asked[name])) for name, step in steps.items()} if inside else steps
+
+
+def _after(step: Step, steps: Mapping[str, Step], inside: Mapping[str, Iterable[str]], asked: set[str]) -> Step:
+    own = step.branch.condition if step.branch else ""
+    inner = [name for condition in asked if condition != own for name in inside.get(condition, ())]
+    branches: dict[str, set[str]] = {}
+    for name in asked:
+        if (branch := steps[name].branch) and branch.condition != own:
+            branches.setdefault(branch.condition, set()).add(name)
+    groups = tuple(frozenset(group) for group in branches.values() if _both(group, steps))
+    if not inner and not groups:
+        return step
+    before = tuple(dict.fromkeys((*step.before, *inner)))
+    return replace(step, before=before, inner=frozenset(inner), rejoins=groups)
+
+
+def _both(group: Iterable[str], steps: Mapping[str, Step]) -> bool:
+    return len({branch.outcome for name in group if (branch := steps[name].branch)}) > 1
 
 
 def _ordered(steps: dict[str, Step]) -> tuple[Step, ...]:

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
-from pipeline_builder.engine.document.conditions import skipped_steps
 from pipeline_builder.engine.document.document import Document, Step, load_definition, with_nested
+from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.scheduler import Engine, Limits, Run
+from pipeline_builder.engine.execution.stubs import STUBS
 from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.records import close_jobs
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
@@ -40,9 +41,10 @@ def list_steps(state: State, arn: str) -> tuple[StepState, ...]:
     """Return every step of the execution's definition, in topological order."""
     known = state.steps(arn)
     document = load_definition(definition_of(state, arn))
-    skipped = skipped_steps(document, state.results(arn))
+    ends = {end: {s.name for s in known.values() if s.status is end} for end in (StepStatus.FAILED, StepStatus.STOPPED)}
+    flow = Flow(state.results(arn), ends[StepStatus.FAILED], ends[StepStatus.STOPPED]).foresee(document.steps)
     return tuple(
-        replace(step, status=StepStatus.SKIPPED) if step.name in skipped else step
+        replace(step, status=StepStatus.SKIPPED) if step.name in flow.skipped else step
         for step in (known.get(item.name) or _waiting(item) for item in document.steps)
     )
 
@@ -128,6 +130,7 @@ def _limits(state: State, document: Document, arn: str, halt: threading.Event | 
     return Limits(
         use_cache=state.uses_cache(arn),
         selected=with_nested(document, (str(step["StepName"]) for step in selected)),
+        stubs=details.get(STUBS) or {},
         parallel=int(parallel) if parallel else None,
         halt=halt,
     )

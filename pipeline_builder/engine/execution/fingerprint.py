@@ -12,39 +12,39 @@ from pipeline_builder.engine.document.document import Document, references
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.cache import by_content
+from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
-from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
 
 
-def build_fingerprint(
-    document: Document, values: Mapping[str, Any], images: object, store: LocalStore, state: State
-) -> str:
-    """Return the sha256 (hex) of definition, parameter values, data, models, images and Python's version."""
+def build_fingerprint(document: Document, values: Mapping[str, Any], engine: Engine) -> str:
+    """Return the sha256 (hex) of definition, parameter values, data, models, images, Python's version, and stubs."""
     decisive = set(_decisive_parameters(document))
     inputs = sorted(set(_inputs(document)))
     facts = {
         "definition": document.sha256,
         "parameters": {name: value for name, value in values.items() if name in decisive},
-        "data": [(uri, kind, store.digest(uri, kind=kind)) for uri, kind in inputs],
-        "images": images,
+        "data": [(uri, kind, engine.store.digest(uri, kind=kind)) for uri, kind in inputs],
+        "images": engine.images,
         "python": sys.version_info[:2],
     }
     scope = Scope(parameters=values, execution={})
-    named = named_containers(((s.type, resolve_known(s.arguments, scope)) for s in document.steps), state)
+    named = named_containers(((s.type, resolve_known(s.arguments, scope)) for s in document.steps), engine.state)
     if named:  # by their names: what is behind one can be made anew
-        facts["models"] = by_content(named, store)
+        facts["models"] = by_content(named, engine.store)
+    if stubs := {name: stub for name, stub in engine.stubs.items() if any(s.name == name for s in document.steps)}:
+        facts["stubs"] = stubs
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _decisive_parameters(document: Document) -> Iterator[str]:
     for step in document.steps:
-        arguments = {key: value for key, value in step.arguments.items() if key not in _PROVENANCE}
+        given = {**step.beside, **step.arguments}
+        arguments = {key: value for key, value in given.items() if key not in _PROVENANCE}
         for path in references(arguments):
             if path.startswith("Parameters."):
                 yield path.removeprefix("Parameters.")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.descriptions import CachePrediction
-from pipeline_builder.engine.document.conditions import OUTCOME, decide, is_skipped
-from pipeline_builder.engine.document.document import Document, Step
+from pipeline_builder.engine.document.conditions import OUTCOME, decide
+from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
+from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.references import Scope, UnresolvedError, resolve
 from pipeline_builder.engine.execution.cache import build_key, find_hit, why_missed
 from pipeline_builder.engine.execution.scheduler import Engine
@@ -37,17 +38,17 @@ class _Prediction:
     conditional: set[str] = field(default_factory=set)
 
     def of(self, step: Step) -> CachePrediction:
-        if is_skipped(step, self.results, self.skipped):
+        if Flow(self.results, skipped=self.skipped).is_skipped(step):
             earlier = next((name for name in step.before if name in self.skipped), None)
             other = f"'{step.branch.condition}' goes the other way" if step.branch else ""
-            reason = f"waits for '{earlier}', which is skipped" if earlier else other
+            reason = f"waits for '{earlier}', which is skipped" if earlier else other or "waits for another end"
             self.skipped.add(step.name)
             return CachePrediction(step=step.name, hit=False, reason=reason, skipped=True)
         if reason := self._condition(step):
             self.conditional.add(step.name)
             return CachePrediction(step=step.name, hit=False, reason=reason, conditional=True)
         try:
-            found, reason = self._looked_up(step)
+            found, reason = self._not_run(step) or self._looked_up(step)
         except UnresolvedError as error:
             found, reason = "", f"after '{error.step}', which runs"
         except (InputProblems, StepFailedError):
@@ -58,8 +59,16 @@ class _Prediction:
         """Say on what it depends whether the step runs, where that can't be told yet."""
         if step.branch and step.branch.condition not in self.results:
             return f"if '{step.branch.condition}' comes out as {step.branch.outcome}"
-        earlier = next((name for name in step.before if name in self.conditional), None)
-        return f"if '{earlier}' runs" if earlier else ""
+        end = next((f"if '{name}' ends {end}" for name, end in step.triggers.items() if end != "Any"), "")
+        earlier = next((name for name in step.before if name in self.conditional and name not in step.inner), None)
+        return end or (f"if '{earlier}' runs" if earlier else "")
+
+    def _not_run(self, step: Step) -> tuple[str, str] | None:
+        if step.name in self.engine.stubs:
+            return "", "is not run: its result is a stub"
+        if step.type not in STEP_TYPES:
+            return "", f"the local engine can't run a {step.type} step: --stub {step.name}=FILE.json gives its result"
+        return None
 
     def _looked_up(self, step: Step) -> tuple[str, str]:
         """Return whose result the cache answers with, empty where it doesn't, and the reason for either."""

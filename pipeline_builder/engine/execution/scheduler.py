@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
-from pipeline_builder.engine.document.conditions import skipped_steps
 from pipeline_builder.engine.document.document import Document, Step
+from pipeline_builder.engine.document.flow import Flow, is_simple
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.retries import Patience
+from pipeline_builder.engine.execution.stubs import STUB, Stubs, stub_sha256, stubbed_result
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
+from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import ask_jobs_to_stop, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
@@ -32,7 +34,10 @@ from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Observer, SecretGiver
+from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
+
+# Execution variables that are a job's own.
+OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +61,20 @@ class Engine:
     secrets: SecretGiver = no_secrets
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    stubs: Stubs = field(default_factory=dict)
+    judge: RequestJudge = take_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How far a run may go: `selected` steps only, where there are any, and `parallel` of them at once.
 
-    `halt` being set ends the run's jobs and leaves the execution as it is.
+    Steps with a stub have its result. `halt` being set ends the run's jobs and leaves the execution as it is.
     """
 
     use_cache: bool = True
     selected: frozenset[str] = frozenset()
+    stubs: Stubs = field(default_factory=dict)
     parallel: int | None = None
     halt: threading.Event | None = None
 
@@ -87,17 +95,18 @@ class Run:
         self._stops: dict[str, Stop] = {}  # of each step that runs
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         # What failed before a halt stays failed; in any other run these steps wait again by now.
-        known = engine.state.steps(execution.arn).values()
-        self._failed = {state.name for state in known if state.status is StepStatus.FAILED}
-        self._decided = True  # by what has succeeded already
+        self._known = engine.state.steps(execution.arn)
+        self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
+        self._simple = is_simple(document)
+        self._flow = self._foreseen()
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
 
-        A failed step leaves its dependents waiting, and all others finish; a condition that has been decided stays so,
-        and the steps of its other branch don't run. KeyboardInterrupt stops every job and is
-        raised again when they have ended; so is any exception that is a bug. An execution that somebody asks to stop
-        (status Stopping, from whatever process) ends Stopped; one that is halted stays Executing.
+        A failed step leaves its dependents waiting, but for those that wait for its failure, and all others finish; a
+        condition that has been decided stays so, and the steps of its other branch don't run. KeyboardInterrupt stops
+        every job and is raised again when they have ended; so is any exception that is a bug. An execution that
+        somebody asks to stop (status Stopping, from whatever process) ends Stopped; one that is halted stays Executing.
         """
         todo = self._todo()
         running: dict[Future[Done | None], Step] = {}
@@ -107,8 +116,7 @@ class Run:
                 while todo or running:
                     if self._asked_to_stop():
                         todo = []
-                    if self._decided:
-                        self._skip(todo, observe)
+                    self._skip(todo, observe)
                     for step in self._ready(todo):
                         todo.remove(step)
                         running[pool.submit(self._run_step, step, observe)] = step
@@ -120,7 +128,14 @@ class Run:
                 raise
         if self._stop.is_set():
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
-        return ExecutionStatus.FAILED if self._failed else ExecutionStatus.SUCCEEDED
+        if not self._failed:
+            return ExecutionStatus.SUCCEEDED
+        caught = all(self._flow.is_caught(self._document, name) for name in self._failed)
+        return ExecutionStatus.COMPLETED_WITH_FAILURES if caught else ExecutionStatus.FAILED
+
+    def _foreseen(self) -> Flow:
+        """Return how far the execution is; where nothing is ever left out, without looking at every step."""
+        return Flow(self._results, self._failed).foresee(() if self._simple else self._document.steps)
 
     def _todo(self) -> list[Step]:
         selected = self._limits.selected
@@ -145,14 +160,12 @@ class Run:
         return self._stop.is_set()
 
     def _skip(self, todo: list[Step], observe: Observer) -> None:
-        self._decided = False
-        skipped = skipped_steps(self._document, self._results)
-        for step in [step for step in todo if step.name in skipped]:
+        for step in [step for step in todo if step.name in self._flow.skipped]:
             todo.remove(step)
             observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
 
     def _ready(self, todo: list[Step]) -> list[Step]:
-        return [step for step in todo if all(name in self._results for name in step.before)]
+        return [step for step in todo if self._flow.is_ready(step)]
 
     def _collect(self, running: dict[Future[Done | None], Step]) -> None:
         # A time-out now and then, because a wait without end can't be interrupted on every system.
@@ -164,7 +177,8 @@ class Run:
                 self._failed.add(step.name)
             else:
                 self._results[step.name] = done.result
-                self._decided = self._decided or step.type == "Condition"
+        if ended and not self._simple:
+            self._flow = self._foreseen()
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
         """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
@@ -194,7 +208,7 @@ class Run:
                 raise
 
     def _begun(self, step: Step, folder: Path) -> StepState:
-        known = self._engine.state.steps(self._execution.arn).get(step.name)
+        known = self._known.get(step.name)  # from before this go
         return StepState(
             name=step.name,
             type=step.type,
@@ -206,7 +220,7 @@ class Run:
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
         done, hit = self._outcome(step, state, folder, observe)
-        log = "" if hit else state.log
+        log = "" if hit or STUB in done.metadata else state.log
         ended = replace(state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log)
         self._writer(observe)(ended, done.result)
         return done
@@ -222,7 +236,9 @@ class Run:
         """Return the step's end, out of the cache (with the ARN it came from) or by doing the work."""
         if self._stop.is_set():
             raise StepStoppedError
-        request = self._request(step)
+        request = self._request(step, state.attempts)
+        if (stub := self._limits.stubs.get(step.name)) is not None:
+            return self._stubbed(step, request, stub, state.attempts), ""
         if self._ours:
             check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
@@ -232,6 +248,8 @@ class Run:
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
             return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+        if refused := self._engine.judge(step.type, request):
+            raise StepFailedError(refused)
         keep_log(self._engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)
@@ -257,9 +275,25 @@ class Run:
             )
         return done, ""
 
-    def _request(self, step: Step) -> dict[str, Any]:
+    def _request(self, step: Step, attempt: int) -> dict[str, Any]:
+        """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
         scope = replace(self._scope, results=self._results)
-        return with_model(step, resolve(step.arguments, scope), self._results, self._engine.state)
+        for variable in OWN_NAMES:
+            prefix = str(resolve(step.arguments.get(variable, ""), scope) or "")
+            own = {variable: made_name(self._execution.arn, step.name, attempt, prefix)}
+            scope = replace(scope, execution={**scope.execution, **own})
+        request: dict[str, Any] = resolve(_own(step) if step.name in self._limits.stubs else step.arguments, scope)
+        return (
+            request if step.name in self._limits.stubs else with_model(step, request, self._results, self._engine.state)
+        )
+
+    def _stubbed(self, step: Step, request: dict[str, Any], stub: Mapping[str, Any], attempt: int) -> Done:
+        """Return the end of a step that has a stub; what the service would refuse it does refuse."""
+        if refused := self._engine.judge(step.type, request):
+            raise StepFailedError(refused)
+        beside = resolve(step.beside, replace(self._scope, results=self._results))
+        result = stubbed_result(step, {**beside, **request}, stub, (self._execution.arn, attempt))
+        return Done(result=result, metadata={STUB: stub_sha256(stub)})
 
     def _key(self, step: Step, request: Mapping[str, Any]) -> Key:
         layers = layers_of(step, request, self._engine.images, self._engine.store)
@@ -286,3 +320,8 @@ class Run:
             observe=observe,
             attempt=attempt,
         )
+
+
+def _own(step: Step) -> dict[str, Any]:
+    """Return the arguments of a step that has a stub, without the steps that stand in them."""
+    return {key: value for key, value in step.arguments.items() if key not in ("ForEachBody", "Selector")}

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
 from pipeline_builder.engine.document.document import Step, load_definition, with_nested
+from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.stubs import STUBS, find_unrunnable
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.jobs.resolving import absent
@@ -43,11 +45,12 @@ class Request:
     use_cache: bool = True
 
 
-def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
-    """Return the steps whose results are taken from the source.
+def check_request(engine: Engine, request: Request, *, note: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
+    """Return the steps whose results are taken from the source; `note` gets what has no effect on this machine.
 
     Raises:
-        InputProblems: PB505 for parameters, PB541 for selected steps that can't run, and what `find_unable` refuses.
+        InputProblems: PB505 for parameters, PB541 for selected steps that can't run, PB501 for those without a stub
+            that this machine doesn't run, PB578, and what `find_unable` refuses.
     """
     document = load_definition(request.definition)
     scope = Scope(parameters=parameter_values(document, request.parameters), execution={})
@@ -57,16 +60,22 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
         raise _refused(f"the pipeline has no step '{unknown[0]}' to select")
     done = engine.state.steps(request.source) if request.source else {}
     selected = with_nested(document, request.selected)
-    needed = {b: name for name in selected for b in steps[name].before if b not in selected}
+    chosen = [step for step in document.steps if not selected or step.name in selected]
+    if problems := tuple(find_unrunnable(replace(document, steps=tuple(chosen)), engine.stubs)):
+        raise InputProblems(*problems)
+    left_out = Flow(engine.state.results(request.source) if request.source else {}).foresee(document.steps).skipped
+    needed = {b: name for name in selected for b in steps[name].before if b not in selected and b not in left_out}
     for before, name in needed.items():
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
     means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
-    unable = find_unable(document, scope, means, steps=selected)
-    named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in document.steps}
-    chosen = {name: each for name, each in named.items() if not selected or name in selected}
-    refuse_unable(unable, absent(chosen, engine.state))
+    running = [step for step in chosen if step.name not in engine.stubs]
+    found = find_unable(document, scope, means, steps={step.name for step in running}) if running else ()
+    named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}
+    refuse_unable(found, absent(named, engine.state))
+    for unable in found:
+        note(unable.problem.message)
     return tuple(needed)
 
 
@@ -76,6 +85,13 @@ def _layers(engine: Engine, step: Step, request: Mapping[str, Any]) -> Layers:
 
 def _refused(message: str) -> InputProblems:
     return InputProblems(Problem(id="PB541", message=message, hint="select that step too"))
+
+
+def with_stubs(engine: Engine, request: Request) -> Request:
+    """Return the request with those of the engine's stubs that are for its steps."""
+    names = [step.name for step in load_definition(request.definition).steps] if engine.stubs else []
+    found = {name: dict(engine.stubs[name]) for name in names if name in engine.stubs}
+    return replace(request, details={**request.details, STUBS: found}) if found else request
 
 
 def put_execution(db: sqlite3.Connection, request: Request, taken: tuple[str, ...], new_id: str) -> str:

@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
@@ -19,11 +19,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from pipeline_builder.engine.inside.answers import Answered, Asked
 from pipeline_builder.engine.inside.assembling import assemble
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
-from pipeline_builder.engine.inside.patience import ask
+from pipeline_builder.engine.inside.patience import ask, within
 from pipeline_builder.engine.inside.records import cut, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from pipeline_builder.engine.inside.answers import Container
 
@@ -104,9 +104,9 @@ def _transform(file: File, spec: Spec, container: Container) -> bool:
     first = 1
     try:
         with ExitStack() as stack:
-            work = _works(file, spec, stack)
             result = stack.enter_context(part.open("wb"))
-            for done, answered in _answers(work, spec, container):
+            answers = stack.enter_context(closing(_answers(_works(file, spec, stack), spec, container)))
+            for done, answered in answers:
                 if spec["last"]:
                     result.write(assemble(done.records, answered, spec))
                 else:
@@ -141,21 +141,20 @@ def _opened(path: Path, spec: Spec) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if spec["compression"] == "Gzip" else path.open("rb")
 
 
-def _answers(works: Iterable[Work], spec: Spec, container: Container) -> Iterator[tuple[Work, Answered]]:
+def _answers(works: Iterable[Work], spec: Spec, container: Container) -> Generator[tuple[Work, Answered]]:
     """Yield each request with its answer, in order; as many at once as the job and the container take."""
-
-    def answered(work: Work) -> tuple[Work, Answered]:
-        return work, ask(container.answer, work.asked, retries=spec["retries"], seconds=spec["timeout"])
-
-    many = int(spec["max_concurrent"]) if container.concurrent else 1
-    if many <= 1:
-        yield from map(answered, works)
+    retries, many = spec["retries"], int(spec["max_concurrent"]) if container.concurrent else 1
+    if not container.concurrent:
+        with within(container.answer, spec["timeout"]) as answer:
+            for work in works:
+                yield work, ask(answer, work.asked, retries=retries)
         return
-    with ThreadPoolExecutor(max_workers=many) as pool:
-        running: list[Any] = []
+    with ThreadPoolExecutor(max_workers=max(1, many)) as pool:
+        running: list[tuple[Work, Any]] = []
         for work in works:
-            running.append(pool.submit(answered, work))
+            running.append((work, pool.submit(ask, container.answer, work.asked, retries=retries)))
             if len(running) >= many:
-                yield running.pop(0).result()
-        for each in running:
-            yield each.result()
+                done, found = running.pop(0)
+                yield done, found.result()
+        for done, found in running:
+            yield done, found.result()

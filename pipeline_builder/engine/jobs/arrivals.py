@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pipeline_builder.engine.document.members import is_open
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.supply import AUGMENTED, PREFIX
 
 Mode = Literal["File", "FastFile", "Pipe"]
@@ -152,8 +153,3 @@ def addresses_elsewhere(request: Request) -> Iterator[str]:
     for arrival in (*training_arrivals(request), *processing_arrivals(request)):
         if is_elsewhere(arrival.address):
             yield arrival.address
-
-
-def is_elsewhere(address: Any) -> bool:
-    """Tell whether an address is none of S3's."""
-    return isinstance(address, str) and "://" in address and not address.startswith("s3://")

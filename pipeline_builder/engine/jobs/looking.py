@@ -12,7 +12,6 @@ from pipeline_builder.engine.jobs.arrivals import (
     Arrival,
     faults_of,
     groups_of,
-    is_elsewhere,
     processing_arrivals,
     training_arrivals,
 )
@@ -22,7 +21,7 @@ from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.jobs.transforming import refusals_of
-from pipeline_builder.engine.state.elsewhere import Elsewhere
+from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 
 _PROGRAM = "sagemaker_program"

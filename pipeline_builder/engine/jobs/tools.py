@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.limits import JobLimits
+from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.stopping import GRACE, Stop
 from pipeline_builder.engine.state.registry import LocalRegistry
@@ -20,8 +20,6 @@ from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.target import SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
-JOB_NAME = 63
-"""Characters of a job's name in the service's model."""
 
 
 class StepFailedError(Exception):
@@ -83,7 +81,4 @@ class Tools:
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     """Return a job's name as the service makes it; a name in the definition is its prefix."""
-    seed = f"{tools.execution}/{step.name}/{tools.attempt}"
-    suffix = hashlib.sha256(seed.encode()).hexdigest()[:10]
-    start = prefix or f"pipelines-{tools.execution_id}-{step.name}"
-    return f"{start[: JOB_NAME - len(suffix) - 1].rstrip('-')}-{suffix}"
+    return made_name(tools.execution, step.name, tools.attempt, prefix)

@@ -180,6 +180,7 @@ class _TrainingJob:
         """Keep what the job has left, and raise what its step ends with where that is no good end."""
         if found := collect_metrics(self._metrics, self._growth, self._tools.outputs):
             self._tools.journal.add(FinalMetricDataList=found)
+            self._tools.observe("; ".join(f"{item['MetricName']} {item['Value']:g}" for item in found))
         try:
             self._refuse(result)
         except Exception as error:

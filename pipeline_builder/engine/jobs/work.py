@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, inside
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
+from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.processing import (
     exit_message,
     processing_command,
@@ -26,7 +26,6 @@ from pipeline_builder.engine.jobs.resolving import check_model
 from pipeline_builder.engine.jobs.running import Program, run_program
 from pipeline_builder.engine.jobs.tools import (
     ACCOUNT,
-    JOB_NAME,
     Done,
     JobStoppedError,
     StepFailedError,
@@ -109,9 +108,7 @@ def _turned(step: Step, request: Request, tools: Tools, turn: Turn) -> Exception
 
 def describe_model(step: Step, request: Request, execution: str, attempt: int = 1) -> dict[str, Any]:
     """Return what a CreateModel request makes, which needs no job."""
-    digest = hashlib.sha256(f"{execution}/{step.name}/{attempt}".encode()).hexdigest()[:10]
-    prefix = request.get("ModelName") or f"pipelines-{execution.rsplit('/', 1)[-1]}-{step.name}"
-    name = f"{prefix[: JOB_NAME - 11].rstrip('-')}-{digest}"
+    name = made_name(execution, step.name, attempt, request.get("ModelName", ""))
     return {**request, "ModelName": name, "ModelArn": f"{ACCOUNT}:model/{name}"}
 
 

@@ -9,7 +9,13 @@ from pipeline_builder.engine.state.inputs import Found
 from pipeline_builder.engine.state.listing import files_below
 from pipeline_builder.errors import InputProblems, Problem
 
+_SCHEMES = ("filesystem://", "athena://", "redshift://")
 _HINT = "'local.sources' in the manifest maps such an address, or its beginning, to a folder with its data"
+
+
+def is_elsewhere(address: object) -> bool:
+    """Tell whether an address is one of data that are in no bucket."""
+    return isinstance(address, str) and address.startswith(_SCHEMES)
 
 
 class Elsewhere:

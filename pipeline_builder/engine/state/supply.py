@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
 from pipeline_builder.engine.state.listing import has_only_files
 from pipeline_builder.errors import InputProblems, Problem
@@ -51,7 +54,7 @@ def _there(store: LocalStore, uri: str, kind: str, left_out: list[str]) -> list[
     if kind == AUGMENTED:
         raise _unsupported(uri, kind)  # it is a stream's, not a folder's
     found = find_objects(store, uri, kind, left_out)
-    if not found and uri.startswith("s3://"):
+    if not found and not is_elsewhere(uri):
         raise InputProblems(_nothing(store, uri, left_out))
     return found
 
@@ -80,7 +83,7 @@ def find_objects(store: LocalStore, uri: str, kind: str, left_out: list[str]) ->
     Raises:
         InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest, PB562.
     """
-    if "://" in uri and not uri.startswith("s3://"):
+    if is_elsewhere(uri):
         return store.elsewhere.objects(uri, left_out)
     match kind:
         case "place":
@@ -93,7 +96,7 @@ def find_objects(store: LocalStore, uri: str, kind: str, left_out: list[str]) ->
             return _listed(store, uri, left_out)
         case "AugmentedManifestFile":
             manifest = store.locate(uri, left_out)
-            return [(uri, uri.rsplit("/", 1)[-1], manifest)] if manifest else []
+            return [(uri, uri.rsplit("/", 1)[-1], manifest), *_referred(store, manifest)] if manifest else []
     raise _unsupported(uri, kind)
 
 
@@ -124,6 +127,17 @@ def _listed(store: LocalStore, uri: str, left_out: list[str]) -> list[Found]:
         raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
     found = ((address, store.split(address)[1], path) for address, path in addresses.items())
     return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
+
+
+def _referred(store: LocalStore, manifest: Path) -> list[Found]:
+    """Return the objects that the lines of an augmented manifest name, as far as they are there."""
+    named: dict[str, None] = {}
+    with manifest.open("rb") as file:
+        for line in read_small(file, str(manifest), _LONGEST_MANIFEST).splitlines():
+            with contextlib.suppress(ValueError, AttributeError, RecursionError):  # whoever reads the pipe says so
+                named |= {str(value): None for name, value in json.loads(line).items() if name.endswith("-ref")}
+    found = ((uri, store.locate(uri, [])) for uri in named if uri.startswith("s3://"))
+    return [(uri, uri, path) for uri, path in found if path]
 
 
 def _nothing(store: LocalStore, uri: str, left_out: list[str]) -> Problem:

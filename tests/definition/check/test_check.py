@@ -11,8 +11,8 @@ import pytest
 from pipeline_builder.definition.check import faults, language
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.check.finding import Finding
-from pipeline_builder.definition.check.language import STEP_TYPES
 from pipeline_builder.definition.shapes import fault
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.descriptions import JSON
 from tests.definition.shapes.test_shapes import MODEL
 
@@ -193,8 +193,12 @@ GATE: dict[str, Any] = {
             {
                 "Type": "Or",
                 "Conditions": [
-                    {"Type": "In", "QueryValue": get("Parameters.Threshold"), "Values": ["a", get("Parameters.Rate")]},
-                    {"Type": "LessThan", "LeftValue": get("Steps.churn-Other.Outcome"), "RightValue": 3},
+                    {
+                        "Type": "In",
+                        "QueryValue": get("Parameters.Threshold"),
+                        "Values": ["a", get("Parameters.InstanceType")],
+                    },
+                    {"Type": "Equals", "LeftValue": get("Steps.churn-Other.Outcome"), "RightValue": "True"},
                 ],
             },
         ],
@@ -229,8 +233,7 @@ PLACES: dict[str, tuple[str | int, ...]] = {
 }
 
 
-def test_steps_of_all_types_pass() -> None:
-    assert {step["Type"] for step in [*VALID["Steps"], REGISTER, FAIL]} == set(STEP_TYPES)
+def test_steps_of_the_types_that_are_composed_pass() -> None:
     assert check_definition(VALID) == ()
 
 
@@ -279,6 +282,9 @@ RETRY: dict[str, Any] = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"]}
 
 
 # id, change, the path of the finding, message, hint
+AFTER_FAIL = "let it wait for what the Fail step waits for, or stand in the other branch"
+KINDS = "a text never equals a number: '0.9' in quotes is a text, and a parameter has the type that it declares"
+FIRST = ("Gate", ARGUMENTS, "Conditions", 0)
 CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     (
         "PB401",
@@ -496,7 +502,7 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         "PB411",
         put("Proccessing", "Preprocess", "Type"),
         ("Preprocess", "Type"),
-        "'Type' is 'Proccessing', expected one of the 7 values of StepType",
+        "'Type' is 'Proccessing', expected one of the 28 values of StepType",
         "did you mean 'Processing'",
     ),
     (
@@ -585,18 +591,67 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         "known here: Outcome",
     ),
     (
-        "PB408",
+        "PB270",
         put(get("Steps.churn-Fail.ErrorMessage"), *DESCRIPTION),
         DESCRIPTION,
-        "'ModelPackageDescription' refers to 'Steps.churn-Fail.ErrorMessage', and a Fail step has no 'ErrorMessage'",
+        "'ModelPackageDescription' waits for the Fail step 'churn-Fail', after which nothing runs",
+        AFTER_FAIL,
+    ),
+    (
+        "PB270",
+        put([{"Step": "churn-Fail", "Trigger": "Any"}], "Metrics", "DependsOn"),
+        ("Metrics", "DependsOn", 0),
+        "'DependsOn[0]' waits for the Fail step 'churn-Fail', after which nothing runs",
+        AFTER_FAIL,
+    ),
+    (
+        "PB270",
+        put(["churn-Register"], "Fail", "DependsOn"),
+        ("Fail", "DependsOn", 0),
+        "'DependsOn[0]' waits for the step 'churn-Register' of the other branch of 'churn-Gate': only one of them runs",
+        "give each branch steps of its own",
+    ),
+    (
+        "PB270",
+        put(get("Steps.churn-Register.ModelPackageArn"), "Fail", ARGUMENTS, "ErrorMessage"),
+        ("Fail", ARGUMENTS, "ErrorMessage"),
+        "'ErrorMessage' waits for the step 'churn-Register' of the other branch of 'churn-Gate': only one of them runs",
+        "give each branch steps of its own",
+    ),
+    (
+        "PB270",
+        put([{**OTHER, "Name": "churn-Inner"}], "Gate", ARGUMENTS, "IfSteps"),
+        ("Gate", ARGUMENTS, "IfSteps", 0, "Type"),
+        "'Type' is a condition within the Condition step 'churn-Gate', which SageMaker doesn't take",
+        "put all comparisons into one condition, or let the inner step wait for the outer one's",
+    ),
+    (
+        "PB271",
+        put({"Type": "Equals", "LeftValue": get("Parameters.MaxDepth"), "RightValue": "5"}, *FIRST),
+        FIRST,
+        "'Conditions[0]' compares a number with a text ('Equals'), which never compare",
+        KINDS,
+    ),
+    (
+        "PB271",
+        put({"Type": "GreaterThan", "LeftValue": get("Parameters.Spot"), "RightValue": True}, *FIRST),
+        FIRST,
+        "'Conditions[0]' asks whether a flag is more or less ('GreaterThan'), which a flag never is",
         None,
     ),
     (
-        "PB415",
-        put(["churn-Fail"], "Metrics", "DependsOn"),
-        ("Metrics",),
-        "steps wait for each other in a cycle: churn-Metrics >> churn-Gate >> churn-Fail >> churn-Metrics",
-        None,
+        "PB271",
+        put({"Type": "LessThan", "LeftValue": get("Execution.PipelineName"), "RightValue": 3}, *FIRST),
+        FIRST,
+        "'Conditions[0]' compares a text with a number ('LessThan'), which never compare",
+        KINDS,
+    ),
+    (
+        "PB271",
+        put({"Type": "In", "QueryValue": get("Parameters.MaxDepth"), "Values": [5, "6"]}, *FIRST),
+        (*FIRST, "Values", 1),
+        "'Conditions[0].Values[1]' is a text, and a number is looked for in the list: they never compare",
+        KINDS,
     ),
     (
         "PB411",
@@ -670,9 +725,9 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     ),
     (
         "PB412",
-        add(processing_input("code", "s3://b/k"), "Preprocess", ARGUMENTS, "ProcessingInputs"),
-        ("Preprocess", ARGUMENTS, "ProcessingInputs", 2, "InputName"),
-        "'ProcessingInputs[2].InputName' is 'code', which [1] has already",
+        put("code", "Preprocess", ARGUMENTS, "ProcessingInputs", 0, "InputName"),
+        ("Preprocess", ARGUMENTS, "ProcessingInputs", 1, "InputName"),
+        "'ProcessingInputs[1].InputName' is 'code', which [0] has already",
         None,
     ),
     (
@@ -766,7 +821,9 @@ def test_a_mistake(
     change(definition)
     full = full_path(*path)
     name = step_name(definition, full)
-    assert check_definition(definition) == (Finding(name, full, problem_id, message, hint),)
+    named = problem_id == faults.DUPLICATE and full[-1] in ("InputName", "OutputName", "ChannelName")
+    stage: fault.Stage = "job" if named or problem_id == fault.NO_MATCH else "create"
+    assert check_definition(definition) == (Finding(name, full, problem_id, message, hint, stage),)
 
 
 def step_name(definition: Any, path: tuple[str | int, ...]) -> str:
@@ -792,10 +849,11 @@ def test_every_id_has_a_mistake() -> None:
 def test_the_service_makes_names(name: str) -> None:
     """Of the request's required fields, only the name of the job or model may be left out, and is prefix if it isn't."""
     step_type = STEP_TYPES[name]
-    assert step_type.generated in MODEL.shape_for(step_type.request).metadata["required"]
+    required = MODEL.shape_for(step_type.request.removeprefix("sagemaker:")).metadata["required"]
+    assert step_type.generated in required
     definition: JSON = {"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": name, "Arguments": {}}]}
-    missing = {finding.path[-1] for finding in check_definition(definition)}
-    assert missing == set(MODEL.shape_for(step_type.request).metadata["required"]) - {step_type.generated}
+    missing = {finding.path[-1] for finding in check_definition(definition) if finding.id == fault.MISSING_FIELD}
+    assert missing == set(required) - {step_type.generated}
 
 
 def test_limits_are_those_of_the_service() -> None:
@@ -834,8 +892,12 @@ def test_conditions_nest_to_any_depth() -> None:
             "Type": "Condition",
             "Arguments": {"Conditions": conditions, "ElseSteps": [inner]},
         }
-    (finding,) = check_definition({"Version": "2020-12-01", "Steps": [inner]})
+    found = check_definition({"Version": "2020-12-01", "Steps": [inner]})
+    (finding,) = [one for one in found if one.id == "PB410"]
+    nested = [one for one in found if one is not finding]
     assert (finding.step, finding.id, len(finding.path)) == ("innermost", "PB410", 2 + 40 * 3 + 2)
+    assert {found.id for found in nested} == {"PB270"}
+    assert len(nested) == 39
 
 
 @pytest.mark.parametrize("duration", ["P30D", "PT1H", "P1Y2M3W4DT5H6M7S", "30d", "5y", "T16m", "30dT5h"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.check.language import STEP_TYPES
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.engine.document.members import find_said, load_members
 

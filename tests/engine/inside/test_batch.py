@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline_builder.engine.inside import batch
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Asked, Container
-from pipeline_builder.engine.inside.patience import ask
+from pipeline_builder.engine.inside.patience import ask, within
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.inside.answers import Answer
@@ -133,24 +134,22 @@ def failing(times: int, error: Exception) -> tuple[list[int], Answer]:
 def test_tries(error: Exception, tries: int) -> None:
     calls, answer = failing(9, error)
     with pytest.raises(type(error)):
-        ask(answer, Asked(b"", None, None), retries=3, seconds=5)
+        ask(answer, Asked(b"", None, None), retries=3)
     assert len(calls) == tries
     calls, answer = failing(min(tries, 3) if tries > 1 else 0, error)
-    assert ask(answer, Asked(b"1", None, None), retries=3, seconds=5).body == b"1"
+    assert ask(answer, Asked(b"1", None, None), retries=3).body == b"1"
 
 
-def test_time_is_over_in_the_main_thread_and_left_to_clients_in_others() -> None:
+def test_time_is_over() -> None:
     def answer(asked: Asked) -> Answered:
-        time.sleep(0.3)
+        time.sleep(0.3 if asked.body == b"slow" else 0)
         return Answered(asked.body, "text/csv")
 
-    with pytest.raises(AnswerError, match="no answer after 0.05 s") as over:
-        ask(answer, Asked(b"", None, None), retries=0, seconds=0.05)
+    before = signal.getsignal(signal.SIGALRM)
+    with within(answer, 0.05) as timed:
+        with pytest.raises(AnswerError, match="no answer after 0.05 s") as over:
+            timed(Asked(b"slow", None, None))
+        assert timed(Asked(b"1", None, None)).body == b"1"
     assert over.value.status == 504
-    found: list[Answered] = []
-    thread = threading.Thread(
-        target=lambda: found.append(ask(answer, Asked(b"1", None, None), retries=0, seconds=0.05))
-    )
-    thread.start()
-    thread.join()
-    assert found[0].body == b"1"
+    time.sleep(0.06)  # nothing rings any more
+    assert signal.getsignal(signal.SIGALRM) == before

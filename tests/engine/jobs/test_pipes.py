@@ -159,3 +159,18 @@ def test_what_is_decided_by_a_parameter_is_looked_at_when_it_is_known(tmp_path: 
         run(local, content)
     _, ended, _ = run(local, content, mode="Pipe")
     assert ended.status is ExecutionStatus.SUCCEEDED
+
+
+def test_the_cache_sees_the_objects_that_an_augmented_manifest_names(tmp_path: Path) -> None:
+    local = opened(tmp_path)
+    (tmp_path / "data" / "list").write_text('{"source-ref": "s3://b/one"}\n')
+    (tmp_path / "data" / "one").write_text("1")
+    source = {"S3DataType": "AugmentedManifestFile", "S3Uri": "s3://b/list", "AttributeNames": ["source-ref"]}
+    given = {"ChannelName": "train", "InputMode": "Pipe", "DataSource": {"S3DataSource": source}}
+    content = definition(training("cat /opt/ml/input/data/train_0", given, **CACHED))
+    _, ended, steps = run(local, content)
+    assert ended.status is ExecutionStatus.SUCCEEDED, steps["t"].failure_reason
+    for text, hit in (("1", True), ("2", False)):
+        (tmp_path / "data" / "one").write_text(text)
+        (predicted,) = local.pipelines.predict_cache("p", content, {})
+        assert predicted.hit is hit

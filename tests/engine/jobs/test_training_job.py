@@ -17,7 +17,7 @@ from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.target import Target
-from tests.engine.definitions import definition, run, target, training
+from tests.engine.definitions import CACHED, compare, condition, definition, run, script, target, training
 
 SPOT: dict[str, Any] = {
     "EnableManagedSpotTraining": True,
@@ -216,8 +216,6 @@ def test_a_failed_training_has_metrics_too(tmp_path: Path) -> None:
 
 
 def test_metrics_can_be_referred_to(tmp_path: Path) -> None:
-    from tests.engine.definitions import compare, condition, script
-
     value = {"Get": "Steps.T.FinalMetricDataList['val:loss'].Value"}
     local = target(tmp_path)
     content = definition(
@@ -251,3 +249,11 @@ def test_a_model_can_be_kept_without_compression(tmp_path: Path) -> None:
     artifact = job.result["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifact == f"s3://local/models/{job.name}/output/model/"
     assert local.store.get(f"{artifact}m") == b"1\n"
+
+
+def test_a_cached_training_does_not_look_at_what_it_has_kept_itself(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    step = training("T", "date +%N > /opt/ml/checkpoints/last", **CHECKPOINTS) | CACHED
+    assert run(local, definition(step))[1].status is ExecutionStatus.SUCCEEDED
+    _, _, steps = run(local, definition(step), again=True)
+    assert steps["T"].cache_hit

@@ -102,10 +102,16 @@ def _transform_of(module: types.ModuleType | None, defaults: Defaults, context: 
 
 
 def caller(context: Context) -> Function:
-    """Return what calls a handler with its arguments, and with the context where it takes one more."""
+    """Return what calls a handler with its arguments, and with the context where it takes one more.
+
+    How many a handler takes is looked at once, not for each of the records.
+    """
+    counts: dict[Function, int] = {}
 
     def call(function: Function, *arguments: Any) -> Any:
-        count = len(inspect.signature(function).parameters)
+        count = counts.get(function)
+        if count is None:
+            count = counts[function] = len(inspect.signature(function).parameters)
         if count == len(arguments):
             return function(*arguments)
         if count == len(arguments) + 1:

@@ -26,7 +26,15 @@ _VERBS = {
     "training-job": ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"),
     "transform-job": ("CreateTransformJob", "DescribeTransformJob", "StopTransformJob"),
     "model": ("CreateModel", "DescribeModel"),
-}
+    "hyper-parameter-tuning-job": (
+        "CreateHyperParameterTuningJob", "DescribeHyperParameterTuningJob",
+        "ListTrainingJobsForHyperParameterTuningJob", "StopHyperParameterTuningJob",
+    ),
+    "automl-job": ("CreateAutoMLJob", "DescribeAutoMLJob", "ListCandidatesForAutoMLJob", "StopAutoMLJob"),
+    "endpoint-config": ("CreateEndpointConfig", "DescribeEndpointConfig"),
+    "endpoint": ("CreateEndpoint", "DescribeEndpoint", "UpdateEndpoint"),
+    "inference-component": ("CreateInferenceComponent", "DescribeInferenceComponent", "UpdateInferenceComponent"),
+}  # fmt: skip
 # SageMaker begins the names that it makes for steps with this.
 _OWN_NAMES = "pipelines-"
 
@@ -47,6 +55,7 @@ def _execution_role(facts: Facts) -> Role:
     definition = facts.definition
     statements = (
         *_steps(definition),
+        *_calls(definition),
         *_registry(definition),
         *_data(facts, definition),
         *pull("Images", image_repositories(definition.images)),
@@ -71,6 +80,7 @@ def _pipeline_role(facts: Facts) -> Role:
     looked_at = replace(registered, reads=tuple(sorted({*registered.reads, *definition.metrics})), writes=())
     statements = (
         *_steps(definition),
+        *_calls(definition),
         *_registrations(facts),
         *_data(facts, looked_at),
         *pull("Images", image_repositories(registered.images)),
@@ -117,6 +127,19 @@ def _steps(definition: DefinitionFacts) -> tuple[Statement, ...]:
         resources = tuple(text for prefix in prefixes for text in named(kind, prefix, "*"))
         sid = "".join(word.capitalize() for word in kind.split("-")) + "s"
         found.append(Statement(sid=sid, actions=actions, resources=resources))
+    return tuple(found)
+
+
+def _calls(definition: DefinitionFacts) -> tuple[Statement, ...]:
+    """Return what steps take that call a function, or wait for an answer to a message."""
+    found = []
+    if definition.functions:
+        why = "the Lambda steps' functions"
+        action = ("lambda:InvokeFunction",)
+        found.append(Statement(sid="Functions", actions=action, resources=definition.functions, why=why))
+    if definition.queues:
+        why = "the Callback steps' queues"
+        found.append(Statement(sid="Queues", actions=("sqs:SendMessage",), resources=definition.queues, why=why))
     return tuple(found)
 
 

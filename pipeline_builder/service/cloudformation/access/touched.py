@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.definition.handing import PREFIX
+from pipeline_builder.definition.roles import partition_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
@@ -29,8 +30,21 @@ _NAMES = {
     "Training": ("training-job", "TrainingJobName"),
     "Transform": ("transform-job", "TransformJobName"),
     "Model": ("model", "ModelName"),
+    "Tuning": ("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),
+    "AutoML": ("automl-job", "AutoMLJobName"),
+    "QualityCheck": ("processing-job", "ProcessingJobName"),
+    "ClarifyCheck": ("processing-job", "ProcessingJobName"),
+    "EndpointConfig": ("endpoint-config", "EndpointConfigName"),
+    "Endpoint": ("endpoint", "EndpointName"),
+    "InferenceComponent": ("inference-component", "InferenceComponentName"),
 }
-_WITHOUT_ACCESS = ("Condition", "Fail", "RegisterModel")
+_WITHOUT_ACCESS = ("Condition", "Fail", "ForEach", "RegisterModel")
+# What a step of the type calls, or sends to: the member beside its arguments that names it.
+_CALLED = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
+_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+(?::[A-Za-z0-9_$-]+)?")
+_QUEUE = re.compile(
+    r"https://sqs\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<account>\d{12})/(?P<name>[\w-]+(?:\.fifo)?)"
+)
 # What IAM takes in a policy, without control characters.
 _UNFIT = re.compile(r"[^\u0020-\u007e\u00a0-\u00ff]|\{\{\s*resolve", re.IGNORECASE)
 
@@ -48,6 +62,8 @@ class Image:
 class DefinitionFacts:
     """What steps of a definition touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for.
 
+    `functions` and `queues` are the ARNs of what steps call or send to.
+
     `by_repository` has the same of each repository's steps alone, `registered` of those that register models.
     `approves` says that one registers models as Approved, which the judging stage takes back where the gate blocks.
     """
@@ -63,6 +79,8 @@ class DefinitionFacts:
     roles: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     approves: bool = False
@@ -144,6 +162,8 @@ class _Touched:
             roles=_texts(members, _ROLES),
             keys=_texts(members, _KEYS),
             secrets=tuple(sorted({name for key, value in members if (name := _secret(key, value))})),
+            functions=tuple(text for text in _called(steps, "Lambda") if _FUNCTION.fullmatch(text)),
+            queues=tuple(queue for text in _called(steps, "Callback") if (queue := _queue_arn(text))),
             subnets=_texts(members, (_SUBNETS,)),
             security_groups=_texts(members, (_GROUPS,)),
             approves=any(is_registered_approved(step) for step in steps.values()),
@@ -160,10 +180,32 @@ def _place(address: str) -> Location:
     return Location(bucket, (key,))
 
 
+def _called(steps: Mapping[str, JSON], kind: str) -> tuple[str, ...]:
+    """Return what the steps of a type name that they call."""
+    found = (s.get(_CALLED[kind]) for s in steps.values() if isinstance(s, dict) and s.get("Type") == kind)
+    return tuple(sorted({text for text in found if isinstance(text, str)}))
+
+
+def _queue_arn(url: str) -> str:
+    match = _QUEUE.fullmatch(url)
+    return (
+        f"arn:{partition_of(match['region'])}:sqs:{match['region']}:{match['account']}:{match['name']}" if match else ""
+    )
+
+
+def _is_known(step: JSON) -> bool:
+    """Tell whether it is known what a step needs: where it calls something, by a name that stands in the definition."""
+    kind = str(step.get("Type")) if isinstance(step, dict) else ""
+    called = step.get(_CALLED[kind]) if isinstance(step, dict) and kind in _CALLED else None
+    if isinstance(called, str):
+        return bool(_FUNCTION.fullmatch(called) if kind == "Lambda" else _queue_arn(called))
+    return kind in _NAMES or kind in _WITHOUT_ACCESS
+
+
 def _unknown_kinds(steps: Mapping[str, JSON]) -> Iterator[Problem]:
     for name, step in steps.items():
         kind = str(step.get("Type")) if isinstance(step, dict) else ""
-        if kind not in _NAMES and kind not in _WITHOUT_ACCESS:
+        if not _is_known(step):
             message = f"what the step '{name}' of the type {kind} needs is not known, so no role gets it"
             hint = "make the execution role yourself ('execution_role: given')"
             yield Problem(id="PB642", message=message, hint=hint, warning=True)

@@ -342,3 +342,38 @@ def test_policies_as_json_with_their_reasons() -> None:
     )
     assert '"arn:aws-cn:s3:::b"' in china
     assert "s3.cn-north-1.amazonaws.com.cn" in china
+
+
+# --- steps of types that have no section
+
+
+def test_what_tuning_and_checks_take() -> None:
+    read_steps = read(
+        step("Tuning", HyperParameterTuningJobName="tune"), step("QualityCheck", "q"), step("EndpointConfig", "c")
+    )
+    found = policies("execution", definition=read_steps)
+    ours = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
+    tuning = f"{ours}hyper-parameter-tuning-job/"
+    assert allows(found, "sagemaker:CreateHyperParameterTuningJob", f"{tuning}tune-1")
+    assert not allows(found, "sagemaker:CreateHyperParameterTuningJob", f"{tuning}theirs")
+    assert allows(found, "sagemaker:CreateProcessingJob", f"{ours}processing-job/pipelines-1-q")
+    assert allows(found, "sagemaker:CreateEndpointConfig", f"{ours}endpoint-config/pipelines-1-c")
+    assert not read_steps.warnings
+
+
+def test_what_functions_and_queues_take() -> None:
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ask"
+    asks = {**step("Lambda"), "FunctionArn": function}
+    waits = {**step("Callback", "b"), "SqsQueueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/answers"}
+    found = policies("execution", definition=read(asks, waits))
+    assert allows(found, "lambda:InvokeFunction", function)
+    assert not allows(found, "lambda:InvokeFunction", f"{function}-other")
+    assert allows(found, "sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:answers")
+    assert not allows(found, "sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:others")
+
+
+@pytest.mark.parametrize("named", [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:*", "*", {"Get": "Parameters.F"}, ""])
+def test_a_function_that_no_policy_can_name(named: object) -> None:
+    found = read({**step("Lambda"), "FunctionArn": named})
+    assert found.functions == ()
+    assert [problem.id for problem in found.warnings] == ["PB642"]

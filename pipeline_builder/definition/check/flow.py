@@ -1,0 +1,50 @@
+"""Whom a step may wait for: nothing waits for a Fail step, for the other branch of a condition, or without its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline_builder.definition.check.faults import FLOW, fault_here
+from pipeline_builder.definition.check.scope import Branch, Scope
+from pipeline_builder.definition.shapes.fault import Fault
+
+# Steps that stand in a list of another step mustn't be of these types [SageMaker's guide on condition steps: nested
+# ones are not supported; the SDK's ForEachStep].
+NOT_NESTED = {"Condition": ("Condition",), "ForEach": ("Condition", "Fail", "ForEach")}
+
+
+def check_wait(scope: Scope, waiting: str, waited: str) -> Iterator[Fault]:
+    """Check that the step `waiting` can wait for the step `waited`, by name, by reference or by a run condition."""
+    step, other = scope.steps.get(waiting), scope.steps.get(waited)
+    if step is None or other is None:
+        return
+    if other.kind == "Fail":
+        message = f"waits for the Fail step '{waited}', after which nothing runs"
+        yield fault_here(FLOW, message, "let it wait for what the Fail step waits for, or stand in the other branch")
+    elif _excluded(step.branch, other.branch):
+        assert other.branch
+        message = f"waits for the step '{waited}' of the other branch of '{other.branch.holder}': only one of them runs"
+        yield fault_here(FLOW, message, "give each branch steps of its own")
+    elif other.branch and other.branch.type == "ForEach" and other.branch != step.branch:
+        message = f"refers to the step '{waited}' inside of the ForEach step '{other.branch.holder}', which runs often"
+        each = f"Steps.{other.branch.holder}"
+        yield fault_here(FLOW, message, f"write '{each}.IterationOutputs[0].{waited}…' or '{each}.Selected…'")
+
+
+def check_nesting(kind: str, branch: Branch | None) -> Iterator[Fault]:
+    """Check that a step may stand where it does."""
+    if branch and kind in NOT_NESTED.get(branch.type, ()):
+        what = "condition" if kind == branch.type == "Condition" else f"{kind} step"
+        message = f"is a {what} within the {branch.type} step '{branch.holder}', which SageMaker doesn't take"
+        hint = "put all comparisons into one condition, or let the inner step wait for the outer one's"
+        yield Fault(FLOW, ("Type",), message, hint if kind == branch.type == "Condition" else None)
+
+
+def _excluded(one: Branch | None, other: Branch | None) -> bool:
+    return (
+        one is not None
+        and other is not None
+        and one.type == other.type == "Condition"
+        and one.holder == other.holder
+        and one.member != other.member
+    )

@@ -1,0 +1,57 @@
+"""What the check finds in a composed definition, with its place in the conf that it comes from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline_builder.conf.graph import Graph
+from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.steps.keys import place_of
+from pipeline_builder.errors import Place, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.check.finding import Finding
+
+
+def findings_of(definition: Definition, graph: Graph) -> list[Problem]:
+    """Return what is wrong with a definition, with the defaults of its parameters put in."""
+    from pipeline_builder.definition.check.check import check_definition
+
+    found = [_problem(finding, graph, definition) for finding in check_definition(json.loads(definition.content))]
+    return [*found, *given_findings(definition, graph, {})]
+
+
+def given_findings(definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
+    """Return what is wrong with a definition's requests as soon as parameters have these values."""
+    from pipeline_builder.definition.check.given import check_values
+
+    found = check_values(json.loads(definition.content), given, pipeline=graph.pipeline)
+    return [_problem(finding, graph, definition) for finding in found]
+
+
+def with_places(problems: Iterable[Problem], definition: Definition, graph: Graph) -> tuple[Problem, ...]:
+    """Return problems that begin with a step of the definition, each at the place of the conf's step."""
+    return tuple(problem if problem.place else _at_step(problem, definition, graph) for problem in problems)
+
+
+def _at_step(problem: Problem, definition: Definition, graph: Graph) -> Problem:
+    match = re.match(r"step '([^']+)'", problem.message)
+    step = graph.by_name.get(definition.owners.get(match[1], match[1])) if match else None
+    return replace(problem, place=step.place) if step else problem
+
+
+def _problem(finding: Finding, graph: Graph, definition: Definition) -> Problem:
+    step = graph.by_name.get(definition.owners.get(finding.step, finding.step))
+    message = f"step '{finding.step}': {finding.message}" if step else finding.message
+    place = place_of(step, finding.path) if step else _pipeline_place(graph)
+    return Problem(id=finding.id, message=message, place=place, hint=finding.hint)
+
+
+def _pipeline_place(graph: Graph) -> Place | None:
+    for step in graph.steps:
+        return step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+    return None

@@ -1,0 +1,92 @@
+"""Which steps may run, which wait, and which never will: by conditions, by run conditions, by failures. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_builder.engine.document.conditions import OUTCOME
+from pipeline_builder.engine.document.document import Document, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How far an execution is. `results` has what succeeded, `failed` and `stopped` the steps that ended so; of all
+    others `skipped` are those that a condition leaves out, `blocked` those that a failure keeps from running.
+
+    What was decided is in `results`, the conditions' own: there is no second record that could say something else.
+    """
+
+    results: Mapping[str, Mapping[str, Any]]
+    failed: Collection[str] = ()
+    stopped: Collection[str] = ()
+    skipped: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
+
+    def foresee(self, steps: Iterable[Step]) -> Flow:
+        """Find out which of the steps, in topological order, will never run."""
+        for step in steps:
+            if step.name in self.results or step.name in self.failed or step.name in self.stopped:
+                continue
+            if self.is_skipped(step):
+                self.skipped.add(step.name)
+            elif self.is_blocked(step):
+                self.blocked.add(step.name)
+        return self
+
+    def is_skipped(self, step: Step) -> bool:
+        """Tell whether a step will not run because a condition went, or an end came out, the other way."""
+        branch = step.branch
+        outcome = self.results.get(branch.condition, {}).get(OUTCOME) if branch else None
+        other = branch is not None and outcome is not None and outcome != str(branch.outcome)
+        return other or any(self._leaves_out(step, name) for name in step.before)
+
+    def _leaves_out(self, step: Step, name: str) -> bool:
+        match step.triggers.get(name):
+            case None:
+                return name in self.skipped and not self._is_other_way(step, name)
+            case "Any":
+                return False
+            case "Failed":
+                return name in self.results or name in self.stopped or name in self.skipped or name in self.blocked
+            case _:
+                return name in self.results or name in self.failed or name in self.skipped or name in self.blocked
+
+    def is_blocked(self, step: Step) -> bool:
+        """Tell whether a step waits for the success of one that has failed, or that never runs because of one."""
+        plain = (name for name in step.before if name not in step.triggers)
+        return any(name in self.failed or name in self.stopped or name in self.blocked for name in plain)
+
+    def is_ready(self, step: Step) -> bool:
+        """Tell whether everything that a step waits for is as it has to be."""
+        return all(self._lets_run(step, name) for name in step.before)
+
+    def _lets_run(self, step: Step, name: str) -> bool:
+        match step.triggers.get(name):
+            case None:
+                return name in self.results or (name in self.skipped and self._is_other_way(step, name))
+            case "Any":  # whatever becomes of it, also if it is never to run
+                return any(
+                    name in ends for ends in (self.results, self.failed, self.stopped, self.skipped, self.blocked)
+                )
+            case "Failed":
+                return name in self.failed
+            case _:
+                return name in self.stopped
+
+    def _is_other_way(self, step: Step, name: str) -> bool:
+        """Tell whether a skipped step is one of several ways to this one, of which another is gone."""
+        if name in step.inner:
+            return True
+        return any(name in group and not group <= self.skipped for group in step.rejoins)
+
+    def is_caught(self, document: Document, name: str) -> bool:
+        """Tell whether a failed step is what another was waiting for, which has run on it and succeeded."""
+        ends = ("Failed", "Any")
+        return any(step.triggers.get(name) in ends and step.name in self.results for step in document.steps)
+
+
+def is_simple(document: Document) -> bool:
+    """Tell whether there is neither a condition nor a run condition, so that nothing is ever left out."""
+    return all(step.branch is None and not step.triggers for step in document.steps)

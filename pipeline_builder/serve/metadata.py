@@ -1,0 +1,93 @@
+"""A step's metadata as ListPipelineExecutionSteps has it, by the step's type [PipelineExecutionStepMetadata]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline_builder.descriptions import StepState
+from pipeline_builder.engine.jobs.records import JobRecord
+
+# The member of the metadata that has the ARN of a step's job, by the kind of the job.
+_BY_KIND = {
+    "processing-job": "ProcessingJob",
+    "training-job": "TrainingJob",
+    "transform-job": "TransformJob",
+    "model": "Model",
+}
+# Of steps that were not run here, by their type: the metadata's member, and where each of its own is in the result.
+_BY_TYPE: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "Processing": ("ProcessingJob", {"Arn": "ProcessingJobArn"}),
+    "Training": ("TrainingJob", {"Arn": "TrainingJobArn"}),
+    "Transform": ("TransformJob", {"Arn": "TransformJobArn"}),
+    "Model": ("Model", {"Arn": "ModelArn"}),
+    "Tuning": ("TuningJob", {"Arn": "HyperParameterTuningJobArn"}),
+    "AutoML": ("AutoMLJob", {"Arn": "AutoMLJobArn"}),
+    "Endpoint": ("Endpoint", {"Arn": "EndpointArn"}),
+    "EndpointConfig": ("EndpointConfig", {"Arn": "EndpointConfigArn"}),
+    "InferenceComponent": ("InferenceComponent", {"Arn": "InferenceComponentArn"}),
+    "Job": ("Job", {"Arn": "JobArn"}),
+    "Lambda": ("Lambda", {"Arn": "FunctionArn", "OutputParameters": "OutputParameters"}),
+    "Callback": ("Callback", {"SqsQueueUrl": "SqsQueueUrl", "OutputParameters": "OutputParameters"}),
+    "EMR": ("EMR", {"ClusterId": "ClusterId", "StepId": "Id", "StepName": "Name", "LogFilePath": "LogUri"}),
+    "EMRServerless": ("EMRServerless", {"ApplicationId": "ApplicationId"}),
+    "QualityCheck": (
+        "QualityCheck",
+        {
+            "CheckJobArn": "ProcessingJobArn",
+            "BaselineUsedForDriftCheckStatistics": "BaselineUsedForDriftCheckStatistics",
+            "CalculatedBaselineStatistics": "CalculatedBaselineStatistics",
+        },
+    ),
+    "ClarifyCheck": ("ClarifyCheck", {"CheckJobArn": "ProcessingJobArn"}),
+    "Lineage": ("Lineage", {key: key for key in ("ActionArns", "ArtifactArns", "ContextArns", "Associations")}),
+    "ForEach": (
+        "ForEach",
+        {
+            key: key
+            for key in (
+                *("Status", "InputItemCount", "TotalStepCount", "SucceededStepCount", "FailedStepCount"),
+                "StoppedStepCount",
+            )
+        },
+    ),
+}
+_CHECKS = (
+    "CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaseline", "ViolationReport",
+    "BaselineUsedForDriftCheckConstraints", "CalculatedBaselineConstraints",
+)  # fmt: skip
+
+
+def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the metadata of a step; of a job that goes on, or failed, only its record knows."""
+    if state.type == "Fail":
+        return {"Fail": {"ErrorMessage": state.failure_reason}}
+    if "Stub" in state.metadata:
+        return _of_stub(state.type, result)
+    known: dict[str, Any] = {
+        kind: {"Outcome" if kind == "Condition" else "Arn": value} for kind, value in state.metadata.items()
+    }
+    if not known and job is not None:
+        known = {_BY_KIND[job.kind]: {"Arn": job.arn}}
+    return known or None
+
+
+def _of_stub(kind: str, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    if kind not in _BY_TYPE:
+        return None
+    member, places = _BY_TYPE[kind]
+    if kind in ("QualityCheck", "ClarifyCheck"):
+        places = {**places, **{key: key for key in _CHECKS}}
+    found = {key: result[place] for key, place in places.items() if result.get(place) is not None}
+    if "OutputParameters" in found:
+        found["OutputParameters"] = [{"Name": k, "Value": _text(v)} for k, v in _pairs(found["OutputParameters"])]
+    return {member: found} if found else None
+
+
+def _pairs(outputs: Any) -> list[tuple[str, Any]]:
+    """Return output parameters by name: a stub has them as a mapping, the declaration of a step as a list."""
+    return list(outputs.items()) if isinstance(outputs, Mapping) else []
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
