@@ -18,6 +18,7 @@ from pipeline_builder.engine.jobs.arrivals import (
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import inside
 from pipeline_builder.engine.jobs.kept import kept_folders
+from pipeline_builder.engine.jobs.models import doubts_of
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
@@ -156,6 +157,8 @@ def _transform(request: Request) -> Iterator[Seen]:
     containers = own_containers(model)
     refused = [*model_refusals(model), *(why for container in containers for why in container_refusals(container))]
     yield from (Seen(path=("ModelName",), problem=Problem(id="PB579", message=why)) for why in refused)
+    doubts = (doubt for container in containers for doubt in doubts_of(container))
+    yield from (Seen(path=("ModelName",), problem=doubt) for doubt in doubts)
 
 
 def _without_open(value: Any) -> Any:
