@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from pipeline_builder.engine.jobs.environments import Environments
-from tests.places import folder_of_run
+from tests.places import ROOT, folder_of_run
 
 
 def share_environment(state: Path) -> None:
-    """Give the state the environment without packages, which each process of the tests makes once."""
+    """Give the state the environment without packages, which is made once for this checkout."""
     folder = state / "envs"
     if folder.is_dir() and any(folder.iterdir()):
         return
@@ -38,6 +35,6 @@ def share_environments(state: Path, factory: pytest.TempPathFactory) -> None:
 
 @functools.cache
 def _made() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="envs-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Where processes of tests that know of no test run, and may be killed, find it too.
+    folder = ROOT / ".pipeline_builder" / "tests"
     return Environments(folder).get((), observe=lambda _: None).parent.parent
