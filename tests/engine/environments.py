@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ def shared_environments(factory: pytest.TempPathFactory) -> Path:
     """Return the folder of environments with packages: the first test of a run that asks for one has it made there."""
     folder = folder_of_run(factory) / "envs"
     folder.mkdir(exist_ok=True)
+    # They are for tests alone, which write into none: gigabytes that aren't copied out of uv's cache.
+    os.environ.setdefault("UV_LINK_MODE", "hardlink")
     return folder
 
 

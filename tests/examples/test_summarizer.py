@@ -19,7 +19,7 @@ from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.manifest.manifest import build_manifest
 from tests.checkout.repositories import ENVIRONMENT
 from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
-from tests.places import ROOT
+from tests.places import ROOT, with_uv
 
 EXAMPLE = EXAMPLES / "summarizer"
 MANIFEST = "examples/summarizer/model_repos.yaml"
@@ -108,7 +108,8 @@ def no_cheap_torch() -> str:
 def test_both_outcomes_in_a_fresh_clone(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    own = {"PATH": with_uv(os.environ["PATH"]), "UV_LINK_MODE": "hardlink", "GIT_CONFIG_GLOBAL": os.devnull}
+    environment = {**os.environ, **own}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
