@@ -12,7 +12,7 @@ from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceEr
 
 # What SageMaker takes where a request leaves it out.
 _RUN_TIME = {"MaxRuntimeInSeconds": 86_400}
-_TRAINING_STATUS = {"InProgress": "Training"}
+_TRAINING_STATUS = {"InProgress": "Starting", "Stopping": "Stopping"}
 
 
 def describe_processing_job(call: Call) -> Mapping[str, Any]:
@@ -48,8 +48,9 @@ def describe_training_job(call: Call) -> Mapping[str, Any]:
 
 
 def _transitions(job: JobRecord) -> list[dict[str, Any]]:
-    """Return what is known of a job that a version before has recorded."""
-    training = {"Status": "Training", "StartTime": job.started, "EndTime": job.ended}
+    """Return what is known of a job that has just begun, or that a version before has recorded."""
+    status = "Training" if job.ended else _TRAINING_STATUS[job.status]
+    training = {"Status": status, "StartTime": job.started, "EndTime": job.ended}
     if job.ended is None:
         return [training]
     end = {"Status": job.status, "StartTime": job.ended, "EndTime": job.ended, "StatusMessage": job.reason or None}

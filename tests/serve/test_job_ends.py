@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,17 @@ import pytest
 
 from tests.engine.definitions import definition, script, training
 from tests.engine.jobs.test_training_job import CHECKPOINTS, COUNTING, SPOT, saving
-from tests.serve.serving import Found, Served, refused, serving, until
+from tests.serve.serving import ROLE, Found, Served, refused, serving, until
 
-KINDS = {"ProcessingJob": "processing", "TrainingJob": "training"}
+KINDS = {"ProcessingJob": "processing", "TrainingJob": "training", "TransformJob": "transform"}
+WAITING = """
+import time
+def model_fn(folder): return 1
+def transform_fn(model, body, content_type, accept):
+    print("ready", flush=True)
+    time.sleep(60 if b"wait" in (body.encode() if isinstance(body, str) else body) else 0)
+    return body, accept
+"""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +97,46 @@ def test_a_processing_job_that_is_stopped_by_its_name(served: Served) -> None:
     assert objects(served, f"out/{arn.rsplit('/', 1)[-1]}") == []
 
 
+def archive(files: dict[str, str]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as packed:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            packed.addfile(member, io.BytesIO(text.encode()))
+    return content.getvalue()
+
+
+def test_a_transform_that_is_stopped_by_its_name_stores_nothing(served: Served) -> None:
+    put = {
+        "code.tar.gz": archive({"main.py": WAITING}),
+        "model.tar.gz": archive({"m": "1"}),
+        "in/a": b"a",
+        "in/b": b"wait",
+    }
+    for key, content in put.items():
+        served.s3.put_object(Bucket="local", Key=f"transform/{key}", Body=content)
+    environment = {"SAGEMAKER_PROGRAM": "main.py", "SAGEMAKER_SUBMIT_DIRECTORY": "s3://local/transform/code.tar.gz"}
+    container = {
+        "Image": "image:1", "ModelDataUrl": "s3://local/transform/model.tar.gz", "Environment": environment,
+    }  # fmt: skip
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://local/transform/in/"}}
+    transform = {
+        "ModelName": {"Get": "Steps.M.ModelName"},
+        "TransformInput": {"DataSource": source, "ContentType": "text/plain"},
+        "TransformOutput": {"S3OutputPath": "s3://local/transformed"},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    }
+    model = {"Name": "M", "Type": "Model", "Arguments": {"ExecutionRoleArn": ROLE, "PrimaryContainer": container}}
+    served.create("stop-transform", definition(model, {"Name": "T", "Type": "Transform", "Arguments": transform}))
+    arn = served.start("stop-transform")
+    job = ready(served, arn, "T")
+    served.sagemaker.stop_transform_job(TransformJobName=job["TransformJobName"])
+    assert served.end(arn)["PipelineExecutionStatus"] == "Failed"
+    assert describe(served, served.steps(arn)["T"])["TransformJobStatus"] == "Stopped"
+    assert objects(served, "transformed") == []
+
+
 def test_a_stopped_execution_lets_its_training_save(served: Served) -> None:
     served.create("stop-all", definition(training("T", saving())))
     arn = served.start("stop-all")
@@ -107,7 +157,9 @@ def test_a_job_that_is_stopping_says_so(tmp_path: Path) -> None:
         served.sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
         job = describe(served, served.steps(arn)["T"])
         assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopping", "Stopping")
-        next(served.engine.jobs_folder.glob("*/T/ml")).joinpath("go").touch()
+        (folder,) = served.engine.jobs_folder.glob("*/T")
+        until(lambda: "told" in (folder / "log.txt").read_text())
+        (folder / "ml" / "go").touch()
         assert served.end(arn)["PipelineExecutionStatus"] == "Failed"
         assert describe(served, served.steps(arn)["T"])["TrainingJobStatus"] == "Stopped"
 

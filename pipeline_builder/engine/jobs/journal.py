@@ -22,7 +22,7 @@ def _nobody(members: Mapping[str, Any]) -> None:
 class Journal:
     """The secondary statuses that a job goes through, with their times in seconds since 1970, and what else is known.
 
-    `keep` gets all members each time there is a new status, so that they are there for whoever asks meanwhile.
+    `keep` gets all members where there is a new status that lasts, so that they are there for whoever asks meanwhile.
     """
 
     def __init__(
@@ -34,20 +34,21 @@ class Journal:
         self._members: Members = {}
         self._ended = False
 
-    def enter(self, status: str, message: str, *, at: datetime | None = None) -> None:
+    def enter(self, status: str, message: str, *, at: datetime | None = None, lasting: bool = True) -> None:
         """Say that the job is in another secondary status from now on, or from a time that has passed."""
         time = round((at or self._now()).timestamp(), 3)
         if self._story:
             self._story[-1]["EndTime"] = time
         self._story.append({"Status": status, "StartTime": time, "StatusMessage": message})
-        self._keep(self.members)
+        if lasting:
+            self._keep(self.members)
 
     def end(self, status: str, message: str) -> None:
         """Say that the job has ended so, and how long it was at work; of a job that has ended already nothing."""
         if self._ended or not self._story:
             return
         self._ended = True
-        self.enter(status, message)
+        self.enter(status, message, lasting=False)  # the record's end has it
         self._story[-1]["EndTime"] = self._story[-1]["StartTime"]
         self.add(TrainingTimeInSeconds=self._seconds(), BillableTimeInSeconds=self._seconds(*_UNPAID))
 

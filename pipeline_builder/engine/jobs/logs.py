@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline_builder.engine.jobs.exits import is_signal, render_exit, render_killed
+from pipeline_builder.engine.inside.exits import is_signal, render_exit, render_killed
 from pipeline_builder.engine.jobs.standins import explain_absent
 from pipeline_builder.machine.tree import Tree, read_beginning
 

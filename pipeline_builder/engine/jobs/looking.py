@@ -17,6 +17,8 @@ from pipeline_builder.engine.jobs.arrivals import (
 )
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import inside
+from pipeline_builder.engine.jobs.kept import kept_folders
+from pipeline_builder.engine.jobs.models import doubts_of
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
@@ -92,6 +94,8 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
     yield from _address(
         (request.get("OutputDataConfig") or {}).get("S3OutputPath"), ("OutputDataConfig", "S3OutputPath")
     )
+    for kept in kept_folders(request, ""):
+        yield from _local_path(kept.path, (kept.member, "LocalPath"))
     channels = request.get("InputDataConfig") or ()
     for arrival in training_arrivals(request):
         index = next(i for i, channel in enumerate(channels) if channel.get("ChannelName") == arrival.name)
@@ -153,6 +157,8 @@ def _transform(request: Request) -> Iterator[Seen]:
     containers = own_containers(model)
     refused = [*model_refusals(model), *(why for container in containers for why in container_refusals(container))]
     yield from (Seen(path=("ModelName",), problem=Problem(id="PB579", message=why)) for why in refused)
+    doubts = (doubt for container in containers for doubt in doubts_of(container))
+    yield from (Seen(path=("ModelName",), problem=doubt) for doubt in doubts)
 
 
 def _without_open(value: Any) -> Any:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.inside.exits import render_exit, render_killed
 from pipeline_builder.engine.jobs.bringing import Brought
 from pipeline_builder.engine.jobs.container import Request, network_isolated
-from pipeline_builder.engine.jobs.exits import render_exit, render_killed
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.mirrors import Mirrors
@@ -48,9 +48,9 @@ def run_program(
     `mirrors` are kept in the store however it ends.
     """
     mirrors = mirrors or Mirrors(tools.outputs)
-    with mirrors.running():
-        result = launch(step, request, tools, program)
     try:
+        with mirrors.running():
+            result = launch(step, request, tools, program)
         refuse_end(result, request, tools)
     except Exception:
         mirrors.save()

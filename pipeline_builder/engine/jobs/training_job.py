@@ -1,15 +1,14 @@
 """A training job from its first machine to its end: attempts, checkpoints, metrics, and what it leaves however it ends.
 
 Sources: the API's texts (StoppingCondition, RetryStrategy, CheckpointConfig), "Managed Spot Training Lifecycle",
-"Checkpoints in Amazon SageMaker AI", "How Amazon SageMaker AI Processes Training Output". Where the service puts what
-TensorBoard and the debugger's hook write is in the SDK (`latest_job_tensorboard_artifacts_path` of an estimator).
+"Checkpoints in Amazon SageMaker AI", "How Amazon SageMaker AI Processes Training Output".
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline_builder.engine.document.document import Step
@@ -20,6 +19,7 @@ from pipeline_builder.engine.jobs.container import CODE, Request, write_json
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.installer import OutageError
 from pipeline_builder.engine.jobs.job import OPT_ML, JobEnd, JobResult, inside
+from pipeline_builder.engine.jobs.kept import CHECKPOINTS, HOOK, Kept, kept_folders
 from pipeline_builder.engine.jobs.metrics import Growth, collect_metrics, definitions_of
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
 from pipeline_builder.engine.jobs.packages import code_archive, submit_directory
@@ -34,7 +34,7 @@ from pipeline_builder.engine.jobs.tools import ACCOUNT, Done, JobStoppedError, S
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
 from pipeline_builder.machine.folders import sweep_folder
 
-MODEL, DATA, CHECKPOINTS = f"{OPT_ML}/model", f"{OPT_ML}/output/data", f"{OPT_ML}/checkpoints"
+MODEL, DATA = f"{OPT_ML}/model", f"{OPT_ML}/output/data"
 _LONGEST_WAIT = 30.0
 
 
@@ -81,6 +81,13 @@ class _TrainingJob:
 
     def run(self) -> JobResult:
         """Run the job on one machine after the other, until one of them comes to its end."""
+        try:
+            return self._run()
+        except Exception:  # such as that its data could not be given to it
+            self._mirrors.save()
+            raise
+
+    def _run(self) -> JobResult:
         retries = int((self._request.get("RetryStrategy") or {}).get("MaximumRetryAttempts") or 0)
         interrupts = iter(self._tools.interrupts if self._spot else ())
         failures = 0
@@ -99,8 +106,8 @@ class _TrainingJob:
 
     def _attempt(self, interrupt: float | None) -> JobResult:
         journal = self._tools.journal
-        journal.enter("Starting", "Starting the training job")
-        journal.enter("Downloading", "Downloading input data")
+        journal.enter("Starting", "Starting the training job", lasting=False)
+        journal.enter("Downloading", "Downloading input data", lasting=bool(self._request.get("InputDataConfig")))
         program = self._prepared()
         journal.enter("Training", "Training image download completed. Training in progress.")
         begun = time.monotonic()
@@ -108,7 +115,7 @@ class _TrainingJob:
             result = launch(self._step, self._request, self._tools, program, seconds=self._left(), interrupt=interrupt)
         self._worked += time.monotonic() - begun
         if result.end is not JobEnd.EXITED and result.told:
-            journal.enter("Stopping", "Stopping the training job", at=result.told)
+            journal.enter("Stopping", "Stopping the training job", at=result.told, lasting=False)
         return result
 
     def _left(self) -> float:
@@ -135,32 +142,25 @@ class _TrainingJob:
 
     def _restore(self) -> None:
         """Bring back the checkpoints, and begin to keep what comes."""
-        checkpoints = self._request.get("CheckpointConfig") or {}
-        mirrors = list(self._mirrored(checkpoints))
-        for mirror in mirrors:
-            inside(self._ml, mirror.path).mkdir(parents=True, exist_ok=True)
-        if hook := self._request.get("DebugHookConfig"):
+        kept = [replace(one, path=str(Path(one.path))) for one in kept_folders(self._request, self.name)]
+        for one in kept:
+            inside(self._ml, one.path).mkdir(parents=True, exist_ok=True)
+        if hook := self._request.get(HOOK):
             write_json(self._ml / "input" / "config" / "debughookconfig.json", hook)
-        if checkpoints:
-            uri, folder = f"{checkpoints['S3Uri'].rstrip('/')}/", mirrors[0].path
-            write_json(self._ml / "input" / "config" / "checkpointconfig.json", {"LocalPath": folder, **checkpoints})
-            if self._tools.store.objects(uri):
-                self._tools.outputs.say_missing(uri, self._tools.store.download(uri, inside(self._ml, folder)))
+        for one in kept:
+            if one.member == CHECKPOINTS:
+                self._bring_back(one)
+        # What a script deletes of its checkpoints is deleted there too [documentation].
+        mirrors = [Mirror(one.path, one.uri, deletes=one.member == CHECKPOINTS) for one in kept]
         self._mirrors = Mirrors(self._tools.outputs, mirrors)
         self._mirrors.adopt()
 
-    def _mirrored(self, checkpoints: Request) -> Iterator[Mirror]:
-        if checkpoints:
-            # What a script deletes of its checkpoints is deleted there too [documentation].
-            yield Mirror(_local(checkpoints, CHECKPOINTS), checkpoints["S3Uri"], deletes=True)
-        for member, path, folder in (
-            ("TensorBoardOutputConfig", "tensorboard", "tensorboard-output"),
-            ("DebugHookConfig", "tensors", "debug-output"),
-        ):
-            config = self._request.get(member) or {}
-            if config:
-                uri = f"{config['S3OutputPath'].rstrip('/')}/{self.name}/{folder}"
-                yield Mirror(_local(config, f"{OPT_ML}/output/{path}"), uri)
+    def _bring_back(self, kept: Kept) -> None:
+        config = {"LocalPath": kept.path, **self._request[CHECKPOINTS]}
+        write_json(self._ml / "input" / "config" / "checkpointconfig.json", config)
+        uri = f"{kept.uri.rstrip('/')}/"
+        if self._tools.store.objects(uri):
+            self._tools.outputs.say_missing(uri, self._tools.store.download(uri, inside(self._ml, kept.path)))
 
     def _interrupted(self) -> None:
         """Let the machine be gone, with all that is on it but the checkpoints."""
@@ -178,29 +178,39 @@ class _TrainingJob:
 
     def keep(self, result: JobResult) -> None:
         """Keep what the job has left, and raise what its step ends with where that is no good end."""
-        if found := collect_metrics(self._metrics, self._growth, self._tools.outputs):
-            self._tools.journal.add(FinalMetricDataList=found)
-            self._tools.observe("; ".join(f"{item['MetricName']} {item['Value']:g}" for item in found))
         try:
             self._refuse(result)
         except Exception as error:
+            self._measure()  # and what it says comes after the job's own last words
             self._save()
             self._tools.journal.end(*_ending(result, error, waited=self._waited))
             raise
-        self._tools.journal.enter("Uploading", "Uploading generated training model")
+        self._measure()
+        self._upload()
         self._mirrors.save()
         self._keep_model()
         self._keep_data()
         self._tools.journal.end("Completed", "Training job completed")
+
+    def _measure(self) -> None:
+        if found := collect_metrics(self._metrics, self._growth, self._tools.outputs):
+            self._tools.journal.add(FinalMetricDataList=found)
+            shown = "; ".join(f"{item['MetricName']} {item['Value']:g}" for item in found)
+            self._tools.outputs.say(f"metrics: {shown}")
 
     def _refuse(self, result: JobResult) -> None:
         if self._waited and result.end is JobEnd.TIMED_OUT and not is_stopped_with_all(self._tools):
             raise JobStoppedError(f"the job came to no end in its maximum wait time of {self._wait:.0f} s")
         refuse_end(result, self._request, self._tools)
 
+    def _upload(self) -> None:
+        # What was made in an instant is uploaded in one, and nobody looks meanwhile.
+        message = "Uploading generated training model"
+        self._tools.journal.enter("Uploading", message, lasting=self._worked > 1)
+
     def _save(self) -> None:
         """Keep what a failed or stopped job leaves, as the service does."""
-        self._tools.journal.enter("Uploading", "Uploading generated training model")
+        self._upload()
         self._mirrors.save()
         self._tools.outputs.attempt(MODEL, self._keep_model)
         self._tools.outputs.attempt(DATA, self._keep_data)
@@ -213,11 +223,6 @@ class _TrainingJob:
 
     def _keep_data(self) -> None:
         self._tools.outputs.archive(DATA, f"{self._base}/output.tar.gz", empty=False)
-
-
-def _local(config: Request, default: str) -> str:
-    """Return a folder of the container without the `/` that it may end with."""
-    return str(Path(config.get("LocalPath") or default))
 
 
 def _ending(result: JobResult, error: Exception, *, waited: bool) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
+from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
@@ -211,7 +212,8 @@ def test_metrics_are_the_last_that_the_log_has(tmp_path: Path) -> None:
 
 
 def test_a_failed_training_has_metrics_too(tmp_path: Path) -> None:
-    _, _, _, job = ran(tmp_path, training("T", "echo loss=3; exit 1", metrics={"loss": "loss=(.*)"}))
+    _, _, step, job = ran(tmp_path, training("T", "echo loss=3; exit 1", metrics={"loss": "loss=(.*)"}))
+    assert (step.failure_reason, Path(job.log).read_text()) == ("loss=3", "loss=3\nmetrics: loss 3\n")
     assert [item["Value"] for item in job.result["FinalMetricDataList"]] == [3.0]
 
 
@@ -257,3 +259,13 @@ def test_a_cached_training_does_not_look_at_what_it_has_kept_itself(tmp_path: Pa
     assert run(local, definition(step))[1].status is ExecutionStatus.SUCCEEDED
     _, _, steps = run(local, definition(step), again=True)
     assert steps["T"].cache_hit
+
+
+def test_a_limit_that_ended_a_training_is_said_and_its_model_kept(tmp_path: Path) -> None:
+    command = "echo 1 > /opt/ml/model/m; while true; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done"
+    local, _, step, job = ran(tmp_path, training("T", command), limits=JobLimits(log=100_000))
+    assert step.failure_reason == (
+        "AlgorithmError: exit code 137 (SIGKILL): the job reached its limit of log: it may have 100 kB "
+        "('local.limits.log' in the manifest)"
+    )
+    assert archived(local, job) == {"m": "1\n"}

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Asked, Container
+from pipeline_builder.engine.inside.exits import render_exit
 from pipeline_builder.engine.inside.serving import programs
 
 STANDINS = Path(__file__).resolve().parent.parent / "standins"
@@ -58,7 +59,7 @@ class _Asking:
             status, body, kind = _ask(self._port, "POST", "/invocations", asked.body, given, _INVOCATION)
         except (OSError, http.client.HTTPException) as error:
             code = self._process.poll()
-            ended = f"; it has ended with exit code {code}" if code is not None else ""
+            ended = f"; it has ended with {render_exit(code)}" if code is not None else ""
             raise AnswerError(500, f"the server did not answer: {error}{ended}") from error
         if status >= 300:
             said = body.decode("utf-8", "replace")[:_SAID]
@@ -127,8 +128,8 @@ def _answering(process: subprocess.Popen[bytes], program: Path, ports: list[int]
         code = process.poll()
         if code is not None:
             raise RuntimeError(
-                f"the server program '{program.name}' has ended with exit code {code} before it answered GET /ping: it "
-                "defines no handlers, so it is started with the argument 'serve' and must listen on port 8080 "
+                f"the server program '{program.name}' has ended with {render_exit(code)} before it answered GET /ping: "
+                "it defines no handlers, so it is started with the argument 'serve' and must listen on port 8080 "
                 "(SAGEMAKER_BIND_TO_PORT)"
             )
         for port in ports:

@@ -1,4 +1,4 @@
-"""An exit code in words: which signal is behind it, and what that mostly means."""
+"""An exit code in words: which signal is behind it, and what that mostly means; standard library only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def is_signal(code: int) -> bool:
 
 
 def render_exit(code: int, *, known: bool = False) -> str:
-    """Return an exit code as people read it; where it is `known` why, without what its signal mostly means."""
+    """Return an exit code as people read it; where it is `known` why, without what its signal mostly means.
+
+    Of a process that this one has started, -N says that signal N has ended it.
+    """
+    code = 128 - code if code < 0 else code
     found = _SIGNALS.get(code)
     if found is None:
         return f"exit code {code}"
