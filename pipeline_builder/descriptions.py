@@ -6,6 +6,7 @@ Names and status words are SageMaker's. Times are timezone-aware UTC. URIs are `
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,6 +139,17 @@ class StepState:
     @property
     def seconds(self) -> float | None:
         return (self.ended - self.started).total_seconds() if self.started and self.ended else None
+
+
+_FIRST_SAYS_IT = re.compile(r"PB\d{3} |AlgorithmError: exit code ")
+
+
+def reason_line(failure: str) -> str:
+    """Return the line of a failure that says it: of a problem the first, which its hint follows, of a traceback the
+    last; of a job that was killed the first says how, and the last only where it was.
+    """
+    lines = failure.strip().splitlines() or ["no reason given"]
+    return lines[0] if _FIRST_SAYS_IT.match(lines[0]) else lines[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

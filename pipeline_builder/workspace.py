@@ -179,6 +179,7 @@ def open_secrets(workspace: Workspace) -> SecretReader:
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
     from pipeline_builder.engine.jobs.limits import JobLimits
+    from pipeline_builder.engine.jobs.requirements import image_lines
     from pipeline_builder.engine.local import LocalSettings
 
     home = Path("~").expanduser()
@@ -189,8 +190,10 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
         judge=_refusal_of,
         limits=JobLimits(**dict(manifest.local.limits)),
         hidden=(home, root.absolute()),
-        images=tuple((image.match, image.requirements) for image in manifest.local.images),
+        images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
         mounts={name: root / folder for name, folder in manifest.local.s3.items()},
+        interrupts=manifest.local.interrupt,
+        sources={name: root / folder for name, folder in manifest.local.sources.items()},
     )
 
 
@@ -228,6 +231,29 @@ def _open_aws(workspace: Workspace) -> Target:
             parallel=workspace.parallel,
         )
     )
+
+
+def look_here(composed: Composed, settings: LocalSettings) -> Composed:
+    """Return the composed with a warning for each thing that has no effect on this machine.
+
+    Raises:
+        InputProblems: all that this machine can't do of the definition, with its place.
+    """
+    from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.requirements import included_lines
+
+    bundles = composed.definition.bundles
+    found = look_at(
+        composed.definition.content,
+        sources=settings.sources,
+        images=settings.images,
+        requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
+    )
+    place = composed.policed.places()
+    problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
+    if refused := [problem for problem in problems if not problem.warning]:
+        raise InputProblems(*refused)
+    return replace(composed, warnings=(*composed.warnings, *problems))
 
 
 def refuse_here(warnings: Iterable[Problem]) -> None:
@@ -296,6 +322,7 @@ class Opened:
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
         if self.workspace.target == "local":
             refuse_here(composed.warnings)
+            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs))
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed

@@ -23,11 +23,13 @@ from pipeline_builder.conf import attempts, channels, conf, registration, sectio
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
 from pipeline_builder.definition.rules.table import TABLES, Rule, load_table
 from pipeline_builder.documents.schema import Section, spellings
+from pipeline_builder.engine.document.members import load_members
 from pipeline_builder.explanations import Explanation, load_explanations
 from pipeline_builder.manifest import framework, manifest, policy, service
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+HERE = {"kept": "recorded", "nature": "no effect", "note": "no effect, said", "refused": "refused"}
 KINDS = {"0": "this machine", "1": "manifest and checkout", "2": "conf.yaml and values", "3": "models and steps",
          "4": "definition, plan, run, approval", "5": "local engine", "6": "templates and deployment",
          "7": "calls to AWS"}  # fmt: skip
@@ -58,7 +60,9 @@ def fill(page: str) -> str:
     def new(match: re.Match[str]) -> str:
         return f"{match[1]}\n{generated(match[2], match[3])}\n{match[4]}"
 
-    return re.sub(r"(<!-- (keys|options|rooms):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL)
+    return re.sub(
+        r"(<!-- (keys|options|rooms|members):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL
+    )
 
 
 def generated(kind: str, name: str) -> str:
@@ -68,6 +72,8 @@ def generated(kind: str, name: str) -> str:
             return keys_table(section(name))
         case "rooms":
             return rooms.diagram()
+        case "members":
+            return members_table(name)
         case _:
             return "\n".join(command_lines())
 
@@ -80,6 +86,19 @@ def section(name: str) -> type[Section]:
     candidates = modules[prefix[0]] if prefix else (*of_conf, manifest, service, framework, policy)
     found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
     return found
+
+
+def members_table(kind: str) -> str:
+    """Return a table of what isn't done with a request's members on the local target, and the names of all others."""
+    rows = ["| member | value | here | why |", "| --- | --- | --- | --- |"]
+    found = {name.partition(".")[2]: rules for name, rules in load_members().items() if name.partition(".")[0] == kind}
+    for name, rules in found.items():
+        for rule in rules:
+            if rule.verdict != "done":
+                value = rule.when.removeprefix("=").replace("|", ", ")
+                rows.append(f"| `{name}` | {cell(value)} | {HERE[rule.verdict]} | {cell(rule.words)} |")
+    done = [name for name, rules in found.items() if rules[-1].verdict == "done" and f"{name}." not in "".join(found)]
+    return "\n".join([*rows, "", f"Done: {', '.join(f'`{name}`' for name in done)}."])
 
 
 def keys_table(model: type[Section]) -> str:

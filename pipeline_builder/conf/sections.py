@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
 from pipeline_builder.conf.channels import Channels, EvaluateChannels
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
-from pipeline_builder.documents.schema import Section
+from pipeline_builder.documents.fields import Args, Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
+from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest.manifest import RelativePath
 from pipeline_builder.manifest.policy import Secrets
+
+REPORT = "model_evaluation_metrics"
+_PROCESSING = "/opt/ml/processing"
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class ImageSection(Section):
@@ -65,9 +70,10 @@ class JobSection(Section):
         return self
 
 
-class _InputModes(JobSection):
-    """How a Processing job's inputs arrive."""
+class _ProcessingSection(JobSection):
+    """A processing job: what its script is called with, and how its inputs arrive."""
 
+    args: Args = Field((), description="arguments of the script: a list, or names with values (--name value)")
     s3_data_distribution_type: Annotated[Literal["FullyReplicated", "ShardedByS3Key"] | Expression, REFERABLE] = Field(
         "FullyReplicated", description="how instances share the data"
     )
@@ -87,7 +93,7 @@ class LocationSection(Section):
     )
 
 
-class PreprocessSection(_InputModes):
+class PreprocessSection(_ProcessingSection):
     """A Processing step's job."""
 
     volume_size: Count = Field(
@@ -159,10 +165,33 @@ class TransformSection(JobSection):
     output_filter: Word = Field("", description="JSONPath on the output")
 
 
-class EvaluateSection(_InputModes):
+def _output(value: str) -> str:
+    """Return the folder of a report: a name stands for the folder of that name that jobs write to."""
+    path = value.rstrip("/") if value.startswith("/") else f"{_PROCESSING}/{value}"
+    parts = path.removeprefix(f"{_PROCESSING}/").split("/")
+    if not path.startswith(f"{_PROCESSING}/") or parts[0] == "input" or not all(map(_FOLDER.fullmatch, parts)):
+        raise ValueError(
+            f"'output' is {describe(value)}, expected a name, or a folder below {_PROCESSING} that isn't 'input'"
+        )
+    return path
+
+
+class EvaluateSection(_ProcessingSection):
     """The Metrics step's job."""
 
+    file: RelativePath = Field(f"{REPORT}.json", description="name of the report that the script writes, as JSON")
+    output_path: Annotated[str, AfterValidator(_output)] = Field(
+        f"{_PROCESSING}/output",
+        alias="output",
+        description="where it writes it: a folder below /opt/ml/processing, or its name; that is the output's name too",
+    )
     channels: EvaluateChannels = Field({}, description="data of the job; a bare name, or names with files")  # type: ignore[assignment] # a narrower channel
     strategy: Any = Field(None, description="read for compatibility, without effect")
     max_payload: Any = Field(None, description="read for compatibility, without effect")
     content_type: Any = Field(None, description="read for compatibility, without effect")
+
+    @property
+    def output_name(self) -> str:
+        """The name of the step's output, and of its property file."""
+        name = self.output_path.rpartition("/")[2]
+        return REPORT if self.output_path == f"{_PROCESSING}/output" else name

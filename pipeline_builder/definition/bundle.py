@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pipeline_builder.definition.lists import FILE, inclusions
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
 
@@ -73,7 +74,11 @@ class Bundle:
 
     @property
     def has_requirements(self) -> bool:
-        return "requirements.txt" in self.files
+        return FILE in self.files
+
+    def text(self, name: str) -> str | None:
+        """Return the text of one of its files, None where it has no such file."""
+        return (self.folder / name).read_text("utf-8-sig", "replace") if name in self.files else None
 
     def write(self, file: IO[bytes]) -> None:
         """Write the archive, a gzip-compressed tar."""
@@ -105,11 +110,13 @@ class Bundler:
 
         By default that is the source directory without what `IGNORED` and `.smpignore` name, and without the `others`,
         the entry points of the model's other steps, unless a file that stays imports or names them. `include` narrows
-        it to the entry point, `requirements.txt` and the files that match one of its patterns; `added` comes besides.
+        it to the entry point, `requirements.txt`, the lists that this includes, and the files that match one of its
+        patterns; `added` comes besides.
         """
         files = self._files(folder)
         if include:
-            kept = {name for name in files if _matches(name, include)} | {entry_point, "requirements.txt"}
+            lists = {FILE, *(inner for _, _, inner in inclusions(folder))}
+            kept = {name for name in files if _matches(name, include)} | {entry_point} | lists
             chosen = tuple(name for name in files if name in kept)
         else:
             chosen = self._without_unmentioned(folder, files, entry_point, set(others))

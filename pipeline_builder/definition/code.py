@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.definition.handing import launcher_files
+from pipeline_builder.definition.lists import inclusions
+from pipeline_builder.documents.source import Source
 from pipeline_builder.documents.values import Settings
+from pipeline_builder.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +55,28 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
     return bundler.bundle(
         step.unit.source_directory, entry_point=job.entry_point, others=others, include=job.include, added=added
     )
+
+
+def missing_lists(graph: Graph, code: Code) -> Iterator[Problem]:
+    """Yield every list of requirements that another includes and that isn't in the bundle: pip would not find it."""
+    said: set[tuple[str, str, int]] = set()
+    for step in graph.steps:
+        bundle = code.bundles.get(code.addresses.get(step.name, ""))
+        for name, number, inner in inclusions(bundle.folder) if bundle and bundle.has_requirements else ():
+            key = (str(bundle.folder) if bundle else "", name, number)
+            if bundle is None or inner in bundle.files or name not in bundle.files or key in said:
+                continue
+            said.add(key)
+            label = f"{folder_label(step, bundle)}/{name}".replace(":/", ":")
+            text = (bundle.folder / name).read_text("utf-8", "replace")
+            message = f"'{name}' includes '{inner}', which is not in the code of step '{step.name}'"
+            hint = "lists lie in the source directory, where neither .smpignore nor what is always left out names them"
+            yield Problem(id="PB250", message=message, place=Source(label, text).place(number, 1), hint=hint)
+
+
+def folder_label(step: Step, bundle: Bundle) -> str:
+    """Return the bundle's folder as people know it, with the repository and its commit."""
+    inside, base = bundle.folder.resolve(), step.unit.conf.folder.resolve()
+    path = inside.relative_to(base).as_posix() if inside.is_relative_to(base) else inside.name
+    repo = step.unit.conf.document.source.label.partition(":")[0]
+    return f"{repo}:{path}" if path != "." else f"{repo}:"

@@ -13,6 +13,8 @@ from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.definition import Definition, read_definition
 from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.definition.interrupts import find_idle_interrupts
+from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
@@ -77,8 +79,13 @@ def compose(
         raise InputProblems(*problems)
     bucket = settings.bucket
     about = (*find_neighbours(graph, definition, bucket=bucket), *find_empty_names(graph, bucket=bucket))
-    warnings = (*definition.warnings, *about)
+    warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
     return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
+
+
+def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) -> Iterator[Problem]:
+    yield from find_idle_interrupts(manifest, definition.content)
+    yield from find_broken_metrics(definition, graph)
 
 
 def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:

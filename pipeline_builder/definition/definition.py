@@ -14,7 +14,7 @@ from pipeline_builder.dag import caching
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
 from pipeline_builder.definition.bundle import Bundle
-from pipeline_builder.definition.code import Code, bundle_code
+from pipeline_builder.definition.code import Code, bundle_code, missing_lists
 from pipeline_builder.definition.ineffective import find_ineffective
 from pipeline_builder.definition.isolated import find_isolated
 from pipeline_builder.definition.names import PIPELINE_NAME
@@ -105,7 +105,7 @@ def read_definition(
         isolated=isolated,
     )
     steps, problems = compose_steps(context)
-    problems += [*secret_defaults(graph), *_name_problems(graph)]
+    problems += [*secret_defaults(graph), *_name_problems(graph), *missing_lists(graph, code)]
     return _definition(context, code, steps, whole=not problems), problems
 
 

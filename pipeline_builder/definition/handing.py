@@ -1,15 +1,16 @@
-"""Secrets of a job: their names travel in the definition, and a launcher in the job's code reads them."""
+"""What a job's code has besides its own files: the launcher that reads its secrets, the one that wants a report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline_builder.conf.sections import JobSection, TransformSection
+from pipeline_builder.conf.sections import EvaluateSection, JobSection, TransformSection
 from pipeline_builder.definition.inside import smp_secrets
 
 FILE = "smp_secrets.py"
 MODULE = "smp_secrets"
+METRICS = "smp_metrics.sh"
 PREFIX = smp_secrets.PREFIX
 _PROGRAM = smp_secrets.PROGRAM
 
@@ -28,5 +29,6 @@ def secret_variables(job: JobSection, program: str = "") -> dict[str, str]:
 
 
 def launcher_files(job: JobSection) -> Mapping[str, bytes]:
-    """Return what a job's code has besides its own files."""
-    return {FILE: Path(smp_secrets.__file__).read_bytes()} if is_handed(job) else {}
+    """Return what a job's code has besides its own files, by name."""
+    names = [*([METRICS] if isinstance(job, EvaluateSection) else []), *([FILE] if is_handed(job) else [])]
+    return {name: (Path(smp_secrets.__file__).parent / name).read_bytes() for name in names}

@@ -19,7 +19,7 @@ def secrets_of(step: Step, arguments: JSON) -> list[Problem]:
 
 def _refused(step: Step, key: str, member: str) -> Problem:
     """Refuse what looks like a secret; its line isn't shown, and neither is its value."""
-    spelling = {"Environment": "env", "HyperParameters": "hyperparams"}[member]
+    spelling = {"Environment": "env", "HyperParameters": "hyperparams", "ContainerArguments": "args"}[member]
     place = replace(step.section_place(spelling, key), text="")
     message = f"step '{step.name}': the value of '{key}' in '{spelling}' looks like a secret"
     return Problem(id="PB328", message=message, place=place, hint=_READABLE)

@@ -26,6 +26,7 @@ _NAMES = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHORTEST = 6
 _READABLE = ("Environment", "HyperParameters")
+_ARGUMENTS = "ContainerArguments"
 # What such a key may hold: the name of a secret, a special token of a tokenizer, a number, a path, a switch.
 _HARMLESS = re.compile(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
@@ -40,7 +41,7 @@ def looks_like_secret(key: str, value: str) -> bool:
 
 
 def find_secrets(request: JSON) -> list[tuple[str, str]]:
-    """Return the member (Environment or HyperParameters) and the key of all that looks like a secret in a request."""
+    """Return member (Environment, HyperParameters, ContainerArguments) and key of all that looks like a secret."""
     found: list[tuple[str, str]] = []
     _collect(request, found)
     return found
@@ -55,8 +56,19 @@ def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
     for member, values in request.items() if isinstance(request, dict) else ():
         if member in _READABLE and isinstance(values, dict):
             found += [(member, key) for key, value in values.items() if _is_secret(key, value)]
+        elif member == _ARGUMENTS and isinstance(values, list):
+            found += [(member, name) for name, value in _named(values) if _is_secret(name.replace("-", "_"), value)]
         elif isinstance(values, dict | list):
             _collect(values, found)
+
+
+def _named(arguments: list[JSON]) -> Iterator[tuple[str, JSON]]:
+    """Yield each argument with its name: its own (`--name=value`), or the one before it (`--name value`)."""
+    before = ""
+    for value in arguments:
+        name, cut, rest = value.partition("=") if isinstance(value, str) and value.startswith("-") else ("", "", "")
+        yield (name.lstrip("-"), rest) if cut else (before, value)
+        before = name.lstrip("-") if not cut else ""
 
 
 def _is_secret(key: str, value: JSON) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -76,6 +77,22 @@ def _regression(value: JSON) -> JSON:
     return text
 
 
+def _args(value: JSON) -> JSON:
+    """Arguments of a script come in a list, as one line that a shell would split, or by name: `--name value`.
+
+    Those with a name are in the order of their names: that of the keys in a file decides nothing.
+    """
+    if isinstance(value, str):
+        try:
+            return [*shlex.split(value)]
+        except ValueError as error:
+            raise ValueError(f"'args' is {describe(value)}, which no shell could split: {error}") from error
+    if isinstance(value, dict) and not isinstance(value, Expression):
+        pairs = (([f"--{name}"] if item is None else [f"--{name}", item]) for name, item in sorted(value.items()))
+        return [word for pair in pairs for word in pair]
+    return [] if value is None else _list(value)
+
+
 def _address(value: str) -> str:
     if re.search(r"\s", value):
         raise ValueError(
@@ -89,6 +106,10 @@ Word = Annotated[str | Expression, REFERABLE]
 Image = Annotated[Annotated[str, AfterValidator(_address)] | Expression, REFERABLE]
 Text = Annotated[
     Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)] | Expression, REFERABLE
+]
+Args = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_args, json_schema_input_type=str | tuple[Text, ...] | dict[str, Text | None] | None),
 ]
 Count = Annotated[Annotated[int, Field(ge=1)] | Expression, REFERABLE]
 Number = Annotated[float | Expression, REFERABLE]

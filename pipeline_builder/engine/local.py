@@ -48,6 +48,7 @@ from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
+from pipeline_builder.engine.jobs.stopping import GRACE
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
@@ -63,11 +64,12 @@ _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-is
 class LocalSettings:
     """How this machine runs jobs.
 
-    `jobs` run at once; `images` are (pattern of the image URI, requirement lines), the first match wins; `mounts` maps
-    a bucket or bucket/prefix to a folder with its data. Jobs are bound by `limits`, see nothing of `hidden`, and meet
-    in the `shared` folders; where this machine can't keep them apart, `require_isolation` refuses to open it.
-    `secrets` gives those of jobs, `judge` says which requests the service would refuse, `stubs` has the results of
-    steps that are not to run.
+    `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
+    maps a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound
+    by `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
+    `require_isolation` refuses to open it. `secrets` gives those of jobs, `judge` says which requests the service would
+    refuse, `stubs` has the results of steps that are not to run. A job that is stopped has `grace` seconds to save what
+    it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time it has one.
     """
 
     jobs: int = 2
@@ -77,7 +79,10 @@ class LocalSettings:
     require_isolation: bool = False
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    sources: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
+    grace: float = GRACE
+    interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stubs: Stubs = field(default_factory=dict)
     judge: RequestJudge = take_all
 
@@ -102,7 +107,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
     memory = State(state / "state.db")
     return Engine(
         state=memory,
-        store=LocalStore(state / "store", settings.mounts, memory),
+        store=LocalStore(state / "store", settings.mounts, memory, settings.sources),
         registry=LocalRegistry(memory),
         environments=Environments(state / "envs"),
         images=settings.images,
@@ -110,9 +115,11 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         jobs=settings.jobs,
         private=isolation.private,
         limits=settings.limits,
-        hidden=(state, *settings.hidden, *settings.mounts.values()),
+        hidden=(state, *settings.hidden, *settings.mounts.values(), *settings.sources.values()),
         shared=settings.shared,
         secrets=settings.secrets,
+        grace=settings.grace,
+        interrupts=settings.interrupts,
         stubs=settings.stubs,
         judge=settings.judge,
     )

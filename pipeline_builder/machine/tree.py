@@ -57,7 +57,10 @@ class Passage:
     def __init__(self, descriptor: int, name: str) -> None:
         self._descriptor = descriptor
         self._name = name
-        self.size = self._left = os.fstat(descriptor).st_size
+        found = os.fstat(descriptor)
+        self.size = self._left = found.st_size
+        self.stamp = f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
+        """What changes with the file."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes; InputProblems (PB551) where the file has become shorter."""

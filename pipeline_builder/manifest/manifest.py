@@ -16,6 +16,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.manifest.interrupts import Interrupts
 from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
@@ -87,6 +88,17 @@ def _credentials(value: str) -> str:
     return value
 
 
+def _source(value: str) -> str:
+    """The address of data that are in no bucket, as a policy names it, without patterns."""
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("filesystem", "athena", "redshift") or not re.match(r"^[^\s/*?][^\s*?]*\Z", rest):
+        raise ValueError(
+            f"{describe(value)} can't be mapped to a folder, expected filesystem://ID/path, "
+            "athena://catalog/database/input, redshift://cluster/database/input, or the beginning of one"
+        )
+    return value
+
+
 def _revision_text(value: JSON) -> JSON:
     # An unquoted 1234567 or 1.0 reads as a number; guessing its text back could name another commit.
     if isinstance(value, bool | int | float):
@@ -105,6 +117,7 @@ Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
 Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
+Source = Annotated[str, AfterValidator(_source)]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 
 
@@ -131,19 +144,40 @@ class DefaultsSection(Section):
     trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
 
 
+def _version_text(value: object) -> object:
+    """3.9 without quotes reads as a number, and 3.10 as 3.1, which is no version that anybody means."""
+    return str(value) if isinstance(value, float) and value != 3.1 else value
+
+
+def _python(value: str) -> str:
+    if not re.fullmatch(r"(3\.\d{1,2}(\.\d{1,2})?)?", value):
+        raise ValueError(f"'python' is {describe(value)}, expected a version in quotes, such as \"3.10\"")
+    return value
+
+
 class ImageSection(Section):
     """Which Python packages stand for a container image on the local target."""
 
     match: Annotated[str, Field(min_length=1)] = Field(description="pattern of the image URI, with * and ?")
     requirements: tuple[str, ...] = Field((), description="lines as in a requirements file")
+    python: Annotated[
+        str, BeforeValidator(_version_text, json_schema_input_type=str | float), AfterValidator(_python)
+    ] = Field("", description='the image\'s Python, such as "3.10"; this machine has to have one')
 
 
 class LocalSection(Section):
     """Settings of the local target."""
 
     s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
+    sources: dict[Source, DataFolder] = Field(
+        {}, description="filesystem://, athena:// or redshift:// address, or its beginning: folder with its data"
+    )
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
     limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
+    interrupt: Interrupts = Field(
+        {},
+        description="spot training step: seconds after which its machine is taken away; a list for one after another",
+    )
 
 
 class RuleSection(Section):
@@ -208,6 +242,7 @@ class Manifest(Section):
     service: ServiceSection = ServiceSection()
     approval: RuleSection = RuleSection()
     service_place: Place | None = None
+    interrupt_places: Mapping[str, Place] = {}
     policy: Policy = Policy()
 
     @property
@@ -253,6 +288,9 @@ def build_manifest(document: Document) -> Manifest:
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
+        interrupt_places={
+            name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
+        },
         policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
     )
 

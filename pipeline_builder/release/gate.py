@@ -103,7 +103,8 @@ def _metrics(record: RunRecord, package: PackageRecord) -> Iterator[_Check]:
         return
     found = package.metrics is not None
     if found or evaluated:
-        yield _Check(found, f"{_name(package)} has {'' if found else 'no '}metrics")
+        why = f": {inert_line(package.metrics_absent)}" if package.metrics_absent and not found else ""
+        yield _Check(found, f"{_name(package)} has {'' if found else 'no '}metrics{why}")
 
 
 def _name(package: PackageRecord) -> str:

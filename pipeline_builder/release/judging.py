@@ -11,7 +11,7 @@ from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.gate import judge, judge_models
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
-from pipeline_builder.release.reports import metrics_of, usable_metrics
+from pipeline_builder.release.reports import describe_absent, metrics_of, usable_metrics
 
 _NEVER = datetime.fromtimestamp(0, tz=timezone.utc)
 """Evidence has no times in it, and the gate looks at none."""
@@ -73,6 +73,7 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "image": first.image if first else "",
         "metrics": package.metrics if _same(package.metrics, metrics) else metrics,  # in its author's order
         "metrics_fault": fault,
+        "metrics_absent": describe_absent(evidence.reports.get(QUALITY)),
         "artifact_gone": next((c.artifact.uri for c in evidence.containers if c.artifact and c.artifact.gone), ""),
         "champion_arn": champion.arn if champion else "",
         "champion_version": champion.version if champion else 0,

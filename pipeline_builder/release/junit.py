@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline_builder.descriptions import reason_line
 from pipeline_builder.errors import Problem, limit_per_file
 from pipeline_builder.inert import inert_line, inert_text
 from pipeline_builder.machine.streams import write_file
@@ -90,7 +91,7 @@ def _case(step: StepRecord) -> ET.Element:
     )
     tail = "\n".join(step.log_tail)
     if step.status == "Failed":
-        first = (step.failure_reason.strip().splitlines() or ["no reason given"])[-1]
+        first = reason_line(step.failure_reason)
         failure = ET.SubElement(case, "failure", {"message": _line(first)})
         failure.text = inert_text(f"{step.failure_reason}\n\n{tail}".strip())
     elif step.status != "Succeeded":

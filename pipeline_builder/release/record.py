@@ -65,7 +65,8 @@ class PackageRecord(_Frozen):
     `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
     `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
     that this evidence can't be read.
-    `metrics_fault` says why there is a report that can't be used, `artifact_gone` where an artifact was that is gone.
+    `metrics_fault` says why there is a report that can't be used, `metrics_absent` what was looked for where there is
+    none, `artifact_gone` where an artifact was that is gone.
     """
 
     arn: str
@@ -80,6 +81,7 @@ class PackageRecord(_Frozen):
     metadata: dict[str, str] = {}
     metrics: Any = None
     metrics_fault: str = ""
+    metrics_absent: str = ""
     artifact_gone: str = ""
     champion_arn: str = ""
     champion_version: int = 0

@@ -80,6 +80,15 @@ def metrics_of(report: ReportEvidence | None) -> Any:
         return None
 
 
+def describe_absent(report: ReportEvidence | None) -> str:
+    """Return in words why there is no report, with the address that was looked at; empty where there is one."""
+    if report is None:
+        return "its package names no report"
+    if report.gone:
+        return f"nothing is at '{report.uri}'"
+    return f"what is at '{report.uri}' is no report in JSON" if usable_metrics(report) == (None, "") else ""
+
+
 def usable_metrics(report: ReportEvidence | None) -> tuple[Any, str]:
     """Return a report's JSON, or why it can't be used."""
     try:

@@ -36,6 +36,10 @@ class Background:
         for execution in unfinished(self._engine.state):
             self.start(execution.arn)
 
+    def tell(self, line: str) -> None:
+        """Say something to the people who look at the server."""
+        self._say(line)
+
     def start(self, arn: str) -> None:
         """Run an execution, or where another process runs it, watch it, to go on with it should that one die."""
         with self._lock:

@@ -53,15 +53,19 @@ def start_pipeline_execution(call: Call) -> Mapping[str, Any]:
         selected=tuple(step["StepName"] for step in selection.get("SelectedSteps") or ()),
         source=(details.get("SelectiveExecutionConfig") or {}).get("SourcePipelineExecutionArn", ""),
     )
+    notes: list[str] = []
     with call.engine.state.transaction() as db:
-        arn = once(db, call.operation, call.request, lambda: _begin(call, db, request))
+        arn = once(db, call.operation, call.request, lambda: _begin(call, db, request, notes))
+    for note in notes:
+        call.background.tell(f"{arn}: {note}")
     call.background.start(arn)
     return {"PipelineExecutionArn": arn}
 
 
-def _begin(call: Call, db: sqlite3.Connection, request: starts.Request) -> str:
+def _begin(call: Call, db: sqlite3.Connection, request: starts.Request, notes: list[str]) -> str:
+    """Record an execution; `notes` gets what has no effect in it on this machine."""
     request = starts.with_stubs(call.engine, request)
-    taken = starts.check_request(call.engine, request)
+    taken = starts.check_request(call.engine, request, note=notes.append)
     _check_quota(db)
     return starts.put_execution(db, request, taken, new_id())
 

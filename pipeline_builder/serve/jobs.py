@@ -1,4 +1,4 @@
-"""The operations on jobs and models: described and listed as SageMaker does it, made by executions only."""
+"""The operations on jobs: described and listed as SageMaker does it, made by executions only."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.engine.jobs.records import JobRecord, find_job, list_jobs
+from pipeline_builder.engine.jobs.records import JobRecord, ask_jobs_to_stop, find_job, list_jobs
 from pipeline_builder.serve.paging import between, ordered, page
-from pipeline_builder.serve.protocol import Call, Handler
+from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
 
 # What SageMaker takes where a request leaves it out.
 _RUN_TIME = {"MaxRuntimeInSeconds": 86_400}
-_TRAINING_STATUS = {"InProgress": "Training"}
+_TRAINING_STATUS = {"InProgress": "Starting", "Stopping": "Stopping"}
 
 
 def describe_processing_job(call: Call) -> Mapping[str, Any]:
@@ -22,7 +22,7 @@ def describe_processing_job(call: Call) -> Mapping[str, Any]:
         "StoppingCondition": _RUN_TIME,
         **_basics(job, "Processing"),
         "LastModifiedTime": job.ended or job.started,
-        "ExitMessage": job.reason or None,
+        "ExitMessage": job.result.get("ExitMessage") or job.reason or None,
     }
 
 
@@ -31,23 +31,26 @@ def describe_training_job(call: Call) -> Mapping[str, Any]:
     job = _find(call, "training-job", call.request["TrainingJobName"])
     seconds = int((job.ended - job.started).total_seconds()) if job.ended else None
     base = str(job.request["OutputDataConfig"]["S3OutputPath"]).rstrip("/")
+    status = "Stopping" if job.status == "Stopping" else job.result.get("SecondaryStatus")
     return {
         "StoppingCondition": _RUN_TIME,
         "ModelArtifacts": {"S3ModelArtifacts": f"{base}/{job.name}/output/model.tar.gz"},
-        **_basics(job, "Training"),
-        "SecondaryStatus": _TRAINING_STATUS.get(job.status, job.status),
         "SecondaryStatusTransitions": _transitions(job),
-        "LastModifiedTime": job.ended or job.started,
         "TrainingTimeInSeconds": seconds or None,
         "BillableTimeInSeconds": seconds or None,
-        "EnableNetworkIsolation": job.request.get("EnableNetworkIsolation", False),
+        "EnableNetworkIsolation": False,
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
+        **_basics(job, "Training"),
+        "SecondaryStatus": status or _TRAINING_STATUS.get(job.status, job.status),
+        "LastModifiedTime": _modified(job),
     }
 
 
 def _transitions(job: JobRecord) -> list[dict[str, Any]]:
-    training = {"Status": "Training", "StartTime": job.started, "EndTime": job.ended}
+    """Return what is known of a job that has just begun, or that a version before has recorded."""
+    status = "Training" if job.ended else _TRAINING_STATUS[job.status]
+    training = {"Status": status, "StartTime": job.started, "EndTime": job.ended}
     if job.ended is None:
         return [training]
     end = {"Status": job.status, "StartTime": job.ended, "EndTime": job.ended, "StatusMessage": job.reason or None}
@@ -59,17 +62,10 @@ def describe_transform_job(call: Call) -> Mapping[str, Any]:
     return _basics(_find(call, "transform-job", call.request["TransformJobName"]), "Transform")
 
 
-def describe_model(call: Call) -> Mapping[str, Any]:
-    """Describe a model."""
-    model = _find(call, "model", call.request["ModelName"])
-    return {"EnableNetworkIsolation": False, **model.result, "CreationTime": model.started}
-
-
 def _find(call: Call, kind: str, name: str) -> JobRecord:
     job = find_job(call.engine.state, kind, name)
     if job is None:
-        what = "model" if kind == "model" else "job"
-        raise call.not_found(f"Could not find the requested {what} with name: {name}")
+        raise call.not_found(f"Could not find the requested job with name: {name}")
     return job
 
 
@@ -85,6 +81,16 @@ def _basics(job: JobRecord, word: str) -> dict[str, Any]:
         f"{word}StartTime": job.started,
         f"{word}EndTime": job.ended,
     }
+
+
+def stop_job(call: Call, kind: str, word: str) -> None:
+    """Let a job stop; whoever runs it ends it."""
+    job = _find(call, kind, call.request[f"{word}JobName"])
+    with call.engine.state.transaction() as db:
+        if not ask_jobs_to_stop(db, "job", kind, job.name):
+            name = f"{word.lower()} job"
+            message = f"The request was rejected because the {name} is in status {job.status}."
+            raise ServiceError(VALIDATION, message)
 
 
 def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
@@ -107,24 +113,14 @@ def _modified(job: JobRecord) -> datetime:
     return job.ended or job.started
 
 
-def list_models(call: Call) -> Mapping[str, Any]:
-    """List models."""
-    part = call.request.get("NameContains") or ""
-    known = [m for m in reversed(list_jobs(call.engine.state, "model")) if part.lower() in m.name.lower()]
-    found = between(known, call.request, lambda model: model.started, "CreationTime")
-    keys = {"Name": lambda model: model.name, "CreationTime": lambda model: model.started}
-    items, token = page(call, ordered(found, call.request, keys, by="CreationTime"), lambda model: model.name)
-    models = [{"ModelName": m.name, "ModelArn": m.arn, "CreationTime": m.started} for m in items]
-    return {"Models": models, "NextToken": token}
-
-
 OPERATIONS: Mapping[str, Handler] = {
     "DescribeProcessingJob": describe_processing_job,
     "DescribeTrainingJob": describe_training_job,
     "DescribeTransformJob": describe_transform_job,
-    "DescribeModel": describe_model,
+    "StopProcessingJob": lambda call: stop_job(call, "processing-job", "Processing"),
+    "StopTrainingJob": lambda call: stop_job(call, "training-job", "Training"),
+    "StopTransformJob": lambda call: stop_job(call, "transform-job", "Transform"),
     "ListProcessingJobs": lambda call: _list(call, "processing-job", "Processing"),
     "ListTrainingJobs": lambda call: _list(call, "training-job", "Training"),
     "ListTransformJobs": lambda call: _list(call, "transform-job", "Transform"),
-    "ListModels": list_models,
 }

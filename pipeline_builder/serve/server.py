@@ -18,7 +18,7 @@ from werkzeug.wrappers import Request, Response
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.serve import executions, identity, jobs, logs, packages, pipelines, steps, tagging
+from pipeline_builder.serve import executions, identity, jobs, logs, models, packages, pipelines, steps, tagging
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.s3 import s3
@@ -36,6 +36,7 @@ OPERATIONS: dict[str, Handler] = {
     **executions.OPERATIONS,
     **steps.OPERATIONS,
     **jobs.OPERATIONS,
+    **models.OPERATIONS,
     **packages.OPERATIONS,
     **tagging.OPERATIONS,
 }

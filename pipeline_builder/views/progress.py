@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.descriptions import StepState, StepStatus
+from pipeline_builder.descriptions import StepState, StepStatus, reason_line
 from pipeline_builder.inert import inert_line
 from pipeline_builder.target import Observer
 
@@ -62,12 +61,6 @@ def _line_writer(nodes: Sequence[Node], stream: TextIO, now: Callable[[], dateti
     return observe
 
 
-def _reason(failure: str) -> str:
-    """Return the line that says it: of a problem the first, which its hint follows, of a traceback the last."""
-    lines = failure.strip().splitlines() or ["no reason given"]
-    return lines[0] if re.match(r"PB\d{3} ", lines[0]) else lines[-1]
-
-
 def describe(state: StepState) -> str:
     """Return what there is to say of a step's state, in a few words."""
     return inert_line(_described(state))
@@ -78,7 +71,7 @@ def _described(state: StepState) -> str:
     if state.cache_hit:
         return f"cached (execution {state.cache_hit.rsplit('/', 1)[-1]})"
     if state.status is StepStatus.FAILED:
-        return f"Failed{took}: {_reason(state.failure_reason)}"
+        return f"Failed{took}: {reason_line(state.failure_reason)}"
     outcome = state.metadata.get("Condition")
     about = state.note or (f"comes out as {outcome}" if outcome else "")
     return f"{state.status.value}{took}" + (f": {about}" if about else "")

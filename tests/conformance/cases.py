@@ -22,7 +22,8 @@ KEYS = {"says", "source", "objects", "archives", "scripts", "parameters", "value
 - `scripts`: step -> Python that the step runs, with the usual way of its type around it (below).
 - `parameters`: as in a definition; `values`: what the run is given for them.
 - `stubs`: step -> the properties that it has instead of running.
-- `steps`: as in a definition, but what they must have and what isn't said is filled in by `_filled`.
+- `steps`: as in a definition, but what they must have and what isn't said is filled in by `_filled`; a member that
+  is null is left out.
 - `expect`: see `Expectation`.
 """
 _CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large"}
@@ -115,7 +116,7 @@ def _filled(step: Mapping[str, Any], codes: Mapping[str, str], bucket: str) -> d
             arguments[branch] = [_filled(inner, codes, bucket) for inner in arguments[branch]]
     if fill := _DEFAULTS.get(step["Type"]):
         arguments = _merged(fill(step["Name"], codes.get(step["Name"], ""), bucket), arguments)
-    return {**step, "Arguments": arguments}
+    return {**step, "Arguments": {key: value for key, value in arguments.items() if value is not None}}
 
 
 def _merged(below: Any, above: Any) -> Any:

@@ -23,7 +23,8 @@ from tests.engine.definitions import target
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Target:
-    return target(tmp_path_factory.mktemp("conformance"), judge=refusal_of)
+    settings = {"interrupts": {"SpotTraining": (1.0,)}, "judge": refusal_of}
+    return target(tmp_path_factory.mktemp("conformance"), settings=settings)
 
 
 @pytest.mark.parametrize("name", case_names())

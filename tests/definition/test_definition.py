@@ -117,16 +117,17 @@ def test_an_entry_point_in_a_folder_is_run_as_a_module(tmp_path: Path) -> None:
     scripts = write_model(tmp_path / "churn", conf) / "scripts"
     (scripts / "deep" / "er").mkdir(parents=True)
     (scripts / "evaluate.py").rename(scripts / "deep" / "er" / "evaluate.py")
-    command = steps(tmp_path, conf)["Metrics"]["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1]
-    assert command.endswith("exec python -m deep.er.evaluate")
+    command = steps(tmp_path, conf)["Metrics"]["Arguments"]["AppSpecification"]["ContainerEntrypoint"]
+    assert command[-3:] == ["python", "-m", "deep.er.evaluate"]
 
 
 def test_requirements_are_installed_before_the_script_runs(tmp_path: Path) -> None:
     from tests.tiny import write_model
 
     (write_model(tmp_path / "churn") / "scripts" / "requirements.txt").write_text("six\n")
-    command = steps(tmp_path)["Metrics"]["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1]
-    assert "&& python -m pip install -r requirements.txt && exec" in command
+    for name in ("Preprocess", "Metrics"):
+        command = steps(tmp_path)[name]["Arguments"]["AppSpecification"]["ContainerEntrypoint"][2]
+        assert "&& python -m pip install -r requirements.txt && exec" in command
 
 
 @pytest.mark.parametrize(

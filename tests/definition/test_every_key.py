@@ -101,8 +101,10 @@ def _processing() -> Iterator[Row]:
         )
         yield at, "s3_data_type", "ManifestFile", step, f"{INPUT}.S3DataType", "ManifestFile"
         yield at, "s3_input_mode", "Pipe", step, f"{INPUT}.S3InputMode", "Pipe"
-        command = "Arguments.AppSpecification.ContainerEntrypoint.2"
-        yield at, "entry_point", "deep/x.py", step, command, "exec python -m deep.x"
+        command = "Arguments.AppSpecification.ContainerEntrypoint"
+        last, said = (2, "exec python -m deep.x") if step == "Preprocess" else (-1, "deep.x")
+        yield at, "entry_point", "deep/x.py", step, f"{command}.{last}", said
+        yield at, "args", ["--n", 2], step, "Arguments.AppSpecification.ContainerArguments", ["--n", "2"]
     channel = f"{MODEL}.preprocess.channels.one"
     uri, output = f"{INPUT}.S3Uri", "Arguments.ProcessingOutputConfig.Outputs.0.S3Output"
     for key in ("s3BucketName", "s3Bucket"):
@@ -122,6 +124,9 @@ def _processing() -> Iterator[Row]:
     for key in ("s3InputPrefix", "inputBucketPrefix"):
         yield channel, key, "deep", "Metrics", uri, "s3://buck/deep/own.csv"
     yield channel, "InputLocalFilepath", f"{BELOW}/i", "Metrics", f"{INPUT}.LocalPath", f"{BELOW}/i/own"
+    yield f"{MODEL}.evaluate", "file", "evaluation.json", "Metrics", "PropertyFiles.0.FilePath", "evaluation.json"
+    folder = "/opt/ml/processing/evaluation"
+    yield f"{MODEL}.evaluate", "output", "evaluation", "Metrics", f"{output}.LocalPath", folder
     report = f"{output}.S3Uri.Std:Join.Values.0"
     yield channel, "bucket_prefix", "reports", "Metrics", report, "s3://buck/reports"
 

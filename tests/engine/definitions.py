@@ -46,6 +46,24 @@ def script(name: str, command: str, *, inputs: dict[str, Any] | None = None, **m
     return {"Name": name, "Type": "Processing", "Arguments": request, **more}
 
 
+def training(name: str, command: str, *, metrics: dict[str, str] | None = None, **request: Any) -> dict[str, Any]:
+    """Return a Training step that runs a shell command; `metrics` are expressions by name, `request` its members."""
+    algorithm: dict[str, Any] = {
+        "TrainingImage": "image:1", "TrainingInputMode": "File", "ContainerEntrypoint": ["/bin/sh", "-c", command],
+    }  # fmt: skip
+    if metrics:
+        algorithm["MetricDefinitions"] = [{"Name": key, "Regex": value} for key, value in metrics.items()]
+    arguments = {
+        "AlgorithmSpecification": algorithm,
+        "RoleArn": "arn:aws:iam::000000000000:role/local",
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "OutputDataConfig": {"S3OutputPath": "s3://local/models"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        **request,
+    }
+    return {"Name": name, "Type": "Training", "Arguments": arguments}
+
+
 def condition(
     name: str,
     *conditions: dict[str, Any],
@@ -92,11 +110,18 @@ def definition(*steps: dict[str, Any], **more: Any) -> bytes:
     return json.dumps({"Version": "2020-12-01", "Steps": list(steps), **more}).encode()
 
 
-def target(folder: Path, *, jobs: int = 4, judge: RequestJudge = take_all, **mounts: Path) -> Target:
-    """Open the local target in `folder/state`; `mounts` maps buckets to folders."""
+def target(
+    folder: Path,
+    *,
+    jobs: int = 4,
+    judge: RequestJudge = take_all,
+    settings: dict[str, Any] | None = None,
+    **mounts: Path,
+) -> Target:
+    """Open the local target in `folder/state`; `mounts` maps buckets to folders, `settings` are more of its own."""
     share_environment(folder / "state")
-    settings = LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,), judge=judge)
-    return open_local_target(folder / "state", settings)
+    settings = {"jobs": jobs, "mounts": mounts, "shared": (folder,), "judge": judge, **(settings or {})}
+    return open_local_target(folder / "state", LocalSettings(**settings))
 
 
 def run(

@@ -191,8 +191,9 @@ def test_paths_outside_of_opt_ml_are_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "data" / "x.txt").write_text("")
     step = script("a", "true", inputs={"d": "s3://bucket/x.txt"})
     step["Arguments"]["ProcessingInputs"][0]["S3Input"]["LocalPath"] = path
-    _, _, steps = run(target(tmp_path, bucket=tmp_path / "data"), definition(step))
-    assert steps["a"].failure_reason.startswith(f"PB524 the path '{path}' is outside of /opt/ml")
+    with pytest.raises(InputProblems) as refused:
+        run(target(tmp_path, bucket=tmp_path / "data"), definition(step))
+    assert str(refused.value).startswith(f"PB524 step 'a': the path '{path}' is outside of /opt/ml")
 
 
 def test_a_job_over_its_maximum_run_time(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ def records(folder: Path) -> None:
     """A file without an end of line is taken apart by lines, and one as a whole, compressed or not."""
     import gzip
 
-    from pipeline_builder.engine.inside.transform import DEFAULTS, requests
+    from pipeline_builder.engine.inside.batch import DEFAULTS, settled
+    from pipeline_builder.engine.inside.records import requests
 
     with gzip.open(folder / "a.gz", "wb", 1) as packed:
         for _ in range(SIZE >> 20):
@@ -86,7 +87,7 @@ def records(folder: Path) -> None:
     for split in ("Line", "None"):
         for name, opened in (("a", Path.open), ("a.gz", gzip.open)):
             with opened(folder / name, "rb") as file, pytest.raises(ValueError, match="larger than MaxPayloadInMB"):
-                list(requests(cast("IO[bytes]", file), {**DEFAULTS, "split": split}))
+                list(requests(cast("IO[bytes]", file), settled(None, {**DEFAULTS, "split": split})))
 
 
 def served(folder: Path) -> None:

@@ -121,6 +121,11 @@ def test_the_launcher_keeps_what_is_set_and_becomes_the_program(tmp_path: Path) 
     environment["SMP_PROGRAM"] = "-m program"
     ended = subprocess.run(command[:2], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ended.stdout == "given []\n"
+    for name in ("fit", "fit.sh"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "$A" "$@"\n')
+        environment["SMP_PROGRAM"] = f"./{name}"
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert ended.stdout == "given --scale 2\n"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from pipeline_builder.descriptions import ExecutionStatus, StepStatus
 from pipeline_builder.engine.state.objects import Objects
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import MANIFEST, PLACE, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import MANIFEST, PLACE
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import definition, run, script, target
 from tests.serve.serving import serving
@@ -228,11 +229,11 @@ def test_a_bad_manifest_fails_the_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["/opt/ml/../../etc", "/etc", "opt/ml/x", "/opt/mlx", "/opt/ml/a\0b", "/opt/ml/" + "x" * 300]
 )
-def test_local_paths_that_are_none_fail_the_step(tmp_path: Path, path: str) -> None:
+def test_local_paths_that_are_none_are_refused_before_anything_runs(tmp_path: Path, path: str) -> None:
     local = target(tmp_path)
     local.store.put("s3://own/x", b"x")
     step = script("a", "true", inputs={"d": "s3://own/x"})
     step["Arguments"]["ProcessingInputs"][0]["S3Input"]["LocalPath"] = path
-    _, _, steps = run(local, definition(step))
-    assert steps["a"].status is StepStatus.FAILED
-    assert steps["a"].failure_reason.startswith("PB524 the path '")
+    with pytest.raises(InputProblems, match="PB524 step 'a': the path '"):
+        run(local, definition(step))
+    assert local.pipelines.list_executions("p") == ()

@@ -110,10 +110,10 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 
 
 @contextmanager
-def serving(folder: Path, *, jobs: int = 4, **mounts: Path) -> Iterator[Served]:
+def serving(folder: Path, *, jobs: int = 4, settings: Any = None, **mounts: Path) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
-    settings = LocalSettings(jobs=jobs, mounts=mounts, shared=(folder,), judge=refusal_of)
-    with serving_with(folder, settings) as served:
+    own = {"jobs": jobs, "mounts": mounts, "shared": (folder,), "judge": refusal_of, **(settings or {})}
+    with serving_with(folder, LocalSettings(**own)) as served:
         yield served
 
 

@@ -347,3 +347,33 @@ def test_a_stop_that_the_server_did_not_live_to_do_is_done_by_the_next(tmp_path:
         db.execute("UPDATE executions SET status = 'Stopping' WHERE arn = ?", (arn,))
     with serving(tmp_path) as served:
         assert served.end(arn)["PipelineExecutionStatus"] == "Stopped"
+
+
+def test_what_cannot_be_done_here_is_refused_at_the_start_and_not_before(served: Served) -> None:
+    """SageMaker takes such a pipeline; this machine can't run it, and says so before any step has run."""
+    step = script("Second", "true", DependsOn=["First"])
+    step["Arguments"]["ProcessingInputs"] = [
+        {"InputName": "x", "AppManaged": True, "S3Input": {"S3Uri": "s3://bucket/x", "S3DataType": "S3Prefix"}}
+    ]
+    served.create("p", definition(script("First", WRITE), step))
+    with refused("ValidationException", "PB560 step 'Second': 'ProcessingInputs[0].AppManaged'"):
+        served.start("p")
+    assert served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"] == []
+
+
+def test_what_has_no_effect_is_said_at_the_start(served: Served) -> None:
+    step = script("Count", "true")
+    step["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 3
+    served.create("p", definition(step))
+    arn = served.start("p")
+    served.end(arn)
+    assert [line for line in served.said if "'InstanceCount' 3: one instance is played here" in line]
+
+
+def test_a_secret_is_refused_at_the_start(served: Served) -> None:
+    """Jobs that are started over the API get none; that isn't found out by the last step."""
+    step = script("Second", "true", DependsOn=["First"])
+    step["Arguments"]["Environment"] = {"SMP_SECRET_HF_TOKEN": "secretsmanager:team/hf"}
+    served.create("p", definition(script("First", WRITE), step))
+    with refused("ValidationException", "PB543 step 'Second': the job asks for the secret 'secretsmanager:team/hf'"):
+        served.start("p")

@@ -214,7 +214,7 @@ def test_what_is_not_there_and_what_cannot_be(served: Served, tmp_path: Path) ->
         served.s3.get_object(Bucket="bucket", Key="none")
     with refused("404"):
         served.s3.head_object(Bucket="bucket", Key="none")
-    for key in ("../escaped", "a/../../../escaped", "a//b", "folder/", "file/below", "k" * 256):
+    for key in ("../escaped", "a/../../../escaped", "a//b", "folder//", "file/below", "k" * 256):
         with refused("KeyTooLongError" if key[:1] == "k" else "InvalidArgument"):
             served.s3.put_object(Bucket="bucket", Key=key, Body=b"")
     with refused("NotImplemented", "GET of an object?acl is not served"):
@@ -246,3 +246,20 @@ def test_readers_see_an_old_object_or_a_new_one(served: Served) -> None:
         seen = list(pool.map(read, range(16)))
         list(written)
     assert all(content in bodies for content in seen)
+
+
+def test_a_folder_marker_is_an_object(served: Served) -> None:
+    """As the consoles of S3 make folders: a key that ends with `/`."""
+    served.s3.put_object(Bucket="bucket", Key="folder/", Body=b"")
+    served.s3.put_object(Bucket="bucket", Key="folder/x", Body=b"1")
+    assert served.s3.head_object(Bucket="bucket", Key="folder/")["ContentLength"] == 0
+    found = served.s3.list_objects_v2(Bucket="bucket", Prefix="folder")
+    assert [item["Key"] for item in found["Contents"]] == ["folder/", "folder/x"]
+    grouped = served.s3.list_objects_v2(Bucket="bucket", Delimiter="/")
+    assert {"Prefix": "folder/"} in grouped["CommonPrefixes"]
+    served.s3.delete_object(Bucket="bucket", Key="folder/x")
+    assert [item["Key"] for item in served.s3.list_objects_v2(Bucket="bucket", Prefix="folder")["Contents"]] == [
+        "folder/"
+    ]
+    served.s3.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": "folder/"}]})
+    assert "Contents" not in served.s3.list_objects_v2(Bucket="bucket", Prefix="folder")

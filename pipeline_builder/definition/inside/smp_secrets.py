@@ -40,6 +40,9 @@ def main() -> None:
     program = shlex.split(os.environ[PROGRAM])
     if program[0].endswith(".sh"):
         os.execvp("/bin/bash", ["/bin/bash", *program, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+    if not program[0].startswith("-") and not program[0].endswith(".py"):
+        os.chmod(program[0], 0o700)  # noqa: PTH101 - as plain as it can be
+        os.execv(program[0], [*program, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
     os.execv(sys.executable, [sys.executable, *program, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.bundle import Bundle
+from pipeline_builder.definition.code import folder_label
+from pipeline_builder.definition.lists import FILE, included, joined
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import Source
 from pipeline_builder.errors import Place
@@ -16,13 +17,10 @@ from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
 
-FILE = "requirements.txt"
 DEFAULT = "default"
 _OWN_INDEX = re.compile(r"^(-i|--index-url|--pypi-url|--no-index)")
-_INCLUDES = re.compile(r"^(?:-r|-c|--req\w*|--con\w*)(?:\s*=\s*|\s+|(?<=^-[rc]))([^\s=].*)$")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s;,'\"#]+", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
-_COMMENT = re.compile(r"(^|\s+)#.*$")
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _ENCODED = "${ENCODED}"
 _DEEPEST = 8
@@ -49,7 +47,7 @@ def check_indexes(steps: Iterable[tuple[Step, Bundle]], rules: Mapping[str, Rule
     for step, bundle in steps:
         if not bundle.has_requirements:
             continue
-        label = _label(step, bundle)
+        label = folder_label(step, bundle)
         if label not in known:
             known[label] = tuple(_lines(bundle, FILE, label, depth=0))
         for url, place in _named(known[label]):
@@ -84,14 +82,6 @@ def _named(lines: tuple[Line, ...]) -> Iterator[tuple[str, Place]]:
             yield _VARIABLE.findall(line.text)[0], line.place
 
 
-def _label(step: Step, bundle: Bundle) -> str:
-    """Return the folder as people know it, with the repository and its commit."""
-    inside, base = bundle.folder.resolve(), step.unit.conf.folder.resolve()
-    path = inside.relative_to(base).as_posix() if inside.is_relative_to(base) else inside.name
-    repo = step.unit.conf.document.source.label.partition(":")[0]
-    return f"{repo}:{path}" if path != "." else f"{repo}:"
-
-
 def _lines(bundle: Bundle, name: str, label: str, depth: int) -> Iterator[Line]:
     """Yield the lines of a list, and those of the lists that it includes."""
     path = bundle.folder / name
@@ -101,14 +91,13 @@ def _lines(bundle: Bundle, name: str, label: str, depth: int) -> Iterator[Line]:
     source = Source(f"{label}/{name}".replace(":/", ":"), content.decode("utf-8", "replace"))
     if _is_encoded(content):
         yield Line(text=f"-- {_ENCODED}", place=source.place(1, 1))
-    for number, text in _joined(source.text):
+    for number, text in joined(source.text):
         if not text:
             continue
         yield Line(text=text, place=source.place(number, 1))
-        if (included := _INCLUDES.match(text)) and "://" not in included[1]:
-            inner = PurePosixPath(name).parent / included[1].strip("'\" ")
-            if (bundle.folder / inner).resolve().is_relative_to(bundle.folder.resolve()):
-                yield from _lines(bundle, str(inner), label, depth + 1)
+        inner = included(name, text)
+        if inner and (bundle.folder / inner).resolve().is_relative_to(bundle.folder.resolve()):
+            yield from _lines(bundle, inner, label, depth + 1)
 
 
 def _is_encoded(content: bytes) -> bool:
@@ -120,18 +109,3 @@ def _is_encoded(content: bytes) -> bool:
     except UnicodeDecodeError:
         return True
     return other or b"\0" in content
-
-
-def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines as pip takes them: those that end with a backslash with the next, comments never."""
-    held: list[str] = []
-    first = 0
-    for number, line in enumerate([*text.splitlines(), ""], 1):
-        comment = bool(_COMMENT.match(line))
-        if line.endswith("\\") and not comment:
-            first = first or number
-            held.append(line.strip("\\"))
-            continue
-        whole = "".join([*held, f" {line}" if comment else line])
-        yield first or number, _COMMENT.sub("", whole).strip()
-        held, first = [], 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
@@ -38,8 +38,9 @@ from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.model import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
-from pipeline_builder.errors import Problem, sort_problems
+from pipeline_builder.errors import Place, Problem, sort_problems
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused
@@ -60,6 +61,16 @@ class Policed:
     territory: Territory
     settings: Settings
     urls: Mapping[str, str]
+
+    def places(self) -> Callable[[str, DataPath], Place | None]:
+        """Return what tells where in a conf a member of a composed step's request comes from."""
+        asked = {one.name: one for one in _asked(self, {})}
+
+        def place(name: str, path: DataPath) -> Place | None:
+            one = asked.get(name)
+            return (one.place(path) if path else one.step.place) if one else None
+
+        return place
 
     @property
     def claims(self) -> tuple[Claim, ...]:

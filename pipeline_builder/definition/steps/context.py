@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
-from pipeline_builder.conf.sections import JobSection
+from pipeline_builder.conf.sections import EvaluateSection, JobSection
 from pipeline_builder.definition.names import CHANNEL_NAME, shorten
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.descriptions import JSON
@@ -15,8 +15,6 @@ from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.values import Settings
 
 Mapped = dict[str, JSON]
-METRICS_OUTPUT = "model_evaluation_metrics"
-METRICS_FILE = "model_evaluation_metrics.json"
 DEFAULT_CHANNEL = "train"
 # Below the pipeline's name in its bucket: code and lists of files by their hashes, definitions, evidence; and what
 # executions made before each repository had a folder of its own.
@@ -112,7 +110,7 @@ def execution_base(base: str, repository: str) -> str:
 def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANNEL) -> tuple[Chained, ...]:
     """Return every output of the chained steps; a Processing step has one per channel of its own, others have one.
 
-    That of a Metrics step is labelled as it is named, `model_evaluation_metrics`.
+    That of a Metrics step is labelled as it is named.
 
     `single` is the label of the one output of a Training or Transform step.
     """
@@ -122,7 +120,8 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
         if source.step_class == "Processing":
             outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
         elif source.step_class == "Metrics":
-            outputs.append(Chained(step=name, label=METRICS_OUTPUT, uri=output_uri(name, METRICS_OUTPUT)))
+            label = report_output(source)
+            outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
         elif source.step_class == "Training":
             outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts")))
         else:
@@ -138,6 +137,18 @@ def output_channels(step: Step) -> tuple[str, ...]:
 def output_uri(step: str, output: str) -> Mapped:
     """Return a reference to the address of a Processing job's output."""
     return get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
+
+
+def report_output(metrics: Step) -> str:
+    """Return the name of a Metrics step's output, which its property file has as well."""
+    assert isinstance(metrics.job, EvaluateSection)
+    return metrics.job.output_name
+
+
+def report_uri(metrics: Step) -> Mapped:
+    """Return the address of the report that a Metrics step writes."""
+    assert isinstance(metrics.job, EvaluateSection)
+    return join("/", output_uri(metrics.name, report_output(metrics)), metrics.job.file)
 
 
 def own_channel(job: JobSection) -> str:

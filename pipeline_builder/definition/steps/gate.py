@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.definition.names import STEP_NAME, shorten
-from pipeline_builder.definition.steps.context import METRICS_OUTPUT, Context, Mapped
+from pipeline_builder.definition.steps.context import Context, Mapped, report_output
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, join
 from pipeline_builder.errors import InputProblems, Problem
@@ -27,9 +27,9 @@ def compose_gate(context: Context, step: Step, register: Mapped) -> Mapped:
     if not bounds or metrics is None:
         return register
     arguments: Mapped = {
-        "Conditions": [condition for gate in bounds for condition in _conditions(gate, metrics.name)],
+        "Conditions": [condition for gate in bounds for condition in _conditions(gate, metrics)],
         "IfSteps": [register],
-        "ElseSteps": [_fail(step, bounds, metrics.name)],
+        "ElseSteps": [_fail(step, bounds, metrics)],
     }
     return {"Name": gate_name(step.name), "Type": "Condition", "Arguments": arguments}
 
@@ -44,7 +44,7 @@ def fail_name(register: str) -> str:
     return shorten(f"{register}-Blocked", STEP_NAME)
 
 
-def _conditions(gate: GateSection, metrics: str) -> list[JSON]:
+def _conditions(gate: GateSection, metrics: Step) -> list[JSON]:
     found: list[JSON] = []
     for kind, bound in (("GreaterThanOrEqualTo", gate.min), ("LessThanOrEqualTo", gate.max)):
         if bound is not None:
@@ -52,13 +52,12 @@ def _conditions(gate: GateSection, metrics: str) -> list[JSON]:
     return found
 
 
-def _value(gate: GateSection, metrics: str) -> Mapped:
-    return {
-        "Std:JsonGet": {"PropertyFile": get(f"Steps.{metrics}.PropertyFiles.{METRICS_OUTPUT}"), "Path": gate.metric}
-    }
+def _value(gate: GateSection, metrics: Step) -> Mapped:
+    report = get(f"Steps.{metrics.name}.PropertyFiles.{report_output(metrics)}")
+    return {"Std:JsonGet": {"PropertyFile": report, "Path": gate.metric}}
 
 
-def _fail(step: Step, bounds: list[GateSection], metrics: str) -> Mapped:
+def _fail(step: Step, bounds: list[GateSection], metrics: Step) -> Mapped:
     words: list[JSON] = [f"the gate of the model '{step.unit.name}' blocks it from the registry: "]
     for index, gate in enumerate(bounds):
         words += [f"{'; ' if index else ''}{gate.metric} is ", _value(gate, metrics)]

@@ -29,6 +29,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "S3Uri": ("channels",),
     "S3OutputPath": ("output_path",),
     "ContainerEntrypoint": ("entry_point",),
+    "ContainerArguments": ("args",),
+    "FilePath": ("file",),
     "MaxPayloadInMB": ("max_payload",),
     "BatchStrategy": ("strategy",),
     "SplitType": ("split_type",),

@@ -5,18 +5,15 @@ from __future__ import annotations
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.names import GROUP_NAME, shorten
 from pipeline_builder.definition.steps.context import (
-    METRICS_FILE,
-    METRICS_OUTPUT,
     Context,
     Mapped,
-    output_uri,
+    report_uri,
     tag_list,
     vpc_config,
     without_empty,
 )
 from pipeline_builder.definition.steps.repack import needs_repack, repacked_uri
-from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.expressions import get, join
+from pipeline_builder.documents.expressions import get
 
 # The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
 _MOST_REPOSITORIES = 40
@@ -95,8 +92,8 @@ def _metrics(context: Context, step: Step) -> Mapped:
     metrics = context.needed(step, "Metrics")
     if metrics is None:
         return {}
-    report: JSON = join("/", output_uri(metrics.name, METRICS_OUTPUT), METRICS_FILE)
-    return {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": report}}}
+    statistics: Mapped = {"ContentType": "application/json", "S3Uri": report_uri(metrics)}
+    return {"ModelQuality": {"Statistics": statistics}}
 
 
 def _provenance(context: Context, step: Step) -> Mapped:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import PurePosixPath
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection
-from pipeline_builder.definition.handing import MODULE, is_handed, secret_variables
+from pipeline_builder.definition.handing import secret_variables
+from pipeline_builder.definition.steps.commands import BASE, CODE, application, program
 from pipeline_builder.definition.steps.context import (
-    METRICS_FILE,
-    METRICS_OUTPUT,
     Context,
     Mapped,
     cache_config,
@@ -23,14 +21,11 @@ from pipeline_builder.definition.steps.context import (
     vpc_config,
     without_empty,
 )
-from pipeline_builder.definition.steps.data import DataInput, Placed, processing_inputs
+from pipeline_builder.definition.steps.data import DataInput, processing_inputs
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, s3_uri
 
-_BASE = "/opt/ml/processing"
-_CODE = f"{_BASE}/input/code"
-_FILES = f"{_BASE}/files"
-_PLACE = f'cd {_BASE};for f;do d=${{f##*=}};mkdir -p "$d"&&mv "files/${{f%=*}}" "$d/"||exit 1;done;'
+_FILES = f"{BASE}/files"
 
 
 def compose_processing(context: Context, step: Step) -> Mapped:
@@ -54,8 +49,9 @@ def compose_metrics(context: Context, step: Step) -> Mapped:
     """Return the step, with a property file over its report so that conditions and the registry can read it."""
     job = step.job
     assert isinstance(job, EvaluateSection)
-    outputs: list[JSON] = [_output(METRICS_OUTPUT, _metrics_uri(context, step, job), f"{_BASE}/output", "EndOfJob")]
-    report: JSON = {"PropertyFileName": METRICS_OUTPUT, "OutputName": METRICS_OUTPUT, "FilePath": METRICS_FILE}
+    name = job.output_name
+    outputs: list[JSON] = [_output(name, _metrics_uri(context, step, job), job.output_path, "EndOfJob")]
+    report: JSON = {"PropertyFileName": name, "OutputName": name, "FilePath": job.file}
     arguments = _request(context, step, outputs)
     return {"Type": "Processing", "Arguments": arguments, "PropertyFiles": [report], **cache_config(step)}
 
@@ -65,8 +61,8 @@ def _metrics_uri(context: Context, step: Step, job: EvaluateSection) -> JSON:
     for channel in job.channels.values():
         if channel.output_prefix:
             bucket, execution = channel.bucket or context.settings.bucket, get("Execution.PipelineExecutionId")
-            return s3_uri(bucket, channel.output_prefix, execution, step.name, METRICS_OUTPUT)
-    return execution_uri(context, step, METRICS_OUTPUT)
+            return s3_uri(bucket, channel.output_prefix, execution, step.name, job.output_name)
+    return execution_uri(context, step, job.output_name)
 
 
 def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
@@ -81,15 +77,15 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
         "VolumeSizeInGB": job.volume_size,
         "VolumeKmsKeyId": settings.kms_key,
     }
-    code = _input("code", context.code[step.name], _CODE, job)
+    code = _input("code", context.code[step.name], CODE, job)
+    folders = {file.source_name: input_folder(step, file.source_name) for file in placed}
     return without_empty(
         {
             "ProcessingJobName": job.base_job_name,
             "RoleArn": context.role(step),
             "AppSpecification": {
                 "ImageUri": context.image(step, job),
-                "ContainerEntrypoint": ["/bin/bash", "-c", command(context, step, job, placed)],
-                **({"ContainerArguments": _placing(step, placed)} if placed else {}),
+                **application(context, step, job, [(file, folders[file.source_name]) for file in placed]),
             },
             "ProcessingInputs": [*(_own(context, step, data) for data in own), *chained, code],
             "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
@@ -97,34 +93,13 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
             "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
             "Environment": {
                 **_output_names(step, outputs),
-                **secret_variables(job, f"-m {_module(job)}"),
+                **secret_variables(job, program(job)),
                 **context.texts(job.env),
             },
             "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},
             "Tags": tag_list(context, job.tags),
         }
     )
-
-
-def command(context: Context, step: Step, job: JobSection, placed: tuple[Placed, ...] = ()) -> str:
-    """Return what the container runs: unpack the code, install what it asks for, run the entry point as a module.
-
-    Files that came by a manifest are moved to where their source name says first; the service takes 256 characters.
-    """
-    module = MODULE if is_handed(job) else _module(job)
-    install = "python -m pip install -r requirements.txt && " if step.name in context.requirements else ""
-    return f"{_PLACE if placed else ''}cd {_CODE} && tar -xzf sourcedir.tar.gz && {install}exec python -m {module}"
-
-
-def _module(job: JobSection) -> str:
-    return shlex.quote(".".join(PurePosixPath(job.entry_point).with_suffix("").parts))
-
-
-def _placing(step: Step, placed: tuple[Placed, ...]) -> list[JSON]:
-    """Return the arguments of `_PLACE`: the name that bash itself has, then `<file>=<folder>`."""
-    folders = [f"{input_folder(step, file.source_name)}/{file.source_name}" for file in placed]
-    pairs = zip(placed, folders, strict=True)
-    return ["bash", *(f"{file.path}={folder.removeprefix(f'{_BASE}/')}" for file, folder in pairs)]
 
 
 def _own(context: Context, step: Step, data: DataInput) -> Mapped:
@@ -150,7 +125,7 @@ def input_folder(step: Step, source_name: str) -> str:
     for channel in job.channels.values() if isinstance(job, EvaluateSection) else ():
         if channel.input_path and any(file.source_name == source_name for file in channel.data_files):
             return channel.input_path.rstrip("/")
-    return f"{_BASE}/input"
+    return f"{BASE}/input"
 
 
 def _output_names(step: Step, outputs: list[JSON]) -> Mapped:
@@ -174,7 +149,7 @@ def _chained(context: Context, step: Step, job: PreprocessSection | EvaluateSect
     for output in found:
         label = output.label if metrics else f"input-{output.label}"
         name = channel_name(output.step, label)
-        inputs.append(_input(name, output.uri, f"{_BASE}/input/{name}", job))
+        inputs.append(_input(name, output.uri, f"{BASE}/input/{name}", job))
     return inputs
 
 

@@ -13,7 +13,7 @@ from pipeline_builder.errors import InputProblems, Problem
 # A path: names with dots between them, each with list indices or quoted names behind it.
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
 # Lists of structures that a path may look into by name, by the member that has the name.
-_NAME_KEYS = ("OutputName", "InputName", "ChannelName", "Name")
+_NAME_KEYS = ("OutputName", "InputName", "ChannelName", "MetricName", "Name")
 # A path into a JSON file, as the SDK writes it: `a.b[0].c`; the names may have any letters.
 _JSON_PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
 _PROPERTY_FILE = re.compile(r"Steps\.([^.]+)\.PropertyFiles\.(.+)")

@@ -12,8 +12,10 @@ from typing import Any
 from pipeline_builder.dag.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.engine.state.store import MANIFEST, PLACE, PREFIX, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import AUGMENTED, MANIFEST, PLACE, PREFIX
 
 # SageMaker never gets to a hit of a Transform, whose ModelName is new each time. Here it is the model's content that is
 # looked at, and besides what decides how records are cut.
@@ -25,6 +27,8 @@ _COMPARED = {
         "MaxPayloadInMB",
     ),
 }
+_ANSWERS = ("Accept", "AssembleWith")
+_KEPT = ("CheckpointConfig", "DebugHookConfig")
 
 
 # A run of a cache generation of its own is not the one to compare with, where one before it is nearer.
@@ -60,13 +64,19 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
         if isinstance(value, list):
             for item in value:
                 name = item.get("InputName") or item.get("ChannelName")
-                parts[f"input '{name}'"] = _sha256(_by_content(item, store))
+                parts[f"input '{name}'"] = _sha256(by_content(item, store))
         elif value:
-            parts[member] = _sha256(_by_content(value, store))
+            # What a job keeps there itself, and finds again, would let it never be the same.
+            parts[member] = _sha256(value if member in _KEPT else by_content(value, store))
+    answers = {member: (request.get("TransformOutput") or {}).get(member) for member in _ANSWERS}
+    if any(answers.values()):
+        parts["answers"] = _sha256(answers)
     if outputs := _outputs(request):
         parts["outputs"] = _sha256(outputs)
+    for address in addresses_elsewhere(request):
+        parts[f"data of '{address}'"] = store.digest(address)
     if "Model" in request:
-        parts["model"] = _sha256(_by_content(request["Model"], store))
+        parts["model"] = _sha256(by_content(request["Model"], store))
     return Key(sha256=_sha256(parts), parts=parts)
 
 
@@ -79,15 +89,15 @@ def _outputs(request: Mapping[str, Any]) -> dict[str, str]:
     return {str(item["OutputName"]): str(item["S3Output"]["LocalPath"]) for item in outputs}
 
 
-def _by_content(value: Any, store: LocalStore) -> Any:
+def by_content(value: Any, store: LocalStore) -> Any:
     """Put the content's digest in the place of every s3:// address; one that holds nothing stays as it is."""
     if isinstance(value, Mapping):
         uri, kind = value.get("S3Uri"), value.get("S3DataType")
-        if isinstance(uri, str) and kind in (PREFIX, MANIFEST) and (digest := store.digest(uri, kind=kind)):
-            return {**_by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
-        return {key: _by_content(item, store) for key, item in value.items()}
+        if isinstance(uri, str) and kind in (PREFIX, MANIFEST, AUGMENTED) and (digest := store.digest(uri, kind=kind)):
+            return {**by_content({k: v for k, v in value.items() if k != "S3Uri"}, store), "S3Uri": f"sha256:{digest}"}
+        return {key: by_content(item, store) for key, item in value.items()}
     if isinstance(value, list):
-        return [_by_content(item, store) for item in value]
+        return [by_content(item, store) for item in value]
     if isinstance(value, str):
         plain = value[1:-1] if value[:6] == '"s3://' else value
         return f"sha256:{digest}" if plain[:5] == "s3://" and (digest := store.digest(plain, kind=PLACE)) else value
@@ -154,6 +164,7 @@ def _word(part: str) -> str:
         "input 'code'": "code",
         "packages": "Python packages",
         "TransformInput": "input",
+        "answers": "how answers are asked for and put together",
     }
     return words.get(part, part)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -9,27 +10,45 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.engine.document.document import Document, references
+from pipeline_builder.engine.document.known import resolve_known
+from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.execution.cache import by_content
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.engine.state.store import PLACE, PREFIX
+from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
+from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import PLACE, PREFIX
+from pipeline_builder.errors import InputProblems
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
 
 
 def build_fingerprint(document: Document, values: Mapping[str, Any], engine: Engine) -> str:
-    """Return the sha256 (hex) of definition, parameter values, data, images, Python's version, and stubs."""
+    """Return the sha256 (hex) of definition, parameter values, data, models, images, Python's version, and stubs."""
     decisive = set(_decisive_parameters(document))
     inputs = sorted(set(_inputs(document)))
     facts = {
         "definition": document.sha256,
         "parameters": {name: value for name, value in values.items() if name in decisive},
-        "data": [(uri, kind, engine.store.digest(uri, kind=kind)) for uri, kind in inputs],
+        "data": [(uri, kind, _digest(engine.store, uri, kind)) for uri, kind in inputs],
         "images": engine.images,
         "python": sys.version_info[:2],
     }
+    scope = Scope(parameters=values, execution={})
+    named = named_containers(((s.type, resolve_known(s.arguments, scope)) for s in document.steps), engine.state)
+    if named:  # by their names: what is behind one can be made anew
+        facts["models"] = by_content(named, engine.store)
     if stubs := {name: stub for name, stub in engine.stubs.items() if any(s.name == name for s in document.steps)}:
         facts["stubs"] = stubs
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(store: LocalStore, uri: str, kind: str) -> str:
+    """Return the digest of data; of an address that is none, nothing: the start refuses it, with its step."""
+    with contextlib.suppress(InputProblems):
+        return store.digest(uri, kind=kind)
+    return ""
 
 
 def _decisive_parameters(document: Document) -> Iterator[str]:
@@ -46,7 +65,17 @@ def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     for step in document.steps:
         for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
             yield from _literal(step.arguments.get(member))
+        yield from ((address, PREFIX) for address in addresses_elsewhere(step.arguments))
+        yield from _models(step.arguments)
         yield from _json_files(step.arguments)
+
+
+def _models(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the literal addresses of the artifacts of a model's containers."""
+    for container in own_containers(arguments):
+        uri = container.get("ModelDataUrl")
+        if isinstance(uri, str):
+            yield uri, PLACE
 
 
 def _json_files(value: Any) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,11 @@ from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.references import Scope, UnresolvedError, resolve
 from pipeline_builder.engine.execution.cache import build_key, find_hit, why_missed
-from pipeline_builder.engine.execution.scheduler import Engine, with_model
+from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.packages import layers_of
-from pipeline_builder.engine.jobs.work import StepFailedError, describe_model
+from pipeline_builder.engine.jobs.resolving import with_model
+from pipeline_builder.engine.jobs.tools import StepFailedError
+from pipeline_builder.engine.jobs.work import describe_model
 from pipeline_builder.errors import InputProblems
 
 
@@ -71,7 +73,7 @@ class _Prediction:
     def _looked_up(self, step: Step) -> tuple[str, str]:
         """Return whose result the cache answers with, empty where it doesn't, and the reason for either."""
         scope = replace(self.scope, results=self.results)
-        request = with_model(step, resolve(step.arguments, scope), self.results)
+        request = with_model(step, resolve(step.arguments, scope), self.results, self.engine.state)
         match step.type:
             case "Model":
                 self.results[step.name] = describe_model(step, request, "predicted")

@@ -1,8 +1,9 @@
 """Retry policies: whether and when a step is tried again.
 
-Of the service's kinds of failures one happens here: what a job needs from outside can't be reached, a
-Step.SERVICE_FAULT. There is no throttling, no capacity and no quota to run into, and a script that fails is an
-AlgorithmError, which no policy covers.
+Of what the service names as reasons one happens here: what a job needs from outside can't be reached. There that may be
+a Step.SERVICE_FAULT or a SageMaker.JOB_INTERNAL_ERROR, so it is both. There is no throttling, no capacity and no quota
+to run into, and a script that fails is an AlgorithmError, which no policy covers. A training's own RetryStrategy comes
+first (`jobs/training_job.py`): that tries the same job again, a policy makes a new one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pipeline_builder.engine.document.document import Retry
 from pipeline_builder.engine.jobs.installer import OutageError
 
-SERVICE_FAULT = "Step.SERVICE_FAULT"
+SERVICE_FAULT, INTERNAL_ERROR = "Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"
 
 
 class Patience:
@@ -27,9 +28,9 @@ class Patience:
 
     def wait_after(self, error: Exception) -> float | None:
         """Return the seconds to wait before the next try, None where there is none."""
-        kind = SERVICE_FAULT if isinstance(error, OutageError) else ""
+        kinds = {SERVICE_FAULT, INTERNAL_ERROR} if isinstance(error, OutageError) else set()
         for number, policy in enumerate(self._policies):
-            if kind not in policy.exceptions:
+            if kinds.isdisjoint(policy.exceptions):
                 continue
             seconds: float = policy.interval * policy.backoff ** self._used[number]
             spent = policy.attempts is not None and self._used[number] >= policy.attempts

@@ -22,17 +22,15 @@ from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
-from pipeline_builder.engine.jobs.records import keep_log, recorded
-from pipeline_builder.engine.jobs.work import (
-    WORK,
-    Done,
-    StepFailedError,
-    StepStoppedError,
-    Tools,
-)
+from pipeline_builder.engine.jobs.records import ask_jobs_to_stop, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.resolving import with_model
+from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
+from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
+from pipeline_builder.engine.jobs.work import WORK
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.engine.state.store import PLACE, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
@@ -44,7 +42,10 @@ OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What executions run on: state, store, registry, environments, and the folder of their jobs."""
+    """What executions run on: state, store, registry, environments, and the folder of their jobs.
+
+    A job that is stopped has `grace` seconds; `interrupts` says of steps when a spot training loses its machine.
+    """
 
     state: State
     store: LocalStore
@@ -58,6 +59,8 @@ class Engine:
     hidden: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
+    grace: float = GRACE
+    interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stubs: Stubs = field(default_factory=dict)
     judge: RequestJudge = take_all
 
@@ -88,7 +91,8 @@ class Run:
         self._document = document
         self._scope = scope
         self._ours = is_ours(document)
-        self._stop = threading.Event()
+        self._stop = Stop()
+        self._stops: dict[str, Stop] = {}  # of each step that runs
         self._results: dict[str, Mapping[str, Any]] = dict(engine.state.results(execution.arn))
         # What failed before a halt stays failed; in any other run these steps wait again by now.
         self._known = engine.state.steps(execution.arn)
@@ -120,7 +124,7 @@ class Run:
                         break
                     self._collect(running)
             except BaseException:
-                self._stop.set()
+                self._stop.ask(AT_ONCE)
                 raise
         if self._stop.is_set():
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
@@ -142,8 +146,17 @@ class Run:
         return self._limits.halt is not None and self._limits.halt.is_set()
 
     def _asked_to_stop(self) -> bool:
-        if self._halted() or self._engine.state.status(self._execution.arn) is ExecutionStatus.STOPPING:
-            self._stop.set()
+        state, arn = self._engine.state, self._execution.arn
+        if self._halted():
+            self._stop.ask(AT_ONCE)
+        elif not self._stop.is_set() and state.status(arn) is ExecutionStatus.STOPPING:
+            self._stop.ask(self._engine.grace)
+            with state.transaction() as db:
+                ask_jobs_to_stop(db, "execution", arn)
+        elif self._stops:
+            for name in stopping_steps(state, arn):
+                if stop := self._stops.get(name):
+                    stop.ask(self._engine.grace)
         return self._stop.is_set()
 
     def _skip(self, todo: list[Step], observe: Observer) -> None:
@@ -240,10 +253,13 @@ class Run:
         keep_log(self._engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)
-        tools = self._tools(folder, state.attempts, lambda note: observe(replace(state, note=note)))
-        with recorded(self._engine.state, step, request, tools) as job:
-            done = WORK[step.type](step, request, tools)
-            job.result = done.result
+        tools = self._tools(step, folder, state.attempts, lambda note: observe(replace(state, note=note)))
+        try:
+            with recorded(self._engine.state, step, request, tools) as job:
+                done = WORK[step.type](step, request, replace(tools, journal=job.journal))
+                job.result = done.result
+        finally:
+            self._stops.pop(step.name, None)
         # Inputs and outputs are in the store; only the log is of use later.
         sweep_folder(folder / "ml")
         if key:
@@ -267,7 +283,9 @@ class Run:
             own = {variable: made_name(self._execution.arn, step.name, attempt, prefix)}
             scope = replace(scope, execution={**scope.execution, **own})
         request: dict[str, Any] = resolve(_own(step) if step.name in self._limits.stubs else step.arguments, scope)
-        return request if step.name in self._limits.stubs else with_model(step, request, self._results)
+        return (
+            request if step.name in self._limits.stubs else with_model(step, request, self._results, self._engine.state)
+        )
 
     def _stubbed(self, step: Step, request: dict[str, Any], stub: Mapping[str, Any], attempt: int) -> Done:
         """Return the end of a step that has a stub; what the service would refuse it does refuse."""
@@ -281,8 +299,9 @@ class Run:
         layers = layers_of(step, request, self._engine.images, self._engine.store)
         return build_key(step, request, layers, self._engine.store)
 
-    def _tools(self, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
+    def _tools(self, step: Step, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
         engine = self._engine
+        stop = self._stops[step.name] = Stop(below=self._stop)
         return Tools(
             execution=self._execution.arn,
             folder=folder,
@@ -291,7 +310,9 @@ class Run:
             environments=engine.environments,
             images=engine.images,
             secrets=engine.secrets,
-            stop=self._stop,
+            stop=stop,
+            grace=engine.grace,
+            interrupts=engine.interrupts.get(step.name, ()),
             private=engine.private,
             limits=engine.limits,
             hidden=engine.hidden,
@@ -304,18 +325,3 @@ class Run:
 def _own(step: Step) -> dict[str, Any]:
     """Return the arguments of a step that has a stub, without the steps that stand in them."""
     return {key: value for key, value in step.arguments.items() if key not in ("ForEachBody", "Selector")}
-
-
-def with_model(step: Step, request: dict[str, Any], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Add to a transform request the model that its ModelName names, as `Model`.
-
-    A model's own name is new in every execution; what a transform depends on is the container behind it.
-    """
-    if step.type != "Transform":
-        return request
-    model = next((r for r in results.values() if r.get("ModelName") == request["ModelName"] and "ModelArn" in r), None)
-    if model is None:
-        message = f"there is no model '{request['ModelName']}' in this execution"
-        raise StepFailedError(message)
-    isolated = {"EnableNetworkIsolation": True} if model.get("EnableNetworkIsolation") else {}
-    return {**request, "Model": {"PrimaryContainer": model["PrimaryContainer"], **isolated}}

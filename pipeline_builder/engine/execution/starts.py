@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
-from pipeline_builder.engine.document.document import load_definition, with_nested
+from pipeline_builder.engine.document.document import Step, load_definition, with_nested
 from pipeline_builder.engine.document.flow import Flow
+from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.parameters import parameter_values
+from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.stubs import STUBS, find_unrunnable
+from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.packages import layers_of
+from pipeline_builder.engine.jobs.requirements import Layers
+from pipeline_builder.engine.jobs.resolving import absent
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
@@ -38,15 +46,15 @@ class Request:
     use_cache: bool = True
 
 
-def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
-    """Return the steps whose results are taken from the source.
+def check_request(engine: Engine, request: Request, *, note: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
+    """Return the steps whose results are taken from the source; `note` gets what has no effect on this machine.
 
     Raises:
         InputProblems: PB505 for parameters, PB541 for selected steps that can't run, PB501 for those without a stub
-            that this machine doesn't run.
+            that this machine doesn't run, PB578, and what `find_unable` refuses.
     """
     document = load_definition(request.definition)
-    parameter_values(document, request.parameters)
+    scope = Scope(parameters=parameter_values(document, request.parameters), execution={})
     steps = {step.name: step for step in document.steps}
     unknown = [name for name in request.selected if name not in steps]
     if unknown:
@@ -62,7 +70,19 @@ def check_request(engine: Engine, request: Request) -> tuple[str, ...]:
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
+    refusing = engine.secrets if engine.secrets is no_secrets else None
+    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine), secrets=refusing)
+    running = [step for step in chosen if step.name not in engine.stubs]
+    found = find_unable(document, scope, means, steps={step.name for step in running}) if running else ()
+    named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}
+    refuse_unable(found, absent(named, engine.state))
+    for unable in found:
+        note(unable.problem.message)
     return tuple(needed)
+
+
+def _layers(engine: Engine, step: Step, request: Mapping[str, Any]) -> Layers:
+    return layers_of(step, request, engine.images, engine.store)
 
 
 def _refused(message: str) -> InputProblems:

@@ -2,12 +2,12 @@
 
 Started by `sandbox.run_job` with `python -I -S`: inside of the job's namespaces, as their process 1, or beside the job
 where there are none. Standard input is the lifeline: first a line with a number of bytes and that many bytes of
-marshalled dictionary (below), then a line `stop` where the job is to end; its end of file means that the engine is
-gone.
+marshalled dictionary (below), then a line `stop <seconds>` where the job is to end, which it then has so long for;
+another such line may leave it less. Its end of file means that the engine is gone.
 Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, and last
 `exit <code>`, or `setup <what failed>` where the job could not be started.
 
-    {"private": bool, "limits": {name: number}, "folders": [path, ...], "grace": seconds,
+    {"private": bool, "limits": {name: number}, "folders": [path, ...], "foreign": [path, ...],
      "command": [...], "environment": {...}, "workdir": path}
 
 Marshal and not JSON, because `json` would add a third to the time that this program needs to start, and both ends are
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from pipeline_builder.engine.inside import usage
+    from pipeline_builder.engine.inside import title, usage
 
     Spec = dict[str, Any]
 else:
-    import usage  # the file beside this one; the package would bring all its imports
+    import title  # the files beside this one; the package would bring all its imports
+    import usage
 
 LINUX = sys.platform == "linux"
 NOT_FOUND, NOT_RUNNABLE = 127, 126
@@ -52,6 +53,9 @@ def main() -> int:
     wake = _wake_on_child()
     try:
         if LINUX:
+            if spec["private"]:
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    title.show(spec["command"])
             # Neither watched nor changed by the job, which has the same user.
             _prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
         child = _start_job(spec)
@@ -95,7 +99,12 @@ def _wake_on_child() -> int:
 def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
     """Wait for the child, obey the lifeline and the limits, kill what is left; return the exit code."""
     kill = _kill_all if spec["private"] else _kill_tree
-    watch = usage.Watch(spec["limits"], spec["folders"], private=spec["private"]) if spec["limits"] else None
+    foreign = spec.get("foreign", [])
+    watch = (
+        usage.Watch(spec["limits"], spec["folders"], private=spec["private"], foreign=foreign)
+        if spec["limits"]
+        else None
+    )
     code: int | None = None
     deadline: float | None = None
     while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):
@@ -104,12 +113,19 @@ def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
         if message == b"" or excess or (deadline and time.monotonic() >= deadline):
             code = _end(kill, child, code, excess)
             break
-        if message and not deadline:
-            deadline = time.monotonic() + spec["grace"]
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGTERM)
+        if message:
+            deadline = _told_to_end(child, message, deadline)
     kill(child)
     return 128 + signal.SIGKILL if code is None else code
+
+
+def _told_to_end(child: int, message: bytes, deadline: float | None) -> float:
+    """Tell the job that it is to end, once, and return when it has to have done so."""
+    if not deadline:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGTERM)
+    until = time.monotonic() + float(message.split()[-1])
+    return min(until, deadline or until)
 
 
 def _end(kill: Callable[[int], int | None], child: int, code: int | None, excess: str) -> int | None:

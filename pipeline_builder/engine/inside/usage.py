@@ -20,10 +20,11 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job's own one
 
 
 class Watch:
-    """Compares what the job has with its limits, every LOG_PERIOD seconds."""
+    """Compares what the job has with its limits, every LOG_PERIOD seconds; what is in `foreign` folders isn't its."""
 
-    def __init__(self, limits: dict[str, int], folders: list[str], *, private: bool) -> None:
+    def __init__(self, limits: dict[str, int], folders: list[str], *, private: bool, foreign: list[str]) -> None:
         self._limits = limits
+        self._foreign = frozenset(foreign)
         self._folders = folders
         self._private = private
         self._next_look = self._next_walk = time.monotonic() + PERIOD
@@ -54,7 +55,7 @@ class Watch:
     def _disk(self, now: float) -> str:
         if now < self._next_walk:
             return ""
-        used = sum(_size_of(folder) for folder in self._folders)
+        used = sum(_size_of(folder, self._foreign) for folder in self._folders)
         self._next_walk = time.monotonic() + max(PERIOD, _SHARE * (time.monotonic() - now)) - PERIOD / 2
         return "disk" if used >= self._limits["disk"] else ""
 
@@ -114,14 +115,14 @@ def _used(mount: str) -> int:
     return (system.f_blocks - system.f_bfree) * system.f_frsize
 
 
-def _size_of(folder: str) -> int:
-    """Return the bytes on the disk of all files below the folder."""
+def _size_of(folder: str, foreign: frozenset[str]) -> int:
+    """Return the bytes on the disk of all files below the folder, without those of foreign folders."""
     total, todo = 0, [folder]
     while todo:
         with contextlib.suppress(OSError), os.scandir(todo.pop()) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):  # it is gone meanwhile
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
+                    if entry.is_dir(follow_symlinks=False) and entry.path not in foreign:
                         todo.append(entry.path)
     return total

@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import json
 import os
-import platform
 import subprocess
 import sys
 import threading
@@ -15,14 +14,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.engine.jobs.installer import Uv, find_uv
-from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, describe
-from pipeline_builder.engine.jobs.sources import Sources
+from pipeline_builder.engine.jobs.installer import OutageError, Uv, find_uv
+from pipeline_builder.engine.jobs.interpreters import Interpreter, find_interpreter, own_interpreter
+from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, describe, pythons_of, without_python
+from pipeline_builder.engine.jobs.sources import Environment, Sources
+from pipeline_builder.engine.jobs.standins import put_standins, standins_digest
 from pipeline_builder.engine.jobs.startup import compile_modules
+from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.folders import sweep_folder
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raise it where environments that exist already would not do any more."""
+ALWAYS = ("pip", "setuptools<81")
+"""What AWS's images have besides: scripts call pip, and packages `pkg_resources`, which setuptools 82 has no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +35,30 @@ class Environments:
 
     They are built in place: a virtual environment has its own path in its scripts, so a rename at the end would break
     them. What commits one is the file `ready` in it, written last; a folder without it is removed and built anew. `uv`
-    is the program; by default the one of the package `uv`, else the one on PATH.
+    is the program; by default the one of the package `uv`, else the one on PATH. `whole` ones are compiled as a whole;
+    else whoever asks compiles what will be imported, which with large packages is quicker.
     """
 
     folder: Path
     uv: Path | None = None
+    whole: bool = True
 
     def get(self, layers: Layers, *, observe: Callable[[str], None], stop: threading.Event | None = None) -> Path:
-        """Return the interpreter of an environment with these layers of requirement lines, installed in order.
+        """Return the interpreter of an environment with these layers of requirement lines.
+
+        They are resolved together, so that the image's own lines hold for what the code asks for; where that can't be,
+        they are installed in order, as pip does it in the container.
 
         Makes the environment where there is none; of several processes that ask at once one does, the others wait.
         `observe` gets a line when that begins and ends; `stop` being set ends what is being built.
 
         Raises:
-            InputProblems: PB511 for a line that is refused, PB557.
+            InputProblems: PB511 for a line that is refused, PB514 where the image's Python isn't there, PB557.
             OutsideFailure: PB510 where an installation fails, PB556 where a package can't be built.
         """
-        cleaned = clean_layers(layers)
-        folder = self.folder.absolute() / environment_key(cleaned)
+        interpreter = find_interpreter(next(iter(pythons_of(layers)), ""))
+        cleaned = clean_layers(without_python(layers))
+        folder = self.folder.absolute() / environment_key(cleaned, interpreter)
         if _is_ready(folder):
             return folder / "bin" / "python"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -58,29 +68,51 @@ class Environments:
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"
                 stop = stop or threading.Event()
-                _build(Sources(self.folder.absolute(), work, uv, observe, stop), folder, cleaned)
+                _build(
+                    Sources(self.folder.absolute(), work, uv, observe, stop, interpreter),
+                    folder,
+                    cleaned,
+                    whole=self.whole,
+                )
                 observe(f"the Python environment {folder.name[:8]} is ready")
         return folder / "bin" / "python"
 
 
-def _build(sources: Sources, folder: Path, layers: Layers) -> None:
+def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> None:
     sweep_folder(folder)
     environment = sources.make(folder)
-    environment.install(("pip",), "pip")  # because scripts call it
-    for number, layer in enumerate(layers):
-        environment.install(layer, f"layer-{number}")
+    environment.install(ALWAYS, "always")
+    _install(environment, sources, layers)
     environment.finish()
     sweep_folder(sources.work)
-    if layers:  # for pip alone it isn't worth it
-        compile_modules(folder)
+    put_standins(folder)
+    compile_modules(folder, sources.interpreter.path, whole=bool(layers) and whole)
     link_openmp(folder)
-    _write_ready(folder, layers)
+    _write_ready(folder, layers, sources.interpreter)
 
 
-def environment_key(layers: Layers) -> str:
+def _install(environment: Environment, sources: Sources, layers: Layers) -> None:
+    if len(layers) > 1 and not any("--hash" in line or "-hashes" in line for layer in layers for line in layer):
+        try:
+            environment.install(tuple(line for layer in layers for line in layer), "together")
+        except OutageError:
+            raise
+        except OutsideFailure:
+            sources.observe(
+                "what the code requires doesn't go together with the packages of its image: it is installed over them, "
+                "as pip does in the container"
+            )
+        else:
+            return
+    for number, layer in enumerate(layers):
+        environment.install(layer, f"layer-{number}")
+
+
+def environment_key(layers: Layers, interpreter: Interpreter | None = None) -> str:
     """Return the name of the folder for these cleaned layers: 32 hexadecimal digits of a sha256."""
-    python = [platform.python_version(), sys.implementation.name, sys.platform, platform.machine()]
-    return hashlib.sha256(json.dumps([FORMAT, python, layers]).encode()).hexdigest()[:32]
+    found = interpreter or own_interpreter()
+    python = [found.version, sys.implementation.name, sys.platform, os.uname().machine]
+    return hashlib.sha256(json.dumps([FORMAT, standins_digest(), python, layers]).encode()).hexdigest()[:32]
 
 
 def link_openmp(folder: Path) -> None:
@@ -105,8 +137,8 @@ def _is_ready(folder: Path) -> bool:
     return (folder / "ready").is_file() and (folder / "bin" / "python").exists()
 
 
-def _write_ready(folder: Path, layers: Layers) -> None:
-    text = json.dumps({"format": FORMAT, "python": platform.python_version(), "layers": layers}, indent=2) + "\n"
+def _write_ready(folder: Path, layers: Layers, interpreter: Interpreter) -> None:
+    text = json.dumps({"format": FORMAT, "python": interpreter.version, "layers": layers}, indent=2) + "\n"
     temporary = folder / "ready.tmp"
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)

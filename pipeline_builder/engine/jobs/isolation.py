@@ -18,6 +18,7 @@ from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.seccomp import make_filter
 from pipeline_builder.engine.jobs.view import INSIDE, launcher_python, view_of
 
+SHIMS = "shims"
 _SYSTEMS_OWN = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 _ALL = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--die-with-parent", "--new-session")
 _PLAIN = (
@@ -64,7 +65,9 @@ class Isolation:
             arguments += ["--seccomp", str(filtered)]
         else:
             arguments.append("--disable-userns")
-        return [*arguments, *view_of(job, scratch=scratch if self.overlay else None, own_proc=self.own_proc), "--"]
+        shims = scratch / SHIMS if scratch and (scratch / SHIMS).is_dir() else None
+        changes = scratch if self.overlay else None
+        return [*arguments, *view_of(job, scratch=changes, own_proc=self.own_proc, shims=shims), "--"]
 
 
 _known: dict[int, Isolation] = {}

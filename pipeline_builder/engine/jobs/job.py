@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.errors import InputProblems, Problem
 
 OPT_ML = "/opt/ml"
+STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LONGEST_NAME = 255  # bytes
 
 
@@ -20,6 +22,7 @@ class JobEnd(str, enum.Enum):
     EXITED = "exited"
     TIMED_OUT = "timed out"
     STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +31,11 @@ class Job:
 
     `folder` is the job's own on this machine: `folder/ml` is seen as `/opt/ml`, `folder/log.txt` gets stdout and stderr
     as they come, `folder/tmp` and `folder/home` are TMPDIR and HOME. `python` is the interpreter of the job's
-    environment; its folder comes first on PATH. `timeout` is in seconds. Where jobs are isolated, nothing of `hidden`
-    is seen, even where it lies in a folder of the system, and beside its own folders the job reads `reads` and writes
-    to `writes`, by the paths that they have here; without `network` it reaches nobody but itself.
+    environment; its folder comes first on PATH. `timeout` is in seconds, and so is `interrupt`, which plays that the
+    machine is taken away. Where jobs are isolated, nothing of `hidden` is seen, even where it lies in a folder of the
+    system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here,
+    reads each folder of `mounted` at the path beside it, and finds folders of its own at `places` as well; without
+    `network` it reaches nobody but itself.
     """
 
     name: str
@@ -40,11 +45,14 @@ class Job:
     python: Path
     workdir: str
     timeout: float
+    interrupt: float | None = None
     network: bool = True
     limits: JobLimits = DEFAULT_LIMITS
     hidden: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    places: tuple[tuple[Path, str], ...] = ()
+    mounted: tuple[tuple[Path, str], ...] = ()
 
     @property
     def ml(self) -> Path:
@@ -69,11 +77,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """`exit_code` is the command's, 128 + n where signal n ended it; `excess` says which limit ended it, if one did."""
+    """`exit_code` is the command's, 128 + n where signal n ended it; `excess` says which limit ended it, if one did.
+
+    `told` is when it was told to end, where it was.
+    """
 
     end: JobEnd
     exit_code: int
     excess: str = ""
+    told: datetime | None = field(default=None, compare=False)
 
 
 def inside(ml: Path, path: str) -> Path:

@@ -6,15 +6,15 @@ import contextlib
 import errno
 import os
 import re
-import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline_builder.engine.inside.exits import is_signal, render_exit, render_killed
+from pipeline_builder.engine.jobs.standins import explain_absent
 from pipeline_builder.machine.tree import Tree, read_beginning
 
-_SIGNALS = frozenset(int(number) for number in signal.Signals)
 END = 262_144
 """Bytes of a log's end, where it says why a job failed."""
 WHOLE = 16 << 20
@@ -26,16 +26,26 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 def failure_message(ml: Path, log: Path, exit_code: int) -> str:
-    """Return why the job failed, at most 1024 characters: the script's own failure file, else the end of its log."""
-    own = read_beginning(Tree(root=ml, below="output"), "failure", MESSAGE_LIMIT * 4)
-    if text := _clean(own).strip():
-        return text[:MESSAGE_LIMIT].rstrip()
+    """Return why the job failed, at most 1024 characters: the script's own failure file, else the end of its log.
+
+    What a signal has ended could say nothing itself: that it was so, and which, comes first.
+    """
+    killed = render_killed(exit_code) if is_signal(exit_code) else ""
+    room = MESSAGE_LIMIT - (len(killed) + 1 if killed else 0)
+    own = _clean(read_beginning(Tree(root=ml, below="output"), "failure", MESSAGE_LIMIT * 4)).strip()
     # The last lines say it: a traceback ends with its message.
-    if text := "\n".join(log_tail(log, 40)).strip():
-        return text[-MESSAGE_LIMIT:].lstrip()
-    # A shell says 128 + N for signal N; a script may say 255 by itself.
-    reason = f"killed by signal {exit_code - 128}" if exit_code - 128 in _SIGNALS else f"exit code {exit_code}"
-    return f"{reason}, and nothing in the log" + (", possibly out of memory" if exit_code == 137 else "")
+    said = own[:room].rstrip() or _end_of(log, room)
+    if not said:
+        return f"{killed or render_exit(exit_code)}, and nothing in the log"
+    return f"{killed}\n{said}" if killed else said
+
+
+def _end_of(log: Path, room: int) -> str:
+    """Return the end of a log, and what may not be clear of it."""
+    text = "\n".join(log_tail(log, 40)).strip()
+    why = explain_absent(text)
+    left = room - len(why) - 1 if why else room
+    return text[-left:].lstrip() + (f"\n{why}" if why else "")
 
 
 def log_tail(log: Path, lines: int, *, most: int = END) -> tuple[str, ...]:

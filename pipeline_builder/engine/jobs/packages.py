@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.inside.serving import programs
 from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
-from pipeline_builder.engine.jobs.requirements import Layers
+from pipeline_builder.engine.jobs.requirements import Layers, included_lines
 from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -22,15 +23,47 @@ Request = Mapping[str, Any]
 
 
 def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
-    """Return the packages of a step's environment: those of its image, then those that its code asks for."""
+    """Return the packages of a step's environment; of a transform those of all of its containers."""
+    if step.type == "Transform":
+        containers = containers_of(request["Model"])
+        return tuple(layer for each in containers for layer in container_layers(step.name, each, images, store))
     image, code = image_and_code(step, request)
-    packages = next((lines for pattern, lines in images if fnmatchcase(image, pattern)), ())
-    asked = _requirements(step, request, code, store)
-    return tuple(layer for layer in (tuple(packages), asked) if layer)
+    plain = step.type == "Processing" and _is_plain(code, store)
+    archive = code_archive(code, store) if code.startswith("s3://") and not plain else None
+    return _layers(image, images, _requirements(archive, ""))
+
+
+def container_layers(step: str, container: Request, images: Any, store: LocalStore) -> Layers:
+    """Return the packages of a model's container: of its image, and those that are asked for beside its code.
+
+    That is in the archive, or outside of it where the image looks there.
+    """
+    image = str(container.get("Image", ""))
+    code = str((container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
+    if code.startswith("s3://") and programs.looks_outside(image):
+        return _layers(image, images, _requirements(code_archive(code, store), ""))
+    archive = model_archive(step, container, store)
+    inside = code.removeprefix(f"{MODEL}/").strip("/") if code.startswith(f"{MODEL}/") else "code"
+    return _layers(image, images, _requirements(archive, f"{inside}/"))
+
+
+def containers_of(model: Request) -> tuple[Request, ...]:
+    """Return the containers of a model, in the order in which a request passes them."""
+    return tuple(model.get("Containers") or (model["PrimaryContainer"],))
+
+
+def _layers(image: str, images: Any, asked: tuple[str, ...]) -> Layers:
+    """Return the packages of an image, then those that its code asks for."""
+    return tuple(layer for layer in (image_packages(image, images), asked) if layer)
+
+
+def image_packages(image: str, images: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Return the packages that stand for an image: those of the first pattern that it matches."""
+    return next((tuple(lines) for pattern, lines in images if fnmatchcase(image, pattern)), ())
 
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:
-    """Return the image of a step's job and where its code is: an s3:// address, a folder of the model, or nothing."""
+    """Return the image of a step's job and where its code is: an s3:// address or nothing."""
     match step.type:
         case "Processing":
             inputs = request.get("ProcessingInputs") or []
@@ -38,10 +71,6 @@ def image_and_code(step: Step, request: Request) -> tuple[str, str]:
             return str(request["AppSpecification"].get("ImageUri", "")), str(code)
         case "Training":
             return str(request["AlgorithmSpecification"].get("TrainingImage", "")), submit_directory(request)
-        case "Transform":
-            primary = request["Model"]["PrimaryContainer"]
-            environment = primary.get("Environment") or {}
-            return str(primary.get("Image", "")), str(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
         case _:
             return "", ""
 
@@ -52,18 +81,20 @@ def submit_directory(request: Request) -> str:
     return text[1:-1] if text.startswith('"') else str(text)
 
 
-def _requirements(step: Step, request: Request, code: str, store: LocalStore) -> tuple[str, ...]:
-    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a repacked model."""
-    if step.type == "Processing" and _is_plain(code, store):
+def _requirements(archive: Path | None, folder: str) -> tuple[str, ...]:
+    """Read requirements.txt beside the code: at the root of its archive, or in a folder of a model's.
+
+    Lists that it includes are those of the same archive.
+    """
+    if archive is None:
         return ()
-    if code.startswith("s3://"):
-        archive, folder = code_archive(code, store), ""
-    elif step.type == "Transform" and code.startswith(f"{MODEL}/"):
-        archive, folder = model_archive(step, request, store), code.removeprefix(f"{MODEL}/").strip("/") + "/"
-    else:
-        return ()
-    found = _member_of(archive, unchanged(archive.stat()), f"{folder}{_REQUIREMENTS}")
-    return tuple((found or b"").decode("utf-8-sig", "replace").splitlines())
+    stamp = unchanged(archive.stat())
+
+    def read(name: str) -> str | None:
+        found = _member_of(archive, stamp, f"{folder}{name}")
+        return None if found is None else found.decode("utf-8-sig", "replace")
+
+    return included_lines(_REQUIREMENTS, read)
 
 
 @functools.lru_cache(maxsize=100)
@@ -94,11 +125,11 @@ def code_archive(code: str, store: LocalStore) -> Path:
     return found
 
 
-def model_archive(step: Step, request: Request, store: LocalStore) -> Path:
-    """Return the archive of a transform's model; PB523 where there is none."""
-    url = request["Model"]["PrimaryContainer"]["ModelDataUrl"]
+def model_archive(step: str, container: Request, store: LocalStore) -> Path:
+    """Return the archive of a model's container; PB523 where there is none."""
+    url = container["ModelDataUrl"]
     found = store.find(url)
     if found is None:
-        message = f"step '{step.name}': there is no model artifact at '{url}'"
+        message = f"step '{step}': there is no model artifact at '{url}'"
         raise InputProblems(Problem(id="PB523", message=message))
     return found

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.container import HOST, NETWORK, Request, region_variables, write_json
+from pipeline_builder.engine.jobs.logs import MESSAGE_LIMIT
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.tree import Tree, read_beginning
 
 
 def processing_files(request: Request, *, ml: Path, job_arn: str, job_name: str) -> None:
     """Write `config/processingjobconfig.json` and `config/resourceconfig.json` below `ml`."""
-    (ml / "config").mkdir(parents=True, exist_ok=True)
+    for folder in ("config", "output"):
+        (ml / folder).mkdir(parents=True, exist_ok=True)
     names = ("AppSpecification", "Environment", "ProcessingInputs", "ProcessingOutputConfig", "ProcessingResources",
              "NetworkConfig", "RoleArn", "StoppingCondition", "ExperimentConfig")  # fmt: skip
     config = {"ProcessingJobArn": job_arn, "ProcessingJobName": job_name, **{n: request.get(n) for n in names}}
@@ -36,3 +40,15 @@ def processing_command(request: Request) -> tuple[str, ...]:
         message = "the processing request has no 'ContainerEntrypoint': what its image would run is not known here"
         raise InputProblems(Problem(id="PB513", message=message, hint="give the step an entry point"))
     return (*application["ContainerEntrypoint"], *(application.get("ContainerArguments") or ()))
+
+
+def exit_message(ml: Path) -> str | None:
+    """Return the first kilobyte of what the container has written to /opt/ml/output/message; None of what is no UTF-8.
+
+    Source: "Save and Access Metadata Information About Your Processing Job".
+    """
+    content = read_beginning(Tree(root=ml, below="output"), "message", MESSAGE_LIMIT)
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(content)  # a letter may be cut off at the end
+    except UnicodeDecodeError:
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.jobs.work import ACCOUNT, StepStoppedError, Tools, job_name
+from pipeline_builder.engine.jobs.journal import Journal
+from pipeline_builder.engine.jobs.tools import ACCOUNT, JobStoppedError, StepStoppedError, Tools, job_name
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
 
@@ -26,9 +28,9 @@ _ENGINE_ENDED = "the engine ended while the job was running"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """A job, or a model, as it was asked for and as it ended; `result` is Describe-shaped and empty until it has ended.
+    """A job, or a model, as it was asked for and as it ended; `result` is Describe-shaped: what is known so far.
 
-    `kind` is the resource of its ARN, `status` that of the service: InProgress, Completed, Failed, Stopped.
+    `kind` is the resource of its ARN, `status` that of the service: InProgress, Stopping, Completed, Failed, Stopped.
     """
 
     kind: str
@@ -47,30 +49,34 @@ class JobRecord:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the work puts here is the job's result."""
+    """What the work puts here is the job's result; what becomes of the job before, it writes into the journal."""
 
+    journal: Journal = field(default_factory=Journal)
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
 def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools) -> Iterator[Outcome]:
     """Keep a record of the step's job while the body does its work; a step without a job leaves none."""
-    outcome = Outcome()
     if step.type not in KINDS:
+        outcome = Outcome()
         yield outcome
         if step.type == "Model":
             _put_model(state, step, request, tools, outcome.result)
         return
     member, kind = KINDS[step.type]
     name = job_name(tools, step, request.get(member, ""))
+    outcome = Outcome(journal=Journal(lambda members: _keep(state, (kind, name), members)))
     _begin(state, step, (kind, name, str(tools.folder / "log.txt")), request, tools)
     try:
         yield outcome
-    except StepStoppedError:
-        _end(state, (kind, name), "Stopped", "")
+    except (StepStoppedError, JobStoppedError):
+        outcome.journal.end("Stopped", "Training job stopped")
+        _end(state, (kind, name), "Stopped", "", outcome.journal.members)
         raise
     except BaseException as error:
-        _end(state, (kind, name), "Failed", str(error))
+        outcome.journal.end("Failed", "Training job failed")
+        _end(state, (kind, name), "Failed", str(error), outcome.journal.members)
         raise
     _end(state, (kind, name), "Completed", "", outcome.result)
 
@@ -103,11 +109,52 @@ def _end(state: State, job: tuple[str, str], status: str, reason: str, result: M
         )
 
 
+def _keep(state: State, job: tuple[str, str], members: Mapping[str, Any]) -> None:
+    with state.transaction() as db:
+        db.execute("UPDATE jobs SET result = ? WHERE kind = ? AND name = ?", (json.dumps(members), *job))
+
+
+def ask_jobs_to_stop(db: sqlite3.Connection, where: str, *values: str) -> bool:
+    """Let whoever runs a job, or all of an execution, stop it; False where none of them goes on.
+
+    `where` is "job", with its kind and name, or "execution", with its ARN.
+    """
+    conditions = {"execution": "execution = ?", "job": "kind = ? AND name = ?"}
+    sql = f"UPDATE jobs SET status = 'Stopping' WHERE {conditions[where]} AND status IN ('InProgress', 'Stopping')"  # noqa: S608 - fixed texts
+    return db.execute(sql, values).rowcount > 0
+
+
+def stopping_steps(state: State, execution: str) -> frozenset[str]:
+    """Return the steps of an execution whose jobs somebody has asked to stop, a cheap look."""
+    rows = state.query("SELECT step FROM jobs WHERE execution = ? AND status = 'Stopping'", execution)
+    return frozenset(str(row["step"]) for row in rows)
+
+
+def put_model(db: sqlite3.Connection, arn: str, request: Mapping[str, Any]) -> bool:
+    """Record a model that no execution has made; False where there is one of this name."""
+    time = now().isoformat()
+    values = (request["ModelName"], arn, json.dumps(request), json.dumps({**request, "ModelArn": arn}), time, time)
+    found = db.execute(
+        "INSERT OR IGNORE INTO jobs (kind, name, arn, execution, step, status, request, result, started, ended, log) "
+        "VALUES ('model', ?, ?, '', '', 'Completed', ?, ?, ?, ?, '')",
+        values,
+    )
+    return found.rowcount == 1
+
+
+def drop_model(db: sqlite3.Connection, name: str) -> bool:
+    """Forget a model; False where there is none of this name."""
+    found = db.execute("DELETE FROM jobs WHERE kind = 'model' AND name = ?", (name,)).rowcount
+    db.execute("DELETE FROM tags WHERE arn = ?", (f"{ACCOUNT}:model/{name}",))
+    return found == 1
+
+
 def close_jobs(state: State, execution: str) -> None:
     """End the records of jobs that an engine which was killed has left behind; their processes died with it."""
     with state.transaction() as db:
         db.execute(
-            "UPDATE jobs SET status = 'Failed', reason = ?, ended = ? WHERE execution = ? AND status = 'InProgress'",
+            "UPDATE jobs SET status = 'Failed', reason = ?, ended = ? WHERE execution = ? "
+            "AND status IN ('InProgress', 'Stopping')",
             (_ENGINE_ENDED, now().isoformat(), execution),
         )
 

@@ -11,22 +11,22 @@ import selectors
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group
-from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
-from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult
+from pipeline_builder.engine.jobs.isolation import SHIMS, find_isolation, launcher, open_filter, scratch_folder
+from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.shims import write_shims
+from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
 
-_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TICK = 0.05
 """Seconds between looks at `stop` and the deadline; the end of a job is noticed at once."""
 
@@ -46,13 +46,14 @@ _USER_INFO = re.compile(r"(//[^/\s@]*@)|(^[^/\s@]+:[^/\s@]+@)")
 _OPT_ML_PATH = re.compile(rf"(?:(?<=file://)|(?<![\w./~\-)}}])){re.escape(OPT_ML)}(?![\w.\-])")
 
 
-def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = 5.0) -> JobResult:
+def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = AT_ONCE) -> JobResult:
     """Run the job to its end and return how it ended; nothing of it runs on when this returns or raises.
 
-    `stop` being set, and the job's timeout, send SIGTERM to the job and SIGKILL `grace` seconds later. With `private`
-    the job sees what `view` gives it, `folder/ml` as /opt/ml; without, paths in its command, environment and workdir
-    are rewritten instead. stdout and stderr are appended to `job.log`; exit code 127 and a line there say that the
-    command wasn't found. Raises OutsideFailure (PB512) where the job could not be started at all.
+    `stop` being set, the job's timeout and its interruption send SIGTERM to the job and SIGKILL `grace` seconds later;
+    a `Stop` has a grace of its own. With `private` the job sees what `view` gives it, `folder/ml` as /opt/ml; without,
+    paths in its command, environment and workdir are rewritten instead. stdout and stderr are appended to `job.log`;
+    exit code 127 and a line there say that the command wasn't found. Raises OutsideFailure (PB512) where the job could
+    not be started at all.
     """
     job = dataclasses.replace(job, folder=job.folder.absolute())
     for folder in (job.ml, job.folder / "tmp", job.folder / "home"):
@@ -61,17 +62,17 @@ def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = 5.
     with contextlib.ExitStack() as stack:
         group = stack.enter_context(job_group(limits))
         start, spec = (_private if private else _plain)(job, limits, stack)
-        result = _supervise(job, start, {**spec, "limits": limits, "grace": grace}, stop, group)
+        result = _supervise(job, start, {**spec, "limits": limits}, Ending(stop, grace, job), group)
     return dataclasses.replace(result, excess=_excess(job, result, limits))
 
 
-def run_plain(job: Command, *, stop: threading.Event, grace: float = 5.0) -> JobResult:
+def run_plain(job: Command, *, stop: threading.Event, grace: float = AT_ONCE) -> JobResult:
     """Run a command that is no job of SageMaker's as it is: its own environment and nothing else, no path changed.
 
     All the rest is as in `run_job`: nothing of it runs on when this returns or raises, or when this process is killed.
     """
     spec = {"private": False, "command": job.command, "environment": dict(job.environment), "workdir": job.workdir}
-    return _supervise(job, _Start(launcher()), {**spec, "limits": {}, "folders": [], "grace": grace}, stop, Group())
+    return _supervise(job, _Start(launcher()), {**spec, "limits": {}, "folders": []}, Ending(stop, grace, job), Group())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,13 +89,11 @@ class _Start:
             bound_processes(pid, self.limits, [launcher_python(), "-I", "-S", str(INSIDE / "pid_max.py")])
 
 
-def _supervise(
-    job: Job | Command, start: _Start, spec: dict[str, object], stop: threading.Event, group: Group
-) -> JobResult:
+def _supervise(job: Job | Command, start: _Start, spec: dict[str, object], ending: Ending, group: Group) -> JobResult:
     with job.log.open("ab", buffering=0) as log, _launched(start, log, group) as process:
         content = marshal.dumps(spec)
         _send(process, b"%d\n" % len(content) + content)
-        return _follow(process, job, stop, group)
+        return _follow(process, job, ending, group)
 
 
 def _excess(job: Job, result: JobResult, limits: dict[str, int]) -> str:
@@ -133,7 +132,7 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> di
         "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv),
     }  # fmt: skip
     environment = {**base, **inherited, **job.environment}
-    environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or _STANDARD_PATH}"
+    environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or STANDARD_PATH}"
     # `environments.py` puts libraries there that the machine lacks.
     if any((venv / "lib").glob("lib*.so*")):
         given = job.environment.get("LD_LIBRARY_PATH")
@@ -158,11 +157,13 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
     scratch = stack.enter_context(scratch_folder(job.folder))
+    write_shims(job, scratch / SHIMS)
     filtered = stack.enter_context(open_filter(network=job.network))
     command = [*isolation.command(job, scratch, filtered=filtered), *launcher()]
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
+        "foreign": [path for _, path in job.mounted],
         "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
     }  # fmt: skip
     return _Start(command, () if filtered is None else (filtered,), limits), spec
@@ -234,18 +235,15 @@ def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
             data = data[pipe.write(data) :]
 
 
-def _follow(process: subprocess.Popen[bytes], job: Job | Command, stop: threading.Event, group: Group) -> JobResult:
+def _follow(process: subprocess.Popen[bytes], job: Job | Command, ending: Ending, group: Group) -> JobResult:
     """Wait for the supervisor's answer and tell it to stop the job when it is time."""
-    deadline = time.monotonic() + job.timeout
-    end = JobEnd.EXITED
     with selectors.DefaultSelector() as selector:
         selector.register(cast("IO[bytes]", process.stdout), selectors.EVENT_READ)
         while not selector.select(_TICK):
-            if end is JobEnd.EXITED and (stop.is_set() or time.monotonic() >= deadline):
-                end = JobEnd.STOPPED if stop.is_set() else JobEnd.TIMED_OUT
-                _send(process, b"stop\n")
+            if order := ending.order():
+                _send(process, order)
     exit_code, excess = _answer(process, job)
-    return JobResult(end=end, exit_code=exit_code, excess=excess or group.excess())
+    return JobResult(end=ending.end, exit_code=exit_code, excess=excess or group.excess(), told=ending.told)
 
 
 def _answer(process: subprocess.Popen[bytes], job: Job | Command) -> tuple[int, str]:

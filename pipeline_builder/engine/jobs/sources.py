@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,15 +11,16 @@ from pathlib import Path
 
 from pipeline_builder.engine.jobs import fetching
 from pipeline_builder.engine.jobs.installer import Uv, failed
+from pipeline_builder.engine.jobs.interpreters import Interpreter
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.job import OPT_ML, Job
 from pipeline_builder.engine.jobs.locating import Source, locate, without_wheels
 from pipeline_builder.engine.jobs.logs import log_tail
-from pipeline_builder.engine.jobs.requirements import clean_layers, describe
+from pipeline_builder.engine.jobs.requirements import CONSTRAINT, clean_layers, describe
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.startup import Startup
 from pipeline_builder.engine.jobs.view import INSIDE
-from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, opened, survey
@@ -44,11 +44,12 @@ class Sources:
     uv: Uv
     observe: Callable[[str], None]
     stop: threading.Event
+    interpreter: Interpreter
     depth: int = 0
 
     def make(self, folder: Path) -> Environment:
         """Return a new environment without packages."""
-        self.uv.done(["venv", "--python", sys.executable, str(folder)], "jobs")
+        self.uv.done(["venv", "--python", self.interpreter.path, str(folder)], "jobs")
         return Environment(self, folder, Startup(folder))
 
     def wheel(self, source: Source) -> Path:
@@ -60,7 +61,7 @@ class Sources:
         with temporary_folder(_made(self.work)) as work:
             fetched = work / "fetched" / source.file
             sha256 = fetching.fetch(source, fetched)
-            version = "".join(map(str, sys.version_info[:2]))
+            version = self.interpreter.minor.replace(".", "")
             kept = self.folder / "wheels" / f"{sha256[:32]}-{version}"
             if not any(kept.glob("*.whl")):
                 if self.depth >= _DEEPEST:
@@ -91,11 +92,12 @@ class Environment:
         """
         lines = tuple(self._prepared(lines))
         links: dict[str, Path] = {}
-        file = self.folder / f"{name}.txt"
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        file = self._written(name, (line for line in lines if not line.startswith(CONSTRAINT)))
+        bounds = [line.removeprefix(CONSTRAINT) for line in lines if line.startswith(CONSTRAINT)]
+        bounding = ["--constraint", str(self._written(f"{name}-bounds", bounds))] if bounds else []
         while True:
             flags = [flag for folder in dict.fromkeys(links.values()) for flag in ("--find-links", str(folder))]
-            arguments = [*_ONLY_WHEELS, *flags, "--python", str(self.python)]
+            arguments = [*_ONLY_WHEELS, *flags, *bounding, "--python", str(self.python)]
             result = self.sources.uv.run(["pip", "install", *arguments, "--requirement", str(file)])
             self.startup.hold()
             if not result.returncode:
@@ -105,6 +107,11 @@ class Environment:
             if not built.keys() - links.keys():
                 raise failed(describe((lines,)), result)
             links |= built
+
+    def _written(self, name: str, lines: Iterable[str]) -> Path:
+        file = self.folder / f"{name}.txt"
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return file
 
     def finish(self) -> None:
         """Let start what starts with the interpreter: from now on only jobs do that."""
@@ -118,10 +125,6 @@ class Environment:
         for line in lines:
             if line.startswith("--no-binary"):
                 self.sources.observe(f"'{line}' is not followed: only what has no wheel is built from its source")
-            elif "git+" in line:
-                message = f"requirement '{line[:200]}' would be built from a git repository, which isn't done here"
-                hint = "name the address of an archive of that commit (https://….tar.gz), or publish the package"
-                raise InputProblems(Problem(id="PB511", message=message, hint=hint))
             elif archive := _ARCHIVE_LINE.match(line):
                 source = Source(
                     name=archive["name"] or "", url=archive["url"], sha256=_digest_in(archive["rest"] or "")
@@ -146,7 +149,7 @@ class _Build:
         fetched.replace(self.given / fetched.name)
         within = replace(self.sources, depth=self.sources.depth + 1)
         environment = within.make(self.folder.parent / "environment")
-        if sys.version_info < (3, 11):
+        if self.sources.interpreter.minor in ("3.7", "3.8", "3.9", "3.10"):  # tomllib came with 3.11
             environment.install(("tomli",), "reader")
         for step in ("requires", "more"):
             self._step(environment, step)

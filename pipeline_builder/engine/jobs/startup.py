@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.standins import STANDINS
 from pipeline_builder.engine.jobs.view import launcher_python
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -75,13 +77,18 @@ def _runs_at_start(name: str) -> bool:
     return (name.endswith(".pth") and name != _OWN) or name.partition(".")[0] in _NAMES
 
 
-def compile_modules(folder: Path) -> None:
+def compile_modules(folder: Path, interpreter: str = sys.executable, *, whole: bool = True) -> None:
     """Compile an environment's modules, because jobs don't write into it; what can't be compiled stays as it is.
+
+    Without `whole` only what each start of the interpreter imports: for pip alone more isn't worth it.
 
     No job imports the packages' own tests, nearly half of an environment with scikit-learn: they are left out. By the
     interpreter below, without the environment's own start: compiling runs nothing of them.
     """
-    packages = [str(path) for path in folder.glob("lib/python*/site-packages")]
-    command = [os.path.realpath(launcher_python()), "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0"]
+    below = "" if whole else "/_distutils_hack"
+    packages = [str(path) for path in folder.glob(f"lib/python*/site-packages{below}")]
+    packages += [str(path) for path in folder.glob(STANDINS)]
+    python = launcher_python() if interpreter == sys.executable else interpreter
+    command = [os.path.realpath(python), "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0"]
     command += ["-x", r"/site-packages/.+/tests/", *packages]
     subprocess.run(command, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.engine.jobs.arrivals import input_mode, instance_group
 from pipeline_builder.engine.jobs.container import (
     CODE,
     HOST,
@@ -139,18 +140,19 @@ def _training_state(
     channels = _input_data_config(request)
     program = environment.get("SAGEMAKER_PROGRAM") or own.get("sagemaker_program")
     distributed = any(framework.get(name) for name in _DISTRIBUTIONS)
-    groups: JSON = framework.get("sagemaker_distribution_instance_groups", [GROUP] if distributed else [])
+    group = str(resources["current_group_name"])
+    groups: JSON = framework.get("sagemaker_distribution_instance_groups", [group] if distributed else [])
     return {
         "additional_framework_parameters": framework,
         "channel_input_dirs": {name: f"{OPT_ML}/input/data/{name}" for name in channels},
-        "current_host": HOST, "current_instance_group": GROUP, "current_instance_group_hosts": resources["hosts"],
+        "current_host": HOST, "current_instance_group": group, "current_instance_group_hosts": resources["hosts"],
         "current_instance_type": resources["current_instance_type"],
-        "distribution_hosts": resources["hosts"] if isinstance(groups, list) and GROUP in groups else [],
+        "distribution_hosts": resources["hosts"] if isinstance(groups, list) and group in groups else [],
         "distribution_instance_groups": groups,
         "framework_module": environment.get("SAGEMAKER_TRAINING_MODULE"), "hosts": resources["hosts"],
         "hyperparameters": mine, "input_config_dir": f"{OPT_ML}/input/config", "input_data_config": channels,
-        "input_dir": f"{OPT_ML}/input", "instance_groups": [GROUP],
-        "instance_groups_dict": {GROUP: _instance_group(request)}, "is_hetero": False, "is_master": True,
+        "input_dir": f"{OPT_ML}/input", "instance_groups": [group],
+        "instance_groups_dict": {group: _instance_group(request)}, "is_hetero": False, "is_master": True,
         "is_modelparallel_enabled": None, "is_smddpmprun_installed": False, "is_smddprun_installed": False,
         "job_name": job_name or None, "log_level": own.get("sagemaker_container_log_level", 20),
         "master_hostname": HOST, "model_dir": f"{OPT_ML}/model",
@@ -186,9 +188,8 @@ def _input_data_config(request: Request) -> dict[str, JSON]:
 
 def _channel(channel: Mapping[str, Any], request: Request) -> dict[str, JSON]:
     source = (channel.get("DataSource") or {}).get("S3DataSource") or {}
-    algorithm = request.get("AlgorithmSpecification") or {}
     config: dict[str, JSON] = {
-        "TrainingInputMode": channel.get("InputMode") or algorithm.get("TrainingInputMode") or "File",
+        "TrainingInputMode": input_mode(channel, request),
         "S3DistributionType": source.get("S3DataDistributionType") or "FullyReplicated",
         "RecordWrapperType": channel.get("RecordWrapperType") or "None",
     }
@@ -198,14 +199,18 @@ def _channel(channel: Mapping[str, Any], request: Request) -> dict[str, JSON]:
 def _resource_config(request: Request) -> dict[str, JSON]:
     group = _instance_group(request)
     return {
-        "current_host": HOST, "current_instance_type": group["instance_type"], "current_group_name": GROUP,
+        "current_host": HOST, "current_instance_type": group["instance_type"],
+        "current_group_name": group["instance_group_name"],
         "hosts": [HOST], "instance_groups": [group], "network_interface_name": NETWORK,
     }  # fmt: skip
 
 
 def _instance_group(request: Request) -> dict[str, JSON]:
-    kind = (request.get("ResourceConfig") or {}).get("InstanceType") or "local"
-    return {"instance_group_name": GROUP, "instance_type": kind, "hosts": [HOST]}
+    resources = request.get("ResourceConfig") or {}
+    # Of groups the first one's instance; of preferences the first, which is launched if there is any of it.
+    choices = [*(resources.get("InstanceGroups") or ()), *(resources.get("InstancePreferences") or ()), {}]
+    kind = resources.get("InstanceType") or choices[0].get("InstanceType") or "local"
+    return {"instance_group_name": instance_group(request) or GROUP, "instance_type": kind, "hosts": [HOST]}
 
 
 def _text(value: JSON) -> str:

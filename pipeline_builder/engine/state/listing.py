@@ -32,6 +32,21 @@ def files_below(folder: Path, prefix: str, boundary: Path, left_out: list[str]) 
             yield path
 
 
+def has_only_files(folder: Path, count: int) -> bool:
+    """Tell whether there are `count` files below a folder, and beside folders nothing else: no link, no pipe."""
+    todo = [str(folder)]
+    while todo and count >= 0:
+        with os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    count -= 1
+                else:
+                    return False
+    return count == 0
+
+
 def fault_of(path: Path, boundary: Path) -> str:
     """Return why what is at a path below the boundary is no object, empty where it is one, or nothing is there."""
     here = str(boundary)

@@ -100,14 +100,23 @@ class Objects:
         Raises:
             PermissionError: the object is in a mounted folder, which is only read.
         """
-        path = self.store.find(uri)
-        if path is None:
-            return
-        if not path.is_relative_to(self.store.root):
-            raise PermissionError(uri)
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # the first folder that isn't empty
-            folder = path.parent
-            while folder.parent != self.store.root:
-                folder.rmdir()
-                folder = folder.parent
+        delete_object(self.store, uri)
+
+
+def delete_object(store: LocalStore, uri: str) -> None:
+    """Delete an object; one that isn't there is none.
+
+    Raises:
+        PermissionError: the object is in a mounted folder, which is only read.
+    """
+    path = store.find(uri)
+    if path is None:
+        return
+    if not path.is_relative_to(store.root):
+        raise PermissionError(uri)
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the first folder that isn't empty
+        folder = path.parent
+        while folder.parent != store.root:
+            folder.rmdir()
+            folder = folder.parent

@@ -7,8 +7,35 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline_builder.engine.state.listing import fault_of, files_below
+from pipeline_builder.errors import InputProblems, Problem
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_LONGEST = 255  # bytes of a file's name
+_NO_KEY = re.compile(r"[\0\\\ud800-\udfff]")
+MARKER = "\x1ffolder"
+"""The file that is a folder marker, an object whose key ends with `/`, in the folder that it marks."""
+
+
+def split_address(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an address.
+
+    Raises:
+        InputProblems: PB521 where it is none, or would leave the store.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    parts = key.rstrip("/").split("/") if key else []
+    bad = any(
+        part in ("", ".", "..", MARKER) or len(part.encode("utf-8", "replace")) > _LONGEST for part in parts
+    ) or _NO_KEY.search(key)
+    if scheme != "s3" or not BUCKET.fullmatch(bucket) or ".." in bucket or bad:
+        raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
+    return bucket, key
+
+
+def file_of(key: str) -> str:
+    """Return the path below its bucket of the file that an object is."""
+    return f"{key}{MARKER}" if key.endswith("/") else key
 
 
 class Places:
@@ -31,7 +58,7 @@ class Places:
         return None
 
     def _candidates(self, bucket: str, key: str) -> Iterator[tuple[Path, Path]]:
-        yield self._root / bucket / key, self._root
+        yield self._root / bucket / file_of(key), self._root
         for folder, rest in self.mounted(bucket, key):
             if rest:
                 yield folder / rest, folder
@@ -54,7 +81,7 @@ class Places:
         seen: set[str] = set()
         base = self._root / bucket
         for path in files_below(base, prefix, self._root, left_out):
-            key = path.relative_to(base).as_posix()
+            key = path.relative_to(base).as_posix().removesuffix(MARKER)
             seen.add(key)
             yield key, path
         for name, folder in self._mounts:

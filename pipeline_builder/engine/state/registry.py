@@ -25,6 +25,10 @@ class LocalRegistry:
     def __init__(self, state: State) -> None:
         self._state = state
 
+    @property
+    def state(self) -> State:
+        return self._state
+
     def put_group(self, name: str, description: str, owner: str = "") -> None:
         """Create the group; one that is there stays as it is."""
         with self._state.transaction() as db:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,30 +12,30 @@ from pathlib import Path
 from typing import IO
 
 from pipeline_builder.descriptions import StoredObject
-from pipeline_builder.engine.state.inputs import Found, check_names, name_below, parse_manifest
+from pipeline_builder.engine.state import supply
+from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.engine.state.listing import fault_of
-from pipeline_builder.engine.state.places import BUCKET, Places
+from pipeline_builder.engine.state.places import Places, file_of, split_address
 from pipeline_builder.engine.state.state import Digest, State
+from pipeline_builder.engine.state.supply import PLACE, PREFIX
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.refusals import naming
-from pipeline_builder.machine.streams import Hashing, Sparse, copy, copy_file, read_small, replacing
-from pipeline_builder.machine.tree import Survey, Tree, opened, render_some
-
-PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
-PLACE = "place"
-"""How an address is meant that is no input's: an object, or where there is none all that is below it as a folder."""
-_HINT = "'local.s3' in the manifest maps a bucket or bucket/prefix to a folder with its data"
-_LONGEST = 255  # bytes of a file's name
-_LONGEST_MANIFEST = 64 << 20  # bytes, for about a million files
-_NO_KEY = re.compile(r"[\0\\\ud800-\udfff]")
+from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing
+from pipeline_builder.machine.tree import Survey, Tree, opened
 
 
 class LocalStore:
-    """Objects below `root`; what isn't there is looked for in `mounts` (bucket or bucket/prefix: folder), read-only."""
+    """Objects below `root`; what isn't there is looked for in `mounts` (bucket or bucket/prefix: folder), read-only.
 
-    def __init__(self, root: Path, mounts: Mapping[str, Path], state: State) -> None:
+    `sources` are folders for addresses that are none of S3's, such as those of file systems.
+    """
+
+    def __init__(
+        self, root: Path, mounts: Mapping[str, Path], state: State, sources: Mapping[str, Path] | None = None
+    ) -> None:
         self._root = root
         self._places = Places(root, mounts)
+        self.elsewhere = Elsewhere(sources or {})
         self._state = state
 
     def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
@@ -134,25 +133,8 @@ class LocalStore:
         return path
 
     def download(self, uri: str, folder: Path, *, kind: str = PREFIX) -> tuple[str, ...]:
-        """Copy all that an input names into the folder, so that nothing a job does to it touches the store.
-
-        Returns what is there and is no object, such as a link that leads out, with the reason.
-
-        Raises:
-            InputProblems: PB520 where it names nothing, or a manifest names what isn't there; PB527; PB528.
-        """
-        left_out: list[str] = []
-        found = self._objects(uri, kind, left_out)
-        if not found:
-            raise InputProblems(self._nothing(uri, left_out))
-        check_names(uri, found)
-        for address, name, path in found:
-            target = folder / name
-            if not _is_free(target):  # another input is there, or this machine's files don't tell `A` from `a`
-                message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
-                raise InputProblems(Problem(id="PB528", message=message))
-            copy_file(path, target)
-        return tuple(left_out)
+        """Copy all that an input names into the folder; see `supply.download`."""
+        return supply.download(self, uri, folder, kind)
 
     def upload(self, tree: Tree, found: Survey, uri: str) -> None:
         """Write the files that were found in a job's folder under the prefix."""
@@ -171,46 +153,8 @@ class LocalStore:
         Raises:
             InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
         """
-        return [(name, path) for _, name, path in self._objects(uri, kind, [])]
-
-    def _objects(self, uri: str, kind: str, left_out: list[str]) -> list[Found]:
-        if kind == PLACE:
-            exact = self._find(uri, left_out)
-            found = (
-                self._below(f"{uri.rstrip('/')}/", left_out)
-                if exact is None
-                else [(uri, uri.rsplit("/", 1)[-1], exact)]
-            )
-        elif kind == PREFIX:
-            found = self._below(uri, left_out)
-        elif kind == MANIFEST:
-            found = self._listed(uri, left_out)
-        else:
-            message = f"the S3DataType '{kind}' of '{uri}' is not supported here, only '{PREFIX}' and '{MANIFEST}'"
-            raise InputProblems(Problem(id="PB527", message=message))
-        return sorted(found, key=lambda item: item[1])
-
-    def _below(self, uri: str, left_out: list[str]) -> list[Found]:
-        """Return the objects whose keys begin with the address's."""
-        bucket, prefix = self._split(uri)
-        keys = self.keys(bucket, prefix, left_out)
-        return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in keys]
-
-    def _listed(self, uri: str, left_out: list[str]) -> list[Found]:
-        """Return what a manifest lists; nothing where there is no manifest."""
-        manifest = self._find(uri, left_out)
-        if manifest is None:
-            return []
-        with manifest.open("rb") as file:
-            prefix, names = parse_manifest(uri, read_small(file, uri, _LONGEST_MANIFEST))
-        start = prefix.removeprefix("s3://").partition("/")[2]
-        addresses = {f"{prefix}{name}": self._find(f"{prefix}{name}", left_out) for name in names}
-        missing = [f"'{address}'" for address, path in addresses.items() if path is None]
-        if missing:
-            message = f"the manifest '{uri}' names what isn't there: {render_some(missing)}{_besides(left_out)}"
-            raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
-        found = ((address, self._split(address)[1], path) for address, path in addresses.items())
-        return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
+        found = supply.find_objects(self, uri, kind, [])
+        return sorted(((name, path) for _, name, path in found), key=lambda item: item[0])
 
     def digest(self, uri: str, *, kind: str = PREFIX) -> str:
         """Return the sha256 (hex) of the names and contents that an input holds; empty where it holds nothing.
@@ -279,13 +223,16 @@ class LocalStore:
 
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
-        return self._find(uri, [])
+        return self.locate(uri, [])
 
-    def _find(self, uri: str, left_out: list[str]) -> Path | None:
-        bucket, key = self._split(uri)
-        if not key or key.endswith("/"):
-            return None
-        return self._places.find(bucket, key, left_out)
+    def locate(self, uri: str, left_out: list[str]) -> Path | None:
+        """Return the file of an object; `left_out` gets what is at its place and is none, with the reason."""
+        bucket, key = self.split(uri)
+        return self._places.find(bucket, key, left_out) if _can_be_object(key) else None
+
+    def mounted(self, uri: str) -> tuple[str, ...]:
+        """Return the mounted folders that an address is looked for in."""
+        return tuple(str(folder) for folder, _ in self._places.mounted(*self.split(uri)))
 
     @property
     def root(self) -> Path:
@@ -293,7 +240,7 @@ class LocalStore:
 
     def bucket(self, name: str) -> Path:
         """Return the folder of a bucket, which need not be there; PB521 for what can't be a bucket's name."""
-        return self._root / self._split(f"s3://{name}/")[0]
+        return self._root / self.split(f"s3://{name}/")[0]
 
     def buckets(self) -> tuple[str, ...]:
         """Return the buckets that have a folder here or are mounted, sorted."""
@@ -304,37 +251,24 @@ class LocalStore:
 
         `left_out` gets what else is there and is no object, such as a link that leads out, with the reason.
         """
-        self._split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
+        self.split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
         found = self._places.keys(bucket, prefix, [] if left_out is None else left_out)
         return ((key, path) for key, path in found if key.startswith(prefix))
 
     def _path(self, uri: str) -> Path:
-        bucket, key = self._split(uri)
-        if not key or key.endswith("/"):
+        bucket, key = self.split(uri)
+        if not _can_be_object(key):
             raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' names no object"))
-        return self._root / bucket / key
+        return self._root / bucket / file_of(key)
 
-    def _split(self, uri: str) -> tuple[str, str]:
+    def split(self, uri: str) -> tuple[str, str]:
         """Return bucket and key, refused where they would leave the store."""
-        scheme, _, rest = uri.partition("://")
-        bucket, _, key = rest.partition("/")
-        parts = key.rstrip("/").split("/") if key else []
-        bad = any(
-            part in ("", ".", "..") or len(part.encode("utf-8", "replace")) > _LONGEST for part in parts
-        ) or _NO_KEY.search(key)
-        if scheme != "s3" or not BUCKET.fullmatch(bucket) or ".." in bucket or bad:
-            raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
-        return bucket, key
-
-    def _nothing(self, uri: str, left_out: list[str]) -> Problem:
-        bucket, key = self._split(uri)
-        folders = [str(folder) for folder, _ in self._places.mounted(bucket, key)]
-        where = f"; looked for in {' and '.join(folders)} too" if folders else ""
-        return Problem(id="PB520", message=f"there is no data at '{uri}'{where}{_besides(left_out)}", hint=_HINT)
+        return split_address(uri)
 
 
-def _besides(left_out: list[str]) -> str:
-    return f"; what is there is no object: {render_some(left_out)}" if left_out else ""
+def _can_be_object(key: str) -> bool:
+    """Tell whether there can be an object with the key; one that ends with `/` is a folder marker."""
+    return bool(key) and not key.endswith("//")
 
 
 def _read_digest(path: Path) -> tuple[str, int]:
@@ -360,12 +294,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(folder) from error
-
-
-def _is_free(target: Path) -> bool:
-    """Tell whether a file can be made there, and make the folders that it needs."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return False
-    return not os.path.lexists(target)

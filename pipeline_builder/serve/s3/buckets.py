@@ -86,8 +86,7 @@ def delete_objects(place: Place) -> Response:
 
 def _deleted(place: Place, key: str) -> bool:
     try:
-        if not key.endswith("/"):
-            place.objects.delete(f"s3://{place.bucket}/{key}")
+        place.objects.delete(f"s3://{place.bucket}/{key}")
     except PermissionError:
         return False
     except InputProblems:

@@ -87,13 +87,13 @@ def can_be(place: Place) -> bool:
         place.objects.store.missing([place.uri])
     except InputProblems:
         return False
-    return not place.key.endswith("/")
+    return True
 
 
 def check_new(place: Place) -> None:
     """Refuse a key that can't be a file, before a body is read."""
-    if place.key.endswith("/"):
-        raise S3Error("InvalidArgument", f"objects are files here, so the key '{place.key}' can't end with '/'")
+    if place.key.endswith("//"):
+        raise S3Error("InvalidArgument", f"objects are files here, so the key '{place.key}' can't end with '//'")
     longest = max(len(part.encode("utf-8", "surrogatepass")) for part in place.key.split("/"))
     if longest > _LONGEST_PART:
         message = (

@@ -15,13 +15,14 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.installer import OutageError, find_uv
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
+from pipeline_builder.engine.jobs.records import list_jobs
 from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.target import Target
-from tests.engine.definitions import definition, run, script, target
+from tests.engine.definitions import definition, run, script, target, training
 
 OUTAGE = OutageError(Problem(id="PB510", message="no network"))
 
@@ -84,6 +85,30 @@ def test_an_outage_is_tried_again(tmp_path: Path) -> None:
     local = unreliable(tmp_path, 2)
     _, ended, steps = run(local, definition(script("a", "true", RetryPolicies=[policy(MaxAttempts=2)])))
     assert (ended.status, steps["a"].attempts) == (ExecutionStatus.SUCCEEDED, 3)
+
+
+def test_an_internal_error_of_a_job_is_what_a_policy_may_call_it_too() -> None:
+    patience = Patience(retries(policy(ExceptionType=["SageMaker.JOB_INTERNAL_ERROR"], IntervalSeconds=3)))
+    assert patience.wait_after(OUTAGE) == 3
+
+
+def test_a_training_tries_again_by_itself_as_the_same_job(tmp_path: Path) -> None:
+    local = unreliable(tmp_path, 1)
+    step = training("a", "true", RetryStrategy={"MaximumRetryAttempts": 1})
+    _, ended, steps = run(local, definition(step))
+    assert (ended.status, steps["a"].attempts) == (ExecutionStatus.SUCCEEDED, 1)
+    (job,) = list_jobs(State(tmp_path / "state" / "state.db"), "training-job")
+    story = [part["Status"] for part in job.result["SecondaryStatusTransitions"]]
+    once = ["Starting", "Downloading", "Training"]
+    assert story == [*once, *once, "Uploading", "Completed"]
+    assert "try 1 of 2 failed, the next one is in 1 s: PB510" in Path(job.log).read_text()
+
+
+def test_its_policy_comes_after_its_own_tries_are_spent(tmp_path: Path) -> None:
+    local = unreliable(tmp_path, 2)
+    step = training("a", "true", RetryStrategy={"MaximumRetryAttempts": 1}) | {"RetryPolicies": [policy(MaxAttempts=1)]}
+    _, ended, steps = run(local, definition(step))
+    assert (ended.status, steps["a"].attempts) == (ExecutionStatus.SUCCEEDED, 2)
 
 
 @pytest.mark.parametrize(

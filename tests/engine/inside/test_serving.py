@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.environments import shared_environments
+from tests.engine.environments import shared_environment
 from tests.engine.inside.tensorflow_stub import REQUESTS, TENSORFLOW, write_saved_model
 
 # Sends what the caller sends on, and answers with what came back and with what it knows of the request.
@@ -156,7 +155,7 @@ def test_the_newest_version_answers_unless_another_is_asked_for(ml: Path) -> Non
 def test_the_default_model_can_be_named(ml: Path) -> None:
     write_saved_model(ml / "model" / "a" / "1", factor=5)
     assert answer(ml, {"instances": [[1, 2]]}) == "200 {'predictions': [[15.0]]}"
-    named = answer(ml, {"instances": [[1, 2]]}, env={"TFS_DEFAULT_MODEL_NAME": "price"})
+    named = answer(ml, {"instances": [[1, 2]]}, env={"SAGEMAKER_TFS_DEFAULT_MODEL_NAME": "price"})
     assert named == "200 {'predictions': [[6.0]]}"
 
 
@@ -197,12 +196,12 @@ def test_names_beside_the_engine_are_the_users(ml: Path) -> None:
 
 
 REAL = """
-import sys, importlib.util
+import json, sys
 from pathlib import Path
 import tensorflow as tf
-spec = importlib.util.spec_from_file_location("serving", sys.argv[1])
-serving = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(serving)
+sys.path.insert(0, sys.argv[1])
+import transform
+serving = transform._own_modules()[0].tensorflow.savedmodels
 class Model(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "a"), tf.TensorSpec([None], tf.string, "b")])
     def two(self, a, b):
@@ -212,7 +211,7 @@ class Model(tf.Module):
         return {"sum": tf.reduce_sum(a, 1, keepdims=True)}
 model, folder = Model(), Path(sys.argv[2], "m")
 tf.saved_model.save(model, str(folder / "1"), signatures={"serving_default": model.one, "two": model.two})
-ask = lambda request: serving.Servables({"m": folder}).predict("m", None, request)
+ask = lambda request: json.loads(serving.Servables({"m": folder}).predict("m", None, request))
 assert ask({"instances": [[1, 2], [3, 4.5]]}) == {"predictions": [[3.0], [7.5]]}
 assert ask({"inputs": [[1, 2]]}) == {"outputs": [[3.0]]}
 rows = [{"a": [1, 2], "b": "x"}, {"a": [3, 4], "b": {"b64": "eQ=="}}]
@@ -225,6 +224,16 @@ for wrong in ({"instances": [[1, 2, 3]]}, {"instances": [[1], [1, 2]]}, {"instan
         assert error.status == 400
     else:
         raise AssertionError(wrong)
+import os
+os.environ["SAGEMAKER_TFS_DEFAULT_MODEL_NAME"] = "m"
+handlers = transform._own_modules()[0]
+image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-inference:2.11-cpu"
+alone = handlers.open_container({"model_dir": sys.argv[2], "code_dir": "/none", "program": "", "image": image})
+def asked(body, kind, accept):
+    return alone.answer(handlers.servers.Asked(body.encode(), kind, accept)).body.decode()
+assert asked("0.1,0.2\\n1,2\\n", "text/csv", "text/csv") == '{\\n    "predictions": [[0.3], [3.0]\\n    ]\\n}', asked("0.1,0.2\\n1,2\\n", "text/csv", "text/csv")
+assert asked("[1, 2]\\n[3, 4]\\n", "application/jsonlines", "application/json") == '{    "predictions": [[3.0], [7.0]    ]}'
+assert json.loads(asked('{"inputs": [[1, 2]]}', "application/json", None)) == {"outputs": [[3.0]]}
 print("equal")
 """
 
@@ -233,9 +242,9 @@ print("equal")
 def test_a_real_saved_model(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         layers = (("tensorflow-cpu==2.21.0", "numpy==2.2.6", "pandas==2.3.3"),)  # those of examples/housing
-        python = Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
+        python = shared_environment(layers, "import tensorflow", tmp_path_factory)
     except OutsideFailure as failure:
         pytest.skip(f"TensorFlow can't be installed here: {failure}")
-    command = [str(python), "-c", REAL, str(Path(transform.__file__).with_name("serving.py")), str(tmp_path)]
+    command = [str(python), "-c", REAL, str(Path(transform.__file__).parent), str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.stdout == "equal\n", result.stderr

@@ -45,7 +45,8 @@ REQUEST: dict[str, Any] = {
 DUMP = """
 import json, os, sys
 with open("/opt/ml/output/data/dump.json", "w") as file:
-    json.dump({"argv": sys.argv, "environment": dict(os.environ), "cwd": os.getcwd(), "path": sys.path[0]}, file)
+    json.dump({"argv": sys.argv, "environment": dict(os.environ), "cwd": os.getcwd(), "path": sys.path[0],
+               "command": sys.orig_argv[1:]}, file)
 """
 
 
@@ -156,7 +157,9 @@ def test_failure_without_a_file_is_the_end_of_the_log(tmp_path: Path) -> None:
 def test_failure_without_any_text(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     assert failure_message(tmp_path, log, 3) == "exit code 3, and nothing in the log"
-    assert failure_message(tmp_path, log, 137).startswith("killed by signal 9")
+    assert failure_message(tmp_path, log, 137) == (
+        "AlgorithmError: exit code 137 (SIGKILL, often out of memory), and nothing in the log"
+    )
     assert failure_message(tmp_path, log, 255).startswith("exit code 255")
 
 
@@ -248,7 +251,7 @@ def test_equal_to_the_toolkit(tmp_path: Path, toolkit: Path, name: str) -> None:
     theirs = dump(tmp_path / "a", ("train",), {**service, "SM_STUDIO_LOCAL_MODE": "True"}, toolkit, request)
     environment = training_environment(request, job_name="a-job", job_arn="arn:a-job", region="eu-west-1")
     ours = dump(tmp_path / "b", training_command(request), environment, toolkit, request)
-    for key in ("argv", "cwd", "path"):
+    for key in ("argv", "cwd", "path", "command"):
         assert ours[key] == theirs[key]
     own_folder = {"HOME", "PWD", "OLDPWD", "_"}  # of the job or the shell, not of the contract
     left, right = (
@@ -257,3 +260,40 @@ def test_equal_to_the_toolkit(tmp_path: Path, toolkit: Path, name: str) -> None:
     assert json.loads(left.pop("SM_TRAINING_ENV")) == json.loads(right.pop("SM_TRAINING_ENV"))
     assert left == right
     assert theirs["environment"]["PYTHONPATH"].split(":")[0] == ours["environment"]["PYTHONPATH"]
+
+
+# What the toolkit's own Environment knows, asked beside the stand-in's.
+ASK = """
+import json, os
+from sagemaker_containers.environment import Environment
+from sagemaker_training.environment import Environment as Real
+real, own = Real(), Environment()
+plain = lambda values: json.loads(json.dumps(values, default=str, sort_keys=True))
+found = {"real": plain({name: getattr(real, name) for name in real.properties()}), "own": plain(dict(own)),
+         "arguments": [real.to_cmd_args(), own.to_cmd_args()]}
+open("/opt/ml/output/data/asked.json", "w").write(json.dumps(found))
+"""
+# What the stand-in has besides, for older scripts.
+BESIDES = {"base_dir", "code_dir", "default_accept"}
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    not private_mounts_available(), reason="the toolkit reads /opt/ml, which can't be made private here"
+)
+def test_the_stand_in_is_equal_to_the_toolkit(tmp_path: Path, toolkit: Path) -> None:
+    training_files(REQUEST, ml=tmp_path / "ml")
+    (tmp_path / "ml" / "code" / "train.py").write_text(ASK)
+    environment = training_environment(REQUEST, job_name="a-job", region="eu-west-1")
+    environment["SM_STUDIO_LOCAL_MODE"] = "True"
+    job = Job(
+        name="job", folder=tmp_path, command=training_command(REQUEST), environment=environment, python=toolkit,
+        workdir="/opt/ml/code", timeout=120,
+    )  # fmt: skip
+    assert run_job(job, stop=threading.Event(), private=True).exit_code == 0, job.log.read_text()
+    found = json.loads((tmp_path / "ml" / "output" / "data" / "asked.json").read_text())
+    real, own = found["real"], found["own"]
+    assert own.keys() - real.keys() <= BESIDES
+    assert {name: own[name] for name in real.keys() & own.keys()} == {n: real[n] for n in real.keys() & own.keys()}
+    assert not real.keys() - own.keys()
+    assert found["arguments"][0] == found["arguments"][1]

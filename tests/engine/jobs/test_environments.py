@@ -17,21 +17,21 @@ import pytest
 
 from pipeline_builder.engine.jobs.environments import Environments, environment_key, link_openmp
 from pipeline_builder.engine.jobs.installer import find_uv
-from pipeline_builder.engine.jobs.requirements import clean_layers
+from pipeline_builder.engine.jobs.requirements import CONSTRAINT, clean_layers, included_lines
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from tests.places import ROOT
 
 
-def wheel(folder: Path, name: str, *requires: str) -> Path:
+def wheel(folder: Path, name: str, *requires: str, version: str = "1.0") -> Path:
     """Write a wheel of one module, so that these tests need no network."""
     folder.mkdir(parents=True, exist_ok=True)
-    info = f"{name}-1.0.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n" + "".join(
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
         f"Requires-Dist: {r}\n" for r in requires
     )
-    file = folder / f"{name}-1.0-py3-none-any.whl"
+    file = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(f"{name}.py", f"name = '{name}'\n")
+        archive.writestr(f"{name}.py", f"name, version = '{name}', '{version}'\n")
         archive.writestr(f"{info}/METADATA", metadata)
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
@@ -44,6 +44,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     wheel(tmp_path / "wheels", "pip")
+    wheel(tmp_path / "wheels", "setuptools")
     wheel(tmp_path / "wheels", "alpha", "beta")
     wheel(tmp_path / "wheels", "beta")
     wheel(tmp_path / "wheels", "gamma")
@@ -68,6 +69,46 @@ def test_layers_are_installed_once(tmp_path: Path, wheels: Path) -> None:
     assert environments.get((("alpha",), ("gamma==1.0",)), observe=said.append) == python
     assert len(said) == 2
     assert environments.get((("alpha",),), observe=said.append) != python
+
+
+def versions(python: Path, *names: str) -> list[str]:
+    code = f"import {', '.join(names)}; print({', '.join(f'{name}.version' for name in names)})"
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_image_and_code_are_resolved_together(tmp_path: Path, wheels: Path) -> None:
+    """The newest delta wants a newer beta than the image has: an older delta is taken, and the image's beta stays."""
+    wheel(wheels, "beta", version="2.0")
+    wheel(wheels, "delta", version="1.0")
+    wheel(wheels, "delta", "beta>=2", version="2.0")
+    said: list[str] = []
+    python = Environments(tmp_path / "envs").get((("beta==1.0",), ("delta",)), observe=said.append)
+    assert versions(python, "beta", "delta") == ["1.0", "1.0"]
+    assert len(said) == 2
+
+
+def test_what_does_not_go_together_is_installed_over_the_image(tmp_path: Path, wheels: Path) -> None:
+    wheel(wheels, "beta", version="2.0")
+    said: list[str] = []
+    python = Environments(tmp_path / "envs").get((("beta==1.0", "gamma"), ("beta>=2",)), observe=said.append)
+    assert versions(python, "beta", "gamma") == ["2.0", "1.0"]
+    assert "it is installed over them, as pip does in the container" in said[1]
+
+
+def test_a_bound_asks_for_nothing(tmp_path: Path, wheels: Path) -> None:
+    wheel(wheels, "beta", version="2.0")
+    layers = (("alpha", f"{CONSTRAINT}beta<2", f"{CONSTRAINT}gamma<9"),)
+    python = Environments(tmp_path / "envs").get(layers, observe=lambda _: None)
+    assert versions(python, "alpha", "beta") == ["1.0", "1.0"]
+    assert not imported(python, "gamma")
+
+
+def test_setuptools_and_stand_ins_are_there(tmp_path: Path, wheels: Path) -> None:
+    python = Environments(tmp_path / "envs").get((), observe=lambda _: None)
+    assert imported(python, "setuptools", "sagemaker_containers.beta.framework", "sagemaker_training.environment")
+    wheel(wheels, "sagemaker_training", version="5.0")
+    python = Environments(tmp_path / "envs").get((("sagemaker_training",),), observe=lambda _: None)
+    assert versions(python, "sagemaker_training") == ["5.0"]  # the real one comes first
 
 
 def test_modules_are_compiled(tmp_path: Path, wheels: Path) -> None:
@@ -186,6 +227,7 @@ def test_uv_gets_no_secrets(tmp_path: Path, wheels: Path, monkeypatch: pytest.Mo
         ("x @ http://host/x.whl", "is not an https address"),
         ("git+ssh://git@host/x", "has credentials in its address"),
         ("git+file:///srv/x", "is not an https address"),
+        ("x @ git+https://host/x.git@0123abc", "would be built from a git repository"),
         ("--index-url http://host/simple", "is not an https address"),
         ("--find-links ./wheels", "is not an https address"),
         ("--extra-index-url=https://user:word@host/simple", "has credentials in its address"),
@@ -207,7 +249,7 @@ def test_refused_lines(line: str, reason: str) -> None:
     "line",
     [
         "pandas", "pandas==2.2.3", "scikit-learn>=1.3,<2", "torch[cpu]~=2.0 ; python_version < '3.13'", "--pre",
-        "x @ https://host/x-1.0.whl", "git+https://host/x.git@0123abc", "--extra-index-url https://host/simple",
+        "x @ https://host/x-1.0.whl", "--extra-index-url https://host/simple",
         "-f https://host/wheels", "--only-binary :all:", "x==1 --hash=sha256:00", "x; sys_platform != 'a/b'",
     ],
 )  # fmt: skip
@@ -246,3 +288,46 @@ def test_from_the_index(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("six\n")
     again = [str(python), "-m", "pip", "install", "--no-index", "-r", str(tmp_path / "requirements.txt")]
     assert "already satisfied" in subprocess.run(again, capture_output=True, text=True, check=True).stdout
+
+
+def lists(**files: str) -> tuple[str, ...]:
+    named = {name.replace("__", "/") + ".txt": text for name, text in files.items()}
+    return included_lines("requirements.txt", named.get)
+
+
+def test_lists_that_include_others() -> None:
+    found = lists(
+        requirements="-r deps/base.txt  # all\n-c bounds.txt\nlast\n",
+        deps__base="first\n--requirement=more.txt\n-cmore.txt",
+        deps__more="second==1 --hash=sha256:00\n",
+        bounds="-r deps/more.txt\nnumpy<2\n",
+    )
+    second = "second==1 --hash=sha256:00"
+    assert found == (
+        "first", second, f"{CONSTRAINT}{second}", f"{CONSTRAINT}{second}", f"{CONSTRAINT}numpy<2", "last",
+    )  # fmt: skip
+
+
+def test_lists_that_include_each_other() -> None:
+    assert lists(requirements="a\n-r other.txt\n", other="b\n-r requirements.txt\n") == ("a", "b")
+    assert lists() == ()
+
+
+@pytest.mark.parametrize("line", ["-r ../x.txt", "-r /etc/passwd", "-r https://h/x.txt", "-c ../x.txt", "-r no.txt"])
+def test_lists_that_lead_out_are_refused(line: str) -> None:
+    with pytest.raises(
+        InputProblems, match=r"PB511 requirement '.*has the option '-[rc]', for a list that isn't in the"
+    ):
+        clean_layers((lists(requirements=f"a\n{line}\n"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("python 3.8", "'python 3.8' is none"),
+        ("constraint six", "'constraint six' is none"),
+    ],
+)
+def test_lines_of_lists_that_can_not_be(text: str, message: str) -> None:
+    with pytest.raises(InputProblems, match=message):
+        lists(requirements=text)

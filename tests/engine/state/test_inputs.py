@@ -12,7 +12,8 @@ import pytest
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.state.inputs import name_below
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import MANIFEST, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import MANIFEST
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import CACHED, definition, run, script, target
 
@@ -271,7 +272,10 @@ def test_a_transform_answers_for_each_object_in_its_folder(
     container = {"Image": "image:1", "ModelDataUrl": "s3://local/model.tar.gz", "Environment": environment}
     request = {
         "ModelName": {"Get": "Steps.m.ModelName"},
-        "TransformInput": {"DataSource": {"S3DataSource": source(uri, kind)}, "ContentType": "text/csv"},
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}},
+            "ContentType": "text/csv",
+        },
         "TransformOutput": {"S3OutputPath": "s3://local/answers", "Accept": "text/csv"},
     }
     model = {"Name": "m", "Type": "Model", "Arguments": {"PrimaryContainer": container}}

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import MANIFEST, LocalStore
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.supply import MANIFEST
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import CACHED, definition, run, script, target
 

@@ -167,7 +167,11 @@ class _Touched:
             subnets=_texts(members, (_SUBNETS,)),
             security_groups=_texts(members, (_GROUPS,)),
             approves=any(is_registered_approved(step) for step in steps.values()),
-            warnings=(*_unknown_kinds(steps), *(_untold(f.step, f.text) for f in found if f.location is None)),
+            warnings=(
+                *_unknown_kinds(steps),
+                *_unknown_packages(steps),
+                *(_untold(f.step, f.text) for f in found if f.location is None),
+            ),
         )
 
 
@@ -204,6 +208,17 @@ def _unknown_kinds(steps: Mapping[str, JSON]) -> Iterator[Problem]:
         if not _is_known(step):
             message = f"what the step '{name}' of the type {kind} needs is not known, so no role gets it"
             hint = "make the execution role yourself ('execution_role: given')"
+            yield Problem(id="PB642", message=message, hint=hint, warning=True)
+
+
+def _unknown_packages(steps: Mapping[str, JSON]) -> Iterator[Problem]:
+    """Yield the packages that models are made of and no step registers: where their artifacts are isn't said."""
+    for name, step in steps.items():
+        if not isinstance(step, dict) or step.get("Type") != "Model":
+            continue
+        for package in _texts(list(_members(step)), ("ModelPackageName",)):
+            message = f"step '{name}': what the model package '{package}' is made of is not known, so no role reads it"
+            hint = "make the execution role yourself ('execution_role: given'), with access to its artifact"
             yield Problem(id="PB642", message=message, hint=hint, warning=True)
 
 

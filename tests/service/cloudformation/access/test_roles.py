@@ -126,6 +126,14 @@ def test_kinds_of_steps_that_are_not_known_are_said() -> None:
     assert "step 'a' of the type EMR" in warning.message
 
 
+def test_packages_whose_artifacts_are_not_known_are_said() -> None:
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/churn/3"
+    registered = {"ModelPackageName": {"Get": "Steps.Register.ModelPackageArn"}}
+    (warning,) = read(step("Model", Containers=[{"ModelPackageName": arn}, registered])).warnings
+    assert (warning.id, warning.warning) == ("PB642", True)
+    assert f"step 'a': what the model package '{arn}' is made of is not known" in warning.message
+
+
 def test_files_of_a_list_and_data_that_is_listed() -> None:
     listed = json.dumps([{"prefix": "s3://b/data/"}, "a.csv", "x/b.csv"]).encode()
     found = read(

@@ -1,10 +1,7 @@
-"""The handlers of AWS's TensorFlow Serving image in a job's environment, and the REST interface that they talk to.
+"""SavedModels behind TensorFlow Serving's REST interface: `:predict` with "instances" (rows) or "inputs" (columns).
 
-In that image a program never holds the model: TensorFlow Serving does, and `input_handler` makes a request to it,
-`output_handler` an answer of its response. Here the SavedModel is behind the same interface, on a port of this machine:
-`POST /v1/models/<model>[/versions/<version>]:predict` with "instances" (rows) or "inputs" (columns). There is no gRPC.
-Only the standard library is used besides `tensorflow` and `requests`, which comes with it.
-Sources: aws/sagemaker-tensorflow-serving-container (python_service.py, tfs_utils.py), TensorFlow Serving's api_rest.md.
+Only the standard library is used besides `tensorflow`. There is no gRPC, no `:classify` and no `:regress`.
+Sources: TensorFlow Serving's api_rest.md and util/json_tensor.cc.
 """
 
 from __future__ import annotations
@@ -12,28 +9,22 @@ from __future__ import annotations
 import base64
 import functools
 import importlib
-import io
 import json
 import os
 import re
 import threading
-import types
-from collections import namedtuple
-from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-PROGRAM = "code/inference.py"
+from pipeline_builder.engine.inside.serving.rapidjson import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 DEFAULT_TYPE = "application/json"
 SIGNATURE = "serving_default"
 _PATH = re.compile(r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+))?:predict")
-# Names and order are the image's own; programs take it apart both ways.
-Context = namedtuple(  # noqa: PYI024 - its fields have no types there either
-    "Context",
-    "model_name, model_version, method, rest_uri, grpc_port, channel, custom_attributes, request_content_type, "
-    "accept_header, content_length",
-)
 
 
 class RequestError(Exception):
@@ -42,60 +33,6 @@ class RequestError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-def has_handlers(module: types.ModuleType) -> bool:
-    """Tell whether the program is one for TensorFlow Serving's image."""
-    ours = any(hasattr(module, name) for name in ("model_fn", "transform_fn", "predict_fn"))
-    return not ours and any(hasattr(module, name) for name in ("handler", "input_handler", "output_handler"))
-
-
-def open_handlers(
-    module: types.ModuleType, model_dir: Path, content_type: str | None, accept: str | None
-) -> Callable[[bytes], Any]:
-    """Load the model, start serving it, and return what answers a request with the program's handlers.
-
-    Raises:
-        ValueError: the image would not find the program, its handlers, or a SavedModel.
-    """
-    handle = _handler(module, model_dir)
-    models = find_models(model_dir)
-    if not models:
-        raise ValueError(f"there is no '<model>/<version>/saved_model.pb' in the model's archive, '{model_dir}'")
-    asked = os.environ.get("TFS_DEFAULT_MODEL_NAME", "None")
-    default = next(iter(models)) if asked == "None" else asked
-    servables = Servables(models)
-    servables.load(default, None)
-    uri = f"http://localhost:{_serve(servables)}/v1/models/{default}:predict"
-    _without_proxy("localhost")
-
-    def respond(body: bytes) -> Any:
-        context = Context(
-            None, None, None, uri, None, None, None, content_type or DEFAULT_TYPE, accept or DEFAULT_TYPE, len(body)
-        )
-        return handle(io.BytesIO(body), context)
-
-    return respond
-
-
-def _handler(module: types.ModuleType, model_dir: Path) -> Callable[[Any, Any], Any]:
-    """Return the program's `handler`, or one of its two halves, as the image does."""
-    if Path(str(module.__file__)).resolve() != (model_dir / PROGRAM).resolve():
-        raise ValueError(
-            f"TensorFlow Serving's image takes handlers from '{PROGRAM}' in the model's archive only: set "
-            f"'ModelRepack: \"True\"' and name the entry point 'inference.py' (this is '{module.__file__}')"
-        )
-    if hasattr(module, "handler"):
-        return module.handler  # type: ignore[no-any-return] # the user's own function
-    if not (hasattr(module, "input_handler") and hasattr(module, "output_handler")):
-        raise ValueError("the program needs both 'input_handler' and 'output_handler', or 'handler'")
-
-    def handle(data: Any, context: Any) -> Any:
-        request = module.input_handler(data, context)
-        response = importlib.import_module("requests").post(context.rest_uri, data=request)
-        return module.output_handler(response, context)
-
-    return handle
 
 
 def find_models(model_dir: Path) -> dict[str, Path]:
@@ -120,8 +57,18 @@ class Servables:
             raise RequestError(404, f"Servable not found for request: {name}")
         return _load(there[number])
 
-    def predict(self, model: str, version: str | None, request: Any) -> dict[str, Any]:
-        """Answer a request as TensorFlow Serving's REST interface does.
+    def answer(self, model: str, version: str | None, body: bytes) -> tuple[int, str]:
+        """Return the status and the JSON that TensorFlow Serving answers a body with."""
+        try:
+            return 200, self.predict(model, version, _parsed(body))
+        except RequestError as error:
+            status, message = error.status, str(error)
+        except Exception as error:  # noqa: BLE001 - the model is the user's and may raise anything
+            status, message = 400, f"{type(error).__name__}: {error}"
+        return status, json.dumps({"error": message})
+
+    def predict(self, model: str, version: str | None, request: Any) -> str:
+        """Return the answer to a request, as JSON.
 
         Raises:
             RequestError: 400 for a request that doesn't fit the model.
@@ -137,8 +84,8 @@ class Servables:
         rows = "instances" in request
         given = _columns(request["instances"], specs) if rows else _by_name(request["inputs"], specs)
         outputs = signature(**_tensors(given, specs))
-        values = {key: _plain(tensor.numpy().tolist(), key) for key, tensor in outputs.items()}
-        return {"predictions": _rows(values)} if rows else {"outputs": _alone(values)}
+        values = {key: (tensor.numpy().tolist(), _kind_of(tensor, key)) for key, tensor in outputs.items()}
+        return _as_rows(values) if rows else _as_columns(values)
 
 
 @functools.lru_cache
@@ -192,29 +139,60 @@ def _decoded(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any, name: str) -> Any:
-    """Return the value as JSON can have it: bytes as text, or as base64 where the output's name ends in `_bytes`."""
-    if isinstance(value, list):
-        return [_plain(item, name) for item in value]
-    if isinstance(value, bytes):
-        encoded = {"b64": base64.b64encode(value).decode()}
-        return encoded if name.endswith("_bytes") else value.decode("utf-8", "replace")
-    return value
+def _kind_of(tensor: Any, name: str) -> str:
+    """Return how the values of an output are written: as floats of a size, or text as base64, which its name says."""
+    kind = str(getattr(getattr(tensor, "dtype", None), "name", ""))
+    return "bytes" if name.endswith("_bytes") else kind
 
 
-def _rows(values: Mapping[str, Any]) -> list[Any]:
+def _as_rows(values: Mapping[str, tuple[Any, str]]) -> str:
     """Return the outputs row by row; of a single output its values alone."""
-    sizes = {len(value) if isinstance(value, list) else 0 for value in values.values()}
+    sizes = {len(value) if isinstance(value, list) else 0 for value, _ in values.values()}
     if len(sizes) != 1 or 0 in sizes:
         raise RequestError(400, "the outputs have no common first dimension: ask with 'inputs'")
-    return [_alone(dict(zip(values, row, strict=True))) for row in zip(*values.values(), strict=True)]
+    writer = Writer()
+    writer.open("{")
+    writer.key("predictions")
+    writer.open("[")
+    for number in range(sizes.pop()):
+        _write(writer, {name: (value[number], kind) for name, (value, kind) in values.items()}, one_line=True)
+    writer.close("]")
+    writer.close("}")
+    return writer.text()
 
 
-def _alone(values: dict[str, Any]) -> Any:
-    return next(iter(values.values())) if len(values) == 1 else values
+def _as_columns(values: Mapping[str, tuple[Any, str]]) -> str:
+    writer = Writer()
+    writer.open("{")
+    writer.key("outputs")
+    _write(writer, values, one_line=False)
+    writer.close("}")
+    return writer.text()
 
 
-def _serve(servables: Servables) -> int:
+def _write(writer: Writer, values: Mapping[str, tuple[Any, str]], *, one_line: bool) -> None:
+    """Write outputs by their name, a single one alone."""
+    named = len(values) > 1
+    if named:
+        writer.open("{")
+    writer.one_line = one_line
+    for name, (value, kind) in values.items():
+        if named:
+            writer.key(name)
+        writer.value(value, kind)
+    writer.one_line = False
+    if named:
+        writer.close("}")
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise RequestError(400, f"the request is not JSON: {error}") from error
+
+
+def serve(servables: Servables) -> int:
     """Answer on a free port of this machine until the process ends; return the port."""
     server = HTTPServer(("127.0.0.1", 0), functools.partial(_Requests, servables))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -230,34 +208,20 @@ class _Requests(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        try:
-            status, answer = 200, self._answer(body)
-        except RequestError as error:
-            status, answer = error.status, {"error": str(error)}
-        except Exception as error:  # noqa: BLE001 - the model is the user's and may raise anything
-            status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
-        content = json.dumps(answer).encode()
+        found = _PATH.fullmatch(self.path)
+        if found:
+            status, answer = self._servables.answer(found["model"], found["version"], body)
+        else:
+            status, answer = (
+                404,
+                json.dumps({"error": f"'{self.path}' is not known here: only ':predict' of a model is"}),
+            )
+        content = answer.encode()
         self.send_response(status)
         self.send_header("Content-Type", DEFAULT_TYPE)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    def _answer(self, body: bytes) -> dict[str, Any]:
-        found = _PATH.fullmatch(self.path)
-        if not found:
-            raise RequestError(404, f"'{self.path}' is not known here: only ':predict' of a model is")
-        try:
-            request = json.loads(body)
-        except ValueError as error:
-            raise RequestError(400, f"the request is not JSON: {error}") from error
-        return self._servables.predict(found["model"], found["version"], request)
-
     def log_message(self, *_: Any) -> None:
         """Say nothing: the log is the program's."""
-
-
-def _without_proxy(host: str) -> None:
-    """Keep requests to this machine away from a proxy that the environment names for all others."""
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), host)))

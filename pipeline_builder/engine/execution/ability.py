@@ -1,0 +1,141 @@
+"""What this machine can't do of a definition, and what has no effect on it: all of it, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.document.document import Document, Step, load_definition
+from pipeline_builder.engine.document.known import resolve_known
+from pipeline_builder.engine.document.members import DataPath
+from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.jobs.handing import secrets_of
+from pipeline_builder.engine.jobs.interpreters import find_interpreter
+from pipeline_builder.engine.jobs.looking import Seen, look
+from pipeline_builder.engine.jobs.packages import image_and_code, image_packages
+from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
+from pipeline_builder.engine.state.elsewhere import Elsewhere
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import SecretGiver
+
+Request = Mapping[str, Any]
+_JOBS = ("Processing", "Training", "Transform")
+_MOST_STEPS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unable:
+    """A problem of a step, which is named in it, or a note about several; `path` is the member of the request."""
+
+    step: str
+    path: DataPath
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What this machine has to run steps with: folders for data that are in no bucket, and packages.
+
+    `layers` returns the packages of a step's environment as far as its code is there; it may raise InputProblems, which
+    are then the job's to say. `secrets` is what gives jobs theirs, where it is known that it refuses all.
+    """
+
+    elsewhere: Elsewhere
+    layers: Callable[[Step, Request], Layers]
+    secrets: SecretGiver | None = None
+
+
+def find_unable(document: Document, scope: Scope, means: Means, *, steps: Collection[str] = ()) -> tuple[Unable, ...]:
+    """Return what this machine can't do of the steps, by default of all, with the parameters that the scope has.
+
+    What has no effect is said once for each member, of all the steps that have it, as a warning.
+    """
+    requests = {step.name: resolve_known(step.arguments, scope) for step in document.steps}
+    wanted = [step for step in document.steps if not steps or step.name in steps]
+    seen = [(step, found) for step in wanted for found in _look(step, _whole(step, requests), means)]
+    refused = [
+        Unable(step=step.name, path=found.path, problem=_named(step, found.problem))
+        for step, found in seen
+        if not found.problem.warning
+    ]
+    return (*refused, *_notes((step.name, found) for step, found in seen if found.problem.warning))
+
+
+def look_at(
+    content: bytes,
+    *,
+    sources: Mapping[str, Path],
+    images: Sequence[tuple[str, tuple[str, ...]]],
+    requirements: Callable[[str], tuple[str, ...]],
+) -> tuple[Unable, ...]:
+    """Return what this machine can't do of a definition that nobody has deployed, with its parameters' defaults.
+
+    `requirements` returns the lines beside the code at an address.
+
+    Raises:
+        InputProblems: PB501 to PB503 of `load_definition`.
+    """
+    document = load_definition(content)
+    defaults = {item.name: item.default for item in document.parameters if item.default is not None}
+
+    def layers(step: Step, request: Request) -> Layers:
+        image, code = image_and_code(step, request)
+        return image_packages(image, images), requirements(code)
+
+    means = Means(elsewhere=Elsewhere(sources), layers=layers)
+    return find_unable(document, Scope(parameters=defaults, execution={}), means)
+
+
+def refuse_unable(found: Iterable[Unable], more: Iterable[Problem] = ()) -> None:
+    """Raise InputProblems with what can't be done, and with `more`; notes are none."""
+    if refused := [*(unable.problem for unable in found if not unable.problem.warning), *more]:
+        raise InputProblems(*refused)
+
+
+def _whole(step: Step, requests: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a step's request; of a Transform with the model that a step of the definition makes for it."""
+    request: dict[str, Any] = requests[step.name]
+    named = request.get("ModelName") if step.type == "Transform" else None
+    path = named.get("Get", "") if isinstance(named, dict) else ""
+    model = requests.get(path.removeprefix("Steps.").removesuffix(".ModelName"))
+    return {**request, "Model": model} if model else request
+
+
+def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
+    yield from look(step.type, request, means.elsewhere)
+    if step.type not in _JOBS or (step.type == "Transform" and "Model" not in request):
+        return
+    if means.secrets:
+        try:
+            secrets_of(request, means.secrets)
+        except InputProblems as error:
+            yield from (Seen(path=("Environment",), problem=problem) for problem in error.problems)
+    try:
+        layers = means.layers(step, request)
+    except (InputProblems, KeyError, TypeError, AttributeError):  # its code isn't there, or isn't known yet
+        return
+    try:
+        clean_layers(layers)
+        for version in pythons_of(layers):
+            find_interpreter(version)
+    except InputProblems as error:
+        yield from (Seen(path=(), problem=problem) for problem in error.problems)
+
+
+def _named(step: Step, problem: Problem) -> Problem:
+    return replace(problem, message=f"step '{step.name}': {problem.message}")
+
+
+def _notes(found: Iterable[tuple[str, Seen]]) -> Iterator[Unable]:
+    """Yield each note once, with the steps that it is about."""
+    about: dict[str, list[tuple[str, Seen]]] = {}
+    for name, seen in found:
+        about.setdefault(seen.problem.message, []).append((name, seen))
+    for each in about.values():
+        names = list(dict.fromkeys(name for name, _ in each))
+        more = f" and {len(names) - _MOST_STEPS} more" if len(names) > _MOST_STEPS else ""
+        first, seen = each[0]
+        message = f"{seen.problem.message} ({', '.join(names[:_MOST_STEPS])}{more})"
+        yield Unable(step=first, path=seen.path, problem=replace(seen.problem, message=message))

@@ -1,0 +1,44 @@
+"""What is written of an answer: as it came, or joined with its input, or what a filter leaves of that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline_builder.engine.inside import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline_builder.engine.inside.answers import Answered
+
+    Spec = Mapping[str, Any]
+
+
+def assemble(records: Sequence[bytes], answered: Answered, spec: Spec) -> bytes:
+    """Return what a request adds to its file's output; `records` are those of the file, before any filter.
+
+    Raises:
+        ValueError: the answer can't be joined or filtered.
+    """
+    end = b"\n" if spec["assemble"] == "Line" else b""
+    if not spec["join"] and not spec["output_filter"]:
+        return answered.body if answered.body.endswith(b"\n") else answered.body + end
+    kind = next(filter(None, map(rows.kind_of, (spec["accept"], answered.content_type, spec["content_type"]))), "")
+    if not kind:
+        raise ValueError(f"an answer of the content type '{answered.content_type}' can't be filtered or joined")
+    given = _given(kind, records, spec) if spec["join"] else None
+    found = rows.split_rows(kind, answered.body, None if given is None else len(given))
+    if given is not None:
+        if len(given) != len(found):
+            raise ValueError(f"{len(given)} records can't be joined with an answer of {len(found)} rows")
+        found = [rows.joined(kind, record, row) for record, row in zip(given, found)]  # noqa: B905 - not in 3.8
+    if spec["output_filter"]:
+        found = [rows.filtered(kind, row, spec["output_filter"]) for row in found]
+    return b"\n".join(found) + end
+
+
+def _given(kind: str, records: Sequence[bytes], spec: Spec) -> list[bytes]:
+    """Return the rows of the input; a file of JSON that isn't split is one."""
+    if spec["split"] == "None" and kind == rows.JSON_TYPE and rows.kind_of(spec["content_type"]) == kind:
+        return [record.strip() for record in records]
+    return [line for record in records for line in rows.lines_of(record)]

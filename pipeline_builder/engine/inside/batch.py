@@ -1,0 +1,160 @@
+"""The files of a batch transform: cut into requests, answered by a container, and their answers put together again.
+
+As on SageMaker, a file with a failing record gets no output, the other files do, and the job fails at the end. In an
+inference pipeline each container has a process of its own; what one has answered is what the next is asked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+
+from pipeline_builder.engine.inside.answers import Answered, Asked
+from pipeline_builder.engine.inside.assembling import assemble
+from pipeline_builder.engine.inside.exchange import read_answers, write_answer
+from pipeline_builder.engine.inside.patience import ask, within
+from pipeline_builder.engine.inside.records import cut, requests
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+
+    from pipeline_builder.engine.inside.answers import Container
+
+    Spec = Mapping[str, Any]
+
+OPT_ML = "/opt/ml"
+# The last three are None where the job leaves them to the container, and what the service takes where it does too.
+DEFAULTS: dict[str, Any] = {
+    "content_type": None, "accept": None, "compression": "None", "split": "None", "assemble": "None",
+    "input_filter": None, "output_filter": None, "join": False, "retries": 3, "timeout": 600, "first": True,
+    "last": True, "strategy": None, "max_payload_mb": None, "max_concurrent": None,
+}  # fmt: skip
+_OWN = {"strategy": "MultiRecord", "max_payload_mb": 6, "max_concurrent": 1}
+_PARAMETERS = {
+    "strategy": "BatchStrategy",
+    "max_payload_mb": "MaxPayloadInMB",
+    "max_concurrent": "MaxConcurrentTransforms",
+}
+_STRATEGIES = {"SINGLE_RECORD": "SingleRecord", "MULTI_RECORD": "MultiRecord"}
+
+
+class File(NamedTuple):
+    """An object of the input, where its output goes; within a pipeline what it is given, and where its answers go."""
+
+    source: str
+    target: str
+    given: str = ""
+    passed: str = ""
+
+
+class Work(NamedTuple):
+    """A request, how many records of the file are in it, and where their content is of use, these."""
+
+    asked: Asked
+    number: int
+    records: list[bytes]
+
+
+def run_files(container: Container, spec: Spec) -> int:
+    """Have all files of the spec answered; return the exit code."""
+    spec = settled(container.parameters, spec)
+    files = [File(*names) for names in spec["files"]]
+    failed = [file.source for file in files if _is_there(file, spec) and not _transform(file, spec, container)]
+    if failed:
+        tell(f"{len(failed)} of {len(files)} files failed: {', '.join(failed[:10])}")
+    return 1 if failed else 0
+
+
+def settled(parameters: Mapping[str, Any] | None, spec: Spec) -> dict[str, Any]:
+    """Return the spec with what the job leaves open: what the container asks for, or else the service's own."""
+    found = {key: (parameters or {}).get(name) for key, name in _PARAMETERS.items()}
+    found["strategy"] = _STRATEGIES.get(str(found["strategy"]))
+    chosen = {key: value for key, value in spec.items() if key in _OWN and value not in (None, "")}
+    return {**spec, **_OWN, **{key: value for key, value in found.items() if value is not None}, **chosen}
+
+
+def tell(text: str) -> None:
+    """Write a line into the job's log."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the job's log
+
+
+def here(path: str) -> Path:
+    """Return where a path of the container is: below SAGEMAKER_BASE_DIR where /opt/ml isn't private."""
+    base = os.environ.get("SAGEMAKER_BASE_DIR")
+    return Path(base + path[len(OPT_ML) :]) if base and (path + "/").startswith(OPT_ML + "/") else Path(path)
+
+
+def _is_there(file: File, spec: Spec) -> bool:
+    """Tell whether no container before has failed at this file, which is said already."""
+    return spec["first"] or here(file.given).is_file()
+
+
+def _transform(file: File, spec: Spec, container: Container) -> bool:
+    """Write the answers for one file; what is written appears whole or not at all. Return whether it did."""
+    output = here(file.target if spec["last"] else file.passed)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(output.name + ".part")
+    first = 1
+    try:
+        with ExitStack() as stack:
+            result = stack.enter_context(part.open("wb"))
+            answers = stack.enter_context(closing(_answers(_works(file, spec, stack), spec, container)))
+            for done, answered in answers:
+                if spec["last"]:
+                    result.write(assemble(done.records, answered, spec))
+                else:
+                    write_answer(result, answered, done.number)
+                first += done.number
+    except Exception:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+        traceback.print_exc()
+        where = "as a whole" if spec["split"] == "None" else f"at record {first}"
+        tell(f"the transform of '{file.source}' failed {where}")
+        if part.exists():
+            part.unlink()
+        return False
+    part.replace(output)
+    return True
+
+
+def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:
+    """Yield the requests to this container, from the file or from the container before."""
+    accept = spec["accept"] if spec["last"] else None  # only the last one is told what the job wants
+    if spec["first"]:
+        stream = stack.enter_context(_opened(here(file.source), spec))
+        for body, records in requests(stream, spec):
+            yield Work(Asked(body, spec["content_type"], accept), len(records), records)
+        return
+    joins = spec["last"] and spec["join"]
+    records_of = cut(stack.enter_context(_opened(here(file.source), spec)), spec, sys.maxsize) if joins else iter(())
+    for answered, count in read_answers(stack.enter_context(here(file.given).open("rb"))):
+        yield Work(Asked(answered.body, answered.content_type, accept), count, list(islice(records_of, count)))
+
+
+def _opened(path: Path, spec: Spec) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if spec["compression"] == "Gzip" else path.open("rb")
+
+
+def _answers(works: Iterable[Work], spec: Spec, container: Container) -> Generator[tuple[Work, Answered]]:
+    """Yield each request with its answer, in order; as many at once as the job and the container take."""
+    retries, many = spec["retries"], int(spec["max_concurrent"]) if container.concurrent else 1
+    if not container.concurrent:
+        with within(container.answer, spec["timeout"]) as answer:
+            for work in works:
+                yield work, ask(answer, work.asked, retries=retries)
+        return
+    with ThreadPoolExecutor(max_workers=max(1, many)) as pool:
+        running: list[tuple[Work, Any]] = []
+        for work in works:
+            running.append((work, pool.submit(ask, container.answer, work.asked, retries=retries)))
+            if len(running) >= many:
+                done, found = running.pop(0)
+                yield done, found.result()
+        for done, found in running:
+            yield done, found.result()

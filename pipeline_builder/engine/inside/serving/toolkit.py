@@ -1,0 +1,142 @@
+"""The handlers of a program as `sagemaker_inference` calls them: AWS's images for PyTorch, MXNet and your own.
+
+Source: `sagemaker-inference` on PyPI (transformer.py, default_inference_handler.py, utils.py); its model server writes
+what they return (`services.body_of`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import TYPE_CHECKING, Any
+
+from pipeline_builder.engine.inside.answers import Answered, AnswerError, Container
+from pipeline_builder.engine.inside.serving import codecs
+from pipeline_builder.engine.inside.serving.contexts import Context
+from pipeline_builder.engine.inside.serving.responses import read_response
+from pipeline_builder.engine.inside.serving.services import body_of
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable
+
+    from pipeline_builder.engine.inside.answers import Asked
+
+    Function = Callable[..., Any]
+
+PARTS = ("input_fn", "predict_fn", "output_fn")
+
+
+class Defaults:
+    """What is called for the functions that a program leaves out; here those of `sagemaker_inference` itself."""
+
+    def model_fn(self, _model_dir: str) -> Any:
+        """Say that the program must load its model itself."""
+        raise NotImplementedError("the program has no 'model_fn', which is needed to load the model")
+
+    def input_fn(self, body: Any, content_type: str | None) -> Any:
+        """Return the body as an array."""
+        return codecs.decode(body, content_type)
+
+    def predict_fn(self, data: Any, model: Any) -> Any:
+        """Return the model's own prediction, as AWS's images for scikit-learn and XGBoost do."""
+        if not hasattr(model, "predict"):
+            raise NotImplementedError("the program has no 'predict_fn', and the model has no method 'predict'")
+        return model.predict(data)
+
+    def output_fn(self, prediction: Any, accept: str) -> Any:
+        """Return the prediction in the first of the accepted types that can be written, and that type."""
+        for kind in accept.replace(" ", "").split(","):
+            if codecs.encodes(kind):
+                return codecs.encode(prediction, kind), kind
+        raise codecs.UnsupportedFormatError(accept, "output_fn")
+
+
+def open_toolkit(module: types.ModuleType | None, model_dir: str, defaults: Defaults, *, own: bool) -> Container:
+    """Load the model and return what answers with the program's functions, and `defaults` for those it leaves out.
+
+    `own` is for an image that isn't AWS's, of which nobody knows what calls its handlers: a Response is taken too.
+    """
+    context = Context(model_dir)
+    transform = _transform_of(module, defaults, context)
+    call = caller(context)
+    if hasattr(module, "pre_model_fn"):
+        call(module.pre_model_fn, model_dir)  # type: ignore[union-attr] # None has no such function
+    model = call(getattr(module, "model_fn", defaults.model_fn), model_dir)
+    if hasattr(module, "model_warmup_fn"):
+        call(module.model_warmup_fn, model_dir, model)  # type: ignore[union-attr]
+
+    def answer(asked: Asked) -> Answered:
+        context.begin(asked)
+        kind = accept_of(asked)
+        try:
+            result = transform(model, text_of(asked), asked.content_type, kind)
+            if own and (response := read_response(result)):
+                return response
+        except AnswerError:
+            raise
+        except Exception as error:
+            raise AnswerError(*status_of(error)) from error
+        if isinstance(result, tuple):
+            result, kind = result[0], str(result[1])
+        return Answered(body_of(result), kind)
+
+    return Container(answer)
+
+
+def _transform_of(module: types.ModuleType | None, defaults: Defaults, context: Context) -> Function:
+    """Return what makes an answer of (model, body, content type, accept)."""
+    given = [name for name in PARTS if getattr(module, name, None)]
+    whole = getattr(module, "transform_fn", None)
+    if whole and given:
+        raise ValueError(f"the program defines 'transform_fn' and also {', '.join(given)}: one or the other")
+    call = caller(context)
+    if whole:
+        return lambda *arguments: call(whole, *arguments)
+    decode, predict, encode = (getattr(module, name, None) or getattr(defaults, name) for name in PARTS)
+
+    def transform(model: Any, body: Any, content_type: str | None, accept: str) -> Any:
+        return call(encode, call(predict, call(decode, body, content_type), model), accept)
+
+    return transform
+
+
+def caller(context: Context) -> Function:
+    """Return what calls a handler with its arguments, and with the context where it takes one more.
+
+    How many a handler takes is looked at once, not for each of the records.
+    """
+    counts: dict[Function, int] = {}
+
+    def call(function: Function, *arguments: Any) -> Any:
+        count = counts.get(function)
+        if count is None:
+            count = counts[function] = len(inspect.signature(function).parameters)
+        if count == len(arguments):
+            return function(*arguments)
+        if count == len(arguments) + 1:
+            return function(*arguments, context)
+        name = getattr(function, "__name__", "the handler")
+        raise TypeError(f"{name} takes {count} arguments but {len(arguments)} were given")
+
+    return call
+
+
+def status_of(error: Exception) -> tuple[int, str]:
+    """Return the status that an error of a handler becomes, and its message."""
+    status = getattr(error, "status_code", None)  # sagemaker_inference.errors.BaseInferenceToolkitError
+    if isinstance(status, int) and hasattr(error, "phrase"):
+        return status, str(getattr(error, "message", error))
+    return 500, f"{type(error).__name__}: {error}"
+
+
+def text_of(asked: Asked) -> Any:
+    """Return the body as handlers get it: JSON and CSV as text, others as the model server's array of bytes."""
+    return asked.body.decode("utf-8") if asked.content_type in codecs.TEXT_TYPES else bytearray(asked.body)
+
+
+def accept_of(asked: Asked) -> str:
+    """Return the type that is asked for, by default that of SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT."""
+    if asked.accept and asked.accept != codecs.ANY:
+        return asked.accept
+    return os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", codecs.JSON_TYPE)

@@ -1,0 +1,96 @@
+"""What stands in a job for this machine's own Pythons, so that whatever looks for one finds the job's environment.
+
+A login shell, an empty environment or a path written out lead past the job's PATH. There is no image around a job whose
+programs could be found instead, and the machine's Python is none of its business, nor are the packages in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline_builder.engine.jobs.job import STANDARD_PATH, Job
+
+_PYTHON = re.compile(r"(?:python|pypy)\d*(?:\.\d+)?")
+_PIP = re.compile(r"pip\d*(?:\.\d+)?")
+NOTHING = "nothing"
+"""The name of an empty folder among the shims."""
+_FIRST = "/usr/local/sbin"  # where shells look first that have no PATH
+_PROFILES = (
+    "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/zsh/zshenv", "/etc/zsh/zprofile", "/etc/zshenv",
+    "/etc/zprofile",
+)  # fmt: skip
+_PACKAGES = ("lib*/python3*/site-packages", "lib*/python3*/dist-packages")
+_PROFILE = """\
+case ":${{PATH:-}}:" in
+:{folder}:*) ;;
+*) PATH={folder}:${{PATH:-{standard}}} ;;
+esac
+export PATH
+"""
+
+
+def write_shims(job: Job, folder: Path) -> None:
+    """Write the programs and the profile for a job's environment."""
+    folder.mkdir()
+    python = shlex.quote(str(job.python))
+    (folder / "profile").write_text(
+        _PROFILE.format(folder=shlex.quote(str(job.python.parent)), standard=STANDARD_PATH), encoding="utf-8"
+    )
+    programs = folder / "bin"
+    programs.mkdir()
+    (folder / NOTHING).mkdir()
+    for name, words in (("python", ""), ("pip", " -m pip")):
+        path = programs / name
+        path.write_text(f'#!/bin/sh\nexec {python}{words} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+        (programs / f"{name}3").symlink_to(name)
+
+
+def shim_mounts(folder: Path, kept: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is seen in which place; a file of `kept` is an interpreter that the job itself runs with."""
+    for path, name in _machines_programs():
+        if path not in kept:
+            yield str(folder / "bin" / name), path
+    if Path(_FIRST).is_dir() and not Path(_FIRST).is_symlink() and not any(path.startswith(_FIRST) for path in kept):
+        yield str(folder / "bin"), _FIRST
+    for path in _profiles():
+        yield str(folder / "profile"), path
+
+
+@functools.cache
+def package_folders(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where this machine's Pythons have their packages."""
+    places = dict.fromkeys(("/usr", "/usr/local", *prefixes))
+    found = (path for place in places for pattern in _PACKAGES for path in Path(place).glob(pattern))
+    return tuple(dict.fromkeys(str(path) for path in found if path.is_dir() and not path.is_symlink()))
+
+
+@functools.cache
+def _machines_programs() -> tuple[tuple[str, str], ...]:
+    """Return each Python and pip in a folder for programs, with the name of what stands for it; links lead to these."""
+    found = {}
+    for folder in dict.fromkeys(os.path.realpath(part) for part in STANDARD_PATH.split(":")):
+        for name in _names(folder):
+            kind = "python" if _PYTHON.fullmatch(name) else "pip" if _PIP.fullmatch(name) else ""
+            path = f"{folder}/{name}"
+            if kind and not Path(path).is_symlink() and folder != _FIRST:
+                found[path] = kind
+    return tuple(sorted(found.items()))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+    except OSError:
+        return []
+
+
+@functools.cache
+def _profiles() -> tuple[str, ...]:
+    found = (os.path.realpath(path) for path in _PROFILES if Path(path).is_file())
+    return tuple(dict.fromkeys(path for path in found if path.startswith(("/etc/", "/usr/"))))

@@ -1,0 +1,66 @@
+"""Puts the stand-ins for packages of AWS's images behind an environment's own packages; says which have none."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+STANDINS = "standins"
+_SOURCE = Path(__file__).parent.parent / STANDINS
+_PATH_FILE = "smp_standins.pth"
+_PATH_LINE = f"import os, sys; sys.path.append(os.path.join(sys.prefix, '{STANDINS}'))\n"
+_ABSENT = re.compile(
+    r"^(?:ModuleNotFoundError|ImportError): No module named '((?:smdebug|smdistributed|smdistributed_modelparallel"
+    r"|smexperiments|sagemaker_\w+|mms|multi_model_server|model_archiver|ts)(?:\.[\w.]+)?)'",
+    re.MULTILINE,
+)
+_ADDED = {
+    "smdebug": "smdebug",
+    "smexperiments": "sagemaker-experiments",
+    "mms": "multi-model-server",
+    "multi_model_server": "multi-model-server",
+    "model_archiver": "multi-model-server",
+    "ts": "torchserve",
+    "sagemaker_inference": "sagemaker-inference",
+    "sagemaker_training": "sagemaker-training",
+    "sagemaker_containers": "sagemaker-training",
+}
+
+
+def put_standins(folder: Path) -> None:
+    """Copy them into an environment's folder; its own packages come first where Python looks for one."""
+    shutil.copytree(
+        _SOURCE, folder / STANDINS, ignore=lambda at, names: {"__pycache__", *_own(at, names)}, dirs_exist_ok=True
+    )
+    for packages in folder.glob("lib/python*/site-packages"):
+        (packages / _PATH_FILE).write_text(_PATH_LINE, encoding="utf-8")
+
+
+def _own(folder: str, names: list[str]) -> set[str]:
+    return {"__init__.py"} & set(names) if Path(folder) == _SOURCE else set()
+
+
+@functools.cache
+def standins_digest() -> str:
+    """Return the sha256 (hex) of all of them."""
+    digest = hashlib.sha256()
+    digest.update(_PATH_LINE.encode())
+    for path in sorted(_SOURCE.rglob("*.py")):
+        digest.update(path.relative_to(_SOURCE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def explain_absent(said: str) -> str:
+    """Return what a failed job's last words mean where they miss a package that only AWS's images have; "" else."""
+    found = _ABSENT.search(said)
+    if not found:
+        return ""
+    name = found[1]
+    package = _ADDED.get(name.partition(".")[0])
+    how = "it is published nowhere, so that this part of the script runs on AWS only"
+    if package:
+        how = f"add '{package}' to the requirements of its image in the manifest's 'local.images'"
+    return f"the package '{name}' is a part of AWS's images: {how}"

@@ -1,0 +1,84 @@
+"""What the work of a step is done with, and the ways in which it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.journal import Journal
+from pipeline_builder.engine.jobs.limits import JobLimits
+from pipeline_builder.engine.jobs.names import made_name
+from pipeline_builder.engine.jobs.outputs import Outputs
+from pipeline_builder.engine.jobs.stopping import GRACE, Stop
+from pipeline_builder.engine.state.registry import LocalRegistry
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.target import SecretGiver
+
+ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
+
+
+class StepFailedError(Exception):
+    """The step's job failed; the text is the reason that people see."""
+
+
+class JobStoppedError(StepFailedError):
+    """The step failed because its job, and nothing else, was stopped: by its maximum run time, or by somebody."""
+
+
+class StepStoppedError(Exception):
+    """The step's job was stopped with its execution."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a step ended well: its Describe-shaped result, its metadata, and the addresses that it wrote."""
+
+    result: dict[str, Any]
+    metadata: dict[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a step works with; `folder` is the step's own and empty.
+
+    `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
+    are the seconds after which a spot training loses its machine, each time it has one.
+    """
+
+    execution: str
+    folder: Path
+    store: LocalStore
+    registry: LocalRegistry
+    environments: Environments
+    images: tuple[tuple[str, tuple[str, ...]], ...]
+    stop: Stop
+    private: bool
+    limits: JobLimits
+    hidden: tuple[Path, ...]
+    shared: tuple[Path, ...]
+    observe: Callable[[str], None]
+    attempt: int = 1
+    secrets: SecretGiver = no_secrets
+    grace: float = GRACE
+    interrupts: tuple[float, ...] = ()
+    journal: Journal = field(default_factory=Journal)
+
+    @property
+    def execution_id(self) -> str:
+        return self.execution.rsplit("/", 1)[-1]
+
+    @property
+    def outputs(self) -> Outputs:
+        """Keeps what the job leaves."""
+        return Outputs(folder=self.folder, store=self.store, observe=self.observe)
+
+
+def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
+    """Return a job's name as the service makes it; a name in the definition is its prefix."""
+    return made_name(tools.execution, step.name, tools.attempt, prefix)

@@ -1,0 +1,7 @@
+"""Stands for the toolkit's `transformer`, which scripts import with the rest, and use nothing of."""
+
+from __future__ import annotations
+
+from .missing import refuser
+
+__getattr__ = refuser(__name__)
