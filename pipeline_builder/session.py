@@ -143,7 +143,9 @@ class Session(Opened):
     def preflight(self) -> tuple[Problem, ...]:
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
-            found = self.target.preflight(self.composed.definition.content)
+            composed = self.composed
+            found = self.target.preflight(composed.definition.content)
+            found = with_places(found, composed.definition, composed.graph)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
             self.warn_of(found)
