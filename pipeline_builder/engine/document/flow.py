@@ -39,7 +39,7 @@ class Flow:
         """Tell whether a step will not run because a condition went, or an end came out, the other way."""
         branch = step.branch
         outcome = self.results.get(branch.condition, {}).get(OUTCOME) if branch else None
-        other = branch is not None and outcome is not None and outcome != str(branch.outcome)
+        other = branch is not None and outcome is not None and str(outcome) != str(branch.outcome)
         return other or any(self._leaves_out(step, name) for name in step.before)
 
     def _leaves_out(self, step: Step, name: str) -> bool:

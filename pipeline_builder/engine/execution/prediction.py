@@ -81,7 +81,7 @@ class _Prediction:
             case "RegisterModel":
                 return "", "a run registers a new version"
             case "Condition":
-                self.results[step.name] = {OUTCOME: str(decide(request["Conditions"]))}
+                self.results[step.name] = {OUTCOME: decide(request["Conditions"])}
                 return "", f"comes out as {self.results[step.name][OUTCOME]}"
             case "Fail":
                 return "", "fails the run"

@@ -135,8 +135,8 @@ def run_register_model(step: Step, request: Request, tools: Tools) -> Done:
 def run_condition(step: Step, request: Request, tools: Tools) -> Done:
     """Decide; the outcome is the step's result, and which steps run follows from it."""
     del step, tools
-    outcome = str(decide(request["Conditions"]))
-    return Done(result={OUTCOME: outcome}, metadata={"Condition": outcome})
+    outcome = decide(request["Conditions"])
+    return Done(result={OUTCOME: outcome}, metadata={"Condition": str(outcome)})
 
 
 def run_fail(step: Step, request: Request, tools: Tools) -> Done:
