@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline_builder.dag.jsonpath import FilterError, is_row_path, parse_filter
+from pipeline_builder.definition import rules
 from pipeline_builder.engine.inside.selecting import SelectError, pick, select
 
 RECORD = {
@@ -86,6 +90,28 @@ def test_what_is_no_filter(text: str, message: str) -> None:
     with pytest.raises(FilterError) as refused:
         parse_filter(text)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        *(
+            (text, True)
+            for text in ("$", "$.a", "$[1:]", "$[0,-1]", "$[0,5:]", "$.a.['b','c']", "$['a:b','c:d']", "$.a.*")
+        ),
+        *((text, False) for text in ("id", "$[0:2,246:]", "$..id", "$[?(@.x>1)]", "$[0:10:2]", "$[1", "$.")),
+    ],
+)
+def test_the_check_of_definitions_says_the_same(text: str, fine: bool) -> None:
+    tables = Path(rules.__file__).parent / "tables"
+    table = yaml.safe_load((tables / "transform.yaml").read_text("utf-8"))
+    assert bool(re.search(table["filters-are-paths"]["values"]["InputFilter"]["like"], text)) is fine
+    try:
+        parse_filter(text)
+    except FilterError:
+        assert not fine
+    else:
+        assert fine
 
 
 def test_columns() -> None:

@@ -22,7 +22,7 @@ from pipeline_builder.engine.jobs.models import doubts_of
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
-from pipeline_builder.engine.jobs.transforming import refusals_of
+from pipeline_builder.engine.jobs.transforming import refused_members
 from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.engine.state.places import split_address
 from pipeline_builder.errors import InputProblems, Problem
@@ -149,8 +149,7 @@ def _transform(request: Request) -> Iterator[Seen]:
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None
         yield from _address(value, path)
-    for why in refusals_of(_without_open(request)):
-        yield Seen(path=("TransformInput",), problem=Problem(id="PB526", message=why))
+    yield from (Seen(path=path, problem=Problem(id="PB526", message=why)) for path, why in refused_members(request))
     model = request.get("Model")
     if model is None:
         return
@@ -159,13 +158,6 @@ def _transform(request: Request) -> Iterator[Seen]:
     yield from (Seen(path=("ModelName",), problem=Problem(id="PB579", message=why)) for why in refused)
     doubts = (doubt for container in containers for doubt in doubts_of(container))
     yield from (Seen(path=("ModelName",), problem=doubt) for doubt in doubts)
-
-
-def _without_open(value: Any) -> Any:
-    """Return a request without the members whose values nobody knows yet."""
-    if isinstance(value, Mapping):
-        return {key: _without_open(item) for key, item in value.items() if not is_open(item)}
-    return [_without_open(item) for item in value if not is_open(item)] if isinstance(value, list) else value
 
 
 def _refused(path: DataPath, message: str) -> Seen:

@@ -27,7 +27,9 @@ def place_container(step: str, container: Container, ml: Path, store: LocalStore
     """
     environment = container.get("Environment") or {}
     program, image = str(environment.get("SAGEMAKER_PROGRAM", "")), str(container.get("Image", ""))
-    unpack(model_archive(step, container, store), ml / "model")
+    (ml / "model").mkdir(parents=True)
+    if archive := model_archive(step, container, store):
+        unpack(archive, ml / "model")
     code = str(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
     if code.startswith("s3://"):
         unpack(code_archive(code, store), ml / "code")

@@ -125,9 +125,11 @@ def code_archive(code: str, store: LocalStore) -> Path:
     return found
 
 
-def model_archive(step: str, container: Request, store: LocalStore) -> Path:
-    """Return the archive of a model's container; PB523 where there is none."""
-    url = container["ModelDataUrl"]
+def model_archive(step: str, container: Request, store: LocalStore) -> Path | None:
+    """Return the archive of a model's container, None where its model is in its image; PB523 where it isn't there."""
+    url = container.get("ModelDataUrl")
+    if not url:
+        return None
     found = store.find(url)
     if found is None:
         message = f"step '{step}': there is no model artifact at '{url}'"

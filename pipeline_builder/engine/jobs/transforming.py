@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.dag.filters import filter_faults, is_filter
+from pipeline_builder.dag.filters import Fault, filter_faults, is_filter
 from pipeline_builder.dag.jsonpath import parse_filter
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.job import OPT_ML, inside
@@ -166,8 +166,12 @@ def environment_of(request: Request, container: Request) -> dict[str, str]:
 
 def refusals_of(request: Request) -> list[str]:
     """Return a sentence for each thing that a CreateTransformJob request asks for and that can't be."""
-    found = [f"{'.'.join(path)} {words}" for path, words in filter_faults(request)]
+    return [words for _, words in refused_members(request)]
+
+
+def refused_members(request: Request) -> Iterator[Fault]:
+    """Yield each thing that a CreateTransformJob request asks for and that can't be: where it is, and a sentence."""
+    yield from ((path, f"{'.'.join(path)} {words}") for path, words in filter_faults(request))
     split = (request.get("TransformInput") or {}).get("SplitType") or "None"
     if request.get("MaxPayloadInMB") == 0 and split != "None":
-        found.append("MaxPayloadInMB 0 means no limit, which goes with SplitType 'None' only")
-    return found
+        yield ("MaxPayloadInMB",), "MaxPayloadInMB 0 means no limit, which goes with SplitType 'None' only"

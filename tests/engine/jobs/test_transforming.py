@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside import batch
+from pipeline_builder.engine.jobs.looking import look
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.transforming import OUTPUT, environment_of, hand_on, refusals_of, spec_of
+from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 
@@ -59,6 +61,14 @@ def test_refused(change: dict[str, Any], message: str) -> None:
 def test_taken() -> None:
     plain = {"DataProcessing": {"JoinSource": "None", "InputFilter": "$", "OutputFilter": "$"}}
     assert refusals_of({**REQUEST, **plain}) == []
+
+
+def test_what_nobody_knows_yet_is_refused_for_nothing() -> None:
+    open_ = {"Get": "Steps.A.TransformOutput.S3OutputPath"}
+    asked = {"InputFilter": "$.a", "JoinSource": "Input"}
+    source, result = {"ContentType": open_, "SplitType": open_}, {"Accept": open_, "AssembleWith": open_}
+    request = {"TransformInput": source, "TransformOutput": result, "MaxPayloadInMB": open_, "DataProcessing": asked}
+    assert [seen for seen in look("Transform", request, Elsewhere({})) if seen.problem.id == "PB526"] == []
 
 
 def test_what_one_container_hands_to_the_next(tmp_path: Path) -> None:
