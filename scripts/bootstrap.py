@@ -69,7 +69,7 @@ def set_up(kind: str) -> None:
     if is_ready(stamp, wanted):
         return
     STATE.mkdir(exist_ok=True)
-    with locked(STATE / "bootstrap.lock"):
+    with locked(STATE / "bootstrap.lock"), own_temporaries():
         if is_ready(stamp, wanted):
             return
         started = time.monotonic()
@@ -262,6 +262,19 @@ def locked(file: Path) -> Iterator[None]:
             say("waiting for another set-up of this folder")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def own_temporaries() -> Iterator[None]:
+    """Let pip and uv have their temporary files here: what a killed one has left goes with the next set-up."""
+    folder = STATE / "setting-up"
+    remove(folder)
+    folder.mkdir()
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        remove(folder)
 
 
 def remove(folder: Path) -> None:

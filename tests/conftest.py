@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
+import importlib
 import os
+import shutil
 import signal
+import tempfile
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import botocore.loaders
 import botocore.session
@@ -13,6 +20,7 @@ import hypothesis
 import pytest
 
 from tests.doors import door  # noqa: F401 - a fixture for all
+from tests.places import ROOT, folder_of_run
 
 # The same examples each time: what decides whether a change lands must not fail for another's reason. `scripts/fuzz`
 # looks for new ones.
@@ -32,6 +40,47 @@ _FIRST = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Unlock the folders of runs that were killed, which pytest would keep for three days: gigabytes."""
+    base = Path(os.environ.get("PYTEST_DEBUG_TEMPROOT") or tempfile.gettempdir())
+    for lock in base.glob("pytest-of-*/pytest-*/.lock") if "PYTEST_XDIST_WORKER" not in os.environ else ():
+        with contextlib.suppress(OSError, ValueError):
+            if not Path("/proc", str(int(lock.read_text()))).exists() and Path("/proc/self").exists():
+                lock.unlink()
+
+
+def pytest_sessionstart() -> None:
+    """Let each of several processes begin with a part of its own of all modules.
+
+    What pytest makes of a module's assertions is kept in a file: then each is made once in a fresh clone, not by all.
+    """
+    gc.disable()  # nothing of what is collected goes away
+    number, count = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), _processes()
+    modules = sorted((ROOT / "tests").rglob("test_*.py"))
+    size = -(-len(modules) // count)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in modules[number * size :][:size] if count > 1 else ():
+            with contextlib.suppress(BaseException):  # it is said where the module is collected
+                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there now out of all searches for garbage."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take away the environments of a run in which something has failed, as pytest keeps all of its folder."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and (base := session.config._tmp_path_factory._basetemp):  # type: ignore[attr-defined]
+        shutil.rmtree(base / "envs", ignore_errors=True)
+
+
+def _processes() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
 @pytest.hookimpl(trylast=True)  # when those that aren't asked for are out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let every process begin with long tests, so that in the end nobody waits for one.
@@ -41,7 +90,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     names = [getattr(item, "originalname", item.name) for item in items]
     first = [item for long in _FIRST for item, name in zip(items, names, strict=True) if name == long]
     others = [item for item, name in zip(items, names, strict=True) if name not in _FIRST]
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    processes = _processes()
     total, items[:] = len(items), []
     for number in range(processes):
         own = first[number::processes]
@@ -56,6 +105,17 @@ def _service_models_are_read_once() -> Iterator[None]:
     """Let all sessions of botocore have one reader of its service models: megabytes of JSON, parsed anew in each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_temporary_goes_with_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what tests and killed commands leave among the temporary files lie in the run's own folder."""
+    folder = folder_of_run(tmp_path_factory) / "tmp"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
         yield
 
 

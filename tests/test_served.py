@@ -95,3 +95,17 @@ def test_tensorflow_serving_without_a_program(workspace: Workspace) -> None:
     assert (ended.code, "tiny-churn version 1 (Approved" in ended.out) == (0, True), ended.err
     (log,) = workspace.root.glob(".pipeline_builder/jobs/*/churn-Transform/log.txt")
     assert "it answers without 'inference.py'" in log.read_text()
+
+
+def test_a_program_where_the_image_does_not_look_is_said_before_anything_runs(workspace: Workspace) -> None:
+    images = (
+        "          image_uri: example.com/tiny:1\n  sagemakerPipeline",
+        f"          image_uri: {SERVING}\n  sagemakerPipeline",
+    )
+    workspace.push("conf/conf.yaml", variant(images))
+    assert workspace.call("checkout").code == 0
+    ended = workspace.call("validate")
+    assert ended.code == 0, ended.err
+    assert (
+        "warning PB585 the image for TensorFlow Serving looks for its program in the model's archive only" in ended.err
+    )

@@ -64,7 +64,7 @@ class Workspace:
 
     def environment(self, **more: str) -> dict[str, str]:
         code = str(ROOT)
-        cache = {name: os.environ[name] for name in ("UV_CACHE_DIR", "SSL_CERT_FILE") if name in os.environ}
+        cache = {name: os.environ[name] for name in ("TMPDIR", "UV_CACHE_DIR", "SSL_CERT_FILE") if name in os.environ}
         home = {"HOME": os.environ.get("HOME", "/root"), "PYTHONPATH": code, "USER": "ada", "LOGNAME": "ada"}
         return {**ENVIRONMENT, **home, **cache, **more}
 

@@ -86,12 +86,17 @@ def isolation_required() -> bool:
 _STUBS = "stubs"
 
 
-def _remember_stubs(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+def _files_of(given: tuple[str, ...]) -> dict[str, Path]:
+    """Return `NAME=FILE.json` texts as a mapping."""
     pairs = [text.partition("=") for text in given]
     for (name, _equals, file), text in zip(pairs, given, strict=True):
         if not name or not file:
             raise click.BadParameter(f"'{text}' is no NAME=FILE.json")
-    context.meta[_STUBS] = {name: Path(file).absolute() for name, _, file in pairs}
+    return {name: Path(file).absolute() for name, _, file in pairs}
+
+
+def _remember_stubs(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+    context.meta[_STUBS] = _files_of(given)
 
 
 stubs_option = click.option(
@@ -123,15 +128,19 @@ accept_stubs_option = click.option(
 
 
 def stubs_accepted() -> bool:
-    """Tell whether the command that runs was told that steps of the run have not run."""
+    """Tell whether the command that runs was told that steps of the run have not run, or SMP_ACCEPT_STUBS says it."""
     context = click.get_current_context(silent=True)
-    return bool(context and context.meta.get(_ACCEPT))
+    return bool(context and context.meta.get(_ACCEPT)) or os.environ.get("SMP_ACCEPT_STUBS") == "1"
 
 
 def given_stubs() -> Mapping[str, Path]:
-    """Return the files that the command that runs was given for steps."""
+    """Return the files that the command that runs was given for steps; else those of SMP_STUBS, with blanks between.
+
+    A rehearsal gives them so to its builds (`--env SMP_STUBS`).
+    """
     context = click.get_current_context(silent=True)
-    return context.meta.get(_STUBS) or {} if context else {}
+    asked: Mapping[str, Path] = context.meta.get(_STUBS) or {} if context else {}
+    return asked or _files_of(tuple(os.environ.get("SMP_STUBS", "").split()))
 
 
 def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
@@ -145,7 +154,7 @@ def make_session(places: Mapping[str, Path | None], target: str, jobs: int | Non
     env_file = places["env_file"] or (default if default.is_file() else None)
     values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
     if target == "aws" and given_stubs():
-        raise click.UsageError("--stub is for the local target: on AWS every step runs")
+        raise click.UsageError("--stub, and SMP_STUBS, are for the local target: on AWS every step runs")
     if target == "aws":
         from pipeline_builder.aws.identity import look_up
 

@@ -27,6 +27,9 @@ from pipeline_builder.manifest.manifest import Manifest, Repo
 if TYPE_CHECKING:
     from pipeline_builder.manifest.lock import Lock
 
+# What a policy's limits say of a number that is beyond SageMaker's own anyway.
+_LIMITS = ("PB240", "PB241")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
@@ -70,7 +73,8 @@ def compose(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
     )
     beyond = {problem.place for problem in problems if problem.id == OUT_OF_RANGE}
-    problems.extend(problem for problem in check_policy(policed) if problem.place not in beyond)
+    found_by_policy = check_policy(policed)
+    problems.extend(p for p in found_by_policy if p.id not in _LIMITS or p.place not in beyond)
     if problems:
         raise InputProblems(*problems)
     bucket = settings.bucket

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import TransformSection
 from pipeline_builder.definition.steps.freshness import without_data
+from pipeline_builder.definition.steps.merging import merge
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import Problem
 
 # Keys that a section takes for compatibility, by what they'd be in the other sections, and why they do nothing there.
@@ -27,6 +29,38 @@ _WITHOUT_EFFECT: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# Where code would be, by the member that has the program of a job, and what brings it there.
+_CODE: Mapping[str, tuple[str, str]] = {
+    "AppSpecification": (
+        "/opt/ml/processing/input/code/",
+        "the archive there is unpacked by the composed command only",
+    ),
+    "AlgorithmSpecification": ("/opt/ml/code", "it is brought there by the toolkit that the image starts by itself"),
+}
+
+
+def _without_code(step: Step) -> list[Problem]:
+    """A program of its own that looks for the step's code finds none on SageMaker."""
+    assert step.job is not None
+    over = merge(merge({}, step.job.arguments), step.asked.arguments)
+    found = []
+    for member, (folder, why) in _CODE.items():
+        inner = over.get(member) if isinstance(over, dict) else None
+        words = [str(word) for word in entry] if isinstance(inner, dict) and (entry := _entry(inner)) else []
+        if any(folder in word for word in words) and not any("sourcedir.tar.gz" in word for word in words):
+            message = f"the program of step '{step.name}' looks for its code in '{folder}', and {why}"
+            place = step.section_place("arguments")
+            hint = "leave 'ContainerEntrypoint' out: 'entry_point' takes any script or program, 'args' its arguments"
+            found.append(Problem(id="PB253", message=message, place=place, hint=hint, warning=True))
+    return found
+
+
+def _entry(specification: Mapping[str, JSON]) -> list[JSON]:
+    names = ("ContainerEntrypoint", "ContainerArguments")
+    lists = [value for name in names if isinstance(value := specification.get(name), list)]
+    return [word for words in lists for word in words] if specification.get(names[0]) else []
+
+
 def find_ineffective(step: Step) -> list[Problem]:
     """A key that is set and does nothing is said."""
     if step.job is None or (isinstance(step.job, TransformSection) and step.step_class != "Transform"):
@@ -38,6 +72,7 @@ def find_ineffective(step: Step) -> list[Problem]:
         if path in document.keys:
             message = f"'{key}' has no effect in '{step.section_name}': {why}"
             found.append(Problem(id="PB230", message=message, place=document.place(path, key=True), warning=True))
+    found += _without_code(step)
     if step.job.cache.data and (why := without_data(step)):
         place = step.section_place("cache", "data")
         message = f"'data' has no effect in 'cache' of '{step.name}': {why}"

@@ -16,7 +16,7 @@ from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Problem
 
 Where = tuple[Document, DataPath]
-_MANIFEST = "ManifestFile"
+_PREFIX = "S3Prefix"
 _MOST_SHOWN = 5
 
 
@@ -78,7 +78,7 @@ def _read(value: JSON) -> set[str]:
     if not isinstance(value, dict):
         return set()
     uri = value.get("S3Uri")
-    found = {uri} if isinstance(uri, str) and value.get("S3DataType", _MANIFEST) != _MANIFEST else set()
+    found = {uri} if isinstance(uri, str) and value.get("S3DataType") == _PREFIX else set()
     return found.union(*(_read(item) for item in value.values()))
 
 

@@ -86,7 +86,7 @@ def describe_absent(report: ReportEvidence | None) -> str:
         return "its package names no report"
     if report.gone:
         return f"nothing is at '{report.uri}'"
-    return f"what is at '{report.uri}' is no JSON" if report.text and usable_metrics(report) == (None, "") else ""
+    return f"what is at '{report.uri}' is no report in JSON" if usable_metrics(report) == (None, "") else ""
 
 
 def usable_metrics(report: ReportEvidence | None) -> tuple[Any, str]:

@@ -253,7 +253,8 @@ def run_promote(session: Session, setting: Setting, service: Service) -> Staged:
     if approval is None or not approval.approved:
         message = f"nobody has approved the execution '{setting.execution}' of the pipeline '{setting.pipeline}'"
         raise InputProblems(Problem(id="PB448", message=message, hint="approve it in CodePipeline"))
-    decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment)
+    stubs = session.workspace.environment.get("SMP_ACCEPT_STUBS") == "1"
+    decision = Decision(status=ApprovalStatus.APPROVED, by=approval.by, comment=approval.comment, stubs=stubs)
     answered = read_answer(approval.comment, record)
     may = {package.arn for package in record.packages if is_decidable(record, package)}
     arns = answered.arns if answered.named else tuple(arn for arn in answered.arns if arn in may)

@@ -36,7 +36,7 @@ def git(folder: Path, *arguments: str, text: str | None = None) -> str:
 def make_repository(folder: Path) -> Path:
     """Commit all that is in the folder as the first commit of its branch `main`."""
     folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "init", "--quiet", "--initial-branch=main", "--template=")  # without a dozen samples of hooks
     commit(folder, "first")
     return folder
 
@@ -44,7 +44,8 @@ def make_repository(folder: Path) -> Path:
 def commit(folder: Path, subject: str) -> str:
     """Commit everything in the folder and return the commit's id."""
     git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", subject)
+    # Each would have one more process see whether there is anything to tidy.
+    git(folder, "-c", "maintenance.auto=false", "commit", "--quiet", "--allow-empty", "--message", subject)
     return git(folder, "rev-parse", "HEAD")
 
 

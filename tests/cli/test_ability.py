@@ -21,6 +21,7 @@ TRAIN = """\
                   FileSystemType: EFS
                   FileSystemAccessMode: ro
                   DirectoryPath: /train
+          VpcConfig: {SecurityGroupIds: [sg-1], Subnets: [subnet-1]}
           ModelPackageConfig:
             ModelPackageGroupArn: arn:aws:sagemaker:eu-west-1:000000000000:model-package-group/churn
 """

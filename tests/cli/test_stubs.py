@@ -129,6 +129,8 @@ def test_another_stub_is_another_run(workspace: Workspace) -> None:
     again = workspace.call("run", "--stub", "churn_Tune=tune.json")
     other = workspace.call("run", "--stub", "churn_Tune=other.json")
     assert "nothing changed since execution" in again.err
+    assert "nothing changed since execution" in workspace.call("run", SMP_STUBS="churn_Tune=tune.json").err
+    assert workspace.call("run", "--target", "aws", "--stub", "churn_Tune=tune.json").code == 2
     assert (other.code, "nothing changed" in other.err) == (0, False), other.err
 
 

@@ -15,14 +15,15 @@ from tests.engine.definitions import compare, condition, definition, fail, outpu
 class Node:
     """A step: `kind` is works, breaks (its script fails), Fail or Condition.
 
-    It waits for those of `after` by DependsOn and reads the outputs of those of `reads`, all of which work.
-    A Condition takes `then` where the parameter of its name is `yes`, else `otherwise`.
+    It waits for those of `after` by DependsOn, reads the outputs of those of `reads`, all of which work, and waits for
+    those of `ends` until they have failed, or whatever becomes of them. A Condition takes `then` where the parameter of its name is `yes`, else `otherwise`.
     """
 
     name: str
     kind: str
     after: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    ends: tuple[tuple[str, str], ...] = ()
     takes: str = "yes"
     then: tuple[Node, ...] = ()
     otherwise: tuple[Node, ...] = ()
@@ -38,10 +39,14 @@ class Outcome:
     within: dict[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    caught: set[str] = field(default_factory=set)
 
     @property
     def status(self) -> str:
-        return "Failed" if "Failed" in self.statuses.values() else "Succeeded"
+        failed = {name for name, status in self.statuses.items() if status == "Failed"}
+        if not failed:
+            return "Succeeded"
+        return "CompletedWithFailures" if failed <= self.caught else "Failed"
 
 
 @st.composite
@@ -59,8 +64,10 @@ def _draw(draw: st.DrawFn, name: str, earlier: Sequence[Node], kind: str, outsid
     known = [*outside, *earlier]
     after = _some(draw, [node.name for node in known if node.kind != "Fail"])
     reads = _some(draw, [node.name for node in known if node.kind == "works"]) if kind == "works" else ()
+    others = [node.name for node in known if node.kind != "Fail" and node.name not in (*after, *reads)]
+    ends = tuple((other, draw(st.sampled_from(["Failed", "Any"]))) for other in _some(draw, others)[:1])
     if kind != "Condition":
-        return Node(name=name, kind=kind, after=after, reads=reads)
+        return Node(name=name, kind=kind, after=after, reads=reads, ends=ends)
     branches: list[tuple[Node, ...]] = []
     for branch in "te":
         inner: list[Node] = []
@@ -69,7 +76,7 @@ def _draw(draw: st.DrawFn, name: str, earlier: Sequence[Node], kind: str, outsid
             inner.append(_draw(draw, f"{name}{branch}{number}", inner, inside, earlier))
         branches.append(tuple(inner))
     takes = draw(st.sampled_from(["yes", "no"]))
-    return Node(name=name, kind=kind, after=after, takes=takes, then=branches[0], otherwise=branches[1])
+    return Node(name=name, kind=kind, after=after, ends=ends, takes=takes, then=branches[0], otherwise=branches[1])
 
 
 def _some(draw: st.DrawFn, names: list[str]) -> tuple[str, ...]:
@@ -89,7 +96,8 @@ def values(nodes: Sequence[Node]) -> dict[str, str]:
 
 
 def _step(node: Node, seconds: float) -> dict[str, Any]:
-    more: dict[str, Any] = {"DependsOn": list(node.after)} if node.after else {}
+    waits = [*node.after, *({"Step": name, "Trigger": trigger} for name, trigger in node.ends)]
+    more: dict[str, Any] = {"DependsOn": waits} if waits else {}
     if node.kind == "Fail":
         return {**fail(node.name), **more}
     if node.kind == "Condition":
@@ -119,15 +127,24 @@ def _expect(node: Node, outcome: Outcome) -> None:
             if ran and taken:
                 _become(inner, outcome)
             else:
-                outcome.statuses[inner.name] = "Skipped" if ran else "Waiting"
+                left_out = ran or outcome.statuses[node.name] == "Skipped"
+                outcome.statuses[inner.name] = "Skipped" if left_out else "Waiting"
 
 
 def _become(node: Node, outcome: Outcome) -> bool:
     """Say what becomes of a step whose branch is taken; whether it has succeeded."""
     inside = (inner for name in node.after for inner in outcome.within.get(name, ()))
-    ready = all(outcome.statuses[name] == "Succeeded" for name in (*node.after, *node.reads, *inside))
+    found = {outcome.statuses[name] for name in (*node.after, *node.reads)}
+    found |= {outcome.statuses[name] for name in inside} - {"Skipped"}  # what is left out there keeps nobody waiting
+    unmet = any(trigger == "Failed" and outcome.statuses[name] != "Failed" for name, trigger in node.ends)
     works = node.kind in ("works", "Condition")
-    outcome.statuses[node.name] = ("Succeeded" if works else "Failed") if ready else "Waiting"
+    ready = not unmet and found <= {"Succeeded"}
+    left_out = unmet or "Skipped" in found
+    outcome.statuses[node.name] = (
+        ("Succeeded" if works else "Failed") if ready else "Skipped" if left_out else "Waiting"
+    )
+    if ready and works:
+        outcome.caught.update(name for name, _ in node.ends)
     if ready and node.kind == "works":
         outcome.texts[node.name] = f"{node.name}({' '.join(outcome.texts[name] for name in node.reads)})"
     return ready and works

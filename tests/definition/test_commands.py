@@ -96,6 +96,29 @@ def test_an_entry_point_of_its_own_gets_the_arguments(tmp_path: Path) -> None:
     assert application(tmp_path, "Preprocess", (PREPROCESS, PREPROCESS + own)) == (["fit", "--all"], ["a"])
 
 
+@pytest.mark.parametrize(
+    ("section", "member", "words", "warned"),
+    [
+        (PREPROCESS, "AppSpecification", "[python3, /opt/ml/processing/input/code/preprocess.py]", True),
+        (PREPROCESS, "AppSpecification", "[fit, --all]", False),
+        (
+            PREPROCESS,
+            "AppSpecification",
+            "[sh, -c, 'cd /opt/ml/processing/input/code/; tar xzf sourcedir.tar.gz']",
+            False,
+        ),
+        ("        hyperparams: {scale: 2}\n", "AlgorithmSpecification", "[/opt/ml/code/train, train]", True),
+        ("        hyperparams: {scale: 2}\n", "AlgorithmSpecification", "[train]", False),
+    ],
+)
+def test_a_program_that_will_not_find_its_code_is_said(
+    tmp_path: Path, section: str, member: str, words: str, warned: bool
+) -> None:
+    own = f"{section}        arguments: {{{member}: {{ContainerEntrypoint: {words}}}}}\n"
+    found = [problem.id for problem in compose_definition(tmp_path, variant((section, own))).warnings]
+    assert found == (["PB253"] if warned else [])
+
+
 # --- the report of a Metrics step ----------------------------------------------------------------------------------
 
 

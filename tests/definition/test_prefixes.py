@@ -288,8 +288,13 @@ def test_every_key_with_an_address_is_looked_at(tmp_path: Path, conf: str, writt
             "        channels:\n          t:\n            dataFiles:\n              - {sourceName: a, fileName: s3://b/a}\n"
             "              - {sourceName: b, fileName: s3://b/a.bak}\n"
         ),
+        train(
+            "        input_mode: Pipe\n        channels: {t: {dataFiles: [{sourceName: a, fileName: s3://b/churn/num}]}}\n"
+            "        arguments:\n          InputDataConfig:\n            - ChannelName: t\n              DataSource:\n"
+            "                S3DataSource: {S3DataType: AugmentedManifestFile, AttributeNames: [a]}\n"
+        ),
     ],
-    ids=["written", "manifest", "listed"],
+    ids=["written", "manifest", "listed", "augmented"],
 )  # fmt: skip
 def test_what_is_not_read_as_a_prefix_takes_nothing_more(tmp_path: Path, conf: str) -> None:
     assert neighbours(tmp_path, conf, SMP_S3BUCKETNAME="b") == []

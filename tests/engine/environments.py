@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
+import ast
 import functools
-import shutil
-import tempfile
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline_builder.engine.jobs.environments import Environments
-from tests.places import folder_of_run
+from pipeline_builder.engine.jobs.requirements import Layers
+from tests.places import ROOT, folder_of_run
 
 
 def share_environment(state: Path) -> None:
-    """Give the state the environment without packages, which each process of the tests makes once."""
+    """Give the state the environment without packages, which is made once for this checkout."""
     folder = state / "envs"
     if folder.is_dir() and any(folder.iterdir()):
         return
@@ -27,6 +29,8 @@ def shared_environments(factory: pytest.TempPathFactory) -> Path:
     """Return the folder of environments with packages: the first test of a run that asks for one has it made there."""
     folder = folder_of_run(factory) / "envs"
     folder.mkdir(exist_ok=True)
+    # They are for tests alone, which write into none: gigabytes that aren't copied out of uv's cache.
+    os.environ.setdefault("UV_LINK_MODE", "hardlink")
     return folder
 
 
@@ -36,8 +40,39 @@ def share_environments(state: Path, factory: pytest.TempPathFactory) -> None:
     (state / "envs").symlink_to(shared_environments(factory))
 
 
+def equip(manifest: Path, code: Path, factory: pytest.TempPathFactory) -> None:
+    """Make the shared environments of the manifest's images, compiled as far as the code imports them.
+
+    The product compiles all that is installed, which takes half a minute for TensorFlow alone; the environment of
+    `examples/purchase-intent` is made so.
+    """
+    for image in yaml.safe_load(manifest.read_text())["local"]["images"]:
+        shared_environment((tuple(image["requirements"]),), imports(code), factory)
+
+
+def shared_environment(layers: Layers, program: str, factory: pytest.TempPathFactory) -> Path:
+    """Return the interpreter of a shared environment, in which the program has been run to have its imports compiled."""
+    python = Environments(shared_environments(factory), whole=False).get(layers, observe=lambda _: None)
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([str(python), "-c", program], env=variables, check=True, capture_output=True)
+    return python
+
+
+def imports(code: Path) -> str:
+    """Return a program that imports what the folder's code imports, as far as it is installed."""
+    files = list(code.rglob("*.py"))
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    own = {path.stem for path in files}
+    lines = {
+        ast.unparse(node)
+        for node in nodes
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module not in own)
+    }
+    return "\n".join(f"try: {line}\nexcept ImportError: pass" for line in sorted(lines))
+
+
 @functools.cache
 def _made() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="envs-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Where processes of tests that know of no test run, and may be killed, find it too.
+    folder = ROOT / ".pipeline_builder" / "tests"
     return Environments(folder).get((), observe=lambda _: None).parent.parent

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.checkout.repositories import ENVIRONMENT
-from tests.engine.environments import share_environments
+from tests.engine.environments import equip, share_environments
 from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
-from tests.places import ROOT
+from tests.places import ROOT, with_uv
 
 EXAMPLE = EXAMPLES / "housing"
 DATA = EXAMPLES / "data" / "housing" / "housing.csv"
@@ -55,8 +55,10 @@ def test_the_whole_job_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
     share_environments(clone / "examples" / "housing" / ".pipeline_builder", tmp_path_factory)
+    equip(EXAMPLE / "model_repos.yaml", EXAMPLE, tmp_path_factory)
     command = [str(clone / "scripts" / "run"), "--manifest", "examples/housing/model_repos.yaml", "--approve"]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    own = {"PATH": with_uv(os.environ["PATH"]), "UV_LINK_MODE": "hardlink", "GIT_CONFIG_GLOBAL": os.devnull}
+    environment = {**os.environ, **own}
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(

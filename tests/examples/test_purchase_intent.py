@@ -73,16 +73,20 @@ def test_the_main_job_in_a_fresh_clone(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_killed_set_up_is_repeated(tmp_path: Path) -> None:
-    clone = tmp_path / "clone"
+    clone, elsewhere = tmp_path / "clone", tmp_path / "elsewhere"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
+    elsewhere.mkdir()
     for seconds in ("0.3", "1.2", "2"):
         subprocess.run(
             ["timeout", "-s", "KILL", seconds, str(clone / "scripts" / "run"), "--help"],
+            env={**os.environ, "TMPDIR": str(elsewhere)},
             check=False,
             capture_output=True,
         )
     done = subprocess.run([str(clone / "scripts" / "run"), "--help"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("Usage: pipeline-builder up")) == (0, True), done.stderr
+    assert [path.name for path in elsewhere.iterdir()] == []  # what pip and uv had there is below the clone, and gone
+    assert not (clone / ".pipeline_builder" / "setting-up").exists()
     # As pip leaves it where it is killed while it writes the program that installs all others.
     uv = clone / ".venv" / "bin" / "uv"
     uv.write_bytes(uv.read_bytes()[:1000])

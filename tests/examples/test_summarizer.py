@@ -18,8 +18,9 @@ import pytest
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.manifest.manifest import build_manifest
 from tests.checkout.repositories import ENVIRONMENT
+from tests.engine.environments import equip, share_environments
 from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
-from tests.places import ROOT
+from tests.places import ROOT, with_uv
 
 EXAMPLE = EXAMPLES / "summarizer"
 MANIFEST = "examples/summarizer/model_repos.yaml"
@@ -105,10 +106,13 @@ def no_cheap_torch() -> str:
 
 @pytest.mark.long
 @pytest.mark.skipif(bool(no_cheap_torch()), reason=no_cheap_torch())
-def test_both_outcomes_in_a_fresh_clone(tmp_path: Path) -> None:
+def test_both_outcomes_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    share_environments(clone / "examples" / "summarizer" / ".pipeline_builder", tmp_path_factory)
+    equip(ROOT / MANIFEST, EXAMPLE, tmp_path_factory)
+    own = {"PATH": with_uv(os.environ["PATH"]), "UV_LINK_MODE": "hardlink", "GIT_CONFIG_GLOBAL": os.devnull}
+    environment = {**os.environ, **own}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

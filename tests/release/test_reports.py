@@ -10,9 +10,17 @@ import pytest
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.release.evidence import ReportEvidence
-from pipeline_builder.release.reports import describe_changed, metrics_of, read_report, usable_metrics
+from pipeline_builder.release.gate import judge
+from pipeline_builder.release.reports import (
+    describe_absent,
+    describe_changed,
+    metrics_of,
+    read_report,
+    usable_metrics,
+)
 from pipeline_builder.target import Target
 from tests.engine.definitions import target
+from tests.release.records import package, run_record
 
 URI = "s3://local/report.json"
 
@@ -52,6 +60,32 @@ def test_a_report_without_measure_is_kept_and_says_why_it_is_not_used(content: b
     local.store.put(URI, content)
     metrics, fault = usable_metrics(read_whole(content, local))
     assert (metrics, fault[:6]) == (None, "PB671 ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, f"nothing is at '{URI}'"),
+        (b"auc: 0.9", f"what is at '{URI}' is no report in JSON"),
+        (b"", f"what is at '{URI}' is no report in JSON"),
+        (b'{"auc": 0.9}', ""),
+    ],
+)
+def test_the_gate_names_the_report_that_it_misses(content: bytes | None, said: str, tmp_path: Path) -> None:
+    local = target(tmp_path)
+    if content is not None:
+        local.store.put(URI, content)
+    report = read_report(URI, local)
+    assert describe_absent(report) == said
+    missing = package("churn", metrics=metrics_of(report), metrics_absent=describe_absent(report))
+    record = run_record("churn", packages=(missing,), definition_sha256="d")
+    verdict = judge(record, planned_sha256="d")
+    assert verdict.passed is not bool(said)
+    assert not said or verdict.reasons == (f"churn version 2 has no metrics: {said}",)
+
+
+def test_a_package_without_any_report() -> None:
+    assert describe_absent(None) == "its package names no report"
 
 
 def read_whole(content: bytes, local: Target) -> ReportEvidence:

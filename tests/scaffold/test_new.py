@@ -27,7 +27,7 @@ from pipeline_builder.engine.jobs.installer import find_uv
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.checkout.repositories import commit, git, make_repository
 from tests.definition.composing import load_graph
-from tests.engine.environments import share_environments
+from tests.engine.environments import equip, imports, share_environments
 from tests.places import ROOT
 from tests.workspaces import Ended, Workspace, make_workspace
 
@@ -152,8 +152,11 @@ def test_a_gate_that_nothing_passes(empty: Workspace) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("framework", "task"), list(itertools.product(("sklearn", "xgboost"), TASKS)))
-def test_it_trains_and_passes_the_gate(equipped: Workspace, framework: str, task: str) -> None:
+def test_it_trains_and_passes_the_gate(
+    equipped: Workspace, framework: str, task: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     new(equipped, "churn", "--framework", framework, "--task", task, "--add")
+    equip(equipped.root / "model_repos.yaml", equipped.root / "churn" / "scripts", tmp_path_factory)
     ended = equipped.run("up", "--approve")
     assert ended.code == 0, ended.err
     (package,) = json.loads((equipped.root / "build" / "run.json").read_text())["packages"]
@@ -192,19 +195,6 @@ def test_its_own_tests_pass_with_its_own_requirements(tmp_path: Path, framework:
         conf = folder / "conf" / "conf.yaml"
         conf.write_text(conf.read_text().replace("min: 0.7", "min: 0.999"))
         assert "1 failed, 4 passed" in run().stdout  # the tests can fail
-
-
-def imports(folder: Path) -> str:
-    """Return a program that imports what a repository's code imports from elsewhere."""
-    code = [*(folder / "scripts").glob("*.py"), *(folder / "tests").glob("*.py")]
-    own = {path.stem for path in code}
-    nodes = [node for path in code for node in ast.parse(path.read_text()).body]
-    lines = {
-        ast.unparse(node)
-        for node in nodes
-        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module not in own)
-    }
-    return "\n".join(sorted(lines))
 
 
 STEPS = re.compile(r"below conf\.sagemakerPipeline\.models:\n\n(.*)", re.DOTALL)

@@ -480,7 +480,7 @@ def test_no_group_that_is_another_accounts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "{ModelPackageGroupName: null, ModelPackageName: mine}",
+        "{ModelPackageGroupName: null, ModelPackageName: mine, ModelApprovalStatus: null}",
         "{MetadataProperties: {Repository: 'https://git.example.com/team/price.git'}}",
         "{MetadataProperties: null}",
     ],

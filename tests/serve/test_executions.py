@@ -368,3 +368,12 @@ def test_what_has_no_effect_is_said_at_the_start(served: Served) -> None:
     arn = served.start("p")
     served.end(arn)
     assert [line for line in served.said if "'InstanceCount' 3: one instance is played here" in line]
+
+
+def test_a_secret_is_refused_at_the_start(served: Served) -> None:
+    """Jobs that are started over the API get none; that isn't found out by the last step."""
+    step = script("Second", "true", DependsOn=["First"])
+    step["Arguments"]["Environment"] = {"SMP_SECRET_HF_TOKEN": "secretsmanager:team/hf"}
+    served.create("p", definition(script("First", WRITE), step))
+    with refused("ValidationException", "PB543 step 'Second': the job asks for the secret 'secretsmanager:team/hf'"):
+        served.start("p")

@@ -2,6 +2,7 @@
 # Runs a Metrics step's program, and fails where that leaves no report: smp_metrics.sh FOLDER REPORT PROGRAM...
 folder=$1 report=$2
 shift 2
+set -m  # a group of its own, so that what is sent to the whole job reaches it once
 "$@" &
 child=$!
 # The service tells only the container's first program to end.

@@ -17,7 +17,7 @@ _OUTPUT = re.compile(
     r"Steps\.(?P<step>[^.]+)\."
     r"(?:ProcessingOutputConfig\.Outputs\[(?P<output>'[^']+'|\d+)\]\.S3Output\.S3Uri|TransformOutput\.S3OutputPath)"
 )
-_MANIFEST = "ManifestFile"
+_PREFIX = "S3Prefix"  # a manifest, and a model's S3Object, are objects
 
 
 def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:
@@ -31,7 +31,7 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
     if not isinstance(request, dict):
         return request
     closed = {key: close_inputs(item, steps, defaults) for key, item in request.items()}
-    if request.get("S3DataType", _MANIFEST) != _MANIFEST:
+    if request.get("S3DataType") == _PREFIX:
         closed["S3Uri"] = _closed(request.get("S3Uri"), steps, defaults)
     return closed
 

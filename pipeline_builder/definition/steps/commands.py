@@ -36,24 +36,27 @@ def application(context: Context, step: Step, job: Job, placed: Sequence[tuple[P
     """
     pairs: list[JSON] = [_pair(file, folder) for file, folder in placed]
     arguments: list[JSON] = [context.text(value) for value in job.args]
-    setup = f"cd {CODE} && tar -xzf sourcedir.tar.gz && "
-    if step.name in context.requirements:
-        setup += "python -m pip install -r requirements.txt && "
+    given: Mapped = {"ContainerArguments": arguments} if arguments else {}
     own = _own(step, job)
     if "ContainerEntrypoint" in own:
         if placed:
             raise _not_placed(step)
-        return {"ContainerArguments": arguments} if arguments else {}
-    if step.step_class == "Processing" and _is_module(job) and not arguments and "ContainerArguments" not in own:
+        return given
+    setup = _setup(context, step, job)
+    if step.step_class == "Processing" and _is_module(job) and not given and "ContainerArguments" not in own:
         place = _PLACE if placed else ""
-        entry: list[JSON] = [*_SHELL, f"{place}{setup}exec {shlex.join(_words(job))}"]
-        return {"ContainerEntrypoint": entry, **({"ContainerArguments": [_NAME, *pairs]} if placed else {})}
-    if not _is_module(job):
-        setup += f"chmod +x {shlex.quote(job.entry_point)} && "
-    place = _PLACE_FIRST if placed else ""
+        given = {"ContainerArguments": [_NAME, *pairs]} if placed else {}
+        return {"ContainerEntrypoint": [*_SHELL, f"{place}{setup}exec {shlex.join(_words(job))}"], **given}
+    place, files = (_PLACE_FIRST, [*pairs, "--"]) if placed else ("", [])
     words: list[JSON] = [*_report(step, job), *_words(job)]
-    entry = [*_SHELL, f'{place}{setup}exec "$@"', _NAME, *([*pairs, "--"] if placed else []), *words]
-    return {"ContainerEntrypoint": entry, **({"ContainerArguments": arguments} if arguments else {})}
+    return {"ContainerEntrypoint": [*_SHELL, f'{place}{setup}exec "$@"', _NAME, *files, *words], **given}
+
+
+def _setup(context: Context, step: Step, job: Job) -> str:
+    """Return what is done before the program starts, each with `&& ` behind it."""
+    install = "python -m pip install -r requirements.txt && " if step.name in context.requirements else ""
+    runnable = "" if _is_module(job) else f"chmod +x {shlex.quote(job.entry_point)} && "
+    return f"cd {CODE} && tar -xzf sourcedir.tar.gz && {install}{runnable}"
 
 
 def program(job: Job) -> str:

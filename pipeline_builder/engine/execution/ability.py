@@ -11,12 +11,14 @@ from pipeline_builder.engine.document.document import Document, Step, load_defin
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.members import DataPath
 from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.interpreters import find_interpreter
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import SecretGiver
 
 Request = Mapping[str, Any]
 _JOBS = ("Processing", "Training", "Transform")
@@ -37,11 +39,12 @@ class Means:
     """What this machine has to run steps with: folders for data that are in no bucket, and packages.
 
     `layers` returns the packages of a step's environment as far as its code is there; it may raise InputProblems, which
-    are then the job's to say.
+    are then the job's to say. `secrets` is what gives jobs theirs, where it is known that it refuses all.
     """
 
     elsewhere: Elsewhere
     layers: Callable[[Step, Request], Layers]
+    secrets: SecretGiver | None = None
 
 
 def find_unable(document: Document, scope: Scope, means: Means, *, steps: Collection[str] = ()) -> tuple[Unable, ...]:
@@ -104,6 +107,11 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
     yield from look(step.type, request, means.elsewhere)
     if step.type not in _JOBS or (step.type == "Transform" and "Model" not in request):
         return
+    if means.secrets:
+        try:
+            secrets_of(request, means.secrets)
+        except InputProblems as error:
+            yield from (Seen(path=("Environment",), problem=problem) for problem in error.problems)
     try:
         layers = means.layers(step, request)
     except (InputProblems, KeyError, TypeError, AttributeError):  # its code isn't there, or isn't known yet

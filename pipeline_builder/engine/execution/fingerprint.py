@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -15,7 +16,9 @@ from pipeline_builder.engine.execution.cache import by_content
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
+from pipeline_builder.errors import InputProblems
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
@@ -28,7 +31,7 @@ def build_fingerprint(document: Document, values: Mapping[str, Any], engine: Eng
     facts = {
         "definition": document.sha256,
         "parameters": {name: value for name, value in values.items() if name in decisive},
-        "data": [(uri, kind, engine.store.digest(uri, kind=kind)) for uri, kind in inputs],
+        "data": [(uri, kind, _digest(engine.store, uri, kind)) for uri, kind in inputs],
         "images": engine.images,
         "python": sys.version_info[:2],
     }
@@ -39,6 +42,13 @@ def build_fingerprint(document: Document, values: Mapping[str, Any], engine: Eng
     if stubs := {name: stub for name, stub in engine.stubs.items() if any(s.name == name for s in document.steps)}:
         facts["stubs"] = stubs
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(store: LocalStore, uri: str, kind: str) -> str:
+    """Return the digest of data; of an address that is none, nothing: the start refuses it, with its step."""
+    with contextlib.suppress(InputProblems):
+        return store.digest(uri, kind=kind)
+    return ""
 
 
 def _decisive_parameters(document: Document) -> Iterator[str]:

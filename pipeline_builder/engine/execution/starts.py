@@ -18,6 +18,7 @@ from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.stubs import STUBS, find_unrunnable
+from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.jobs.resolving import absent
@@ -69,7 +70,8 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
-    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine))
+    refusing = engine.secrets if engine.secrets is no_secrets else None
+    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine), secrets=refusing)
     running = [step for step in chosen if step.name not in engine.stubs]
     found = find_unable(document, scope, means, steps={step.name for step in running}) if running else ()
     named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}

@@ -43,7 +43,9 @@ def open_container(spec: Spec) -> Container:
     image = images.image_of(spec.get("image", ""))
     model_dir = _here(spec["model_dir"])
     folders = programs.folders_of(spec.get("image", ""), _here(spec["code_dir"]), model_dir)
-    program = programs.find(folders, spec["program"] or programs.DEFAULT)
+    # AWS's images import the entry point by its name, so that one in a folder isn't found there.
+    is_known = not image or "/" not in spec["program"]
+    program = programs.find(folders, spec["program"] or programs.DEFAULT) if is_known else None
     packages.offer()
     if image == images.TENSORFLOW:
         return _tensorflow(model_dir, spec["program"])
@@ -79,7 +81,7 @@ def _tensorflow(model_dir: Path, asked: str) -> Container:
 def _toolkit(image: str, program: Path | None, folders: list[Path], spec: Spec) -> Container:
     if program is None and spec["program"]:
         tell(
-            f"the image for {image} looks for its program in 'code' of the model's archive only, where there is no "
+            f"the image for {image} looks for its program at the top of 'code' in the archive only, where there is no "
             f"'{spec['program']}': it answers with its defaults (set 'ModelRepack: \"True\"' to have it there)"
         )
     module = _imported(program, folders, spec) if program else None
@@ -108,7 +110,8 @@ def _own(program: Path | None, folders: list[Path], spec: Spec) -> Container:
 
 def _module(program: Path | None, folders: list[Path], spec: Spec) -> types.ModuleType:
     if program is None:
-        raise FileNotFoundError(f"there is no '{spec['program'] or programs.DEFAULT}' in {programs.listed(folders)}")
+        name = spec["program"] or programs.DEFAULT
+        raise FileNotFoundError(f"there is no '{name}' at the top of {programs.listed(folders)}, where the image looks")
     return _imported(program, folders, spec)
 
 
@@ -118,7 +121,7 @@ def _imported(program: Path, folders: list[Path], spec: Spec) -> types.ModuleTyp
     sys.path += [str(folder / "lib") for folder in folders if (folder / "lib").is_dir()]
     sys.argv = [str(program)]  # never the engine's own
     name = spec["program"] or programs.DEFAULT
-    name = name.removesuffix(".py")
+    name = name[: -len(".py")] if name.endswith(".py") else name  # noqa: FURB188 - Python 3.8 has no other way
     return importlib.import_module(name.replace("/", "."))
 
 

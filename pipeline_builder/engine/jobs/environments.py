@@ -35,11 +35,13 @@ class Environments:
 
     They are built in place: a virtual environment has its own path in its scripts, so a rename at the end would break
     them. What commits one is the file `ready` in it, written last; a folder without it is removed and built anew. `uv`
-    is the program; by default the one of the package `uv`, else the one on PATH.
+    is the program; by default the one of the package `uv`, else the one on PATH. `whole` ones are compiled as a whole;
+    else whoever asks compiles what will be imported, which with large packages is quicker.
     """
 
     folder: Path
     uv: Path | None = None
+    whole: bool = True
 
     def get(self, layers: Layers, *, observe: Callable[[str], None], stop: threading.Event | None = None) -> Path:
         """Return the interpreter of an environment with these layers of requirement lines.
@@ -66,12 +68,17 @@ class Environments:
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"
                 stop = stop or threading.Event()
-                _build(Sources(self.folder.absolute(), work, uv, observe, stop, interpreter), folder, cleaned)
+                _build(
+                    Sources(self.folder.absolute(), work, uv, observe, stop, interpreter),
+                    folder,
+                    cleaned,
+                    whole=self.whole,
+                )
                 observe(f"the Python environment {folder.name[:8]} is ready")
         return folder / "bin" / "python"
 
 
-def _build(sources: Sources, folder: Path, layers: Layers) -> None:
+def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> None:
     sweep_folder(folder)
     environment = sources.make(folder)
     environment.install(ALWAYS, "always")
@@ -79,7 +86,7 @@ def _build(sources: Sources, folder: Path, layers: Layers) -> None:
     environment.finish()
     sweep_folder(sources.work)
     put_standins(folder)
-    compile_modules(folder, sources.interpreter.path, whole=bool(layers))
+    compile_modules(folder, sources.interpreter.path, whole=bool(layers) and whole)
     link_openmp(folder)
     _write_ready(folder, layers, sources.interpreter)
 

@@ -18,11 +18,13 @@ from pipeline_builder.engine.jobs.arrivals import (
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import inside
 from pipeline_builder.engine.jobs.kept import kept_folders
+from pipeline_builder.engine.jobs.models import doubts_of
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.jobs.transforming import refusals_of
 from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
+from pipeline_builder.engine.state.places import split_address
 from pipeline_builder.errors import InputProblems, Problem
 
 _PROGRAM = "sagemaker_program"
@@ -80,6 +82,7 @@ def _processing(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
         place: DataPath = ("ProcessingOutputConfig", "Outputs", index)
         if output is not None:
             yield from _local_path(output.get("LocalPath", ""), (*place, "S3Output", "LocalPath"))
+            yield from _address(output.get("S3Uri"), (*place, "S3Output", "S3Uri"))
         elif not item.get("FeatureStoreOutput"):
             yield _refused(place, f"the output '{item.get('OutputName')}' has no S3Output, so it would go nowhere")
 
@@ -88,6 +91,9 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
     if not is_open((request.get("HyperParameters") or {}).get(_PROGRAM)):
         yield from _raised(("HyperParameters",), lambda: training_command(request))
     yield from _groups(request)
+    yield from _address(
+        (request.get("OutputDataConfig") or {}).get("S3OutputPath"), ("OutputDataConfig", "S3OutputPath")
+    )
     for kept in kept_folders(request, ""):
         yield from _local_path(kept.path, (kept.member, "LocalPath"))
     channels = request.get("InputDataConfig") or ()
@@ -122,6 +128,14 @@ def _arrival(arrival: Arrival, elsewhere: Elsewhere, path: DataPath, *, of: Any)
     yield from _local_path(arrival.path, (*path, "LocalPath"))
     if is_elsewhere(arrival.address):
         yield from _raised(path, lambda: elsewhere.folder(arrival.address))
+    elif arrival.address:
+        yield from _address(arrival.address, (*path, "S3Uri"))
+
+
+def _address(uri: Any, member: DataPath) -> Iterator[Seen]:
+    """An address of S3 that SageMaker takes and this machine has none like, such as `https://`."""
+    if isinstance(uri, str):
+        yield from _raised(member, lambda: split_address(uri))
 
 
 def _local_path(path: Any, member: DataPath) -> Iterator[Seen]:
@@ -130,6 +144,11 @@ def _local_path(path: Any, member: DataPath) -> Iterator[Seen]:
 
 
 def _transform(request: Request) -> Iterator[Seen]:
+    for path in (("TransformInput", "DataSource", "S3DataSource", "S3Uri"), ("TransformOutput", "S3OutputPath")):
+        value: Any = request
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        yield from _address(value, path)
     for why in refusals_of(_without_open(request)):
         yield Seen(path=("TransformInput",), problem=Problem(id="PB526", message=why))
     model = request.get("Model")
@@ -138,6 +157,8 @@ def _transform(request: Request) -> Iterator[Seen]:
     containers = own_containers(model)
     refused = [*model_refusals(model), *(why for container in containers for why in container_refusals(container))]
     yield from (Seen(path=("ModelName",), problem=Problem(id="PB579", message=why)) for why in refused)
+    doubts = (doubt for container in containers for doubt in doubts_of(container))
+    yield from (Seen(path=("ModelName",), problem=doubt) for doubt in doubts)
 
 
 def _without_open(value: Any) -> Any:

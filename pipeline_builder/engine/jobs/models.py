@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,25 @@ def place_container(step: str, container: Container, ml: Path, store: LocalStore
     return {
         "model_dir": f"{OPT_ML}/model", "code_dir": f"{OPT_ML}/code", "program": program, "image": image,
     }  # fmt: skip
+
+
+def doubts_of(container: Container) -> Iterator[Problem]:
+    """Yield warnings of what will answer otherwise than its definition looks like; its references may be open."""
+    environment = container.get("Environment") or {}
+    program, code = environment.get("SAGEMAKER_PROGRAM", ""), environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    uri = container.get("Image", "")
+    if not all(isinstance(value, str) for value in (program, code, uri)):
+        return
+    image = images.image_of(uri)
+    if not program and not images.answers_alone(uri):
+        message = f"what answers in the image '{uri}' isn't known: only 'code/inference.py' in the model's archive can"
+        yield Problem(id="PB584", message=message, hint="name a program with 'transform.entry_point'", warning=True)
+    elif program and code.startswith("s3://") and not programs.looks_outside(uri):
+        message = f"the image for {image} looks for its program in the model's archive only, not where '{program}' is"
+        yield Problem(id="PB585", message=message, hint="set 'ModelRepack: \"True\"'", warning=True)
+    if image and image != images.TENSORFLOW and "/" in program:
+        message = f"the image for {image} imports its program by name, and finds none in a folder: '{program}'"
+        yield Problem(id="PB586", message=message, hint="put it at the top of the source directory", warning=True)
 
 
 def server_of(spec: Mapping[str, Any], folder: Path) -> tuple[tuple[Path, str], ...]:

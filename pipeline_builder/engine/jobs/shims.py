@@ -17,6 +17,8 @@ from pipeline_builder.engine.jobs.job import STANDARD_PATH, Job
 
 _PYTHON = re.compile(r"(?:python|pypy)\d*(?:\.\d+)?")
 _PIP = re.compile(r"pip\d*(?:\.\d+)?")
+NOTHING = "nothing"
+"""The name of an empty folder among the shims."""
 _FIRST = "/usr/local/sbin"  # where shells look first that have no PATH
 _PROFILES = (
     "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/zsh/zshenv", "/etc/zsh/zprofile", "/etc/zshenv",
@@ -41,6 +43,7 @@ def write_shims(job: Job, folder: Path) -> None:
     )
     programs = folder / "bin"
     programs.mkdir()
+    (folder / NOTHING).mkdir()
     for name, words in (("python", ""), ("pip", " -m pip")):
         path = programs / name
         path.write_text(f'#!/bin/sh\nexec {python}{words} "$@"\n', encoding="utf-8")
@@ -51,7 +54,7 @@ def write_shims(job: Job, folder: Path) -> None:
 def shim_mounts(folder: Path, kept: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield what is seen in which place; a file of `kept` is an interpreter that the job itself runs with."""
     for path, name in _machines_programs():
-        if os.path.realpath(path) not in kept:
+        if path not in kept:
             yield str(folder / "bin" / name), path
     if Path(_FIRST).is_dir() and not Path(_FIRST).is_symlink() and not any(path.startswith(_FIRST) for path in kept):
         yield str(folder / "bin"), _FIRST

@@ -11,10 +11,7 @@ from pathlib import Path
 STANDINS = "standins"
 _SOURCE = Path(__file__).parent.parent / STANDINS
 _PATH_FILE = "smp_standins.pth"
-# Jobs that serve a model have stand-ins of their own, which the servers bring.
-_PATH_LINE = (
-    f"import os, sys; sys.path += [] if 'SAGEMAKER_BATCH' in os.environ else [os.path.join(sys.prefix, '{STANDINS}')]\n"
-)
+_PATH_LINE = f"import os, sys; sys.path.append(os.path.join(sys.prefix, '{STANDINS}'))\n"
 _ABSENT = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '((?:smdebug|smdistributed|smdistributed_modelparallel"
     r"|smexperiments|sagemaker_\w+|mms|multi_model_server|model_archiver|ts)(?:\.[\w.]+)?)'",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.job import OPT_ML, Job
-from pipeline_builder.engine.jobs.shims import package_folders, shim_mounts
+from pipeline_builder.engine.jobs.shims import NOTHING, package_folders, shim_mounts
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
 SCRATCH = "/run/job"
@@ -38,14 +38,15 @@ def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | Non
     places = {*_system_folders(), *shown, *map(str, job.writes)}
     arguments = [*_base(own_proc=own_proc)]
     layers = [(_depth(path), _show(path)) for path in shown]
-    covered = _covered((*job.hidden, *map(Path, packages)), places, shown)
+    occupied = [folder for folder in packages if any(_within(inner, folder) for inner in shown)]
+    covered = _covered((*job.hidden, *map(Path, occupied)), places, shown)
     layers += [(_depth(path), ["--tmpfs", path]) for path in covered]
     layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
     layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
     layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
     if environment := environment_folder(job):
         layers.append((_depth(environment), _environment(environment, scratch)))
-    for source, place in (*shim_mounts(shims, _interpreters(job)), *_systems_packages(job, packages)) if shims else ():
+    for source, place in _stand_ins(job, shims, [p for p in packages if p not in occupied]) if shims else ():
         layers.append((_depth(place), ["--ro-bind", source, place]))
     # Deeper ones last: what is shown within what is hidden is seen, and the other way round.
     for _, layer in sorted(layers, key=lambda layer: layer[0]):
@@ -152,25 +153,43 @@ def _environment(folder: str, scratch: Path | None) -> list[str]:
 
 def _interpreters(job: Job) -> frozenset[str]:
     """Return the files of the interpreters that a job runs with: its own, and its supervisor's."""
-    return frozenset(os.path.realpath(path) for path in (str(job.python), launcher_python()))
+    return _real_files(str(job.python), launcher_python())
+
+
+@functools.lru_cache(maxsize=100)
+def _real_files(*paths: str) -> frozenset[str]:
+    return frozenset(os.path.realpath(path) for path in paths)
 
 
 def _base_prefixes(job: Job) -> tuple[str, ...]:
     return tuple(sorted(str(Path(path).parent.parent) for path in _interpreters(job)))
 
 
-def _systems_packages(job: Job, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Where the system's own Python is the job's, it finds the environment's packages however it is called."""
-    python = Path(os.path.realpath(job.python))
-    own = sorted(Path(environment_folder(job) or "/nowhere").glob("lib/python3*/site-packages"))
-    if not own or str(python.parent.parent) not in ("/usr", "/usr/local"):
-        return
-    version = own[0].parent.name
+def _stand_ins(job: Job, shims: Path, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what stands for this machine's Pythons, and for the folders with their packages.
+
+    Where the system's own Python is the job's, it finds the environment's packages however it is called.
+    """
+    yield from shim_mounts(shims, _interpreters(job))
+    found, taken = _systems_packages(job), False
     for folder in folders:
-        path = Path(folder)
-        if path.is_relative_to(python.parent.parent) and path.parent.name in (version, "python3"):
-            yield str(own[0]), folder
-            return
+        fits = found is not None and not taken and Path(folder).match(found[1])
+        yield found[0] if found and fits else str(shims / NOTHING), folder
+        taken = taken or fits
+
+
+def _systems_packages(job: Job) -> tuple[str, str] | None:
+    """Return the environment's packages, and a pattern of where the system's Python would have them, if it is that."""
+    prefix = str(Path(os.path.realpath(job.python)).parent.parent)
+    own = next(Path(environment_folder(job) or "/nowhere").glob("lib/python3*/site-packages"), None)
+    if own is None or prefix not in ("/usr", "/usr/local"):
+        return None
+    version = own.parent.name
+    return str(own), f"{prefix}/lib*/{version if prefix != '/usr' or not _is_debian() else 'python3'}/*-packages"
+
+
+def _is_debian() -> bool:
+    return Path("/usr/lib/python3/dist-packages").is_dir()
 
 
 def _shown(job: Job, packages: Sequence[str] = ()) -> list[str]:

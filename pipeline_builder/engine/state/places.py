@@ -7,10 +7,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline_builder.engine.state.listing import fault_of, files_below
+from pipeline_builder.errors import InputProblems, Problem
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_LONGEST = 255  # bytes of a file's name
+_NO_KEY = re.compile(r"[\0\\\ud800-\udfff]")
 MARKER = "\x1ffolder"
 """The file that is a folder marker, an object whose key ends with `/`, in the folder that it marks."""
+
+
+def split_address(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an address.
+
+    Raises:
+        InputProblems: PB521 where it is none, or would leave the store.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    parts = key.rstrip("/").split("/") if key else []
+    bad = any(
+        part in ("", ".", "..", MARKER) or len(part.encode("utf-8", "replace")) > _LONGEST for part in parts
+    ) or _NO_KEY.search(key)
+    if scheme != "s3" or not BUCKET.fullmatch(bucket) or ".." in bucket or bad:
+        raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
+    return bucket, key
 
 
 def file_of(key: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,16 +15,13 @@ from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.engine.state import supply
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.engine.state.listing import fault_of
-from pipeline_builder.engine.state.places import BUCKET, MARKER, Places, file_of
+from pipeline_builder.engine.state.places import Places, file_of, split_address
 from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.refusals import naming
 from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing
 from pipeline_builder.machine.tree import Survey, Tree, opened
-
-_LONGEST = 255  # bytes of a file's name
-_NO_KEY = re.compile(r"[\0\\\ud800-\udfff]")
 
 
 class LocalStore:
@@ -267,15 +263,7 @@ class LocalStore:
 
     def split(self, uri: str) -> tuple[str, str]:
         """Return bucket and key, refused where they would leave the store."""
-        scheme, _, rest = uri.partition("://")
-        bucket, _, key = rest.partition("/")
-        parts = key.rstrip("/").split("/") if key else []
-        bad = any(
-            part in ("", ".", "..", MARKER) or len(part.encode("utf-8", "replace")) > _LONGEST for part in parts
-        ) or _NO_KEY.search(key)
-        if scheme != "s3" or not BUCKET.fullmatch(bucket) or ".." in bucket or bad:
-            raise InputProblems(Problem(id="PB521", message=f"the address '{uri}' is not a valid s3://bucket/key"))
-        return bucket, key
+        return split_address(uri)
 
 
 def _can_be_object(key: str) -> bool:

@@ -59,7 +59,11 @@ def test_a_transform_is_checked_with_its_model(model: str, found: int) -> None:
     source = {"S3DataSource": {"S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}
     container = {"Image": "i", model: source if model == "ModelDataSource" else "s3://b/model.tar.gz"}
     steps: list[Any] = [
-        {"Name": "Model", "Type": "Model", "Arguments": {"PrimaryContainer": container}},
+        {
+            "Name": "Model",
+            "Type": "Model",
+            "Arguments": {"ExecutionRoleArn": BASES["Model"]["ExecutionRoleArn"], "PrimaryContainer": container},
+        },
         {
             "Name": "Transform",
             "Type": "Transform",

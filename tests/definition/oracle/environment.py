@@ -50,6 +50,7 @@ def run_in_sdk(version: str, module: str, *arguments: str, home: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
+        "TMPDIR": str(home),  # the SDK leaves folders there
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",

@@ -13,7 +13,9 @@ from pipeline_builder.engine.document.members import find_said, load_members
 
 SHAPES = load_sagemaker().shapes
 REQUESTS = {
-    name: kind.request for name, kind in STEP_TYPES.items() if name in ("Processing", "Training", "Transform")
+    name: kind.request.removeprefix("sagemaker:")
+    for name, kind in STEP_TYPES.items()
+    if name in ("Processing", "Training", "Transform")
 } | {
     "Model": "CreateModelInput",
     "RegisterModel": "CreateModelPackageInput",

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.environments import shared_environments
+from tests.engine.environments import shared_environment
 from tests.engine.inside.tensorflow_stub import REQUESTS, TENSORFLOW, write_saved_model
 
 # Sends what the caller sends on, and answers with what came back and with what it knows of the request.
@@ -243,7 +242,7 @@ print("equal")
 def test_a_real_saved_model(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         layers = (("tensorflow-cpu==2.21.0", "numpy==2.2.6", "pandas==2.3.3"),)  # those of examples/housing
-        python = Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
+        python = shared_environment(layers, "import tensorflow", tmp_path_factory)
     except OutsideFailure as failure:
         pytest.skip(f"TensorFlow can't be installed here: {failure}")
     command = [str(python), "-c", REAL, str(Path(transform.__file__).parent), str(tmp_path)]

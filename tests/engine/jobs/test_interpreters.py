@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pipeline_builder.engine.jobs.requirements import image_lines
 from pipeline_builder.engine.local import LocalSettings, open_local_target
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import definition, script
+from tests.workspaces import MANIFEST, make_workspace
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +25,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("PYENV_ROOT", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     interpreters._found.cache_clear()
     yield
     interpreters._found.cache_clear()
@@ -80,3 +82,21 @@ def test_one_that_is_missing_is_said_before_anything_runs(tmp_path: Path) -> Non
         assert problem.id == "PB514"
         assert problem.message.startswith(f"step '{name}': there is no Python 3.2 on this machine")
     assert not any((tmp_path / "state" / "jobs").iterdir())
+
+
+def test_validate_says_it_with_the_step(tmp_path: Path) -> None:
+    images = "  images: [{match: '*', python: '3.2'}]\n"
+    workspace = make_workspace(tmp_path / "w", manifest=MANIFEST + images)
+    assert workspace.call("checkout").code == 0
+    ended = workspace.call("validate")
+    assert ended.code == 1
+    assert "PB514 step 'churn-Train': there is no Python 3.2 on this machine" in ended.err
+    assert "conf.yaml:" in next(line for line in ended.err.splitlines() if "'churn-Train'" in line)
+
+
+@pytest.mark.parametrize("written", ["3.10", "'3'", "'2.7'", "'3.10; rm'", "py310"])
+def test_versions_that_can_not_be(tmp_path: Path, written: str) -> None:
+    images = f"  images: [{{match: '*', python: {written}}}]\n"
+    ended = make_workspace(tmp_path / "w", manifest=MANIFEST + images).call("validate")
+    assert ended.code == 1
+    assert "'python' is" in ended.err

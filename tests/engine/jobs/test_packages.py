@@ -50,7 +50,19 @@ def test_code_outside_of_the_model(store: LocalStore) -> None:
     store.put("s3://b/model.tar.gz", archive(**{"code/requirements.txt": "not these\n"}))
     store.put("s3://b/code/sourcedir.tar.gz", archive(**{"requirements.txt": "idna\n"}))
     assert layers_of(*transform("s3://b/code/sourcedir.tar.gz"), IMAGES, store)[1] == ("idna",)
-    assert layers_of(*transform(""), (), store) == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "directory"),
+    [("image:1", ""), ("1.dkr.ecr.eu-west-1.amazonaws.com/pytorch-inference:2.1", "s3://b/code/sourcedir.tar.gz")],
+)
+def test_images_that_look_in_the_archive(store: LocalStore, image: str, directory: str) -> None:
+    """Toolkits install what is beside the program of the archive, whatever the variables say."""
+    store.put("s3://b/model.tar.gz", archive(**{"code/requirements.txt": "idna\n"}))
+    store.put("s3://b/code/sourcedir.tar.gz", archive(**{"requirements.txt": "not these\n"}))
+    step, request = transform(directory)
+    request["Model"]["PrimaryContainer"]["Image"] = image
+    assert layers_of(step, request, (), store) == (("idna",),)
 
 
 def test_what_is_not_there(store: LocalStore) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.checkout.repositories import commit, make_repository
 from tests.doors import Door
-from tests.places import ROOT
+from tests.places import ROOT, with_uv
 from tests.service.rehearsal.rehearsals import statuses
 from tests.tiny import DATA, TRAIN, variant, write_model
 from tests.workspaces import Workspace
@@ -38,7 +38,7 @@ class Service(Workspace):
 
     def environment(self, **more: str) -> dict[str, str]:
         (self.root.parent / "tmp").mkdir(exist_ok=True)
-        return super().environment(TMPDIR=str(self.root.parent / "tmp"), **more)
+        return super().environment(TMPDIR=str(self.root.parent / "tmp"), PATH=with_uv(os.environ["PATH"]), **more)
 
     def change(self, name: str, text: str) -> str:
         (self.root / "models" / "churn" / name).write_text(text)

@@ -79,7 +79,11 @@ def _transform_of(module: types.ModuleType | None, context: Context) -> Callable
 
 
 def load_pipeline(model_dir: str) -> Any:
-    """Return the pipeline of the task that HF_TASK says, or that the model's configuration tells."""
+    """Return the pipeline of the task that HF_TASK says, or that the model's configuration tells.
+
+    HF_MODEL_ID names a model of the hub in place of the archive's.
+    """
+    model_dir = os.environ.get("HF_MODEL_ID") or model_dir
     task = os.environ.get("HF_TASK") or _task_of(Path(model_dir))
     os.environ["HF_TASK"] = task
     kind = "feature_extractor" if task in _WITH_FEATURES else "tokenizer"

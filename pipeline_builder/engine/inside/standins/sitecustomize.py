@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 
-_PACKAGES = ("sagemaker_containers", "sagemaker_inference", "mms")
+_PACKAGES = ("sagemaker_inference", "mms")
 # Ours in any case: the package's own starts a Java program and writes into /etc.
 _REPLACED = "sagemaker_inference.model_server"
 _INSIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - quick to start

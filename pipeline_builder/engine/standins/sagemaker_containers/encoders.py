@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import io
 import json
@@ -40,16 +41,24 @@ def json_to_numpy(string_like: str | bytes, dtype: Any = None) -> Any:
 
 
 def array_to_csv(array_like: Any) -> str:
-    """Return an array as lines with commas."""
+    """Return an array as lines with commas; of one dimension each value is a line."""
+    array = _numpy().array(array_like)
     content = io.StringIO()
-    _numpy().savetxt(content, array_like, delimiter=",", fmt="%s")
+    rows = array.reshape(array.shape[0], 1) if len(array.shape) == 1 else array
+    csv.writer(content, lineterminator="\n", strict=True).writerows(rows)
     return content.getvalue()
 
 
 def csv_to_numpy(string_like: str | bytes, dtype: Any = None) -> Any:
-    """Return the array that lines with commas have."""
+    """Return the array that lines with commas have; a single line is one of one dimension."""
     text = string_like.decode() if isinstance(string_like, bytes) else string_like
-    return _numpy().genfromtxt(io.StringIO(text), dtype=dtype, delimiter=",")
+    array = _numpy().array(list(csv.reader(io.StringIO(text), strict=True))).squeeze()
+    try:
+        return array.astype(dtype)
+    except ValueError:
+        if dtype is not None:
+            raise
+        return array  # of text
 
 
 _ENCODERS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -92,7 +93,7 @@ def _defaults() -> dict[str, Any]:
         "input_config_dir": f"{BASE}/input/config", "input_data_config": read_input_data_config(), "is_master": True,
         "job_name": os.environ.get("TRAINING_JOB_NAME"), "log_level": 20, "master_hostname": host,
         "model_dir": f"{BASE}/model", "module_dir": os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{BASE}/code"),
-        "module_name": program.removesuffix(".py"), "network_interface_name": "eth0",
+        "module_name": re.sub(r"\.py$", "", program), "network_interface_name": "eth0",
         "num_cpus": num_cpus(), "num_gpus": num_gpus(), "output_data_dir": f"{BASE}/output/data",
         "output_dir": f"{BASE}/output", "output_intermediate_dir": f"{BASE}/output/intermediate",
         "resource_config": resources, "user_entry_point": program, "framework_module": None,

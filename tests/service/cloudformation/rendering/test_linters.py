@@ -177,12 +177,31 @@ def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
     assert bare == {"CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_158"}
 
 
+# checkov, but that a parser for addresses within documents is made once, and not anew for each of some thousand.
+CHECKOV = """
+import sys
+import ply.yacc
+
+made, make = {}, ply.yacc.LRGeneratedTable
+
+def once(grammar, *more):
+    key = tuple(map(str, grammar.Productions))
+    table = made[key] = made.get(key) or make(grammar, *more)
+    table.lr_productions = grammar.Productions
+    return table
+
+ply.yacc.LRGeneratedTable = once
+from checkov.main import Checkov
+sys.exit(Checkov().run())
+"""
+
+
 def check(folder: Path) -> dict[str, Any]:
     """Return checkov's results; it would ask its makers' server for explanations of its rules, and gets no network."""
     python = sdk_python("checkov")
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
     done = subprocess.run(
-        [python.with_name("checkov"), "--framework", "cloudformation", "--output", "json", "--directory", folder],
+        [python, "-c", CHECKOV, "--framework", "cloudformation", "--output", "json", "--directory", folder],
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **nowhere},
         cwd=folder,
         capture_output=True,
