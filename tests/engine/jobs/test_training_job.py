@@ -15,6 +15,8 @@ import pytest
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
+from pipeline_builder.engine.jobs.stopping import AT_ONCE
+from pipeline_builder.engine.local import LocalSettings
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.target import Target
@@ -269,3 +271,17 @@ def test_a_limit_that_ended_a_training_is_said_and_its_model_kept(tmp_path: Path
         "('local.limits.log' in the manifest)"
     )
     assert archived(local, job) == {"m": "1\n"}
+
+
+def test_the_time_to_save_is_that_of_the_documentation() -> None:
+    assert (LocalSettings().grace, AT_ONCE) == (120.0, 5.0)
+
+
+@pytest.mark.long
+def test_who_needs_longer_than_a_ctrl_c_leaves_has_it_at_a_stop(tmp_path: Path) -> None:
+    save = "trap 'sleep 6; echo late > /opt/ml/model/saved; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    interrupted(
+        tmp_path, definition(training("T", save)), lambda log: "ready" in log.read_text(),
+        lambda local, arn: local.pipelines.stop_execution(arn),
+    )  # fmt: skip
+    assert archived(target(tmp_path), job_of(tmp_path)) == {"saved": "late\n"}
