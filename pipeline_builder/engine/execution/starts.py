@@ -75,6 +75,8 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
     running = [step for step in chosen if step.name not in engine.stubs]
     found = find_unable(document, scope, means, steps={step.name for step in running}) if running else ()
     named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}
+    # An address that is none is SageMaker's to refuse: when the job is made.
+    found = tuple(it for it in found if it.problem.id != "PB521" or not engine.judge(*named[it.step]))
     refuse_unable(found, absent(named, engine.state))
     for unable in found:
         note(unable.problem.message)
