@@ -98,7 +98,7 @@ def _own(program: Path | None, folders: list[Path], spec: Spec) -> Container:
         raise FileNotFoundError(f"there is no '{spec['program'] or programs.DEFAULT}' in {programs.listed(folders)}")
     kind = programs.kind_of(program)
     if kind in (programs.SERVER, programs.APPLICATION):
-        return servers.open_server(program, kind, port=spec.get("port"))
+        return servers.open_server(program, kind, port=spec.get("port"), seconds=spec["timeout"])
     module = _imported(program, folders, spec)
     model_dir = _here(spec["model_dir"])
     if kind == programs.SERVICE:

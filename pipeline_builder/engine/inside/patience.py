@@ -36,6 +36,11 @@ def ask(answer: Answer, asked: Asked, *, retries: int) -> Answered:
     raise AssertionError("there is at least one try")
 
 
+def timed_out(seconds: float) -> AnswerError:
+    """Return the error of a request whose time is over."""
+    return AnswerError(TIMED_OUT, f"there is no answer after {seconds:g} s, which InvocationsTimeoutInSeconds allows")
+
+
 @contextmanager
 def within(answer: Answer, seconds: float) -> Iterator[Answer]:
     """Give an answer that is interrupted when its time is over; for the main thread, a server's client does it itself.
@@ -44,9 +49,7 @@ def within(answer: Answer, seconds: float) -> Iterator[Answer]:
     """
 
     def end(*_: Any) -> None:
-        raise AnswerError(
-            TIMED_OUT, f"there is no answer after {seconds:g} s, which InvocationsTimeoutInSeconds allows"
-        )
+        raise timed_out(seconds)
 
     def timed(asked: Asked) -> Answered:
         set_timer(clock, seconds)

@@ -89,5 +89,6 @@ def parse(text: bytes) -> Any:
 
 
 def render(value: Any) -> bytes:
-    """Return a value as JSON on one line."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    """Return a value as JSON on one line; half a pair of surrogates, which is no UTF-8, stays escaped."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()

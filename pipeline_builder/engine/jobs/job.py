@@ -79,13 +79,14 @@ class Command:
 class JobResult:
     """`exit_code` is the command's, 128 + n where signal n ended it; `excess` says which limit ended it, if one did.
 
-    `told` is when it was told to end, where it was.
+    `told` is when it was told to end, where it was; `broken` is why its data could not be given to it any more.
     """
 
     end: JobEnd
     exit_code: int
     excess: str = ""
     told: datetime | None = field(default=None, compare=False)
+    broken: Exception | None = field(default=None, compare=False)
 
 
 def inside(ml: Path, path: str) -> Path:

@@ -36,14 +36,18 @@ class Stream:
     content: Callable[[int], Iterator[bytes]]
 
 
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 @contextmanager
-def flowing(streams: Sequence[Stream]) -> Iterator[None]:
-    """Let the streams flow while the body runs.
+def flowing(streams: Sequence[Stream], broken: Callable[[], None] = _nobody) -> Iterator[None]:
+    """Let the streams flow while the body runs; `broken` is told where one can't go on: its reader might wait for ever.
 
     Raises:
         OSError, InputProblems: what has ended a stream before the end of its content, when the body is through.
     """
-    feeds = [_Feed(stream) for stream in streams]
+    feeds = [_Feed(stream, broken) for stream in streams]
     try:
         for feed in feeds:
             feed.begin()
@@ -61,6 +65,7 @@ class _Feed:
     """The thread that feeds one channel. The folder is held by its descriptor: the job may put a link in its place."""
 
     stream: Stream
+    broken: Callable[[], None]
     folder: int = -1
     error: Exception | None = None
     _end: threading.Event = field(default_factory=threading.Event)
@@ -95,7 +100,8 @@ class _Feed:
                 if descriptor is None:
                     return
                 try:
-                    self._make(epoch + 1)
+                    with contextlib.suppress(FileExistsError, FileNotFoundError):  # the job's own doing
+                        self._make(epoch + 1)
                     self._give(descriptor, epoch)
                 finally:
                     os.close(descriptor)
@@ -103,6 +109,7 @@ class _Feed:
                     os.unlink(self._name(epoch), dir_fd=self.folder)
         except Exception as error:  # noqa: BLE001 - raised again where the job has ended
             self.error = error
+            self.broken()
 
     def _opened(self, epoch: int) -> int | None:
         """Wait for a reader; None where the job ends, or the pipe isn't ours any more."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.engine.document.document import Step
@@ -14,10 +14,11 @@ from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.mirrors import Mirrors
 from pipeline_builder.engine.jobs.packages import container_layers, layers_of
-from pipeline_builder.engine.jobs.pipes import flowing
+from pipeline_builder.engine.jobs.pipes import Stream, flowing
 from pipeline_builder.engine.jobs.sandbox import run_job
+from pipeline_builder.engine.jobs.stopping import Stop
 from pipeline_builder.engine.jobs.tools import JobStoppedError, StepFailedError, StepStoppedError, Tools
-from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import FULL, refuse_full
 
 _DAY = 24 * 3600.0
@@ -85,8 +86,20 @@ def launch(
         places=program.places,
         mounted=program.data.mounted,
     )
-    with flowing(program.data.streams):
-        return run_job(job, stop=tools.stop, private=tools.private, grace=tools.grace)
+    return _fed(job, program.data.streams, tools)
+
+
+def _fed(job: Job, streams: Sequence[Stream], tools: Tools) -> JobResult:
+    """Run a job while its streams flow; where one of them breaks, the job ends."""
+    stop, result = Stop(below=tools.stop), None
+    try:
+        with flowing(streams, broken=stop.set):
+            result = run_job(job, stop=stop, private=tools.private, grace=tools.grace)
+    except (InputProblems, OSError) as error:
+        if result is None:
+            raise
+        return replace(result, broken=error)
+    return result
 
 
 def refuse_end(result: JobResult, request: Request, tools: Tools) -> None:
@@ -96,10 +109,13 @@ def refuse_end(result: JobResult, request: Request, tools: Tools) -> None:
         StepStoppedError: the whole execution is stopped.
         JobStoppedError: the job was stopped.
         StepFailedError: the job failed, with the script's own words.
+        InputProblems, OSError: its data could not be given to it to their end.
         OutsideFailure: PB674, the disk is full, which may be why.
     """
     if result.end is not JobEnd.EXITED and is_stopped_with_all(tools):
         raise StepStoppedError
+    if result.broken:
+        raise result.broken
     match result.end:
         case JobEnd.STOPPED | JobEnd.INTERRUPTED:
             raise JobStoppedError("the job was stopped")

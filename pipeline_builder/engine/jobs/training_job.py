@@ -127,6 +127,8 @@ class _TrainingJob:
 
     def _prepared(self) -> Program:
         request, ml = self._request, self._ml
+        # What was there before is taken away with the machine: no mirror may take that for the script's own deleting.
+        self._mirrors = Mirrors(self._tools.outputs)
         for folder in (ml, self._tools.folder / "tmp", self._tools.folder / "home"):
             sweep_folder(folder)
         training_files(request, ml=ml)

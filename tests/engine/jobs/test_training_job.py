@@ -17,6 +17,7 @@ from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
 from pipeline_builder.engine.jobs.stopping import AT_ONCE
 from pipeline_builder.engine.local import LocalSettings
+from pipeline_builder.engine.state.objects import delete_object
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.target import Target
@@ -285,3 +286,41 @@ def test_who_needs_longer_than_a_ctrl_c_leaves_has_it_at_a_stop(tmp_path: Path) 
         lambda local, arn: local.pipelines.stop_execution(arn),
     )  # fmt: skip
     assert archived(target(tmp_path), job_of(tmp_path)) == {"saved": "late\n"}
+
+
+def test_checkpoints_stay_where_the_next_machine_gets_no_data(tmp_path: Path) -> None:
+    more = {**SPOT, **CHECKPOINTS, "InputDataConfig": [
+        {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://local/in/"}}}
+    ]}  # fmt: skip
+    local = target(tmp_path, settings={"interrupts": {"T": (2.5,)}})
+    local.store.put("s3://local/in/a", b"1")
+
+    def take_away() -> None:
+        assert isinstance(local.store, LocalStore)
+        while local.store.find("s3://local/checkpoints/c0") is None:
+            time.sleep(0.01)
+        delete_object(local.store, "s3://local/in/a")
+
+    taking = threading.Thread(target=take_away)
+    taking.start()
+    step = training("T", COUNTING, **more)
+    _, ended, steps = run(local, definition(step))
+    taking.join()
+    assert (ended.status, steps["T"].status) == (ExecutionStatus.FAILED, StepStatus.FAILED)
+    assert "there is no data at 's3://local/in/'" in (steps["T"].failure_reason or "")
+    assert local.store.get("s3://local/checkpoints/c0") == b"0\n"
+
+
+def test_a_training_whose_pipe_breaks_ends_and_leaves_its_model(tmp_path: Path) -> None:
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://local/in/"}
+    channel = {
+        "ChannelName": "t", "InputMode": "Pipe", "CompressionType": "Gzip", "DataSource": {"S3DataSource": source},
+    }  # fmt: skip
+    local = target(tmp_path)
+    local.store.put("s3://local/in/a", b"no gzip")
+    command = "echo half > /opt/ml/model/m; cat /opt/ml/input/data/t_0; sleep 60"
+    _, ended, _ = run(local, definition(training("T", command, InputDataConfig=[channel])))
+    job = job_of(tmp_path)
+    assert (ended.status, job.status) == (ExecutionStatus.FAILED, "Failed")
+    assert story(job) == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Failed"]
+    assert archived(local, job) == {"m": "half\n"}

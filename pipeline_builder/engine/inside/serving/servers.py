@@ -24,39 +24,43 @@ from typing import Any
 
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Asked, Container
 from pipeline_builder.engine.inside.exits import render_exit
+from pipeline_builder.engine.inside.patience import timed_out
 from pipeline_builder.engine.inside.serving import programs
 
 STANDINS = Path(__file__).resolve().parent.parent / "standins"
-_STARTUP, _INVOCATION, _PING, _GRACE = 600.0, 3600.0, 2.0, 5.0
+_STARTUP, _PING, _GRACE = 600.0, 2.0, 5.0
+_BLOCK = 1 << 20
 _PAUSE = 0.05
 _ASYNC = ("FastAPI", "Starlette", "Quart")
 _SAID = 2000
 
 
-def open_server(program: Path, kind: str, *, port: int | None) -> Container:
+def open_server(program: Path, kind: str, *, port: int | None, seconds: float) -> Container:
     """Start the server and return what asks it, once it answers.
 
     `port` is the one that the job has of its own; without, a free one of this machine is offered to the program, and
-    8080 is looked at too where nobody else listens there.
+    8080 is looked at too where nobody else listens there. An answer may take so many seconds.
     """
     ports = [port] if port else [_free_port(), *([programs.PORT] if _is_free(programs.PORT) else [])]
     process = _started(program, kind, ports[0])
     atexit.register(_end, process)
     found = _answering(process, program, ports)
-    return Container(_Asking(found, process), concurrent=True, parameters=_parameters(found))
+    return Container(_Asking(found, process, seconds), concurrent=True, parameters=_parameters(found))
 
 
 class _Asking:
     """What has one request after the other answered by the server on a port."""
 
-    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
-        self._port, self._process = port, process
+    def __init__(self, port: int, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self._port, self._process, self._seconds = port, process, seconds
 
     def __call__(self, asked: Asked) -> Answered:
         headers = {"Content-Type": asked.content_type, "Accept": asked.accept}
         given = {name: value for name, value in headers.items() if value}
         try:
-            status, body, kind = _ask(self._port, "POST", "/invocations", asked.body, given, _INVOCATION)
+            status, body, kind = _ask(self._port, "POST", "/invocations", asked.body, given, self._seconds)
+        except (TimeoutError, socket.timeout) as error:  # noqa: UP041 - two before Python 3.10
+            raise timed_out(self._seconds) from error
         except (OSError, http.client.HTTPException) as error:
             code = self._process.poll()
             ended = f"; it has ended with {render_exit(code)}" if code is not None else ""
@@ -152,13 +156,27 @@ def _parameters(port: int) -> dict[str, Any] | None:
 def _ask(  # noqa: PLR0917 - a request has these parts
     port: int, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
 ) -> tuple[int, bytes, str | None]:
+    deadline = time.monotonic() + timeout
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        return response.status, response.read(), response.getheader("Content-Type")
+        return response.status, _read(response, deadline), response.getheader("Content-Type")
     finally:
         connection.close()
+
+
+def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Return the body; TimeoutError where it isn't there in time, though a little of it may come now and then."""
+    blocks, left = [], response.length  # which Python 3.8 doesn't count down
+    while block := response.read1(_BLOCK if left is None else min(left, _BLOCK)):
+        blocks.append(block)
+        left = None if left is None else left - len(block)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if left:
+        raise http.client.IncompleteRead(b"".join(blocks), left)
+    return b"".join(blocks)
 
 
 def _free_port() -> int:
