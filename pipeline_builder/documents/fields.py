@@ -88,9 +88,16 @@ def _args(value: JSON) -> JSON:
         except ValueError as error:
             raise ValueError(f"'args' is {describe(value)}, which no shell could split: {error}") from error
     if isinstance(value, dict) and not isinstance(value, Expression):
-        pairs = (([f"--{name}"] if item is None else [f"--{name}", item]) for name, item in sorted(value.items()))
+        pairs = (([_flag(name)] if item is None else [_flag(name), item]) for name, item in sorted(value.items()))
         return [word for pair in pairs for word in pair]
     return [] if value is None else _list(value)
+
+
+def _flag(name: str) -> str:
+    """Return how a script is told a name; one that has its dashes already keeps those."""
+    if not name.strip("-") or re.search(r"\s", name):
+        raise ValueError(f"'args' has the name {describe(name)}, expected one such as 'ratio' for '--ratio'")
+    return name if name.startswith("-") else f"--{name}"
 
 
 def _address(value: str) -> str:

@@ -35,6 +35,7 @@ def application(tmp_path: Path, step: str, *replacements: tuple[str, str], **mor
         ("[--ratio, 0.2, --flag, true]", ["--ratio", "0.2", "--flag", "true"]),
         ("--ratio 0.2 --name 'two words'", ["--ratio", "0.2", "--name", "two words"]),
         ("{ratio: 0.2, all: null, b: x}", ["--all", "--b", "x", "--ratio", "0.2"]),
+        ("{-v: 1, --ratio: 0.2}", ["--ratio", "0.2", "-v", "1"]),
         ("[--n, $params.N]", ["--n", {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.N"}]}}]),
     ],
 )
@@ -49,6 +50,14 @@ def test_arguments_of_a_script(tmp_path: Path, written: str, expected: list[Any]
         assert arguments == expected
         assert entry[2:4] == [f'{SETUP}exec "$@"', "bash"]
         assert entry[-3:] == ["python", "-m", script]
+
+
+@pytest.mark.parametrize("written", ["{'': 1}", "{--: 1}", "{a b: 1}"])
+def test_names_that_no_argument_has(tmp_path: Path, written: str) -> None:
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, CONF.replace(PREPROCESS, f"{PREPROCESS}        args: {written}\n"))
+    (problem,) = caught.value.problems
+    assert (problem.id, "'args' has the name" in problem.message) == ("PB204", True)
 
 
 def test_arguments_that_are_merged_reach_the_script(tmp_path: Path) -> None:

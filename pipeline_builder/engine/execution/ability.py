@@ -12,9 +12,9 @@ from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.members import DataPath
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.jobs.handing import secrets_of
-from pipeline_builder.engine.jobs.interpreters import find_interpreter
+from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_too_old
 from pipeline_builder.engine.jobs.looking import Seen, look
-from pipeline_builder.engine.jobs.packages import image_and_code, image_packages
+from pipeline_builder.engine.jobs.packages import image_and_code, image_packages, images_of
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
@@ -38,12 +38,13 @@ class Unable:
 class Means:
     """What this machine has to run steps with: folders for data that are in no bucket, and packages.
 
-    `layers` returns the packages of a step's environment as far as its code is there; it may raise InputProblems, which
-    are then the job's to say. `secrets` is what gives jobs theirs, where it is known that it refuses all.
+    `layers` returns the packages of a step's environment; it may raise InputProblems where its code isn't there yet,
+    and then those of its `images` are known. `secrets` is what gives jobs theirs, where that is known to refuse all.
     """
 
     elsewhere: Elsewhere
     layers: Callable[[Step, Request], Layers]
+    images: Sequence[tuple[str, tuple[str, ...]]] = ()
     secrets: SecretGiver | None = None
 
 
@@ -81,10 +82,10 @@ def look_at(
     defaults = {item.name: item.default for item in document.parameters if item.default is not None}
 
     def layers(step: Step, request: Request) -> Layers:
-        image, code = image_and_code(step, request)
-        return image_packages(image, images), requirements(code)
+        _, code = image_and_code(step, request)
+        return (*_image_layers(step, request, images), requirements(code))
 
-    means = Means(elsewhere=Elsewhere(sources), layers=layers)
+    means = Means(elsewhere=Elsewhere(sources), layers=layers, images=images)
     return find_unable(document, Scope(parameters=defaults, execution={}), means)
 
 
@@ -115,13 +116,23 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
     try:
         layers = means.layers(step, request)
     except (InputProblems, KeyError, TypeError, AttributeError):  # its code isn't there, or isn't known yet
-        return
+        layers = _image_layers(step, request, means.images)
     try:
         clean_layers(layers)
         for version in pythons_of(layers):
             find_interpreter(version)
+            if step.type == "Transform":
+                refuse_too_old(version)
     except InputProblems as error:
         yield from (Seen(path=(), problem=problem) for problem in error.problems)
+
+
+def _image_layers(step: Step, request: Request, images: Sequence[tuple[str, tuple[str, ...]]]) -> Layers:
+    """Return the packages that are known by a step's images alone."""
+    try:
+        return tuple(image_packages(image, images) for image in images_of(step, request))
+    except (KeyError, TypeError, AttributeError):  # they aren't known yet
+        return ()
 
 
 def _named(step: Step, problem: Problem) -> Problem:

@@ -71,7 +71,9 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
     refusing = engine.secrets if engine.secrets is no_secrets else None
-    means = Means(elsewhere=engine.store.elsewhere, layers=partial(_layers, engine), secrets=refusing)
+    means = Means(
+        elsewhere=engine.store.elsewhere, layers=partial(_layers, engine), images=engine.images, secrets=refusing
+    )
     running = [step for step in chosen if step.name not in engine.stubs]
     found = find_unable(document, scope, means, steps={step.name for step in running}) if running else ()
     named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}

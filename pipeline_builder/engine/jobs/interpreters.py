@@ -16,6 +16,8 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine import programs
 
 _SAY = "import platform, sys; print(platform.python_version(), getattr(sys, '_base_executable', '') or sys.executable)"
+_OLDEST = (3, 8)
+"""What `engine/inside` is written for."""
 _ANSWER = re.compile(r"(3(?:\.\d+)+)\S* (/.+)")
 
 
@@ -53,6 +55,20 @@ def find_interpreter(version: str) -> Interpreter:
         hint = f"install one: 'uv python install {version}', or by pyenv; it was looked for on PATH, too"
         raise InputProblems(Problem(id="PB514", message=message, hint=hint))
     return found
+
+
+def refuse_too_old(version: str) -> None:
+    """Make sure that the program that calls a model's handlers can be read by an image's Python.
+
+    Raises:
+        InputProblems: PB720.
+    """
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        message = (
+            f"its image has Python {version} by the manifest's 'local.images', and a model is served from {oldest} on"
+        )
+        raise InputProblems(Problem(id="PB720", message=message, hint=f"write 'python: \"{oldest}\"' for that image"))
 
 
 def _fits(found: str, wanted: str) -> bool:

@@ -13,6 +13,7 @@ from pipeline_builder.engine.inside.serving import programs
 from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.requirements import Layers, included_lines
+from pipeline_builder.engine.jobs.resolving import own_containers
 from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -60,6 +61,15 @@ def _layers(image: str, images: Any, asked: tuple[str, ...]) -> Layers:
 def image_packages(image: str, images: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
     """Return the packages that stand for an image: those of the first pattern that it matches."""
     return next((tuple(lines) for pattern, lines in images if fnmatchcase(image, pattern)), ())
+
+
+def images_of(step: Step, request: Request) -> tuple[str, ...]:
+    """Return the images of a step's job, as far as they are known; of a transform those of its model's containers."""
+    if step.type == "Transform":
+        found = [container.get("Image") for container in own_containers(request.get("Model") or {})]
+    else:
+        found = [image_and_code(step, request)[0]]
+    return tuple(image for image in found if isinstance(image, str))
 
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:

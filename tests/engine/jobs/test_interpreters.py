@@ -16,6 +16,7 @@ from pipeline_builder.engine.jobs.requirements import image_lines
 from pipeline_builder.engine.local import LocalSettings, open_local_target
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import definition, script
+from tests.tiny import variant
 from tests.workspaces import MANIFEST, make_workspace
 
 
@@ -100,3 +101,22 @@ def test_versions_that_can_not_be(tmp_path: Path, written: str) -> None:
     ended = make_workspace(tmp_path / "w", manifest=MANIFEST + images).call("validate")
     assert ended.code == 1
     assert "'python' is" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("3.2", "PB514 step 'churn-Transform': there is no"), ("3.7", "PB720 step 'churn-Transform': its image has")],
+)
+def test_a_models_own_image_is_looked_at_before_anything_runs(tmp_path: Path, version: str, said: str) -> None:
+    python(tmp_path / "home/.pyenv/versions/3.7.1/bin/python3.7", "3.7.1")
+    conf = variant(
+        ("InferenceSpecification:\n          image_uri: example", "InferenceSpecification:\n          image_uri: other")
+    )
+    images = f"  images: [{{match: 'other.com/*', python: '{version}'}}]\n"
+    workspace = make_workspace(tmp_path / "w", conf=conf, manifest=MANIFEST + images)
+    assert workspace.call("checkout").code == 0
+    for command in (("validate",), ("up",)):
+        ended = workspace.call(*command, HOME=str(tmp_path / "home"))
+        assert ended.code == 1
+        assert said in ended.err
+    assert not (tmp_path / "w" / ".pipeline_builder" / "jobs").exists()
