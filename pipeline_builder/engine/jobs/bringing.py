@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.arrivals import Arrival, faults_of
-from pipeline_builder.engine.jobs.job import inside
+from pipeline_builder.engine.jobs.job import folder_inside, inside
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.pipes import Stream
 from pipeline_builder.engine.jobs.streams import open_content
@@ -41,11 +41,10 @@ def bring(arrivals: Iterable[Arrival], kept: Outputs, *, private: bool) -> Broug
     for arrival in arrivals:
         if faults := [Problem(id="PB560", message=why) for why in faults_of(arrival)]:
             raise InputProblems(*faults)
-        folder = inside(kept.folder / "ml", arrival.path)
         if arrival.mode == "Pipe":
-            streams.append(_stream(arrival, folder, kept))
+            streams.append(_stream(arrival, inside(kept.folder / "ml", arrival.path), kept))
             continue
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = folder_inside(kept.folder / "ml", arrival.path)
         own = folder_of(kept.store, arrival.address, arrival.kind) if arrival.fixed and private else None
         if own is None:
             kept.say_missing(arrival.address, kept.store.download(arrival.address, folder, kind=arrival.kind))

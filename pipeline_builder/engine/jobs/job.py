@@ -102,5 +102,20 @@ def inside(ml: Path, path: str) -> Path:
     return ml.joinpath(*parts[3:])
 
 
+def folder_inside(ml: Path, path: str) -> Path:
+    """Make the folder on this machine behind a path below /opt/ml, and return it.
+
+    Raises:
+        InputProblems: PB524 for a path elsewhere, PB721 where the job has a file there already.
+    """
+    folder = inside(ml, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        message = f"the path {path[:500]!a} can't be a folder: it, or what it is below, is a file of the job"
+        raise InputProblems(Problem(id="PB721", message=message)) from error
+    return folder
+
+
 def _can_be_name(part: str) -> bool:
     return "\0" not in part and len(part.encode("utf-8", "replace")) <= _LONGEST_NAME

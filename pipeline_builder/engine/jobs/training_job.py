@@ -18,7 +18,7 @@ from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import CODE, Request, write_json
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.installer import OutageError
-from pipeline_builder.engine.jobs.job import OPT_ML, JobEnd, JobResult, inside
+from pipeline_builder.engine.jobs.job import OPT_ML, JobEnd, JobResult, folder_inside, inside
 from pipeline_builder.engine.jobs.kept import CHECKPOINTS, HOOK, Kept, kept_folders
 from pipeline_builder.engine.jobs.metrics import Growth, collect_metrics, definitions_of
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
@@ -146,7 +146,7 @@ class _TrainingJob:
         """Bring back the checkpoints, and begin to keep what comes."""
         kept = [replace(one, path=str(Path(one.path))) for one in kept_folders(self._request, self.name)]
         for one in kept:
-            inside(self._ml, one.path).mkdir(parents=True, exist_ok=True)
+            folder_inside(self._ml, one.path)
         if hook := self._request.get(HOOK):
             write_json(self._ml / "input" / "config" / "debughookconfig.json", hook)
         for one in kept:

@@ -13,7 +13,7 @@ from pipeline_builder.engine.jobs.arrivals import processing_arrivals, transform
 from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.handing import secrets_of
-from pipeline_builder.engine.jobs.job import OPT_ML, inside
+from pipeline_builder.engine.jobs.job import OPT_ML, folder_inside
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.processing import (
@@ -48,7 +48,7 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     data = bring(processing_arrivals(request), tools.outputs, private=tools.private)
     outputs = [output["S3Output"] for output in _outputs(request)]
     for output in outputs:
-        inside(ml, output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+        folder_inside(ml, output["LocalPath"])
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
     environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
     program = Program(processing_command(request), environment, OPT_ML, data)
