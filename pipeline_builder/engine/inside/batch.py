@@ -112,7 +112,7 @@ def _transform(file: File, spec: Spec, container: Container) -> bool:
                 else:
                     write_answer(result, answered, done.number)
                 first += done.number
-    except Exception:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+    except (Exception, SystemExit):  # noqa: BLE001 - user code may raise anything; the log gets all of it
         traceback.print_exc()
         where = "as a whole" if spec["split"] == "None" else f"at record {first}"
         tell(f"the transform of '{file.source}' failed {where}")

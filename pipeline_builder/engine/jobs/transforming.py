@@ -67,6 +67,12 @@ class Turns:
         """The names of the outputs."""
         return [f"{name}.out" for name in self.names]
 
+    @property
+    def unanswered(self) -> list[str]:
+        """The names of the files that have no output after the last turn, or after the one that nothing came out of."""
+        there = set(survey(Tree(root=self.folder / "ml", below=OUTPUT.removeprefix(f"{OPT_ML}/"), shown=OUTPUT)).files)
+        return [name for name in self.names if f"{name}.out" not in there]
+
     def of(self, download: Callable[[Path], object]) -> Iterator[Turn]:
         """Yield each turn, ready to run; `download` brings the input into a job's folder.
 

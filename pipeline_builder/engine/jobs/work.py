@@ -36,6 +36,7 @@ from pipeline_builder.engine.jobs.tools import (
 from pipeline_builder.engine.jobs.training_job import run_training
 from pipeline_builder.engine.jobs.transforming import INPUT, OUTPUT, Turn, Turns, refusals_of
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.tree import render_some
 
 # --- the step types
 
@@ -87,6 +88,9 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
         failure = _turned(step, request, tools, turn) or failure
         if isinstance(failure, StepStoppedError | JobStoppedError):
             break
+    if not failure and (silent := turns.unanswered):  # a handler may end the program, and well
+        some = render_some([f"'{name}'" for name in silent])
+        failure = StepFailedError(f"the model's program has ended with exit code 0 and no answer for: {some}")
     if turns.is_through and not isinstance(failure, StepStoppedError | JobStoppedError):
         replace(tools, folder=turns.folder).outputs.upload_named(OUTPUT, turns.outputs, uri)
     if failure:
