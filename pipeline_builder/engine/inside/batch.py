@@ -7,7 +7,6 @@ inference pipeline each container has a process of its own; what one has answere
 from __future__ import annotations
 
 import gzip
-import os
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from pipeline_builder.engine.inside.answers import Answered, Asked
 from pipeline_builder.engine.inside.assembling import assemble
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
+from pipeline_builder.engine.inside.job import here, tell
 from pipeline_builder.engine.inside.patience import ask, within
 from pipeline_builder.engine.inside.records import cut, requests
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     Spec = Mapping[str, Any]
 
-OPT_ML = "/opt/ml"
 # The last three are None where the job leaves them to the container, and what the service takes where it does too.
 DEFAULTS: dict[str, Any] = {
     "content_type": None, "accept": None, "compression": "None", "split": "None", "assemble": "None",
@@ -78,17 +77,6 @@ def settled(parameters: Mapping[str, Any] | None, spec: Spec) -> dict[str, Any]:
     found["strategy"] = _STRATEGIES.get(str(found["strategy"]))
     chosen = {key: value for key, value in spec.items() if key in _OWN and value not in (None, "")}
     return {**spec, **_OWN, **{key: value for key, value in found.items() if value is not None}, **chosen}
-
-
-def tell(text: str) -> None:
-    """Write a line into the job's log."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the job's log
-
-
-def here(path: str) -> Path:
-    """Return where a path of the container is: below SAGEMAKER_BASE_DIR where /opt/ml isn't private."""
-    base = os.environ.get("SAGEMAKER_BASE_DIR")
-    return Path(base + path[len(OPT_ML) :]) if base and (path + "/").startswith(OPT_ML + "/") else Path(path)
 
 
 def _is_there(file: File, spec: Spec) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline_builder.engine.inside.job import here, tell
 from pipeline_builder.engine.inside.serving import (
     huggingface,
     images,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     Spec = Mapping[str, Any]
 
-OPT_ML = "/opt/ml"
-
 
 def open_container(spec: Spec) -> Container:
     """Load the model once and return what answers requests.
@@ -41,8 +39,8 @@ def open_container(spec: Spec) -> Container:
     `spec` has "model_dir", "code_dir" and "program", "" where none is given; and "image", the address of the image.
     """
     image = images.image_of(spec.get("image", ""))
-    model_dir = _here(spec["model_dir"])
-    folders = programs.folders_of(spec.get("image", ""), _here(spec["code_dir"]), model_dir)
+    model_dir = here(spec["model_dir"])
+    folders = programs.folders_of(spec.get("image", ""), here(spec["code_dir"]), model_dir)
     # AWS's images import the entry point by its name, so that one in a folder isn't found there.
     is_known = not image or "/" not in spec["program"]
     program = programs.find(folders, spec["program"] or programs.DEFAULT) if is_known else None
@@ -85,7 +83,7 @@ def _toolkit(image: str, program: Path | None, folders: list[Path], spec: Spec) 
             f"'{spec['program']}': it answers with its defaults (set 'ModelRepack: \"True\"' to have it there)"
         )
     module = _imported(program, folders, spec) if program else None
-    model_dir = str(_here(spec["model_dir"]))
+    model_dir = str(here(spec["model_dir"]))
     if image == images.HUGGINGFACE:
         return huggingface.open_huggingface(module, model_dir)
     defaults = mxnet.MxnetDefaults() if image == images.MXNET else pytorch.PytorchDefaults()
@@ -100,7 +98,7 @@ def _own(program: Path | None, folders: list[Path], spec: Spec) -> Container:
     if kind in (programs.SERVER, programs.APPLICATION):
         return servers.open_server(program, kind, port=spec.get("port"), seconds=spec["timeout"])
     module = _imported(program, folders, spec)
-    model_dir = _here(spec["model_dir"])
+    model_dir = here(spec["model_dir"])
     if kind == programs.SERVICE:
         return services.open_service(module, str(model_dir))
     if tensorflow.has_handlers(module):
@@ -123,14 +121,3 @@ def _imported(program: Path, folders: list[Path], spec: Spec) -> types.ModuleTyp
     name = spec["program"] or programs.DEFAULT
     name = name[: -len(".py")] if name.endswith(".py") else name  # noqa: FURB188 - Python 3.8 has no other way
     return importlib.import_module(name.replace("/", "."))
-
-
-def _here(path: str) -> Path:
-    """Return where a path of the container is: below SAGEMAKER_BASE_DIR where /opt/ml isn't private."""
-    base = os.environ.get("SAGEMAKER_BASE_DIR")
-    return Path(base + path[len(OPT_ML) :]) if base and (path + "/").startswith(OPT_ML + "/") else Path(path)
-
-
-def tell(text: str) -> None:
-    """Write a line into the job's log."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the job's log

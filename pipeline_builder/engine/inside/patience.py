@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.inside.answers import SERVER_ERROR, Answered, AnswerError, Asked
+from pipeline_builder.engine.inside.job import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def ask(answer: Answer, asked: Asked, *, retries: int) -> Answered:
             if number == tries or getattr(error, "status", SERVER_ERROR) < SERVER_ERROR:
                 raise
             said = "".join(traceback.format_exception_only(type(error), error)).strip()
-            _tell(f"try {number} of {tries} failed, the next one follows: {said}")
+            tell(f"try {number} of {tries} failed, the next one follows: {said}")
     raise AssertionError("there is at least one try")
 
 
@@ -64,7 +64,3 @@ def within(answer: Answer, seconds: float) -> Iterator[Answer]:
         yield timed
     finally:
         signal.signal(signal.SIGALRM, before)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the job's log
