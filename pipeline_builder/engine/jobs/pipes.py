@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline_builder.errors import InputProblems, Problem
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _PAUSE = 0.01
 """Seconds between looks for a reader: nobody is told when one comes."""
@@ -72,10 +74,20 @@ class _Feed:
     _thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Make the first pipe, before the job starts, and wait for its reader in the background."""
+        """Make the first pipe, before the job starts, and wait for its reader in the background.
+
+        Raises:
+            InputProblems: PB721 where another input has that name.
+        """
         self.stream.folder.mkdir(parents=True, exist_ok=True)
         self.folder = os.open(self.stream.folder, _FOLDER)
-        self._make(0)
+        try:
+            self._make(0)
+        except FileExistsError as error:
+            message = (
+                f"the first pipe of the input '{self.stream.name}' can't be at '{self._name(0)}', where another is"
+            )
+            raise InputProblems(Problem(id="PB721", message=message)) from error
         self._thread = threading.Thread(target=self._run, name=f"pipe-{self.stream.name}", daemon=True)
         self._thread.start()
 
