@@ -97,11 +97,16 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
     for kept in kept_folders(request, ""):
         yield from _local_path(kept.path, (kept.member, "LocalPath"))
     channels = request.get("InputDataConfig") or ()
-    for arrival in training_arrivals(request):
+    arrivals = training_arrivals(request)
+    folders = {arrival.path for arrival in arrivals if arrival.mode != "Pipe"}
+    for arrival in arrivals:
         index = next(i for i, channel in enumerate(channels) if channel.get("ChannelName") == arrival.name)
         source = channels[index].get("DataSource") or {}
         known = source.get("S3DataSource") or source.get("FileSystemDataSource") or source.get("DatasetSource")
         yield from _arrival(arrival, elsewhere, ("InputDataConfig", index), of=known)
+        if arrival.mode == "Pipe" and f"{arrival.path}_0" in folders:
+            message = f"the first pipe of the input '{arrival.name}' would be at '{arrival.name}_0', where another is"
+            yield _refused(("InputDataConfig", index), message)
 
 
 def _groups(request: Request) -> Iterator[Seen]:
