@@ -43,6 +43,10 @@ class AnswerError(Exception):
         self.status = status
 
 
+class ServerError(AnswerError):
+    """A container's own server refuses a request, or doesn't answer it; where that was is in its own log."""
+
+
 class Container(NamedTuple):
     """A container that is up.
 

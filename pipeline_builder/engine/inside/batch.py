@@ -15,12 +15,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from pipeline_builder.engine.inside.answers import Answered, Asked
+from pipeline_builder.engine.inside.answers import Answered, Asked, ServerError
 from pipeline_builder.engine.inside.assembling import assemble
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
 from pipeline_builder.engine.inside.job import here, tell
 from pipeline_builder.engine.inside.patience import ask, within
 from pipeline_builder.engine.inside.records import cut, requests
+from pipeline_builder.engine.inside.rows import RowError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -100,8 +101,11 @@ def _transform(file: File, spec: Spec, container: Container) -> bool:
                 else:
                     write_answer(result, answered, done.number)
                 first += done.number
-    except (Exception, SystemExit):  # noqa: BLE001 - user code may raise anything; the log gets all of it
-        traceback.print_exc()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+        if isinstance(error, (RowError, ServerError)):
+            tell(str(error))
+        else:
+            traceback.print_exc()
         where = "as a whole" if spec["split"] == "None" else f"at record {first}"
         tell(f"the transform of '{file.source}' failed {where}")
         if part.exists():

@@ -36,9 +36,9 @@ def ask(answer: Answer, asked: Asked, *, retries: int) -> Answered:
     raise AssertionError("there is at least one try")
 
 
-def timed_out(seconds: float) -> AnswerError:
+def timed_out(seconds: float, kind: type[AnswerError] = AnswerError) -> AnswerError:
     """Return the error of a request whose time is over."""
-    return AnswerError(TIMED_OUT, f"there is no answer after {seconds:g} s, which InvocationsTimeoutInSeconds allows")
+    return kind(TIMED_OUT, f"there is no answer after {seconds:g} s, which InvocationsTimeoutInSeconds allows")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.engine.inside.answers import Answered, AnswerError, Asked, Container
+from pipeline_builder.engine.inside.answers import Answered, Asked, Container, ServerError
 from pipeline_builder.engine.inside.exits import render_exit
 from pipeline_builder.engine.inside.patience import timed_out
 from pipeline_builder.engine.inside.serving import programs
@@ -60,14 +60,14 @@ class _Asking:
         try:
             status, body, kind = _ask(self._port, "POST", "/invocations", asked.body, given, self._seconds)
         except (TimeoutError, socket.timeout) as error:  # noqa: UP041 - two before Python 3.10
-            raise timed_out(self._seconds) from error
+            raise timed_out(self._seconds, ServerError) from error
         except (OSError, http.client.HTTPException) as error:
             code = self._process.poll()
             ended = f"; it has ended with {render_exit(code)}" if code is not None else ""
-            raise AnswerError(500, f"the server did not answer: {error}{ended}") from error
+            raise ServerError(500, f"the server did not answer: {error}{ended}") from error
         if status >= 300:
             said = body.decode("utf-8", "replace")[:_SAID]
-            raise AnswerError(status, f"the server answered with status {status}: {said}")
+            raise ServerError(status, f"the server answered with status {status}: {said}")
         return Answered(body, kind or asked.accept or "application/octet-stream")
 
 
