@@ -44,8 +44,11 @@ def main(arguments: list[str]) -> int:
     spec = {**batch.DEFAULTS, **json.loads(Path(arguments[0]).read_text(encoding="utf-8"))}
     try:
         container = handlers.open_container(spec)
-    except Exception:  # noqa: BLE001 - user code may raise anything; the log gets all of it
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+        if isinstance(error, batch.ServerError):
+            batch.tell(str(error))
+        else:
+            traceback.print_exc()
         batch.tell(f"the model could not be loaded from '{spec['model_dir']}' by '{spec['program']}'")
         return 1
     return int(batch.run_files(container, spec))

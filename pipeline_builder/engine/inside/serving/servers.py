@@ -131,17 +131,18 @@ def _answering(process: subprocess.Popen[bytes], program: Path, ports: list[int]
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
-            raise RuntimeError(
+            raise ServerError(
+                500,
                 f"the server program '{program.name}' has ended with {render_exit(code)} before it answered GET /ping: "
                 "it defines no handlers, so it is started with the argument 'serve' and must listen on port 8080 "
-                "(SAGEMAKER_BIND_TO_PORT)"
+                "(SAGEMAKER_BIND_TO_PORT)",
             )
         for port in ports:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if _ask(port, "GET", "/ping", None, {}, _PING)[0] == 200:
                     return port
         time.sleep(_PAUSE)
-    raise TimeoutError(f"the server program '{program.name}' has not answered GET /ping within {_STARTUP:.0f} s")
+    raise ServerError(504, f"the server program '{program.name}' has not answered GET /ping within {_STARTUP:.0f} s")
 
 
 def _parameters(port: int) -> dict[str, Any] | None:
