@@ -80,3 +80,9 @@ def test_lines_are_found_from_the_end_whatever_they_are_made_of(tmp_path: Path) 
     assert program.find_last(tmp_path / "log", "loss=([0-9]+)") == (1.0, 6)
     (tmp_path / "log").write_bytes(b"")
     assert program.find_last(tmp_path / "log", "loss=([0-9]+)") is None
+
+
+@pytest.mark.parametrize("text", ["1_0", "nan", "inf", "1,5", ""])
+def test_what_is_a_number_for_nobody_else_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "log").write_text(f"loss=2.5\nloss={text};\n")
+    assert program.find_last(tmp_path / "log", "loss=([^;]*)") == (2.5, 8)

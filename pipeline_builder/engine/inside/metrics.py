@@ -89,7 +89,7 @@ def find_last(log: Path, expression: str) -> tuple[float, int] | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        number = float(text or "")
+        number = float("" if "_" in (text or "") else text or "")  # 1_000 is a number in Python only
     except ValueError:
         return None
     return number if math.isfinite(number) else None
