@@ -20,7 +20,7 @@ from pipeline_builder.manifest.manifest import Manifest, build_manifest
 if TYPE_CHECKING:
     from pipeline_builder.definition.compose import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
-    from pipeline_builder.engine.local import LocalSettings
+    from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
@@ -180,7 +180,7 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
     from pipeline_builder.engine.jobs.limits import JobLimits
     from pipeline_builder.engine.jobs.requirements import image_lines
-    from pipeline_builder.engine.local import LocalSettings
+    from pipeline_builder.engine.settings import LocalSettings
 
     home = Path("~").expanduser()
     if manifest is None:

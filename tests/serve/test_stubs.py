@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.definition.check.refusal import refusal_of
-from pipeline_builder.engine.local import LocalSettings
+from pipeline_builder.engine.settings import LocalSettings
 from tests.serve.serving import ROLE, Found, Served, refused, serving_with
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:ask"
