@@ -99,7 +99,10 @@ def test_a_folder_without_files_has_no_matrix(tmp_path: Path, packages: Path) ->
 
 
 ENCODE = """
-import json
+import json, sys
+if "offered" in sys.argv:
+    from pipeline_builder.engine.inside.serving import packages
+    packages.offer()
 import sagemaker_xgboost_container.encoder as xgb_encoders
 from sagemaker_xgboost_container.constants import xgb_content_types
 print(xgb_encoders.json_to_jsonlines({"predictions": [{"score": 1}, 2]}).decode(), end="")
@@ -109,7 +112,7 @@ xgb_encoders.decode(b"x", xgb_content_types.X_PARQUET)
 
 
 def test_handlers_decode_with_the_encoder_of_xgboost_s_image(packages: Path) -> None:
-    command = [sys.executable, "-c", ENCODE]
+    command = [sys.executable, "-c", ENCODE, "offered"]
     path = {"PYTHONPATH": f"{packages}:{ROOT}"}
     ended = subprocess.run(command, env=path, capture_output=True, text=True, check=False)
     entry, number, matrix = ended.stdout.splitlines()
@@ -133,6 +136,12 @@ def test_a_training_script_may_import_the_encoder(packages: Path) -> None:
         ("ModuleNotFoundError: No module named 'sagemaker_tensorflow'", "runs on AWS only"),
         ("ModuleNotFoundError: No module named 'pandas'", ""),
         ("it said: No module named 'smdebug'", ""),
+        ("/usr/bin/env: \u2018python3.9\u2019: No such file or directory\n", 'python: "3.9"'),
+        ("/usr/bin/env: 'python3.12': No such file or directory", 'python: "3.12"'),
+        ("sh: 1: python3.8: not found", 'python: "3.8"'),
+        ("bash: line 1: python3.10: command not found", 'python: "3.10"'),
+        ("/usr/bin/env: 'Rscript': No such file or directory", ""),
+        ("I looked for python3.9 and it is not found", ""),
     ],
 )
 def test_what_is_said_of_a_package_that_is_missing(said: str, part: str) -> None:

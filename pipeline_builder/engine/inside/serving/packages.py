@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.engine.inside.serving import codecs, model_server, services
+from pipeline_builder.engine.inside.serving import codecs, matrices, model_server, services
 
 if TYPE_CHECKING:
     import types
@@ -89,6 +89,10 @@ def _modules() -> dict[str, dict[str, Any]]:
         },
         "sagemaker_inference.default_inference_handler": {"DefaultInferenceHandler": DefaultInferenceHandler},
         "sagemaker_inference.model_server": {"start_model_server": model_server.start_model_server},
+        "_pipeline_builder_matrices": {
+            "decode": matrices.decode, "from_csv": matrices.from_csv, "from_libsvm": matrices.from_libsvm,
+            "from_recordio": matrices.from_recordio,
+        },
         "mms": {}, "mms.service": {"PredictionException": services.PredictionException},
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ import http.client
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import socket
 import stat
@@ -31,6 +32,11 @@ _STARTUP, _INVOCATION, _PING, _GRACE = 600.0, 3600.0, 2.0, 5.0
 _PAUSE = 0.05
 _ASYNC = ("FastAPI", "Starlette", "Quart")
 _SAID = 2000
+# What runs a program that doesn't say it in its first line.
+_LANGUAGES = {
+    ".r": ("Rscript",), ".js": ("node",), ".mjs": ("node",), ".jar": ("java", "-jar"),
+    ".rb": ("ruby",), ".pl": ("perl",),
+}  # fmt: skip
 
 
 def open_server(program: Path, kind: str, *, port: int | None) -> Container:
@@ -77,7 +83,11 @@ def _started(program: Path, kind: str, port: int) -> subprocess.Popen[bytes]:
         "SAGEMAKER_BIND_TO_PORT": str(port),
     }  # fmt: skip
     command = _command(folder / program.name, kind, port)
-    return subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    except OSError as error:
+        message = f"the server program '{program.name}' cannot be started as '{shlex.join(command)}': {error.strerror}"
+        raise RuntimeError(f"{message}; what runs it is not on this machine, or not in its first line (#!)") from error
 
 
 def _command(path: Path, kind: str, port: int) -> list[str]:
@@ -94,6 +104,8 @@ def _command(path: Path, kind: str, port: int) -> list[str]:
         return ["bash", str(path), *arguments]
     if interpreter:
         return [*interpreter, str(path), *arguments]
+    if language := _LANGUAGES.get(path.suffix.lower()):
+        return [*language, str(path), *arguments]
     with contextlib.suppress(OSError):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return [str(path), *arguments]

@@ -38,7 +38,7 @@ def json_to_jsonlines(json_data: Any) -> bytes:
 
 def _matrices() -> Any:
     try:
-        return importlib.import_module("pipeline_builder.engine.inside.serving.matrices")
+        return importlib.import_module("_pipeline_builder_matrices")  # `engine/inside/serving/packages` offers it
     except ImportError:
         message = "sagemaker_xgboost_container.encoder works in a model's container only: a stand-in for AWS's package"
         raise ImportError(message) from None
