@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 import types
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,8 @@ def main(arguments: list[str]) -> int:
     try:
         container = handlers.open_container(spec)
     except Exception:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+        import traceback
+
         traceback.print_exc()
         batch.tell(f"the model could not be loaded from '{spec['model_dir']}' by '{spec['program']}'")
         return 1

@@ -7,7 +7,6 @@ Sources: `sagemaker-inference` on PyPI; awslabs/multi-model-server for `mms.serv
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.util
 import os
 import sys
@@ -17,7 +16,11 @@ from pipeline_builder.engine.inside.serving import codecs, matrices, model_serve
 
 if TYPE_CHECKING:
     import types
+    from importlib.abc import Loader as _LoaderBase
+    from importlib.abc import MetaPathFinder as _FinderBase
     from importlib.machinery import ModuleSpec
+else:  # that module is slow to import
+    _LoaderBase = _FinderBase = object
 
 _TYPES = {
     "JSON": codecs.JSON_TYPE, "CSV": codecs.CSV, "NPY": codecs.NPY, "NPZ": codecs.NPZ, "ANY": codecs.ANY,
@@ -97,7 +100,7 @@ def _modules() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader(_LoaderBase):
     """Makes one of the modules."""
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -111,7 +114,7 @@ class _Loader(importlib.abc.Loader):
             setattr(module, name.rpartition(".")[2], importlib.import_module(name))
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder(_FinderBase):
     """Finds them, where nobody else has."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:

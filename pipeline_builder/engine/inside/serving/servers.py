@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import http.client
 import importlib.util
 import json
 import os
@@ -18,7 +17,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -63,7 +61,7 @@ class _Asking:
         given = {name: value for name, value in headers.items() if value}
         try:
             status, body, kind = _ask(self._port, "POST", "/invocations", asked.body, given, _INVOCATION)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             code = self._process.poll()
             ended = f"; it has ended with {render_exit(code)}" if code is not None else ""
             raise AnswerError(500, f"the server did not answer: {error}{ended}") from error
@@ -125,6 +123,8 @@ def _application(path: Path, port: int) -> list[str]:
 
 def _commands() -> Path:
     """Return a folder with the programs that AWS's images have and most machines lack."""
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="commands-"))
     for name, script in (("nginx", "nginx.py"), ("multi-model-server", "multi_model_server.py")):
         command = folder / name
@@ -145,7 +145,7 @@ def _answering(process: subprocess.Popen[bytes], program: Path, ports: list[int]
                 "(SAGEMAKER_BIND_TO_PORT)"
             )
         for port in ports:
-            with contextlib.suppress(OSError, http.client.HTTPException):
+            with contextlib.suppress(OSError):
                 if _ask(port, "GET", "/ping", None, {}, _PING)[0] == 200:
                     return port
         time.sleep(_PAUSE)
@@ -154,7 +154,7 @@ def _answering(process: subprocess.Popen[bytes], program: Path, ports: list[int]
 
 def _parameters(port: int) -> dict[str, Any] | None:
     """Return what `GET /execution-parameters` says, None where the server hasn't got it."""
-    with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+    with contextlib.suppress(OSError, ValueError):
         status, body, _ = _ask(port, "GET", "/execution-parameters", None, {}, _PING)
         said = json.loads(body) if status == 200 else None
         return said if isinstance(said, dict) else None
@@ -164,11 +164,16 @@ def _parameters(port: int) -> dict[str, Any] | None:
 def _ask(  # noqa: PLR0917 - a request has these parts
     port: int, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
 ) -> tuple[int, bytes, str | None]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    """Ask the server; an answer that is none is an OSError as well."""
+    from http.client import HTTPConnection, HTTPException  # heavy, and most containers are no server
+
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, response.read(), response.getheader("Content-Type")
+    except HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
     finally:
         connection.close()
 
