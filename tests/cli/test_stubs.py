@@ -73,6 +73,22 @@ def test_without_a_stub_nothing_runs(workspace: Workspace) -> None:
     assert "--stub churn_Tune=FILE.json" in ended.err
 
 
+def test_validate_says_what_this_machine_does_not_run(workspace: Workspace) -> None:
+    here = ("validate", "--target", "local")
+    place = r"conf/conf\.yaml:\d+:24: {}PB501 step 'churn_Tune': the local engine can't run a 'Tuning' step"
+    refused = workspace.call(*here)
+    assert (refused.code, bool(re.search(place.format(""), refused.err))) == (1, True), refused.err
+    assert "--stub churn_Tune=FILE.json" in refused.err
+    plain = workspace.call("validate", "--json")
+    found = json.loads(plain.out)
+    assert (plain.code, found["counts"]["errors"]) == (0, 0)
+    assert [one["place"]["column"] for one in found["problems"] if one["id"] == "PB501" and one["warning"]] == [24]
+    given = workspace.call(*here, "--stub", "churn_Tune=tune.json")
+    assert (given.code, "PB501" in given.err) == (0, False), given.err
+    wrong = workspace.call("validate", "--stub", "nope=tune.json", "--stub", "churn-Register=tune.json")
+    assert (wrong.code, wrong.err.count("PB274 the step ") + wrong.err.count("PB274 there")) == (1, 2), wrong.err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
