@@ -139,7 +139,6 @@ LANGUAGE = Shapes(
         ),
         # A text `false` in a Std:Join [the SDK's own test of Fail steps]: in the metadata alone it is "False".
         "a Condition step": _structure("", Outcome="Flag"),
-        "Flag": {"type": "boolean"},
         "NestedSteps": _list_of("Anything"),
         "Conditions": _list_of("Anything", min=1),
         "conditions": _structure(

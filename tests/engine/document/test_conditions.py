@@ -121,7 +121,7 @@ def test_conditions_in_conditions_and_their_outcomes(tmp_path: Path) -> None:
     inner = condition("inner", NO, then=[script("a", "true")], otherwise=[script("b", "true")])
     other = condition("other", YES, then=[script("d", "true")])
     outer = condition("outer", YES, then=[inner], otherwise=[other])
-    outcome = compare("Equals", {"Get": "Steps.inner.Outcome"}, "False")
+    outcome = compare("Equals", {"Get": "Steps.inner.Outcome"}, False)
     last = condition("last", outcome, then=[script("z", "true")])
     _, ended, steps = run(target(tmp_path), definition(last, outer))
     assert ended.status is ExecutionStatus.SUCCEEDED

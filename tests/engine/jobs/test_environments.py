@@ -43,6 +43,8 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    # Shared environments of other tests are linked to the cache; these here are damaged, and the cache must not be.
+    monkeypatch.delenv("UV_LINK_MODE", raising=False)
     wheel(tmp_path / "wheels", "pip")
     wheel(tmp_path / "wheels", "setuptools")
     wheel(tmp_path / "wheels", "alpha", "beta")
