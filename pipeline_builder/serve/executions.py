@@ -81,6 +81,9 @@ def _parameters(call: Call) -> dict[str, str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ServiceError(VALIDATION, f"the parameter '{twice[0]}' is given more than once")
+    if any(item["Value"] == "" for item in given):
+        # The service's own words (aws/sagemaker-python-sdk, issue 4016).
+        raise ServiceError(VALIDATION, '[string "" is too short (length: 0, required minimum: 1)]')
     return {item["Name"]: item["Value"] for item in given}
 
 

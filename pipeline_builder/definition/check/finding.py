@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline_builder.definition.shapes.fault import Fault, Stage
 from pipeline_builder.documents.source import DataPath
@@ -21,7 +21,7 @@ class Finding:
     message: str
     hint: str | None = None
     stage: Stage = "create"
-    said: str = ""
+    said: str = field(default="", compare=False)
 
 
 def finding_at(step: str, base: DataPath, fault: Fault) -> Finding:

@@ -198,6 +198,7 @@ LANGUAGE = Shapes(
         "Std:Join": _structure("On Values", On="Text", Values="Scalars"),
         "Std:JsonGet": _structure("Path", Path="Word", PropertyFile="Anything", S3Uri="Scalar"),
         "Anything": {"type": "anything"},
+        "Flag": {"type": "boolean"},
         "Float": {"type": "float"},
         "Integer": {"type": "integer"},
         "Object": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Anything"}},

@@ -198,7 +198,7 @@ GATE: dict[str, Any] = {
                         "QueryValue": get("Parameters.Threshold"),
                         "Values": ["a", get("Parameters.InstanceType")],
                     },
-                    {"Type": "Equals", "LeftValue": get("Steps.churn-Other.Outcome"), "RightValue": "True"},
+                    {"Type": "Equals", "LeftValue": get("Steps.churn-Other.Outcome"), "RightValue": True},
                 ],
             },
         ],
