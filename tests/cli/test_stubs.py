@@ -158,3 +158,15 @@ def test_a_default_that_fits_nowhere(tmp_path: Path) -> None:
     assert ended.code == 1
     assert "PB404 step 'churn_Tune'" in ended.err
     assert "(the default of the parameter 'type')" in ended.err
+
+
+def test_what_stands_nameless_in_a_step_has_that_steps_place(tmp_path: Path) -> None:
+    inner = "          - step_name: gate\n            step_class: Condition\n            arguments:\n"
+    inner += "              Conditions: [{Type: Equals, LeftValue: 1, RightValue: 1}]\n"
+    inner += "              IfSteps: [{}]\n              ElseSteps: []\n"
+    train = "          - step_name: churn-Train\n"
+    workspace = make_workspace(tmp_path, conf=variant((train, inner + train)), state=False)
+    assert workspace.call("checkout").code == 0
+    ended = workspace.call("validate")
+    said = r"conf\.yaml:4\d:\d+: PB411 'Steps\[\d\]\.Arguments\.IfSteps\[0\]\.Type' is missing"
+    assert (ended.code, bool(re.search(said, ended.err))) == (1, True), ended.err
