@@ -24,7 +24,7 @@ def check_wait(scope: Scope, waiting: str, waited: str) -> Iterator[Fault]:
         fault = fault_here(FLOW, message, "let it wait for what the Fail step waits for, or stand in the other branch")
         # The words of the service, which clients look for [the SDK's own test of it].
         yield replace(fault, said=f"{waiting} can not depends on {waited}")
-    elif _excluded(step.branch, other.branch):
+    elif is_excluded(step.branch, other.branch):
         assert other.branch
         message = f"waits for the step '{waited}' of the other branch of '{other.branch.holder}': only one of them runs"
         yield fault_here(FLOW, message, "give each branch steps of its own")
@@ -43,7 +43,8 @@ def check_nesting(kind: str, branch: Branch | None) -> Iterator[Fault]:
         yield Fault(FLOW, ("Type",), message, hint if kind == branch.type == "Condition" else None)
 
 
-def _excluded(one: Branch | None, other: Branch | None) -> bool:
+def is_excluded(one: Branch | None, other: Branch | None) -> bool:
+    """Tell whether only one of two branches is ever taken."""
     return (
         one is not None
         and other is not None
