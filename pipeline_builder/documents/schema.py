@@ -138,14 +138,15 @@ def _problem(
 
 
 def _choices(detail: ErrorDetails) -> list[str]:
-    return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+    """Return the values that were expected, texts in quotes and numbers as they are."""
+    return re.findall(r"'[^']*'|(?!or\b)\b[^\s,']+", detail["ctx"]["expected"])
 
 
 def _nearest(detail: ErrorDetails) -> str | None:
     """Return which of many choices was meant; few are all in the message."""
-    found = detail.get("input")
-    many = detail["type"] == "literal_error" and len(_choices(detail)) > _MOST_CHOICES
-    return did_you_mean(found, _choices(detail)) if many and isinstance(found, str) else None
+    found, choices = detail.get("input"), _choices(detail) if detail["type"] == "literal_error" else []
+    many = len(choices) > _MOST_CHOICES and isinstance(found, str)
+    return did_you_mean(str(found), [choice.strip("'") for choice in choices]) if many else None
 
 
 def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
@@ -198,7 +199,7 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
     if kind in _EXPECTED:
         return f"{subject}, expected {_EXPECTED[kind]}"
     if kind in ("literal_error", "enum"):
-        choices = [f"'{choice}'" for choice in _choices(detail)]
+        choices = _choices(detail)
         more = f" and {len(choices) - _MOST_SHOWN} more" if len(choices) > _MOST_CHOICES else ""
         return f"{subject}, expected {', '.join(choices[: _MOST_SHOWN if more else None])}{more}"
     if kind in _BOUNDS:

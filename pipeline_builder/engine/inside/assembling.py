@@ -25,16 +25,24 @@ def assemble(records: Sequence[bytes], answered: Answered, spec: Spec) -> bytes:
         return answered.body if answered.body.endswith(b"\n") else answered.body + end
     kind = next(filter(None, map(rows.kind_of, (spec["accept"], answered.content_type, spec["content_type"]))), "")
     if not kind:
-        raise ValueError(f"an answer of the content type '{answered.content_type}' can't be filtered or joined")
+        raise rows.RowError(f"an answer of the content type '{answered.content_type}' can't be filtered or joined")
+    with rows.said_of("JoinSource"):
+        found = _joined(kind, records, answered, spec)
+    if spec["output_filter"]:
+        with rows.said_of("OutputFilter"):
+            found = [rows.filtered(kind, row, spec["output_filter"]) for row in found]
+    return b"\n".join(found) + end
+
+
+def _joined(kind: str, records: Sequence[bytes], answered: Answered, spec: Spec) -> list[bytes]:
+    """Return the rows of the answer, beside those of the input where the job joins them."""
     given = _given(kind, records, spec) if spec["join"] else None
     found = rows.split_rows(kind, answered.body, None if given is None else len(given))
-    if given is not None:
-        if len(given) != len(found):
-            raise ValueError(f"{len(given)} records can't be joined with an answer of {len(found)} rows")
-        found = [rows.joined(kind, record, row) for record, row in zip(given, found)]  # noqa: B905 - not in 3.8
-    if spec["output_filter"]:
-        found = [rows.filtered(kind, row, spec["output_filter"]) for row in found]
-    return b"\n".join(found) + end
+    if given is None:
+        return found
+    if len(given) != len(found):
+        raise ValueError(f"{len(given)} records can't be joined with an answer of {len(found)} rows")
+    return [rows.joined(kind, record, row) for record, row in zip(given, found)]  # noqa: B905 - not in 3.8
 
 
 def _given(kind: str, records: Sequence[bytes], spec: Spec) -> list[bytes]:

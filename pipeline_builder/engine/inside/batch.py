@@ -21,6 +21,7 @@ from pipeline_builder.engine.inside.assembling import assemble
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
 from pipeline_builder.engine.inside.patience import ask, within
 from pipeline_builder.engine.inside.records import cut, requests
+from pipeline_builder.engine.inside.rows import RowError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -112,8 +113,11 @@ def _transform(file: File, spec: Spec, container: Container) -> bool:
                 else:
                     write_answer(result, answered, done.number)
                 first += done.number
-    except Exception:  # noqa: BLE001 - user code may raise anything; the log gets all of it
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+        if isinstance(error, RowError):
+            tell(str(error))
+        else:
+            traceback.print_exc()
         where = "as a whole" if spec["split"] == "None" else f"at record {first}"
         tell(f"the transform of '{file.source}' failed {where}")
         if part.exists():

@@ -72,9 +72,10 @@ def _body(record: bytes, spec: Spec) -> bytes:
     path, kind = spec["input_filter"], rows.kind_of(spec["content_type"])
     if not path:
         return record
-    if kind == rows.JSON_TYPE and spec["split"] == "None":
-        return rows.filtered(kind, record, path)
-    return rows.on_lines(lambda line: rows.filtered(kind, line, path), record)
+    with rows.said_of("InputFilter"):
+        if kind == rows.JSON_TYPE and spec["split"] == "None":
+            return rows.filtered(kind, record, path)
+        return rows.on_lines(lambda line: rows.filtered(kind, line, path), record)
 
 
 def _content(record: bytes, split: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.engine.inside.selecting import pick, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Path = Sequence[Sequence[Any]]
 
@@ -17,6 +18,19 @@ CSV, JSON_TYPE, JSON_LINES = "csv", "json", "jsonlines"
 _KINDS = {"text/csv": CSV, "application/json": JSON_TYPE, "application/jsonlines": JSON_LINES}
 _FIELD = re.compile(rb'(?:\A|,)((?:"(?:[^"]|"")*"|[^,"]+)*)')
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
+
+
+class RowError(ValueError):
+    """Rows that can't be filtered or joined as the job asks: its data's or its members' fault, not the program's."""
+
+
+@contextlib.contextmanager
+def said_of(member: str) -> Iterator[None]:
+    """Say of what member of DataProcessing a fault in the rows is."""
+    try:
+        yield
+    except ValueError as error:
+        raise RowError(f"{member}: {error}") from error
 
 
 def kind_of(content_type: str | None) -> str:
