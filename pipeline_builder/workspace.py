@@ -256,6 +256,17 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
     return replace(composed, warnings=(*composed.warnings, *problems))
 
 
+def find_unrunnable_here(composed: Composed, workspace: Workspace) -> tuple[Problem, ...]:
+    """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
+    from pipeline_builder.definition.findings import with_places
+    from pipeline_builder.engine.document.document import load_definition
+    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
+
+    document, stubs = load_definition(composed.definition.content), load_stubs(workspace.stubs)
+    found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
+    return with_places(found, composed.definition, composed.graph)
+
+
 def refuse_here(warnings: Iterable[Problem]) -> None:
     """Raise InputProblems with those of the warnings about what AWS can and this machine can't."""
     if found := [replace(problem, warning=False) for problem in warnings if problem.id == _NOT_HERE]:
