@@ -9,7 +9,7 @@ from pathlib import Path
 from table import COMMAND, ROOT, run, seconds, show
 
 RUNS = 15
-HEAVY = ("boto3", "sagemaker", "rich", "botocore", "git", "jinja2")
+HEAVY = ("boto3", "sagemaker", "rich", "botocore", "git", "jinja2", "sqlite3", "isal", "ssl", "http.client")
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ from pipeline_builder.workspace import (
     Workspace,
     begin_state,
     callers_names,
+    find_unrunnable_here,
     load_workspace_lock,
     open_secrets,
 )
@@ -154,8 +155,12 @@ class Session(Opened):
 
     def refuse_unrunnable(self) -> None:
         """Refuse steps that this machine can't run and that have no stub, each at its place; on AWS all run."""
-        if self.workspace.target == "local" and (found := self.target.preflight(self.composed.definition.content)):
-            raise InputProblems(*with_places(found, self.composed.definition, self.composed.graph))
+        if found := self.find_unrunnable():
+            raise InputProblems(*found)
+
+    def find_unrunnable(self) -> tuple[Problem, ...]:
+        """Return a problem for each step that the local target can't run and that has no stub; on AWS all run."""
+        return find_unrunnable_here(self.composed, self.workspace) if self.workspace.target == "local" else ()
 
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""

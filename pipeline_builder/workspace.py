@@ -20,7 +20,7 @@ from pipeline_builder.manifest.manifest import Manifest, build_manifest
 if TYPE_CHECKING:
     from pipeline_builder.definition.compose import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
-    from pipeline_builder.engine.local import LocalSettings
+    from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
@@ -180,7 +180,7 @@ def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSet
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
     from pipeline_builder.engine.jobs.limits import JobLimits
     from pipeline_builder.engine.jobs.requirements import image_lines
-    from pipeline_builder.engine.local import LocalSettings
+    from pipeline_builder.engine.settings import LocalSettings
 
     home = Path("~").expanduser()
     if manifest is None:
@@ -254,6 +254,17 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
     if refused := [problem for problem in problems if not problem.warning]:
         raise InputProblems(*refused)
     return replace(composed, warnings=(*composed.warnings, *problems))
+
+
+def find_unrunnable_here(composed: Composed, workspace: Workspace) -> tuple[Problem, ...]:
+    """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
+    from pipeline_builder.definition.findings import with_places
+    from pipeline_builder.engine.document.document import load_definition
+    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
+
+    document, stubs = load_definition(composed.definition.content), load_stubs(workspace.stubs)
+    found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
+    return with_places(found, composed.definition, composed.graph)
 
 
 def refuse_here(warnings: Iterable[Problem]) -> None:

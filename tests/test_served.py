@@ -69,10 +69,14 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path, manifest=MANIFEST)
 
 
-def test_a_server_program(workspace: Workspace) -> None:
+@pytest.mark.parametrize("repack", ["True", "False"])
+def test_a_server_program(workspace: Workspace, repack: str) -> None:
+    """It is in the model's archive, or outside of it: an image of one's own takes it from where it is named."""
     workspace.push("scripts/model_handler.py", HANDLER)
     workspace.push("scripts/entry.py", ENTRY)
-    workspace.push("conf/conf.yaml", variant(("entry_point: inference.py", "entry_point: entry.py")))
+    given = 'ModelRepack: "False"', f'ModelRepack: "{repack}"'
+    conf = variant(("entry_point: inference.py", "entry_point: entry.py"), given)
+    workspace.push("conf/conf.yaml", conf)
     ended = workspace.call("up", "--approve")
     assert (ended.code, "tiny-churn version 1 (Approved" in ended.out) == (0, True), ended.err
 

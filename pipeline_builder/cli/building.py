@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import FILE, common, parameters_option
+from pipeline_builder.cli.options import FILE, common, parameters_option, stubs_option, target_is_given
 from pipeline_builder.cli.output import coloured, problems_json, show
-from pipeline_builder.errors import ExitCode, InputProblems
+from pipeline_builder.errors import ExitCode, InputProblems, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -35,19 +35,35 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
 
 @main.command()
 @common
+@stubs_option
 def validate(session: Session, *, as_json: bool) -> None:
     """Check everything; all problems at once.
 
     Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
+    Steps that only AWS runs are a warning, and with --target local, where they need a --stub, a problem.
 
     \b
     Example: pipeline-builder validate --json
     """
     composed = session.validate()
-    warnings = [*composed.warnings, *(session.preflight() if session.workspace.target == "aws" else ())]
+    warnings = [*composed.warnings, *_not_here(session)]
+    if session.workspace.target == "aws":
+        warnings += session.preflight()
     steps = [step.name for step in composed.graph.steps]
     result = {**problems_json(warnings), "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+
+
+def _not_here(session: Session) -> tuple[Problem, ...]:
+    """Return a warning for each step that this machine can't run; where it was asked for, they are problems."""
+    from dataclasses import replace
+
+    found = session.find_unrunnable()
+    if found and (target_is_given() or any(problem.id != "PB501" for problem in found)):
+        raise InputProblems(*found)
+    warnings = tuple(replace(problem, warning=True) for problem in found)
+    session.warn_of(warnings)
+    return warnings
 
 
 @main.command()

@@ -59,6 +59,13 @@ def common(command: Command) -> Command:
     return with_session  # type: ignore[return-value] # click's options keep the callable
 
 
+def target_is_given() -> bool:
+    """Tell whether the command that runs was told its target, by option or environment."""
+    from click.core import ParameterSource
+
+    return click.get_current_context().get_parameter_source("target") is not ParameterSource.DEFAULT
+
+
 REQUIRE_ISOLATION = "SMP_REQUIRE_ISOLATION"
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.graph import Graph
+from pipeline_builder.conf.units import Step
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.errors import Place, Problem
@@ -45,10 +46,20 @@ def _at_step(problem: Problem, definition: Definition, graph: Graph) -> Problem:
 
 
 def _problem(finding: Finding, graph: Graph, definition: Definition) -> Problem:
-    step = graph.by_name.get(definition.owners.get(finding.step, finding.step))
-    message = f"step '{finding.step}': {finding.message}" if step else finding.message
+    named = graph.by_name.get(definition.owners.get(finding.step, finding.step))
+    step = named or _outermost(finding, graph, definition)
+    message = f"step '{finding.step}': {finding.message}" if step and finding.step else finding.message
     place = place_of(step, finding.path) if step else _pipeline_place(graph)
     return Problem(id=finding.id, message=message, place=place, hint=finding.hint)
+
+
+def _outermost(finding: Finding, graph: Graph, definition: Definition) -> Step | None:
+    """Return the step within which one stands that no conf has by its name."""
+    match finding.path:
+        case ("Steps", int(index), *_):
+            name = str(json.loads(definition.content)["Steps"][index]["Name"])
+            return graph.by_name.get(definition.owners.get(name, name))
+    return None
 
 
 def _pipeline_place(graph: Graph) -> Place | None:

@@ -9,7 +9,6 @@ import sqlite3
 import string
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,49 +41,20 @@ from pipeline_builder.engine.execution.starts import (
     put_execution,
     with_stubs,
 )
-from pipeline_builder.engine.execution.stubs import Stubs, check_stubs, find_unrunnable
+from pipeline_builder.engine.execution.stubs import check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
-from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.isolation import find_isolation
-from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
-from pipeline_builder.engine.jobs.stopping import GRACE
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.target import Observer, RequestJudge, SecretGiver, Target, take_all
+from pipeline_builder.target import Observer, Target
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalSettings:
-    """How this machine runs jobs.
-
-    `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
-    maps a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound
-    by `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
-    `require_isolation` refuses to open it. `secrets` gives those of jobs, `judge` says which requests the service would
-    refuse, `stubs` has the results of steps that are not to run. A job that is stopped has `grace` seconds to save what
-    it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time it has one.
-    """
-
-    jobs: int = 2
-    limits: JobLimits = DEFAULT_LIMITS
-    hidden: tuple[Path, ...] = ()
-    shared: tuple[Path, ...] = ()
-    require_isolation: bool = False
-    images: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    mounts: Mapping[str, Path] = field(default_factory=dict)
-    sources: Mapping[str, Path] = field(default_factory=dict)
-    secrets: SecretGiver = no_secrets
-    grace: float = GRACE
-    interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    stubs: Stubs = field(default_factory=dict)
-    judge: RequestJudge = take_all
 
 
 def _new_id() -> str:

@@ -81,6 +81,9 @@ def _parameters(call: Call) -> dict[str, str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ServiceError(VALIDATION, f"the parameter '{twice[0]}' is given more than once")
+    if any(item["Value"] == "" for item in given):
+        # The service's own words (aws/sagemaker-python-sdk, issue 4016).
+        raise ServiceError(VALIDATION, '[string "" is too short (length: 0, required minimum: 1)]')
     return {item["Name"]: item["Value"] for item in given}
 
 
@@ -123,7 +126,7 @@ def describe_pipeline_execution(call: Call) -> Mapping[str, Any]:
         "PipelineArn": f"{PIPELINE_ARN}/{found.pipeline}",
         "PipelineExecutionArn": found.arn,
         "PipelineExecutionStatus": found.status.value,
-        "FailureReason": found.failure_reason or None,
+        "FailureReason": _reason(found),
         "CreationTime": found.started,
         "LastModifiedTime": rows[0].time_or_none("modified") or found.ended or found.started,
         "CreatedBy": {},
@@ -155,8 +158,15 @@ def _summary(call: Call, item: Execution) -> dict[str, Any]:
         "PipelineExecutionArn": item.arn,
         "StartTime": item.started,
         "PipelineExecutionStatus": item.status.value,
-        "PipelineExecutionFailureReason": item.failure_reason or None,
+        "PipelineExecutionFailureReason": _reason(item),
     }
+
+
+def _reason(execution: Execution) -> str | None:
+    """Return why an execution failed: the service's own words, which clients look for, and then which steps."""
+    return (
+        f"Step failure: One or multiple steps failed. {execution.failure_reason}" if execution.failure_reason else None
+    )
 
 
 def list_pipeline_parameters_for_execution(call: Call) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline_builder.descriptions import StepState
 from pipeline_builder.engine.jobs.records import JobRecord
+from pipeline_builder.engine.jobs.work import came_to
 
 # The member of the metadata that has the ARN of a step's job, by the kind of the job.
 _BY_KIND = {
@@ -61,7 +62,7 @@ _CHECKS = (
 def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the metadata of a step; of a job that goes on, or failed, only its record knows."""
     if state.type == "Fail":
-        return {"Fail": {"ErrorMessage": state.failure_reason}}
+        return {"Fail": {"ErrorMessage": reason_of(state)}}
     if "Stub" in state.metadata:
         return _of_stub(state.type, result)
     known: dict[str, Any] = {
@@ -70,6 +71,11 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
     if not known and job is not None:
         known = {_BY_KIND[job.kind]: {"Arn": job.arn}}
     return known or None
+
+
+def reason_of(state: StepState) -> str:
+    """Return why a step failed, as the service says it: a Fail step without a message has no reason."""
+    return "" if state.type == "Fail" and state.failure_reason == came_to(state.name) else state.failure_reason
 
 
 def _of_stub(kind: str, result: Mapping[str, Any]) -> dict[str, Any] | None:

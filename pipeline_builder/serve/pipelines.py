@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.check.check import check_definition
+from pipeline_builder.definition.check.finding import Finding
 from pipeline_builder.engine.execution.starts import count_running
 from pipeline_builder.engine.local import put_version
 from pipeline_builder.engine.state import catalogue
@@ -15,6 +16,7 @@ from pipeline_builder.engine.state.tags import put_tags
 from pipeline_builder.engine.state.tokens import once
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import CONFLICT, VALIDATION, Call, Handler, ServiceError
+from pipeline_builder.serve.regions import inwards
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,7 +80,7 @@ def _definition(call: Call) -> bytes | None:
     if "VersionId" in place:
         raise ServiceError(VALIDATION, f"objects have no versions here, so '{uri}' can't be had by its VersionId")
     try:
-        return call.engine.store.get(uri)
+        return inwards(call.engine.store.get(uri), call.region)
     except KeyError:
         raise ServiceError(VALIDATION, f"there is no pipeline definition at '{uri}'") from None
 
@@ -93,8 +95,13 @@ def _check_definition(definition: bytes) -> None:
     except (ValueError, RecursionError) as error:
         raise ServiceError(VALIDATION, f"Unable to parse pipeline definition. {error}") from error
     if findings := [finding for finding in check_definition(document) if finding.stage == "create"]:
-        said = "; ".join(f"step '{f.step}': {f.message}" if f.step else f.message for f in findings)
+        said = "; ".join(map(_said, findings))
         raise ServiceError(VALIDATION, f"Unable to parse pipeline definition. Model Validation failed: {said}")
+
+
+def _said(finding: Finding) -> str:
+    where = f"step '{finding.step}': {finding.message}" if finding.step else finding.message
+    return f"{finding.said}: {where}" if finding.said else where
 
 
 def find(call: Call, name_or_arn: str) -> PipelineRecord:

@@ -15,6 +15,7 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, limit_per_file
 from pipeline_builder.machine.refusals import is_full
 from pipeline_builder.serve.background import Background
+from pipeline_builder.serve.regions import inwards
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"
@@ -49,12 +50,13 @@ def service_error(error: PipelineBuilderError) -> ServiceError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of an operation of SageMaker: what was asked, and what it is answered from."""
+    """One call of an operation of SageMaker: what was asked, of which Region, and what it is answered from."""
 
     operation: str
     request: Mapping[str, Any]
     engine: Engine
     background: Background
+    region: str
 
     def not_found(self, what: str) -> ServiceError:
         """Return the error for a resource that isn't there, by the code that the operation has for it."""
@@ -72,6 +74,7 @@ def answer_sagemaker(
     engine: Engine,
     background: Background,
     *,
+    region: str,
     report: Callable[[str], None],
 ) -> bytes:
     """Return the JSON that answers an operation. An answer that the service would not give is reported: it is a bug.
@@ -84,10 +87,11 @@ def answer_sagemaker(
         known = operation in load_sagemaker().operations
         why = "is not served by the local engine" if known else "is no operation of SageMaker"
         raise ServiceError("UnknownOperationException", f"'{operation}' {why}")
-    request = parse_body(body)
+    request = parse_body(inwards(body, region))
     _check(operation, request)
     try:
-        result = handler(Call(operation=operation, request=request, engine=engine, background=background))
+        call = Call(operation=operation, request=request, engine=engine, background=background, region=region)
+        result = handler(call)
     except PipelineBuilderError as error:
         raise service_error(error) from error
     shape = load_sagemaker().operations[operation].get("output")

@@ -21,6 +21,7 @@ from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve import executions, identity, jobs, logs, models, packages, pipelines, steps, tagging
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
+from pipeline_builder.serve.regions import outwards, region_of
 from pipeline_builder.serve.s3 import s3
 
 if TYPE_CHECKING:
@@ -87,14 +88,17 @@ class Application:
     def _service(self, request: Request) -> Response:
         service, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
         if service:
-            return self._json(request, service, operation)
+            region = region_of(request.headers.get("Authorization", ""))
+            answered = self._json(request, service, operation, region)
+            answered.set_data(outwards(answered.get_data(), region))
+            return answered
         if request.mimetype != "application/x-www-form-urlencoded":
             request.max_content_length = UPLOAD_LIMIT
             return s3.answer_s3(request, self.engine.store, self.engine.state)
         request.max_content_length = request.max_form_memory_size = JSON_LIMIT
         return identity.answer_query(request.form)
 
-    def _json(self, request: Request, service: str, operation: str) -> Response:
+    def _json(self, request: Request, service: str, operation: str, region: str) -> Response:
         request.max_content_length = JSON_LIMIT
         try:
             match service:
@@ -105,6 +109,7 @@ class Application:
                         request.get_data(),
                         self.engine,
                         self.background,
+                        region=region,
                         report=self.report,
                     )
                 case "Logs_20140328":

@@ -11,7 +11,7 @@ from pipeline_builder.engine.execution.execution import list_steps
 from pipeline_builder.engine.execution.starts import taken_steps
 from pipeline_builder.engine.jobs.records import JobRecord, jobs_of
 from pipeline_builder.serve.executions import find_execution
-from pipeline_builder.serve.metadata import metadata_of
+from pipeline_builder.serve.metadata import metadata_of, reason_of
 from pipeline_builder.serve.paging import page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
 
@@ -44,7 +44,7 @@ def _step(state: StepState, job: JobRecord | None, source: str | None, result: M
         "EndTime": state.ended,
         "StepStatus": state.status.value,
         "AttemptCount": state.attempts,
-        "FailureReason": state.failure_reason or None,
+        "FailureReason": reason_of(state) or None,
         "CacheHitResult": {"SourcePipelineExecutionArn": state.cache_hit} if state.cache_hit else None,
         "SelectiveExecutionResult": {"SourcePipelineExecutionArn": source} if source else None,
         "Metadata": metadata_of(state, job, result),

@@ -73,6 +73,22 @@ def test_without_a_stub_nothing_runs(workspace: Workspace) -> None:
     assert "--stub churn_Tune=FILE.json" in ended.err
 
 
+def test_validate_says_what_this_machine_does_not_run(workspace: Workspace) -> None:
+    here = ("validate", "--target", "local")
+    place = r"conf/conf\.yaml:\d+:24: {}PB501 step 'churn_Tune': the local engine can't run a 'Tuning' step"
+    refused = workspace.call(*here)
+    assert (refused.code, bool(re.search(place.format(""), refused.err))) == (1, True), refused.err
+    assert "--stub churn_Tune=FILE.json" in refused.err
+    plain = workspace.call("validate", "--json")
+    found = json.loads(plain.out)
+    assert (plain.code, found["counts"]["errors"]) == (0, 0)
+    assert [one["place"]["column"] for one in found["problems"] if one["id"] == "PB501" and one["warning"]] == [24]
+    given = workspace.call(*here, "--stub", "churn_Tune=tune.json")
+    assert (given.code, "PB501" in given.err) == (0, False), given.err
+    wrong = workspace.call("validate", "--stub", "nope=tune.json", "--stub", "churn-Register=tune.json")
+    assert (wrong.code, wrong.err.count("PB274 the step ") + wrong.err.count("PB274 there")) == (1, 2), wrong.err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -142,3 +158,15 @@ def test_a_default_that_fits_nowhere(tmp_path: Path) -> None:
     assert ended.code == 1
     assert "PB404 step 'churn_Tune'" in ended.err
     assert "(the default of the parameter 'type')" in ended.err
+
+
+def test_what_stands_nameless_in_a_step_has_that_steps_place(tmp_path: Path) -> None:
+    inner = "          - step_name: gate\n            step_class: Condition\n            arguments:\n"
+    inner += "              Conditions: [{Type: Equals, LeftValue: 1, RightValue: 1}]\n"
+    inner += "              IfSteps: [{}]\n              ElseSteps: []\n"
+    train = "          - step_name: churn-Train\n"
+    workspace = make_workspace(tmp_path, conf=variant((train, inner + train)), state=False)
+    assert workspace.call("checkout").code == 0
+    ended = workspace.call("validate")
+    said = r"conf\.yaml:4\d:\d+: PB411 'Steps\[\d\]\.Arguments\.IfSteps\[0\]\.Type' is missing"
+    assert (ended.code, bool(re.search(said, ended.err))) == (1, True), ended.err

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.descriptions import StepStatus
-from pipeline_builder.engine.local import LocalSettings, open_local_target
+from pipeline_builder.engine.local import open_local_target
+from pipeline_builder.engine.settings import LocalSettings
 from tests.engine.definitions import definition, run, script
 
 SCRIPT = """

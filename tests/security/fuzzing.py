@@ -27,7 +27,8 @@ from pipeline_builder.documents.values import LOCAL_DEFAULTS
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.jobs.archives import read_member, unpack
-from pipeline_builder.engine.local import LocalSettings, open_engine, open_local_target
+from pipeline_builder.engine.local import open_engine, open_local_target
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state import catalogue, package_details
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import PipelineBuilderError

@@ -27,7 +27,8 @@ from pipeline_builder.dag.outline import Node
 from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.engine.jobs.logs import WHOLE
-from pipeline_builder.engine.local import LocalSettings, open_engine, open_local_target
+from pipeline_builder.engine.local import open_engine, open_local_target
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state import catalogue, package_details
 from pipeline_builder.engine.state.damage import problem_of
 from pipeline_builder.engine.state.state import State
@@ -470,7 +471,8 @@ _WRITES = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from pipeline_builder.engine.local import LocalSettings, open_engine
+from pipeline_builder.engine.local import open_engine
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.jobs.archives import pack
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import PipelineBuilderError

@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from pipeline_builder.definition.check.refusal import refusal_of
 from pipeline_builder.engine.execution.scheduler import Engine
-from pipeline_builder.engine.local import LocalSettings, open_engine
+from pipeline_builder.engine.local import open_engine
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.serve.server import Server, make_server_on
 from tests.engine.environments import share_environment
 

@@ -27,6 +27,7 @@ PARAMETERS = [
     {"Name": "Word", "Type": "String", "DefaultValue": "hello"},
     {"Name": "Count", "Type": "Integer", "DefaultValue": 3},
 ]
+FAILED = "Step failure: One or multiple steps failed."
 WRITE = "echo hello > /opt/ml/processing/output/word.txt"
 READ = "cat /opt/ml/processing/input/word/word.txt"
 
@@ -67,7 +68,7 @@ def test_an_execution_runs_its_steps_and_tells_of_them(served: Served) -> None:
         ("Write", "Succeeded", 1),
         ("Read", "Succeeded", 1),
     ]
-    assert all(step["Metadata"]["ProcessingJob"]["Arn"].startswith("arn:aws:sagemaker:localhost:") for step in steps)
+    assert all(step["Metadata"]["ProcessingJob"]["Arn"].startswith("arn:aws:sagemaker:us-east-1:") for step in steps)
     assert any("Succeeded" in line for line in until(lambda: served.said))
 
 
@@ -164,7 +165,7 @@ def test_a_failed_step_says_why_and_what_depends_on_it_is_not_listed(served: Ser
     )
     arn = served.start("p")
     found = served.end(arn)
-    assert (found["PipelineExecutionStatus"], found["FailureReason"]) == ("Failed", "steps failed: Bad")
+    assert (found["PipelineExecutionStatus"], found["FailureReason"]) == ("Failed", f"{FAILED} steps failed: Bad")
     steps = served.steps(arn)
     assert {name: step["StepStatus"] for name, step in steps.items()} == {"Bad": "Failed", "Other": "Succeeded"}
     assert steps["Bad"]["FailureReason"] == "the disk is full"
@@ -188,7 +189,7 @@ def test_conditions_and_fail_steps_show_their_outcome(served: Served) -> None:
         ),
     )
     arn = served.start("p")
-    assert served.end(arn)["FailureReason"] == "too bad"
+    assert served.end(arn)["FailureReason"] == f"{FAILED} too bad"
     steps = served.steps(arn)
     assert steps.keys() == {"Measure", "Good", "Else"}
     assert steps["Good"]["Metadata"] == {"Condition": {"Outcome": "False"}}
@@ -338,13 +339,22 @@ def test_the_next_server_goes_on_with_what_was_on_its_way(tmp_path: Path) -> Non
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("execution-")]
 
 
+def test_a_fail_step_without_a_message_has_no_reason(served: Served) -> None:
+    served.create("p", definition(fail("End", "")))
+    ended = served.end(served.start("p"))
+    step = served.steps(ended["PipelineExecutionArn"])["End"]
+    assert ("FailureReason" in step, step["Metadata"]) == (False, {"Fail": {"ErrorMessage": ""}})
+    [listed] = served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    assert listed["PipelineExecutionFailureReason"] == f"{FAILED} the pipeline came to the Fail step 'End'"
+
+
 def test_a_stop_that_the_server_did_not_live_to_do_is_done_by_the_next(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.create("p", definition(waiting(tmp_path)))
         arn = served.start("p")
         until(lambda: running(served, arn))
     with served.engine.state.transaction() as db:
-        db.execute("UPDATE executions SET status = 'Stopping' WHERE arn = ?", (arn,))
+        db.execute("UPDATE executions SET status = 'Stopping'")
     with serving(tmp_path) as served:
         assert served.end(arn)["PipelineExecutionStatus"] == "Stopped"
 

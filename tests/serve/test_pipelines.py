@@ -182,6 +182,20 @@ def test_a_definition_that_cannot_run_is_refused(served: Served) -> None:
     assert served.sagemaker.list_pipelines()["PipelineSummaries"] == []
 
 
+def test_what_depends_on_a_fail_step_is_refused_in_the_words_of_the_service(served: Served) -> None:
+    with refused("ValidationException", "A can not depends on End"):
+        served.create("p", definition(fail("End", "no"), script("A", "true", DependsOn=["End"])))
+
+
+def test_an_empty_text_is_a_default_and_no_value_of_a_start(served: Served) -> None:
+    document = json.loads(definition(fail("End", {"Get": "Parameters.Why"})))
+    document["Parameters"] = [{"Name": "Why", "Type": "String", "DefaultValue": ""}]
+    served.create("p", json.dumps(document).encode())
+    assert "FailureReason" not in served.steps(served.end(served.start("p"))["PipelineExecutionArn"])["End"]
+    with refused("ValidationException", "too short (length: 0, required minimum: 1)"):
+        served.start("p", PipelineParameters=[{"Name": "Why", "Value": ""}])
+
+
 def test_a_request_that_the_service_model_refuses_is_refused(served: Served) -> None:
     client = served.client("sagemaker", parameter_validation=False)
     with refused("ValidationException", "'PipelineName' is 'a_b'"):

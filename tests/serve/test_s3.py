@@ -198,6 +198,15 @@ def test_buckets(served: Served) -> None:
         served.s3.list_objects_v2(Bucket=".uploads.")
 
 
+def test_the_bucket_that_the_sdk_takes_by_default_is_there(served: Served) -> None:
+    name = "sagemaker-us-west-2-000000000000"
+    assert served.s3.list_objects_v2(Bucket=name, Prefix="prefix")["KeyCount"] == 0
+    served.s3.head_bucket(Bucket=name)
+    for other in ("sagemaker-us-west-2-123456789012", "sagemaker-000000000000", "sagemaker-a.b-000000000000"):
+        with refused("404"):
+            served.s3.head_bucket(Bucket=other)
+
+
 def test_a_mounted_folder_is_only_read(served: Served, tmp_path: Path) -> None:
     assert served.s3.get_object(Bucket="mounted", Key="numbers.csv")["Body"].read() == b"1\n2\n"
     assert keys(served.s3.list_objects_v2(Bucket="mounted")) == ["numbers.csv"]

@@ -33,7 +33,7 @@ def test_the_sdk_makes_and_runs_a_pipeline(tmp_path: Path, version: str) -> None
         found = served.client("logs").filter_log_events(
             logGroupName="/aws/sagemaker/ProcessingJobs", filterPattern="bonjour"
         )["events"]
-    arn = "arn:aws:sagemaker:localhost:000000000000:pipeline/by-the-sdk"
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/by-the-sdk"
     assert (done["created"], done["updated"], done["description"]) == (arn, arn, "again")
     assert (done["status"], done["executions"]) == ("Succeeded", 1)
     assert done["steps"] == {"Write": "Succeeded", "Read": "Succeeded"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.definition.check.refusal import refusal_of
-from pipeline_builder.engine.local import LocalSettings
+from pipeline_builder.engine.settings import LocalSettings
 from tests.serve.serving import ROLE, Found, Served, refused, serving_with
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:ask"
@@ -92,7 +92,7 @@ def test_steps_with_stubs_are_listed_with_their_metadata(served: Served) -> None
         "OutputParameters": [{"Name": "token", "Value": "7"}],
     }
     arn = metadata["Tune_it"]["TuningJob"]["Arn"]
-    assert arn.startswith("arn:aws:sagemaker:localhost:000000000000:hyper-parameter-tuning-job/pipelines-")
+    assert arn.startswith("arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job/pipelines-")
     assert "-Tune-it-" in arn
     assert metadata["Check"]["QualityCheck"]["CheckType"] == "DATA_QUALITY"
     assert metadata["Check"]["QualityCheck"]["CalculatedBaselineConstraints"] == "s3://b/c.json"
@@ -109,7 +109,10 @@ def test_a_failure_that_was_waited_for(served: Served) -> None:
     served.create("caught", definition(bad, model("Told", DependsOn=[{"Step": "Bad", "Trigger": "Failed"}])))
     arn = served.start("caught")
     ended = served.end(arn)
-    assert (ended["PipelineExecutionStatus"], ended["FailureReason"]) == ("CompletedWithFailures", "steps failed: Bad")
+    assert (ended["PipelineExecutionStatus"], ended["FailureReason"]) == (
+        "CompletedWithFailures",
+        "Step failure: One or multiple steps failed. steps failed: Bad",
+    )
     assert {name: step["StepStatus"] for name, step in served.steps(arn).items()} == {
         "Bad": "Failed",
         "Told": "Succeeded",

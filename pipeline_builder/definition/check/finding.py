@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline_builder.definition.shapes.fault import Fault, Stage
 from pipeline_builder.documents.source import DataPath
@@ -12,7 +12,7 @@ from pipeline_builder.documents.source import DataPath
 class Finding:
     """What is wrong in the step (its name; empty outside of steps) at `path`, from the definition's root on.
 
-    `stage` is where SageMaker refuses it, see `Fault`.
+    `stage` is where SageMaker refuses it, `said` are its words, where they are public; see `Fault`.
     """
 
     step: str
@@ -21,6 +21,7 @@ class Finding:
     message: str
     hint: str | None = None
     stage: Stage = "create"
+    said: str = field(default="", compare=False)
 
 
 def finding_at(step: str, base: DataPath, fault: Fault) -> Finding:
@@ -29,7 +30,7 @@ def finding_at(step: str, base: DataPath, fault: Fault) -> Finding:
     shown = fault.path if step else path
     said = subject(shown[1:] if step and shown[:1] == ("Arguments",) and len(shown) > 1 else shown)
     where = f"'{said}'" if said else "the step" if step else "the definition"
-    return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint, fault.stage)
+    return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint, fault.stage, fault.said)
 
 
 def subject(path: DataPath) -> str:

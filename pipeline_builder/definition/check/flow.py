@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline_builder.definition.check.faults import FLOW, fault_here
 from pipeline_builder.definition.check.scope import Branch, Scope
@@ -20,8 +21,10 @@ def check_wait(scope: Scope, waiting: str, waited: str) -> Iterator[Fault]:
         return
     if other.kind == "Fail":
         message = f"waits for the Fail step '{waited}', after which nothing runs"
-        yield fault_here(FLOW, message, "let it wait for what the Fail step waits for, or stand in the other branch")
-    elif _excluded(step.branch, other.branch):
+        fault = fault_here(FLOW, message, "let it wait for what the Fail step waits for, or stand in the other branch")
+        # The words of the service, which clients look for [the SDK's own test of it].
+        yield replace(fault, said=f"{waiting} can not depends on {waited}")
+    elif is_excluded(step.branch, other.branch):
         assert other.branch
         message = f"waits for the step '{waited}' of the other branch of '{other.branch.holder}': only one of them runs"
         yield fault_here(FLOW, message, "give each branch steps of its own")
@@ -40,7 +43,8 @@ def check_nesting(kind: str, branch: Branch | None) -> Iterator[Fault]:
         yield Fault(FLOW, ("Type",), message, hint if kind == branch.type == "Condition" else None)
 
 
-def _excluded(one: Branch | None, other: Branch | None) -> bool:
+def is_excluded(one: Branch | None, other: Branch | None) -> bool:
+    """Tell whether only one of two branches is ever taken."""
     return (
         one is not None
         and other is not None

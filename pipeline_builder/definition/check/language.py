@@ -86,14 +86,15 @@ LANGUAGE = Shapes(
         "Version": _one_of("2020-12-01"),
         "Parameters": _list_of("Anything", max=200),
         "Steps": _list_of("Anything", min=1),
-        "String parameters": _parameter("ParameterText", EnumValues="EnumValues"),
+        "String parameters": _parameter("ParameterDefault", EnumValues="EnumValues"),
         "Integer parameters": _parameter("Integer"),
         "Float parameters": _parameter("Float"),
         "Boolean parameters": _parameter("Flag"),
         "ParameterName": _characters(1, PARAMETER_NAME, **NAME),
         "ParameterType": _one_of(*PARAMETER_TYPES),
-        # aws/sagemaker-python-sdk, issue 4016: an empty text is refused.
-        "ParameterText": _characters(1, 1024),
+        # An empty text is taken as a default, by the SDK's own tests as well, and refused as a value that is given
+        # (aws/sagemaker-python-sdk, issues 3564 and 4016).
+        "ParameterDefault": _characters(0, 1024),
         # aws/sagemaker-python-sdk, issue 2314: "must have length less than or equal to 16".
         "EnumValues": _list_of("EnumValue", min=1, max=16),
         "EnumValue": _characters(1, 1024),

@@ -71,6 +71,12 @@ def check_stubs(document: Document, stubs: Stubs) -> None:
     Raises:
         InputProblems: PB274, each of them.
     """
+    if problems := find_wrong_stubs(document, stubs):
+        raise InputProblems(*problems)
+
+
+def find_wrong_stubs(document: Document, stubs: Stubs) -> tuple[Problem, ...]:
+    """Return a problem, PB274, for each stub that is for no step, or for one that has none."""
     types = {step.name: step.type for step in document.steps}
     problems = [
         _problem(f"there is no step '{name}', which the stub is for", f"the steps are: {', '.join(types)}")
@@ -82,8 +88,7 @@ def check_stubs(document: Document, stubs: Stubs) -> None:
         for name in stubs
         if types.get(name) in _NEVER
     ]
-    if problems:
-        raise InputProblems(*problems)
+    return tuple(problems)
 
 
 def find_unrunnable(document: Document, stubs: Stubs) -> Iterator[Problem]:

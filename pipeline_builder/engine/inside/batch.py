@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gzip
 import sys
-import traceback
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
@@ -105,6 +103,8 @@ def _transform(file: File, spec: Spec, container: Container) -> bool:
         if isinstance(error, (RowError, ServerError)):
             tell(str(error))
         else:
+            import traceback
+
             traceback.print_exc()
         where = "as a whole" if spec["split"] == "None" else f"at record {first}"
         tell(f"the transform of '{file.source}' failed {where}")
@@ -141,6 +141,8 @@ def _answers(works: Iterable[Work], spec: Spec, container: Container) -> Generat
             for work in works:
                 yield work, ask(answer, work.asked, retries=retries)
         return
+    from concurrent.futures import ThreadPoolExecutor  # heavy, and most ask one after the other
+
     with ThreadPoolExecutor(max_workers=max(1, many)) as pool:
         running: list[tuple[Work, Any]] = []
         for work in works:

@@ -45,6 +45,7 @@ def open_container(spec: Spec) -> Container:
     is_known = not image or "/" not in spec["program"]
     program = programs.find(folders, spec["program"] or programs.DEFAULT) if is_known else None
     packages.offer()
+    matrices.read_as(spec.get("image", ""))
     if image == images.TENSORFLOW:
         return _tensorflow(model_dir, spec["program"])
     if image == images.XGBOOST and not spec["program"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,8 @@ def ask(answer: Answer, asked: Asked, *, retries: int) -> Answered:
         except Exception as error:  # noqa: PERF203 - a try each is what it is for
             if number == tries or getattr(error, "status", SERVER_ERROR) < SERVER_ERROR:
                 raise
+            import traceback
+
             said = "".join(traceback.format_exception_only(type(error), error)).strip()
             tell(f"try {number} of {tries} failed, the next one follows: {said}")
     raise AssertionError("there is at least one try")

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 import types
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,8 @@ def main(arguments: list[str]) -> int:
     try:
         container = handlers.open_container(spec)
     except Exception as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
+        import traceback
+
         if isinstance(error, batch.ServerError):
             batch.tell(str(error))
         else:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.inside.serving import images, programs
-from pipeline_builder.engine.jobs.archives import unpack
-from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.packages import code_archive, model_archive
-from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.state.store import LocalStore
 
 _LOG = "nginx-log"
 Container = Mapping[str, Any]
@@ -25,6 +25,8 @@ def place_container(step: str, container: Container, ml: Path, store: LocalStore
     Raises:
         InputProblems: PB513 where nothing is known of what would answer, PB522, PB523, PB525.
     """
+    from pipeline_builder.engine.jobs.archives import unpack  # validate unpacks nothing
+
     environment = container.get("Environment") or {}
     program, image = str(environment.get("SAGEMAKER_PROGRAM", "")), str(container.get("Image", ""))
     (ml / "model").mkdir(parents=True)
@@ -80,4 +82,6 @@ def server_of(spec: Mapping[str, Any], folder: Path) -> tuple[tuple[Path, str], 
 
 def own_port(folder: Path, *, private: bool) -> int | None:
     """Return the port that a server has for itself in a job's network of its own, None where it can't have one."""
+    from pipeline_builder.engine.jobs.isolation import find_isolation
+
     return programs.PORT if private and find_isolation(folder).network else None

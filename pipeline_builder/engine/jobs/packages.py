@@ -6,16 +6,17 @@ import functools
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside.serving import programs
-from pipeline_builder.engine.jobs.archives import read_member
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.requirements import Layers, included_lines
 from pipeline_builder.engine.jobs.resolving import own_containers
-from pipeline_builder.engine.state.store import LocalStore, unchanged
 from pipeline_builder.errors import InputProblems, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.state.store import LocalStore
 
 MODEL = f"{OPT_ML}/model"
 _ARCHIVE = "sourcedir.tar.gz"
@@ -98,6 +99,8 @@ def _requirements(archive: Path | None, folder: str) -> tuple[str, ...]:
     """
     if archive is None:
         return ()
+    from pipeline_builder.engine.state.store import unchanged  # validate needs no state
+
     stamp = unchanged(archive.stat())
 
     def read(name: str) -> str | None:
@@ -111,6 +114,8 @@ def _requirements(archive: Path | None, folder: str) -> tuple[str, ...]:
 def _member_of(archive: Path, stamp: str, name: str) -> bytes | None:
     """Return a file of an archive. All of a model is read to know that there is none: once for each content."""
     del stamp
+    from pipeline_builder.engine.jobs.archives import read_member
+
     return read_member(archive, (name, f"./{name}"))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.state.package_details import find_package
-from pipeline_builder.engine.state.registry import ARN
-from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.state.package_details import PackageRecord
+    from pipeline_builder.engine.state.state import State
+    from pipeline_builder.engine.state.store import LocalStore
 
 Request = Mapping[str, Any]
 _SPECIFICATIONS = ("InferenceSpecification", "AdditionalInferenceSpecifications")
@@ -59,7 +60,7 @@ def absent(requests: Mapping[str, tuple[str, Request]], state: State) -> Iterato
             yield _no_model(name, model)
         for container in own_containers(request) if kind == "Model" else ():
             package = container.get("ModelPackageName")
-            if isinstance(package, str) and find_package(state, _arn(package)) is None:
+            if isinstance(package, str) and _registered(state, package) is None:
                 yield _no_package(name, package)
 
 
@@ -72,7 +73,7 @@ def named_containers(requests: Iterable[tuple[str, Request]], state: State) -> l
             found.append(_known(state, name))
         for container in own_containers(request) if kind == "Model" else ():
             package = container.get("ModelPackageName")
-            record = find_package(state, _arn(package)) if isinstance(package, str) else None
+            record = _registered(state, package) if isinstance(package, str) else None
             if record:
                 found.append({key: record.members.get(key) for key in _SPECIFICATIONS})
     return found
@@ -88,8 +89,12 @@ def _no_package(step: str, name: str) -> Problem:
     return Problem(id="PB578", message=message, hint=_REGISTERED)
 
 
-def _arn(package: str) -> str:
-    return package if ":" in package else f"{ARN}/{package}"
+def _registered(state: State, package: str) -> PackageRecord | None:
+    """Return a package of the registry by its ARN, or by what it is called there."""
+    from pipeline_builder.engine.state.package_details import find_package  # validate needs no state
+    from pipeline_builder.engine.state.registry import ARN
+
+    return find_package(state, package if ":" in package else f"{ARN}/{package}")
 
 
 def own_containers(model: Request) -> list[Request]:
@@ -120,7 +125,7 @@ def _resolved(step: str, container: Request, state: State) -> Iterator[dict[str,
 
 
 def _package_containers(step: str, name: str, specification: str | None, state: State) -> list[Any]:
-    package = find_package(state, _arn(name))
+    package = _registered(state, name)
     if package is None:
         raise InputProblems(_no_package(step, name))
     more = {one.get("Name"): one for one in package.members.get("AdditionalInferenceSpecifications") or ()}

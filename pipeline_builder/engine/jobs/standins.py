@@ -17,6 +17,12 @@ _ABSENT = re.compile(
     r"|smexperiments|sagemaker_\w+|mms|multi_model_server|model_archiver|ts)(?:\.[\w.]+)?)'",
     re.MULTILINE,
 )
+# What `env` and shells say of the interpreter that a script's first line, or a command, names.
+_NO_PYTHON = re.compile(
+    r"^(?:/usr/bin/env: |.*?: (?:line \d+: )?|.*?: \d+: )['\u2018]?python(?P<version>3\.\d+)['\u2019]?: "
+    r"(?:No such file or directory|(?:command )?not found)$",
+    re.MULTILINE,
+)
 _ADDED = {
     "smdebug": "smdebug",
     "smexperiments": "sagemaker-experiments",
@@ -54,7 +60,11 @@ def standins_digest() -> str:
 
 
 def explain_absent(said: str) -> str:
-    """Return what a failed job's last words mean where they miss a package that only AWS's images have; "" else."""
+    """Return what a failed job's last words mean where they miss what only its image has; "" else."""
+    if wanted := _NO_PYTHON.search(said):
+        version = wanted["version"]
+        how = f"python: \"{version}\" in the manifest's 'local.images' takes one of this machine"
+        return f"the Python of its image is another one here: {how}"
     found = _ABSENT.search(said)
     if not found:
         return ""

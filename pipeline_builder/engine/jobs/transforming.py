@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.dag.filters import Fault, filter_faults, is_filter
 from pipeline_builder.dag.jsonpath import parse_filter
@@ -15,10 +15,12 @@ from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.job import OPT_ML, inside
 from pipeline_builder.engine.jobs.models import own_port, place_container, server_of
 from pipeline_builder.engine.jobs.packages import containers_of
-from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.tree import Tree, opened, survey
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.state.store import LocalStore
 
 Request = Mapping[str, Any]
 BASE = f"{OPT_ML}/batch"

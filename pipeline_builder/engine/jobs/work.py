@@ -146,7 +146,12 @@ def run_condition(step: Step, request: Request, tools: Tools) -> Done:
 def run_fail(step: Step, request: Request, tools: Tools) -> Done:
     """Fail, with the message that the definition gives the step."""
     del tools
-    raise StepFailedError(str(request.get("ErrorMessage") or f"the pipeline came to the Fail step '{step.name}'"))
+    raise StepFailedError(str(request.get("ErrorMessage") or came_to(step.name)))
+
+
+def came_to(name: str) -> str:
+    """Return the reason of a Fail step that has no message; the service gives none."""
+    return f"the pipeline came to the Fail step '{name}'"
 
 
 WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -75,10 +76,19 @@ def check_key(place: Place) -> None:
         )
 
 
+_OF_THE_SDK = re.compile(r"sagemaker-[a-z0-9-]{1,30}-000000000000")
+
+
 def check_bucket(place: Place) -> None:
-    """Raise NoSuchBucket where the bucket isn't there."""
-    if place.bucket not in place.objects.store.buckets():
+    """Raise NoSuchBucket where the bucket isn't there; the one that SageMaker's SDK takes by default always is.
+
+    In an account that SageMaker was used in it is there, and with a default prefix the SDK doesn't make it.
+    """
+    if place.bucket in place.objects.store.buckets():
+        return
+    if not _OF_THE_SDK.fullmatch(place.bucket):
         raise S3Error("NoSuchBucket", "The specified bucket does not exist", 404)
+    place.objects.store.bucket(place.bucket).mkdir(parents=True, exist_ok=True)
 
 
 def can_be(place: Place) -> bool:

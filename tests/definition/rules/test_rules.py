@@ -184,3 +184,7 @@ def test_local_storage_is_that_of_ec2() -> None:
         None,
         None,
     ]
+
+
+def test_an_empty_list_of_tags_has_no_tags() -> None:
+    assert check_rules("RegisterModel", {**BASES["RegisterModel"], "Tags": []}) == ()

@@ -190,6 +190,10 @@ assert json.loads(asked(mine, csv, "text/csv", "application/json")) == expected.
 got = asked(mine, svm, "text/x-libsvm", "text/csv")
 assert got == "".join(str(value) + "\\n" for value in expected), (got, expected)
 assert [asked(mine, csv, "text/plain", "text/csv"), asked(mine, csv, "text/csv", "image/png")] == [500, 500]
+def columns(tag):
+    handlers.matrices.read_as("123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost" + tag)
+    return handlers.matrices.decode(b"0 1:1 3:2", "text/libsvm").num_col()
+assert [columns(tag) for tag in (":1.7-1", ":3.0-5", ":3.2-1", ":latest", "")] == [4, 4, 3, 3, 3], "as files until 3.2"
 print("equal")
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import textwrap
 import threading
@@ -97,6 +98,16 @@ def test_a_program_in_a_folder_and_its_neighbours(tmp_path: Path) -> None:
              "docker/helper.py": "", "docker/web.py": SERVER.format(port="8080")}  # fmt: skip
     code, answer, log = run(tmp_path / "job", files, "docker/entry.py")
     assert (code, "/opt/ml/code/docker" in answer) == (0, True), log
+
+
+@needs_namespaces
+@pytest.mark.skipif(shutil.which("Rscript") is not None, reason="R is on this machine")
+@pytest.mark.parametrize(
+    ("name", "command"), [("plumber.R", "Rscript /opt/program/plumber.R serve"), ("serve", "/opt/program/serve")]
+)
+def test_a_server_that_nothing_runs_here(tmp_path: Path, name: str, command: str) -> None:
+    code, _, log = run(tmp_path / "job", {name: "library(plumber)\n"}, name)
+    assert (code, f"the server program '{name}' cannot be started as '{command}'" in log) == (1, True), log
 
 
 MODEL_SERVER = """

@@ -13,7 +13,8 @@ import pytest
 from pipeline_builder.engine.jobs import interpreters
 from pipeline_builder.engine.jobs.interpreters import find_interpreter
 from pipeline_builder.engine.jobs.requirements import image_lines
-from pipeline_builder.engine.local import LocalSettings, open_local_target
+from pipeline_builder.engine.local import open_local_target
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import definition, script
 from tests.tiny import variant

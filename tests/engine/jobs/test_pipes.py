@@ -16,7 +16,8 @@ import pytest
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.pipes import Stream, flowing
-from pipeline_builder.engine.local import LocalSettings, open_local_target
+from pipeline_builder.engine.local import open_local_target
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import Target
 from tests.engine.definitions import CACHED, definition, run

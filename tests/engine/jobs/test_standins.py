@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.engine.jobs.standins import STANDINS, explain_absent, put_standins
+from tests.places import ROOT
 
 # Stands for numpy, scipy and xgboost, as far as matrices are made with them.
 FAKES = {
@@ -21,6 +22,8 @@ FAKES = {
                     rows, columns = at
                     return Table(row[columns] for row in list.__getitem__(self, rows))
                 return list.__getitem__(self, at)
+            def astype(self, kind): return Table([kind(value) for value in row] for row in self)
+        array = Table
         def genfromtxt(file, delimiter):
             return Table([builtins.float(word) for word in line.split(delimiter)] for line in open(file))
         def atleast_2d(table): return table
@@ -95,6 +98,36 @@ def test_a_folder_without_files_has_no_matrix(tmp_path: Path, packages: Path) ->
     assert ended.stdout.splitlines()[0] == "null"
 
 
+ENCODE = """
+import json, sys
+if "offered" in sys.argv:
+    from pipeline_builder.engine.inside.serving import packages
+    packages.offer()
+import sagemaker_xgboost_container.encoder as xgb_encoders
+from sagemaker_xgboost_container.constants import xgb_content_types
+print(xgb_encoders.json_to_jsonlines({"predictions": [{"score": 1}, 2]}).decode(), end="")
+print(json.dumps(xgb_encoders.decode("1,2\\n3,\\n".strip("\\n"), "text/csv; charset=utf-8")))
+xgb_encoders.decode(b"x", xgb_content_types.X_PARQUET)
+"""
+
+
+def test_handlers_decode_with_the_encoder_of_xgboost_s_image(packages: Path) -> None:
+    command = [sys.executable, "-c", ENCODE, "offered"]
+    path = {"PYTHONPATH": f"{packages}:{ROOT}"}
+    ended = subprocess.run(command, env=path, capture_output=True, text=True, check=False)
+    entry, number, matrix = ended.stdout.splitlines()
+    assert (entry, number) == ('{"score": 1}', "2")
+    assert json.loads(matrix.replace("NaN", "0"))["data"] == [[1, 2], [3, 0]]
+    assert "UnsupportedFormatError" in ended.stderr.splitlines()[-1]
+
+
+def test_a_training_script_may_import_the_encoder(packages: Path) -> None:
+    command, path = [sys.executable, "-S", "-c", ENCODE], {"PYTHONPATH": str(packages)}
+    ended = subprocess.run(command, cwd=packages, env=path, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == ['{"score": 1}', "2"]
+    assert "in a model's container only" in ended.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("said", "part"),
     [
@@ -103,6 +136,12 @@ def test_a_folder_without_files_has_no_matrix(tmp_path: Path, packages: Path) ->
         ("ModuleNotFoundError: No module named 'sagemaker_tensorflow'", "runs on AWS only"),
         ("ModuleNotFoundError: No module named 'pandas'", ""),
         ("it said: No module named 'smdebug'", ""),
+        ("/usr/bin/env: \u2018python3.9\u2019: No such file or directory\n", 'python: "3.9"'),
+        ("/usr/bin/env: 'python3.12': No such file or directory", 'python: "3.12"'),
+        ("sh: 1: python3.8: not found", 'python: "3.8"'),
+        ("bash: line 1: python3.10: command not found", 'python: "3.10"'),
+        ("/usr/bin/env: 'Rscript': No such file or directory", ""),
+        ("I looked for python3.9 and it is not found", ""),
     ],
 )
 def test_what_is_said_of_a_package_that_is_missing(said: str, part: str) -> None:

@@ -16,7 +16,7 @@ from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState,
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
 from pipeline_builder.engine.jobs.stopping import AT_ONCE
-from pipeline_builder.engine.local import LocalSettings
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.objects import delete_object
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore

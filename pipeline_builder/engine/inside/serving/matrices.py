@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,23 @@ _LINES = "application/jsonlines"
 _ACCEPTED = (codecs.JSON_TYPE, _LINES, RECORDIO, codecs.CSV)
 _VOTED = ("multi:softmax", "binary:hinge")
 _MANY_COLUMNS = 512
+_NEWEST = (3, 2)
+
+
+class _Image:
+    """The image of this process's container."""
+
+    reads_as_files = False
+
+
+def read_as(uri: str) -> None:
+    """Have LIBSVM read as the image of this address does: before 3.2 with XGBoost's own reader of files.
+
+    That counts columns from 0, and leaves missing what isn't said, as in training; later ones fill with 0, and count
+    from 1 where no column is 0 (sagemaker-xgboost-container, pull request 478).
+    """
+    version = re.search(r":(\d+)\.(\d+)", uri.rsplit("/", 1)[-1])
+    _Image.reads_as_files = version is not None and (int(version[1]), int(version[2])) < _NEWEST
 
 
 def decode(body: Any, content_type: str) -> Any:
@@ -60,7 +78,12 @@ def from_csv(body: Any) -> Any:
 
 
 def from_libsvm(body: Any) -> Any:
-    """Return LIBSVM as a dense DMatrix, in which what isn't said is 0; columns are counted from 1 where none is 0."""
+    """Return LIBSVM as a DMatrix: dense, what isn't said is 0, and columns are counted from 1 where none is 0.
+
+    Older images (`read_as`) take it as it is in files.
+    """
+    if _Image.reads_as_files:
+        return from_sparse_libsvm(body, first=0)
     rows, width = _libsvm_rows(body)
     data = _numpy().zeros((len(rows), width))
     for number, row in enumerate(rows):
@@ -69,9 +92,9 @@ def from_libsvm(body: Any) -> Any:
     return _matrix(data)
 
 
-def from_sparse_libsvm(body: Any) -> Any:
+def from_sparse_libsvm(body: Any, first: int | None = None) -> Any:
     """Return LIBSVM as a DMatrix in which what isn't said is missing, as the image's algorithm reads it."""
-    rows, width = _libsvm_rows(body)
+    rows, width = _libsvm_rows(body, first)
     values = [value for row in rows for value in row.values()]
     columns = [column for row in rows for column in row]
     lines = [number for number, row in enumerate(rows) for _ in row]
@@ -79,15 +102,15 @@ def from_sparse_libsvm(body: Any) -> Any:
     return _matrix(sparse.csr_matrix((values, (lines, columns)), shape=(len(rows), width)))
 
 
-def _libsvm_rows(body: Any) -> tuple[list[dict[int, float]], int]:
-    """Return each line's values by column, and how many columns there are."""
+def _libsvm_rows(body: Any, first: int | None = None) -> tuple[list[dict[int, float]], int]:
+    """Return each line's values by column, and how many columns there are; `first` is the first, else it is guessed."""
     text = body.decode("utf-8") if isinstance(body, (bytes, bytearray)) else body
     lines = [[token.split(":", 1) for token in line.split() if ":" in token] for line in text.strip().split("\n")]
     rows = [{int(column): float(value) for column, value in line} for line in lines]
     columns = [column for row in rows for column in row]
     if not columns:
         return [], 0
-    offset = 1 if min(columns) >= 1 else 0
+    offset = (1 if min(columns) >= 1 else 0) if first is None else first
     return [{column - offset: value for column, value in row.items()} for row in rows], max(columns) - offset + 1
 
 

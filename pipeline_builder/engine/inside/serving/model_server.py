@@ -14,15 +14,17 @@ import os
 import re
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline_builder.engine.inside.answers import AnswerError, Asked, Container
 from pipeline_builder.engine.inside.serving import services, toolkit
 
 if TYPE_CHECKING:
     import types
+    from http.server import BaseHTTPRequestHandler as _Base
+else:
+    _Base = object
 
 DEFAULT_HANDLER = "sagemaker_inference.default_handler_service"
 _PORT = 8080
@@ -55,7 +57,10 @@ def _settings(path: Path) -> dict[str, str]:
 def play(handler: str, folder: Path, port: int) -> None:
     """Load the handler and answer on the port until the process ends."""
     container = _opened(handler, folder)
-    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(_Requests, container, threading.Lock()))
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # heavy, and most containers serve nothing
+
+    requests = cast("type[_Requests]", type("Requests", (_Requests, BaseHTTPRequestHandler), {}))
+    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(requests, container, threading.Lock()))
     server.serve_forever()
 
 
@@ -82,7 +87,7 @@ def _load(name: str, folder: Path) -> types.ModuleType:
     return importlib.import_module(name)
 
 
-class _Requests(BaseHTTPRequestHandler):
+class _Requests(_Base):
     """One request to the server; the service answers one at a time, as a worker of the server does."""
 
     protocol_version = "HTTP/1.1"
@@ -91,12 +96,12 @@ class _Requests(BaseHTTPRequestHandler):
         self._container, self._lock = container, lock
         super().__init__(*arguments)
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - its name there
         is_ping = self.path == "/ping"
         content = json.dumps({"status": "Healthy!"} if is_ping else {"code": 404, "message": "Not found"}, indent=2)
         self._say(200 if is_ping else 404, content.encode(), "application/json")
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - its name there
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if not re.fullmatch(r"/invocations|/(?:predictions|models)/[^/]+(?:/invoke)?", self.path):
             self._say(404, b"", "application/json")

@@ -7,17 +7,20 @@ Sources: `sagemaker-inference` on PyPI; awslabs/multi-model-server for `mms.serv
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.util
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.engine.inside.serving import codecs, model_server, services
+from pipeline_builder.engine.inside.serving import codecs, matrices, model_server, services
 
 if TYPE_CHECKING:
     import types
+    from importlib.abc import Loader as _LoaderBase
+    from importlib.abc import MetaPathFinder as _FinderBase
     from importlib.machinery import ModuleSpec
+else:  # that module is slow to import
+    _LoaderBase = _FinderBase = object
 
 _TYPES = {
     "JSON": codecs.JSON_TYPE, "CSV": codecs.CSV, "NPY": codecs.NPY, "NPZ": codecs.NPZ, "ANY": codecs.ANY,
@@ -89,11 +92,15 @@ def _modules() -> dict[str, dict[str, Any]]:
         },
         "sagemaker_inference.default_inference_handler": {"DefaultInferenceHandler": DefaultInferenceHandler},
         "sagemaker_inference.model_server": {"start_model_server": model_server.start_model_server},
+        "_pipeline_builder_matrices": {
+            "decode": matrices.decode, "from_csv": matrices.from_csv, "from_libsvm": matrices.from_libsvm,
+            "from_recordio": matrices.from_recordio,
+        },
         "mms": {}, "mms.service": {"PredictionException": services.PredictionException},
     }  # fmt: skip
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader(_LoaderBase):
     """Makes one of the modules."""
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -107,7 +114,7 @@ class _Loader(importlib.abc.Loader):
             setattr(module, name.rpartition(".")[2], importlib.import_module(name))
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder(_FinderBase):
     """Finds them, where nobody else has."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:

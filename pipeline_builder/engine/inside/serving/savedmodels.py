@@ -13,14 +13,16 @@ import json
 import os
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline_builder.engine.inside.serving.rapidjson import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from http.server import BaseHTTPRequestHandler as _Base
+else:
+    _Base = object
 
 DEFAULT_TYPE = "application/json"
 SIGNATURE = "serving_default"
@@ -194,19 +196,22 @@ def _parsed(body: bytes) -> Any:
 
 def serve(servables: Servables) -> int:
     """Answer on a free port of this machine until the process ends; return the port."""
-    server = HTTPServer(("127.0.0.1", 0), functools.partial(_Requests, servables))
+    from http.server import BaseHTTPRequestHandler, HTTPServer  # heavy, and most containers serve nothing
+
+    requests = cast("type[_Requests]", type("Requests", (_Requests, BaseHTTPRequestHandler), {}))
+    server = HTTPServer(("127.0.0.1", 0), functools.partial(requests, servables))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_port
 
 
-class _Requests(BaseHTTPRequestHandler):
+class _Requests(_Base):
     """One request to the REST interface."""
 
     def __init__(self, servables: Servables, *arguments: Any) -> None:
         self._servables = servables
         super().__init__(*arguments)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - its name there
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         found = _PATH.fullmatch(self.path)
         if found:

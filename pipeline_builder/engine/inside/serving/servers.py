@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import http.client
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.inside.answers import Answered, Asked, Container, ServerError
 from pipeline_builder.engine.inside.exits import render_exit
 from pipeline_builder.engine.inside.patience import timed_out
 from pipeline_builder.engine.inside.serving import programs
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 STANDINS = Path(__file__).resolve().parent.parent / "standins"
 _STARTUP, _PING, _GRACE = 600.0, 2.0, 5.0
@@ -33,6 +35,11 @@ _BLOCK = 1 << 20
 _PAUSE = 0.05
 _ASYNC = ("FastAPI", "Starlette", "Quart")
 _SAID = 2000
+# What runs a program that doesn't say it in its first line.
+_LANGUAGES = {
+    ".r": ("Rscript",), ".js": ("node",), ".mjs": ("node",), ".jar": ("java", "-jar"),
+    ".rb": ("ruby",), ".pl": ("perl",),
+}  # fmt: skip
 
 
 def open_server(program: Path, kind: str, *, port: int | None, seconds: float) -> Container:
@@ -61,7 +68,7 @@ class _Asking:
             status, body, kind = _ask(self._port, "POST", "/invocations", asked.body, given, self._seconds)
         except (TimeoutError, socket.timeout) as error:  # noqa: UP041 - two before Python 3.10
             raise timed_out(self._seconds, ServerError) from error
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             code = self._process.poll()
             ended = f"; it has ended with {render_exit(code)}" if code is not None else ""
             raise ServerError(500, f"the server did not answer: {error}{ended}") from error
@@ -81,7 +88,11 @@ def _started(program: Path, kind: str, port: int) -> subprocess.Popen[bytes]:
         "SAGEMAKER_BIND_TO_PORT": str(port),
     }  # fmt: skip
     command = _command(folder / program.name, kind, port)
-    return subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    except OSError as error:
+        message = f"the server program '{program.name}' cannot be started as '{shlex.join(command)}': {error.strerror}"
+        raise RuntimeError(f"{message}; what runs it is not on this machine, or not in its first line (#!)") from error
 
 
 def _command(path: Path, kind: str, port: int) -> list[str]:
@@ -98,6 +109,8 @@ def _command(path: Path, kind: str, port: int) -> list[str]:
         return ["bash", str(path), *arguments]
     if interpreter:
         return [*interpreter, str(path), *arguments]
+    if language := _LANGUAGES.get(path.suffix.lower()):
+        return [*language, str(path), *arguments]
     with contextlib.suppress(OSError):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return [str(path), *arguments]
@@ -117,6 +130,8 @@ def _application(path: Path, port: int) -> list[str]:
 
 def _commands() -> Path:
     """Return a folder with the programs that AWS's images have and most machines lack."""
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="commands-"))
     for name, script in (("nginx", "nginx.py"), ("multi-model-server", "multi_model_server.py")):
         command = folder / name
@@ -138,7 +153,7 @@ def _answering(process: subprocess.Popen[bytes], program: Path, ports: list[int]
                 "(SAGEMAKER_BIND_TO_PORT)",
             )
         for port in ports:
-            with contextlib.suppress(OSError, http.client.HTTPException):
+            with contextlib.suppress(OSError):
                 if _ask(port, "GET", "/ping", None, {}, _PING)[0] == 200:
                     return port
         time.sleep(_PAUSE)
@@ -147,7 +162,7 @@ def _answering(process: subprocess.Popen[bytes], program: Path, ports: list[int]
 
 def _parameters(port: int) -> dict[str, Any] | None:
     """Return what `GET /execution-parameters` says, None where the server hasn't got it."""
-    with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+    with contextlib.suppress(OSError, ValueError):
         status, body, _ = _ask(port, "GET", "/execution-parameters", None, {}, _PING)
         said = json.loads(body) if status == 200 else None
         return said if isinstance(said, dict) else None
@@ -157,17 +172,22 @@ def _parameters(port: int) -> dict[str, Any] | None:
 def _ask(  # noqa: PLR0917 - a request has these parts
     port: int, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
 ) -> tuple[int, bytes, str | None]:
+    """Ask the server; an answer that is none is an OSError as well."""
+    from http.client import HTTPConnection, HTTPException  # heavy, and most containers are no server
+
     deadline = time.monotonic() + timeout
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, _read(response, deadline), response.getheader("Content-Type")
+    except HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
     finally:
         connection.close()
 
 
-def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
+def _read(response: HTTPResponse, deadline: float) -> bytes:
     """Return the body; TimeoutError where it isn't there in time, though a little of it may come now and then."""
     blocks, left = [], response.length  # which Python 3.8 doesn't count down
     while block := response.read1(_BLOCK if left is None else min(left, _BLOCK)):
@@ -176,7 +196,7 @@ def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError
     if left:
-        raise http.client.IncompleteRead(b"".join(blocks), left)
+        raise ConnectionError(f"its answer ends {left:,} bytes before its end")
     return b"".join(blocks)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import traceback
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Container
@@ -58,6 +57,8 @@ def _handle_of(module: types.ModuleType, function: str, context: Context) -> Han
         try:
             service.initialize(context)
         except Exception:  # noqa: BLE001 - the server only logs it; the next request may find it initialized
+            import traceback
+
             traceback.print_exc()
     return cast("Handle", service.handle)
 

@@ -1,0 +1,1 @@
+"""Names that AWS's package has, as scripts import them."""

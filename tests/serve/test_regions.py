@@ -1,0 +1,84 @@
+"""ARNs are of the Region that a client signs for, and are taken back as such; the state has them as before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from pipeline_builder.serve.regions import inwards, outwards, region_of
+from tests.engine.definitions import definition, fail
+from tests.serve.serving import KEYS, ROLE, Served, refused, serving
+
+US, HOME = (f"arn:aws:sagemaker:{region}:000000000000:" for region in ("us-west-2", "localhost"))
+SIGNED = "AWS4-HMAC-SHA256 Credential={}, SignedHeaders=host, Signature=0"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(Path(tmp_path_factory.mktemp("regions"))) as found:
+        yield found
+
+
+def client(served: Served, **session: Any) -> Any:
+    config = Config(retries={"total_max_attempts": 1}, **({"signature_version": UNSIGNED} if not session else {}))
+    kept = {**KEYS, **session}
+    return boto3.session.Session(**kept).client("sagemaker", endpoint_url=served.url, config=config)
+
+
+@pytest.mark.parametrize(
+    ("header", "region"),
+    [
+        (SIGNED.format("local/20261129/us-west-2/sagemaker/aws4_request"), "us-west-2"),
+        (SIGNED.format("a/b+c/20261129/us-gov-west-1/sagemaker/aws4_request"), "us-gov-west-1"),
+        (SIGNED.format("local/20261129/../sagemaker/aws4_request"), "localhost"),
+        (SIGNED.format('local/20261129/"x/sagemaker/aws4_request'), "localhost"),
+        ("", "localhost"),
+    ],
+)
+def test_the_region_of_a_signature(header: str, region: str) -> None:
+    assert region_of(header) == region
+
+
+def test_only_our_own_arns_change() -> None:
+    theirs = b"arn:aws:sagemaker:us-west-2:123456789012:pipeline/p arn:aws:iam::000000000000:role/r"
+    assert inwards(theirs, "us-west-2") == outwards(theirs, "us-west-2") == theirs
+    assert outwards(inwards(f"{US}pipeline/p".encode(), "us-west-2"), "us-west-2") == f"{US}pipeline/p".encode()
+
+
+def test_arns_come_and_go_in_the_region_of_the_client(served: Served) -> None:
+    west, unsigned = client(served, region_name="us-west-2"), client(served)
+    text = definition({**fail("End", "no"), "Description": f"{US}model-package/g/1"}).decode()
+    arn = west.create_pipeline(PipelineName="p", PipelineDefinition=text, RoleArn=ROLE, ClientRequestToken="t" * 32)
+    assert arn["PipelineArn"] == f"{US}pipeline/p"
+    found = west.describe_pipeline(PipelineName=arn["PipelineArn"])
+    assert (found["PipelineArn"], found["PipelineDefinition"]) == (f"{US}pipeline/p", text)
+    west.add_tags(ResourceArn=arn["PipelineArn"], Tags=[{"Key": "a", "Value": "b"}])
+    assert west.list_tags(ResourceArn=arn["PipelineArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    started = west.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
+    assert started.startswith(f"{US}pipeline/p/execution/")
+    assert west.describe_pipeline_execution(PipelineExecutionArn=started)["PipelineArn"] == f"{US}pipeline/p"
+    assert unsigned.describe_pipeline(PipelineName=f"{HOME}pipeline/p")["PipelineArn"] == f"{HOME}pipeline/p"
+    with refused("ResourceNotFound", f"Pipeline '{US}pipeline/none' does not exist"):
+        west.describe_pipeline(PipelineName=f"{US}pipeline/none")
+    with refused("ResourceNotFound", "arn:aws:sagemaker:eu-west-1:000000000000:pipeline/p"):
+        west.describe_pipeline(PipelineName="arn:aws:sagemaker:eu-west-1:000000000000:pipeline/p")
+    [row] = served.engine.state.query("SELECT arn FROM executions")
+    assert str(row["arn"]).startswith(f"{HOME}pipeline/p/execution/")
+
+
+def test_a_definition_in_the_store_is_taken_alike(served: Served) -> None:
+    west = client(served, region_name="us-west-2")
+    text = json.dumps({**json.loads(definition(fail("End", f"{US}model-package/g/1"))), "Metadata": {}})
+    served.engine.store.put("s3://local/d.json", text.encode())
+    place = {"Bucket": "local", "ObjectKey": "d.json"}
+    west.create_pipeline(PipelineName="stored", PipelineDefinitionS3Location=place, RoleArn=ROLE)
+    assert west.describe_pipeline(PipelineName="stored")["PipelineDefinition"] == text
+    unsigned = client(served).describe_pipeline(PipelineName="stored")["PipelineDefinition"]
+    assert f"{HOME}model-package/g/1" in unsigned
