@@ -131,6 +131,13 @@ def test_conditions_in_conditions_and_their_outcomes(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_an_outcome_that_a_definition_of_before_has_as_a_text(tmp_path: Path) -> None:
+    first = condition("first", YES)
+    taken = compare("Equals", {"Get": "Steps.first.Outcome"}, "True")
+    _, _, steps = run(target(tmp_path), definition(first, condition("then", taken, then=[script("a", "true")])))
+    assert statuses(steps)["a"] == "Succeeded"
+
+
 def test_a_fail_step_says_the_numbers(tmp_path: Path) -> None:
     words = ["mae is ", read_report("m", "mae"), ", of ", {"Get": "Parameters.Limit"}]
     content = definition(
