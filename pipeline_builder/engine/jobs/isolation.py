@@ -18,7 +18,6 @@ from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.seccomp import make_filter
 from pipeline_builder.engine.jobs.view import INSIDE, launcher_python, view_of
 
-SHIMS = "shims"
 _SYSTEMS_OWN = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 _ALL = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--die-with-parent", "--new-session")
 _PLAIN = (
@@ -56,7 +55,7 @@ class Isolation:
             lacks.append(f"the system calls of jobs are not filtered on a machine of the kind '{os.uname().machine}'")
         return tuple(lacks)
 
-    def command(self, job: Job, scratch: Path | None, *, filtered: int | None) -> list[str]:
+    def command(self, job: Job, scratch: Path | None, *, filtered: int | None, shims: Path | None = None) -> list[str]:
         """Return what runs a program as the job, up to the program; `filtered` is a descriptor of the filter."""
         arguments = [self.program, *_ALL, "--cap-drop", "ALL", "--as-pid-1"]
         if not job.network and self.network:
@@ -65,7 +64,6 @@ class Isolation:
             arguments += ["--seccomp", str(filtered)]
         else:
             arguments.append("--disable-userns")
-        shims = scratch / SHIMS if scratch and (scratch / SHIMS).is_dir() else None
         changes = scratch if self.overlay else None
         return [*arguments, *view_of(job, scratch=changes, own_proc=self.own_proc, shims=shims), "--"]
 

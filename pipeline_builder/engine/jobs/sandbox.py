@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import IO, cast
 
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group
-from pipeline_builder.engine.jobs.isolation import SHIMS, find_isolation, launcher, open_filter, scratch_folder
+from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
 from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
-from pipeline_builder.engine.jobs.shims import write_shims
+from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
@@ -157,9 +157,8 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
     scratch = stack.enter_context(scratch_folder(job.folder))
-    write_shims(job, scratch / SHIMS)
     filtered = stack.enter_context(open_filter(network=job.network))
-    command = [*isolation.command(job, scratch, filtered=filtered), *launcher()]
+    command = [*isolation.command(job, scratch, filtered=filtered, shims=shims_of(job)), *launcher()]
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,

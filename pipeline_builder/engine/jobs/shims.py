@@ -7,13 +7,16 @@ programs could be found instead, and the machine's Python is none of its busines
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
 import shlex
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.job import STANDARD_PATH, Job
+from pipeline_builder.machine.folders import sweep_folder
 
 _PYTHON = re.compile(r"(?:python|pypy)\d*(?:\.\d+)?")
 _PIP = re.compile(r"pip\d*(?:\.\d+)?")
@@ -34,9 +37,26 @@ export PATH
 """
 
 
-def write_shims(job: Job, folder: Path) -> None:
-    """Write the programs and the profile for a job's environment."""
-    folder.mkdir()
+def shims_of(job: Job) -> Path:
+    """Return the folder with the programs and the profile for a job's environment, which jobs beside each other share.
+
+    Whoever needs it first makes it, beside the jobs' folders and whole: of two at once one comes first.
+    """
+    digest = hashlib.sha256(str(job.python).encode()).hexdigest()[:12]
+    folder = job.folder.parent / f".shims-{digest}"
+    if not folder.is_dir():
+        made = Path(tempfile.mkdtemp(prefix=".shims-", dir=job.folder.parent))
+        _write(job, made)
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            sweep_folder(made)
+    return folder
+
+
+def _write(job: Job, folder: Path) -> None:
     python = shlex.quote(str(job.python))
     (folder / "profile").write_text(
         _PROFILE.format(folder=shlex.quote(str(job.python.parent)), standard=STANDARD_PATH), encoding="utf-8"

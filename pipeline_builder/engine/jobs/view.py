@@ -31,7 +31,7 @@ INSIDE = Path(__file__).parent.parent / "inside"
 def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | None = None) -> list[str]:
     """Return bubblewrap's arguments for the job's file system; `scratch` takes what it changes in its environment.
 
-    `shims` is a folder that `write_shims` has filled, of what stands for this machine's own Pythons.
+    `shims` is a folder of what stands for this machine's own Pythons.
     """
     packages = package_folders(_base_prefixes(job)) if shims else ()
     shown = _shown(job, packages)
