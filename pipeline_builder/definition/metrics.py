@@ -11,6 +11,7 @@ from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.definition.definition import Definition
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.errors import Problem
 
 _MEMBER = "MetricDefinitions"
@@ -21,20 +22,14 @@ def find_broken_metrics(definition: Definition, graph: Graph) -> Iterator[Proble
     if _MEMBER.encode() not in definition.content:
         return
     for name, step in flat_steps(json.loads(definition.content)["Steps"]).items():
-        found = _at(step, "Arguments", "AlgorithmSpecification", _MEMBER)
+        found = member_at(step, ("Arguments", "AlgorithmSpecification", _MEMBER))
         for index, item in enumerate(found if isinstance(found, list) else ()):
-            if why := _fault(_at(item, "Regex")):
+            if why := _fault(member_at(item, ("Regex",))):
                 path = ("Arguments", "AlgorithmSpecification", _MEMBER, index, "Regex")
                 owner = graph.by_name.get(definition.owners.get(name, name))
-                message = f"step '{name}': the metric '{_at(item, 'Name')}' will have no value: {why}"
+                message = f"step '{name}': the metric '{member_at(item, ('Name',))}' will have no value: {why}"
                 place = place_of(owner, path) if owner else None
                 yield Problem(id="PB570", message=message, place=place, warning=True)
-
-
-def _at(value: JSON, *path: str) -> JSON:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _fault(expression: JSON) -> str:

@@ -8,7 +8,6 @@ from pipeline_builder.definition.check.cycles import describe_cycle, find_cycles
 from pipeline_builder.definition.check.faults import STRUCTURE
 from pipeline_builder.definition.check.filling import defaults_of
 from pipeline_builder.definition.check.finding import Finding, finding_at, position
-from pipeline_builder.definition.check.members import items_of, text_of
 from pipeline_builder.definition.check.outside import check_outside
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.check.relations import check_relations
@@ -16,6 +15,7 @@ from pipeline_builder.definition.check.scope import places, read_scope
 from pipeline_builder.definition.check.steps import check_step
 from pipeline_builder.definition.check.unreachable import find_unreachable
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, text_of
 from pipeline_builder.documents.schema import describe
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline_builder.definition.check.faults import KINDS
-from pipeline_builder.definition.check.members import items_of, member_at
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at
 
 # By the type of a shape or a parameter; all others (a time, a list) are of no kind that is compared here.
 _KINDS = {

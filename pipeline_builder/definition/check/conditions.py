@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pipeline_builder.definition.check.comparisons import check_kinds
 from pipeline_builder.definition.check.faults import as_own, below
 from pipeline_builder.definition.check.language import CONDITION_TYPES, LANGUAGE
-from pipeline_builder.definition.check.members import items_of, member_at, text_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
 
 
 def check_conditions(holder: JSON, references: References) -> Iterator[Fault]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipeline_builder.definition.check.members import names_of
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE, UNKNOWN_FIELD, Fault
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import names_of
 from pipeline_builder.documents.source import DataPath
 
 # PB401 to PB406, what a request has that its API doesn't take, are in shapes/fault.py.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline_builder.definition.check.members import items_of, member_at, text_of
 from pipeline_builder.definition.shapes.fault import is_reference
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
 
 _PARAMETER = "Parameters."
 _KNOWN = (_PARAMETER, "Execution.")

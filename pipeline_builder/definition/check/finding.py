@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pipeline_builder.definition.shapes.fault import Fault, Stage
+from pipeline_builder.documents.members import subject
 from pipeline_builder.documents.source import DataPath
 
 
@@ -31,11 +32,6 @@ def finding_at(step: str, base: DataPath, fault: Fault) -> Finding:
     said = subject(shown[1:] if step and shown[:1] == ("Arguments",) and len(shown) > 1 else shown)
     where = f"'{said}'" if said else "the step" if step else "the definition"
     return Finding(step, path, fault.id, f"{where} {fault.message}", fault.hint, fault.stage, fault.said)
-
-
-def subject(path: DataPath) -> str:
-    """Return a path as a reader writes it: `Arguments.Tags[0].Key`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 def position(finding: Finding) -> tuple[list[tuple[int, str]], str, str]:

@@ -9,7 +9,6 @@ from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.faults import LIMIT
 from pipeline_builder.definition.check.filling import fill_in
 from pipeline_builder.definition.check.finding import Finding, finding_at, position
-from pipeline_builder.definition.check.members import items_of, member_at, text_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.check.relations import check_relations
 from pipeline_builder.definition.check.scope import Place, Scope, places, read_scope
@@ -17,6 +16,7 @@ from pipeline_builder.definition.check.values import execution_samples, paramete
 from pipeline_builder.definition.shapes.fault import Fault, is_reference
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.documents.source import DataPath
 
 LONGEST = 1024

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from pipeline_builder.definition.check.faults import STRUCTURE, as_own, below, repeated
 from pipeline_builder.definition.check.language import LANGUAGE, PARAMETER_TYPES
-from pipeline_builder.definition.check.members import items_of, member_at, text_of
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.documents.schema import describe
 
 

@@ -18,11 +18,11 @@ from pipeline_builder.definition.check.faults import (
 )
 from pipeline_builder.definition.check.flow import check_wait
 from pipeline_builder.definition.check.language import LANGUAGE, NAMED_LISTS, PARAMETER_TYPES
-from pipeline_builder.definition.check.members import member_at, names_of, text_of
 from pipeline_builder.definition.check.scope import Scope, Step
 from pipeline_builder.definition.shapes.fault import EXPECTED, WRONG_TYPE, Fault, is_reference
 from pipeline_builder.definition.shapes.properties import Lookup, NoProperty, Property
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at, names_of, text_of
 from pipeline_builder.documents.schema import describe, did_you_mean
 
 # The SDK's ExecutionVariables; the last two are of the step's own job.

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.definition.check.behind import shape_at
-from pipeline_builder.definition.check.finding import subject
 from pipeline_builder.definition.rules.rules import check_rules
 from pipeline_builder.definition.shapes.fault import NO_MATCH, NOT_IN_ENUM, OUT_OF_RANGE, Fault
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES, StepType
+from pipeline_builder.documents.members import subject
 
 # What values can still break that a definition's own check couldn't see, as they came by references.
 _OF_VALUES = {

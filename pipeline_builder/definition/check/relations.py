@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pipeline_builder.definition.check.filling import fill_in
-from pipeline_builder.definition.check.members import member_at, text_of
 from pipeline_builder.definition.check.scope import Place, Scope
 from pipeline_builder.definition.rules.rules import check_rules
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at, text_of
 
 _MODEL_NAME = re.compile(r"Steps\.([^.]+)\.ModelName")
 

@@ -9,11 +9,11 @@ from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.conditions import check_conditions
 from pipeline_builder.definition.check.faults import PROPERTY_FILE, STRUCTURE, as_own, below, repeated
 from pipeline_builder.definition.check.language import LANGUAGE, NAMED_LISTS
-from pipeline_builder.definition.check.members import items_of, member_at, names_of, text_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import MISSING_FIELD, Fault
 from pipeline_builder.definition.shapes.kinds import StepType
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, names_of, text_of
 from pipeline_builder.documents.schema import did_you_mean
 
 _ANYTHING = ("own:any arguments", "own:the arguments of Lambda steps", "own:the arguments of Callback steps")

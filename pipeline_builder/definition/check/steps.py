@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline_builder.definition.check.faults import DUPLICATE, STRUCTURE, as_own, below
-from pipeline_builder.definition.check.finding import subject
 from pipeline_builder.definition.check.flow import check_nesting
 from pipeline_builder.definition.check.language import LANGUAGE
-from pipeline_builder.definition.check.members import items_of, text_of
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.check.requests import check_arguments, check_own_keys, check_property_files
 from pipeline_builder.definition.check.scope import Place
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, subject, text_of
 from pipeline_builder.documents.schema import describe
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 
 from pipeline_builder.definition.check.filling import defaults_of
-from pipeline_builder.definition.check.members import items_of, text_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, text_of
 
 # Of the form, and as long, as SageMaker makes them: whether a name that is joined of them fits shows by these.
 _ID, _PREFIX = "a1b2c3d4e5f6", "arn:aws:sagemaker:us-east-1:123456789012:pipeline"

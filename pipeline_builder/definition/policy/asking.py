@@ -9,11 +9,11 @@ from typing import Any
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
-from pipeline_builder.definition.check.members import at, member_at
 from pipeline_builder.definition.policy.known import Known
 from pipeline_builder.definition.steps.data import file_uri
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import at, member_at
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.policy import Rules

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.definition.names import shorten
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.members import Member
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import fits_any

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import NESTED
-from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
+from pipeline_builder.documents.members import member_at
 
 _STEP = re.compile(r"Steps\.(?P<step>[^.\[]+)\.(?P<path>.+)", re.DOTALL)
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")

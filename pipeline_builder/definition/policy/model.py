@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from pipeline_builder.definition.check.members import at
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
 from pipeline_builder.definition.roles import partition_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
+from pipeline_builder.documents.members import at
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline_builder.definition.check.members import member_at
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.steps.volumes import HOLDERS, KEY, has_local_storage, instance_types
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.refusal import Refused
 

@@ -12,6 +12,7 @@ from pipeline_builder.definition.rules.matching import matches, number
 from pipeline_builder.definition.rules.paths import Found, Unknown, View, expected_at
 from pipeline_builder.definition.rules.storage import local_storage
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import subject
 from pipeline_builder.documents.source import DataPath
 
 
@@ -37,7 +38,7 @@ def _choice(low: int, high: int) -> Kind:
         if len(given) < low:
             yield Break(view.here.path, {"said": f"has none of {few}, expected {_amount(low, high)} of them"})
         for found in given[high:]:
-            beside = f"can't be given beside '{_subject(given[0].path)}', expected {_amount(low, high)} of {few}"
+            beside = f"can't be given beside '{subject(given[0].path)}', expected {_amount(low, high)} of {few}"
             yield Break(found.path, {"said": beside})
 
     return check
@@ -75,7 +76,7 @@ def _unique(view: View, paths: str | list[str]) -> Iterator[Break]:
         if isinstance(value, str):
             earlier = first.setdefault(_folder(value), found)
             if earlier is not found:
-                yield Break(found.path, {"value": value, "other": _subject(earlier.path)})
+                yield Break(found.path, {"value": value, "other": subject(earlier.path)})
 
 
 def _order(view: View, spec: Mapping[str, Any]) -> Iterator[Break]:
@@ -177,10 +178,6 @@ def _folder(value: str) -> str:
 
 def _plain(value: float) -> int | float:
     return int(value) if value.is_integer() else value
-
-
-def _subject(path: DataPath) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 _ORDERS: Mapping[str, Callable[[float, float], bool]] = {

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import join
+from pipeline_builder.documents.members import member_at
 
 # The outputs of steps that are folders; a Training step's artifact is a file.
 _OUTPUT = re.compile(
@@ -39,7 +40,7 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
 def _closed(uri: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:
     if output := _output(uri):
         return uri if _ends(_address(output, steps), defaults) else join("", uri, "/")
-    joined = _member(uri, "Std:Join")
+    joined = member_at(uri, ("Std:Join",))
     match joined:  # a file below an output
         case {"On": "/", "Values": [first, str(below)]} if output := _output(first):
             return join("", first, below) if _ends(_address(output, steps), defaults) else uri
@@ -47,19 +48,19 @@ def _closed(uri: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]
 
 
 def _output(uri: JSON) -> re.Match[str] | None:
-    path = _member(uri, "Get")
+    path = member_at(uri, ("Get",))
     return _OUTPUT.fullmatch(path) if isinstance(path, str) else None
 
 
 def _address(output: re.Match[str], steps: Mapping[str, Mapped]) -> JSON:
     """Return the output's address as the step's own request has it; None where that isn't known."""
-    request = _member(steps.get(output["step"]), "Arguments")
+    request = member_at(steps.get(output["step"]), ("Arguments",))
     if output["output"] is None:
-        return _member(request, "TransformOutput", "S3OutputPath")
-    outputs = _member(request, "ProcessingOutputConfig", "Outputs")
+        return member_at(request, ("TransformOutput", "S3OutputPath"))
+    outputs = member_at(request, ("ProcessingOutputConfig", "Outputs"))
     for index, item in enumerate(outputs if isinstance(outputs, list) else ()):
-        if output["output"] in (str(index), f"'{_member(item, 'OutputName')}'"):
-            return _member(item, "S3Output", "S3Uri")
+        if output["output"] in (str(index), f"'{member_at(item, ('OutputName',))}'"):
+            return member_at(item, ("S3Output", "S3Uri"))
     return None
 
 
@@ -67,15 +68,9 @@ def _ends(address: JSON, defaults: Mapping[str, JSON]) -> bool:
     """Tell whether an address ends with `/`; of what only a run knows it is taken that it doesn't."""
     if isinstance(address, str):
         return address.endswith("/")
-    if isinstance(path := _member(address, "Get"), str):
+    if isinstance(path := member_at(address, ("Get",)), str):
         return _ends(defaults.get(path.removeprefix("Parameters.")), {})
-    values, on = _member(address, "Std:Join", "Values"), _member(address, "Std:Join", "On")
+    values, on = member_at(address, ("Std:Join", "Values")), member_at(address, ("Std:Join", "On"))
     if not isinstance(values, list) or not values:
         return False
     return _ends(on, {}) if values[-1] == "" and len(values) > 1 else _ends(values[-1], defaults)
-
-
-def _member(value: JSON, *path: str) -> JSON:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

@@ -9,6 +9,7 @@ from pipeline_builder.definition.rules.storage import local_storage
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem
 
@@ -28,8 +29,12 @@ def without_own_key(composed: Mapped, graph: Graph, *given: JSON) -> Mapped:
     `given` are what the conf merges over the request. A parameter counts by its default.
     """
     path = HOLDERS.get(str(composed["Type"]), ())
-    holder = _at(composed["Arguments"], path) if path else None
-    if not isinstance(holder, dict) or KEY not in holder or any(KEY in _members(_at(over, path)) for over in given):
+    holder = member_at(composed["Arguments"], path) if path else None
+    if (
+        not isinstance(holder, dict)
+        or KEY not in holder
+        or any(KEY in _members(member_at(over, path)) for over in given)
+    ):
         return composed
     if not has_local_storage(holder, defaults_of(graph)):
         return composed
@@ -43,7 +48,7 @@ def find_left_out(
     """Say of each step whose volume doesn't have the key of SMP_KMSKEY that it is so, and why."""
     for composed in steps if settings.kms_key else ():
         path = HOLDERS.get(str(composed["Type"]), ())
-        holder = _at(composed["Arguments"], path) if path else None
+        holder = member_at(composed["Arguments"], path) if path else None
         if not isinstance(holder, dict) or KEY in holder or not has_local_storage(holder, defaults_of(graph)):
             continue
         step = graph.by_name[owners[str(composed["Name"])]]
@@ -75,12 +80,6 @@ def defaults_of(graph: Graph) -> dict[str, JSON]:
 def _value(value: JSON, parameters: Mapping[str, JSON]) -> JSON:
     path = value.get("Get") if isinstance(value, dict) else None
     return parameters.get(path.removeprefix(_PARAMETER)) if isinstance(path, str) else value
-
-
-def _at(value: JSON, path: tuple[str, ...]) -> JSON:
-    for part in path:
-        value = _members(value).get(part)
-    return value
 
 
 def _members(value: JSON) -> Mapping[str, JSON]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at
 
 Pieces = tuple[str, ...]
 """The literal parts of a text, between any two of which anything may stand: `("a/", "/b")` for `a/<something>/b`."""
@@ -102,27 +103,21 @@ class _Known:
         step = self._steps.get(name)
         arguments = step.get("Arguments") if isinstance(step, dict) else None
         if path == "ModelArtifacts.S3ModelArtifacts":
-            folder = self.pieces(_member(arguments, "OutputDataConfig", "S3OutputPath"))
+            folder = self.pieces(member_at(arguments, ("OutputDataConfig", "S3OutputPath")))
             return _joined([folder, ANYTHING, _ARTIFACT], "/")
         if path == "TransformOutput.S3OutputPath":
-            return self.pieces(_member(arguments, "TransformOutput", "S3OutputPath"))
+            return self.pieces(member_at(arguments, ("TransformOutput", "S3OutputPath")))
         if match := _PROCESSING.fullmatch(path):
-            outputs = _member(arguments, "ProcessingOutputConfig", "Outputs")
+            outputs = member_at(arguments, ("ProcessingOutputConfig", "Outputs"))
             for output in outputs if isinstance(outputs, list) else ():
-                if _member(output, "OutputName") == match["name"]:
-                    return self.pieces(_member(output, "S3Output", "S3Uri"))
+                if member_at(output, ("OutputName",)) == match["name"]:
+                    return self.pieces(member_at(output, ("S3Output", "S3Uri")))
         return ANYTHING
 
 
 def is_reference(value: JSON) -> bool:
     """Tell whether a mapping is an expression of the definition's language."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("Get", "Std:Join", "Std:JsonGet")
-
-
-def _member(value: JSON, *path: str) -> JSON:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _decoded(value: JSON) -> JSON:

@@ -25,6 +25,11 @@ def at(value: JSON, path: DataPath) -> JSON:
     return value
 
 
+def subject(path: DataPath) -> str:
+    """Return a path as a reader writes it: `Arguments.Tags[0].Key`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
 def items_of(value: JSON, key: str) -> list[JSON]:
     """Return the list at the key; none where it is no list."""
     inner = member_at(value, (key,))
