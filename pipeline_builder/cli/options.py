@@ -69,8 +69,13 @@ def target_is_given() -> bool:
 REQUIRE_ISOLATION = "SMP_REQUIRE_ISOLATION"
 
 
-def _remember_isolation(context: click.Context, _: click.Parameter, given: bool) -> None:
-    context.meta[REQUIRE_ISOLATION] = given
+def _remembered(name: str, read: Callable[[Any], Any] = lambda given: given) -> Callable[..., None]:
+    """Return what keeps an option's value for whoever asks in the command that runs."""
+
+    def remember(context: click.Context, _: click.Parameter, given: Any) -> None:
+        context.meta[name] = read(given)
+
+    return remember
 
 
 isolation_option = click.option(
@@ -79,7 +84,7 @@ isolation_option = click.option(
     envvar=REQUIRE_ISOLATION,
     expose_value=False,
     is_eager=True,
-    callback=_remember_isolation,
+    callback=_remembered(REQUIRE_ISOLATION),
     help="Refuse to run jobs on this machine where they can't be kept from all else on it.",
 )
 
@@ -102,17 +107,13 @@ def _files_of(given: tuple[str, ...]) -> dict[str, Path]:
     return {name: Path(file).absolute() for name, _, file in pairs}
 
 
-def _remember_stubs(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
-    context.meta[_STUBS] = _files_of(given)
-
-
 stubs_option = click.option(
     "--stub",
     multiple=True,
     metavar="NAME=FILE.json",
     expose_value=False,
     is_eager=True,
-    callback=_remember_stubs,
+    callback=_remembered(_STUBS, _files_of),
     help="Don't run this step: the file has its result, the step's properties (local); may be repeated.",
 )
 
@@ -120,16 +121,12 @@ stubs_option = click.option(
 _ACCEPT = "accept_stubs"
 
 
-def _remember_acceptance(context: click.Context, _: click.Parameter, given: bool) -> None:
-    context.meta[_ACCEPT] = given
-
-
 accept_stubs_option = click.option(
     "--accept-stubs",
     is_flag=True,
     expose_value=False,
     is_eager=True,
-    callback=_remember_acceptance,
+    callback=_remembered(_ACCEPT),
     help="Approve a run of which some steps have not run, as their results were given with --stub.",
 )
 

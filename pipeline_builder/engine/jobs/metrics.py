@@ -15,6 +15,7 @@ from pipeline_builder.engine.jobs.job import Command
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.sandbox import run_plain
 from pipeline_builder.engine.jobs.view import INSIDE, launcher_python
+from pipeline_builder.machine.beside import beside
 from pipeline_builder.machine.temporary import temporary_folder
 
 SECONDS = 2.0
@@ -39,14 +40,10 @@ class Growth:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Look at the log until the body ends."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(ended,), name="growth")
-        thread.start()
         try:
-            yield
+            with beside(self._watch, "growth"):
+                yield
         finally:
-            ended.set()
-            thread.join()
             self._mark()
 
     def time_of(self, position: int) -> float:

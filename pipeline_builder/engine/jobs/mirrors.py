@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.machine.beside import beside
 from pipeline_builder.machine.tree import Survey, opened, survey
 
 PERIOD = 1.0
@@ -44,17 +45,8 @@ class Mirrors:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Keep what comes until the body ends."""
-        if not self._folders:
+        with beside(self._follow, "mirrors") if self._folders else nullcontext():
             yield
-            return
-        ended = threading.Event()
-        thread = threading.Thread(target=self._follow, args=(ended,), name="mirrors")
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
     def finish(self) -> None:
         """Keep what is there at the end.

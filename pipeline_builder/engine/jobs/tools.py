@@ -70,10 +70,6 @@ class Tools:
     journal: Journal = field(default_factory=Journal)
 
     @property
-    def execution_id(self) -> str:
-        return self.execution.rsplit("/", 1)[-1]
-
-    @property
     def outputs(self) -> Outputs:
         """Keeps what the job leaves."""
         return Outputs(folder=self.folder, store=self.store, observe=self.observe)

@@ -11,6 +11,7 @@ import importlib
 import io
 import json
 import os
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,9 @@ from pipeline_builder.engine.inside.answers import Answered, AnswerError, Contai
 from pipeline_builder.engine.inside.serving import codecs
 from pipeline_builder.engine.inside.serving.contexts import Context
 from pipeline_builder.engine.inside.serving.services import body_of
-from pipeline_builder.engine.inside.serving.toolkit import PARTS, caller, text_of
+from pipeline_builder.engine.inside.serving.toolkit import caller, text_of, transform_of
 
 if TYPE_CHECKING:
-    import types
-    from collections.abc import Callable
-
     from pipeline_builder.engine.inside.answers import Asked
 
 REFUSED = 400
@@ -50,7 +48,8 @@ def open_huggingface(module: types.ModuleType | None, model_dir: str) -> Contain
     As in the image every failure of a request is answered with 400.
     """
     context = Context(model_dir)
-    transform = _transform_of(module, context)
+    defaults = types.SimpleNamespace(input_fn=decode, predict_fn=predict, output_fn=encode)
+    transform = transform_of(module, defaults, context)
     model = caller(context)(getattr(module, "model_fn", None) or load_pipeline, model_dir)
 
     def answer(asked: Asked) -> Answered:
@@ -63,19 +62,6 @@ def open_huggingface(module: types.ModuleType | None, model_dir: str) -> Contain
         return Answered(body_of(result), accept)
 
     return Container(answer)
-
-
-def _transform_of(module: types.ModuleType | None, context: Context) -> Callable[..., Any]:
-    given = [name for name in PARTS if getattr(module, name, None)]
-    whole = getattr(module, "transform_fn", None)
-    if whole and given:
-        raise ValueError(f"the program defines 'transform_fn' and also {', '.join(given)}: one or the other")
-    call = caller(context)
-    if whole:
-        return lambda *arguments: call(whole, *arguments)
-    defaults = {"input_fn": decode, "predict_fn": predict, "output_fn": encode}
-    read, ask, write = (getattr(module, name, None) or defaults[name] for name in PARTS)
-    return lambda model, body, kind, accept: call(write, call(ask, call(read, body, kind), model), accept)
 
 
 def load_pipeline(model_dir: str) -> Any:

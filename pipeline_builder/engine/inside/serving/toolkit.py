@@ -58,7 +58,7 @@ def open_toolkit(module: types.ModuleType | None, model_dir: str, defaults: Defa
     `own` is for an image that isn't AWS's, of which nobody knows what calls its handlers: a Response is taken too.
     """
     context = Context(model_dir)
-    transform = _transform_of(module, defaults, context)
+    transform = transform_of(module, defaults, context)
     call = caller(context)
     if hasattr(module, "pre_model_fn"):
         call(module.pre_model_fn, model_dir)  # type: ignore[union-attr] # None has no such function
@@ -84,8 +84,8 @@ def open_toolkit(module: types.ModuleType | None, model_dir: str, defaults: Defa
     return Container(answer)
 
 
-def _transform_of(module: types.ModuleType | None, defaults: Defaults, context: Context) -> Function:
-    """Return what makes an answer of (model, body, content type, accept)."""
+def transform_of(module: types.ModuleType | None, defaults: Any, context: Context) -> Function:
+    """Return what makes an answer of (model, body, content type, accept); `defaults` has the functions left out."""
     given = [name for name in PARTS if getattr(module, name, None)]
     whole = getattr(module, "transform_fn", None)
     if whole and given:
