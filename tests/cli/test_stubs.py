@@ -92,8 +92,9 @@ def test_validate_says_what_this_machine_does_not_run(workspace: Workspace) -> N
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("churn_Tune", None, "it is No such file or directory"),
+        ("churn_Tune", None, "can't be used: No such file or directory"),
         ("churn_Tune", "[1]", "it is no mapping"),
+        ("churn_Tune", '"no"', "it is no mapping"),
         ("churn_Tune", "{", "it is no JSON"),
         ("churn-Register", "{}", "the step 'churn-Register' can't have a stub"),
         ("nope", "{}", "there is no step 'nope', which the stub is for"),

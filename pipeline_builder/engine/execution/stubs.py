@@ -49,20 +49,28 @@ def load_stubs(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
     problems: list[Problem] = []
     for name, path in files.items():
         try:
-            with path.open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
-            value = json.loads(content) if len(content) <= _MOST_BYTES else "longer than 1 MiB"
+            found[name] = _read(path)
         except (OSError, ValueError, RecursionError) as error:
-            value = getattr(error, "strerror", None) or f"no JSON: {error}"
-        if isinstance(value, dict):
-            found[name] = value
-            continue
-        why = value if isinstance(value, str) else "no mapping"
-        hint = 'a stub is what the step\'s properties have, as JSON: {"BestTrainingJob": {…}}'
-        problems.append(_problem(f"the stub '{path}' of the step '{name}' can't be used: it is {why}", hint))
+            why = getattr(error, "strerror", None) or str(error)
+            hint = 'a stub is what the step\'s properties have, as JSON: {"BestTrainingJob": {…}}'
+            problems.append(_problem(f"the stub '{path}' of the step '{name}' can't be used: {why}", hint))
     if problems:
         raise InputProblems(*problems)
     return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError("it is longer than 1 MiB")
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError("it is no mapping")  # noqa: TRY004 - of a file, not of an argument
+    return value
 
 
 def check_stubs(document: Document, stubs: Stubs) -> None:
