@@ -50,7 +50,7 @@ def load_stubs(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
     for name, path in files.items():
         try:
             found[name] = _read(path)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # noqa: PERF203 - a file each
             why = getattr(error, "strerror", None) or str(error)
             hint = 'a stub is what the step\'s properties have, as JSON: {"BestTrainingJob": {…}}'
             problems.append(_problem(f"the stub '{path}' of the step '{name}' can't be used: {why}", hint))
