@@ -121,9 +121,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; these are meant for others too.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+            # mkstemp makes files that only their owner reads; these are meant for others too.
+            os.fchmod(file.fileno(), 0o644)
+            # While it is locked: closed, another writer would take it for a left one.
+            Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

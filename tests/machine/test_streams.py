@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline_builder.machine.streams import replacing, write_file
@@ -41,3 +42,13 @@ def test_what_a_killed_writer_has_left_is_removed_by_the_next_and_what_is_being_
     assert write_file(path, b"whole")
     assert {found.name for found in tmp_path.iterdir()} == {path.name, other.name}
     assert path.read_bytes() == b"whole"
+
+
+def test_many_who_write_a_file_at_once_take_nothing_from_each_other(tmp_path: Path) -> None:
+    def write(who: int) -> None:
+        for number in range(100):
+            write_file(tmp_path / "report.html", f"{who} {number}".encode())
+
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(write, range(4)))
+    assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
