@@ -111,6 +111,10 @@ class Execution:
         return self.arn.rsplit("/", 1)[-1]
 
 
+STUB = "Stub"
+"""The kind of metadata that names a step's stub."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
     """One step of an execution, as ListPipelineExecutionSteps gives it.
@@ -137,6 +141,11 @@ class StepState:
     link: str = ""
 
     @property
+    def stub(self) -> str:
+        """The sha256 of the result that was given for the step, which then didn't run; empty where it did."""
+        return self.metadata.get(STUB, "")
+
+    @property
     def seconds(self) -> float | None:
         return (self.ended - self.started).total_seconds() if self.started and self.ended else None
 
@@ -157,7 +166,7 @@ class CachePrediction:
     """Whether a step would run, hit the cache or be skipped if the definition were started now, and why.
 
     `source` is the ARN of the execution whose result would be taken. `conditional` is a step of a branch whose
-    condition can't be decided before the run.
+    condition can't be decided before the run, `stubbed` one whose result is given by a stub.
     """
 
     step: str
@@ -165,6 +174,7 @@ class CachePrediction:
     reason: str
     skipped: bool = False
     conditional: bool = False
+    stubbed: bool = False
     source: str = ""
 
 

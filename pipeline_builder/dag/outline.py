@@ -24,7 +24,7 @@ class OutlinedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A step as it is drawn; `status`, `seconds` and `cached` where it has run."""
+    """A step as it is drawn; `status` and `seconds` where it has run, `given` (cached, stub) where it had not to."""
 
     name: str
     type: str
@@ -33,7 +33,7 @@ class Node:
     depends_on: tuple[str, ...] = ()
     status: str = ""
     seconds: float | None = None
-    cached: bool = False
+    given: str = ""
 
 
 def outline(content: bytes) -> tuple[OutlinedStep, ...]:

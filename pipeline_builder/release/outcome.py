@@ -18,7 +18,6 @@ from pipeline_builder.target import Target
 
 _TAIL_LINES = 40
 _PACKAGE = "RegisterModel"
-STUB = "Stub"
 """The kind of a step's metadata that has the sha256 of the result that was given for it."""
 
 
@@ -104,7 +103,7 @@ def _step(state: StepState, node: Node | None, depends_on: tuple[str, ...], log:
         failure_reason=state.failure_reason,
         log=state.log,
         link=state.link,
-        stub=state.metadata.get(STUB, ""),
+        stub=state.stub,
         log_tail=tuple(log.splitlines()[-_TAIL_LINES:]),
     )
 

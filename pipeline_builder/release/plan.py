@@ -226,7 +226,7 @@ def render_markdown(plan: Plan) -> str:
     """Return the plan as a comment for a pull request: a headline, the changes, and what a run would do."""
     text = inert_text(render_plan(plan)).rstrip("\n").split("\n")
     fence = "`" * (3 + max((len(run) for line in text for run in re.findall("`+", line)), default=0))
-    runs = sum(not (p.hit or p.skipped) for p in plan.predictions)
+    runs = sum(not (p.hit or p.skipped or p.stubbed) for p in plan.predictions)
     hits = sum(p.hit for p in plan.predictions)
     state = "nothing to run" if plan.unchanged_since else f"{runs} steps to run, {hits} from the cache"
     head = _headline(plan).replace("`", "'")
@@ -249,8 +249,8 @@ def _diff_line(line: str) -> str:
 
 
 def _fate(prediction: CachePrediction) -> str:
-    if prediction.skipped:
-        return "skip"
+    if prediction.skipped or prediction.stubbed:
+        return "skip" if prediction.skipped else "stub"
     return "cache" if prediction.hit else "maybe" if prediction.conditional else "run"
 
 

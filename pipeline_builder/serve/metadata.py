@@ -63,7 +63,7 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
     """Return the metadata of a step; of a job that goes on, or failed, only its record knows."""
     if state.type == "Fail":
         return {"Fail": {"ErrorMessage": reason_of(state)}}
-    if "Stub" in state.metadata:
+    if state.stub:
         return _of_stub(state.type, result)
     known: dict[str, Any] = {
         kind: {"Outcome" if kind == "Condition" else "Arn": value} for kind, value in state.metadata.items()

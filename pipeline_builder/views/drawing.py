@@ -240,8 +240,8 @@ def _curve(points: tuple[tuple[int, int], ...]) -> str:
 
 
 def _box(node: Node, x: int, y: int, *, several: bool) -> str:
-    state = "cached" if node.cached else node.status or "Waiting"
-    took = f" {node.seconds:.1f} s" if node.seconds is not None and not node.cached else ""
+    state = node.given or node.status or "Waiting"
+    took = f" {node.seconds:.1f} s" if node.seconds is not None and not node.given else ""
     # A word of the page's style, whatever the state is called: `escape` leaves quotes alone.
     kind = "".join(char for char in state.lower() if char.isalpha())
     title = f"{node.name}: {node.step_class} of {node.model}, {state}{took}"

@@ -48,9 +48,12 @@ def plan_line(plan: Plan) -> str:
 def _to_do(plan: Plan) -> str:
     hits = sum(prediction.hit for prediction in plan.predictions)
     maybe = sum(prediction.conditional for prediction in plan.predictions)
-    to_run = len(plan.predictions) - hits - maybe - sum(prediction.skipped for prediction in plan.predictions)
+    stubs = sum(prediction.stubbed for prediction in plan.predictions)
+    skipped = sum(prediction.skipped for prediction in plan.predictions)
+    to_run = len(plan.predictions) - hits - maybe - stubs - skipped
     by_condition = f", {maybe} by conditions" if maybe else ""
-    return f"{to_run} to run, {hits} from the cache{by_condition}"
+    given = f", {_count(stubs, 'stub')}" if stubs else ""
+    return f"{to_run} to run, {hits} from the cache{by_condition}{given}"
 
 
 def apply_line(applied: Applied) -> str:

@@ -72,6 +72,8 @@ def _described(state: StepState) -> str:
         return f"cached (execution {state.cache_hit.rsplit('/', 1)[-1]})"
     if state.status is StepStatus.FAILED:
         return f"Failed{took}: {reason_line(state.failure_reason)}"
+    if state.stub:
+        return f"{state.status.value}: a stub, it did not run"
     outcome = state.metadata.get("Condition")
     about = state.note or (f"comes out as {outcome}" if outcome else "")
     return f"{state.status.value}{took}" + (f": {about}" if about else "")
@@ -111,14 +113,14 @@ class _Table:
         return table
 
     def _elapsed(self, state: StepState) -> str:
-        if state.cache_hit or state.started is None:
+        if state.cache_hit or state.stub or state.started is None:
             return ""
         seconds = state.seconds if state.seconds is not None else (self._now() - state.started).total_seconds()
         return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _words(state: StepState) -> str:
-    if state.cache_hit or state.status is StepStatus.FAILED:
+    if state.cache_hit or state.stub or state.status is StepStatus.FAILED:
         return describe(state)
     if state.status is StepStatus.EXECUTING:
         return inert_line(state.note) or "running"

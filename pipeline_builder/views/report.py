@@ -213,7 +213,7 @@ def _nodes(steps: Sequence[StepRecord]) -> list[Node]:
             depends_on=step.depends_on,
             status=step.status,
             seconds=_seconds(step.started, step.ended),
-            cached=bool(step.cache_hit),
+            given="cached" if step.cache_hit else "stub" if step.stub else "",
         )
         for step in steps
     ]

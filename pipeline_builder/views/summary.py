@@ -35,6 +35,8 @@ def _step_line(step: StepState, width: int) -> str:
     note = step.failure_reason or (f"comes out as {outcome}" if outcome else "")
     if step.cache_hit:
         note = f"cached (execution {step.cache_hit.rsplit('/', 1)[-1]})"
+    elif step.stub:
+        note = "a stub, it did not run"
     first = note.splitlines()[0] if note else ""
     return f"  {inert_line(step.name):<{width}}  {step.status.value:<9}  {took:>8}  {inert_line(first)}".rstrip()
 

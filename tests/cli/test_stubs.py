@@ -129,6 +129,12 @@ def test_a_run_with_a_stub_and_its_approval(workspace: Workspace) -> None:
     ended = workspace.call("up", "--stub", "churn_Tune=tune.json", "--approve", "--json")
     assert ended.code == 3, ended.err
     assert "PB275 steps of the run did not run, their results are stubs: 'churn_Tune'" in ended.err
+    said = ("6 to run, 0 from the cache, 1 stub", "churn_Tune         Succeeded: a stub, it did not run")
+    assert [words in ended.err for words in said] == [True, True], ended.err
+    assert re.search(r"churn_Tune +Succeeded .* a stub, it did not run", workspace.call("status").out)
+    report = (workspace.root / "build" / "report.html").read_text()
+    assert '<span class="state stub">stub</span><br><small class="soft">it did not run</small>' in report
+    assert '<g class="step stub"><title>churn_Tune: Tuning of churn, stub</title>' in report
     record = json.loads((workspace.root / "build" / "run.json").read_bytes())
     assert record["status"] == "Succeeded"
     stubs = {step["name"]: step["stub"] for step in record["steps"] if step["stub"]}

@@ -26,7 +26,7 @@ DIAMOND = (
         name="b", type="Training", step_class="Training", model="m", depends_on=("a",), status="Succeeded", seconds=2.0
     ),
     Node(name="c", type="Training", step_class="Training", model="n", depends_on=("a",), status="Failed"),
-    Node(name="d", type="Model", step_class="CreateModel", model="n", depends_on=("b", "c", "a"), cached=True),
+    Node(name="d", type="Model", step_class="CreateModel", model="n", depends_on=("b", "c", "a"), given="cached"),
 )
 
 

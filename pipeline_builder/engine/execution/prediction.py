@@ -53,7 +53,8 @@ class _Prediction:
             found, reason = "", f"after '{error.step}', which runs"
         except (InputProblems, StepFailedError):
             found, reason = "", "what it needs isn't there yet"
-        return CachePrediction(step=step.name, hit=bool(found), reason=reason, source=found)
+        stubbed = step.name in self.engine.stubs
+        return CachePrediction(step=step.name, hit=bool(found), reason=reason, stubbed=stubbed, source=found)
 
     def _condition(self, step: Step) -> str:
         """Say on what it depends whether the step runs, where that can't be told yet."""

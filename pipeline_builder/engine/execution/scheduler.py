@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
+from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.flow import Flow, is_simple
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.retries import Patience
-from pipeline_builder.engine.execution.stubs import STUB, Stubs, stub_sha256, stubbed_result
+from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
