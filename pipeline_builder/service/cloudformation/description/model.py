@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.service.cloudformation.access.roles import Role
-from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address
+from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
 from pipeline_builder.stacks.stacks import OWNER_TAG

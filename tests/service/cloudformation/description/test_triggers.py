@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_builder.errors import Problem
-from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address, path_expression
+from pipeline_builder.manifest.addresses import parse_address
+from pipeline_builder.service.cloudformation.description.hosts import find_provider, path_expression
 from pipeline_builder.service.cloudformation.description.triggers import (
     ConnectionTrigger,
     EventTrigger,
