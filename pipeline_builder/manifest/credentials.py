@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -116,21 +116,31 @@ Credentials = Annotated[
 
 
 def credential_problems(
-    url: str, credentials: CredentialsSection | None, *, connection: str, has_known_hosts: bool, place: Place
+    url: str,
+    credentials: CredentialsSection | None,
+    *,
+    connection: str,
+    has_known_hosts: bool,
+    at: Callable[[str], Place],
 ) -> Iterator[Problem]:
-    """Yield what doesn't fit the address: PB120 for credentials, PB121 for known hosts, PB122 without a connection."""
+    """Yield what doesn't fit the address: PB120 for credentials, PB121 for known hosts, PB122 without a connection.
+
+    `at` gives the place of a key.
+    """
     scheme = "" if is_local(url) else parse_address(url).scheme
     kind = credentials.kind if credentials else None
     message = _misfit(kind, scheme, url)
     if message:
-        yield Problem(id="PB120", message=message[0], place=place, hint=message[1])
+        yield Problem(id="PB120", message=message[0], place=at("credentials"), hint=message[1])
     elif kind == "connection" and not connection:
         text = "the credentials are a connection, and none is named"
         hint = "write 'credentials: connection:ARN', or the ARN as 'connection' of 'service'"
-        yield Problem(id="PB122", message=text, place=place, hint=hint)
+        yield Problem(id="PB122", message=text, place=at("credentials"), hint=hint)
     if has_known_hosts and scheme != "ssh":
         text = "'known_hosts' are keys of ssh servers, and the url is none of ssh"
-        yield Problem(id="PB121", message=text, place=place, hint="leave them out, or write the url as git@HOST:PATH")
+        yield Problem(
+            id="PB121", message=text, place=at("known_hosts"), hint="leave them out, or write the url as git@HOST:PATH"
+        )
 
 
 def _misfit(kind: str | None, scheme: str, url: str) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ _TYPES = (
 _MARKS = ("@cert-authority", "@revoked")
 _MOST_BYTES = 1024 * 1024
 _EXPECTED = "expected 'HOST ssh-ed25519 AAAA…', 'ssh-ed25519 AAAA…' for the url's own host, or the path of a file"
+_LINES = "write lines as ssh-keyscan prints them, after comparing them with what the host publishes"
 _SSH_PORT = 22
 
 
@@ -79,12 +80,12 @@ def read_known_hosts(entries: Iterable[str], root: Path, address: Address, place
         except (OSError, ValueError) as error:
             said = getattr(error, "strerror", None) or str(error)
             message = f"the file '{entry}' of known hosts can't be read: {said}"
-            problems.append(Problem(id="PB124", message=message, place=place))
+            problems.append(Problem(id="PB124", message=message, place=place, hint=_LINES))
             continue
         for line in found:
             if fault := fault_of(line):
                 message = f"the file '{entry}' of known hosts has a line {describe(line)}, which {fault}"
-                problems.append(Problem(id="PB124", message=message, place=place))
+                problems.append(Problem(id="PB124", message=message, place=place, hint=_LINES))
         lines += found
     if problems:
         raise InputProblems(*problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
-from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.errors import InputProblems, Place, Problem, hide_lines
 from pipeline_builder.manifest.addresses import check_url, default_name, parse_address
 from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
 from pipeline_builder.manifest.interrupts import Interrupts
@@ -22,6 +23,7 @@ from pipeline_builder.manifest.policy import Policy, PolicySection, policy_probl
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_CREDENTIALS = ("credentials",)
 _IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
 
 
@@ -230,7 +232,10 @@ def build_manifest(document: Document) -> Manifest:
         raise InputProblems(Problem(id="PB101", message=message, place=document.place()))
     section, problems = read_section(ManifestSection, document.data, document, (), _IDS)
     if section is None:
-        raise InputProblems(*problems)
+        named = {
+            document.place(path) for path in document.values if path[:1] == ("repos",) and path[2:3] == _CREDENTIALS
+        }
+        raise InputProblems(*hide_lines(problems, [found for found in problems if found.place in named]))
     repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
     found = (
         *_names_once(repos, document),
@@ -348,13 +353,12 @@ def _something_enabled(section: ManifestSection, document: Document) -> tuple[Pr
 
 def _credential_problems(section: ManifestSection, repos: tuple[Repo, ...], document: Document) -> Iterator[Problem]:
     for index, (asked, repo) in enumerate(zip(section.repos, repos, strict=True)):
-        key = "credentials" if asked.credentials else "known_hosts" if asked.known_hosts else "url"
         yield from credential_problems(
             repo.url,
             repo.credentials,
             connection=repo.connection,
             has_known_hosts=bool(asked.known_hosts),
-            place=document.place(("repos", index, key)),
+            at=partial(_place_of, document, index),
         )
 
 

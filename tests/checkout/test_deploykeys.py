@@ -166,6 +166,7 @@ def test_a_key_of_this_machine(tmp_path: Path, repository: Path, head: str, depl
             "is a private key with a password, which nobody can type here",
         ),
     ],
+    ids=["putty", "public", "escaped", "one line", "cut", "token", "words", "password"],
 )
 def test_what_is_no_key(text: str, expected: str) -> None:
     with pytest.raises(UnusableKeyError) as caught:

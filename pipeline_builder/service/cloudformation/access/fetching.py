@@ -8,11 +8,14 @@ from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.fetched import Fetched
 from pipeline_builder.service.cloudformation.access.statements import REGION, Conditions, Statement, arn, literal
 
+# Conditions are whole in each policy: so many names of the longest kind have room in one.
+_MOST_NAMES = 30
+
 
 def fetch(used: Fetched) -> Iterator[Statement]:
     """Yield what fetching takes: reading exactly these secrets and repositories."""
     yield from calls.secrets(used.secrets)
-    for number, (connection, repositories) in enumerate(used.connections.items(), 1):
+    for number, (connection, repositories) in enumerate(_parts(used), 1):
         service = connection.split(":")[2]
         conditions: Conditions = {
             "StringEquals": {
@@ -35,3 +38,9 @@ def fetch(used: Fetched) -> Iterator[Statement]:
             resources=resources,
             why="git reads these model repositories with signed requests",
         )
+
+
+def _parts(used: Fetched) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for connection, names in used.connections.items():
+        for first in range(0, len(names), _MOST_NAMES):
+            yield connection, names[first : first + _MOST_NAMES]
