@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from pipeline_builder.aws.git import AwsGitSigner
+from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.keys import Keys, connection_url, remote_of
 from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.gitops.watch import look_up
+from pipeline_builder.workspace import Workspace
 from tests.checkout.hosts import Hosts, basic
 from tests.checkout.opening import check_out, failure, keys, manifest
 from tests.checkout.repositories import ENVIRONMENT
@@ -201,3 +206,49 @@ def test_no_access_to_aws_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     nowhere = Keys(root=tmp_path, environment=ENVIRONMENT, signer=AwsGitSigner(""))
     with pytest.raises(PipelineBuilderError, match="PB702 no Region for CodeCommit"):
         remote_of(manifest("url: codecommit://churn").repos[0], nowhere)
+
+
+# --- by the commands
+
+
+@pytest.mark.usefixtures("_signed")
+def test_the_command_on_a_machine(tmp_path: Path, world: Hosts, repository: Path, head: str) -> None:
+    world.repositories[CODECOMMIT] = {"v1/repos/churn": repository}
+    world.guards[CODECOMMIT] = bool
+    (tmp_path / "model_repos.yaml").write_text("version: 1\nrepos:\n  - url: codecommit::eu-west-1://churn\n")
+    aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    environment = {**world.environment, **aws, "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-m", "pipeline_builder", "checkout"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "AKIDEXAMPLE" in done.stdout + done.stderr) == (0, False), done.stderr
+    lock = (tmp_path / "build" / "model_repos.lock.yaml").read_text()
+    assert f'commit: "{head}"' in lock
+    assert 'url: "codecommit::eu-west-1://churn"' in lock
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(word in content for content in kept for word in (b"AKIDEXAMPLE", b"wJalrXUtnFEMI", b"extraHeader"))
+
+
+@pytest.mark.usefixtures("_signed")
+def test_the_poller_and_the_build_have_the_connection(
+    tmp_path: Path, world: Hosts, repository: Path, head: str
+) -> None:
+    world.repositories[ENDPOINT] = {BEHIND: repository}
+    world.guards[ENDPOINT] = bool
+    what = manifest(
+        "url: https://github.com/acme/churn.git",
+        "trigger: connection",
+        service=f"service: {{connection: '{CONNECTION}'}}\n",
+    )
+    workspace = Workspace(
+        manifest_path=tmp_path / "model_repos.yaml",
+        state=tmp_path / "state",
+        build=tmp_path / "build",
+        target="aws",
+        jobs=1,
+        environment=world.environment,
+        values={"SMP_REGION": "eu-west-1"},
+    )
+    found = look_up(workspace, what.repos)["churn"]
+    assert isinstance(found, Head)
+    assert (found.commit, found.url) == (head, "https://github.com/acme/churn.git")
+    assert {at for at, _, _ in world.seen} == {ENDPOINT}
