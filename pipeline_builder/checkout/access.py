@@ -31,21 +31,25 @@ def open_access() -> Iterator[Pass]:
     yield Pass()
 
 
-def by_login(url: str, login: Callable[[], str]) -> Access:
-    """Return the access by a token, or a name and a password with ':' between, which is asked for each time."""
+def by_login(url: str, login: Callable[[], str], headers: Callable[[], tuple[str, ...]] = tuple) -> Access:
+    """Return the access by a token, or a name and a password with ':' between, which is asked for each time.
+
+    `headers` are those that the user's git adds for the address.
+    """
 
     @contextmanager
     def enter() -> Iterator[Pass]:
-        yield login_pass(url, login())
+        yield login_pass(url, login(), headers())
 
     return enter
 
 
-def login_pass(url: str, login: str) -> Pass:
+def login_pass(url: str, login: str, headers: tuple[str, ...] = ()) -> Pass:
     """Return a pass with one Authorization header, for this address only.
 
-    Whatever the user's git has for the address stays out: a header of its own would be a second one, a helper would
-    forget what it keeps when the server refuses ours, and another address would not be the one that was named.
+    What the user's git has to log in with stays out: a header of its own would be a second one, a helper would forget
+    what it keeps when the server refuses ours, and another address would not be the one that was named. Other headers
+    of the user's, as some companies' gateways want them, go along.
     """
     # GitHub and GitLab take any name beside a token; Bitbucket and CodeCommit want theirs.
     named = login if ":" in login else f"x-access-token:{login}"
@@ -54,10 +58,11 @@ def login_pass(url: str, login: str) -> Pass:
     return Pass(
         config=(
             (header, ""),
+            *((header, text) for text in headers if not text.lower().startswith("authorization:")),
             (header, f"Authorization: Basic {encoded}"),
             (f"url.{url}.insteadOf", url),
             ("credential.helper", ""),
         ),
         variables={"GIT_ASKPASS": ""},
-        hidden=tuple(word for word in (login, named.partition(":")[2], encoded) if word),
+        hidden=tuple(word for word in (login, named.partition(":")[2], *login.split("%")[1:], encoded) if word),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from pipeline_builder.checkout.access import Access, Pass, by_login, open_access
@@ -110,7 +112,7 @@ def _remote(repo: Repo, keys: Keys) -> Remote:
     if repo.credentials:
         secret = _secret_of(repo, keys)
         hint = _HINTS["token"].format(what=repo.credentials)
-        return Remote(url=repo.url, local=False, access=by_login(repo.url, secret), hint=hint)
+        return Remote(url=repo.url, local=False, access=by_login(repo.url, secret, _headers(keys, repo.url)), hint=hint)
     better = "may sign" if found else "may go by" if repo.by_connection else ""
     return Remote(url=repo.url, local=False, access=open_access, hint=_HINTS[better])
 
@@ -121,26 +123,50 @@ def _is_signed(repo: Repo, found: CodeCommit, keys: Keys) -> bool:
         return True
     if not keys.signer.has_access(""):
         return False
+    return not _asked(keys, ["--get-urlmatch", "credential.helper", repo.url]).strip()
+
+
+def _asked(keys: Keys, arguments: list[str]) -> str:
+    """Return what the user's git has configured, nothing where it has nothing."""
     try:
         git = Runner(environment=keys.environment)
-        asked = ["config", "--get-urlmatch", "credential.helper", repo.url]
-        return not git.run(asked, repository=Path(os.devnull), whose="user").strip()
-    except GitError:
-        return True
+        return git.run(["config", *arguments], repository=Path(os.devnull), whose="user")
+    except GitError as error:
+        if error.kind in ("absent", "stopped"):
+            raise
+        return ""
+
+
+def _headers(keys: Keys, url: str) -> Callable[[], tuple[str, ...]]:
+    """Return what gives the headers that the user's git adds for an address; it is asked once, when that is needed."""
+
+    @functools.cache
+    def read() -> tuple[str, ...]:
+        entries = _asked(keys, ["-z", "--get-regexp", r"^http\.(.*\.)?extraheader$"]).split("\0")
+        found = (entry.partition("\n") for entry in entries if entry)
+        return tuple(text for key, _, text in found if text and _is_for(key, url))
+
+    return read
+
+
+def _is_for(key: str, url: str) -> bool:
+    """Tell whether a setting of git (`http.extraheader`, `http.URL.extraheader`) is for an address."""
+    prefix = key.removeprefix("http.").removesuffix("extraheader").removesuffix(".").rstrip("/")
+    return not prefix or url == prefix or url.startswith(f"{prefix}/")
 
 
 def _codecommit(repo: Repo, found: CodeCommit, keys: Keys) -> Remote:
     profile = found.profile or (repo.credentials.name if repo.credentials else "")
     region = found.region or keys.signer.region(profile)
     url = found.url(region)
-    access = by_login(url, lambda: keys.signer.login(url, region, profile))
+    access = by_login(url, lambda: keys.signer.login(url, region, profile), _headers(keys, url))
     hint = _HINTS["codecommit"].format(what=f"'{found.name}'")
     return Remote(url=url, local=False, access=access, hint=hint)
 
 
 def _connection(repo: Repo, keys: Keys) -> Remote:
     url, region = connection_url(repo.connection, repo.full_name)
-    access = by_login(url, lambda: keys.signer.login(url, region, ""))
+    access = by_login(url, lambda: keys.signer.login(url, region, ""), _headers(keys, url))
     return Remote(url=url, local=False, access=access, hint=_HINTS["connection"].format(what=repo.connection))
 
 
@@ -163,8 +189,13 @@ def _github(repo: Repo, keys: Keys) -> Remote:
     api = (named.api or api_of(address.host)).rstrip("/")
     app = App(id=named.app_id, installation=named.installation_id, api=api, owner=owner, name=name)
     secret = _secret_of(repo, keys)
-    access = by_login(repo.url, lambda: "x-access-token:" + _TOKENS.token(app, secret, keys.environment))
+    login = partial(_token, app, secret, keys)
+    access = by_login(repo.url, login, _headers(keys, repo.url))
     return Remote(url=repo.url, local=False, access=access, hint=_HINTS["app"].format(what=app.id))
+
+
+def _token(app: App, key: Callable[[], str], keys: Keys) -> str:
+    return "x-access-token:" + _TOKENS.token(app, key, keys.environment)
 
 
 def _ssh(repo: Repo, keys: Keys) -> Access:

@@ -86,6 +86,8 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     hint = did_you_mean(revision, error.known) if error.known else error.hint or _HINTS.get(error.kind)
     if error.kind == "authentication" and remote and remote.hint:
         hint = remote.hint
+    if error.kind == "key refused" and repo.credentials is None:
+        hint = "load a key that may read it into your ssh agent, or name one: 'credentials: ssh:PATH'"
     if re.search(r"unable to write|write error|unable to create", str(error)):
         hint = "the disk is full, or can't be written: make room, and do the same again"
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))

@@ -151,7 +151,7 @@ def _misfit(kind: str | None, scheme: str, url: str) -> tuple[str, str] | None:
         return f"credentials of the kind '{kind}' open no folder of this machine", "leave them out"
     fits = {
         "ssh": scheme == "ssh",
-        "github-app": scheme == "https",
+        "github-app": scheme == "https" and parse_address(url).path.count("/") == 1,
         "codecommit": parse_codecommit(url) is not None,
         "connection": scheme in ("https", "ssh"),
     }

@@ -44,6 +44,7 @@ class Hosts:
     guards: dict[str, Guard] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     api: Callable[[str, str, str, Any, Mapping[str, str]], tuple[int, Any]] | None = None
+    gateway: list[str] = field(default_factory=list)
     seen: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
 
     def logins(self, host: str) -> set[str]:
@@ -102,6 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         headers = tuple(self.headers.get_all("Authorization") or ())
         self.hosts.seen.append((host, path, headers))
+        self.hosts.gateway += self.headers.get_all("X-Gateway") or ()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         repository, known = self.find(host, path)
         if to := self.hosts.redirects.get(host):

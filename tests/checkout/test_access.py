@@ -51,12 +51,14 @@ def test_what_the_users_git_has_is_no_second_login(tmp_path: Path, world: Hosts,
     (tmp_path / "config").write_text(
         f'[credential]\n helper = {helper}\n[url "git@github.com:"]\n insteadOf = https://github.com/\n'
         "[http]\n extraHeader = Authorization: Basic b3RoZXI=\n"
+        '[http "https://github.com/"]\n extraHeader = "X-Gateway: ours"\n'
     )
     own = {"GIT_CONFIG_GLOBAL": str(tmp_path / "config"), "GIT_ASKPASS": str(helper)}
     environment = {**world.environment, **own, "TOKEN": "t0ken"}
     what = manifest("url: https://github.com/acme/churn.git", "credentials: env:TOKEN")
     assert check_out(tmp_path, what, keys(tmp_path, environment)) == head
     assert {len(headers) for _, _, headers in world.seen} == {1}
+    assert set(world.gateway) == {"ours"}  # a header that lets nobody in goes along
     assert world.logins("github.com") == {"x-access-token:t0ken"}
     problem = failure(tmp_path, what, keys(tmp_path, {**environment, "TOKEN": "wr0ng"}))
     assert (problem.id, problem.hint) == (

@@ -108,6 +108,7 @@ def test_what_does_not_fit_the_address() -> None:
         f"url: models/e, {app}",
         "url: 'https://a.example/f/f', credentials: connection",
         f"url: 'https://a.example/g', known_hosts: '{KEY}'",
+        f"url: 'https://a.example/h', {app}",
     ) == [
         "3: PB120 credentials of the kind 'github-app' don't open the address 'git@a.example:b/a'",
         "4: PB120 credentials of the kind 'ssh' don't open the address 'https://a.example/b'",
@@ -116,6 +117,7 @@ def test_what_does_not_fit_the_address() -> None:
         "7: PB120 credentials of the kind 'github-app' open no folder of this machine",
         "8: PB122 the credentials are a connection, and none is named",
         "9: PB121 'known_hosts' are keys of ssh servers, and the url is none of ssh",
+        "10: PB120 credentials of the kind 'github-app' don't open the address 'https://a.example/h'",
     ]
 
 

@@ -124,6 +124,13 @@ class ServiceModel:
         return f"{self.name}-{self.place.account}-{self.place.region}"
 
     @property
+    def connections(self) -> tuple[str, ...]:
+        """Every connection that some role uses: of sources, of webhooks, and those that repositories are fetched by."""
+        statements = (one for role in self.roles for policy in (role.statements, *role.managed) for one in policy)
+        used = (one for one in statements if any(action.endswith(":UseConnection") for action in one.actions))
+        return tuple(sorted({arn for one in used for arn in one.resources}))
+
+    @property
     def artifact_prefix(self) -> str:
         return self.name[:_ARTIFACT_PREFIX]
 

@@ -94,7 +94,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "tags": {"cost center": "a:b/c=d+e@f"},
     },
 }
-QUICK = ("every kind of credentials", "a role for each repository", "nothing starts it", "sixty repositories")
+QUICK = ("a role for each repository", "nothing starts it", "sixty repositories")
 
 
 def files_of(case: str) -> Mapping[str, str]:
