@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif repository is None:
             self.reply(404, {}, b"")
         elif not self.is_let_in(host, headers):
-            self.reply(401 if not headers else 403, {"WWW-Authenticate": "Basic"}, b"")
+            self.reply(403 if headers and host.endswith(".amazonaws.com") else 401, {"WWW-Authenticate": "Basic"}, b"")
         else:
             self.git(repository, path[len(known) :], query, body)
 

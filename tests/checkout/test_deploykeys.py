@@ -79,7 +79,7 @@ def test_a_deploy_key_and_nothing_else(
         watcher.join()
         assert set(host.offered) == {public(deploy_key).split()[1]}
     body = text_of(deploy_key).splitlines()[1]
-    assert any("IdentitiesOnly=yes" in line for line in seen)
+    assert any(line.startswith("ssh -F /dev/null -i ") and "IdentityAgent=none" in line for line in seen)
     assert not any(body in line for line in seen)
     assert not list(Path("/dev/shm").glob("pipeline-builder-tmp-*/key"))
 
