@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipeline_builder.aws.client import Aws, NotFoundError
-from pipeline_builder.aws.images import ECR
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.regions.hosts import ecr_image, registry
 
 _DENIED = "PB704"
 
@@ -171,20 +171,18 @@ def _image_look(aws: Aws, needs: Needs, image: str) -> Callable[[], Iterable[Pro
 
 
 def _image(aws: Aws, needs: Needs, image: str) -> Iterator[Problem]:
-    match = ECR.fullmatch(image)
-    if match is None:
-        hint = "SageMaker takes images from Amazon ECR: <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>"
+    found = ecr_image(image)
+    if found is None:
+        hint = f"SageMaker takes images from Amazon ECR: {registry('<account>', needs.region)}/<repository>:<tag>"
         yield Problem(id="PB715", message=f"the image '{image}' is not in Amazon ECR", hint=hint)
         return
-    if match["region"] != needs.region:
-        message = f"the image '{image}' is in {match['region']}, and the pipeline runs in {needs.region}"
+    if found.region != needs.region:
+        message = f"the image '{image}' is in {found.region}, and the pipeline runs in {needs.region}"
         yield Problem(id="PB715", message=message, hint="take its address in that Region, or 'image:' by framework")
         return
-    wanted = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": match["tag"] or "latest"}
+    wanted = {"imageDigest": found.digest} if found.digest else {"imageTag": found.tag or "latest"}
     try:
-        aws.call(
-            "ecr", "describe_images", registryId=match["account"], repositoryName=match["repository"], imageIds=[wanted]
-        )
+        aws.call("ecr", "describe_images", registryId=found.account, repositoryName=found.repository, imageIds=[wanted])
     except NotFoundError:
         yield Problem(id="PB715", message=f"the image '{image}' is not there", hint="push it, or correct the address")
 

@@ -13,6 +13,7 @@ from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.polling import Clock, Pace
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.regions.hosts import host
 from pipeline_builder.stacks.stack_plan import StackPlan, read_changes
 from pipeline_builder.stacks.stacks import (
     CAPABILITIES,
@@ -115,8 +116,7 @@ class Stacks:
         store, uri = S3Store(self._aws), f"s3://{bucket}/{key}"
         if store.missing((uri,)):
             store.put(uri, content)
-        suffix = "amazonaws.com.cn" if self._aws.region.startswith("cn-") else "amazonaws.com"
-        return {"TemplateURL": f"https://s3.{self._aws.region}.{suffix}/{bucket}/{key}"}
+        return {"TemplateURL": f"https://{host('s3', self._aws.region)}/{bucket}/{key}"}
 
     def _wait_for(self, arn: str) -> dict[str, Any]:
         """Return the change set once it is made, or has failed."""

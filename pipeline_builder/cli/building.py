@@ -48,10 +48,25 @@ def validate(session: Session, *, as_json: bool) -> None:
     composed = session.validate()
     warnings = [*composed.warnings, *_not_here(session)]
     if session.workspace.target == "aws":
-        warnings += session.preflight()
+        warnings += _on_aws(session)
     steps = [step.name for step in composed.graph.steps]
     result = {**problems_json(warnings), "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+
+
+def _on_aws(session: Session) -> tuple[Problem, ...]:
+    """Return the warnings about the account, and about the Region that the manifest's service goes to."""
+    from pipeline_builder.service.render import regional
+
+    found = regional(session)
+    try:
+        checked = session.preflight()
+    except InputProblems as error:
+        raise InputProblems(*found, *error.problems) from error
+    if any(not problem.warning for problem in found):
+        raise InputProblems(*found)
+    session.warn_of(found)
+    return (*found, *checked)
 
 
 def _not_here(session: Session) -> tuple[Problem, ...]:

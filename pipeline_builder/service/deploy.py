@@ -154,8 +154,8 @@ def _with_access(plan: StackPlan, wanted: WantedStack, stack: Stack | None, stac
 
 def home_of(stack: Stack) -> Home:
     """Return where a stack is, by its ARN."""
-    _, partition, _, region, account, *_ = stack.id.split(":")
-    return Home(account=account, region=region, partition=partition, stack=stack.name)
+    _, _, _, region, account, *_ = stack.id.split(":")
+    return Home(account=account, region=region, stack=stack.name)
 
 
 def _allowed(plan: StackPlan, manner: Manner) -> bool:

@@ -19,6 +19,7 @@ from typing import Protocol
 from pipeline_builder.descriptions import Approval, ApprovalStatus, DeployedPipeline
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.regions.partitions import console
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
 from pipeline_builder.release.narrowing import LAST, Wanted
@@ -223,11 +224,15 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
 
 
 def console_link(bucket: str, key: str, region: str) -> str:
-    """Return S3's page about an object in the console: whoever may read it opens it from there, also a week later."""
+    """Return S3's page about an object in the console: whoever may read it opens it from there, also a week later.
+
+    Where no console is known it is the object's own address.
+    """
     from urllib.parse import quote
 
-    domain = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"
-    return f"https://{region}.console.{domain}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
+    address = console(region)
+    found = f"{address}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
+    return found if address else f"s3://{bucket}/{key}"
 
 
 def run_promote(session: Session, setting: Setting, service: Service) -> Staged:

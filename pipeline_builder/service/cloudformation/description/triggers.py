@@ -10,6 +10,7 @@ from pipeline_builder.definition.names import ARTIFACT_NAME, PROJECT_NAME, RULE_
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.service import ServiceSection, inert
+from pipeline_builder.regions.hosts import codecommit_region, codecommit_url
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     Address,
@@ -22,7 +23,6 @@ from pipeline_builder.service.cloudformation.description.hosts import (
 # One source action each, and CodePipeline takes at most 50 triggers.
 MOST_TRIGGERS = 50
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
-_CODECOMMIT_HOST = re.compile(r"^git-codecommit(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
 _CODECOMMIT_NAME = re.compile(r"^[\w.-]{1,100}$", re.ASCII)
 
 
@@ -205,16 +205,14 @@ def _repository_problems(repo: Repo, address: Address) -> Iterator[Problem]:
 
 
 def _codecommit_problems(repo: Repo, address: Address, region: str) -> Iterator[Problem]:
-    host = _CODECOMMIT_HOST.match(address.host)
+    home = codecommit_region(address.host)
     name = address.path.removeprefix("v1/repos/")
-    if not host or not _CODECOMMIT_NAME.match(name):
+    if not home or not _CODECOMMIT_NAME.match(name):
         message = f"the url of the repository '{repo.name}' is no address of CodeCommit"
-        hint = f"expected https://git-codecommit.{region}.amazonaws.com/v1/repos/NAME; other hosts have other triggers"
+        hint = f"expected {codecommit_url('NAME', region)}; other hosts have other triggers"
         yield Problem(id="PB608", message=message, place=repo.place, hint=hint)
-    elif host["region"] != region:
-        message = (
-            f"the repository '{repo.name}' is in {host['region']}, whose events don't reach the service in {region}"
-        )
+    elif home != region:
+        message = f"the repository '{repo.name}' is in {home}, whose events don't reach the service in {region}"
         yield Problem(id="PB608", message=message, place=repo.place, hint="use 'trigger: poll'")
     yield from _path_problems(repo)
 
