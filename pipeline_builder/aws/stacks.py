@@ -24,6 +24,7 @@ from pipeline_builder.stacks.stacks import (
     StackResource,
     WantedStack,
 )
+from pipeline_builder.target import Media
 
 INLINE = 51_200
 """Bytes of a template that CloudFormation takes in a request; a longer one goes by S3."""
@@ -115,7 +116,7 @@ class Stacks:
         key = f"templates/{hashlib.sha256(content).hexdigest()}.yaml"
         store, uri = S3Store(self._aws), f"s3://{bucket}/{key}"
         if store.missing((uri,)):
-            store.put(uri, content)
+            store.put(uri, content, Media.YAML)
         return {"TemplateURL": f"https://{host('s3', self._aws.region)}/{bucket}/{key}"}
 
     def _wait_for(self, arn: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError
 from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import Media
 
 KEY = "watch/heads.json"
 # A variable takes a thousand characters, and so do all that an action hands on to a build together.
@@ -82,8 +83,9 @@ class Poller:
         content = render_handled(handled)
         try:
             self.aws.call(
-                "s3", "put_object", Bucket=self.bucket, Key=KEY, Body=content, ChecksumAlgorithm="SHA256", **condition
-            )
+                "s3", "put_object", Bucket=self.bucket, Key=KEY, Body=content, ContentType=Media.JSON.value,
+                ChecksumAlgorithm="SHA256", **condition,
+            )  # fmt: skip
         except (ChangedError, NotFoundError):
             return
 

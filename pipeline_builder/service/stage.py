@@ -27,6 +27,7 @@ from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
+from pipeline_builder.target import Media
 from pipeline_builder.views.following import Eyes
 from pipeline_builder.workspace import PLAN, REPORT, RUN
 
@@ -216,8 +217,8 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
         return path.resolve().as_uri()
     # Under the service's execution, which the events about it name.
     prefix = f"runs/{setting.execution or record.execution.rsplit('/', 1)[-1]}"
-    for name in (RUN, REPORT):
-        session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name)
+    for name, media in ((RUN, Media.JSON), (REPORT, Media.HTML)):
+        session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name, media)
     if session.workspace.target == "local":
         return (session.workspace.store / setting.artifacts / prefix / REPORT).resolve().as_uri()
     return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.workspace.region)
