@@ -121,7 +121,7 @@ class S3Store:
             body = self._aws.call("s3", "get_object", Bucket=bucket, Key=key)["Body"]
         except NotFoundError as error:
             raise KeyError(uri) from error
-        with closing(body), translated("get_object"):
+        with closing(body), translated("s3", "get_object"):
             yield body
 
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError
+from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError, translated
 from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Media
@@ -63,7 +63,8 @@ class Poller:
             found = self.aws.call("s3", "get_object", Bucket=self.bucket, Key=KEY)
         except NotFoundError:
             return None, ""
-        return parse_handled(found["Body"].read()), str(found["ETag"])
+        with translated("s3", "get_object"):
+            return parse_handled(found["Body"].read()), str(found["ETag"])
 
     def _start(self, moves: tuple[Move, ...], token: str) -> str:
         values = {"TRIGGER": "poll", "REPOSITORY": _names(move.name for move in moves), "COMMIT": moves[0].after.commit}
