@@ -50,9 +50,7 @@ def answered(value: Any, asked: str) -> Any:
 
 def watch_answers(client: Any) -> None:
     """Let the client look at each answer before it is parsed."""
-    # Before botocore's own, which make an error of the service of some pages.
-    service = client.meta.service_model.service_id.hyphenize()
-    client.meta.events.register_first(f"before-parse.{service}.*", _look, unique_id="pipeline-builder-answers")
+    client.meta.events.register("before-parse", _look, unique_id="pipeline-builder-answers")
 
 
 def _look(operation_model: Any, response_dict: MutableMapping[str, Any], **_: Any) -> None:

@@ -107,8 +107,10 @@ def refused(aws: Aws, service: str) -> OutsideFailure:
     [(503, PAGE), (502, "Bad gateway"), (403, PAGE), (407, PAGE), (200, PAGE), (200, "login first")],
 )
 def test_a_page_in_an_answers_place(aws: Aws, server: Server, service: str, status: int, body: str) -> None:
-    words, tries = "Proxy is overloaded" if body == PAGE else body, 8 if status > 500 else 1
     server.says(status, body, Content_Type="text/html")
+    if service == "s3" and body == "login first":
+        status = 500  # what is no XML botocore makes an error of S3's, and tries again
+    words, tries = "Proxy is overloaded" if body == PAGE else body, 8 if status >= 500 else 1
     (problem,) = refused(aws, service).problems
     asked = f"{service} {CALLS[service][0]}"
     assert (problem.id, problem.message) == ("PB763", f"what answered {asked} is not AWS (status {status}): {words}")
