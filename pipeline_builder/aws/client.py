@@ -36,6 +36,13 @@ _ABSENT = (
     "NoSuchTagSet",
 )  # fmt: skip
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
+_MOVED = (
+    "AlreadyExistsException",
+    "InvalidChangeSetStatus",
+    "OperationInProgressException",
+    "TokenAlreadyExistsException",
+)
+"""What CloudFormation says where somebody else was faster."""
 
 _INVALID = ("ValidationException", "ValidationError")
 """What some services, CloudFormation with the second, answer for something that isn't there too."""
@@ -147,7 +154,7 @@ class translated:  # noqa: N801 - it is used as a function
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
             if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
                 raise NotFoundError(said or code) from error
-            if code in _CHANGED:
+            if code in _CHANGED or (code in _MOVED and self._asked.startswith("cloudformation ")):
                 raise ChangedError(said or code) from error
             if code in _SKEWED or (code in _SIGNED and _CLOCK.search(said)):
                 raise OutsideFailure(_skewed(self._operation, code, said, error.response)) from error

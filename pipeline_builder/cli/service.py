@@ -213,7 +213,8 @@ def _left_to_do(aws: Aws, rendered: Rendered, done: tuple[Deployed, ...]) -> tup
 
     model, outputs = rendered.model, _outputs(done)
     used = (model.source.connection, *(trigger.connection for trigger in model.triggers.connections))
-    return find_unfinished(aws, connections=[arn for arn in used if arn], topic=outputs.get("TopicArn", ""))
+    found = find_unfinished(aws, connections=[arn for arn in used if arn], topic=outputs.get("TopicArn", ""))
+    return (*(line for deployed in done for line in deployed.left), *found)
 
 
 def _outputs(done: tuple[Deployed, ...]) -> Mapping[str, str]:
