@@ -89,16 +89,16 @@ class ChangeSets:
             if found := self._change_set(name, wanted.name):
                 return str(found["ChangeSetId"])
             raise StackMovedError(wanted.name) from error
-        except (NotFoundError, OutsideFailure) as error:
+        except OutsideFailure as error:
             self.refuse_moved(wanted.name, stack, error)
-            if isinstance(error, OutsideFailure):
+            if not isinstance(error, NotFoundError):
                 raise
             # Of the template's object, say: the stack need not be there.
-            raise OutsideFailure(_no_plan(wanted.name, str(error))) from error
+            raise OutsideFailure(_no_plan(wanted.name, error.said)) from error
 
-    def refuse_moved(self, name: str, before: Stack | None, error: Exception) -> None:
+    def refuse_moved(self, name: str, before: Stack | None, error: OutsideFailure) -> None:
         """Raise StackMovedError where the stack isn't what it was any more: CloudFormation has no code for that."""
-        if isinstance(error, OutsideFailure) and any(problem.id != "PB707" for problem in error.problems):
+        if any(problem.id != "PB707" for problem in error.problems):
             return
         now = self.describe(name)
         same = now == before or (now and before is None and now.status == "REVIEW_IN_PROGRESS")
@@ -164,7 +164,7 @@ class ChangeSets:
                     if event.get("EventType") == "VALIDATION_ERROR" and failing:
                         where = event.get("ValidationPath") or event.get("LogicalResourceId") or ""
                         yield f"{where}: {event.get('ValidationStatusReason', '')}".removeprefix(": ")
-        except (OutsideFailure, NotFoundError):
+        except OutsideFailure:
             return
 
     def drop(self, plan: StackPlan) -> None:

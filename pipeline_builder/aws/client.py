@@ -48,12 +48,28 @@ _INVALID = ("ValidationException", "ValidationError")
 """What some services, CloudFormation with the second, answer for something that isn't there too."""
 
 
-class NotFoundError(Exception):
-    """What was asked for isn't there; the caller knows what that means."""
+class NotFoundError(OutsideFailure):
+    """What was asked for isn't there; the caller knows what that means, and if nobody does it is said."""
+
+    said = ""
 
 
-class ChangedError(Exception):
-    """What was to be replaced is another by now; the caller knows what that means."""
+class ChangedError(OutsideFailure):
+    """What was to be replaced is another by now; the caller knows what that means, and if nobody does it is said."""
+
+
+def not_found(operation: str, said: str) -> NotFoundError:
+    """Return that what a call was about isn't there; `said` is the service's word on it."""
+    message = f"AWS has nothing there for {operation}: {_short(said)}"
+    hint = "was it deleted meanwhile? Then repeat the command"
+    error = NotFoundError(Problem(id="PB707", message=message, hint=hint))
+    error.said = said
+    return error
+
+
+def _changed(operation: str, said: str) -> ChangedError:
+    message = f"somebody else was faster than {operation}: {_short(said)}"
+    return ChangedError(Problem(id="PB707", message=message, hint="repeat the command"))
 
 
 class Aws:
@@ -153,9 +169,9 @@ class translated:  # noqa: N801 - it is used as a function
             found = error.response.get("Error", {})
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
             if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
-                raise NotFoundError(said or code) from error
+                raise not_found(self._operation, said or code) from error
             if code in _CHANGED or (code in _MOVED and self._asked.startswith("cloudformation ")):
-                raise ChangedError(said or code) from error
+                raise _changed(self._operation, said or code) from error
             if code in _SKEWED or (code in _SIGNED and _CLOCK.search(said)):
                 raise OutsideFailure(_skewed(self._operation, code, said, error.response)) from error
             raise OutsideFailure(_refused(self._operation, code, said)) from error

@@ -137,8 +137,8 @@ def _trusts(statement: Any) -> bool:
 def _bucket(aws: Aws, needs: Needs) -> Iterator[Problem]:
     try:
         found = aws.call("s3", "head_bucket", Bucket=needs.bucket)
-    except (NotFoundError, OutsideFailure) as error:
-        if isinstance(error, OutsideFailure) and error.problems[0].id != _DENIED:
+    except OutsideFailure as error:
+        if not isinstance(error, NotFoundError) and error.problems[0].id != _DENIED:
             raise
         what = "is not there" if isinstance(error, NotFoundError) else "may not be used, or is somebody else's"
         hint = "correct SMP_S3BUCKETNAME, or make the bucket"

@@ -50,9 +50,8 @@ def _subscriptions(aws: Aws, topic: str) -> Iterator[str]:
     try:
         pages = aws.pages("sns", "list_subscriptions_by_topic", TopicArn=topic)
         found = [item for page in pages for item in page["Subscriptions"]]
-    except (OutsideFailure, NotFoundError) as error:
-        said = error.problems[0].message if isinstance(error, OutsideFailure) else str(error)
-        yield f"could not look at the subscriptions of {topic}: {said}"
+    except OutsideFailure as error:
+        yield f"could not look at the subscriptions of {topic}: {error.problems[0].message}"
         return
     waiting = sorted(item["Endpoint"] for item in found if item["SubscriptionArn"] == _PENDING)
     if waiting:

@@ -192,3 +192,9 @@ def test_an_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "not a url")
     with pytest.raises(OutsideFailure, match="PB707 AWS can't be asked for sts: Invalid endpoint"):
         Aws("us-east-1", session=boto3.session.Session(**KEYS)).call("sts", "get_caller_identity")
+
+
+def test_what_nobody_expected_to_be_gone_is_a_problem_too(aws: Aws, server: Server) -> None:
+    server.says(400, '{"__type": "ResourceNotFound", "message": "Pipeline x does not exist"}')
+    (problem,) = refused(aws, "sagemaker").problems
+    assert problem.message == "AWS has nothing there for describe_pipeline: Pipeline x does not exist"
