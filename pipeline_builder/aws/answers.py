@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any
 
@@ -46,6 +46,16 @@ def answered(value: Any, asked: str) -> Any:
         found.asked = asked
         return found
     return [answered(item, asked) for item in value] if isinstance(value, list) else value
+
+
+def refuse_nothing(page: Mapping[str, Any]) -> None:
+    """Refuse a page of a listing that has nothing of one, not even the number that AWS gives every request.
+
+    Raises:
+        NotAwsError: for such a page.
+    """
+    if page.keys() <= {"ResponseMetadata"} and not page.get("ResponseMetadata", {}).get("RequestId"):
+        raise NotAwsError(200, "nothing of what was asked for")
 
 
 def watch_answers(client: Any) -> None:

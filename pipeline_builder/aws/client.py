@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder import __version__
-from pipeline_builder.aws.answers import answered, failed_parsing, not_aws, page_of, watch_answers
+from pipeline_builder.aws.answers import answered, failed_parsing, not_aws, page_of, refuse_nothing, watch_answers
 from pipeline_builder.errors import OutsideFailure, Problem
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Aws:
         with translated(service, operation):
             for page in paginator.paginate(**arguments):
                 self.calls[operation] = self.calls.get(operation, 0) + 1
+                refuse_nothing(page)
                 yield answered(page, f"{service} {operation}")
 
 

@@ -70,11 +70,12 @@ def _mappings(value: Any, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
     """Return every finding; none where all is well.
 
-    Without credentials nothing else can be asked: that is the only finding then.
+    Raises:
+        OutsideFailure: without credentials, or where AWS isn't reached, as nothing else can be asked then.
     """
     credentials = tuple(_look(lambda: _credentials(aws)))
-    if credentials:
-        return credentials
+    if any(not problem.warning for problem in credentials):
+        raise OutsideFailure(*credentials)
     looks: tuple[Callable[[], Iterable[Problem]], ...] = (
         lambda: _role(aws, needs.role, "correct SMP_ROLE, or make the role"),
         *(_job_role_look(aws, role) for role in sorted(needs.job_roles)),
@@ -83,7 +84,7 @@ def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
         *(_image_look(aws, needs, image) for image in sorted(needs.images)),
         lambda: _quotas(aws, needs.instances),
     )
-    return tuple(problem for look in looks for problem in _look(look))
+    return (*credentials, *(problem for look in looks for problem in _look(look)))
 
 
 def _look(look: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:

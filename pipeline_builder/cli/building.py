@@ -13,7 +13,7 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, common, parameters_option, stubs_option, target_is_given
 from pipeline_builder.cli.output import coloured, problems_json, show
-from pipeline_builder.errors import ExitCode, InputProblems, Problem
+from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -61,8 +61,8 @@ def _on_aws(session: Session) -> tuple[Problem, ...]:
     found = regional(session)
     try:
         checked = session.preflight()
-    except InputProblems as error:
-        raise InputProblems(*found, *error.problems) from error
+    except (InputProblems, OutsideFailure) as error:
+        raise type(error)(*found, *error.problems) from error
     if any(not problem.warning for problem in found):
         raise InputProblems(*found)
     session.warn_of(found)

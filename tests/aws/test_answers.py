@@ -129,6 +129,14 @@ def test_half_a_document_and_another_ones(aws: Aws, server: Server, service: str
     assert problem.id == ("PB703" if service == "s3" and body.startswith("<Desc") else "PB763"), problem
 
 
+def test_a_listing_of_nothing_at_all_is_no_empty_one(aws: Aws, server: Server) -> None:
+    server.says(200, "{}")
+    with pytest.raises(OutsideFailure, match="PB763 what answered sagemaker list_pipeline_executions"):
+        list(aws.pages("sagemaker", "list_pipeline_executions", PipelineName="x"))
+    server.says(200, "{}", x_amzn_RequestId="1")
+    assert len(list(aws.pages("sagemaker", "list_pipeline_executions", PipelineName="x"))) == 1
+
+
 def test_a_login_page_elsewhere(aws: Aws, server: Server) -> None:
     server.says(302, "", Location="https://login.example.com/")
     (problem,) = refused(aws, "sagemaker").problems
