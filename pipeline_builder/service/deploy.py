@@ -265,7 +265,7 @@ def _join(stack: Stack, wanted: WantedStack, stacks: StackService, manner: Manne
 
 
 def _raise_where_failed(wanted: WantedStack, ended: Ended) -> None:
-    if ended.failed:
+    if ended.failed or ended.stack is None:  # somebody has deleted it meanwhile
         raise OutsideFailure(failure_problem(wanted.name, ended, problem="PB670", what="the deployment"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pipeline_builder.service.deploy import Deployed
 from pipeline_builder.stacks.stacks import Stack, Way, way_on
 from tests.service.formation import FakeStack, Formation, Refused
 from tests.service.test_deploy import SERVICE, Desk, desk, statuses
-from tests.service.test_destroy import Site, site
+from tests.service.test_destroy import Site, fill, site
 
 __all__ = ["desk", "site"]  # fixtures
 DONE = {"demo-storage": "CREATE_COMPLETE", "demo": "CREATE_COMPLETE"}
@@ -102,6 +103,21 @@ def test_a_change_set_that_the_other_has_given_up_is_made_anew(desk: Desk) -> No
     assert statuses(desk) == {**DONE, "demo": "UPDATE_COMPLETE"}
 
 
+def test_a_stack_that_somebody_deletes_while_it_is_deployed_is_a_failure(desk: Desk) -> None:
+    desk.deploy()
+    desk.change(("480", "600"))
+
+    def delete() -> None:
+        desk.formation.before = None
+        desk.formation.do_DeleteStack({"StackName": "demo"})
+
+    desk.formation.before = once("DescribeStackEvents", delete, number=2)
+    problem = desk.problem(OutsideFailure)
+    assert (problem.id, str(problem.hint).endswith("the stack is gone")) == ("PB670", True)
+    desk.deploy()
+    assert statuses(desk) == DONE
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_two_at_once(desk: Desk, same: bool) -> None:
     """Two deployments of one service from nothing, both to their ends; a different one comes after the first."""
@@ -161,6 +177,7 @@ def denied(at: int) -> Callable[[str, int], None]:
     return before
 
 
+@pytest.mark.long
 def test_each_call_denied_in_turn_then_the_same_command_completes(desk: Desk) -> None:
     desk.formation.at_once, desk.formation.page = 12, 20
     desk.deploy()
@@ -213,26 +230,30 @@ def test_who_may_not_unprotect_has_lost_nothing(site: Site) -> None:
     assert (site.statuses(), site.bucket_is_there()) == ({}, False)
 
 
-def test_each_call_of_destroy_denied_in_turn_then_it_completes(site: Site) -> None:
+@pytest.mark.parametrize("with_data", [False, True])
+def test_each_call_of_destroy_denied_in_turn_then_it_completes(site: Site, with_data: bool) -> None:
     def snapshot() -> list[FakeStack]:
-        return [FakeStack(**{name: getattr(one, name) for name in FakeStack.__dataclass_fields__}) for one in kept]
+        return [replace(one, resources=dict(one.resources), events=list(one.events), coming=None) for one in kept]
 
     kept = site.formation.stacks
     for at in range(1, 40):
         site.formation.stacks, site.formation.calls, site.formation.before = snapshot(), [], denied(at)
-        ended = _destroyed(site)
+        if not site.bucket_is_there():
+            fill(site.aws)
+        ended = _destroyed(site, with_data=with_data)
         if len(site.formation.calls) < at:
             return
         assert ended is None or ended.problems[0].id == "PB704"
         site.formation.before = None
-        assert _destroyed(site) is None
-        assert site.statuses() == {"demo-storage": "CREATE_COMPLETE"}, at
+        assert _destroyed(site, with_data=with_data) is None
+        assert site.statuses() == ({} if with_data else {"demo-storage": "CREATE_COMPLETE"}), at
+        assert site.bucket_is_there() != with_data
     raise AssertionError("it has more calls than that")
 
 
-def _destroyed(site: Site) -> OutsideFailure | None:
+def _destroyed(site: Site, *, with_data: bool = False) -> OutsideFailure | None:
     try:
-        site.destroy()
+        site.destroy(with_data=with_data)
     except OutsideFailure as error:
         return error
     return None
