@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.errors import Place, Problem
+from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest, Repo
 from pipeline_builder.regions.hosts import ecr_image
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.regions.services import AS_OF, REGIONS, SERVICES, find_lack
-from pipeline_builder.service.cloudformation.description.hosts import parse_address, stands_still
+from pipeline_builder.service.cloudformation.description.hosts import stands_still
 
 _ELSEWHERE = "deploy the service to another Region (SMP_REGION)"
 _HINTS = {
@@ -94,6 +95,9 @@ def _needs_of(repo: Repo, shared: str | None) -> Iterator[_Need]:
     kind = repo.trigger.kind
     if kind == "webhook" and (repo.trigger.connection or shared):
         kind = "connection"
+    if repo.credentials and repo.credentials.kind == "connection":
+        what = f"what opens the repository '{repo.name}'"
+        yield _Need(service="codeconnections", what=what, place=repo.place)
     if kind in _BY_KIND:
         what = f"the trigger of '{repo.name}'"
         yield _Need(service=_BY_KIND[kind], what=what, place=repo.trigger_place or repo.place)
@@ -130,5 +134,6 @@ def _named(manifest: Manifest, given: Mapping[str, str]) -> Iterable[tuple[str, 
     yield "the image", service.image, where
     for repo in manifest.repos:
         yield "the connection", repo.trigger.connection or "", repo.trigger_place
+        yield "the connection", repo.credentials.name if repo.credentials else "", repo.place
     for name, value in given.items():
         yield name, value, None
