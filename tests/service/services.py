@@ -14,6 +14,7 @@ import yaml
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
+from pipeline_builder.service.cloudformation.access.fetched import fetched
 from pipeline_builder.service.cloudformation.access.roles import DefinitionFacts, Facts, build_access, definition_facts
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
@@ -81,7 +82,8 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     return Facts(
         service=model.service,
         definition=_tiny_facts(model.place.bucket, tuple(repo.name for repo in manifest.repos)),
-        secrets=tuple(r.credentials.split(":", 1)[1].split("#")[0] for r in manifest.repos if r.credentials),
+        fetched=fetched(manifest.repos),
+        polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
         connections=tuple(trigger.connection for trigger in triggers.connections),
         webhooks=tuple(trigger.connection for trigger in triggers.webhooks),
         has_webhooks=bool(triggers.webhooks),
