@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ def floors() -> list[list[str]]:
     return [[room.strip() for room in floor.split("|")] for floor in contracts[0]["layers"]]
 
 
+@functools.cache
 def arrows() -> dict[str, set[str]]:
     """Return which rooms each room imports at run time."""
     graph = grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 from pipeline_builder.service.cloudformation.access.fetched import fetched
-from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, definition_facts
+from pipeline_builder.service.cloudformation.access.roles import DefinitionFacts, Facts, build_access, definition_facts
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
 from tests.places import GOLDEN
@@ -80,9 +81,7 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     triggers = model.triggers
     return Facts(
         service=model.service,
-        definition=definition_facts(
-            "tiny", _DEFINITION.read_bytes(), bucket=model.place.bucket, repositories=_owners(manifest)
-        ),
+        definition=_tiny_facts(model.place.bucket, tuple(repo.name for repo in manifest.repos)),
         fetched=fetched(manifest.repos),
         polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
         connections=tuple(trigger.connection for trigger in triggers.connections),
@@ -96,11 +95,12 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     )
 
 
-def _owners(manifest: Manifest) -> Mapping[str, str]:
-    """Let the steps be those of one repository after the other."""
+@functools.lru_cache(maxsize=100)
+def _tiny_facts(bucket: str, repositories: tuple[str, ...]) -> DefinitionFacts:
+    """Return the facts of the tiny pipeline; its steps are those of one repository after the other."""
     steps = ("Preprocess", "Train", "CreateModel", "Transform", "Metrics", "Register")
-    names = [repo.name for repo in manifest.repos]
-    return {f"churn-{step}": names[index % len(names)] for index, step in enumerate(steps)}
+    owners = {f"churn-{step}": repositories[index % len(repositories)] for index, step in enumerate(steps)}
+    return definition_facts("tiny", _DEFINITION.read_bytes(), bucket=bucket, repositories=owners)
 
 
 def render(*repos: Mapping[str, Any], **service: Any) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def workspace(made: Workspace, tmp_path: Path) -> Workspace:
-    shutil.copytree(made.root, tmp_path / "workspace")
+    shutil.copytree(made.root, tmp_path / "workspace", symlinks=True)
     return Workspace(tmp_path / "workspace")
 
 

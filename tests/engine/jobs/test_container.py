@@ -192,13 +192,13 @@ def test_log_tail_of_a_huge_file_reads_only_its_end(tmp_path: Path) -> None:
         file.truncate(50 * 1024**3)  # sparse: reading it all would take minutes
         file.seek(0, os.SEEK_END)
         file.write(b"\nlast line\n")
-    started = time.monotonic()
+    started = time.process_time()
     assert log_tail(log, 1) == ("last line",)
     log.write_bytes(b"x" * 3_000_000)
     assert len(log_tail(log, 3)[0]) == 262_144
     log.write_bytes(b"\x1b[" * 100_000 + b"\r" * 100_000)
     log_tail(log, 3)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 # --- the toolkit ---------------------------------------------------------------------------------------------------

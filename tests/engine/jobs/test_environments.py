@@ -41,7 +41,9 @@ def wheel(folder: Path, name: str, *requires: str, version: str = "1.0") -> Path
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
-    monkeypatch.setenv("UV_NO_INDEX", "1")
+    # An index without packages: uv knows no variable for having none.
+    (tmp_path / "index").mkdir()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "index").as_uri())
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     # Shared environments of other tests are linked to the cache; these here are damaged, and the cache must not be.
     monkeypatch.delenv("UV_LINK_MODE", raising=False)

@@ -53,8 +53,9 @@ def _pack(role: Role) -> Role:
     """
     policies: list[list[Statement]] = [[]]
     room = INLINE - _AROUND
-    fits = sum(map(statement_size, role.statements)) <= room
-    for statement in role.statements if fits else sorted(role.statements, key=lambda one: _around(one) < _LONG):
+    if sum(map(statement_size, role.statements)) <= room:
+        return replace(role, managed=())
+    for statement in sorted(role.statements, key=lambda one: _around(one) < _LONG):
         for part in _parts(statement, room):
             size = statement_size(part)
             if size > room:

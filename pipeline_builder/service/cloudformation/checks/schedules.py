@@ -12,7 +12,7 @@ from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
-from pipeline_builder.service.cloudformation.description.schedules import cron_faults, rate_fault
+from pipeline_builder.service.cloudformation.description.schedules import cron_faults, known_timezones, rate_fault
 
 SCHEDULES = "PB629"
 _EXPRESSION = re.compile(r"(?P<kind>cron|rate|at)\((?P<inner>[^()]*)\)")
@@ -38,9 +38,7 @@ def check_schedules(service: Service) -> Iterator[Problem]:
 
 
 def _timezone(node: Node) -> Iterator[Problem]:
-    from zoneinfo import available_timezones
-
-    known = available_timezones()  # empty where the machine has no list
+    known = known_timezones()
     if node.value is not None and known and node.text not in known:
         hint = did_you_mean(node.text, known) or "expected an IANA name such as 'Europe/Berlin'"
         yield node.problem(SCHEDULES, f"{node.shown} is no timezone", hint)

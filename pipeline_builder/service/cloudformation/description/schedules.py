@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -96,10 +97,8 @@ def _problems(schedule: Schedule) -> Iterator[Problem]:
 
 
 def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
-    from zoneinfo import available_timezones
-
     section = schedule.section
-    known = available_timezones()
+    known = known_timezones()
     if not known:
         said = f"this machine has no list of timezones, so '{section.timezone}' of '{section.name}' is not checked"
         hint = "install the system's tzdata"
@@ -108,6 +107,21 @@ def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
         said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which there is none of"
         hint = did_you_mean(section.timezone, known) or "expected an IANA name such as 'Europe/Berlin'"
         yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint)
+
+
+def known_timezones() -> frozenset[str]:
+    """Return the names of all timezones; empty where the machine has no list."""
+    import zoneinfo
+
+    return _timezones_in(tuple(zoneinfo.TZPATH))
+
+
+@functools.lru_cache(maxsize=2)
+def _timezones_in(_folders: tuple[str, ...]) -> frozenset[str]:
+    """Look once: that opens each of the six hundred files."""
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())
 
 
 def rate_fault(rate: str) -> str:

@@ -14,6 +14,8 @@ def quote(value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"only texts are quoted, not {value!r}")
     quoted = json.dumps(value, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
     return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -245,7 +246,7 @@ def run_webhook(folder: Path, service: Mapping[str, Any], repository: str, commi
     buildspec = yaml.safe_load(service["Resources"]["OnLtv"]["Properties"]["Source"]["BuildSpec"])
     called = folder / "called.json"
     aws = folder / "aws"
-    aws.write_text(f"#!/usr/bin/env python3\nimport json, sys\njson.dump(sys.argv[1:], open({str(called)!r}, 'w'))\n")
+    aws.write_text(f"#!{sys.executable} -IS\nimport json, sys\njson.dump(sys.argv[1:], open({str(called)!r}, 'w'))\n")
     aws.chmod(0o755)
     environment = {
         "PATH": f"{folder}:{os.environ['PATH']}",
