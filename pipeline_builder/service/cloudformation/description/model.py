@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.quotas import LONGEST_BUILD_ACTION, MOST_TAGS
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
+from pipeline_builder.service.cloudformation.description.telling import Telling, telling_problems
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
 from pipeline_builder.stacks.stacks import OWNER_TAG
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
-_MOST_TAGS = 50
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -105,6 +106,11 @@ class ServiceModel:
         return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.name}
 
     @property
+    def telling(self) -> Telling:
+        """Who is told of what."""
+        return Telling(service=self.service)
+
+    @property
     def own_key(self) -> bool:
         """A key is made with the storage."""
         return self.service.encryption == "own"
@@ -179,6 +185,8 @@ def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
         )
         yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
     yield from _tag_problems(model, where)
+    yield from telling_problems(manifest, region=model.place.region)
+    yield from _time_problems(model, manifest)
 
 
 def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Problem]:
@@ -203,10 +211,24 @@ def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Proble
         yield Problem(id="PB613", message=message, place=where, hint=expected.hint)
 
 
+def _time_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
+    asked = model.service.run_timeout_minutes
+    if asked > LONGEST_BUILD_ACTION:
+        message = (
+            f"'run_timeout_minutes' is {asked}, and the build that waits for the run is ended by CodePipeline after "
+            f"{LONGEST_BUILD_ACTION}"
+        )
+        hint = (
+            f"a longer one goes on in SageMaker, 'Retry stage' follows it; expected at most {LONGEST_BUILD_ACTION}"
+        )
+        place = manifest.at_service("run_timeout_minutes")
+        yield Problem(id="PB753", message=message, place=place, hint=hint, warning=True)
+
+
 def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Problem]:
     tags = model.service.tags
-    if len(model.tags) > _MOST_TAGS:
-        message = f"{len(tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
+    if len(model.tags) > MOST_TAGS:
+        message = f"{len(tags)} tags, and one of the service's own: AWS takes {MOST_TAGS}"
         yield Problem(id="PB615", message=message, place=where, hint="leave some out")
     taken = {OWNER_TAG: "the service's own"}
     for key, value in tags.items():

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pipeline_builder.definition.names import ARTIFACT_NAME, PROJECT_NAME, RULE_NAME, logical_id, plain_name
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.manifest.service import ServiceSection, inert
+from pipeline_builder.manifest.quotas import MOST_TRIGGERS
+from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.manifest.texts import inert
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     Address,
@@ -19,8 +21,6 @@ from pipeline_builder.service.cloudformation.description.hosts import (
     stands_still,
 )
 
-# One source action each, and CodePipeline takes at most 50 triggers.
-MOST_TRIGGERS = 50
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
 _CODECOMMIT_HOST = re.compile(r"^git-codecommit(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
 _CODECOMMIT_NAME = re.compile(r"^[\w.-]{1,100}$", re.ASCII)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
@@ -26,6 +26,15 @@ def codecommit_input(repository: str) -> str:
     """Return what a rule on CodeCommit's events gives CodePipeline, as JSON; EventBridge puts the commit in."""
     variables = {"TRIGGER": "codecommit", "REPOSITORY": repository, "COMMIT": "<commit>"}
     return json.dumps({"variables": [{"name": name, "value": value} for name, value in variables.items()]})
+
+
+def chat_message(title: str, lines: Sequence[str]) -> str:
+    """Return what AWS Chatbot shows in a channel, as JSON of its own; EventBridge puts the words in.
+
+    https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    """
+    content = {"textType": "client-markdown", "title": title, "description": "\n".join(lines)}
+    return json.dumps({"version": "1.0", "source": "custom", "content": content})
 
 
 def execution_role(model: ServiceModel) -> str:
