@@ -218,9 +218,7 @@ def _time_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]
             f"'run_timeout_minutes' is {asked}, and the build that waits for the run is ended by CodePipeline after "
             f"{LONGEST_BUILD_ACTION}"
         )
-        hint = (
-            f"a longer one goes on in SageMaker, 'Retry stage' follows it; expected at most {LONGEST_BUILD_ACTION}"
-        )
+        hint = f"a longer one goes on in SageMaker, 'Retry stage' follows it; expected at most {LONGEST_BUILD_ACTION}"
         place = manifest.at_service("run_timeout_minutes")
         yield Problem(id="PB753", message=message, place=place, hint=hint, warning=True)
 
