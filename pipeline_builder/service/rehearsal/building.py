@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.codeartifact import VARIABLE as CODEARTIFACT
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.service.cloudformation.evaluation.buildspec import (
@@ -133,6 +134,11 @@ def _environment(
     project = start.project
     own = {variable.name: variable for variable in project.environment.environment_variables}
     plain = {name: variable.value for name, variable in own.items() if variable.type == "PLAINTEXT"}
+    if CODEARTIFACT in plain and not any(name.startswith("AWS_") for name in tools.overrides):
+        # Nothing is called on AWS: packages come as they come to this machine.
+        tools.say(
+            f"          CodeArtifact ('{plain.pop(CODEARTIFACT)}') is not asked; to ask it, give '--env AWS_PROFILE'"
+        )
     started = {**start.environment, **tools.overrides}
     secret = {name for name, variable in own.items() if variable.type != "PLAINTEXT"}
     secret |= set(buildspec.env.parameter_store) | set(buildspec.env.secrets_manager)

@@ -18,6 +18,7 @@ from pipeline_builder.service.cloudformation.access.projects import (
 )
 from pipeline_builder.service.cloudformation.access.resources import connection_use, key_use, objects
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement
+from pipeline_builder.service.cloudformation.access.surroundings import variables_use
 
 
 def build_roles(facts: Facts) -> tuple[Role, ...]:
@@ -123,6 +124,7 @@ def _webhook(facts: Facts) -> Role:
         start(name),
         *connection_use("Connections", facts.webhooks, CLONE),
         *image_use(facts),
+        *variables_use(facts),
     )
     return _role(
         "webhook", statements, "Small builds that a push to a model repository starts: they start the pipeline"

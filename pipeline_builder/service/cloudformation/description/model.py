@@ -88,7 +88,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceModel:
-    """Everything that stands in the templates."""
+    """Everything that stands in the templates; `people` has the policies that somebody gives to persons."""
 
     service: ServiceSection
     place: Place
@@ -96,6 +96,7 @@ class ServiceModel:
     triggers: Triggers
     schedules: tuple[Timing, ...]
     roles: tuple[Role, ...] = ()
+    people: tuple[Role, ...] = ()
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from pipeline_builder.definition.roles import REPOSITORY
+from pipeline_builder.machine.codeartifact import VARIABLE
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.rendering.quoting import quote
@@ -53,7 +54,10 @@ def job_roles(model: ServiceModel) -> str:
 def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
     """Return the environment of a project, each value as YAML: a text in quotes, or an intrinsic function."""
     place = model.place
+    index = model.service.codeartifact
+    whose = f"{index.owner or place.account}/{index.repository}/{index.region or place.region}" if index else ""
     given = {
+        VARIABLE: f"{index.domain}/{whose}" if index else "",
         "SMP_KMSKEY": place.kms_key,
         "SMP_SUBNETS": place.subnets,
         "SMP_SECURITYGROUPS": place.security_groups,
