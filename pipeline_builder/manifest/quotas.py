@@ -12,7 +12,7 @@ from typing import Literal
 MOST_TRIGGERS = 50
 """Of a pipeline, one for each source action."""
 MOST_ACTIONS = 50
-"""Of a stage."""
+"""Of a stage, one after the other or side by side."""
 MOST_PATTERNS, LONGEST_PATTERN = 8, 255
 """In each list of a trigger's filter."""
 MOST_FILTERS = 3

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
-from pipeline_builder.manifest.quotas import LONGEST_ACTION_VALUE, LONGEST_APPROVAL, SHORTEST_APPROVAL
+from pipeline_builder.manifest.quotas import (
+    LONGEST_ACTION_KEY,
+    LONGEST_ACTION_VALUE,
+    LONGEST_APPROVAL,
+    SHORTEST_APPROVAL,
+)
 from pipeline_builder.service.cloudformation.checks.environment import check_variables_json
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Service
 
@@ -70,7 +75,9 @@ def _keys(action: Action) -> Iterator[Problem]:
             yield action.configuration.problem(CONFIGURATION, message, key=True)
     takes = (*keys.required, *keys.optional)
     for key, node in action.configuration.entries():
-        if key not in takes:
+        if len(key) > LONGEST_ACTION_KEY:
+            yield node.problem(CONFIGURATION, f"'{key}' is longer than {LONGEST_ACTION_KEY} characters", key=True)
+        elif key not in takes:
             message = f"'{key}' says nothing to {action.provider} (action '{action.name}')"
             yield node.problem(CONFIGURATION, message, did_you_mean(key, takes), key=True)
 

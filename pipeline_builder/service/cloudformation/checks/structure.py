@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
-from pipeline_builder.manifest.quotas import LONGEST_PATTERN, MOST_FILTERS, MOST_PATTERNS, MOST_TRIGGERS
+from pipeline_builder.manifest.quotas import LONGEST_PATTERN, MOST_ACTIONS, MOST_FILTERS, MOST_PATTERNS, MOST_TRIGGERS
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Node, Pipeline, Service
 
 TRIGGERS = "PB625"
@@ -35,6 +35,10 @@ def check_stages(service: Service) -> Iterator[Problem]:
         yield from _stages(pipeline)
         yield from _names([stage.at("Name") for stage in pipeline.stages], "stage")
         for stage in pipeline.stages:
+            actions = stage.at("Actions")
+            if len(actions.items()) > MOST_ACTIONS:
+                message = f"the stage {stage.at('Name').shown} has {len(actions.items())} actions"
+                yield actions.problem(STAGES, f"{message}, CodePipeline takes {MOST_ACTIONS}", key=True)
             yield from _names([action.at("Name") for action in stage.at("Actions").items()], "action")
             yield from _conditions(stage)
 

@@ -91,6 +91,22 @@ def test_more_triggers_than_a_pipeline_takes() -> None:
     assert len(others) == 50  # none of them is a source
 
 
+def test_more_actions_than_a_stage_takes() -> None:
+    source = (
+        "            - {Name: a%d, ActionTypeId: {Category: Source, Owner: AWS, Provider: CodeCommit, Version: '1'}, "
+    )
+    source += "Configuration: {RepositoryName: r, BranchName: main}, OutputArtifacts: [{Name: a%d}]}\n"
+    more = "".join(source % (number, number) for number in range(49))
+    found = check(
+        replaced(
+            "service.yaml",
+            "        - Name: Train\n          Actions:",
+            f"{more}        - Name: Train\n          Actions:",
+        )
+    )
+    assert [problem.message for problem in found] == ["the stage 'Source' has 51 actions, CodePipeline takes 50"]
+
+
 def test_a_policy_that_is_too_long() -> None:
     more = "".join(
         f"              - {{Sid: S{number}, Effect: Allow, Action: [s3:GetObject], Resource: 'arn:aws:s3:::b-{number:060}'}}\n"
