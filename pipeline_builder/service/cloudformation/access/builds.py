@@ -12,6 +12,7 @@ from pipeline_builder.service.cloudformation.access.projects import (
     clone_source,
     image_use,
     logs,
+    network_use,
     project_use,
     start,
     take_source,
@@ -125,6 +126,7 @@ def _webhook(facts: Facts) -> Role:
         *connection_use("Connections", facts.webhooks, CLONE),
         *image_use(facts),
         *variables_use(facts),
+        *network_use(facts),
     )
     return _role(
         "webhook", statements, "Small builds that a push to a model repository starts: they start the pipeline"

@@ -56,7 +56,7 @@ def project_use(facts: Facts, stage: str) -> tuple[Statement, ...]:
         resources=objects(BUCKET, f"builds/cache/{stage}/*"),
     )
     surrounded = (*variables_use(facts), *index_use(facts))
-    return (logs(name), reports, cache, *image_use(facts), *_network(facts), *surrounded)
+    return (logs(name), reports, cache, *image_use(facts), *network_use(facts), *surrounded)
 
 
 def logs(project_name: str) -> Statement:
@@ -109,7 +109,8 @@ def pull(sid: str, repositories: tuple[str, ...]) -> tuple[Statement, ...]:
     )
 
 
-def _network(facts: Facts) -> tuple[Statement, ...]:
+def network_use(facts: Facts) -> tuple[Statement, ...]:
+    """Return what running in the VPC takes."""
     network = facts.service.network
     if network is None:
         return ()

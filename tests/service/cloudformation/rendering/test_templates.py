@@ -605,6 +605,20 @@ def test_every_resource_that_takes_tags_has_them(service: dict[str, Any]) -> Non
     }
 
 
+def test_every_build_is_in_the_network_and_has_the_environment() -> None:
+    network = {"vpc": "vpc-0123456789", "subnets": ["subnet-0123456789"], "security_groups": ["sg-0123456789"]}
+    variables = {"HTTPS_PROXY": "http://proxy:3128", "UV_INDEX": "secretsmanager:ml/index#url"}
+    found = read_template(render(*REPOS, network=network, environment=variables)["service.yaml"])
+    projects = [one["Properties"] for one in of_type(found, "CodeBuild::Project").values()]
+    assert len(projects) == 5
+    for project in projects:
+        assert project["VpcConfig"]["VpcId"] == {"Ref": "VpcId"}
+        assert project["Environment"]["EnvironmentVariables"][-2:] == [
+            {"Name": "HTTPS_PROXY", "Value": "http://proxy:3128"},
+            {"Name": "UV_INDEX", "Type": "SECRETS_MANAGER", "Value": "ml/index:url"},
+        ]
+
+
 def test_the_same_model_gives_the_same_bytes() -> None:
     assert render(*REPOS, INSIDE) == render(*REPOS, INSIDE)
 
