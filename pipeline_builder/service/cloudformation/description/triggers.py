@@ -233,8 +233,8 @@ def _too_many(repos: Iterable[Repo], count: int) -> Iterator[Problem]:
     if count + 1 <= most:
         return
     message = (
-        f"{count} repositories have the trigger 'connection', and this repository is a source action as well, which are "
-        f"{count + 1} in the first stage: CodePipeline takes {most}"
+        f"{count} repositories have the trigger 'connection', and this repository is a source action as well, which "
+        f"are {count + 1} in the first stage: CodePipeline takes {most}"
     )
     hint = f"use 'webhook' or 'poll' for {count + 1 - most} of them; these have no limit"
     place = next(repo.trigger_place for repo in repos if repo.trigger.kind == "connection")
