@@ -128,7 +128,7 @@ def test_a_channel_needs_all_of_its_names() -> None:
 def warnings(**service: Any) -> list[str]:
     place = service.pop("place", None)
     _, found = read_service(place=place, **service)
-    return [f"{problem.id} {problem.message}" for problem in found]
+    return [f"{problem.id} {problem.message}" for problem in found if problem.id.startswith("PB75")]
 
 
 def test_that_nobody_is_told_is_said() -> None:
@@ -152,7 +152,7 @@ def test_a_chat_is_not_everywhere(region: str) -> None:
 
 def test_a_run_that_the_build_cannot_wait_for_is_said() -> None:
     assert warnings(run_timeout_minutes=480) == []
-    _, (found,) = read_service(run_timeout_minutes=481)
+    (found,) = (one for one in read_service(run_timeout_minutes=481)[1] if one.id == "PB753")
     assert found.warning
     assert found.place
     assert found.place.text.strip() == '"run_timeout_minutes": 481'
