@@ -77,6 +77,8 @@ def _unknown(manifest: Manifest, region: str) -> Iterator[Problem]:
 def _needs(manifest: Manifest) -> Iterator[_Need]:
     for service in ("codepipeline", "codebuild", "events", "sagemaker"):
         yield _Need(service=service, what="the service", place=manifest.service_place)
+    if manifest.service.notifications:
+        yield _Need(service="chatbot", what="'notifications'", place=manifest.at_service("notifications"))
     if manifest.service.source.kind in _BY_KIND:
         what = "the source of the service"
         yield _Need(service=_BY_KIND[manifest.service.source.kind], what=what, place=manifest.service_place)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
+from pipeline_builder.manifest.quotas import AFTER_RUN
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.rendering.inputs import (
+    chat_message,
     codecommit_input,
     environment,
     job_roles,
@@ -79,6 +81,8 @@ def _environment() -> Environment:
         "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
     }
     jinja.globals |= {
+        "after_run": AFTER_RUN,
+        "chat_message": chat_message,
         "codecommit_input": codecommit_input,
         "environment": environment,
         "job_roles": job_roles,

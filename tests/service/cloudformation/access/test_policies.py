@@ -127,7 +127,7 @@ def test_it_has_nothing_to_say_of_policies_of_resources_either() -> None:
                 policies.append(resource.id)
                 analyzed = parliament.analyze_policy_string(json.dumps(document))
                 found |= {(resource.id, one.issue) for one in analyzed.findings}
-    assert policies == ["Key", "BucketPolicy", "TopicPolicy"]
+    assert policies == ["Key", "BucketPolicy", "MissedPolicy", "TopicPolicy"]
     assert found == EXPLAINED_OF_KEYS
 
 
