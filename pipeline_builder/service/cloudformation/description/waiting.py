@@ -22,7 +22,13 @@ _MOST_ASKED = 60
 _STAGE_INDEX, _ACTION_INDEX = 2, 1
 _STAGE = f"$.service.StageStates[{_STAGE_INDEX}]"
 _ACTION = f"{_STAGE}.ActionStates[{_ACTION_INDEX}]"
-_NOT_OPEN = ("CodePipeline.ApprovalAlreadyCompletedException", "CodePipeline.InvalidApprovalTokenException")
+# A person has answered, the execution was stopped, or a deployment has changed the pipeline.
+_NOT_OPEN = tuple(
+    f"CodePipeline.{name}Exception"
+    for name in (
+        "ActionNotFound", "ApprovalAlreadyCompleted", "InvalidApprovalToken", "PipelineNotFound", "StageNotFound",
+    )
+)  # fmt: skip
 _GONE = ("SageMaker.ResourceNotFoundException",)
 
 
@@ -166,7 +172,8 @@ def _answer(service: str, status: str, summary: str) -> dict[str, JSON]:
 
 
 def _ask_pipeline(service: str, following: str) -> dict[str, JSON]:
-    return _task("codepipeline:getPipelineState", {"Name": service}, following, result="$.service")
+    gone = {("CodePipeline.PipelineNotFoundException",): "Done"}
+    return _task("codepipeline:getPipelineState", {"Name": service}, following, result="$.service", catch=gone)
 
 
 def _task(

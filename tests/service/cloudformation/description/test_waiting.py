@@ -117,8 +117,10 @@ def test_where_start_fails_after_that_it_ends() -> None:
     assert 20 * 60 < walk.clock < HOUR
 
 
-@pytest.mark.parametrize("error", ["ApprovalAlreadyCompletedException", "InvalidApprovalTokenException"])
-def test_what_a_person_has_answered_is_left_alone(error: str) -> None:
+@pytest.mark.parametrize(
+    "error", ["ApprovalAlreadyCompletedException", "InvalidApprovalTokenException", "ActionNotFoundException"]
+)
+def test_what_a_person_or_a_deployment_has_ended_is_left_alone(error: str) -> None:
     walk = lasting(HOUR, codepipeline__putApprovalResult=refusing(f"CodePipeline.{error}"))
     assert (walk.go(given(DAY)), walk.retries) == ("Done", 0)
 
