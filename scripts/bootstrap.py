@@ -26,7 +26,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline_builder.machine import programs  # noqa: E402
+from pipeline_builder.machine import codeartifact, programs  # noqa: E402
 
 STATE = ROOT / ".pipeline_builder"
 VENV = ROOT / ".venv"
@@ -73,6 +73,7 @@ def set_up(kind: str) -> None:
         if is_ready(stamp, wanted):
             return
         started = time.monotonic()
+        use_codeartifact()
         say(f"setting up .venv from {REQUIREMENTS[kind]} (Python {sys.version.split()[0]})")
         if not works():
             make_venv()
@@ -83,6 +84,14 @@ def set_up(kind: str) -> None:
         COMMAND.chmod(0o755)
         write(stamp, wanted.encode())
         say(f"set up in {time.monotonic() - started:.1f} s")
+
+
+def use_codeartifact() -> None:
+    """Let pip and uv find the index in CodeArtifact, where the environment names one; its token stays in memory."""
+    try:
+        os.environ.update(codeartifact.index_of(os.environ))
+    except codeartifact.NoIndexError as error:
+        fail(str(error))
 
 
 def is_ready(stamp: Path, wanted: str) -> bool:

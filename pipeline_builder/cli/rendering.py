@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def render(session: Session, *, as_json: bool, out: Path | None, part: str | None) -> None:
     """Write the templates of the service on AWS, offline, for a look before they are deployed.
 
-    With 'iam' nothing is written: the roles with their policies go to stdout as JSON.
+    With 'iam' nothing is written: the roles with their policies go to stdout as JSON, and those for an approver and an
+    operator to give to people.
 
     \b
     Example: pipeline-builder render --out rendered

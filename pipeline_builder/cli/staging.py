@@ -135,7 +135,7 @@ def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
 
 def _judge(session: Session, setting: Setting, service: _CodePipeline, timeout: float | None) -> Staged:
     """Judge; what goes on is followed no longer than a build takes, however long the run may be."""
-    from pipeline_builder.service.cloudformation.description.waiting import MARGIN_MINUTES
+    from pipeline_builder.manifest.quotas import AFTER_WAIT
     from pipeline_builder.service.train import run_judge
 
     short = bool(setting.wait_machine) and (timeout is None or timeout > _MOST_FOLLOWED)
@@ -144,7 +144,7 @@ def _judge(session: Session, setting: Setting, service: _CodePipeline, timeout: 
         staged = in_time(session, limit, lambda: run_judge(session, setting, eyes(), service), leave=short)
     except TimeIsUpError as error:
         raise RunFailed(_goes_on() if short else time_is_up()) from error
-    if timeout and staged.record and timeout <= _took(staged.record) <= timeout + MARGIN_MINUTES:
+    if timeout and staged.record and timeout <= _took(staged.record) <= timeout + AFTER_WAIT:
         raise RunFailed(time_is_up())
     return staged
 

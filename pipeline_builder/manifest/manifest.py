@@ -20,7 +20,9 @@ from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
-from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
+from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection
+from pipeline_builder.manifest.surroundings import environment_problems
+from pipeline_builder.manifest.texts import as_tuple
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _CREDENTIALS = ("credentials",)
@@ -207,8 +209,13 @@ class Manifest(Section):
     service: ServiceSection = ServiceSection()
     approval: RuleSection = RuleSection()
     service_place: Place | None = None
+    service_places: Mapping[str, Place] = {}
     interrupt_places: Mapping[str, Place] = {}
     policy: Policy = Policy()
+
+    def at_service(self, key: str) -> Place | None:
+        """Return where a key of `service` stands, or where it would."""
+        return self.service_places.get(key, self.service_place)
 
     @property
     def four_eyes(self) -> bool:
@@ -244,9 +251,10 @@ def build_manifest(document: Document) -> Manifest:
         *_credential_problems(section, repos, document),
         *_schedule_problems(section, document),
         *policy_problems(section.policy, (repo.name for repo in repos), document),
+        *environment_problems(section.service.environment, section.service.codeartifact, document),
     )
     if found:
-        raise InputProblems(*found)
+        raise InputProblems(*hide_lines(found, (problem for problem in found if problem.id == "PB751")))
     enabled = tuple(repo for repo, asked in zip(repos, section.repos, strict=True) if asked.enabled)
     return Manifest(
         training_dir=section.training_dir,
@@ -257,6 +265,7 @@ def build_manifest(document: Document) -> Manifest:
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
+        service_places={key: document.place(("service", key), key=True) for key in section.service.model_fields_set},
         interrupt_places={
             name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
         },

@@ -10,6 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe
+from pipeline_builder.manifest import quotas
+from pipeline_builder.manifest.notifications import NotificationsSection, Tells
+from pipeline_builder.manifest.surroundings import CodeArtifactSection, Environment
+from pipeline_builder.manifest.texts import as_tuple, inert, matching, number, once
 
 TriggerKind = Literal["connection", "webhook", "codecommit", "poll", "none"]
 GROUP_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -24,34 +28,8 @@ _EMAIL = re.compile(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){0,20}$")
 _IMAGE = re.compile(r"^[\w./:@-]{1,255}$", re.ASCII)
 _HOST = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})+(:[1-9]\d{0,4})?$")
-_RESOLVE = re.compile(r"\{\{\s*resolve", re.IGNORECASE)
-# What CloudWatch Logs takes.
-_LogDays = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-]
-_MOST_PATTERNS = 8
 # CodePipeline has no empty variables: GROUPS says with these that it names none.
 _NO_GROUPS = ("all", "none")
-
-
-def _matching(pattern: str | re.Pattern[str], expected: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.match(pattern, value) or "\n" in value:
-            raise ValueError(f"{describe(value)} cannot be used, expected {expected}")
-        return value
-
-    return AfterValidator(check)
-
-
-def inert(value: str) -> str:
-    """Refuse what CloudFormation or CodePipeline would not take as text: they have no way to escape it."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError(f"{describe(value)} has a control character in it")
-    if _RESOLVE.search(value):
-        raise ValueError(f"{describe(value)} would be resolved by CloudFormation ('{{{{resolve:…}}}}')")
-    if "#{" in value:
-        raise ValueError(f"{describe(value)} would be taken for a variable by CodePipeline ('#{{…}}')")
-    return value
 
 
 def _group(value: str) -> str:
@@ -65,22 +43,8 @@ def _group(value: str) -> str:
 
 
 def _few(value: tuple[str, ...]) -> tuple[str, ...]:
-    if len(value) > _MOST_PATTERNS:
-        raise ValueError(f"{len(value)} patterns are given, CodePipeline takes at most {_MOST_PATTERNS}")
-    return value
-
-
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{describe(value)} stands twice in this list")
-    return values
-
-
-def _number(value: JSON) -> JSON:
-    # `yes` and `on` are booleans to YAML, and to Python 1.
-    if isinstance(value, bool):
-        raise ValueError(f"this is {describe(value)}, expected a whole number")  # noqa: TRY004 - pydantic wants it
+    if len(value) > quotas.MOST_PATTERNS:
+        raise ValueError(f"{len(value)} patterns are given, CodePipeline takes at most {quotas.MOST_PATTERNS}")
     return value
 
 
@@ -92,19 +56,18 @@ def _branch(value: str) -> str:
 
 def _tag(tags: dict[str, str]) -> dict[str, str]:
     for key, value in tags.items():
-        if key.lower().startswith("aws:") or not 1 <= len(key) <= 128 or len(value) > 256:
+        if (
+            key.lower().startswith("aws:")
+            or not 1 <= len(key) <= quotas.LONGEST_TAG_KEY
+            or len(value) > quotas.LONGEST_TAG_VALUE
+        ):
             raise ValueError(
-                f"the tag {describe(key)} cannot be used: keys have 1 to 128 characters and don't begin with 'aws:', "
-                "values at most 256"
+                f"the tag {describe(key)} cannot be used: keys have 1 to {quotas.LONGEST_TAG_KEY} characters and don't "
+                f"begin with 'aws:', values at most {quotas.LONGEST_TAG_VALUE}"
             )
         inert(key)
         inert(value)
     return tags
-
-
-def as_tuple(value: JSON) -> JSON:
-    """A single text stands for a list of one."""
-    return [value] if isinstance(value, str) else value
 
 
 def _as_trigger(value: JSON) -> JSON:
@@ -113,27 +76,33 @@ def _as_trigger(value: JSON) -> JSON:
 
 Group = Annotated[str, AfterValidator(_group)]
 Groups = Annotated[tuple[Group, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
-Connection = Annotated[str, _matching(_CONNECTION, "the ARN of a CodeConnections connection")]
+Connection = Annotated[str, matching(_CONNECTION, "the ARN of a CodeConnections connection")]
 Branch = Annotated[
     str,
-    _matching(r"^[^\s~^:?*\[\\\x00-\x20\x7f-]\S{0,254}$", "a branch"),
+    matching(r"^[^\s~^:?*\[\\\x00-\x20\x7f-]\S{0,254}$", "a branch"),
     AfterValidator(inert),
     AfterValidator(_branch),
 ]
-Pattern = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(inert)]
+Pattern = Annotated[str, Field(min_length=1, max_length=quotas.LONGEST_PATTERN), AfterValidator(inert)]
 Patterns = Annotated[
     tuple[Pattern, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...]), AfterValidator(_few)
 ]
-Tags = Annotated[dict[str, str], AfterValidator(_tag)]
-Number = Annotated[int, BeforeValidator(_number)]
-Email = Annotated[str, _matching(_EMAIL, "an e-mail address")]
-ScheduleName = Annotated[
-    str, _matching(r"^[a-z0-9][a-z0-9_-]{0,31}$", "lower-case letters, digits, '-' and '_', at most 32")
+Person = Literal["approver", "operator"]
+Policies = Annotated[
+    tuple[Person, ...],
+    BeforeValidator(as_tuple, json_schema_input_type=Person | tuple[Person, ...]),
+    AfterValidator(once),
 ]
-Vpc = Annotated[str, _matching(r"^vpc-[0-9a-f]{8,17}$", "the id of a VPC, 'vpc-…'")]
-Subnet = Annotated[str, _matching(r"^subnet-[0-9a-f]{8,17}$", "the id of a subnet, 'subnet-…'")]
-SecurityGroup = Annotated[str, _matching(r"^sg-[0-9a-f]{8,17}$", "the id of a security group, 'sg-…'")]
-Repository = Annotated[str, _matching(_REPOSITORY, "a repository's full name, such as 'team/churn'")]
+Tags = Annotated[dict[str, str], AfterValidator(_tag)]
+Number = Annotated[int, BeforeValidator(number)]
+Email = Annotated[str, Field(max_length=quotas.LONGEST_EMAIL), matching(_EMAIL, "an e-mail address")]
+ScheduleName = Annotated[
+    str, matching(r"^[a-z0-9][a-z0-9_-]{0,31}$", "lower-case letters, digits, '-' and '_', at most 32")
+]
+Vpc = Annotated[str, matching(r"^vpc-[0-9a-f]{8,17}$", "the id of a VPC, 'vpc-…'")]
+Subnet = Annotated[str, matching(r"^subnet-[0-9a-f]{8,17}$", "the id of a subnet, 'subnet-…'")]
+SecurityGroup = Annotated[str, matching(r"^sg-[0-9a-f]{8,17}$", "the id of a security group, 'sg-…'")]
+Repository = Annotated[str, matching(_REPOSITORY, "a repository's full name, such as 'team/churn'")]
 
 
 class TriggerSection(Section):
@@ -163,7 +132,7 @@ class SourceSection(Section):
 
     kind: Literal["connection", "codecommit", "s3"] = Field("connection", description="what AWS takes it from")
     repository: Repository = Field("", description="full name, such as team/models; for s3 the bucket and key")
-    host: Annotated[str, _matching(_HOST, "the name of a git host")] = Field(
+    host: Annotated[str, matching(_HOST, "the name of a git host")] = Field(
         "github.com", description="git host of a connection's repository"
     )
     branch: Branch = Field("main", description="branch that is built")
@@ -173,8 +142,14 @@ class SourceSection(Section):
 class ApprovalSection(Section):
     """Who is asked before a model is promoted."""
 
-    emails: Annotated[tuple[Email, ...], AfterValidator(_once)] = Field((), description="who gets a mail")
-    timeout_minutes: Number = Field(10_080, ge=5, le=86_400, description="how long an approval waits; a week")
+    emails: Annotated[tuple[Email, ...], AfterValidator(once)] = Field((), description="who gets a mail")
+    notify: Tells = Field(("failure",), description="what mails are about besides approvals: failure, success")
+    timeout_minutes: Number = Field(
+        10_080,
+        ge=quotas.SHORTEST_APPROVAL,
+        le=quotas.LONGEST_APPROVAL,
+        description="how long an approval waits; a week",
+    )
     four_eyes: bool = Field(False, description="as 'four_eyes' of the manifest's own 'approval'")
 
 
@@ -182,9 +157,11 @@ class NetworkSection(Section):
     """A VPC for the builds; it needs a way to the package registries and the git hosts."""
 
     vpc: Vpc = Field(description="its id")
-    subnets: tuple[Subnet, ...] = Field(min_length=1, max_length=16, description="ids of subnets, at most 16")
-    security_groups: tuple[SecurityGroup, ...] = Field(
-        min_length=1, max_length=5, description="ids of security groups, at most 5"
+    subnets: Annotated[tuple[Subnet, ...], AfterValidator(once)] = Field(
+        min_length=1, max_length=quotas.MOST_SUBNETS, description="ids of subnets, at most 16"
+    )
+    security_groups: Annotated[tuple[SecurityGroup, ...], AfterValidator(once)] = Field(
+        min_length=1, max_length=quotas.MOST_SECURITY_GROUPS, description="ids of security groups, at most 5"
     )
 
 
@@ -194,13 +171,21 @@ class ServiceSection(Section):
     later: ClassVar[Mapping[str, str]] = {}
 
     name: Annotated[
-        str, _matching(SERVICE_NAME_PATTERN, "2 to 29 lower-case letters, digits and '-', the first a letter")
+        str, matching(SERVICE_NAME_PATTERN, "2 to 29 lower-case letters, digits and '-', the first a letter")
     ] = Field("pipeline-builder", description="begins the names of everything that is made")
     source: SourceSection = Field(SourceSection(), description="where this repository is")
     connection: Connection | None = Field(None, description="the connection of everything that names none")
     approval: ApprovalSection = Field(ApprovalSection(), description="who is asked before a model is promoted")
+    notifications: NotificationsSection | None = Field(None, description="a channel of a team's chat")
+    policies: Policies = Field(
+        (), description="managed policies that are made for people to be given: approver, operator"
+    )
     network: NetworkSection | None = Field(None, description="a VPC for the builds")
-    encryption: Annotated[str, _matching(_ENCRYPTION, "'own', 'aws' or the ARN of a key")] = Field(
+    environment: Environment = Field(
+        {}, description="variables of every build: a text, secretsmanager:ID#key, parameter:NAME, or a mapping"
+    )
+    codeartifact: CodeArtifactSection | None = Field(None, description="the builds' package index in CodeArtifact")
+    encryption: Annotated[str, matching(_ENCRYPTION, "'own', 'aws' or the ARN of a key")] = Field(
         "own", description="own: a key is made; aws: AWS's own keys; or the ARN of a key"
     )
     execution_role: Literal["per-repository", "make", "given"] = Field(
@@ -208,24 +193,26 @@ class ServiceSection(Section):
         description="per-repository: a role for each repository's jobs, and one of the pipeline's own; make: one role "
         "with what all of it needs; given: SMP_ROLE. A new service gets the first, a deployed one keeps what it has",
     )
-    permissions_boundary: Annotated[str, _matching(_ROLE, "the ARN of a policy")] | None = Field(
+    permissions_boundary: Annotated[str, matching(_ROLE, "the ARN of a policy")] | None = Field(
         None, description="ARN of the policy that bounds every role"
     )
     poll_minutes: Number = Field(
         10, ge=1, le=1440, description="how often repositories with the trigger poll are looked at"
     )
-    run_timeout_minutes: Number = Field(480, ge=5, le=86_160, description="the longest that a run may take")
+    run_timeout_minutes: Number = Field(
+        480, ge=quotas.SHORTEST_BUILD, le=quotas.LONGEST_RUN, description="the longest that a run may take"
+    )
     wait: Literal["step-functions", "build"] = Field(
         "build",
         description="what waits for a run. step-functions: a state machine, which costs next to nothing and has no "
         "limit of 8 hours; build: the build itself. A new service gets the first, a deployed one keeps what it has",
     )
-    log_days: Annotated[_LogDays, BeforeValidator(_number)] = Field(90, description="how long logs are kept")
+    log_days: Annotated[quotas.LogDays, BeforeValidator(number)] = Field(90, description="how long logs are kept")
     artifact_days: Number = Field(180, ge=7, le=3650, description="how long what builds hand on is kept")
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = Field(
         "BUILD_GENERAL1_SMALL", description="CodeBuild's machine"
     )
-    image: Annotated[str, _matching(_IMAGE, "an image of CodeBuild or of a registry")] = Field(
+    image: Annotated[str, matching(_IMAGE, "an image of CodeBuild or of a registry")] = Field(
         "aws/codebuild/amazonlinux-x86_64-standard:5.0", description="CodeBuild's image; it needs Python from 3.10 on"
     )
     tags: Tags = Field({}, description="on everything that is made")

@@ -18,10 +18,13 @@ from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
+from pipeline_builder.service.cloudformation.access.people import people
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from pipeline_builder.service.cloudformation.checks import check_service
+from pipeline_builder.service.cloudformation.checks.telling import UNHEARD
 from pipeline_builder.service.cloudformation.description.firing import next_firing
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
+from pipeline_builder.service.cloudformation.description.telling import Telling
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import (
@@ -85,10 +88,10 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
         opened.warn(problem)
     for problem in not_written(manifest) if checked else ():
         opened.warn(problem)
-    model = replace(model, roles=build_access(facts))
+    model = replace(model, roles=build_access(facts), people=tuple(people(facts).values()))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
-        _check(opened, files, parameter_values(model))
+        _check(opened, files, parameter_values(model), model.telling)
     firings = next_firings(model, now)
     for schedule in (schedule for schedule in manifest.schedules if firings.get(schedule.section.name, now) is None):
         message = f"the schedule '{schedule.section.name}' never fires"
@@ -96,7 +99,7 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
 
 
-def _check(opened: Opened, files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+def _check(opened: Opened, files: Mapping[str, str], parameters: Mapping[str, str], telling: Telling) -> None:
     """Hold the templates and the buildspec against what the services would refuse, or take and not do."""
     templates = {name: load_template(files[name], name) for name in (STORAGE, SERVICE)}
     buildspec = parse_buildspec(files[BUILDSPEC], BUILDSPEC)
@@ -104,7 +107,9 @@ def _check(opened: Opened, files: Mapping[str, str], parameters: Mapping[str, st
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     for problem in problems:
-        opened.warn(problem)
+        # That nobody is to be told was said once, of the manifest.
+        if problem.id != UNHEARD or telling.at_all("failure"):
+            opened.warn(problem)
 
 
 def next_firings(model: ServiceModel, now: datetime) -> Mapping[str, datetime | None]:
@@ -128,7 +133,7 @@ def render_access(model: ServiceModel) -> str:
     """Return the roles with their policies as JSON."""
     key = model.service.encryption if model.service.encryption.startswith("arn:") else ""
     names = Names(account=model.place.account, region=model.place.region, bucket=model.artifact_bucket, key=key)
-    return render_policies(model.roles, names, prefix=model.name)
+    return render_policies((*model.roles, *model.people), names, prefix=model.name)
 
 
 def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:

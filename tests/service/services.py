@@ -14,6 +14,7 @@ from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 from pipeline_builder.service.cloudformation.access.fetched import fetched
+from pipeline_builder.service.cloudformation.access.people import people
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, definition_facts
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
@@ -73,7 +74,8 @@ def read_service(
         **(place or {}),
     }
     model, problems = build_model(manifest, Place(**values))
-    return replace(model, roles=build_access(_facts(model, manifest))), problems
+    facts = _facts(model, manifest)
+    return replace(model, roles=build_access(facts), people=tuple(people(facts).values())), problems
 
 
 def _facts(model: ServiceModel, manifest: Manifest) -> Facts:

@@ -160,6 +160,15 @@ def event(source: str, kind: str, **detail: Any) -> dict[str, str]:
     return {"Source": source, "DetailType": kind, "Detail": json.dumps(detail)}
 
 
+def build(project: str, status: str) -> dict[str, str]:
+    more = {
+        "source": {"location": "https://github.com/a/b.git"},
+        "logs": {"deep-link": "https://console.aws.amazon.com/cloudwatch/home?region=x"},
+    }
+    detail = {"project-name": project, "build-status": status, "additional-information": more}
+    return event("aws.codebuild", "CodeBuild Build State Change", **detail)
+
+
 @pytest.mark.long
 def test_rules_fire_for_their_events_only_and_say_it_readably(emulator: Emulator) -> None:
     url, arn = queue(emulator, "starts")
@@ -180,13 +189,16 @@ def test_rules_fire_for_their_events_only_and_say_it_readably(emulator: Emulator
             event("aws.sagemaker", training, pipelineArn=pipeline, currentPipelineExecutionStatus="Succeeded",
                   pipelineExecutionArn=f"{pipeline}/execution/y"),
             event("aws.codepipeline", "CodePipeline Action Execution State Change", pipeline=NAME, **action),
+            *(build(name, status) for name in (f"{NAME}-worker", "other-worker") for status in ("FAILED", "SUCCEEDED")),
         ]
     )  # fmt: skip
-    said = sorted(json.loads(body)["Message"] for body in arrived(emulator, mails, 3, 6))
-    assert len(said) == 2
+    said = sorted(json.loads(body)["Message"] for body in arrived(emulator, mails, 4, 6))
+    assert len(said) == 3
     assert f"Execution e1 of the pipeline {NAME} failed" in said[0]
     assert f"/codepipeline/pipelines/{NAME}/executions/e1/timeline" in said[0]
-    assert f"The training {pipeline}/execution/x failed." in said[1]
+    assert f"The build of {NAME}-worker for https://github.com/a/b.git has ended with FAILED. Its log:" in said[1]
+    assert "https://console.aws.amazon.com/cloudwatch/home" in said[1]
+    assert f"The training {pipeline}/execution/x failed." in said[2]
     (asked,) = [json.loads(body) for body in arrived(emulator, url, 2, 6)]
     values = {item["name"]: item["value"] for item in asked["environmentVariablesOverride"]}
     assert values == {"STAGE": "reject", "SMP_CODEPIPELINE_EXECUTION": "e2"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline_builder.engine.jobs.requirements import masked
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.machine import programs
+from pipeline_builder.machine import codeartifact, programs
 from pipeline_builder.machine.refusals import full, says_full
 
 # What uv may see of the engine's environment. It builds nothing itself.
@@ -104,7 +104,11 @@ def failure(message: str) -> OutsideFailure:
 def _uv_environment(cache: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name) and name not in _NOT_FOR_UV}
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
-    return {"UV_LINK_MODE": "copy", **programs.uv_settings(os.environ, cache), **kept}
+    try:
+        index = codeartifact.index_of(os.environ)
+    except codeartifact.NoIndexError as error:
+        raise failure(str(error)) from error
+    return {"UV_LINK_MODE": "copy", **programs.uv_settings(os.environ, cache), **kept, **index}
 
 
 def index_settings() -> dict[str, str]:

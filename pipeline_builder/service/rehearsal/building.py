@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.codeartifact import VARIABLE as CODEARTIFACT
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.service.cloudformation.evaluation.buildspec import (
@@ -22,7 +23,7 @@ from pipeline_builder.service.cloudformation.evaluation.buildspec import (
 )
 from pipeline_builder.service.rehearsal.artifacts import unpack
 from pipeline_builder.service.rehearsal.codebuild import Build, Built, Observe, run_build
-from pipeline_builder.service.rehearsal.environment import BuildFacts, codebuild_variables
+from pipeline_builder.service.rehearsal.environment import BuildFacts, codebuild_variables, leads_nowhere
 from pipeline_builder.service.rehearsal.record import BuildRecord
 from pipeline_builder.service.rehearsal.template import Project
 from pipeline_builder.service.rehearsal.tools import Tools
@@ -133,6 +134,11 @@ def _environment(
     project = start.project
     own = {variable.name: variable for variable in project.environment.environment_variables}
     plain = {name: variable.value for name, variable in own.items() if variable.type == "PLAINTEXT"}
+    if CODEARTIFACT in plain and leads_nowhere(tools.overrides):
+        # Nothing is called on AWS: packages come as they come to this machine.
+        tools.say(
+            f"          CodeArtifact ('{plain.pop(CODEARTIFACT)}') is not asked; to ask it, give '--env AWS_PROFILE'"
+        )
     started = {**start.environment, **tools.overrides}
     secret = {name for name, variable in own.items() if variable.type != "PLAINTEXT"}
     secret |= set(buildspec.env.parameter_store) | set(buildspec.env.secrets_manager)

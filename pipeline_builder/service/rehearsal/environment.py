@@ -31,6 +31,11 @@ _NO_ACCOUNT = {
 }
 
 
+def leads_nowhere(given: Mapping[str, str]) -> bool:
+    """Tell whether the credentials in an environment are the made-up ones."""
+    return given.items() >= _NO_ACCOUNT.items()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFacts:
     """What the `CODEBUILD_*` variables say; `sources` has the folder of each source, the primary one under ""."""

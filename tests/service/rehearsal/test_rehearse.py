@@ -384,3 +384,20 @@ def test_a_person_is_asked_on_a_terminal(tiny: Tiny, reply: str, code: int, said
     ended, seen = answer(tiny.workspace.command(*tiny.arguments()), tiny.workspace.root, environment, *answers)
     assert (ended, said in seen) == (code, True), seen
     assert "https://example.com/pass" in seen
+
+
+def test_the_environment_of_builds_is_played_without_an_account(tiny: Tiny) -> None:
+    variables = """- {Name: HTTPS_PROXY, Value: "http://proxy.intern:3128"}
+          - {Name: SMP_CODEARTIFACT, Value: ml/123456789012/pypi/eu-central-1}
+          - {Name: UV_INDEX, Type: SECRETS_MANAGER, Value: "ml/index:url"}
+          - {Name: OWN, Value: project}"""
+    tiny.rendered("- {Name: OWN, Value: project}", variables)
+    refused = tiny.rehearse("--approve")
+    assert "PB661 the build of 'tiny-build' takes 'UV_INDEX' from Secrets Manager" in refused.err
+    ended = tiny.rehearse("--approve", "--json", "--env", "UV_INDEX=http://127.0.0.1:1/simple")
+    assert ended.code == 0, ended.err
+    assert "CodeArtifact ('ml/123456789012/pypi/eu-central-1') is not asked" in ended.err
+    found = read(ended.json, "Build", "build/environment")
+    assert "HTTPS_PROXY=http://proxy.intern:3128" in found
+    assert "UV_INDEX=http://127.0.0.1:1/simple" in found
+    assert "SMP_CODEARTIFACT" not in found

@@ -13,12 +13,14 @@ from pipeline_builder.service.cloudformation.access.projects import (
     clone_source,
     image_use,
     logs,
+    network_use,
     project_use,
     start,
     take_source,
 )
 from pipeline_builder.service.cloudformation.access.resources import connection_use, key_use, objects
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement
+from pipeline_builder.service.cloudformation.access.surroundings import variables_use
 from pipeline_builder.service.cloudformation.access.waiting import start_wait
 
 
@@ -128,6 +130,8 @@ def _webhook(facts: Facts) -> Role:
         start(name),
         *connection_use("Connections", facts.webhooks, CLONE),
         *image_use(facts),
+        *variables_use(facts),
+        *network_use(facts),
     )
     return _role(
         "webhook", statements, "Small builds that a push to a model repository starts: they start the pipeline"

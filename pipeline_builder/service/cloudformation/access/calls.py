@@ -14,19 +14,19 @@ from pipeline_builder.service.cloudformation.access.resources import (
     named,
     objects,
     objects_at,
+    secret_arn,
     via_service,
     without_covered,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Conditions, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
-_COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
 
 def secrets(names: Iterable[str]) -> tuple[Statement, ...]:
     """Return what reading the model repositories' tokens and keys takes."""
-    resources = tuple(sorted({_secret(text) for text in names}))
+    resources = tuple(sorted({secret_arn(text) for text in names}))
     if not resources:
         return ()
     why = "tokens and keys of the model repositories; Secrets Manager puts six characters behind a name"
@@ -37,16 +37,9 @@ def secrets_of_jobs(touched: DefinitionFacts) -> tuple[Statement, ...]:
     """Return what a launcher takes to read the secrets that jobs are given."""
     if not touched.secrets:
         return ()
-    resources = tuple(_secret(text) for text in touched.secrets)
+    resources = tuple(secret_arn(text) for text in touched.secrets)
     why = "what the policy gives to jobs ('secrets'); Secrets Manager puts six characters behind a name"
     return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
-
-
-def _secret(text: str) -> str:
-    """Return the ARN of a secret that is named by its ARN or by its name."""
-    if text.startswith("arn:"):
-        return literal(text) if _COMPLETE.search(text) else f"{literal(text)}-??????"
-    return arn("secretsmanager", f"secret:{literal(text)}-??????")
 
 
 def read_pipeline(facts: Facts) -> tuple[Statement, ...]:

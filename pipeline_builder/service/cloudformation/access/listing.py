@@ -52,9 +52,10 @@ def role_json(role: Role, names: Names) -> dict[str, Any]:
     """Return a role in the members that IAM's own requests have; JSON has no comments, so they are in `Why`."""
     policies = [role.statements, *role.managed]
     statements = [statement for policy in policies for statement in policy]
+    trust = _document([_filled(_trust(role.trust, role.trust_conditions), names)]) if role.trust else None
     return {
         "Description": role.description,
-        "AssumeRolePolicyDocument": _document([_filled(_trust(role.trust, role.trust_conditions), names)]),
+        **({"AssumeRolePolicyDocument": trust} if trust else {}),
         "Policies": [_document([_statement(one, names) for one in policy]) for policy in policies],
         "Why": {statement.sid: statement.why for statement in statements if statement.why},
     }

@@ -13,6 +13,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     objects,
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Statement, arn, literal
+from pipeline_builder.service.cloudformation.access.surroundings import index_use, variables_use
 from pipeline_builder.service.cloudformation.access.touched import read_image
 
 # What CodeBuild needs of a connection to clone a repository by it.
@@ -54,7 +55,8 @@ def project_use(facts: Facts, stage: str) -> tuple[Statement, ...]:
         actions=("s3:GetObject", "s3:PutObject"),
         resources=objects(BUCKET, f"builds/cache/{stage}/*"),
     )
-    return (logs(name), reports, cache, *image_use(facts), *_network(facts))
+    surrounded = (*variables_use(facts), *index_use(facts))
+    return (logs(name), reports, cache, *image_use(facts), *network_use(facts), *surrounded)
 
 
 def logs(project_name: str) -> Statement:
@@ -65,6 +67,13 @@ def logs(project_name: str) -> Statement:
         actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
         resources=(arn("logs", group), arn("logs", f"{group}:*")),
     )
+
+
+def project_logs(service: str) -> Statement:
+    """Return what reading the logs of all projects takes."""
+    group = f"log-group:/aws/codebuild/{service}-*"
+    actions = ("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents")
+    return Statement(sid="ReadLogs", actions=actions, resources=(arn("logs", group), arn("logs", f"{group}:*")))
 
 
 def start(service: str) -> Statement:
@@ -100,7 +109,8 @@ def pull(sid: str, repositories: tuple[str, ...]) -> tuple[Statement, ...]:
     )
 
 
-def _network(facts: Facts) -> tuple[Statement, ...]:
+def network_use(facts: Facts) -> tuple[Statement, ...]:
+    """Return what running in the VPC takes."""
     network = facts.service.network
     if network is None:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from pipeline_builder.service.cloudformation.access.addresses import Location
@@ -11,6 +12,9 @@ from pipeline_builder.service.cloudformation.access.touched import Image
 
 # CodePipeline begins the keys of its artifacts with this many characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
+
+# A secret's ARN has six characters behind its name.
+_COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 
 
 def project(service: str, stage: str) -> str:
@@ -123,3 +127,10 @@ def key_use(facts: Facts, *services: str) -> tuple[Statement, ...]:
             conditions={"StringEquals": {"kms:ViaService": via}},
         ),
     )
+
+
+def secret_arn(text: str) -> str:
+    """Return the ARN of a secret that is named by its ARN or by its name."""
+    if text.startswith("arn:"):
+        return literal(text) if _COMPLETE.search(text) else f"{literal(text)}-??????"
+    return arn("secretsmanager", f"secret:{literal(text)}-??????")

@@ -37,6 +37,8 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
     roles.append(_events(facts))
     if facts.has_schedules or facts.has_polls:
         roles.append(_scheduler(facts))
+    if facts.service.notifications:
+        roles.append(_chat(facts))
     return pack([*roles, *jobs.execution_roles(facts)])
 
 
@@ -128,6 +130,21 @@ def _events(facts: Facts) -> Role:
         trust_conditions=OURS,
         statements=(reject, *start_wait(facts), *((start(name),) if facts.has_events else ())),
         description="EventBridge rules: rejections, and pushes to CodeCommit",
+    )
+
+
+def _chat(facts: Facts) -> Role:
+    alarms = Statement(
+        sid="Alarms",
+        actions=("cloudwatch:DescribeAlarms",),
+        resources=(arn("cloudwatch", f"alarm:{facts.service.name}-*"),),
+        why="what an alarm that comes into the channel is about; nothing else can be asked or done from there",
+    )
+    return Role(
+        name="chat",
+        trust="chatbot.amazonaws.com",
+        statements=(alarms,),
+        description="Channel of a chat: looks at the alarms of the service",
     )
 
 

@@ -16,8 +16,10 @@ from pipeline_builder.service.cloudformation.checks.environment import check_env
 from pipeline_builder.service.cloudformation.checks.events import check_events
 from pipeline_builder.service.cloudformation.checks.schedules import check_schedules
 from pipeline_builder.service.cloudformation.checks.secrets import check_secrets
+from pipeline_builder.service.cloudformation.checks.size import check_size
 from pipeline_builder.service.cloudformation.checks.storage import check_data, check_tags
 from pipeline_builder.service.cloudformation.checks.structure import check_artifacts, check_stages, check_triggers
+from pipeline_builder.service.cloudformation.checks.telling import check_telling
 from pipeline_builder.service.cloudformation.checks.variables import check_references
 from pipeline_builder.service.cloudformation.checks.view import Service, make_service
 from pipeline_builder.service.cloudformation.checks.waiting import check_waiting
@@ -38,10 +40,12 @@ RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
     check_schedules,
     check_events,
     check_waiting,
+    check_telling,
     check_access,
     check_secrets,
     check_tags,
     check_data,
+    check_size,
 )
 _ACCOUNT, _REGION = "123456789012", "eu-central-1"
 

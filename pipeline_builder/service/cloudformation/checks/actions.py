@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.quotas import (
+    LONGEST_ACTION_KEY,
+    LONGEST_ACTION_VALUE,
+    LONGEST_APPROVAL,
+    SHORTEST_APPROVAL,
+)
 from pipeline_builder.service.cloudformation.checks.environment import check_variables_json
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Service
 from pipeline_builder.service.cloudformation.checks.waiting import is_answered
 
 CONFIGURATION = "PB623"
 APPROVAL = "PB631"
-# Limits of CodePipeline's API: ActionConfigurationKey, ActionConfigurationValue.
-_LONGEST_KEY = 50
-_LONGEST = 1000
-_SHORTEST_WAIT, _LONGEST_WAIT = 5, 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ def _keys(action: Action) -> Iterator[Problem]:
             yield action.configuration.problem(CONFIGURATION, message, key=True)
     takes = (*keys.required, *keys.optional)
     for key, node in action.configuration.entries():
-        if key not in takes:
+        if len(key) > LONGEST_ACTION_KEY:
+            yield node.problem(CONFIGURATION, f"'{key}' is longer than {LONGEST_ACTION_KEY} characters", key=True)
+        elif key not in takes:
             message = f"'{key}' says nothing to {action.provider} (action '{action.name}')"
             yield node.problem(CONFIGURATION, message, did_you_mean(key, takes), key=True)
 
@@ -84,10 +88,9 @@ def _values(action: Action) -> Iterator[Problem]:
         if isinstance(node.value, list | dict):
             message = f"'{key}' is {node.shown}, and CodePipeline takes texts only"
             yield node.problem(CONFIGURATION, message, "write it as JSON in a text")
-        elif len(node.text) > _LONGEST:
-            message = (
-                f"'{key}' of the action '{action.name}' has {len(node.text)} characters, CodePipeline takes {_LONGEST}"
-            )
+        elif len(node.text) > LONGEST_ACTION_VALUE:
+            found = f"'{key}' of the action '{action.name}' has {len(node.text)} characters"
+            message = f"{found}, CodePipeline takes {LONGEST_ACTION_VALUE}"
             yield node.problem(CONFIGURATION, message)
         elif node.text == "":
             yield node.problem(CONFIGURATION, f"'{key}' of the action '{action.name}' is empty; leave it out", key=True)
@@ -135,6 +138,6 @@ def _approval(service: Service, action: Action) -> Iterator[Problem]:
     if wait.value is None:
         message = f"the approval '{action.name}' has no 'TimeoutInMinutes'; CodePipeline waits for 7 days then"
         yield action.node.problem(APPROVAL, message)
-    elif not (wait.number is not None and _SHORTEST_WAIT <= wait.number <= _LONGEST_WAIT):
-        message = f"'TimeoutInMinutes' is {wait.shown}, expected {_SHORTEST_WAIT} to {_LONGEST_WAIT}"
+    elif not (wait.number is not None and SHORTEST_APPROVAL <= wait.number <= LONGEST_APPROVAL):
+        message = f"'TimeoutInMinutes' is {wait.shown}, expected {SHORTEST_APPROVAL} to {LONGEST_APPROVAL}"
         yield wait.problem(APPROVAL, message)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.quotas import LONGEST_BUILD, SHORTEST_BUILD
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
 
 PROJECTS = "PB634"
-_SHORTEST, _LONGEST = 5, 2160
 _FILTERS = ("EVENT", "ACTOR_ACCOUNT_ID", "HEAD_REF", "BASE_REF", "FILE_PATH", "COMMIT_MESSAGE", "TAG_NAME",
             "RELEASE_NAME", "REPOSITORY_NAME", "ORGANIZATION_NAME", "WORKFLOW_NAME")  # fmt: skip
 
@@ -39,9 +39,9 @@ def _safety(service: Service, name: str, project: Node) -> Iterator[Problem]:
     if role.text not in service.made("AWS::IAM::Role"):
         yield role.problem(PROJECTS, f"the project '{name}' has no role of the templates ('ServiceRole')")
     timeout = project.at("TimeoutInMinutes")
-    if timeout.number is None or not _SHORTEST <= timeout.number <= _LONGEST:
+    if timeout.number is None or not SHORTEST_BUILD <= timeout.number <= LONGEST_BUILD:
         found = f"'TimeoutInMinutes' of the project '{name}' is {timeout.shown}"
-        message = f"{found}, expected {_SHORTEST} to {_LONGEST}"
+        message = f"{found}, expected {SHORTEST_BUILD} to {LONGEST_BUILD}"
         yield timeout.problem(PROJECTS, message)
     keys = {pipeline.node.at("ArtifactStore", "EncryptionKey", "Id").text for pipeline in service.pipelines} - {""}
     key = project.at("EncryptionKey")

@@ -11,6 +11,7 @@ from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.schedules import check_start_variables
+from pipeline_builder.service.cloudformation.checks.telling import is_chat_message
 from pipeline_builder.service.cloudformation.checks.view import Node, Pipeline, Service
 
 EVENTS = "PB630"
@@ -32,7 +33,10 @@ EVENTS_OF: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ),
     },
     "aws.codebuild": {
-        "CodeBuild Build State Change": ("build-status", ("FAILED", "IN_PROGRESS", "STOPPED", "SUCCEEDED")),
+        "CodeBuild Build State Change": (
+            "build-status",
+            ("FAILED", "FAULT", "IN_PROGRESS", "STOPPED", "SUCCEEDED", "TIMED_OUT"),
+        ),
         "CodeBuild Build Phase Change": ("", ()),
     },
     "aws.codecommit": {
@@ -169,7 +173,7 @@ def _transformer(node: Node, arn: str, pipeline: Pipeline | None) -> Iterator[Pr
             yield template.problem(EVENTS, message, did_you_mean(word, words))
     for name in words.keys() - set(used):
         yield words[name].problem(EVENTS, f"the word '{name}' is not used in 'InputTemplate'", key=True)
-    if ":sns:" in arn:
+    if ":sns:" in arn and not is_chat_message(template.text):
         yield from _lines(template)
     else:
         yield from _json(template, _WORD.sub("word", template.text), pipeline)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.quotas import LONGEST_AGE, MOST_RETRIES, SHORTEST_AGE
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
 from pipeline_builder.service.cloudformation.description.schedules import cron_faults, rate_fault
@@ -18,7 +19,6 @@ SCHEDULES = "PB629"
 _EXPRESSION = re.compile(r"(?P<kind>cron|rate|at)\((?P<inner>[^()]*)\)")
 _UNIVERSAL = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:(?P<service>\w+):(?P<action>\w+)")
 _START, _BUILD = ("codepipeline", "startPipelineExecution"), ("codebuild", "startBuild")
-_MOST_RETRIES, _SHORTEST_AGE, _LONGEST_AGE = 185, 60, 86_400
 
 
 def check_schedules(service: Service) -> Iterator[Problem]:
@@ -73,11 +73,11 @@ def _target(service: Service, target: Node, name: str) -> Iterator[Problem]:
         target.at("RetryPolicy", "MaximumRetryAttempts"),
         target.at("RetryPolicy", "MaximumEventAgeInSeconds"),
     )
-    if retries.number is None or not 0 <= retries.number <= _MOST_RETRIES:
-        message = f"'MaximumRetryAttempts' is {retries.shown}, expected 0 to {_MOST_RETRIES}"
+    if retries.number is None or not 0 <= retries.number <= MOST_RETRIES:
+        message = f"'MaximumRetryAttempts' is {retries.shown}, expected 0 to {MOST_RETRIES}"
         yield retries.problem(SCHEDULES, message)
-    if age.value is not None and not (age.number is not None and _SHORTEST_AGE <= age.number <= _LONGEST_AGE):
-        message = f"'MaximumEventAgeInSeconds' is {age.shown}, expected {_SHORTEST_AGE} to {_LONGEST_AGE}"
+    if age.value is not None and not (age.number is not None and SHORTEST_AGE <= age.number <= LONGEST_AGE):
+        message = f"'MaximumEventAgeInSeconds' is {age.shown}, expected {SHORTEST_AGE} to {LONGEST_AGE}"
         yield age.problem(SCHEDULES, message)
     queue = target.at("DeadLetterConfig", "Arn")
     if queue.text not in service.made("AWS::SQS::Queue"):

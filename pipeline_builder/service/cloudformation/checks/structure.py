@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.quotas import LONGEST_PATTERN, MOST_ACTIONS, MOST_FILTERS, MOST_PATTERNS, MOST_TRIGGERS
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Node, Pipeline, Service
 
 TRIGGERS = "PB625"
 ARTIFACTS = "PB626"
 STAGES = "PB628"
-_MOST_TRIGGERS, _MOST_FILTERS, _MOST_PATTERNS, _LONGEST_PATTERN = 50, 3, 8, 255
 _NAME = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
 _ARTIFACT = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # How many artifacts an action takes in and gives out, by category.
@@ -35,6 +35,10 @@ def check_stages(service: Service) -> Iterator[Problem]:
         yield from _stages(pipeline)
         yield from _names([stage.at("Name") for stage in pipeline.stages], "stage")
         for stage in pipeline.stages:
+            actions = stage.at("Actions")
+            if len(actions.items()) > MOST_ACTIONS:
+                message = f"the stage {stage.at('Name').shown} has {len(actions.items())} actions"
+                yield actions.problem(STAGES, f"{message}, CodePipeline takes {MOST_ACTIONS}", key=True)
             yield from _names([action.at("Name") for action in stage.at("Actions").items()], "action")
             yield from _conditions(stage)
 
@@ -166,8 +170,8 @@ def check_triggers(service: Service) -> Iterator[Problem]:
     for pipeline in service.pipelines:
         triggers = pipeline.node.at("Triggers")
         sources = {action.name: action for action in pipeline.actions if action.provider == CONNECTION}
-        if len(triggers.items()) > _MOST_TRIGGERS:
-            message = f"{len(triggers.items())} triggers, CodePipeline takes {_MOST_TRIGGERS}"
+        if len(triggers.items()) > MOST_TRIGGERS:
+            message = f"{len(triggers.items())} triggers, CodePipeline takes {MOST_TRIGGERS}"
             yield triggers.problem(TRIGGERS, message, "take 'poll' or 'webhook' for some repositories", key=True)
         seen: set[str] = set()
         for trigger in triggers.items():
@@ -193,8 +197,8 @@ def _trigger(trigger: Node, sources: dict[str, Action], seen: set[str]) -> Itera
     seen.add(name.text)
     for kind in ("Push", "PullRequest"):
         filters = configuration.at(kind)
-        if len(filters.items()) > _MOST_FILTERS:
-            message = f"'{kind}' has {len(filters.items())} filters, CodePipeline takes {_MOST_FILTERS}"
+        if len(filters.items()) > MOST_FILTERS:
+            message = f"'{kind}' has {len(filters.items())} filters, CodePipeline takes {MOST_FILTERS}"
             yield filters.problem(TRIGGERS, message, key=True)
         for found in filters.items():
             yield from _filter(found)
@@ -208,12 +212,10 @@ def _filter(node: Node) -> Iterator[Problem]:
     for _, group in node.entries():
         for _, patterns in group.entries():
             count = len(patterns.items())
-            if not 1 <= count <= _MOST_PATTERNS:
-                message = f"'{patterns.path[-1]}' has {count} patterns, CodePipeline takes 1 to {_MOST_PATTERNS}"
+            if not 1 <= count <= MOST_PATTERNS:
+                message = f"'{patterns.path[-1]}' has {count} patterns, CodePipeline takes 1 to {MOST_PATTERNS}"
                 yield patterns.problem(TRIGGERS, message, key=True)
             for pattern in patterns.items():
-                if not 1 <= len(pattern.text) <= _LONGEST_PATTERN:
-                    message = (
-                        f"a pattern has {len(pattern.text)} characters, CodePipeline takes 1 to {_LONGEST_PATTERN}"
-                    )
+                if not 1 <= len(pattern.text) <= LONGEST_PATTERN:
+                    message = f"a pattern has {len(pattern.text)} characters, CodePipeline takes 1 to {LONGEST_PATTERN}"
                     yield pattern.problem(TRIGGERS, message)

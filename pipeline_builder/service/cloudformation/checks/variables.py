@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.quotas import LONGEST_VARIABLE, MOST_VARIABLES
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Node, Pipeline, Service
 
 VARIABLES = "PB627"
 _REFERENCE = re.compile(r"#\{(?P<namespace>[A-Za-z0-9@_-]{1,100})\.(?P<name>[A-Za-z0-9@_-]{1,128})\}")
 _NAME = re.compile(r"[A-Za-z0-9@_-]{1,128}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9@_-]{1,100}")
-_MOST, _LONGEST = 50, 1000
 _RESERVED: Mapping[str, tuple[str, ...]] = {"codepipeline": ("PipelineExecutionId",), "variables": ()}
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
@@ -45,8 +45,8 @@ def check_references(service: Service) -> Iterator[Problem]:
 
 def _declared(pipeline: Pipeline) -> Iterator[Problem]:
     variables = pipeline.node.at("Variables")
-    if len(variables.items()) > _MOST:
-        message = f"{len(variables.items())} variables, CodePipeline takes {_MOST}"
+    if len(variables.items()) > MOST_VARIABLES:
+        message = f"{len(variables.items())} variables, CodePipeline takes {MOST_VARIABLES}"
         yield variables.problem(VARIABLES, message, key=True)
     seen: set[str] = set()
     for variable in variables.items():
@@ -59,8 +59,10 @@ def _declared(pipeline: Pipeline) -> Iterator[Problem]:
         if default.value is None:
             message = f"the variable '{name.text}' has no default: no starter that doesn't set it could start anything"
             yield name.problem(VARIABLES, message)
-        elif not 1 <= len(default.text) <= _LONGEST:
-            message = f"the default of '{name.text}' has {len(default.text)} characters, expected 1 to {_LONGEST}"
+        elif not 1 <= len(default.text) <= LONGEST_VARIABLE:
+            message = (
+                f"the default of '{name.text}' has {len(default.text)} characters, expected 1 to {LONGEST_VARIABLE}"
+            )
             yield default.problem(VARIABLES, message)
 
 

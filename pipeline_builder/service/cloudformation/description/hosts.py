@@ -32,11 +32,15 @@ def stands_still(revision: str) -> bool:
 _GLOB = re.compile(r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<text>[^*?]+)")
 
 
+_SPECIAL = re.compile(r"[.^$*+?()\[{|\\]")
+
+
 def path_expression(globs: Iterable[str]) -> str:
     """Return one regular expression for paths that match any of the globs, empty where there are none.
 
-    CodeBuild's webhooks filter by regular expressions, CodePipeline's triggers by globs: `*` stays inside a folder,
-    `**` doesn't, and `**/` may stand for nothing.
+    CodeBuild's webhooks filter by regular expressions, and so does the `grep` of the builds that they start;
+    CodePipeline's triggers by globs: `*` stays inside a folder, `**` doesn't, and `**/` may stand for nothing. What is
+    escaped is what POSIX's extended expressions, Java's and Python's have in common.
     """
     words = {"star": "[^/]*", "one": "[^/]"}
     parts = []
@@ -47,6 +51,6 @@ def path_expression(globs: Iterable[str]) -> str:
             if kind == "deep":
                 part += "(.*/)?" if match[0].endswith("/") else ".*"
             else:
-                part += words.get(kind) or re.escape(match[0])
+                part += words.get(kind) or _SPECIAL.sub(r"\\\g<0>", match[0])
         parts.append(part)
     return f"^({'|'.join(parts)})$" if parts else ""

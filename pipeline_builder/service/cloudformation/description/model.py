@@ -10,21 +10,19 @@ from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.quotas import AFTER_RUN, AFTER_WAIT, LONGEST_BUILD, LONGEST_BUILD_ACTION, MOST_TAGS
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
+from pipeline_builder.service.cloudformation.description.telling import Telling, telling_problems
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
-from pipeline_builder.service.cloudformation.description.waiting import MARGIN_MINUTES
 from pipeline_builder.stacks.stacks import OWNER_TAG
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
-_MOST_TAGS = 50
-# What CodePipeline gives a build; a run that is waited for without one may be longer.
-_LONGEST_BUILD = 480
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -92,7 +90,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceModel:
-    """Everything that stands in the templates."""
+    """Everything that stands in the templates; `people` has the policies that somebody gives to persons."""
 
     service: ServiceSection
     place: Place
@@ -100,6 +98,7 @@ class ServiceModel:
     triggers: Triggers
     schedules: tuple[Timing, ...]
     roles: tuple[Role, ...] = ()
+    people: tuple[Role, ...] = ()
 
     @property
     def name(self) -> str:
@@ -108,6 +107,11 @@ class ServiceModel:
     @property
     def tags(self) -> Mapping[str, str]:
         return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.name}
+
+    @property
+    def telling(self) -> Telling:
+        """Who is told of what."""
+        return Telling(service=self.service)
 
     @property
     def own_key(self) -> bool:
@@ -150,13 +154,13 @@ class ServiceModel:
     @property
     def wait_minutes(self) -> int:
         """How long the pipeline's Wait may take; the state machine answers it before."""
-        return self.service.run_timeout_minutes + MARGIN_MINUTES
+        return self.service.run_timeout_minutes + AFTER_WAIT
 
     @property
     def train_minutes(self) -> int:
         """How long the build of Train may take: it ends a run in time, or after a wait follows what still goes on."""
-        minutes = self.service.run_timeout_minutes + 30
-        return min(minutes, _LONGEST_BUILD) if self.waits_without_build else minutes
+        minutes = self.service.run_timeout_minutes + AFTER_RUN
+        return min(minutes, LONGEST_BUILD_ACTION) if self.waits_without_build else minutes
 
     @property
     def projects(self) -> tuple[str, ...]:
@@ -211,6 +215,8 @@ def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
         )
         yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
     yield from _tag_problems(model, where)
+    yield from telling_problems(manifest, region=model.place.region)
+    yield from _time_problems(model, manifest)
 
 
 def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Problem]:
@@ -235,10 +241,23 @@ def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Proble
         yield Problem(id="PB613", message=message, place=where, hint=expected.hint)
 
 
+def _time_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
+    asked = model.service.run_timeout_minutes
+    if not model.waits_without_build and asked > LONGEST_BUILD_ACTION:
+        message = (
+            f"'run_timeout_minutes' is {asked}, and the build that waits for the run is ended by CodePipeline after "
+            f"{LONGEST_BUILD_ACTION}"
+        )
+        hint = f"write 'wait: step-functions' for a wait without that limit, or at most {LONGEST_BUILD_ACTION}"
+        place = manifest.at_service("run_timeout_minutes")
+        fits = asked <= LONGEST_BUILD - AFTER_RUN
+        yield Problem(id="PB753", message=message, place=place, hint=hint, warning=fits)
+
+
 def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Problem]:
     tags = model.service.tags
-    if len(model.tags) > _MOST_TAGS:
-        message = f"{len(tags)} tags, and one of the service's own: AWS takes {_MOST_TAGS}"
+    if len(model.tags) > MOST_TAGS:
+        message = f"{len(tags)} tags, and one of the service's own: AWS takes {MOST_TAGS}"
         yield Problem(id="PB615", message=message, place=where, hint="leave some out")
     taken = {OWNER_TAG: "the service's own"}
     for key, value in tags.items():

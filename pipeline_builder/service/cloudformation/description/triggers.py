@@ -10,7 +10,9 @@ from pipeline_builder.definition.names import ARTIFACT_NAME, PROJECT_NAME, RULE_
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import Address, parse_address, parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.manifest.service import ServiceSection, inert
+from pipeline_builder.manifest.quotas import MOST_ACTIONS, MOST_TRIGGERS
+from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.manifest.texts import inert
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     branch_of,
@@ -18,8 +20,6 @@ from pipeline_builder.service.cloudformation.description.hosts import (
     stands_still,
 )
 
-# One source action each, and CodePipeline takes at most 50 triggers.
-MOST_TRIGGERS = 50
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
 
 
@@ -101,7 +101,7 @@ def build_triggers(
                 events.append(_event(repo, address, service))
             case "poll":
                 polled.append(repo.name)
-    problems += _too_many(repos, len(connections), service)
+    problems += _too_many(repos, len(connections))
     return Triggers(
         connections=tuple(connections), webhooks=tuple(webhooks), events=tuple(events), polled=tuple(polled)
     ), tuple(problems)
@@ -245,16 +245,16 @@ def _path_problems(repo: Repo) -> Iterator[Problem]:
         yield Problem(id="PB608", message=message, place=repo.trigger_place, hint="leave them out")
 
 
-def _too_many(repos: Iterable[Repo], count: int, service: ServiceSection) -> Iterator[Problem]:
-    own = service.source.kind == "connection"
-    if count + own <= MOST_TRIGGERS:
+def _too_many(repos: Iterable[Repo], count: int) -> Iterator[Problem]:
+    # One source action each beside that of this repository, and with a connection as many triggers.
+    most = min(MOST_TRIGGERS, MOST_ACTIONS)
+    if count + 1 <= most:
         return
     message = (
-        f"{count} repositories have the trigger 'connection', "
-        + ("and this repository has one as well, " if own else "")
-        + f"which are {count + own} triggers: CodePipeline takes {MOST_TRIGGERS}, one for each source action"
+        f"{count} repositories have the trigger 'connection', and this repository is a source action as well, which "
+        f"are {count + 1} in the first stage: CodePipeline takes {most}"
     )
-    hint = f"use 'webhook' or 'poll' for {count + own - MOST_TRIGGERS} of them; these have no limit"
+    hint = f"use 'webhook' or 'poll' for {count + 1 - most} of them; these have no limit"
     place = next(repo.trigger_place for repo in repos if repo.trigger.kind == "connection")
     yield Problem(id="PB609", message=message, place=place, hint=hint)
 

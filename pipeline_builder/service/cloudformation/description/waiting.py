@@ -15,8 +15,6 @@ from pipeline_builder.service.cloudformation.access.waiting import STAGE, START,
 # The pause grows by this many seconds up to five minutes; from the third day on it is an hour, 2 % of what has gone by:
 # a history takes 25,000 events, and with five minutes it would be full in eight days.
 SHORT, STEADY, LONG, LATE_AFTER = 30, 300, 3600, 2 * 24 * 3600
-# How long Wait may be later than the run's limit: a long pause, until SageMaker has stopped, and what looking takes.
-MARGIN_MINUTES = 240
 # How often is looked whether Wait is asked, every half a minute: Start has to end before it is.
 _MOST_ASKED = 60
 _STAGE_INDEX, _ACTION_INDEX = 2, 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline_builder.definition.roles import REPOSITORY
+from pipeline_builder.machine.codeartifact import VARIABLE
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
@@ -34,6 +35,15 @@ def wait_definition_text(model: ServiceModel) -> str:
     return json.dumps(wait_definition(model.name), indent=2)
 
 
+def chat_message(title: str, lines: Sequence[str]) -> str:
+    """Return what AWS Chatbot shows in a channel, as JSON of its own; EventBridge puts the words in.
+
+    https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    """
+    content = {"textType": "client-markdown", "title": title, "description": "\n".join(lines)}
+    return json.dumps({"version": "1.0", "source": "custom", "content": content})
+
+
 def execution_role(model: ServiceModel) -> str:
     """Return the role of the training pipeline as YAML."""
     return "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else "!GetAtt ExecutionRole.Arn"
@@ -50,7 +60,10 @@ def job_roles(model: ServiceModel) -> str:
 def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
     """Return the environment of a project, each value as YAML: a text in quotes, or an intrinsic function."""
     place = model.place
+    index = model.service.codeartifact
+    whose = f"{index.owner or place.account}/{index.repository}/{index.region or place.region}" if index else ""
     given = {
+        VARIABLE: f"{index.domain}/{whose}" if index else "",
         "SMP_KMSKEY": place.kms_key,
         "SMP_SUBNETS": place.subnets,
         "SMP_SECURITYGROUPS": place.security_groups,

@@ -11,6 +11,7 @@ from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.rendering.inputs import (
+    chat_message,
     codecommit_input,
     environment,
     job_roles,
@@ -80,6 +81,7 @@ def _environment() -> Environment:
         "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
     }
     jinja.globals |= {
+        "chat_message": chat_message,
         "codecommit_input": codecommit_input,
         "environment": environment,
         "job_roles": job_roles,

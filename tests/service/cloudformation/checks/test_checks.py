@@ -70,7 +70,7 @@ def test_a_planted_fault_is_found_at_its_place(fault: dict[str, Any]) -> None:
 
 def test_every_kind_of_problem_is_planted() -> None:
     planted = {line.split(" | ", 2)[2][:5] for fault in FAULTS for line in fault["problems"]}
-    assert planted == {f"PB{number}" for number in range(621, 637)}
+    assert planted == {f"PB{number}" for number in (*range(621, 637), 756, 757, 758)}
 
 
 def test_a_secret_is_found_and_never_shown() -> None:
@@ -91,6 +91,22 @@ def test_more_triggers_than_a_pipeline_takes() -> None:
     assert len(others) == 50  # none of them is a source
 
 
+def test_more_actions_than_a_stage_takes() -> None:
+    source = (
+        "            - {Name: a%d, ActionTypeId: {Category: Source, Owner: AWS, Provider: CodeCommit, Version: '1'}, "
+    )
+    source += "Configuration: {RepositoryName: r, BranchName: main}, OutputArtifacts: [{Name: a%d}]}\n"
+    more = "".join(source % (number, number) for number in range(49))
+    found = check(
+        replaced(
+            "service.yaml",
+            "        - Name: Train\n          Actions:",
+            f"{more}        - Name: Train\n          Actions:",
+        )
+    )
+    assert [problem.message for problem in found] == ["the stage 'Source' has 51 actions, CodePipeline takes 50"]
+
+
 def test_a_policy_that_is_too_long() -> None:
     more = "".join(
         f"              - {{Sid: S{number}, Effect: Allow, Action: [s3:GetObject], Resource: 'arn:aws:s3:::b-{number:060}'}}\n"
@@ -100,7 +116,7 @@ def test_a_policy_that_is_too_long() -> None:
         replaced("service.yaml", "              - Sid: Artifacts\n", f"{more}              - Sid: Artifacts\n")
     )
     assert [str(problem).splitlines()[0] for problem in found] == [
-        "service.yaml:247:7: PB633 the policies of 'Role' together have 13589 characters, IAM takes 10240"
+        "service.yaml:249:7: PB633 the policies of 'Role' together have 13589 characters, IAM takes 10240"
     ]
 
 
@@ -150,3 +166,20 @@ def test_whatever_stands_in_a_template_is_only_a_problem(place: tuple[str, DataP
     except InputProblems as error:
         found = error.problems
     assert all(problem.place and str(problem) for problem in found)
+
+
+def test_more_resources_than_a_template_takes() -> None:
+    more = "".join(
+        f"  More{number}: {{Type: AWS::IAM::ServiceLinkedRole, Properties: {{}}}}\n" for number in range(490)
+    )
+    found = check({**TEXTS, "service.yaml": TEXTS["service.yaml"].rstrip("\n") + "\n\n" + more})
+    sizes = [problem.message for problem in found if problem.id == "PB759"]
+    assert sizes == ["the template has 510 resources, CloudFormation takes 500"]
+
+
+def test_a_key_that_alarms_cannot_use() -> None:
+    encrypted = "TopicName: models\n      KmsMasterKeyId: !Ref KeyArn\n"
+    found = [problem.message for problem in check(replaced("service.yaml", "TopicName: models\n", encrypted))]
+    assert found == [
+        "the policy of the key 'Key', which encrypts the topic, doesn't let cloudwatch.amazonaws.com use it"
+    ]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.service.cloudformation.description.waiting import MARGIN_MINUTES, wait_definition
+from pipeline_builder.manifest.quotas import AFTER_WAIT
+from pipeline_builder.service.cloudformation.description.waiting import wait_definition
 from tests.service.walking import CAUSE, EXECUTION, TOKEN, Refused, Walk, asked, given, lasting
 
 HOUR, DAY = 3600.0, 24 * 3600.0
@@ -81,7 +82,7 @@ def test_a_run_that_takes_too_long_is_stopped_and_then_answered(limit: float) ->
     assert walk.go(given(limit)) == "Done"
     (stop,) = walk.called("sagemaker:stopPipelineExecution")
     assert (stop["PipelineExecutionArn"], len(stop["ClientRequestToken"])) == (EXECUTION, 36)
-    assert limit <= walk.clock <= limit + MARGIN_MINUTES * 60  # before Wait is over
+    assert limit <= walk.clock <= limit + AFTER_WAIT * 60  # before Wait is over
     assert walk.called("codepipeline:putApprovalResult")[0]["Result"]["Summary"].endswith("is Stopped.")
 
 

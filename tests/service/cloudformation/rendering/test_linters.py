@@ -27,6 +27,12 @@ NETWORK = {
     "subnets": ["subnet-0123456789abcdef0", "subnet-1123456789abcdef0"],
     "security_groups": ["sg-0123456789abcdef0"],
 }
+SLACK = {"workspace": "T0123ABCD", "channel": "C0123ABCD"}
+TEAMS = {
+    "tenant": "01234567-89ab-cdef-0123-456789abcdef",
+    "team": "01234567-89ab-cdef-0123-456789abcdef",
+    "channel": "19%3a0123abcd%40thread.tacv2",
+}
 QUIET = {"url": "https://git.example.com/acme/quiet.git", "trigger": "none"}
 
 
@@ -65,9 +71,9 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     "schedules only": {"repos": (QUIET,), "schedules": WEEKLY},
     "one connection": {"repos": connected(1), "schedules": WEEKLY},
     "as many connections as go": {"repos": connected(49), "schedules": WEEKLY},
-    "fifty connections": {
+    "as many connections beside CodeCommit": {
         "source": {"kind": "codecommit", "repository": "models"},
-        "repos": connected(50),
+        "repos": connected(49),
         "schedules": WEEKLY,
     },
     "sixty repositories": {"repos": mixed(60), "schedules": WEEKLY},
@@ -84,6 +90,20 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "execution_role": "given",
         "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
         "place": {"bucket": "other-bucket", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1"},
+    },
+    "everybody is told": {
+        "repos": mixed(6),
+        "schedules": WEEKLY,
+        "approval": {"emails": ["a@example.com"], "notify": ["failure", "success"]},
+        "notifications": {"slack": SLACK, "teams": TEAMS, "events": ["approval", "failure", "success"]},
+        "policies": ["approver", "operator"],
+        "environment": {"HTTPS_PROXY": "http://proxy.example.com:3128", "UV_INDEX": "secretsmanager:ml/index#url"},
+        "codeartifact": {"domain": "ml", "repository": "pypi", "owner": "111122223333", "region": "eu-west-1"},
+    },
+    "only a channel is told": {
+        "approval": {"notify": ["success"]},
+        "notifications": {"slack": SLACK},
+        "encryption": "aws",
     },
     "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
     "every kind of credentials": {"repos": OPENED, "schedules": ()},

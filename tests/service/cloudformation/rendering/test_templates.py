@@ -469,7 +469,6 @@ def test_only_a_service_with_something_to_poll_or_schedule_has_schedules() -> No
         render({"url": "https://git.example.com/a/b.git", "trigger": "none"}, schedules=())["service.yaml"]
     )
     assert of_type(quiet, "Scheduler::Schedule") == of_type(quiet, "Scheduler::ScheduleGroup") == {}
-    assert of_type(quiet, "SQS::Queue") == of_type(quiet, "CloudWatch::Alarm") == {}
     assert {"SchedulerRole", "WebhookRole"} & set(quiet["Resources"]) == set()
 
 
@@ -597,12 +596,27 @@ def test_every_resource_that_takes_tags_has_them(service: dict[str, Any]) -> Non
         "AWS::Scheduler::Schedule",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
     }
     storage = read_template(render(*REPOS)["storage.yaml"])["Resources"].values()
     assert {item["Type"] for item in storage if "Tags" not in item["Properties"]} == {
         "AWS::KMS::Alias",
         "AWS::S3::BucketPolicy",
     }
+
+
+def test_every_build_is_in_the_network_and_has_the_environment() -> None:
+    network = {"vpc": "vpc-0123456789", "subnets": ["subnet-0123456789"], "security_groups": ["sg-0123456789"]}
+    variables = {"HTTPS_PROXY": "http://proxy:3128", "UV_INDEX": "secretsmanager:ml/index#url"}
+    found = read_template(render(*REPOS, network=network, environment=variables)["service.yaml"])
+    projects = [one["Properties"] for one in of_type(found, "CodeBuild::Project").values()]
+    assert len(projects) == 5
+    for project in projects:
+        assert project["VpcConfig"]["VpcId"] == {"Ref": "VpcId"}
+        assert project["Environment"]["EnvironmentVariables"][-2:] == [
+            {"Name": "HTTPS_PROXY", "Value": "http://proxy:3128"},
+            {"Name": "UV_INDEX", "Type": "SECRETS_MANAGER", "Value": "ml/index:url"},
+        ]
 
 
 def test_the_same_model_gives_the_same_bytes() -> None:

@@ -1,0 +1,95 @@
+"""Access of people: what an approver and an operator need, as policies that somebody gives to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.projects import project_logs
+from pipeline_builder.service.cloudformation.access.resources import key_use, objects
+from pipeline_builder.service.cloudformation.access.statements import BUCKET, Role, Statement, arn
+
+
+def people(facts: Facts) -> Mapping[str, Role]:
+    """Return by name what each kind of person may do; a role without a trust, for somebody else decides who it is."""
+    return {"approver": _approver(facts), "operator": _operator(facts)}
+
+
+def _approver(facts: Facts) -> Role:
+    decide = Statement(
+        sid="Decide",
+        actions=("codepipeline:PutApprovalResult",),
+        resources=(arn("codepipeline", f"{facts.service.name}/Approve/Approve"),),
+        why="this one question, with the person's name and comment",
+    )
+    return _person(
+        "approver",
+        (*_look(facts), decide, *_reports(facts)),
+        "Looks at a run and its evidence, and approves or rejects",
+    )
+
+
+def _operator(facts: Facts) -> Role:
+    name = facts.service.name
+    stages = tuple(arn("codepipeline", f"{name}/{stage}") for stage in ("Build", "Train", "Approve", "Promote"))
+    own = (arn("codepipeline", name),)
+    act = Statement(
+        sid="StartAndStop",
+        actions=("codepipeline:StartPipelineExecution", "codepipeline:StopPipelineExecution"),
+        resources=own,
+    )
+    retry = Statement(sid="Retry", actions=("codepipeline:RetryStageExecution",), resources=stages)
+    hold = Statement(
+        sid="Hold",
+        actions=("codepipeline:DisableStageTransition", "codepipeline:EnableStageTransition"),
+        resources=stages,
+        why="nothing new goes into a stage while somebody looks at it",
+    )
+    builds = Statement(
+        sid="Builds",
+        actions=("codebuild:BatchGetBuilds", "codebuild:BatchGetProjects", "codebuild:ListBuildsForProject"),
+        resources=(arn("codebuild", f"project/{name}-*"),),
+    )
+    missed = Statement(
+        sid="Missed",
+        actions=("sqs:GetQueueAttributes", "sqs:PurgeQueue", "sqs:ReceiveMessage"),
+        resources=(arn("sqs", f"{name}-missed"),),
+        why="what could not be started or delivered, and why",
+    )
+    found = (*_look(facts), act, retry, hold, builds, project_logs(name), missed, *_reports(facts, "sqs"))
+    return _person("operator", found, "Looks at runs, builds and logs; starts, stops and retries, and decides nothing")
+
+
+def _look(facts: Facts) -> tuple[Statement, ...]:
+    listed = Statement(
+        sid="ListPipelines",
+        actions=("codepipeline:ListPipelines",),
+        resources=("*",),
+        why="the console's list; the action takes no resource",
+    )
+    actions = (
+        "codepipeline:GetPipeline", "codepipeline:GetPipelineExecution", "codepipeline:GetPipelineState",
+        "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions",
+    )  # fmt: skip
+    return (listed, Statement(sid="Look", actions=actions, resources=(arn("codepipeline", facts.service.name),)))
+
+
+def _reports(facts: Facts, *services: str) -> tuple[Statement, ...]:
+    """Return what opening the report takes that the question links to, and the others."""
+    read = Statement(sid="Reports", actions=("s3:GetObject",), resources=objects(BUCKET, "runs/*"))
+    listed = Statement(
+        sid="ListReports",
+        actions=("s3:ListBucket",),
+        resources=objects(BUCKET),
+        conditions={"StringLike": {"s3:prefix": ("runs/*",)}},
+    )
+    where = Statement(sid="ReportBucket", actions=("s3:GetBucketLocation",), resources=objects(BUCKET))
+    keys = tuple(
+        Statement(sid=one.sid, actions=("kms:Decrypt",), resources=one.resources, conditions=one.conditions)
+        for one in key_use(facts, "s3", *services)
+    )
+    return (read, listed, where, *keys)
+
+
+def _person(name: str, statements: tuple[Statement, ...], description: str) -> Role:
+    return Role(name=name, trust="", statements=statements, description=description)
