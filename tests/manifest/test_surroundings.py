@@ -143,13 +143,6 @@ def test_that_nobody_is_told_is_said() -> None:
     ]
 
 
-@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "us-iso-east-1"])
-def test_a_chat_is_not_everywhere(region: str) -> None:
-    slack = {"slack": {"workspace": "T1", "channel": "C1"}}
-    found = [text for text in warnings(notifications=slack, place={"region": region}) if text.startswith("PB754")]
-    assert found == [f"PB754 'notifications' needs AWS Chatbot, which isn't there in {region}"]
-
-
 def test_a_run_that_the_build_cannot_wait_for_is_said() -> None:
     assert warnings(run_timeout_minutes=480) == []
     assert warnings(run_timeout_minutes=86_160, wait="step-functions") == []

@@ -101,6 +101,7 @@ def machine(tmp_path: Path, wheels: Path) -> Iterator[Machine]:
         "scripts/bootstrap.py",
         "pipeline_builder/__init__.py",
         "pipeline_builder/machine/__init__.py",
+        "pipeline_builder/machine/codeartifact.py",
         "pipeline_builder/machine/programs.py",
     ):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)

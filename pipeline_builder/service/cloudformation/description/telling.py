@@ -9,9 +9,6 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.service import ServiceSection
 
-# CloudFormation has AWS::Chatbot in none of the Regions of these.
-_WITHOUT_CHAT = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
@@ -35,13 +32,9 @@ class Telling:
         return self.by_mail(what) or self.in_chat(what)
 
 
-def telling_problems(manifest: Manifest, *, region: str) -> Iterator[Problem]:
-    """Yield what keeps people from being told (PB754, PB755)."""
+def telling_problems(manifest: Manifest) -> Iterator[Problem]:
+    """Yield what keeps people from being told (PB755)."""
     service = manifest.service
-    if service.notifications and region.startswith(_WITHOUT_CHAT):
-        message = f"'notifications' needs AWS Chatbot, which isn't there in {region}"
-        place = manifest.at_service("notifications")
-        yield Problem(id="PB754", message=message, place=place, hint="take mails: 'approval: {emails: […]}'")
     if not Telling(service=service).at_all("failure"):
         message = (
             "nobody is told that something failed: neither 'notify' of 'approval' nor 'notifications' has 'failure'"

@@ -165,7 +165,7 @@ def check_branch(branch: str, pattern: str) -> bool:
             {"Branches": {"Includes": [branch]}, "FilePaths": {"Includes": [pattern], "Excludes": ["x"]}}
         ]
         assert actions(template, "Source")["b"]["Configuration"]["BranchName"] == branch
-        _, ref, include, _ = template["Resources"]["OnC"]["Properties"]["Triggers"]["FilterGroups"][0]
+        _, ref, include = template["Resources"]["OnC"]["Properties"]["Triggers"]["FilterGroups"][0]
         assert re.fullmatch(ref["Pattern"], f"refs/heads/{branch}")
         assert include["Type"] == "FILE_PATH"
         re.compile(include["Pattern"])
