@@ -11,7 +11,7 @@ REPOSITORY = "{repository}"
 """Stands in `SMP_JOBROLES` for the repository's name."""
 # What the service's own roles are called behind its name; a repository of that name has a hash behind it.
 _TAKEN = frozenset(
-    ("build", "chat", "events", "execution", "pipeline", "promote", "scheduler", "train", "webhook", "worker")
+    ("build", "chat", "events", "execution", "pipeline", "promote", "scheduler", "train", "wait", "webhook", "worker")
 )  # fmt: skip
 
 

@@ -30,6 +30,10 @@ SHORTEST_BUILD, LONGEST_BUILD = 5, 2160
 """Minutes."""
 AFTER_RUN = 30
 """Minutes that the build has after a run's end, to stop it, to judge it and to write the report."""
+AFTER_WAIT = 240
+"""Minutes that a wait is open longer than a run may take: a look may be an hour late, and a stop takes time."""
+LONGEST_RUN = LONGEST_APPROVAL - AFTER_WAIT
+"""Minutes, where no build waits for it."""
 MOST_SUBNETS, MOST_SECURITY_GROUPS = 16, 5
 MOST_ENVIRONMENT = 5500
 """Characters of all variables of a build, with their names."""

@@ -145,6 +145,9 @@ def test_that_nobody_is_told_is_said() -> None:
 
 def test_a_run_that_the_build_cannot_wait_for_is_said() -> None:
     assert warnings(run_timeout_minutes=480) == []
+    assert warnings(run_timeout_minutes=86_160, wait="step-functions") == []
+    (refused,) = (one for one in read_service(run_timeout_minutes=2131)[1] if one.id == "PB753")
+    assert not refused.warning  # CodeBuild itself takes no such build
     (found,) = (one for one in read_service(run_timeout_minutes=481)[1] if one.id == "PB753")
     assert found.warning
     assert found.place

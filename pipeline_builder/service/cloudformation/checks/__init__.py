@@ -22,6 +22,7 @@ from pipeline_builder.service.cloudformation.checks.structure import check_artif
 from pipeline_builder.service.cloudformation.checks.telling import check_telling
 from pipeline_builder.service.cloudformation.checks.variables import check_references
 from pipeline_builder.service.cloudformation.checks.view import Service, make_service
+from pipeline_builder.service.cloudformation.checks.waiting import check_waiting
 from pipeline_builder.service.cloudformation.evaluation.buildspec import PLAINTEXT, Buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
@@ -38,6 +39,7 @@ RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
     check_environments,
     check_schedules,
     check_events,
+    check_waiting,
     check_telling,
     check_access,
     check_secrets,

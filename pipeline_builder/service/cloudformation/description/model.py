@@ -10,11 +10,12 @@ from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
-from pipeline_builder.manifest.quotas import LONGEST_BUILD_ACTION, MOST_TAGS
+from pipeline_builder.manifest.quotas import AFTER_RUN, AFTER_WAIT, LONGEST_BUILD, LONGEST_BUILD_ACTION, MOST_TAGS
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.roles import Role
+from pipeline_builder.service.cloudformation.access.waiting import machine_name
 from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
@@ -150,6 +151,26 @@ class ServiceModel:
         return self.name[:_ARTIFACT_PREFIX]
 
     @property
+    def waits_without_build(self) -> bool:
+        """A state machine waits for runs, not a build."""
+        return self.service.wait == "step-functions"
+
+    @property
+    def wait_machine(self) -> str:
+        return machine_name(self.name)
+
+    @property
+    def wait_minutes(self) -> int:
+        """How long the pipeline's Wait may take; the state machine answers it before."""
+        return self.service.run_timeout_minutes + AFTER_WAIT
+
+    @property
+    def train_minutes(self) -> int:
+        """How long the build of Train may take: it ends a run in time, or after a wait follows what still goes on."""
+        minutes = self.service.run_timeout_minutes + AFTER_RUN
+        return min(minutes, LONGEST_BUILD_ACTION) if self.waits_without_build else minutes
+
+    @property
     def projects(self) -> tuple[str, ...]:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
         return ("build", "train", "promote", "worker")
@@ -231,14 +252,15 @@ def _source_problems(source: Source, where: FilePlace | None) -> Iterator[Proble
 
 def _time_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     asked = model.service.run_timeout_minutes
-    if asked > LONGEST_BUILD_ACTION:
+    if not model.waits_without_build and asked > LONGEST_BUILD_ACTION:
         message = (
             f"'run_timeout_minutes' is {asked}, and the build that waits for the run is ended by CodePipeline after "
             f"{LONGEST_BUILD_ACTION}"
         )
-        hint = f"a longer one goes on in SageMaker, 'Retry stage' follows it; expected at most {LONGEST_BUILD_ACTION}"
+        hint = f"write 'wait: step-functions' for a wait without that limit, or at most {LONGEST_BUILD_ACTION}"
         place = manifest.at_service("run_timeout_minutes")
-        yield Problem(id="PB753", message=message, place=place, hint=hint, warning=True)
+        fits = asked <= LONGEST_BUILD - AFTER_RUN
+        yield Problem(id="PB753", message=message, place=place, hint=hint, warning=fits)
 
 
 def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Problem]:

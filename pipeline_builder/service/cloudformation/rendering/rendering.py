@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
-from pipeline_builder.manifest.quotas import AFTER_RUN
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.rendering.inputs import (
     chat_message,
@@ -17,6 +16,7 @@ from pipeline_builder.service.cloudformation.rendering.inputs import (
     environment,
     job_roles,
     start_input,
+    wait_definition_text,
 )
 from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
 
@@ -81,11 +81,11 @@ def _environment() -> Environment:
         "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
     }
     jinja.globals |= {
-        "after_run": AFTER_RUN,
         "chat_message": chat_message,
         "codecommit_input": codecommit_input,
         "environment": environment,
         "job_roles": job_roles,
         "start_input": start_input,
+        "wait_definition_text": wait_definition_text,
     }
     return jinja

@@ -111,7 +111,17 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     },
     "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
     "every kind of credentials": {"repos": OPENED, "schedules": ()},
+    "waits without a build": {"wait": "step-functions", "repos": (QUIET,), "schedules": ()},
+    "waits without a build, every kind": {
+        "wait": "step-functions",
+        "repos": (*REPOS, INSIDE),
+        "network": NETWORK,
+        "execution_role": "per-repository",
+        "run_timeout_minutes": 14 * 24 * 60,
+    },
+    "waits without a build, keys of AWS": {"wait": "step-functions", "encryption": "aws"},
     "longest names": {
+        "wait": "step-functions",
         "execution_role": "per-repository",
         "name": "a" * 29,
         "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
@@ -119,7 +129,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     },
 }
 # Sixty repositories have what four have, sixty times: cfn-lint takes five seconds for them.
-QUICK = ("a role for each repository", "nothing starts it")
+QUICK = ("a role for each repository", "waits without a build")
 
 
 def files_of(case: str) -> Mapping[str, str]:
@@ -160,18 +170,28 @@ def test_cfn_lint_finds_nothing(case: str) -> None:
 
 
 def test_cfn_lint_would_find_something() -> None:
-    text = files_of("nothing starts it")["service.yaml"]
+    text = files_of("waits without a build")["service.yaml"]
     faults = [
         ("PipelineType: V2", "PipelineTypo: V2", "E3002"),
         ("!GetAtt TrainRole.Arn", "!GetAtt TrainerRole.Arn", "E1010"),
-        ("ExecutionMode: QUEUED", "ExecutionMode: WAITING", "E3030"),
+        ("ExecutionMode: QUEUED", "ExecutionMode: WAITING", "'WAITING' is not one of"),
         ("!Ref ApprovalTimeoutMinutes", "5", "W2001"),
+        ("StateMachineType: STANDARD", "StateMachineType: SLOW", "'SLOW' is not one of"),
     ]
     for old, new, _ in faults:
         assert old in text
         text = text.replace(old, new)
     found = lint(text)  # a second for each template
     assert [rule for _, _, rule in faults if not any(rule in said for said in found)] == []
+
+
+@pytest.mark.parametrize("word", ["Default", "Defaults"])
+def test_cfn_lint_reads_the_state_machine(word: str) -> None:
+    """As plain text: into what Fn::Sub fills in it doesn't look."""
+    text = files_of("waits without a build")["service.yaml"].replace('"Default": "FindFirst"', f'"{word}": "FindFirst"')
+    text = text.replace("arn:${AWS::Partition}:states:::", "arn:aws:states:::")
+    text = text.replace("DefinitionString: !Sub |", "DefinitionString: |")
+    assert any("E3601" in found for found in lint(text)) == (word != "Default")
 
 
 def test_another_reader_reads_the_same() -> None:
