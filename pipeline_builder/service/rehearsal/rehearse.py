@@ -225,7 +225,7 @@ def load_service(folder: Path, account: str, region: str) -> Service:
     template = _load(folder, SERVICE)
     declared = template.section("Parameters")
     parameters = {name: value for name, value in outputs.items() if name in declared and value}
-    return read_service(resolve_template(template, {**_parameters(folder), **parameters}, home))
+    return read_service(resolve_template(template, {**_parameters(folder), **parameters}, home), home)
 
 
 def _value(template: Template, output: str) -> str:

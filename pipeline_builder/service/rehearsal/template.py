@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_pascal
 
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.service.cloudformation.evaluation.document import Resource, Template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home, made_values
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -207,7 +208,7 @@ class Service(BaseModel):
     machines: dict[str, StateMachine] = {}
 
 
-def read_service(template: Template) -> Service:
+def read_service(template: Template, home: Home) -> Service:
     """Return what is played of a resolved template.
 
     Raises:
@@ -217,7 +218,7 @@ def read_service(template: Template) -> Service:
     pipelines = _read(template, PIPELINE, Pipeline, problems)
     projects = _read(template, PROJECT, Project, problems)
     rules = _read(template, RULE, EventRule, problems)
-    machines = _machines(template, problems)
+    machines = _machines(template, home, problems)
     if len(pipelines) != 1 and not problems:
         message = f"the template has {len(pipelines)} pipelines, expected one"
         problems.append(Problem(id="PB651", message=message, place=Place(template.label), hint="render it anew"))
@@ -231,16 +232,14 @@ def read_service(template: Template) -> Service:
     )
 
 
-def _machines(template: Template, problems: list[Problem]) -> dict[str, StateMachine]:
+def _machines(template: Template, home: Home, problems: list[Problem]) -> dict[str, StateMachine]:
     """Return the state machines by the ARNs that rules have for them, each with the policies of its role."""
     roles = {role.role_name: role for role in _read(template, ROLE, Role, problems)}
     found = {}
     for machine in _read(template, MACHINE, StateMachine, problems):
-        partition, account = machine.role_arn.split(":")[1], machine.role_arn.split(":")[4]
         role = roles.get(machine.role_arn.rsplit("/", 1)[-1])
-        policies = tuple(role.policies.values()) if role else ()
-        found[machine.name] = machine.model_copy(update={"policies": policies})
-        del partition, account
+        arn = made_values(MACHINE, "", {"StateMachineName": machine.name}, home)["Arn"]
+        found[arn] = machine.model_copy(update={"policies": tuple(role.policies.values()) if role else ()})
     return found
 
 

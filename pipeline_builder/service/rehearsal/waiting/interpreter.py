@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -22,6 +24,8 @@ Client = Callable[[str, str], Any]
 SERVICE = "Rehearsal"
 PAUSE, NOTE, NEXT, END = "Pause", "Note", "Next", "End"
 """Operations that only a rehearsal has: a pause that it ends, an event of a history, the next execution, its end."""
+_PARSER = "moto.stepfunctions.parser"
+_DEFINITE = re.compile(r"\$(?:\.\w+|\[\d+\])*")
 # As the service names errors of its SDK integrations: after the classes of AWS's SDK for Java.
 _NAMES = {"sagemaker": "SageMaker", "codepipeline": "CodePipeline"}
 
@@ -119,12 +123,13 @@ def _ended(environment: Any) -> Ended:
 
 def _part(name: str) -> Any:
     """Return a module of the parser, which has types of its own for few things."""
-    return import_module(f"moto.stepfunctions.parser.{name}")
+    return import_module(f"{_PARSER}.{name}")
 
 
 @cache
 def _install() -> None:
     """Let the parser have our clients and our clock; both are made deep inside of it."""
+    _part("backend.execution_worker")
     retrier = _part("asl.component.common.retry.retrier_decl")
     sdk = _part("asl.component.state.exec.state_task.service.state_task_service_aws_sdk")
     waiting = _part("asl.component.state.wait.wait_function.wait_function").WaitFunction
@@ -144,11 +149,63 @@ def _install() -> None:
     def sleep(seconds: float) -> None:
         _here.pause(seconds)
 
+    def asked(self: Any, parameters: Any, *_: Any, **__: Any) -> None:
+        self._to_boto_request(parameters, _operation_of(self).input_shape)
+
+    def answered(self: Any, response: Any, *_: Any, **__: Any) -> None:
+        self._from_boto_response(response, _operation_of(self).output_shape)
+        _write_times(response)
+
+    _mend_paths()
+    # moto has left out what needs LocalStack's own models: SDK integrations write all members in Pascal's case.
+    sdk.StateTaskServiceAwsSdk._normalise_parameters = asked  # noqa: SLF001
+    sdk.StateTaskServiceAwsSdk._normalise_response = answered  # noqa: SLF001
     sdk.boto_client_for = client
     sdk._SERVICE_ERROR_NAMES.update(_NAMES)  # noqa: SLF001
     waiting._wait_interval = wait  # noqa: SLF001
     retrier.RetrierDecl._eval_body = retry  # noqa: SLF001
     retrier.time = SimpleNamespace(sleep=sleep)
+
+
+def _mend_paths() -> None:
+    """Let a path that can lead to one place only give what is there, as the service does.
+
+    For one that goes on behind an index moto gives a list, unlike LocalStack (getmoto/moto, issue 7825).
+    """
+    paths = _part("asl.utils.json_path")
+    original = paths.extract_json
+    paths.parse = cache(paths.parse)  # it makes a parser for each path, which takes longer than all else
+
+    def extract(path: str, data: Any) -> Any:
+        matches = paths.parse(path).find(data) if _DEFINITE.fullmatch(path) else ()
+        return matches[0].value if matches else original(path, data)
+
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith(_PARSER) and getattr(module, "extract_json", None) is original:
+            vars(module)["extract_json"] = extract
+
+
+def _operation_of(task: Any) -> Any:
+    """Return botocore's model of the operation that a task calls."""
+    action = task.resource.api_action
+    return _model_of(task._get_boto_service_name()).operation_model(action[:1].upper() + action[1:])  # noqa: SLF001
+
+
+@cache
+def _model_of(service: str) -> Any:
+    import botocore.session
+
+    return botocore.session.Session().get_service_model(service)
+
+
+def _write_times(found: Any) -> None:
+    """Write every time in an answer as the service does, as a text."""
+    items = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, value in tuple(items):
+        if isinstance(value, datetime):
+            found[key] = value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        else:
+            _write_times(value)
 
 
 def _means_of(environment: Any) -> Means:
