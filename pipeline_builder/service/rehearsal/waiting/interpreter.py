@@ -22,8 +22,8 @@ from typing import Any
 Client = Callable[[str, str], Any]
 """Returns boto3's client of a service in a Region."""
 SERVICE = "Rehearsal"
-PAUSE, NOTE, NEXT, END = "Pause", "Note", "Next", "End"
-"""Operations that only a rehearsal has: a pause that it ends, an event of a history, the next execution, its end."""
+PAUSE, NEXT, END = "Pause", "Next", "End"
+"""Operations that only a rehearsal has: a pause that it ends, the next execution to interpret, the end of one."""
 _PARSER = "moto.stepfunctions.parser"
 _DEFINITE = re.compile(r"\$(?:\.\w+|\[\d+\])*")
 # As the service names errors of its SDK integrations: after the classes of AWS's SDK for Java.
@@ -222,11 +222,12 @@ class Part:
         self._url = url
         self._name = name
         self._clients: dict[tuple[str, str], Any] = {}
+        self._events: list[Mapping[str, Any]] = []
 
     @property
     def means(self) -> Means:
         """What the execution reaches."""
-        return Means(client=self.client, pause=self._pause, note=self._note)
+        return Means(client=self.client, pause=self._pause, note=self._events.append)
 
     def client(self, service: str, region: str) -> Any:
         """Return a client whose calls go to the rehearsal; it tries nothing again, which is the machine's to do."""
@@ -243,10 +244,17 @@ class Part:
         return self._clients[key]
 
     def _pause(self, seconds: float) -> None:
-        self.tell(PAUSE, {"seconds": seconds})
+        self.tell(PAUSE, {"seconds": seconds, "events": self._new()})
 
-    def _note(self, event: Mapping[str, Any]) -> None:
-        self.tell(NOTE, event)
+    def end(self, ended: Ended) -> None:
+        """Tell how the execution has ended."""
+        self.tell(END, {**vars(ended), "events": self._new()})
+
+    def _new(self) -> list[Mapping[str, Any]]:
+        """Return the events of the history since the last time."""
+        found = self._events[:]
+        del self._events[: len(found)]
+        return found
 
     def tell(self, operation: str, body: Mapping[str, Any]) -> Any:
         """Say something to the rehearsal, and return what it answers."""
@@ -269,7 +277,7 @@ def run(url: str, machine: Mapping[str, Any]) -> None:
         ended = interpret(machine, part.means)
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for the end
         ended = Ended("FAILED", error=type(error).__name__, cause=str(error))
-    part.tell(END, vars(ended))
+    part.end(ended)
 
 
 def main(url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipeline_builder.serve.protocol import ServiceError
 from pipeline_builder.service.rehearsal.record import Book, MachineRecord
 from pipeline_builder.service.rehearsal.template import StateMachine
 from pipeline_builder.service.rehearsal.waiting.clock import Clock
-from pipeline_builder.service.rehearsal.waiting.interpreter import END, NEXT, NOTE, PAUSE
+from pipeline_builder.service.rehearsal.waiting.interpreter import END, NEXT, PAUSE
 from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter
 from pipeline_builder.service.rehearsal.waiting.permissions import may, resource_of
 
@@ -116,11 +116,10 @@ class Machines:
             }
         )
 
-    def _keep(self, record: MachineRecord, *, written: bool = True) -> None:
+    def _keep(self, record: MachineRecord) -> None:
         with self._lock:
             self._records[record.name] = record
-            if written:
-                self._around.book.put_machine(record)
+            self._around.book.put_machine(record)
 
     def lose(self, why: str) -> None:
         """Take what goes on as failed: its interpreter has ended."""
@@ -162,7 +161,7 @@ class Machines:
             calls = {**record.calls, operation: record.calls.get(operation, 0) + 1}
             allowed = may(machine.policies, operation, resource)
             denied = record.denied if allowed else (*record.denied, f"{operation} on {resource}")
-            self._keep(record.model_copy(update={"calls": calls, "denied": denied}))
+            self._records[key] = record.model_copy(update={"calls": calls, "denied": denied})
         if not allowed:
             what = f"{self.principal_of(key)} is not authorized to perform: {operation} on resource: {resource}"
             raise ServiceError("AccessDeniedException", f"User: {what}")
@@ -173,26 +172,25 @@ class Machines:
             return self._interpreter.next()
         if key not in self._records:
             raise ServiceError("ValidationException", f"there is no execution '{key}'")
+        self._note(key, said.get("events") or [])
         match operation:
             case str(word) if word == PAUSE:
                 self._around.clock.pause(key, float(said["seconds"]))
-            case str(word) if word == NOTE:
-                self._note(key, said)
             case str(word) if word == END:
                 self._finish(key, said)
         return {}
 
-    def _note(self, name: str, event: Mapping[str, Any]) -> None:
+    def _note(self, name: str, events: Sequence[Mapping[str, Any]]) -> None:
         with self._lock:
             record = self._records[name]
+            states = dict(record.states)
             with Path(record.log).open("a", encoding="utf-8") as log:
-                log.write(json.dumps(event, default=str) + "\n")
-            changes: dict[str, Any] = {"events": record.events + 1}
-            entered = str(event.get("type", "")).endswith(_ENTERED)
-            if entered:
-                state = str((event.get("stateEnteredEventDetails") or {}).get("name", ""))
-                changes["states"] = {**record.states, state: record.states.get(state, 0) + 1}
-            self._keep(record.model_copy(update=changes), written=entered)
+                log.writelines(json.dumps(event, default=str) + "\n" for event in events)
+            for event in events:
+                if str(event.get("type", "")).endswith(_ENTERED):
+                    state = str((event.get("stateEnteredEventDetails") or {}).get("name", ""))
+                    states[state] = states.get(state, 0) + 1
+            self._keep(record.model_copy(update={"events": record.events + len(events), "states": states}))
 
     def _finish(self, name: str, ended: Mapping[str, Any]) -> None:
         message = ": ".join(str(ended[key]) for key in ("error", "cause") if ended.get(key))

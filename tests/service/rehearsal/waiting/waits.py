@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 CAUSE = "0f8fad5b-d9cb-469f-a165-70867728950e"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:model-service-wait"
 RULE = "model-service-wait"
-_DEFINITION = b'{"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}'
+_DEFINITION = (
+    b'{"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}'
+)
 _PACE = 1_000_000
 _HOURS_8 = 8 * 3600
 
@@ -162,7 +164,9 @@ def waiting(folder: Path, *, service: Service | None = None) -> Iterator[Wait]:
             try:
                 wait.at_look.get(wait.looks, lambda: None)()
             except ServiceError as error:
-                return json_error(error)(environ, start_response)
+                answer = json_error(error)
+                answer.headers["x-amzn-RequestId"] = CAUSE
+                return answer(environ, start_response)
         return sagemaker(environ, start_response)
 
     application = Application(
