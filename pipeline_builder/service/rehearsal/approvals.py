@@ -18,8 +18,10 @@ def token_of(state: Rehearsal, stage: str, action: ActionRecord) -> str:
     return str(uuid.uuid5(_SPACE, f"{state.id}/{stage}/{action.name}/{action.attempt}"))
 
 
-def put_approval_result(book: Book, asked: Mapping[str, Any], principal: str, now: datetime) -> dict[str, Any]:
+def put_approval_result(book: Book, asked: Mapping[str, Any], caller: tuple[str, str], now: datetime) -> dict[str, Any]:
     """Keep the answer that an approval is given; the player of its stage takes it from there.
+
+    `caller` is who answers, for people and as an ARN.
 
     Raises:
         ServiceError: there is no such action, or it isn't open, or the token is another one's.
@@ -35,9 +37,10 @@ def put_approval_result(book: Book, asked: Mapping[str, Any], principal: str, no
         raise ServiceError("ActionNotFoundException", f"there is no action '{asked['actionName']}'")
     if asked["token"] != token_of(state, stage.name, action):
         raise ServiceError("InvalidApprovalTokenException", "the approval request has another token")
+    by, principal = caller
     decision = DecisionRecord(
         approved=asked["result"]["status"] == "Approved",
-        by=principal.rsplit("/", 1)[-1],
+        by=by,
         comment=asked["result"]["summary"],
         at=now,
         principal=principal,

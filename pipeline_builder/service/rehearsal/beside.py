@@ -14,7 +14,7 @@ from pipeline_builder.service.rehearsal.endpoint import Application, answer_at
 from pipeline_builder.service.rehearsal.record import Book
 from pipeline_builder.service.rehearsal.template import Service
 from pipeline_builder.service.rehearsal.waiting.clock import Clock
-from pipeline_builder.service.rehearsal.waiting.interpreting import Process, find_python
+from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter, Process, find_python
 from pipeline_builder.service.rehearsal.waiting.machines import Machines, Surroundings
 from pipeline_builder.service.rehearsal.waiting.target import Eyes, Target
 
@@ -23,7 +23,7 @@ _ENVIRONMENTS = "envs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What it is made of."""
+    """What it is made of; without an `interpreter` there is a process for that, which can be made first."""
 
     book: Book
     service: Service
@@ -32,6 +32,7 @@ class Beside:
     warn: Callable[[Problem], None]
     now: Callable[[], datetime]
     pace: float = 1.0
+    interpreter: Interpreter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,6 @@ def play_beside(of: Beside) -> Iterator[Playing]:
     Raises:
         OutsideFailure: PB542 where no port can be had, PB679 and PB510 where nothing can interpret state machines.
     """
-    python = Path(sys.executable)
-    if of.service.machines:
-        python = find_python(of.shared / _ENVIRONMENTS, of.say)
     clock = Clock(of.pace)
 
     def say(line: str) -> None:
@@ -62,10 +60,11 @@ def play_beside(of: Beside) -> Iterator[Playing]:
     def lose(why: str) -> None:
         machines.lose(why)
 
-    process = Process(python, of.book.folder / "logs", lost=lose)
+    python = find_python(of.shared / _ENVIRONMENTS, of.say) if of.service.machines else Path(sys.executable)
+    interpreter = of.interpreter or Process(python, of.book.folder / "logs", lost=lose)
     home = f"aws:{of.book.state.region}:{of.book.state.account}"
     around = Surroundings(home=home, book=of.book, clock=clock, say=say, now=of.now)
-    machines = Machines(of.service.machines, around, process)
+    machines = Machines(of.service.machines, around, interpreter)
     target = Target(Eyes(say=say, warn=of.warn, changed=clock.change))
     application = Application(
         book=of.book,
@@ -75,8 +74,7 @@ def play_beside(of: Beside) -> Iterator[Playing]:
         answered=clock.change,
     )
     with answer_at(application) as url:
-        if of.service.machines:
-            process.start(url)
+        interpreter.url = url
         try:
             yield Playing(url=url, clock=clock, machines=machines, target=target)
         finally:

@@ -77,7 +77,7 @@ def again(book: Book) -> None:
     for stage in book.state.stages:
         if stage.status == "Failed":
             for action in stage.actions:
-                book.put_action(stage.name, action.name, status="Waiting")
+                book.put_action(stage.name, action.name, status="Waiting", past=action.attempts)
 
 
 class _Player:
@@ -145,12 +145,10 @@ class _Player:
         waiting = known.status == "Pending"
         if known.build and known.build.folder:
             remove(Path(known.build.folder))  # of the attempt before
+        anew = {"attempt": known.attempt + 1, "started": self._tools.now(), "past": known.attempts}
         record = self._put(
-            action,
-            status="InProgress",
-            attempt=known.attempt + (not waiting),
-            started=known.started if waiting else self._tools.now(),
-            ended=None, message="", problem="", build=None, decision=known.decision if waiting else None,
+            action, status="InProgress", ended=None, message="", problem="", build=None,
+            decision=known.decision if waiting else None, **({} if waiting else anew),
         )  # fmt: skip
         try:
             configuration = resolve_all(action.configuration, self._book.state.namespaces())

@@ -95,7 +95,7 @@ class Application:
         return {**reading, "PutApprovalResult": partial(self._answer_approval, key)}
 
     def _answer_approval(self, key: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        answer = put_approval_result(self.book, asked, self.machines.principal_of(key), self.now())
+        answer = put_approval_result(self.book, asked, self.machines.caller_of(key), self.now())
         self.answered()
         return answer
 

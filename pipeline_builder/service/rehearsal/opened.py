@@ -16,6 +16,7 @@ from pipeline_builder.service.rehearsal.events import follow_rules
 from pipeline_builder.service.rehearsal.record import ActionRecord, Book, DecisionRecord
 from pipeline_builder.service.rehearsal.template import Action, Stage
 from pipeline_builder.service.rehearsal.tools import Question, Tools
+from pipeline_builder.service.rehearsal.waiting.target import workspace_of
 
 _WEEK = 7 * 24 * 60
 _TICK = 0.2
@@ -107,14 +108,23 @@ class Opened:
         done = [one for one in self.stage.ordered if one.run_order < self.action.run_order and one.inputs]
         if not (tools.service.machines and done):
             return
-        root, environment = self._place(done[-1])
         known = [
             action.variables[_ARN]
             for stage in self.book.state.stages
             for action in stage.actions
             if _ARN in action.variables
         ]
-        tools.target.go_on(root, environment, os.cpu_count() or 1, known=known, cause=self.book.state.id)
+        root, environment = self._place(done[-1])
+        workspace = workspace_of(root, environment, os.cpu_count() or 1)
+        tools.target.go_on(workspace, known=known, cause=self.book.state.id, show=self._show)
+
+    def _show(self, line: str) -> None:
+        """Say how a step has changed, as the log of a build that waits has it."""
+        path = self.tools.folder / "logs" / f"{self.stage.name}-{self.action.name}-{self._record.attempt}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{self.tools.now():%H:%M:%S}  {line}\n")
+        self._say(f"  {line}")
 
     def _place(self, action: Action) -> tuple[Path, Mapping[str, str]]:
         """Return the source of a build, unpacked once more, and its environment."""

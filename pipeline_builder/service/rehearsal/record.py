@@ -65,7 +65,10 @@ class DecisionRecord(_Frozen):
 
 
 class ActionRecord(_Frozen):
-    """An action; `artifacts` has the size of each that it made, `variables` what it put into its namespace."""
+    """An action; `artifacts` has the size of each that it made, `variables` what it put into its namespace.
+
+    `past` are its attempts before this one, the first one first.
+    """
 
     name: str
     kind: str
@@ -81,6 +84,13 @@ class ActionRecord(_Frozen):
     decision: DecisionRecord | None = None
     message: str = ""
     problem: str = ""
+    past: tuple[ActionRecord, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[ActionRecord, ...]:
+        """Those that have ended, this one too: CodePipeline lists each."""
+        ended = self.status in ("Succeeded", "Failed")
+        return (*self.past, self.model_copy(update={"past": ()})) if ended else self.past
 
     @property
     def seconds(self) -> float | None:

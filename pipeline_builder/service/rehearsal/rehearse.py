@@ -33,6 +33,7 @@ from pipeline_builder.service.rehearsal.sources import Source, describe_source, 
 from pipeline_builder.service.rehearsal.template import Pipeline, Service, read_service
 from pipeline_builder.service.rehearsal.tools import Ask, Tools
 from pipeline_builder.service.rehearsal.variables import MOST_CHARACTERS
+from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter
 from pipeline_builder.stacks.stacks import STORAGE_OUTPUTS
 
 BUILDSPEC = "buildspec.yml"
@@ -44,7 +45,7 @@ class Rehearsing:
     """Where and with what rehearsals are played: `shared` is the folder of all of them, `environment` the process's.
 
     `given` are environment variables for every build, above all others. `unchecked` plays templates that break rules.
-    Pauses of state machines pass `pace` times as fast as the world.
+    Pauses of state machines pass `pace` times as fast as the world; without an `interpreter` of theirs one is brought.
     """
 
     shared: Path
@@ -58,6 +59,7 @@ class Rehearsing:
     ask: Ask
     unchecked: bool = False
     pace: float = 1.0
+    interpreter: Interpreter | None = None
 
 
 def _check(rendered: Path, repository: Path, at: Rehearsing) -> None:
@@ -140,7 +142,16 @@ def resume(at: Rehearsing, wanted: str, *, whole: bool = False) -> tuple[Path, R
 
 def _play(book: Book, service: Service, source: Source, git: Git, at: Rehearsing) -> Rehearsal:
     record = book.state
-    around = Beside(book=book, service=service, shared=at.shared, say=at.say, warn=at.warn, now=_now, pace=at.pace)
+    around = Beside(
+        book=book,
+        service=service,
+        shared=at.shared,
+        say=at.say,
+        warn=at.warn,
+        now=_now,
+        pace=at.pace,
+        interpreter=at.interpreter,
+    )
     with play_beside(around) as beside:
         tools = Tools(
             service=service,

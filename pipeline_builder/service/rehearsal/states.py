@@ -44,10 +44,11 @@ def _list_action_executions(state: Rehearsal, asked: Mapping[str, Any]) -> dict[
     check_pipeline_name(state, asked)
     wanted = (asked.get("filter") or {}).get("pipelineExecutionId", state.id)
     details = [
-        _detail(state, stage.name, action)
+        _detail(state, stage.name, attempt)
         for stage in reversed(state.stages)
         for action in reversed(stage.actions)
-        if action.status != "Waiting" and wanted == state.id
+        for attempt in (action, *reversed(action.past))
+        if attempt.status != "Waiting" and wanted == state.id
     ]
     first, most = _page(asked)
     more = {"nextToken": str(first + most)} if first + most < len(details) else {}

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
@@ -277,7 +278,8 @@ def run(url: str, machine: Mapping[str, Any]) -> None:
         ended = interpret(machine, part.means)
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for the end
         ended = Ended("FAILED", error=type(error).__name__, cause=str(error))
-    part.end(ended)
+    with suppress(OSError):  # a rehearsal that has ended wants to know no more
+        part.end(ended)
 
 
 def main(url: str) -> None:

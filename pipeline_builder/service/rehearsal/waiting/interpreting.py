@@ -25,7 +25,9 @@ _TAIL = 5
 
 
 class Interpreter(Protocol):
-    """Where executions are interpreted; each tells its end to the rehearsal's address."""
+    """Where executions are interpreted; each tells its end to the rehearsal's address, `url`."""
+
+    url: str
 
     def begin(self, machine: Mapping[str, Any]) -> None:
         """Begin to interpret an execution."""
@@ -71,7 +73,7 @@ def read_lock(text: str) -> tuple[str, ...]:
 class Process:
     """Interprets in one process of its own, which ends with this one whatever ends that.
 
-    `lost` is told why it has ended before its time. The process asks for executions by `next`.
+    `lost` is told why it has ended before its time. The process asks the rehearsal at `url` for executions, by `next`.
     """
 
     def __init__(self, python: Path, folder: Path, lost: Callable[[str], None]) -> None:
@@ -81,18 +83,13 @@ class Process:
         self._waiting: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._url = ""
-
-    def start(self, url: str) -> None:
-        """Start the process, for the rehearsal at an address; that takes it some seconds."""
-        self._url = url
-        self._thread = threading.Thread(target=self._run, args=(url,), daemon=True)
-        self._thread.start()
+        self.url = ""
 
     def begin(self, machine: Mapping[str, Any]) -> None:
-        """Let the process have an execution; one that was lost is started again."""
+        """Let the process have an execution; it is started where it doesn't run, which takes it some seconds."""
         if self._thread is None or not self._thread.is_alive():
-            self.start(self._url)
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
         self._waiting.put(machine)
 
     def next(self) -> Mapping[str, Any]:
@@ -106,13 +103,13 @@ class Process:
         if self._thread:
             self._thread.join()
 
-    def _run(self, url: str) -> None:
+    def _run(self) -> None:
         log = self._folder / "interpreter.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         program = str(Path(__file__).with_name("interpreter.py"))
         command = Command(
             name="interpreter",
-            command=(str(self._python), "-I", program, url),
+            command=(str(self._python), "-I", program, self.url),
             environment={"PATH": os.defpath, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull},
             workdir=str(self._folder),
             log=log,

@@ -19,7 +19,7 @@ from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter
 from pipeline_builder.service.rehearsal.waiting.permissions import may, resource_of
 
 _ENTERED = "StateEntered"
-_ENDING = 5.0
+_ENDING = 1.0
 _RUNNING = "RUNNING"
 
 
@@ -138,13 +138,13 @@ class Machines:
 
     # --- what they ask
 
-    def principal_of(self, key: str) -> str:
-        """Return the ARN of who has the access key: a state machine has its role, anybody else is a user."""
+    def caller_of(self, key: str) -> tuple[str, str]:
+        """Return who has an access key, for people and as an ARN: a state machine has its role, others are users."""
         partition, _, account = self._around.home.split(":")
         if machine := self._machine_of(key):
             role = machine.role_arn.rsplit("/", 1)[-1]
-            return f"arn:{partition}:sts::{account}:assumed-role/{role}/{key}"
-        return f"arn:{partition}:iam::{account}:user/{key or 'unknown'}"
+            return f"the state machine {machine.name}", f"arn:{partition}:sts::{account}:assumed-role/{role}/{key}"
+        return key, f"arn:{partition}:iam::{account}:user/{key or 'unknown'}"
 
     def _machine_of(self, key: str) -> StateMachine | None:
         record = self._records.get(key)
@@ -163,7 +163,7 @@ class Machines:
             denied = record.denied if allowed else (*record.denied, f"{operation} on {resource}")
             self._records[key] = record.model_copy(update={"calls": calls, "denied": denied})
         if not allowed:
-            what = f"{self.principal_of(key)} is not authorized to perform: {operation} on resource: {resource}"
+            what = f"{self.caller_of(key)[1]} is not authorized to perform: {operation} on resource: {resource}"
             raise ServiceError("AccessDeniedException", f"User: {what}")
 
     def hear(self, key: str, operation: str, said: Mapping[str, Any]) -> Mapping[str, Any]:

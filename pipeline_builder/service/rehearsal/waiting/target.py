@@ -35,23 +35,28 @@ class Eyes:
     changed: Callable[[], None]
 
 
+def _unseen(line: str) -> None:
+    del line
+
+
 class Target:
     """The local target behind SageMaker's API; nothing is opened before something waits for it."""
 
     def __init__(self, eyes: Eyes) -> None:
         self._eyes = eyes
         self._background: Background | None = None
+        self._show: Callable[[str], None] = _unseen
         self.application: WSGIApplication | None = None
 
-    def go_on(self, root: Path, environment: Mapping[str, str], jobs: int, *, known: Iterable[str], cause: str) -> None:
+    def go_on(self, workspace: Workspace, *, known: Iterable[str], cause: str, show: Callable[[str], None]) -> None:
         """Run what a build of this rehearsal has started: executions that are `known` to it, or that it has caused.
 
-        `root` has the source that the build had, `environment` is the build's.
+        The workspace is that of the build; `show` gets a line for each change of a step.
         """
         from pipeline_builder.serve.server import Application
 
+        self._show = show
         if self._background is None:
-            workspace = workspace_of(root, environment, jobs)
             pipelines = Opened(workspace, warn=self._eyes.warn).target.pipelines
             assert isinstance(pipelines, LocalPipelines)
             self._engine = pipelines.engine
@@ -63,10 +68,11 @@ class Target:
                 self._background.start(execution.arn)
 
     def _observe(self, state: StepState) -> None:
-        self._eyes.say(f"{state.name}  {describe(state)}")
+        self._show(f"{state.name}  {describe(state)}")
 
     def _ended(self, line: str) -> None:
-        self._eyes.say(line)
+        arn, _, words = line.partition(" ")
+        self._show(f"execution {arn.rsplit('/', 1)[-1]} {words}")
         self._eyes.changed()
 
     def end(self) -> None:
