@@ -109,8 +109,8 @@ def _watch() -> dict[str, JSON]:
             ({"Variable": "$.time.waited", "NumericGreaterThanEquals": LATE_AFTER}, "Late"),
         ),
         "Early": _pause(f"States.MathAdd($.time.pause, {SHORT})"),
-        "Steady": _pause(f"{STEADY}"),
-        "Late": _pause(f"{LONG}"),
+        "Steady": _pause(STEADY),
+        "Late": _pause(LONG),
         "Pause": {"Type": "Wait", "SecondsPath": "$.time.pause", "Next": "Look"},
         "Gone": _pass("Answer", {"status": "deleted"}, result="$.seen"),
     }
@@ -200,10 +200,10 @@ def _task(
     }
 
 
-def _pause(seconds: str) -> dict[str, JSON]:
+def _pause(seconds: int | str) -> dict[str, JSON]:
     """Return the state that sets the next pause, and counts it."""
-    time = {"pause.$": f"States.MathAdd({seconds}, 0)", "waited.$": f"States.MathAdd($.time.waited, {seconds})"}
-    return _pass("Pause", dict(time), result="$.time")
+    pause: dict[str, JSON] = {"pause": seconds} if isinstance(seconds, int) else {"pause.$": seconds}
+    return _pass("Pause", {**pause, "waited.$": f"States.MathAdd($.time.waited, {seconds})"}, result="$.time")
 
 
 def _pass(following: str, parameters: JSON, *, result: str = "$") -> dict[str, JSON]:
