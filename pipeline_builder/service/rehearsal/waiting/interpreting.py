@@ -85,9 +85,14 @@ class Process:
         self._thread: threading.Thread | None = None
         self.url = ""
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a process now."""
+        return self._thread is not None and self._thread.is_alive()
+
     def begin(self, machine: Mapping[str, Any]) -> None:
         """Let the process have an execution; it is started where it doesn't run, which takes it some seconds."""
-        if self._thread is None or not self._thread.is_alive():
+        if not self.running:
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
         self._waiting.put(machine)
