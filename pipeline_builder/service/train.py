@@ -11,6 +11,7 @@ from pipeline_builder.descriptions import JSON, DeployedPipeline, ExecutionStatu
 from pipeline_builder.errors import InputProblems, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.narrowing import LAST, Wanted
+from pipeline_builder.release.run import Start, describe_start
 from pipeline_builder.service.stage import Setting, Staged, publish
 from pipeline_builder.session import Session
 from pipeline_builder.views.following import Eyes
@@ -57,25 +58,29 @@ def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
 
 def run_start(session: Session, setting: Setting, service: Waiting, minutes: float | None) -> Staged:
     """Start what `run_train` would run, and what waits for it; where nothing is to be run, the wait is over at once."""
-    pipeline = session.deployed()
-    own, reused = True, False
-    if mine := _own(session, setting, pipeline):
-        execution = session.begin_again(mine, pipeline).execution
-    elif (chosen := _choose(session, setting)).judged:
-        execution, own, reused = chosen.judged, False, True
-        session.say(f"          nothing is to be run: execution {execution.id} is judged again")
-    else:
-        rerun = not setting.use_cache
-        begun = session.begin(pipeline, rerun=rerun, selection=chosen.selection, cause=setting.execution)
-        execution, own, reused = begun.execution, not begun.foreign, begun.origin == "unchanged"
-    handed = json.dumps({"execution": execution.arn, "reused": reused}, indent=2)
+    begun, reused = _begin(session, setting)
+    arn = begun.execution.arn
+    handed = json.dumps({"execution": arn, "reused": reused}, indent=2)
     write_file(session.workspace.build / STARTED, f"{handed}\n".encode())
     if setting.wait_machine and setting.execution:
         seconds = int(minutes * 60) if minutes else LONGEST_WAIT
-        given: dict[str, JSON] = {"cause": setting.execution, "execution": execution.arn}
-        given |= {"limit": seconds, "own": own}
+        given: dict[str, JSON] = {"cause": setting.execution, "execution": arn}
+        given |= {"limit": seconds, "own": not begun.foreign}
         session.say(f"          waits in {service.begin_wait(setting.wait_machine, given)}")
-    return Staged(exports={"EXECUTION_ARN": execution.arn})
+    return Staged(exports={"EXECUTION_ARN": arn, "SUMMARY": describe_start(begun)})
+
+
+def _begin(session: Session, setting: Setting) -> tuple[Start, bool]:
+    """Return what is waited for, and whether that has been run before; an earlier run isn't this one's to stop."""
+    pipeline = session.deployed()
+    if mine := _own(session, setting, pipeline):
+        return session.begin_again(mine, pipeline), False
+    chosen = _choose(session, setting)
+    if chosen.judged:
+        return Start(execution=chosen.judged, origin="unchanged", foreign=True), True
+    rerun = not setting.use_cache
+    begun = session.begin(pipeline, rerun=rerun, selection=chosen.selection, cause=setting.execution)
+    return begun, begun.origin == "unchanged"
 
 
 def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) -> Staged:

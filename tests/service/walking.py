@@ -103,7 +103,7 @@ class Walk:
 def _attempts(state: Any, error: str) -> int:
     """The first retrier that names an error decides."""
     for retrier in state["Retry"]:
-        if {error, "States.TaskFailed"} & {*retrier["ErrorEquals"]}:
+        if {error, "States.TaskFailed", "States.ALL"} & {*retrier["ErrorEquals"]}:
             return int(retrier["MaxAttempts"])
     return 0
 

@@ -22,7 +22,13 @@ _MOST_ASKED = 60
 _STAGE_INDEX, _ACTION_INDEX = 2, 1
 _STAGE = f"$.service.StageStates[{_STAGE_INDEX}]"
 _ACTION = f"{_STAGE}.ActionStates[{_ACTION_INDEX}]"
-_NOT_OPEN = ("CodePipeline.ApprovalAlreadyCompletedException", "CodePipeline.InvalidApprovalTokenException")
+# A person has answered, the execution was stopped, or a deployment has changed the pipeline.
+_NOT_OPEN = tuple(
+    f"CodePipeline.{name}Exception"
+    for name in (
+        "ActionNotFound", "ApprovalAlreadyCompleted", "InvalidApprovalToken", "PipelineNotFound", "StageNotFound",
+    )
+)  # fmt: skip
 _GONE = ("SageMaker.ResourceNotFoundException",)
 
 
@@ -62,24 +68,13 @@ def _begin(service: str) -> dict[str, JSON]:
 
 
 def _find_wait(service: str) -> dict[str, JSON]:
-    is_open: dict[str, JSON] = {
-        "And": [
-            {"Variable": f"{_STAGE}.LatestExecution.PipelineExecutionId", "IsPresent": True},
-            {"Variable": f"{_STAGE}.LatestExecution.PipelineExecutionId", "StringEqualsPath": "$.cause"},
-            {"Variable": f"{_STAGE}.StageName", "StringEquals": STAGE},
-            {"Variable": f"{_ACTION}.ActionName", "StringEquals": WAIT},
-            {"Variable": f"{_ACTION}.LatestExecution.Status", "IsPresent": True},
-            {"Variable": f"{_ACTION}.LatestExecution.Status", "StringEquals": "InProgress"},
-            {"Variable": f"{_ACTION}.LatestExecution.Token", "IsPresent": True},
-        ]
-    }
     held = {f"{key}.$": f"$.{key}" for key in ("cause", "execution", "limit", "own")}
     bound: JSON = {**held, "token.$": f"{_ACTION}.LatestExecution.Token", "time": {"pause": 0, "waited": 0}}
     return {
         "LookForWait": _ask_pipeline(service, "IsAsked"),
         "IsAsked": _choice(
             "NotYet",
-            (is_open, "Bind"),
+            (_is_asked(), "Bind"),
             ({"Variable": "$.time.asked", "NumericGreaterThanEquals": _MOST_ASKED}, "NeverAsked"),
         ),
         "NotYet": _pass("SoonAgain", {"asked.$": "States.MathAdd($.time.asked, 1)"}, result="$.time"),
@@ -117,20 +112,17 @@ def _watch() -> dict[str, JSON]:
 
 
 def _stop(service: str) -> dict[str, JSON]:
-    token = f"{_ACTION}.LatestExecution.Token"
-    asked: dict[str, JSON] = {
-        "And": [{"Variable": token, "IsPresent": True}, {"Variable": token, "StringEqualsPath": "$.token"}]
-    }
+    """Stop at the limit, as long as Wait is asked; one that is asked again has a limit of its own."""
     stop = _task(
         "sagemaker:stopPipelineExecution",
         {"PipelineExecutionArn.$": "$.execution", "ClientRequestToken.$": "States.UUID()"},
         "Anew",
         result="$.stopped",
-        catch={("States.ALL",): "Anew"},  # it has ended meanwhile, or the next look says what is
+        catch={("States.ALL",): "Steady"},  # the next look says whether it has ended; if not, it is stopped again
     )
     return {
         "LookBeforeStop": _ask_pipeline(service, "IsStillAsked"),
-        "IsStillAsked": _choice("Done", (asked, "IsOurs")),
+        "IsStillAsked": _choice("Done", (_is_bound(), "IsOurs"), (_is_asked(), "Bind")),
         "IsOurs": _choice("Refuse", ({"Variable": "$.own", "BooleanEquals": True}, "Stop")),
         "Stop": stop,
         "Anew": _pass("Early", {"pause": 0, "waited": 0}, result="$.time"),
@@ -144,6 +136,9 @@ def _end(service: str) -> dict[str, JSON]:
     return {
         "Answer": _answer(service, "Approved", ended),
         "Refuse": _answer(service, "Rejected", late),
+        # Rejected and asked again while this machine ran: the one that the rule starts leaves that to it.
+        "LookAgain": _ask_pipeline(service, "IsAskedAgain"),
+        "IsAskedAgain": _choice("Done", (_is_bound(), "Done"), (_is_asked(), "Bind")),
         "Done": {"Type": "Succeed"},
         "NeverAsked": {"Type": "Fail", "Error": "NeverAsked", "Cause": f"The action {WAIT} was not asked in time."},
         "Unknown": {
@@ -154,6 +149,28 @@ def _end(service: str) -> dict[str, JSON]:
     }
 
 
+def _is_asked() -> dict[str, JSON]:
+    """Return the rule that Wait is open for this execution of CodePipeline."""
+    latest = f"{_ACTION}.LatestExecution"
+    return {
+        "And": [
+            {"Variable": f"{_STAGE}.LatestExecution.PipelineExecutionId", "IsPresent": True},
+            {"Variable": f"{_STAGE}.LatestExecution.PipelineExecutionId", "StringEqualsPath": "$.cause"},
+            {"Variable": f"{_STAGE}.StageName", "StringEquals": STAGE},
+            {"Variable": f"{_ACTION}.ActionName", "StringEquals": WAIT},
+            {"Variable": f"{latest}.Status", "IsPresent": True},
+            {"Variable": f"{latest}.Status", "StringEquals": "InProgress"},
+            {"Variable": f"{latest}.Token", "IsPresent": True},
+        ]
+    }
+
+
+def _is_bound() -> dict[str, JSON]:
+    """Return the rule that Wait is open with the token that this machine answers."""
+    token = f"{_ACTION}.LatestExecution.Token"
+    return {"And": [{"Variable": token, "IsPresent": True}, {"Variable": token, "StringEqualsPath": "$.token"}]}
+
+
 def _answer(service: str, status: str, summary: str) -> dict[str, JSON]:
     parameters: JSON = {
         "PipelineName": service,
@@ -162,11 +179,13 @@ def _answer(service: str, status: str, summary: str) -> dict[str, JSON]:
         "Token.$": "$.token",
         "Result": {"Status": status, "Summary.$": summary},
     }
-    return _task("codepipeline:putApprovalResult", parameters, "Done", result="$.answered", catch={_NOT_OPEN: "Done"})
+    catch = {_NOT_OPEN: "LookAgain"}
+    return _task("codepipeline:putApprovalResult", parameters, "Done", result="$.answered", catch=catch)
 
 
 def _ask_pipeline(service: str, following: str) -> dict[str, JSON]:
-    return _task("codepipeline:getPipelineState", {"Name": service}, following, result="$.service")
+    gone: dict[tuple[str, ...], str] = {("CodePipeline.PipelineNotFoundException",): "Done"}
+    return _task("codepipeline:getPipelineState", {"Name": service}, following, result="$.service", catch=gone)
 
 
 def _task(
@@ -178,12 +197,14 @@ def _task(
     selector: JSON = None,
     catch: Mapping[tuple[str, ...], str] | None = None,
 ) -> dict[str, JSON]:
-    """Return a call of AWS's SDK. What is caught by its name is tried once, everything else for half an hour."""
+    """Return a call of AWS's SDK. What is caught is tried once, everything else for half an hour."""
     caught = catch or {}
-    known = [error for errors in caught for error in errors if error != "States.ALL"]
+    known = [error for errors in caught for error in errors]
     passing: dict[str, JSON] = {"ErrorEquals": ["States.TaskFailed", "States.Timeout"], "IntervalSeconds": 5}
     passing |= {"BackoffRate": 2, "MaxAttempts": 10, "MaxDelaySeconds": STEADY, "JitterStrategy": "FULL"}
+    # `States.ALL` stands alone, and then nothing is left to be tried again.
     retry: list[JSON] = [{"ErrorEquals": [*known], "MaxAttempts": 0}] if known else []
+    retry += [] if "States.ALL" in known else [passing]
     catchers: list[JSON] = [
         {"ErrorEquals": [*errors], "ResultPath": "$.error", "Next": state} for errors, state in caught.items()
     ]
@@ -194,7 +215,7 @@ def _task(
         **({"ResultSelector": selector} if selector else {}),
         "ResultPath": result,
         "TimeoutSeconds": 60,
-        "Retry": [*retry, passing],
+        "Retry": retry,
         **({"Catch": catchers} if catchers else {}),
         "Next": following,
     }

@@ -93,9 +93,10 @@ def test_an_execution_of_somebody_else_goes_on_and_the_wait_ends_red() -> None:
     assert (result["Status"], "goes on" in result["Summary"]) == ("Rejected", True)
 
 
-def test_a_stop_that_is_refused_is_tried_again_and_no_end_is_missed() -> None:
+def test_a_stop_that_is_refused_is_tried_again_with_the_next_look_and_no_end_is_missed() -> None:
     walk = lasting(HOUR, sagemaker__stopPipelineExecution=refusing("SageMaker.SageMakerException"))
-    assert walk.go(given(20 * 60)) == "Done"
+    assert (walk.go(given(20 * 60)), walk.retries) == ("Done", 0)
+    assert len(walk.called("sagemaker:stopPipelineExecution")) == 8  # one in five minutes
     assert walk.called("codepipeline:putApprovalResult")[0]["Result"]["Summary"].endswith("is Succeeded.")
 
 
@@ -117,13 +118,36 @@ def test_where_start_fails_after_that_it_ends() -> None:
     assert 20 * 60 < walk.clock < HOUR
 
 
-@pytest.mark.parametrize("error", ["ApprovalAlreadyCompletedException", "InvalidApprovalTokenException"])
-def test_what_a_person_has_answered_is_left_alone(error: str) -> None:
+@pytest.mark.parametrize(
+    "error", ["ApprovalAlreadyCompletedException", "InvalidApprovalTokenException", "ActionNotFoundException"]
+)
+def test_what_a_person_or_a_deployment_has_ended_is_left_alone(error: str) -> None:
     walk = lasting(HOUR, codepipeline__putApprovalResult=refusing(f"CodePipeline.{error}"))
     assert (walk.go(given(DAY)), walk.retries) == ("Done", 0)
 
 
-@pytest.mark.parametrize("now", [asked("other"), asked(wait="Failed"), {"StageStates": []}])
+@pytest.mark.parametrize("ends", ["Succeeded", "Stopped"])
+def test_a_wait_that_was_rejected_and_is_asked_again_is_answered_too(ends: str) -> None:
+    """By the machine that still runs, which the rule's leaves it to; with a limit anew."""
+    answered: list[str] = []
+
+    def state(walk: Walk, _: Any) -> Any:
+        return asked() if walk.clock < 60 else asked("again")
+
+    def put(_: Walk, request: Any) -> Any:
+        answered.append(request["Token"])
+        if request["Token"] == TOKEN:
+            raise Refused("CodePipeline.InvalidApprovalTokenException")
+
+    seconds = HOUR if ends == "Succeeded" else LONGEST
+    walk = lasting(seconds, codepipeline__getPipelineState=state, codepipeline__putApprovalResult=put)
+    assert walk.go(given(2 * HOUR)) == "Done"
+    assert answered[-1] == "again"
+    assert len(walk.called("sagemaker:stopPipelineExecution")) == (ends == "Stopped")
+    assert ends == "Succeeded" or walk.clock > 4 * HOUR
+
+
+@pytest.mark.parametrize("now", [asked("other", cause="another"), asked(wait="Failed"), {"StageStates": []}])
 def test_an_execution_that_nobody_waits_for_any_more_is_not_stopped(now: Any) -> None:
     walk = lasting(DAY, codepipeline__getPipelineState=lambda walk, _: asked() if walk.clock < 60 else now)
     assert walk.go(given(HOUR)) == "Done"
