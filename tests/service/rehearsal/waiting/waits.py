@@ -100,7 +100,7 @@ class Wait:
 
     def end_of(self, record: MachineRecord) -> MachineRecord:
         """Return an execution when it has ended."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while any(one.name == record.name for one in self.machines.going):
             assert time.monotonic() < deadline, self.said
             time.sleep(0.005)
