@@ -14,7 +14,6 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.state.state import now
 from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.target import Observer
 
 
 def new_id() -> str:
@@ -29,7 +28,9 @@ def _nothing(state: StepState) -> None:
 class Background:
     """Runs executions; `say` gets a line for people about each start and end, `observe` each change of a step."""
 
-    def __init__(self, engine: Engine, say: Callable[[str], None], *, observe: Observer = _nothing) -> None:
+    def __init__(
+        self, engine: Engine, say: Callable[[str], None], *, observe: Callable[[StepState], None] = _nothing
+    ) -> None:
         self._engine = engine
         self._say = say
         self._observe = observe

@@ -88,7 +88,8 @@ class Machines:
                 log=str(log),
             )
             self._keep(record)
-        self._interpret(arn, record)
+        words = f"rule {rule}" if rule else "StartExecution"
+        self._interpret(arn, record, f"is started by {words}")
         return record
 
     def revive(self) -> None:
@@ -97,14 +98,13 @@ class Machines:
         for record in tuple(self._records.values()):
             if record.status == _RUNNING and record.machine in by_name:
                 self._keep(record.model_copy(update={"states": {}, "calls": {}, "events": 0, "denied": ()}))
-                self._interpret(by_name[record.machine], record)
+                self._interpret(by_name[record.machine], record, "is begun anew")
 
-    def _interpret(self, arn: str, record: MachineRecord) -> None:
+    def _interpret(self, arn: str, record: MachineRecord, how: str) -> None:
         machine = self._machines[arn]
         self._begun.add(record.name)
         Path(record.log).unlink(missing_ok=True)
-        words = f"rule {record.rule}" if record.rule else "StartExecution"
-        self._around.say(f"{record.machine}  the state machine is started by {words}, log: {record.log}")
+        self._around.say(f"{record.machine}  the state machine {how}, log: {record.log}")
         self._interpreter.begin(
             {
                 "arn": arn,
