@@ -239,6 +239,7 @@ def test_a_rejected_wait_a_failure_and_an_approval_that_expires(lean: Lean) -> N
     assert (record.status, train(record, "Judge").status) == ("Failed", "Waiting")
     assert train(record, "Wait").message == "rejected by ada: not today"
     assert record.events == ()  # the rule on rejections is about models
+    assert not list(lean.shared.rglob("target-source"))
     assert lean.execution.status.value == "Executing"
 
     # Retried, Wait is asked again; the rule's machine waits for what Start has said. The training fails.

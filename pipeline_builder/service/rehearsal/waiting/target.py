@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.descriptions import StepState
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.local import LocalPipelines
+from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.serve.background import Background
 from pipeline_builder.views.progress import describe
 from pipeline_builder.workspace import Opened, Workspace
@@ -57,6 +58,7 @@ class Target:
 
         self._show = show
         if self._background is None:
+            self._root = workspace.root
             pipelines = Opened(workspace, warn=self._eyes.warn).target.pipelines
             assert isinstance(pipelines, LocalPipelines)
             self._engine = pipelines.engine
@@ -76,9 +78,10 @@ class Target:
         self._eyes.changed()
 
     def end(self) -> None:
-        """End the jobs; executions stay as they are."""
+        """End the jobs; executions stay as they are, and the source that they had is gone."""
         if self._background:
             self._background.end()
+            sweep_folder(self._root)
 
 
 def workspace_of(root: Path, environment: Mapping[str, str], jobs: int) -> Workspace:
