@@ -20,6 +20,11 @@ class Clock:
         self._seen: dict[str, int] = {}
         self._over = False
 
+    def enter(self, who: str) -> None:
+        """Begin to count for somebody: what has changed before is known to them."""
+        with self._changed:
+            self._seen[who] = self._changes
+
     def change(self) -> None:
         """Say that something has changed."""
         with self._changed:
@@ -36,7 +41,7 @@ class Clock:
         """Return when the pause is over."""
         until = time.monotonic() + seconds / self.pace
         with self._changed:
-            seen = self._seen.get(who, 0)
+            seen = self._seen.get(who, self._changes)
             while not self._over and self._changes == seen and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
             self._seen[who] = self._changes

@@ -103,6 +103,7 @@ class Machines:
     def _interpret(self, arn: str, record: MachineRecord, how: str) -> None:
         machine = self._machines[arn]
         self._begun.add(record.name)
+        self._around.clock.enter(record.name)
         Path(record.log).unlink(missing_ok=True)
         self._around.say(f"{record.machine}  the state machine {how}, log: {record.log}")
         self._interpreter.begin(
