@@ -80,7 +80,11 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     return Facts(
         service=model.service,
         definition=definition_facts(
-            "tiny", _DEFINITION.read_bytes(), bucket=model.place.bucket, repositories=_owners(manifest)
+            "tiny",
+            _DEFINITION.read_bytes(),
+            bucket=model.place.bucket,
+            prefix=model.place.prefix,
+            repositories=_owners(manifest),
         ),
         secrets=tuple(r.credentials.split(":", 1)[1].split("#")[0] for r in manifest.repos if r.credentials),
         connections=tuple(trigger.connection for trigger in triggers.connections),
@@ -88,6 +92,7 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
         has_webhooks=bool(triggers.webhooks),
         has_events=bool(triggers.events) or model.source.kind != "connection",
         has_polls=bool(triggers.polled),
+        has_looks=triggers.looks,
         has_schedules=bool(model.schedules),
         clones=model.source.clone,
         role=model.place.role,

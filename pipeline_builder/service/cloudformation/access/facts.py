@@ -19,9 +19,10 @@ class Facts:
     """All that decides about access.
 
     `secrets` are ids or ARNs of secrets with tokens, `connections` those of source actions, `webhooks` those of
-    projects with webhooks; `clones` says that builds clone the manifest's repository themselves. `role` is the role of
-    the pipeline, `statuses` has by repository the approval that its packages may begin with, `artifacts` is the
-    artifact bucket, `bucket` that for data where it is another, `key` that of jobs.
+    projects with webhooks; `has_looks` says that a function looks at polled repositories first, `clones` that builds
+    clone the manifest's repository themselves. `role` is the role of the pipeline, `statuses` has by repository the
+    approval that its packages may begin with, `artifacts` is the artifact bucket, `bucket` that for data where it is
+    another, `key` that of jobs.
     """
 
     service: ServiceSection
@@ -32,6 +33,7 @@ class Facts:
     has_webhooks: bool = False
     has_events: bool = False
     has_polls: bool = False
+    has_looks: bool = False
     has_schedules: bool = False
     clones: bool = False
     role: str = ""
@@ -39,6 +41,11 @@ class Facts:
     artifacts: str = ""
     bucket: str = ""
     key: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of everything of the service begin with."""
+        return self.definition.prefix
 
     @property
     def job_roles(self) -> Mapping[str, str]:
@@ -62,6 +69,7 @@ def service_facts(
     webhooks: Iterable[str] | None = None,
     has_events: bool = False,
     has_polls: bool = False,
+    has_looks: bool = False,
     clones: bool = False,
 ) -> Facts:
     """Return the facts of a service.
@@ -82,6 +90,7 @@ def service_facts(
             definition.pipeline,
             definition.content,
             bucket=settings.bucket,
+            prefix=settings.prefix,
             manifests=definition.manifests,
             data=(uri for uris in definition.data.values() for uri in uris),
             repositories=definition.repositories,
@@ -92,6 +101,7 @@ def service_facts(
         has_webhooks=hooks is not None,
         has_events=has_events,
         has_polls=has_polls,
+        has_looks=has_looks,
         has_schedules=bool(manifest.schedules),
         clones=clones,
         role=settings.role,

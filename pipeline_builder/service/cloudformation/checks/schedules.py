@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 
 from pipeline_builder.descriptions import JSON
@@ -18,6 +18,7 @@ SCHEDULES = "PB629"
 _EXPRESSION = re.compile(r"(?P<kind>cron|rate|at)\((?P<inner>[^()]*)\)")
 _UNIVERSAL = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:(?P<service>\w+):(?P<action>\w+)")
 _START, _BUILD = ("codepipeline", "startPipelineExecution"), ("codebuild", "startBuild")
+_TOLD = ("bucket", "prefix", "project")
 _MOST_RETRIES, _SHORTEST_AGE, _LONGEST_AGE = 185, 60, 86_400
 
 
@@ -85,6 +86,9 @@ def _target(service: Service, target: Node, name: str) -> Iterator[Problem]:
             f"the schedule '{name}' has no dead-letter queue of the templates: nobody would know that it can't start"
         )
         yield queue.problem(SCHEDULES, message, "write 'DeadLetterConfig: {Arn: …}'")
+    if target.at("Arn").text in service.made("AWS::Lambda::Function"):
+        yield from _look(service, target.at("Input"))
+        return
     match = _UNIVERSAL.fullmatch(target.at("Arn").text)
     if match is None or (match["service"], match["action"]) not in (_START, _BUILD):
         message = f"the schedule '{name}' has the target {target.at('Arn').shown}, which this service doesn't use"
@@ -93,14 +97,35 @@ def _target(service: Service, target: Node, name: str) -> Iterator[Problem]:
     yield from _input(service, target.at("Input"), start=match["service"] == _START[0])
 
 
-def _input(service: Service, node: Node, *, start: bool) -> Iterator[Problem]:
+def _look(service: Service, node: Node) -> Iterator[Problem]:
+    """Check what the function is told that looks at repositories: it fails each time where that isn't so."""
+    data = yield from _mapping(node)
+    if data is None:
+        return
+    if set(data) != set(_TOLD):
+        yield node.problem(
+            SCHEDULES, f"'Input' has {', '.join(sorted(data)) or 'nothing'}, expected {', '.join(_TOLD)}"
+        )
+        return
+    if data["project"] not in service.projects:
+        yield node.problem(SCHEDULES, f"'Input' names {_named('project', data['project'])}")
+
+
+def _mapping(node: Node) -> Generator[Problem, None, dict[str, JSON] | None]:
     try:
         data: JSON = json.loads(node.text)
     except ValueError as error:
         yield node.problem(SCHEDULES, f"'Input' is no JSON: {error}")
-        return
+        return None
     if not isinstance(data, dict):
         yield node.problem(SCHEDULES, f"'Input' is {describe(data)}, expected a mapping")
+        return None
+    return data
+
+
+def _input(service: Service, node: Node, *, start: bool) -> Iterator[Problem]:
+    data = yield from _mapping(node)
+    if data is None:
         return
     keys = ("Name", "Variables", "ClientRequestToken") if start else ("ProjectName", "EnvironmentVariablesOverride")
     for key in data.keys() - set(keys):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
+from pipeline_builder.aws.inside import look
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
@@ -20,6 +22,17 @@ def start_input(model: ServiceModel, timing: Timing) -> str:
     }
     named = [{"Name": name, "Value": value} for name, value in variables.items()]
     return json.dumps({"Name": model.name, "Variables": named})
+
+
+def look_input(model: ServiceModel) -> str:
+    """Return what the first look is told, as JSON for Fn::Sub."""
+    told = {"bucket": "${ArtifactBucket}", "prefix": f"{model.place.prefix}watch/", "project": "${WorkerProject}"}
+    return json.dumps(told)
+
+
+def look_code() -> str:
+    """Return the code of the first look's function."""
+    return Path(look.__file__).read_text("utf-8")
 
 
 def codecommit_input(repository: str) -> str:
@@ -45,6 +58,7 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
     """Return the environment of a project, each value as YAML: a text in quotes, or an intrinsic function."""
     place = model.place
     given = {
+        "SMP_S3PREFIX": place.prefix.rstrip("/"),
         "SMP_KMSKEY": place.kms_key,
         "SMP_SUBNETS": place.subnets,
         "SMP_SECURITYGROUPS": place.security_groups,
@@ -60,5 +74,6 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_JOBROLES": job_roles(model),
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
+        **({"SMP_LOOK": quote("1")} if stage == "build" and model.triggers.looks else {}),
         **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
     } | {name: quote(value) for name, value in given.items() if value}

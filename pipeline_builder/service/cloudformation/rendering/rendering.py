@@ -14,6 +14,8 @@ from pipeline_builder.service.cloudformation.rendering.inputs import (
     codecommit_input,
     environment,
     job_roles,
+    look_code,
+    look_input,
     start_input,
 )
 from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
@@ -82,6 +84,8 @@ def _environment() -> Environment:
         "codecommit_input": codecommit_input,
         "environment": environment,
         "job_roles": job_roles,
+        "look_code": look_code,
+        "look_input": look_input,
         "start_input": start_input,
     }
     return jinja

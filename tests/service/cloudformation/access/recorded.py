@@ -192,6 +192,10 @@ _plain(
     "codepipeline", "StartPipelineExecution", "codepipeline:StartPipelineExecution",
     lambda request: _arn("codepipeline", str(request["name"])),
 )  # fmt: skip
+_plain(
+    "codebuild", "StartBuild", "codebuild:StartBuild",
+    lambda request: _arn("codebuild", f"project/{request['projectName']}"),
+)  # fmt: skip
 # Secrets Manager puts six characters behind a secret's name.
 _plain(
     "secretsmanager", "GetSecretValue", "secretsmanager:GetSecretValue",
