@@ -63,6 +63,6 @@ def note_asked(manifest: Manifest, starter: Starter) -> None:
     from pipeline_builder.aws.triggers import Asked
 
     starter.note_asked(
-        Asked(name=repo.name, url=repo.url, revision=repo.revision, credentials=repo.credentials)
+        Asked(name=repo.name, url=repo.url, revision=repo.revision, credentials=str(repo.credentials or ""))
         for repo in find_polled(manifest)
     )

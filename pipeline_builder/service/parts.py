@@ -26,7 +26,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
     model = rendered.model
     template = load_template(rendered.service, SERVICE)
     categories = list(_categories(template))
-    secrets = {repo.credentials.partition("#")[0] for repo in manifest.repos if ":" in repo.credentials}
+    secrets = {str(repo.credentials or "").partition("#")[0] for repo in manifest.repos}
     return Parts(
         repositories=len(manifest.repos),
         sources=categories.count("Source"),

@@ -78,11 +78,8 @@ def find_reasons(
     asked: dict[str, Any] | None, noted: dict[str, Any] | None, failing: set[str], ask: Callable[[Any], dict[str, str]]
 ) -> list[str]:
     """Return why the worker has to look, in words; nothing where everything is as it was noted."""
-    try:
-        repos = [{key: str(repo[key]) for key in ("name", "url", "revision", "credentials")} for repo in asked["repositories"]]  # type: ignore[index] # fmt: skip # noqa: E501
-        heads = noted["inputs"]["heads"]  # type: ignore[index]
-        known = {name: (head["url"], head["revision"], head["commit"]) for name, head in heads.items()}
-    except (KeyError, TypeError, AttributeError):
+    repos, known = _asked(asked), _known(noted)
+    if repos is None:
         return ["nothing is noted yet"]
 
     def look(repo: dict[str, str]) -> str:
@@ -100,6 +97,23 @@ def find_reasons(
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         words = pool.map(look, repos)
     return [f"{repo['name']}: {said}" for repo, said in zip(repos, words, strict=True) if said]
+
+
+def _asked(data: Any) -> list[dict[str, str]] | None:
+    keys = ("name", "url", "revision", "credentials")
+    try:
+        return [{key: str(repo[key]) for key in keys} for repo in data["repositories"]]
+    except (KeyError, TypeError):
+        return None
+
+
+def _known(data: Any) -> dict[str, tuple[str, str, str]]:
+    """Return what was seen last; what can't be read was never seen."""
+    try:
+        heads = data["inputs"]["heads"].items()
+        return {name: (head["url"], head["revision"], head["commit"]) for name, head in heads}
+    except (KeyError, TypeError, AttributeError):
+        return {}
 
 
 def find_commits(refs: dict[str, str], revision: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.runner import Remote
 from tests.aws.mocked import REGION, mocked
 from tests.checkout.repositories import commit, git, make_certificate, make_repository, serve
-from tests.gitops.test_poll import VALUES, make_service
+from tests.gitops.test_poll import VALUES, Commands, executions, make_service
+from tests.service.services import REPOS, read_template, render
+from tests.workspaces import make_workspace
 
 BUCKET, TOKEN = "ml-artifacts", "t0ken"
 EVENT = {"bucket": BUCKET, "prefix": "watch/", "project": "models-worker"}
@@ -57,7 +60,7 @@ class Place:
 
     def reasons(self) -> list[str]:
         """Look once, and return why the worker was started: each start is a build of its project."""
-        builds = boto3.client("codebuild", REGION)
+        builds = self.aws.client("codebuild")
         before = len(builds.list_builds_for_project(projectName=EVENT["project"])["ids"])
         found = self.look.handler(EVENT, None)
         after = len(builds.list_builds_for_project(projectName=EVENT["project"])["ids"])
@@ -65,10 +68,21 @@ class Place:
         return [str(reason) for reason in found["reasons"]]
 
 
-def load_alone() -> ModuleType:
-    """Load the file as Lambda does, which has nothing of this package."""
+@functools.cache
+def rendered() -> str:
+    """Return the function's code out of the rendered template, and see that the schedule tells it where it is."""
+    resources = read_template(render(REPOS[3], schedules=())["service.yaml"])["Resources"]
+    function, target = resources["Look"]["Properties"], resources["Poll"]["Properties"]["Target"]
+    told = target["Input"]["Fn::Sub"].replace("${ArtifactBucket}", BUCKET).replace("${WorkerProject}", EVENT["project"])
+    assert (json.loads(told), target["Arn"]) == (EVENT, {"Fn::GetAtt": ["Look", "Arn"]})
+    assert function["Handler"] == "index.handler"
+    return str(function["Code"]["ZipFile"])
+
+
+def load() -> ModuleType:
+    """Load it as Lambda does, which has nothing of this package."""
     alone = ModuleType("index")
-    exec(compile(Path(packaged.__file__).read_text(), "index.py", "exec"), alone.__dict__)
+    exec(compile(rendered(), "index.py", "exec"), alone.__dict__)
     return alone
 
 
@@ -94,7 +108,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     folder = tmp_path / "remotes"
     make_repository(folder / "churn")
     with service(monkeypatch) as aws, serve(folder, certificate=certificate) as (url, log):
-        yield Place(aws, folder, url, log, load_alone())
+        yield Place(aws, folder, url, log, load())
 
 
 def test_where_nothing_moved_nothing_is_started(place: Place) -> None:
@@ -169,10 +183,17 @@ def test_what_it_cannot_ask_the_worker_asks_once_an_hour(place: Place, more: dic
     assert place.reasons() == [f"churn: can't be asked from here: {why}"]
     place.note(asked, failing=("churn",))  # as the worker does, which could not either
     assert place.reasons() == []
-    age(place, hours=2)
-    assert place.reasons() == [f"churn: can't be asked from here: {why}"]
+
+
+def test_after_an_hour_the_worker_tries_again_and_after_a_day_anyway(place: Place) -> None:
+    place.note(place.asked(revision="none"), failing=("churn",))
+    age(place, hours=0.9)
+    assert place.reasons() == []
+    age(place, hours=1.1)
+    assert place.reasons() == ["churn: can't be asked from here: there is no branch or tag 'none'"]
+    place.note(place.asked())
     age(place, hours=25)
-    assert place.reasons()[-1] == "the worker has not looked for a day"
+    assert place.reasons() == ["the worker has not looked for a day"]
 
 
 def test_one_that_fails_does_not_keep_the_others(place: Place) -> None:
@@ -225,6 +246,38 @@ def test_a_token_goes_to_no_other_address(place: Place, tmp_path: Path) -> None:
     server.shutdown()
     server.server_close()
     assert len(sent) == 1
+
+
+def test_the_worker_settles_what_was_seen(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The loop: what the function sees is a build of the worker, after which nothing is left to see; one that fails, or
+    a start that does, is seen again.
+    """
+    manifest = f"version: 1\nrepos:\n  - {{url: '{place.url}/churn', trigger: poll}}\n"
+    root = make_workspace(tmp_path / "workspace", manifest=manifest, state=False).root
+    monkeypatch.chdir(root)
+    role = "arn:aws:iam::123456789012:role/r"
+    given = {**VALUES, "SMP_TARGET": "aws", "SMP_ACCOUNTID": "123456789012", "SMP_ROLE": role}
+    for name, value in {**given, "GIT_SSL_CAINFO": str(tmp_path / "certificate.pem")}.items():
+        monkeypatch.setenv(name, value)
+    commands = Commands(root, capsys)
+
+    def work() -> int:
+        return commands.run("stage", "watch").code
+
+    assert (len(place.reasons()), work(), place.reasons()) == (2, 0, [])
+    pushed = commit(place.folder / "churn", "second")
+    assert place.reasons() == place.reasons() == ["churn: main has moved"]
+    monkeypatch.setenv("SMP_CODEPIPELINE", "other")
+    assert (work(), place.reasons()) == (4, ["churn: main has moved"])  # the start failed
+    monkeypatch.setenv("SMP_CODEPIPELINE", "models")
+    assert (work(), place.reasons(), executions(place.aws)[0]["COMMIT"]) == (0, [], pushed)
+    (place.folder / "churn").rename(place.folder / "gone")
+    assert place.reasons() == ["churn: can't be asked from here: HTTPError 404"]
+    assert (work(), place.reasons()) == (4, [])  # said by the worker; again in an hour
+    (place.folder / "gone").rename(place.folder / "churn")
+    assert place.reasons() == []
 
 
 def age(place: Place, *, hours: float) -> None:

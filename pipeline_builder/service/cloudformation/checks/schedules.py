@@ -107,8 +107,22 @@ def _look(service: Service, node: Node) -> Iterator[Problem]:
             SCHEDULES, f"'Input' has {', '.join(sorted(data)) or 'nothing'}, expected {', '.join(_TOLD)}"
         )
         return
-    if data["project"] not in service.projects:
+    project = service.projects.get(str(data["project"]))
+    if project is None:
         yield node.problem(SCHEDULES, f"'Input' names {_named('project', data['project'])}")
+        return
+    variables = {item.at("Name").text: item.at("Value").text for item in _variables(project)}
+    noted = "/".join(filter(None, (variables.get("SMP_S3PREFIX"), "watch/")))
+    if (data["bucket"], data["prefix"]) != (variables.get("SMP_ARTIFACTS"), noted):
+        message = (
+            f"'Input' says that heads are noted in {describe(data['bucket'])} below {describe(data['prefix'])}, and "
+            f"the project notes them in {describe(variables.get('SMP_ARTIFACTS'))} below '{noted}'"
+        )
+        yield node.problem(SCHEDULES, message)
+
+
+def _variables(project: Node) -> tuple[Node, ...]:
+    return project.at("Environment", "EnvironmentVariables").items()
 
 
 def _mapping(node: Node) -> Generator[Problem, None, dict[str, JSON] | None]:

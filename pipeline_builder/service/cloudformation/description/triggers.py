@@ -125,7 +125,7 @@ def build_triggers(
 
 def _can_be_looked_at(repo: Repo, address: Address) -> bool:
     """Tell whether the first look's function can ask it: `aws/inside/look.py` speaks https with a token."""
-    return address.scheme == "https" and repo.credentials.partition(":")[0] in ("", "secretsmanager")
+    return address.scheme == "https" and str(repo.credentials or "").partition(":")[0] in ("", "secretsmanager")
 
 
 def _stands_still(repo: Repo, problems: list[Problem]) -> bool:

@@ -71,6 +71,8 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "place": {"bucket": "other-bucket", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1"},
     },
     "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
+    "below a prefix": {"execution_role": "per-repository", "place": {"prefix": "team/models/"}},
+    "polled by builds": {"repos": ({"url": "ssh://git@git.example.com/a/b.git"},), "schedules": ()},
     "longest names": {
         "execution_role": "per-repository",
         "name": "a" * 29,
