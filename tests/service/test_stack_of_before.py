@@ -15,7 +15,13 @@ VALUES = {
     "ArtifactBucket": "models",
     "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",
 }
-CHANGED = {"AWS::IAM::Role": {"Policies"}, "AWS::CodeBuild::Project": {"Environment"}}
+# The schedule of the poller starts a function now.
+CHANGED = {
+    "AWS::IAM::Role": {"Policies"},
+    "AWS::CodeBuild::Project": {"Environment"},
+    "AWS::Scheduler::Schedule": {"Target"},
+}
+NEW = {"Look": "AWS::Lambda::Function", "LookLog": "AWS::Logs::LogGroup", "LookRole": "AWS::IAM::Role"}
 
 
 def test_only_policies_and_environments_of_builds_change() -> None:
@@ -23,7 +29,7 @@ def test_only_policies_and_environments_of_builds_change() -> None:
         read_template(text) for text in (BEFORE, render(approval={"emails": ["ada@example.com"]})["service.yaml"])
     )
     assert old["Parameters"].keys() == new["Parameters"].keys()
-    assert {name: one["Type"] for name, one in old["Resources"].items()} == {
+    assert {name: one["Type"] for name, one in old["Resources"].items()} | NEW == {
         name: one["Type"] for name, one in new["Resources"].items()
     }
     for name, before in old["Resources"].items():
@@ -38,3 +44,5 @@ def test_what_that_widens_is_said() -> None:
     found = compare_templates((BEFORE, VALUES), (new, VALUES), HOME)
     assert any("evidence" in line for line in found.widens)
     assert not any("can't be told" in line for line in found.widens)
+    (look,) = (line for line in found.widens if "the role model-service-look is new, for lambda.amazonaws.com" in line)
+    assert "watch/*" in look
