@@ -60,7 +60,7 @@ def note_asked(facts: Facts) -> Statement:
 
 
 def _network(facts: Facts) -> tuple[Statement, ...]:
-    """Return what Lambda takes to have the function in a VPC; it ends only interfaces of all names, or none."""
+    """Return what Lambda takes to have the function in a VPC; the documentation names these."""
     network = facts.service.network
     if network is None:
         return ()
@@ -68,10 +68,14 @@ def _network(facts: Facts) -> tuple[Statement, ...]:
         network_interface(network.subnets, network.security_groups, "the function has an interface in the VPC"),
         Statement(
             sid="NetworkInterfaceUse",
-            actions=(
-                "ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses",
-            ),
+            actions=("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
             resources=(arn("ec2", "network-interface/*"),),
         ),
+        Statement(
+            sid="NetworkInterfaceEnd",
+            actions=("ec2:DeleteNetworkInterface",),
+            resources=(arn("ec2", "*/*"),),
+            why="Lambda's documentation asks for all ids or a single one; the action is for interfaces only",
+        ),
         network_look(),
-    )  # fmt: skip
+    )
