@@ -20,6 +20,7 @@ PREFIX = "team/models"
 GIVEN = {"SMP_S3PREFIX": PREFIX}
 
 
+@pytest.mark.long
 def test_a_run_leaves_everything_below_it(tmp_path: Path) -> None:
     """Build, train and a report, as the service does; what is found of it later is found there."""
     workspace = make_workspace(tmp_path)

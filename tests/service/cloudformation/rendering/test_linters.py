@@ -176,7 +176,7 @@ def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "service.yaml").write_text(text.replace("checkov:", "other:"))
     bare = {item["check_id"] for item in check(tmp_path / "bare")["failed_checks"]}
-    assert bare == {"CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_158"}
+    assert bare == {"CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_115", "CKV_AWS_117", "CKV_AWS_158"}
 
 
 # checkov, but that a parser for addresses within documents is made once, and not anew for each of some thousand.
