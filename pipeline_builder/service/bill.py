@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_builder.service.costs import GROUPS, Line, Month
+from pipeline_builder.service.costs import ARTIFACTS, CACHES, GROUPS, LINES, Line, Month
 from pipeline_builder.service.prices import HOME
 
 _NAMES = {
@@ -34,8 +34,13 @@ def _price(month: Month, line: Line) -> str:
 def _said(month: Month) -> list[str]:
     use, prices = month.use, month.prices
     runs = f"{use.runs:g} runs a month, {use.pushed:g} of them by pushes, all approved (--runs)"
+    kept = (
+        f"{ARTIFACTS * 1000:g} MB of artifacts a run, for 'artifact_days'; {LINES * 1000:g} MB of lines a build, "
+        f"{CACHES * 1000:g} MB of cache a project"
+    )
     said = [
         f"assumed: {runs}; {use.hours:g} hours each on SageMaker (--hours); {use.minutes} minutes a build (--minutes)",
+        f"         {kept}; pushes spread evenly over the repositories",
         f"prices: {prices.region}, without free tiers and taxes, seen {prices.seen}; --json names their pages",
     ]
     if borrowed := sorted({line.price for line in month.lines if prices.borrowed(line.price)}):

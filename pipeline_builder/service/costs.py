@@ -17,7 +17,8 @@ WORKDAYS = 22
 _DAYS = 30
 # What a run leaves: artifacts with the checked out repositories, and the lines of its builds. Of what jobs write, and
 # of the models, nothing is counted: that is training's.
-_ARTIFACTS, _CACHES, _LOGS = 0.010, 0.1, 0.001
+ARTIFACTS, CACHES, LINES = 0.010, 0.1, 0.001
+"""GB of a run's artifacts, of a project's cache, and of a build's lines."""
 _LOOK_SECONDS, _LOOK_MEMORY = 4, 0.25
 _PAUSE, _LONGEST, _LATE, _LATE_PAUSE = 0.5, 5.0, 2 * 24 * 60.0, 60.0
 # Of one look: it asks, decides, sets the pause, pauses. Of a run besides: the beginning, while Start ends, the answer.
@@ -145,8 +146,8 @@ def _standing(parts: Parts) -> Iterator[_Counted]:
 
 def _traces(parts: Parts, use: Use) -> Iterator[_Counted]:
     yield "the rest", "CloudWatch: alarms", parts.alarms, "alarm"
-    yield "the rest", "CloudWatch Logs: builds' lines, GB", use.runs * _LOGS * parts.builds, "log"
-    kept = use.runs * _ARTIFACTS * parts.artifact_days / _DAYS + _CACHES * parts.builds
+    yield "the rest", "CloudWatch Logs: builds' lines, GB", use.runs * LINES * parts.builds, "log"
+    kept = use.runs * ARTIFACTS * parts.artifact_days / _DAYS + CACHES * parts.builds
     yield "the rest", "S3: artifacts and caches, GB", kept, "storage"
     yield "the rest", "EventBridge Scheduler: schedules", parts.scheduled, "schedule"
     yield "the rest", "SNS: mails", 2 * use.runs, "mail"
