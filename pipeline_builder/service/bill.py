@@ -45,8 +45,7 @@ def _said(month: Month) -> list[str]:
     ]
     if borrowed := sorted({line.price for line in month.lines if prices.borrowed(line.price)}):
         said.append(
-            f"* the price in {HOME}: that of {prices.region} wasn't found, and is often up to a half more (--price "
-            f"{borrowed[0]}=USD)"
+            f"* the price in {HOME}: that of {prices.region} wasn't found, and may be another (--price {borrowed[0]}=USD)"
         )
     return said
 
