@@ -44,9 +44,8 @@ def _said(month: Month) -> list[str]:
         f"prices: {prices.region}, without free tiers and taxes, seen {prices.seen}; --json names their pages",
     ]
     if borrowed := sorted({line.price for line in month.lines if prices.borrowed(line.price)}):
-        said.append(
-            f"* the price in {HOME}: that of {prices.region} wasn't found, and may be another (--price {borrowed[0]}=USD)"
-        )
+        theirs = f"that of {prices.region} wasn't found, and may be another"
+        said.append(f"* the price in {HOME}: {theirs} (--price {borrowed[0]}=USD)")
     return said
 
 
