@@ -26,7 +26,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
     model = rendered.model
     template = load_template(rendered.service, SERVICE)
     categories = list(_categories(template))
-    secrets = {str(repo.credentials or "").partition("#")[0] for repo in manifest.repos}
+    secrets = {repo.credentials.secret for repo in manifest.repos if repo.credentials} - {""}
     return Parts(
         repositories=len(manifest.repos),
         sources=categories.count("Source"),
@@ -39,7 +39,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
         looks=model.triggers.looks,
         scheduled=sum(map(starts_of, model.schedules)),
         key=model.own_key,
-        secrets=len([name for name in secrets if name.startswith("secretsmanager:")]),
+        secrets=len(secrets),
         alarms=_count(template, "AWS::CloudWatch::Alarm"),
         artifact_days=model.service.artifact_days,
     )

@@ -14,7 +14,7 @@ from pipeline_builder.service.costs import GROUPS, Month, Parts, Use, month_of, 
 from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.render import dear_polling
 from tests.places import ROOT
-from tests.service.services import parse_manifest, read_service
+from tests.service.services import CONNECTION, parse_manifest, read_service
 
 FIFTY = Use(runs=50, hours=1, minutes=2, pushed=50)
 BEFORE = Parts(
@@ -108,6 +108,8 @@ def test_json_is_what_the_table_is() -> None:
         ({"url": "https://git.example.com/a/b.git", "credentials": "secretsmanager:git/token#key"}, True),
         ({"url": "ssh://git@git.example.com/a/b.git"}, False),
         ({"url": "git@git.example.com:a/b.git"}, False),
+        ({"url": "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/b"}, False),
+        ({"url": "https://github.com/a/b.git", "credentials": f"connection:{CONNECTION}"}, False),
     ],
 )
 def test_what_a_function_cannot_ask_a_build_does_and_that_is_said_with_its_price(

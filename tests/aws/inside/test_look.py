@@ -124,7 +124,7 @@ def test_it_sees_what_git_sees(place: Place, revision: str) -> None:
     git(where, "tag", "--annotate", "--message", "x", "v1")
     git(where, "tag", "light")
     asked = place.asked(revision=revision)
-    seen = Git(environment={}).resolve(Remote(url=str(where), local=True, token=""), revision)
+    seen = Git(environment={}).resolve(Remote(url=str(where), local=True), revision)
     place.note(asked, commit=seen)
     assert place.reasons() == []
     commit(where, "second")

@@ -30,7 +30,7 @@ def look_role(facts: Facts) -> Role:
             why="which repositories are polled, and where they were seen last",
         ),
         calls.object_names(BUCKET, "NoteNames"),
-        *calls.secrets(facts),
+        *calls.secrets(facts.polled.secrets),
         Statement(sid="Worker", actions=("codebuild:StartBuild",), resources=(project(name, "worker"),)),
         Statement(
             sid="Missed",

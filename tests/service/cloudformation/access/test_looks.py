@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from pipeline_builder.service.cloudformation.access.fetched import Fetched
 from tests.service.cloudformation.access.facts import NETWORK
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows
 from tests.service.cloudformation.access.test_roles import policies
@@ -15,7 +16,7 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-builder-look"
 
 
 def test_it_reads_what_was_noted_and_starts_the_worker() -> None:
-    found = policies("look", secrets=("git/token",), **POLLS)
+    found = policies("look", polled=Fetched(secrets=("git/token",)), **POLLS)
     token = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:git/token-AbCdEf"
     assert allows(found, "s3:GetObject", f"{NOTES}/heads.json")
     assert allows(found, "codebuild:StartBuild", WORKER)
