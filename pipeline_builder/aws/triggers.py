@@ -14,10 +14,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError
+from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError, translated
 from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import Media
 
 KEY = "watch/heads.json"
 ASKED = "watch/repositories.json"
@@ -76,7 +77,8 @@ class Poller:
             found = self.aws.call("s3", "get_object", Bucket=self.bucket, Key=self.prefix + KEY)
         except NotFoundError:
             return None, ""
-        return parse_handled(found["Body"].read()), str(found["ETag"])
+        with translated("s3", "get_object"):
+            return parse_handled(found["Body"].read()), str(found["ETag"])
 
     def _start(self, moves: tuple[Move, ...], token: str) -> str:
         values = {"TRIGGER": "poll", "REPOSITORY": _names(move.name for move in moves), "COMMIT": moves[0].after.commit}
@@ -109,7 +111,15 @@ class Poller:
 
     def _put(self, key: str, content: bytes, **condition: str) -> None:
         place = {"Bucket": self.bucket, "Key": self.prefix + key}
-        self.aws.call("s3", "put_object", **place, Body=content, ChecksumAlgorithm="SHA256", **condition)
+        self.aws.call(
+            "s3",
+            "put_object",
+            **place,
+            Body=content,
+            ContentType=Media.JSON.value,
+            ChecksumAlgorithm="SHA256",
+            **condition,
+        )
 
 
 def open_poller(values: Mapping[str, str], aws: Aws) -> Poller:
