@@ -1,0 +1,114 @@
+"""The way through the scenarios: each once, in order, and an answer to every point whatever happens on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from acceptance.answers import Answer, Verdict
+from acceptance.ground import Ground, NotHere, Options, Seen
+from acceptance.points import Point
+from acceptance.prices import total
+from acceptance.removal import FAULTS
+from acceptance.scenarios.catalogue import CATALOGUE, REMOVAL, SCENARIOS
+from acceptance.scenarios.scenario import Scenario
+from acceptance.state import now
+
+THROUGH, SKIPPED, FAILED = "through", "skipped", "failed"
+_PATIENCE = 3
+"""How many times its usual minutes a scenario may take."""
+
+
+def choose_scenarios(points: Sequence[Point], options: Options) -> tuple[Scenario, ...]:
+    """Return what has to be played for these points, in order, with what it needs; what isn't asked for stays out."""
+    wanted: set[str] = set()
+    queue = [point.scenario for point in points if point.scenario in SCENARIOS]
+    while queue:
+        name = queue.pop()
+        if name not in wanted and not SCENARIOS[name].asked(options):
+            wanted.add(name)
+            queue += SCENARIOS[name].needs
+    return tuple(scenario for scenario in CATALOGUE if scenario.name in wanted)
+
+
+def estimate(scenarios: Sequence[Scenario]) -> float:
+    """Return what they cost, in USD."""
+    return total(scenario.cost for scenario in scenarios)
+
+
+def play(ground: Ground, points: Sequence[Point], scenarios: Sequence[Scenario]) -> None:
+    """Play what isn't through yet; the book has an answer to every point then, but for the removal's."""
+    by_scenario: dict[str, list[Point]] = {}
+    for point in points:
+        by_scenario.setdefault(point.scenario, []).append(point)
+    for scenario in scenarios:
+        if scenario.name not in ground.book.state.done:
+            _play_one(ground, scenario, {point.id: point for point in by_scenario.get(scenario.name, ())})
+    played = {scenario.name for scenario in scenarios}
+    for point in points:
+        if point.scenario not in played and point.scenario != REMOVAL:
+            why = point.why or SCENARIOS[point.scenario].asked(ground.options)
+            ground.book.answer(make_answer(point, Verdict.SKIPPED, why=why))
+
+
+def _play_one(ground: Ground, scenario: Scenario, points: Mapping[str, Point]) -> None:
+    if lacking := _lacking(ground, scenario):
+        _rest(ground, points, Verdict.SKIPPED, lacking)
+        ground.book.finish(scenario.name, SKIPPED)
+        return
+    ground.say(f"{scenario.name}: {scenario.title} (about {scenario.minutes} minutes)")
+    ground.deadline = time.monotonic() + scenario.minutes * 60 * _PATIENCE + 600
+    try:
+        for seen in scenario.play(ground):
+            if seen.point in points:
+                _keep(ground, points[seen.point], seen)
+        outcome, verdict, why = THROUGH, Verdict.SKIPPED, _unseen(ground)
+    except NotHere as error:
+        outcome, verdict, why = SKIPPED, Verdict.SKIPPED, f"not here: {error}"
+    except FAULTS as error:
+        outcome, verdict, why = FAILED, Verdict.FAILED, " ".join(str(error).split())
+    if why and outcome != THROUGH:
+        ground.say(f"  {outcome}: {why}")
+    _rest(ground, points, verdict, why)
+    ground.book.finish(scenario.name, outcome)
+
+
+def _unseen(ground: Ground) -> str:
+    """Why a scenario that is through says nothing of a point: it is about other accounts."""
+    return f"it isn't about this account: the partition is {ground.partition}, the connection {ground.options.connection or 'none'}"
+
+
+def _lacking(ground: Ground, scenario: Scenario) -> str:
+    for need in scenario.needs:
+        outcome = ground.book.state.done.get(need, "not played")
+        if outcome != THROUGH:
+            return f"it needs '{need}', which is {outcome}{_reason(ground, need)}"
+    return ""
+
+
+def _reason(ground: Ground, scenario: str) -> str:
+    found = [one for one in ground.book.state.answers.values() if one.scenario == scenario and one.why]
+    return f" ({found[0].why})" if found else ""
+
+
+def _keep(ground: Ground, point: Point, seen: Seen) -> None:
+    answer = make_answer(point, seen.verdict, seen=seen.words, evidence=seen.evidence)
+    ground.book.answer(answer)
+    ground.say(f"  {answer.verdict.value}: {point.id}: {seen.words}")
+
+
+def _rest(ground: Ground, points: Mapping[str, Point], verdict: Verdict, why: str) -> None:
+    """Answer what the scenario has left open."""
+    for point in points.values():
+        if point.id not in ground.book.state.answers:
+            ground.book.answer(make_answer(point, verdict, why=why))
+
+
+def make_answer(
+    point: Point, verdict: Verdict, *, seen: str = "", why: str = "", evidence: Mapping[str, str] | None = None
+) -> Answer:
+    """Return the answer to a point."""
+    return Answer(
+        id=point.id, question=point.question, expected=point.expected, otherwise=point.otherwise, verdict=verdict,
+        seen=seen, why=why, evidence=dict(evidence or {}), scenario=point.scenario, at=now(),
+    )  # fmt: skip
