@@ -24,10 +24,11 @@ def start(ground: Ground, pipeline: str, key: str, variables: Mapping[str, str])
 
     def make() -> str:
         given = [{"name": name, "value": value} for name, value in variables.items()]
+        more = {"variables": given} if given else {}  # the API takes no empty list
+        token = ground.token(key)
         started = ground.call(
-            "codepipeline", "start_pipeline_execution",
-            name=pipeline, variables=given, clientRequestToken=ground.token(key),
-        )  # fmt: skip
+            "codepipeline", "start_pipeline_execution", name=pipeline, clientRequestToken=token, **more
+        )
         return str(started["pipelineExecutionId"])
 
     return ground.book.once(key, make)

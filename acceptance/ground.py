@@ -29,6 +29,7 @@ _UNKNOWN = frozenset(
     ["UnknownOperationException", "UnknownOperation", "InvalidAction", "NotImplemented", "NotImplementedException",
      "UnsupportedOperation", "MethodNotAllowed", "404", "405", "501", "NotYetImplemented", "InternalFailure"]
 )  # fmt: skip
+_UNREADABLE = frozenset(["ResponseParserError", "EndpointConnectionError", "ConnectionClosedError"])
 T = TypeVar("T")
 
 
@@ -146,8 +147,8 @@ class Ground:
             raise
 
     def check_here(self, service: str, operation: str, error: OutsideFailure) -> None:
-        """Raise NotHere where an emulator has refused what it hasn't got."""
-        if self.emulated(service) and (code_of(error) in _UNKNOWN or not code_of(error)):
+        """Raise NotHere where an emulator has refused what it hasn't got, or isn't there at all."""
+        if self.emulated(service) and (code_of(error) in _UNKNOWN or type(error.__cause__).__name__ in _UNREADABLE):
             raise NotHere(f"{service}:{operation} is not answered at {self.endpoint(service)}") from error
 
     def endpoint(self, service: str) -> str:
@@ -205,8 +206,9 @@ class Ground:
             check=False,
         )  # fmt: skip
         if done.returncode:
-            said = " / ".join(done.stderr.strip().splitlines()[-8:])
-            raise Otherwise(f"'pipeline-builder {' '.join(arguments)}' ended with {done.returncode}: {said}")
+            raise Otherwise(
+                f"'pipeline-builder {' '.join(arguments)}' ended with {done.returncode}: {_said(done.stderr)}"
+            )
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
@@ -216,6 +218,14 @@ class Ground:
         return {
             **kept, "PYTHONPATH": path, "SMP_TARGET": "aws", "SMP_REGION": self.region, "SMP_ACCOUNTID": self.account,
         }  # fmt: skip
+
+
+def _said(text: str) -> str:
+    """Return the problems among a command's lines, else its last words."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return " / ".join(
+        [line for line in lines if re.search(r"\bPB\d{3}\b", line) and "explain" not in line] or lines[-3:]
+    )
 
 
 def code_of(error: BaseException) -> str:

@@ -53,6 +53,7 @@ def play(ground: Ground, points: Sequence[Point], scenarios: Sequence[Scenario])
 
 def _play_one(ground: Ground, scenario: Scenario, points: Mapping[str, Point]) -> None:
     if lacking := _lacking(ground, scenario):
+        ground.book.note(_why(scenario.name), lacking)
         _rest(ground, points, Verdict.SKIPPED, lacking)
         ground.book.finish(scenario.name, SKIPPED)
         return
@@ -62,33 +63,47 @@ def _play_one(ground: Ground, scenario: Scenario, points: Mapping[str, Point]) -
         for seen in scenario.play(ground):
             if seen.point in points:
                 _keep(ground, points[seen.point], seen)
-        outcome, verdict, why = THROUGH, Verdict.SKIPPED, _unseen(ground)
+        outcome, verdict, why = THROUGH, Verdict.SKIPPED, ""
     except NotHere as error:
         outcome, verdict, why = SKIPPED, Verdict.SKIPPED, f"not here: {error}"
     except FAULTS as error:
         outcome, verdict, why = FAILED, Verdict.FAILED, " ".join(str(error).split())
-    if why and outcome != THROUGH:
-        ground.say(f"  {outcome}: {why}")
+    if why:
+        ground.book.note(_why(scenario.name), why)
+        ground.say(f"  {outcome_words(outcome)}: {why}")
     _rest(ground, points, verdict, why)
     ground.book.finish(scenario.name, outcome)
 
 
-def _unseen(ground: Ground) -> str:
-    """Why a scenario that is through says nothing of a point: it is about other accounts."""
-    return f"it isn't about this account: the partition is {ground.partition}, the connection {ground.options.connection or 'none'}"
-
-
-def _lacking(ground: Ground, scenario: Scenario) -> str:
-    for need in scenario.needs:
-        outcome = ground.book.state.done.get(need, "not played")
-        if outcome != THROUGH:
-            return f"it needs '{need}', which is {outcome}{_reason(ground, need)}"
+def beside(ground: Ground, point: Point) -> str:
+    """Say why a point isn't about this account, empty where it is."""
+    if point.id == "other-partitions" and ground.partition == "aws":
+        return "the credentials are of the partition aws"
+    if point.id == "old-connections" and ":codestar-connections:" not in ground.options.connection:
+        return "the connection has the new prefix"
     return ""
 
 
-def _reason(ground: Ground, scenario: str) -> str:
-    found = [one for one in ground.book.state.answers.values() if one.scenario == scenario and one.why]
-    return f" ({found[0].why})" if found else ""
+def _lacking(ground: Ground, scenario: Scenario) -> str:
+    """Say which scenario this one lacks, and why; of a chain the one that it began with."""
+    for need in scenario.needs:
+        outcome = ground.book.state.done.get(need, "not played")
+        if outcome != THROUGH:
+            why = ground.book.state.notes.get(_why(need), "")
+            return why if why.startswith(_NEEDS) else f"{_NEEDS}'{need}', which {outcome_words(outcome)}: {why}"
+    return ""
+
+
+_NEEDS = "it needs "
+
+
+def outcome_words(outcome: str) -> str:
+    """Return an outcome as a part of a sentence."""
+    return {SKIPPED: "was skipped", FAILED: "failed"}.get(outcome, outcome)
+
+
+def _why(scenario: str) -> str:
+    return f"why {scenario}"
 
 
 def _keep(ground: Ground, point: Point, seen: Seen) -> None:
@@ -101,7 +116,8 @@ def _rest(ground: Ground, points: Mapping[str, Point], verdict: Verdict, why: st
     """Answer what the scenario has left open."""
     for point in points.values():
         if point.id not in ground.book.state.answers:
-            ground.book.answer(make_answer(point, verdict, why=why))
+            aside = beside(ground, point)
+            ground.book.answer(make_answer(point, Verdict.SKIPPED if aside else verdict, why=aside or why))
 
 
 def make_answer(

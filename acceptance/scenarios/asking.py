@@ -107,6 +107,9 @@ def long_text(ground: Ground) -> Iterator[Seen]:
     try:
         wait_question(ground, name, execution, "Approve", minutes=10)
     except Otherwise as error:
+        detail = action(ground, name, execution, "Approve")
+        if detail is None or detail["status"] != "Failed":
+            raise
         yield Seen(point="text-of-1000", ok=True, words=f"refused: {error}")
         return
     detail = action(ground, name, execution, "Approve") or {}

@@ -28,7 +28,7 @@ _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExcee
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
-    "NoSuchTagSet",
+    "NoSuchTagSet", "PipelineNotFoundException", "PipelineExecutionNotFoundException",
 )  # fmt: skip
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 
