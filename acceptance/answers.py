@@ -10,7 +10,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = 1
 _ARN = re.compile(r"arn:[a-z-]+:(?:iam|sts)::[^:\s]*:(?P<kind>user|role|assumed-role|federated-user)/[^\s\"',)]+")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
@@ -46,7 +45,7 @@ class Answer(_Value):
 class Report(_Value):
     """Everything that can be sent in: nothing of it names the account, its people or its resources."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     version: str = Field(description="of pipeline_builder")
     region: str
     partition: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -54,8 +55,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/acceptance",
-        description="Bring a tiny service to the account of your credentials, find out what nobody could verify without "
-        "one, and take everything away again.",
+        description="Bring a tiny service to the account of your credentials, find out what nobody could verify "
+        "without one, and take everything away again.",
         epilog="docs/how-to/acceptance.md says more.",
     )
     parser.add_argument(
@@ -116,7 +117,7 @@ def _run(asked: argparse.Namespace) -> int:
         raise Ended(USAGE, str(error)) from error
     scenarios = choose_scenarios(points, options)
     if asked.list:
-        print(_listed(points, scenarios, options), end="")
+        print(_listed(points, scenarios), end="")
         return DONE
     _catch_signals()
     aws = Aws(asked.region)
@@ -204,8 +205,6 @@ def _finish(asked: argparse.Namespace, ground: Ground, report: Report) -> None:
             say(f"  {line}")
         say(f"'scripts/acceptance --destroy --state {ground.book.path}' tries again")
         return
-    import shutil
-
     shutil.rmtree(ground.home, ignore_errors=True)
     ground.book.path.unlink(missing_ok=True)
 
@@ -256,7 +255,7 @@ def _agree(asked: argparse.Namespace, ground: Ground, scenarios: Sequence[Scenar
         raise Ended(REFUSED, "it was not agreed to; nothing has been made")
 
 
-def _listed(points: Sequence[Point], scenarios: Sequence[Scenario], options: Options) -> str:
+def _listed(points: Sequence[Point], scenarios: Sequence[Scenario]) -> str:
     chosen = {scenario.name for scenario in scenarios} | {REMOVAL}
     lines = [f"{'point':<24} {'scenario':<16} question"]
     for point in points:

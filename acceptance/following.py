@@ -1,4 +1,4 @@
-"""CodePipeline as a scenario looks at it: executions, actions and stages; and as a person does who answers, or retries."""
+"""CodePipeline as a scenario looks at it: executions, actions, stages; and as a person who answers, or retries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from acceptance.ground import Ground, Otherwise
 
 ENDS = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+APPROVE = "Approve"
+"""The stage, and the action in it, that asks a person."""
 Found = Mapping[str, Any]
 
 
@@ -118,9 +120,8 @@ def wait_question(ground: Ground, pipeline: str, execution: str, name: str, *, m
             return found
         ended = status(ground, pipeline, execution)
         if ended["status"] in ENDS:
-            raise Otherwise(
-                f"the execution {execution} is {ended['status']} before '{name}' asks: {_why(ground, pipeline, execution)}"
-            )
+            why = _why(ground, pipeline, execution)
+            raise Otherwise(f"the execution {execution} is {ended['status']} before '{name}' asks: {why}")
         return ""
 
     return ground.wait(f"the question of '{name}' in {execution}", look, minutes=minutes)
@@ -135,17 +136,17 @@ def _why(ground: Ground, pipeline: str, execution: str) -> str:
     return "; ".join(words) or "no action has failed"
 
 
-def answer(ground: Ground, pipeline: str, execution: str, name: str, verdict: str, comment: str) -> Found:
-    """Answer an action's question where nobody has, and return what CodePipeline says of the action then."""
-    given = action(ground, pipeline, execution, name)
+def answer(ground: Ground, pipeline: str, execution: str, verdict: str, comment: str) -> Found:
+    """Answer an execution's approval where nobody has, and return what CodePipeline says of the action then."""
+    given = action(ground, pipeline, execution, APPROVE)
     if not (given and given["status"] in ("Succeeded", "Failed")):
-        found = wait_question(ground, pipeline, execution, name, minutes=60)
+        found = wait_question(ground, pipeline, execution, APPROVE, minutes=60)
         ground.call(
             "codepipeline", "put_approval_result",
-            pipelineName=pipeline, stageName="Approve", actionName=name, token=found,
+            pipelineName=pipeline, stageName=APPROVE, actionName=APPROVE, token=found,
             result={"summary": comment, "status": verdict},
         )  # fmt: skip
-    return wait_answered(ground, pipeline, execution, name, minutes=5)
+    return wait_answered(ground, pipeline, execution, APPROVE, minutes=5)
 
 
 def wait_answered(ground: Ground, pipeline: str, execution: str, name: str, *, minutes: float) -> Found:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from acceptance.ground import Ground, code_of
@@ -33,7 +32,7 @@ def image(ground: Ground) -> str:
 
 
 def make_bucket(ground: Ground) -> str:
-    """Make the acceptance's own bucket: private, versioned (CodePipeline wants that of a source), telling EventBridge."""
+    """Make the acceptance's own bucket: private, telling EventBridge, versioned as a source has to be."""
     name = ground.own
     if ground.there("s3", "head_bucket", Bucket=name) is None:
         where = (
@@ -45,7 +44,7 @@ def make_bucket(ground: Ground) -> str:
     _as_far("s3", "put_bucket_tagging", ground, Bucket=name, Tagging={"TagSet": tags})
     _as_far("s3", "put_public_access_block", ground, Bucket=name, PublicAccessBlockConfiguration=private)
     _as_far("s3", "put_bucket_versioning", ground, Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    events = {"EventBridgeConfiguration": {}}
+    events: dict[str, dict[str, str]] = {"EventBridgeConfiguration": {}}
     _as_far("s3", "put_bucket_notification_configuration", ground, Bucket=name, NotificationConfiguration=events)
     return name
 
@@ -119,7 +118,8 @@ def _asks(ground: Ground) -> tuple[Mapping[str, Any], ...]:
         {"Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:ListBucket", "s3:GetBucketVersioning",
                     "s3:GetObjectTagging", "s3:GetBucketAcl", "s3:GetBucketLocation"],
          "Resource": _own_objects(ground)},
-        {"Action": "codepipeline:StartPipelineExecution", "Resource": ground.arn("codepipeline", f"{ground.name}-asks")},
+        {"Action": "codepipeline:StartPipelineExecution",
+         "Resource": ground.arn("codepipeline", f"{ground.name}-asks")},
         {"Action": ["codebuild:StartBuild", "codebuild:BatchGetBuilds"],
          "Resource": ground.arn("codebuild", f"project/{ground.name}-long")},
         {"Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],

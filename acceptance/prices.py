@@ -1,4 +1,4 @@
-"""What a scenario costs, estimated: AWS's prices of us-east-1 without free tiers, rounded up; other Regions differ a bit."""
+"""What a scenario costs, estimated: prices of us-east-1 without free tiers, rounded up; other Regions differ a bit."""
 
 from __future__ import annotations
 

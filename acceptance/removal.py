@@ -1,4 +1,4 @@
-"""Everything goes again: what runs is stopped, what was made is deleted, and a sweep by tag and by name says what is left.
+"""Everything goes again: what runs is stopped, what was made is deleted; a sweep by tag and name says what is left.
 
 Each step may be repeated, and one that fails doesn't keep the others from being done.
 """
@@ -24,16 +24,20 @@ _FORGETS = 10
 
 def remove(ground: Ground) -> tuple[str, ...]:
     """Take everything away; return what is left, each with what failed or how it can be removed."""
-    failed: list[str] = []
-    for title, step in STEPS:
-        ground.say(f"  taking away: {title}")
-        try:
-            step(ground)
-        except NotHere:
-            continue
-        except FAULTS as error:
-            failed.append(f"{title}: {error}")
-    return (*failed, *sweep(ground))
+    failed = [_take(ground, title, step) for title, step in STEPS]
+    return (*filter(None, failed), *sweep(ground))
+
+
+def _take(ground: Ground, title: str, step: Callable[[Ground], None]) -> str:
+    """Do a step; return what failed."""
+    ground.say(f"  taking away: {title}")
+    try:
+        step(ground)
+    except NotHere:
+        return ""
+    except FAULTS as error:
+        return f"{title}: {error}"
+    return ""
 
 
 def _pipelines(ground: Ground) -> tuple[str, ...]:
@@ -202,15 +206,18 @@ STEPS: tuple[tuple[str, Callable[[Ground], None]], ...] = (
 
 def sweep(ground: Ground) -> tuple[str, ...]:
     """Return what is left, by the tag of everything and by name."""
-    found: list[str] = []
-    for look in (_by_tag, _stacks, _buckets, _roles, _logs, _sagemaker):
-        try:
-            found += look(ground)
-        except NotHere as error:
-            ground.say(f"  not looked for: {error}")
-        except FAULTS as error:
-            found.append(f"could not be looked for: {error}")
-    return tuple(found)
+    looks = (_by_tag, _stacks, _buckets, _roles, _logs, _sagemaker)
+    return tuple(line for look in looks for line in _looked(ground, look))
+
+
+def _looked(ground: Ground, look: Callable[[Ground], list[str]]) -> list[str]:
+    try:
+        return look(ground)
+    except NotHere as error:
+        ground.say(f"  not looked for: {error}")
+    except FAULTS as error:
+        return [f"could not be looked for: {error}"]
+    return []
 
 
 def _by_tag(ground: Ground) -> list[str]:

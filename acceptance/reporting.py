@@ -1,4 +1,4 @@
-"""The report of an acceptance: its answers in the order of the points, without anybody's names, as JSON that can be sent in."""
+"""The report of an acceptance: its answers in the order of the points, as JSON that names nobody."""
 
 from __future__ import annotations
 

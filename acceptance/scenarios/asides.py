@@ -38,29 +38,34 @@ def load_calls() -> dict[str, list[list[Any]]]:
     return found
 
 
-def simulate(ground: Ground) -> Iterator[Seen]:
-    """Ask IAM itself whether each role of the service may do what its stage does."""
-    denied, count = {}, 0
-    values = {
+def values_of(ground: Ground) -> dict[str, str]:
+    """Return what stands in the calls for names of the account and the service."""
+    registry, _, path = own.image(ground).partition("/")
+    return {
         "partition": ground.partition, "account": ground.account, "region": ground.region, "service": ground.name,
         "bucket": ground.bucket, "pipeline": f"{ground.name}-dag", "group": ground.name,
+        "registry": registry.partition(".")[0], "image": path.partition(":")[0],
     }  # fmt: skip
-    for role, calls in load_calls().items():
-        arn = ground.arn("iam", f"role/{ground.name}-{role}")
-        for action, resource, context in calls:
-            count += 1
-            entries = [
-                {"ContextKeyName": key.replace("_", ":", 1), "ContextKeyValues": [value.format(**values)],
-                 "ContextKeyType": "string"} for key, value in context.items()
-            ]  # fmt: skip
-            said = ground.call(
-                "iam", "simulate_principal_policy", PolicySourceArn=arn, ActionNames=[action],
-                ResourceArns=[resource.format(**values)], ContextEntries=entries,
-            )  # fmt: skip
-            decision = str(said["EvaluationResults"][0]["EvalDecision"])
-            if decision != "allowed":
-                denied[f"{role}: {action} on {resource}"] = decision
-    words = f"{count} calls of {len(load_calls())} roles, {len(denied)} denied"
+
+
+def simulate(ground: Ground) -> Iterator[Seen]:
+    """Ask IAM itself whether each role of the service may do what its stage does."""
+    values = values_of(ground)
+    denied: dict[str, str] = {}
+    calls = [(role, *call) for role, listed in load_calls().items() for call in listed]
+    for role, action, resource, context in calls:
+        entries = [
+            {"ContextKeyName": key.replace("_", ":", 1), "ContextKeyValues": [value.format(**values)],
+             "ContextKeyType": "string"} for key, value in context.items()
+        ]  # fmt: skip
+        said = ground.call(
+            "iam", "simulate_principal_policy", PolicySourceArn=ground.arn("iam", f"role/{ground.name}-{role}"),
+            ActionNames=[action], ResourceArns=[resource.format(**values)], ContextEntries=entries,
+        )  # fmt: skip
+        decision = str(said["EvaluationResults"][0]["EvalDecision"])
+        if decision != "allowed":
+            denied[f"{role}: {action} on {resource}"] = decision
+    words = f"{len(calls)} calls of {len(load_calls())} roles, {len(denied)} denied"
     yield Seen(point="roles-allow-calls", ok=not denied, words=words, evidence=denied)
 
 

@@ -78,7 +78,7 @@ def answers(ground: Ground) -> Iterator[Seen]:
         if point in ground.book.state.answers:
             continue
         execution = start(ground, name_of(ground), f"asks: {point}", {})
-        detail = answer(ground, name_of(ground), execution, "Approve", verdict, comment)
+        detail = answer(ground, name_of(ground), execution, verdict, comment)
         by = str(detail.get("updatedBy", ""))
         summary = str(detail.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", ""))
         named = bool(by) or (not comment and " by arn:" in summary)

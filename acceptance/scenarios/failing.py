@@ -60,7 +60,8 @@ def schedule(ground: Ground) -> Iterator[Seen]:
     deployed = ground.book.once("schedule deployed at", lambda: _now().isoformat())
 
     def is_it(found: Found) -> bool:
-        return found["startTime"] >= when - timedelta(seconds=30)
+        began: datetime = found["startTime"]
+        return began >= when - timedelta(seconds=30)
 
     execution = wait_new(ground, ground.name, "scheduled execution", is_it, minutes=_SOON + 10)
     found = status(ground, ground.name, execution)

@@ -41,7 +41,7 @@ def first_start(ground: Ground) -> Iterator[Seen]:
     kind = str(found.get("trigger", {}).get("triggerType", ""))
     started = Seen(point="first-start", ok=kind == "CreatePipeline", words=f"the first execution's trigger is {kind}")
     yield started
-    detail = answer(ground, name, execution, "Approve", "Approved", COMMENT)
+    detail = answer(ground, name, execution, "Approved", COMMENT)
     ended = wait_end(ground, name, execution, minutes=30)
     package = newest_package(ground)
     right = ended["status"] == "Succeeded" and package.get("ModelApprovalStatus") == "Approved"
@@ -73,7 +73,7 @@ def push(ground: Ground) -> Iterator[Seen]:
     kind = str(status(ground, name, execution).get("trigger", {}).get("triggerType", ""))
     yield Seen(point="push-starts", ok=kind == "CloudWatchEvent", words=f"the push started it; its trigger is {kind}")
     before = newest_package(ground).get("ModelPackageVersion")
-    detail = answer(ground, name, execution, "Approve", "Rejected", REFUSAL)
+    detail = answer(ground, name, execution, "Rejected", REFUSAL)
 
     def rejected() -> Found | None:
         found = newest_package(ground)

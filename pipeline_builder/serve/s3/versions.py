@@ -1,4 +1,4 @@
-"""Versions and tags of a bucket that keeps neither: each object is its only version, as S3 answers where none was asked for."""
+"""Versions and tags of a bucket that keeps neither: each object is its own only version."""
 
 from __future__ import annotations
 
