@@ -63,8 +63,7 @@ class Execution:
     details: list[Body] = field(default_factory=list)
     stopping: list[str] = field(default_factory=list)
 
-    @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         return bool(self.stopping)
 
 
@@ -172,15 +171,15 @@ class Pipelines:
 
     def play(self, execution: Execution, first: int) -> None:
         for name, kind in self.stages(execution)[first:]:
-            if execution.stopped or self.ended:
+            if execution.is_stopped() or self.ended:
                 break
             execution.stages[name] = "InProgress"
             if not getattr(self, f"do_{kind}")(execution, name):
-                execution.stages[name] = "Stopped" if execution.stopped else "Failed"
-                execution.status = "Stopped" if execution.stopped else "Failed"
+                execution.stages[name] = "Stopped" if execution.is_stopped() else "Failed"
+                execution.status = "Stopped" if execution.is_stopped() else "Failed"
                 return
             execution.stages[name] = "Succeeded"
-        execution.status = "Stopped" if execution.stopped else "Succeeded"
+        execution.status = "Stopped" if execution.is_stopped() else "Succeeded"
 
     def detail(self, execution: Execution, stage: str) -> Body:
         found: Body = {
@@ -257,7 +256,7 @@ class Pipelines:
         detail["token"] = str(uuid.uuid4())
         deadline = time.monotonic() + (120 if execution.pipeline == NAME else EXPIRES)
         with self.changed:
-            while "answer" not in detail and not execution.stopped and not self.ended:
+            while "answer" not in detail and not execution.is_stopped() and not self.ended:
                 if time.monotonic() > deadline:
                     return self.end(detail, "Failed", "Approval expired")
                 self.changed.wait(0.1)
