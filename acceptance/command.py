@@ -23,7 +23,7 @@ from acceptance.permissions import render_policy
 from acceptance.points import Point, choose, load_points
 from acceptance.removal import remove
 from acceptance.reporting import make_report, write_report
-from acceptance.run import choose_scenarios, estimate, make_answer, play
+from acceptance.run import CutOff, choose_scenarios, estimate, make_answer, play
 from acceptance.scenarios.catalogue import REMOVAL
 from acceptance.scenarios.scenario import Scenario
 from acceptance.state import Book, State, find_states, now
@@ -150,6 +150,9 @@ def _through(
     try:
         if not asked.destroy:
             play(ground, points, scenarios)
+    except CutOff as error:
+        again = f"'scripts/acceptance --resume --state {ground.book.path}' goes on, --destroy takes everything away"
+        raise Ended(OUTSIDE, f"{error}\n{again}") from error
     except Interrupted as error:
         code = error.code
         say("interrupted: everything is taken away now; once more leaves it, and says how it is removed")
@@ -218,9 +221,11 @@ def _book(asked: argparse.Namespace, account: str, aws: Aws) -> Book:
             raise Ended(
                 REFUSED, f"an acceptance is still there ({names}): go on with --resume, or take it away with --destroy"
             )
-        region = str(aws.client("sts").meta.region_name or "")
+        region = asked.region or str(aws.client("sts").meta.region_name or "")
+        if region in ("", "aws-global"):
+            raise Ended(USAGE, "the credentials name no Region: say --region")
         suffix = asked.suffix or secrets.token_hex(3)
-        state = State(suffix=suffix, account=account, region=asked.region or region, began=now())
+        state = State(suffix=suffix, account=account, region=region, began=now())
         return Book((asked.folder / f"{suffix}.json").resolve(), state)
     if len(found) != 1:
         what = "several acceptances are" if found else "no acceptance is"

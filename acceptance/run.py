@@ -6,17 +6,27 @@ import time
 from collections.abc import Mapping, Sequence
 
 from acceptance.answers import Answer, Verdict
+from acceptance.faults import FAULTS
 from acceptance.ground import Ground, NotHere, Options, Seen
 from acceptance.points import Point
 from acceptance.prices import total
-from acceptance.removal import FAULTS
 from acceptance.scenarios.catalogue import CATALOGUE, REMOVAL, SCENARIOS
 from acceptance.scenarios.scenario import Scenario
 from acceptance.state import now
+from pipeline_builder.errors import OutsideFailure
 
+_CUT_OFF = ("PB701", "PB703")
+"""No credentials (any more), and no AWS: nothing that a scenario could answer by."""
 THROUGH, SKIPPED, FAILED = "through", "skipped", "failed"
 _PATIENCE = 3
 """How many times its usual minutes a scenario may take."""
+
+
+_NEEDS = "it needs "
+
+
+class CutOff(Exception):
+    """AWS can't be reached any more; the acceptance goes on later."""
 
 
 def choose_scenarios(points: Sequence[Point], options: Options) -> tuple[Scenario, ...]:
@@ -59,20 +69,33 @@ def _play_one(ground: Ground, scenario: Scenario, points: Mapping[str, Point]) -
         return
     ground.say(f"{scenario.name}: {scenario.title} (about {scenario.minutes} minutes)")
     ground.deadline = time.monotonic() + scenario.minutes * 60 * _PATIENCE + 600
+    outcome, why = _outcome(ground, scenario, points)
+    if why:
+        ground.book.note(_why(scenario.name), why)
+        ground.say(f"  {outcome_words(outcome)}: {why}")
+    _rest(ground, points, Verdict.FAILED if outcome == FAILED else Verdict.SKIPPED, why)
+    ground.book.finish(scenario.name, outcome)
+
+
+def _outcome(ground: Ground, scenario: Scenario, points: Mapping[str, Point]) -> tuple[str, str]:
+    """Play a scenario, and keep what is seen; return what became of it, and why.
+
+    Raises:
+        CutOff: AWS can't be asked any more.
+    """
     try:
         for seen in scenario.play(ground):
             if seen.point in points:
                 _keep(ground, points[seen.point], seen)
-        outcome, verdict, why = THROUGH, Verdict.SKIPPED, ""
     except NotHere as error:
-        outcome, verdict, why = SKIPPED, Verdict.SKIPPED, f"not here: {error}"
+        return SKIPPED, f"not here: {error}"
     except FAULTS as error:
-        outcome, verdict, why = FAILED, Verdict.FAILED, " ".join(str(error).split())
-    if why:
-        ground.book.note(_why(scenario.name), why)
-        ground.say(f"  {outcome_words(outcome)}: {why}")
-    _rest(ground, points, verdict, why)
-    ground.book.finish(scenario.name, outcome)
+        if isinstance(error, OutsideFailure) and error.problems[0].id in _CUT_OFF:
+            raise CutOff(str(error)) from error
+        return FAILED, " ".join(str(error).split())
+    except Exception as error:  # noqa: BLE001 - a mistake of ours in one scenario takes nothing from the others
+        return FAILED, f"a bug of the acceptance: {error!r}"
+    return THROUGH, ""
 
 
 def beside(ground: Ground, point: Point) -> str:
@@ -92,9 +115,6 @@ def _lacking(ground: Ground, scenario: Scenario) -> str:
             why = ground.book.state.notes.get(_why(need), "")
             return why if why.startswith(_NEEDS) else f"{_NEEDS}'{need}', which {outcome_words(outcome)}: {why}"
     return ""
-
-
-_NEEDS = "it needs "
 
 
 def outcome_words(outcome: str) -> str:

@@ -18,7 +18,7 @@ def _runs(count: float) -> Cost:
 CATALOGUE = (
     Scenario(name="letter-case", title="a SageMaker pipeline with capital letters", play=asides.letter_case),
     Scenario(
-        name="jobs", title="tiny pipelines of processing and training jobs", play=jobs.jobs, minutes=15,
+        name="jobs", title="tiny pipelines of processing and training jobs", play=jobs.jobs, minutes=25,
         cost=Cost(jobs=(("ml.t3.medium", 14), ("ml.m5.large", 9))),
     ),
     Scenario(

@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Iterator
 
-from acceptance.ground import Ground, Seen
+from acceptance.ground import Ground, Otherwise, Seen
 from acceptance.scenarios.probing import Probe, Ran, Step, play, processing, read_object, training
 
 _NOTHING = "print('done')"
@@ -41,6 +41,8 @@ def _max_runtime_steps(ground: Ground) -> list[Step]:
 
 def _max_runtime(ran: Ran) -> Iterator[Seen]:
     job = str(ran.job("Late")["ProcessingJobStatus"])
+    if job != "Stopped":
+        raise Otherwise(f"the job is {job} before its time is over: {ran.reasons()}")
     step, after = ran.step("Late"), ran.step("After")
     words = f"the job is {job}, its step {step}, the next step {after}, the execution {ran.status}"
     ok = (step, after, ran.status) == ("Failed", "never begun", "Failed")
@@ -57,6 +59,7 @@ def _any_steps(ground: Ground) -> list[Step]:
 
 
 def _any(ran: Ran) -> Iterator[Seen]:
+    ran.job("Fails")
     words = f"the step that waits for Any is {ran.step('Anyway')}, the execution {ran.status}"
     yield Seen(point="any-never-started", ok=ran.step("Anyway") == "Succeeded", words=words)
 
@@ -81,6 +84,7 @@ def _link_steps(ground: Ground) -> list[Step]:
 
 
 def _link(ran: Ran) -> Iterator[Seen]:
+    ran.check("Succeeded")
     uri = str(ran.job("Links")["ModelArtifacts"]["S3ModelArtifacts"])
     with tarfile.open(fileobj=io.BytesIO(read_object(ran.ground, uri))) as archive:
         found = {member.name.removeprefix("./"): "link" if member.issym() else "file" for member in archive}
@@ -98,6 +102,7 @@ def _metric_steps(ground: Ground) -> list[Step]:
 
 
 def _metric(ran: Ran) -> Iterator[Seen]:
+    ran.check("Succeeded")
     found = {one["MetricName"]: one["Value"] for one in ran.job("Metrics").get("FinalMetricDataList", ())}
     words = f"found: {', '.join(f'{name}={value:g}' for name, value in sorted(found.items())) or 'nothing'}"
     yield Seen(point="metric-expressions", ok={"plain", "named"} <= found.keys(), words=words)

@@ -1,6 +1,6 @@
 """Probes: SageMaker pipelines of a few seconds' work, each for something that the documentation leaves open.
 
-All of a scenario's are started at once, and judged when they have ended.
+A scenario's are started a few at a time, and judged when they have ended.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from acceptance.ground import Ground, Otherwise, Seen
 from acceptance.model import DATA
 
 PROCESSING, TRAINING = "ml.t3.medium", "ml.m5.large"
+_AT_ONCE = 2
 ENDS = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
 Step = Mapping[str, Any]
 Steps = Mapping[str, Step]
@@ -48,8 +49,15 @@ class Ran:
             raise Otherwise(self.reasons())
 
     def job(self, name: str) -> dict[str, Any]:
-        """Return the description of a step's job."""
-        ((kind, found),) = self.steps[name]["Metadata"].items()
+        """Return the description of a step's job.
+
+        Raises:
+            Otherwise: it has none, as where a quota is used up.
+        """
+        made = self.steps.get(name, {}).get("Metadata")
+        if not made:
+            raise Otherwise(f"the step '{name}' has no job: {self.reasons()}")
+        ((kind, found),) = made.items()
         job = str(found["Arn"]).rsplit("/", 1)[-1]
         verb = {"ProcessingJob": "processing", "TrainingJob": "training", "TransformJob": "transform"}[kind]
         return self.ground.call("sagemaker", f"describe_{verb}_job", **{f"{kind}Name": job})
@@ -66,14 +74,19 @@ class Probe:
 
 
 def play(ground: Ground, probes: Iterable[Probe], *, minutes: float) -> Iterator[Seen]:
-    """Start them all, and yield what is seen of each as it has ended."""
-    probes = tuple(probes)
+    """Yield what is seen of each as it has ended; the first alone, for it says whether jobs run here at all.
+
+    The others run a few at a time: a new account has small quotas.
+    """
+    first, *others = probes
+    batches = [[first], *(others[number : number + _AT_ONCE] for number in range(0, len(others), _AT_ONCE))]
     own.make_bucket(ground)
     own.put(ground, ground.own, "probe/rows.csv", DATA.encode())
     role = own.make_role(ground, own.JOBS)
-    arns = {probe.name: _start(ground, probe, role) for probe in probes}
-    for probe in probes:
-        yield from probe.judge(_end(ground, arns[probe.name], minutes))
+    for batch in batches:
+        arns = [_start(ground, probe, role) for probe in batch]
+        for probe, arn in zip(batch, arns, strict=True):
+            yield from probe.judge(_end(ground, arn, minutes))
 
 
 def _start(ground: Ground, probe: Probe, role: str) -> str:

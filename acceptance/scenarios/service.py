@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from acceptance import own
-from acceptance.following import Found, action, answer, executions, status, wait_end, wait_new, wait_question
+from acceptance.following import (
+    APPROVE,
+    Found,
+    action,
+    answer,
+    retry,
+    stage_status,
+    status,
+    wait_end,
+    wait_new,
+    wait_question,
+)
 from acceptance.ground import Ground, Otherwise, Seen
 from acceptance.model import DATA
+from pipeline_builder.aws.facts import read_facts
 
 COMMENT = "the acceptance approves this"
+_NEWEST = 20
 REFUSAL = "the acceptance rejects this"
 
 
@@ -41,6 +55,7 @@ def first_start(ground: Ground) -> Iterator[Seen]:
     kind = str(found.get("trigger", {}).get("triggerType", ""))
     started = Seen(point="first-start", ok=kind == "CreatePipeline", words=f"the first execution's trigger is {kind}")
     yield started
+    _wait_for_data(ground, execution)
     detail = answer(ground, name, execution, "Approved", COMMENT)
     ended = wait_end(ground, name, execution, minutes=30)
     package = newest_package(ground)
@@ -51,6 +66,23 @@ def first_start(ground: Ground) -> Iterator[Seen]:
         words=f"execution {ended['status']}, package {package.get('ModelApprovalStatus')}: {said}",
         evidence={"updatedBy": str(detail.get("updatedBy", ""))},
     )  # fmt: skip
+
+
+def _wait_for_data(ground: Ground, execution: str) -> None:
+    """Wait for the approval; a training that began before its data were there is tried again, once."""
+    if action(ground, ground.name, execution, APPROVE):
+        return
+    try:
+        wait_approval(ground, execution)
+    except Otherwise:
+        if (
+            stage_status(ground, ground.name, execution, "Train") != "Failed"
+            or "first retry" in ground.book.state.notes
+        ):
+            raise
+        ground.book.note("first retry", execution)
+        retry(ground, ground.name, execution, "Train", "ALL_ACTIONS")
+        wait_approval(ground, execution)
 
 
 def _is_first(found: Found) -> bool:
@@ -99,37 +131,24 @@ def newest_package(ground: Ground) -> dict[str, Any]:
     return ground.call("sagemaker", "describe_model_package", ModelPackageName=newest["ModelPackageArn"])
 
 
-def variables_of(ground: Ground, execution: str, name: str) -> dict[str, str]:
-    """Return the variables that an action has handed on."""
-    found = action(ground, ground.name, execution, name)
-    return dict(found.get("output", {}).get("outputVariables", {})) if found else {}
-
-
 def wait_approval(ground: Ground, execution: str) -> None:
     """Wait until the run asks for its approval."""
-    wait_question(ground, ground.name, execution, "Approve", minutes=60)
-
-
-def busy(ground: Ground) -> str:
-    """Return an execution that goes on; empty where none does."""
-    going = [one for one in executions(ground, ground.name) if one["status"] in ("InProgress", "Stopping")]
-    return str(going[0]["pipelineExecutionId"]) if going else ""
+    wait_question(ground, ground.name, execution, APPROVE, minutes=60)
 
 
 def model_execution(ground: Ground, execution: str) -> str:
-    """Return the SageMaker execution that a run of the service has started.
+    """Return the SageMaker execution that a run of the service has started: its description says by whom it was.
 
     Raises:
-        Otherwise: its Train has handed on none.
+        Otherwise: there is none.
     """
-    for name in ("Train", "Start", "Judge"):
-        if arn := variables_of(ground, execution, name).get("EXECUTION_ARN"):
-            return arn
     listed = ground.pages(
         "sagemaker", "list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=f"{ground.name}-dag",
         SortBy="CreationTime", SortOrder="Descending",
     )  # fmt: skip
-    newest = next(iter(listed), None)
-    if newest is None:
-        raise Otherwise(f"no execution of SageMaker is known of {execution}")
-    return str(newest["PipelineExecutionArn"])
+    for one in islice(listed, _NEWEST):
+        arn = str(one["PipelineExecutionArn"])
+        found = ground.call("sagemaker", "describe_pipeline_execution", PipelineExecutionArn=arn)
+        if read_facts(str(found.get("PipelineExecutionDescription", ""))).cause == execution:
+            return arn
+    raise Otherwise(f"no execution of SageMaker was started by {execution}")

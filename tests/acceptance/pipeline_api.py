@@ -35,6 +35,8 @@ class PlayedPipelines(Pipelines):
     def answer(self, operation: str, given: Body) -> Body:
         if operation in ASIDE:
             return ASIDE[operation]
+        if code := self.refusals.pop(operation, ""):
+            raise Refused(code)
         self.happen()
         name = given.get("pipelineName") or given.get("name") or given.get("pipeline", {}).get("name")
         if operation != "CreatePipeline" and not self.is_there(name):

@@ -45,7 +45,7 @@ STAGES = {
 }
 Body = dict[str, Any]
 SERVED = "000000000000"
-EXPIRES, LIMIT = 2.0, "0.1"
+EXPIRES, LIMIT = 2.0, "0.25"
 
 
 @dataclass
@@ -76,6 +76,8 @@ class Pipelines:
     url: str = ""
     names: bool = True
     long_texts: bool = False
+    refusals: dict[str, str] = field(default_factory=dict)
+    """By operation the error code of its next answer."""
     made: dict[str, Body] = field(default_factory=dict)
     executions: list[Execution] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)

@@ -89,6 +89,19 @@ def test_what_an_emulator_lacks_is_skipped_with_the_operation(account: Account) 
     assert skipped["build-over-8-hours"] == "it takes more than 8 hours and 3.5 USD: --long --budget 5"
 
 
+@pytest.mark.long
+def test_credentials_that_are_over_leave_it_where_it_is(account: Account, pipelines: PlayedPipelines) -> None:
+    pipelines.refusals["PutApprovalResult"] = "ExpiredTokenException"
+    ran = account.run("--yes", "--suffix", SUFFIX, "--only", "approver-with-comment", "removal")
+    assert ran.code == 4
+    assert "PB701" in ran.err
+    assert "'scripts/acceptance --resume --state" in ran.err
+    assert account.left()["buckets"]
+    ran = account.run("--resume")
+    assert (ran.code, account.left()) == (0, {}), ran.err
+    assert verdicts(account.report()) == {"approver-with-comment": CONFIRMED, "destroy-leaves-nothing": CONFIRMED}
+
+
 def until_said(process: Any, words: str) -> str:
     said = ""
     deadline = time.monotonic() + 60
