@@ -141,7 +141,7 @@ def take(ground: Ground, bucket: str, key: str) -> None:
 def write_service(ground: Ground, *, round_: int, **more: Any) -> None:
     """Write the service's own repository anew; `more` goes into the manifest's `service`, `schedules` and `repos`."""
     service = {
-        "source": {"kind": "s3", "repository": f"{ground.own}/{SOURCE}"}, "encryption": "aws",
+        "source": {"kind": "s3", "repository": f"{ground.own}/{SOURCE}"}, "encryption": "aws", "wait": "step-functions",
         "execution_role": "per-repository", "run_timeout_minutes": 60, "log_days": 1, "artifact_days": 7,
         "approval": {"timeout_minutes": 120}, "tags": dict(ground.tags), **more.pop("service", {}),
     }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 _READ = (
     "cloudformation:ValidateTemplate", "ecr:BatchGetImage", "ecr:DescribeImages", "iam:ListRoles",
     "logs:DescribeLogGroups", "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "sagemaker:ListPipelines",
-    "servicequotas:ListServiceQuotas", "sts:GetCallerIdentity", "tag:GetResources",
+    "servicequotas:ListServiceQuotas", "states:TestState", "sts:GetCallerIdentity", "tag:GetResources",
 )  # fmt: skip
 _JOBS = ("processing-job", "training-job", "transform-job")
 # Of each service all that it can do, on resources with the acceptance's names.

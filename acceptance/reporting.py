@@ -15,7 +15,7 @@ from pipeline_builder.machine.streams import write_file
 
 SERVICES = (
     "cloudformation", "codebuild", "codepipeline", "events", "iam", "logs", "resourcegroupstaggingapi", "s3",
-    "sagemaker", "sts",
+    "sagemaker", "stepfunctions", "sts",
 )  # fmt: skip
 
 

@@ -98,10 +98,12 @@ def _outcome(ground: Ground, scenario: Scenario, points: Mapping[str, Point]) ->
     return THROUGH, ""
 
 
-def beside(ground: Ground, point: Point) -> str:
-    """Say why a point isn't about this account, empty where it is."""
+def beside(ground: Ground, point: Point, why: str) -> str:
+    """Say why a point isn't about this account, empty where it is; `why` is what became of its scenario."""
     if point.id == "other-partitions" and ground.partition == "aws":
         return "the credentials are of the partition aws"
+    if point.id == "retried-judge" and not why:
+        return "the service's pipeline has no action Judge"
     if point.id == "old-connections" and ":codestar-connections:" not in ground.options.connection:
         return "the connection has the new prefix"
     return ""
@@ -136,7 +138,7 @@ def _rest(ground: Ground, points: Mapping[str, Point], verdict: Verdict, why: st
     """Answer what the scenario has left open."""
     for point in points.values():
         if point.id not in ground.book.state.answers:
-            aside = beside(ground, point)
+            aside = beside(ground, point, why)
             ground.book.answer(make_answer(point, Verdict.SKIPPED if aside else verdict, why=aside or why))
 
 

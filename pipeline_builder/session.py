@@ -227,12 +227,21 @@ class Session(Opened):
             self.say(f"select    {left.words}")
         return left
 
-    def start(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None) -> Execution:
+    def begin(
+        self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None = None, cause: str = ""
+    ) -> Start:
         """Start an execution, or find the one that a repeated call has started, and leave it going on."""
+        return self._left(partial(self._begin, pipeline, rerun=rerun, selection=selection, cause=cause))
+
+    def begin_again(self, own: Execution, pipeline: DeployedPipeline) -> Start:
+        """Let an execution that this one's cause has started go on from its failure, or as it is, and leave it so."""
+        return self._left(self._again(own, pipeline))
+
+    def _left(self, begin: Callable[[], Start]) -> Start:
         with self.stage("run") as words:
-            begun = self._begin(pipeline, rerun=rerun, selection=selection)
+            begun = begin()
             words.append(f"execution {begun.execution.id} {begun.origin}")
-        return begun.execution
+        return begun
 
     def run(
         self,
@@ -249,14 +258,16 @@ class Session(Opened):
 
     def go_on(self, own: Execution, pipeline: DeployedPipeline, eyes: Eyes) -> RunRecord:
         """Go on with an execution that this one's cause has started, from its failure or as it is, and judge it."""
+        return self._follow(self._again(own, pipeline), eyes, planned=pipeline)
+
+    def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
         if moved := find_moved(own, self.fingerprints):
             self.warn(moved)
-        begin = partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
-        return self._follow(begin, eyes, planned=pipeline)
+        return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
-    def resume(self, name: str, eyes: Eyes) -> RunRecord:
+    def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self.runs.running(name))
+        begun = resume(self.runs.running(name), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:

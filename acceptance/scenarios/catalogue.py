@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acceptance.prices import Cost
-from acceptance.scenarios import asides, asking, failing, jobs, service, transforms
+from acceptance.scenarios import asides, asking, failing, jobs, service, transforms, waiting
 from acceptance.scenarios.scenario import Scenario
 
 _RUN = Cost(builds=10, actions=1, jobs=(("ml.m5.large", 2),))
@@ -47,6 +47,12 @@ CATALOGUE = (
     Scenario(
         name="first-start", title="the first run, approved", play=service.first_start, needs=("deploy",), cost=_RUN,
         minutes=25,
+    ),
+    Scenario(
+        name="waiting", title="what the state machine has done", play=waiting.waiting, needs=("first-start",),
+    ),
+    Scenario(
+        name="wait-errors", title="errors in a state machine", play=waiting.error_names, needs=("deploy",),
     ),
     Scenario(
         name="push", title="a push, rejected", play=service.push, needs=("first-start",), cost=_RUN, minutes=25,

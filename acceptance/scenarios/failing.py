@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 from acceptance import own
-from acceptance.following import Found, retry, start, status, stop, wait_end, wait_failure, wait_new
+from acceptance.following import Found, actions, retry, start, status, stop, wait_end, wait_failure, wait_new
 from acceptance.ground import Ground, Seen
 from acceptance.scenarios.service import model_execution, wait_approval
 
 FAIL, SLEEP = "tiny/fail", "tiny/sleep"
+_JUDGE = "Judge"
 _ANEW = {"CACHE": "skip"}
 _SOON = 8
 """Minutes from now on at which the schedule fires: a deployment lies between."""
@@ -24,6 +25,15 @@ def retries(ground: Ground) -> Iterator[Seen]:
         if point in ground.book.state.answers:
             continue
         yield _retried(ground, point, mode)
+        if mode == "FAILED_ACTIONS" and (found := _attempts(ground, f"{point} execution")):
+            words = f"{found} attempts of {_JUDGE} are named"
+            yield Seen(point="retried-judge", ok=found > 1, words=words)
+
+
+def _attempts(ground: Ground, key: str) -> int:
+    """Return how many attempts of Judge are named; 0 where a build waits, and there is no such action."""
+    execution = ground.book.state.notes[key]
+    return sum(one["actionName"] == _JUDGE for one in actions(ground, ground.name, execution))
 
 
 def _retried(ground: Ground, point: str, mode: str) -> Seen:

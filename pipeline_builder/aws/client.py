@@ -29,6 +29,7 @@ _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
     "NoSuchTagSet", "PipelineNotFoundException", "PipelineExecutionNotFoundException",
+    "StateMachineDoesNotExist",
 )  # fmt: skip
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 

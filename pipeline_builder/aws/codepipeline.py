@@ -21,14 +21,27 @@ def find_approval(aws: Aws, pipeline: str, execution: str, action: str) -> Appro
     An approval whose time ran out has failed as well, but nobody's name is on it. An approval that succeeded is one
     whoever gave it: there is no other way for it to succeed.
     """
+    details = [detail for detail in _details(aws, pipeline, execution) if detail["actionName"] == action]
+    details = [detail for detail in details if detail.get("status") in _STATUS]
+    return _answer(max(details, key=lambda detail: detail["lastUpdateTime"])) if details else None
+
+
+def was_done(aws: Aws, pipeline: str, execution: str, *, action: str, after: str) -> bool:
+    """Tell whether an action of a pipeline's execution has ended since another one was begun the last time."""
+    details = _details(aws, pipeline, execution)
+    begun = [detail["startTime"] for detail in details if detail["actionName"] == after]
+    ended = [d for d in details if d["actionName"] == action and d.get("status") not in (None, "InProgress")]
+    return bool(begun) and any(detail["startTime"] > max(begun) for detail in ended)
+
+
+def _details(aws: Aws, pipeline: str, execution: str) -> list[dict[str, Any]]:
+    """Return what the actions of an execution have done; nothing where it isn't there."""
     try:
         only = {"pipelineExecutionId": execution}
         pages = list(aws.pages("codepipeline", "list_action_executions", pipelineName=pipeline, filter=only))
     except NotFoundError:
-        return None
-    details = [detail for page in pages for detail in page["actionExecutionDetails"] if detail["actionName"] == action]
-    details = [detail for detail in details if detail.get("status") in _STATUS]
-    return _answer(max(details, key=lambda detail: detail["lastUpdateTime"])) if details else None
+        return []
+    return [detail for page in pages for detail in page["actionExecutionDetails"]]
 
 
 def _answer(detail: Mapping[str, Any]) -> Approval | None:

@@ -173,7 +173,7 @@ def run_command(
         show({"execution": None}, as_json=as_json, text="nothing to run")
         return
     if no_wait:
-        started = session.start(session.deployed(), rerun=rerun, selection=selection)
+        started = session.begin(session.deployed(), rerun=rerun, selection=selection).execution
         show({"execution": started.arn}, as_json=as_json, text=started.arn)
         return
 

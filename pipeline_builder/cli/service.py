@@ -129,12 +129,12 @@ def on_aws(workspace: Workspace) -> Workspace:
 
 
 def _decided(manifest: Manifest, workspace: Workspace) -> Manifest:
-    """Return the manifest with the kind of roles that the deployed service has, where it says none."""
+    """Return the manifest with what the deployed service has, where it doesn't say."""
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
     from pipeline_builder.aws.stacks import Stacks
-    from pipeline_builder.service.execution_role import decide, is_written
     from pipeline_builder.service.render import aws_values
+    from pipeline_builder.service.unwritten import decide, describe_decided, is_written
 
     if is_written(manifest):
         return manifest
@@ -142,7 +142,8 @@ def _decided(manifest: Manifest, workspace: Workspace) -> Manifest:
     aws = Aws(values["SMP_REGION"].strip())
     check_caller(aws, account=values["SMP_ACCOUNTID"].strip(), region=values["SMP_REGION"].strip())
     decided = decide(manifest, Stacks(aws))
-    say(f"          'execution_role' isn't written in 'service': it is '{decided.service.execution_role}'")
+    for line in describe_decided(manifest, decided):
+        say(f"          {line}")
     return decided
 
 

@@ -17,18 +17,25 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuild
 from pipeline_builder.machine.deadline import TimeIsUpError
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import Approval
+    from collections.abc import Mapping
+
+    from pipeline_builder.descriptions import JSON, Approval
+    from pipeline_builder.release.record import RunRecord
     from pipeline_builder.service.stage import Setting, Staged
     from pipeline_builder.session import Session
 
 _EXPORTS = "stage.env"
 _ACTION = "Approve"
+# Minutes: a build of CodePipeline ends after eight hours, and says why before.
+_MOST_FOLLOWED = 450.0
 
 
 @main.command("stage")
 @common
 @isolation_option
-@click.argument("name", type=click.Choice(["build", "train", "promote", "reject", "watch"]), envvar="STAGE")
+@click.argument(
+    "name", type=click.Choice(["build", "train", "start", "judge", "promote", "reject", "watch"]), envvar="STAGE"
+)
 @click.option(
     "--timeout",
     type=Duration(),
@@ -42,6 +49,8 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     \b
     build    checkout, validate, look at the account, build, plan, apply
     train    run, gate, report
+    start    begin the run and leave it going on
+    judge    gate and report of what start has begun
     promote  promote what was approved in CodePipeline
     reject   reject what was rejected there
     watch    look at the repositories that are polled, start CodePipeline for what moved
@@ -70,7 +79,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     write_file(build / _EXPORTS, render_exports(staged.exports).encode())
     if not (build / JUNIT).is_file():  # a stage that runs nothing has none of a run, and CodeBuild's report wants one
         write_file(build / JUNIT, render_junit_problems(name, ()).encode())
-    if staged.record and name == "train":
+    if staged.record and name in ("train", "judge"):
         show_run(staged.record, build / REPORT, as_json=as_json, ends=not waiting(staged.record))
         return
     text = "\n".join(f"{variable}={value}" for variable, value in staged.exports.items())
@@ -85,11 +94,21 @@ def _do(session: Session, name: str, timeout: float | None) -> Staged:
     service = _CodePipeline(session)
     setting = stage.read_setting(os.environ, service)
     say(f"stage {name}, started by {setting.words}")
+    return _begin(session, setting, service, name, timeout)
+
+
+def _begin(session: Session, setting: Setting, service: _CodePipeline, name: str, timeout: float | None) -> Staged:
+    from pipeline_builder.service import stage, train
+
     match name:
         case "build":
             return stage.run_build(session, setting)
         case "train":
             return _train(session, setting, timeout)
+        case "start":
+            return train.run_start(session, setting, service, timeout)
+        case "judge":
+            return _judge(session, setting, service, timeout)
         case "promote":
             return stage.run_promote(session, setting, service)
         case _:
@@ -106,12 +125,39 @@ def _watch(session: Session) -> Staged:
 
 
 def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
-    from pipeline_builder.service import stage
+    from pipeline_builder.service.train import run_train
 
     try:
-        return in_time(session, timeout, lambda: stage.run_train(session, setting, eyes()))
+        return in_time(session, timeout, lambda: run_train(session, setting, eyes()))
     except TimeIsUpError as error:
         raise RunFailed(time_is_up()) from error
+
+
+def _judge(session: Session, setting: Setting, service: _CodePipeline, timeout: float | None) -> Staged:
+    """Judge; what goes on is followed no longer than a build takes, however long the run may be."""
+    from pipeline_builder.service.cloudformation.description.waiting import MARGIN_MINUTES
+    from pipeline_builder.service.train import run_judge
+
+    short = bool(setting.wait_machine) and (timeout is None or timeout > _MOST_FOLLOWED)
+    limit = _MOST_FOLLOWED if short else timeout
+    try:
+        staged = in_time(session, limit, lambda: run_judge(session, setting, eyes(), service), leave=short)
+    except TimeIsUpError as error:
+        raise RunFailed(_goes_on() if short else time_is_up()) from error
+    if timeout and staged.record and timeout <= _took(staged.record) <= timeout + MARGIN_MINUTES:
+        raise RunFailed(time_is_up())
+    return staged
+
+
+def _took(record: RunRecord) -> float:
+    """Return after how many minutes a run was stopped; 0 where it wasn't."""
+    stopped = record.status == "Stopped" and record.ended
+    return (record.ended - record.started).total_seconds() / 60 if stopped and record.ended else 0
+
+
+def _goes_on() -> Problem:
+    message = "the execution goes on, and this build follows it no longer"
+    return Problem(id="PB743", message=message, hint="retry all actions of the stage: then nothing but a wait is open")
 
 
 class _CodePipeline:
@@ -136,6 +182,18 @@ class _CodePipeline:
         from pipeline_builder.aws.codepipeline import find_approval
 
         return find_approval(Aws(self._region), pipeline, execution, _ACTION)
+
+    def was_judged(self, pipeline: str, execution: str) -> bool:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import was_done
+
+        return bool(pipeline) and was_done(Aws(self._region), pipeline, execution, action="Judge", after="Start")
+
+    def begin_wait(self, machine: str, given: Mapping[str, JSON]) -> str:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.stepfunctions import begin_wait
+
+        return begin_wait(Aws(self._region), machine, str(given["cause"]), given)
 
 
 def _failed(problems: tuple[Problem, ...]) -> dict[str, str]:

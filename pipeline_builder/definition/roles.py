@@ -10,7 +10,7 @@ REPOSITORY = "{repository}"
 """Stands in `SMP_JOBROLES` for the repository's name."""
 # What the service's own roles are called behind its name; a repository of that name has a hash behind it.
 _TAKEN = frozenset(
-    ("build", "events", "execution", "pipeline", "promote", "scheduler", "train", "webhook", "worker")
+    ("build", "events", "execution", "pipeline", "promote", "scheduler", "train", "wait", "webhook", "worker")
 )  # fmt: skip
 
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}

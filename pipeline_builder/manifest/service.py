@@ -214,7 +214,12 @@ class ServiceSection(Section):
     poll_minutes: Number = Field(
         10, ge=1, le=1440, description="how often repositories with the trigger poll are looked at"
     )
-    run_timeout_minutes: Number = Field(480, ge=5, le=2130, description="the longest that a run may take")
+    run_timeout_minutes: Number = Field(480, ge=5, le=86_160, description="the longest that a run may take")
+    wait: Literal["step-functions", "build"] = Field(
+        "build",
+        description="what waits for a run. step-functions: a state machine, which costs next to nothing and has no "
+        "limit of 8 hours; build: the build itself. A new service gets the first, a deployed one keeps what it has",
+    )
     log_days: Annotated[_LogDays, BeforeValidator(_number)] = Field(90, description="how long logs are kept")
     artifact_days: Number = Field(180, ge=7, le=3650, description="how long what builds hand on is kept")
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = Field(

@@ -136,9 +136,9 @@ def retry(service: PipelineService, execution: Execution, *, note: Note = _nobod
     return begun
 
 
-def resume(execution: Execution) -> Start:
-    """Return an execution as one to follow, whatever definition it runs."""
-    return Start(execution=execution, origin="followed", foreign=bool(execution.cause))
+def resume(execution: Execution, *, mine: bool = False) -> Start:
+    """Return an execution as one to follow, whatever definition it runs; what a cause has started may be `mine`."""
+    return Start(execution=execution, origin="followed", foreign=bool(execution.cause) and not mine)
 
 
 def describe_start(begun: Start) -> str:

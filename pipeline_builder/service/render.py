@@ -30,7 +30,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     parameter_values,
     render_templates,
 )
-from pipeline_builder.service.execution_role import is_written, not_written
+from pipeline_builder.service.unwritten import not_written
 from pipeline_builder.workspace import Opened
 
 BUILDSPEC = "buildspec.yml"
@@ -83,8 +83,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     facts = _facts(model, manifest, composing)
     for problem in sort_problems((*problems, *facts.definition.warnings)):
         opened.warn(problem)
-    if checked and not is_written(manifest):
-        opened.warn(not_written(manifest))
+    for problem in not_written(manifest) if checked else ():
+        opened.warn(problem)
     model = replace(model, roles=build_access(facts))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:

@@ -2,6 +2,8 @@
 
     build    checkout, validate, look at the account (preflight), build, plan, apply
     train    run (limited to what the trigger is about), gate, report
+    start    the first half of train: begins the run, and what waits for it
+    judge    its second half: gate, report
     promote  promote exactly what was approved, in the approver's name
     reject   reject it, where a person did
     watch    one look at the repositories that are polled
@@ -16,17 +18,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline_builder.descriptions import Approval, ApprovalStatus, DeployedPipeline
+from pipeline_builder.descriptions import Approval, ApprovalStatus
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
-from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
-from pipeline_builder.views.following import Eyes
 from pipeline_builder.workspace import PLAN, REPORT, RUN
 
 _MANUAL = "manual"
@@ -50,7 +50,10 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a stage was started with; `artifacts` is the bucket that keeps records and reports, empty for none."""
+    """What a stage was started with; `artifacts` is the bucket that keeps records and reports, empty for none.
+
+    `wait_machine` is the state machine that waits for runs, empty where a build does.
+    """
 
     trigger: str = _MANUAL
     repository: str = ""
@@ -61,6 +64,7 @@ class Setting:
     pipeline: str = ""
     execution: str = ""
     approval: str = ""
+    wait_machine: str = ""
 
     @property
     def is_push(self) -> bool:
@@ -108,6 +112,7 @@ def read_setting(environment: Mapping[str, str], service: Service) -> Setting:
         pipeline=pipeline,
         execution=execution,
         approval=environment.get("SMP_APPROVAL", ""),
+        wait_machine=environment.get("SMP_WAIT_MACHINE", "").strip(),
     )
 
 
@@ -156,42 +161,6 @@ def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:
     built = commits[names[0]]
     moved = f"; it has moved on to {built[:7]}" if setting.commit and built != setting.commit else ""
     return f"started by {setting.words}{moved}"
-
-
-def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
-    """Run what the build applied, judge it, and publish record and report.
-
-    One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that.
-    """
-    pipeline = session.deployed()
-    cause = setting.execution
-    own = session.target.pipelines.find_caused(pipeline.name, cause) if cause else None
-    record = session.go_on(own, pipeline, eyes) if own else _run(session, setting, pipeline, eyes)
-    record = record.model_copy(update={"trigger": setting.words})
-    session.write_record(record)
-    return publish(session, setting, record)
-
-
-def _run(session: Session, setting: Setting, pipeline: DeployedPipeline, eyes: Eyes) -> RunRecord:
-    """Run what the trigger is about; where it changed nothing, judge the run that it was compared with."""
-    wanted = Wanted(groups=setting.groups)
-    if not setting.groups and setting.is_push and setting.use_cache:
-        wanted = Wanted(since=LAST)
-    found = session.select(wanted) if wanted else None
-    if found and found.selection and not found.selection.steps:
-        return session.judge(session.runs.find(found.last), planned=pipeline, reused=True)
-    selection = found.selection if found else None
-    if not wanted and setting.use_cache and (left := session.leave_whole(session.plan())):
-        if not left.selection:
-            return session.judge(left.last, planned=pipeline, reused=True)
-        selection = left.selection
-    return session.run(
-        pipeline,
-        eyes,
-        rerun=not setting.use_cache,
-        selection=selection,
-        cause=setting.execution,
-    )
 
 
 def publish(session: Session, setting: Setting, record: RunRecord) -> Staged:

@@ -20,6 +20,7 @@ _VERBS = (
     ("kms:creategrant", "let others use"),
     ("s3:list", "list"), ("s3:getbucket", "look at"), ("s3:get", "read"), ("s3:put", "write"), ("s3:abort", "write"),
     ("ecr:getauthorizationtoken", "log in at"), ("ecr:", "pull"),
+    ("codepipeline:putapprovalresult", "answer"),
     ("sns:publish", "publish to"), ("sqs:sendmessage", "send to"),
 )  # fmt: skip
 _VERBS_OF_NAMES = (

@@ -85,7 +85,7 @@ def operations() -> set[tuple[str, str]]:
     return found
 
 
-PREFIXES = {"resourcegroupstaggingapi": "tag", "codeconnections": "codeconnections"}
+PREFIXES = {"resourcegroupstaggingapi": "tag", "stepfunctions": "states", "codeconnections": "codeconnections"}
 ACTIONS = {
     ("s3", "head_bucket"): "ListBucket", ("s3", "head_object"): "GetObject",
     ("s3", "put_bucket_notification_configuration"): "PutBucketNotification",
@@ -99,6 +99,7 @@ RESOURCES = {
     "cloudformation": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/1",
     "events": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{NAME}-event",
     "sagemaker": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/{NAME}-late/execution/x",
+    "stepfunctions": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}-wait",
     "codeconnections": f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/x",
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from pipeline_builder.aws.stacks import Stacks
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, PlanRefused
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
-from pipeline_builder.service.execution_role import decide, is_written
+from pipeline_builder.service.unwritten import decide, is_written, not_written
 from pipeline_builder.stacks.stack_plan import StackPlan, render_stack_plan, stack_plan_json
 from pipeline_builder.stacks.stacks import StackEvent
 from tests.service.formation import ACCOUNT, REGION, Formation, forming
@@ -454,16 +454,28 @@ def service_manifest(**service: str) -> Manifest:
     return parse_manifest({"repos": [{"url": "a/b"}], "service": {**SECTION, "name": "demo", **service}})
 
 
-def test_a_new_service_gets_a_role_for_each_repository_and_a_deployed_one_keeps_its_own(desk: Desk) -> None:
-    assert decide(service_manifest(), desk.stacks).service.execution_role == "per-repository"
+def test_a_new_service_gets_what_is_better_and_a_deployed_one_keeps_its_own(desk: Desk) -> None:
+    new = decide(service_manifest(), desk.stacks).service
+    assert (new.execution_role, new.wait) == ("per-repository", "step-functions")
     desk.deploy()
     kept = decide(service_manifest(), desk.stacks)
-    assert (kept.service.execution_role, is_written(kept)) == ("make", True)
+    assert (kept.service.execution_role, kept.service.wait, is_written(kept)) == ("make", "build", True)
+    assert decide(service_manifest(wait="step-functions"), desk.stacks).service.wait == "step-functions"
     desk.change(("Minutes: 480", "Minutes: 480, Description: 'arn:aws:iam::1:role/demo-{repository}'"))
     desk.deploy()
     assert decide(service_manifest(), desk.stacks).service.execution_role == "per-repository"
     assert not is_written(service_manifest())
-    assert is_written(service_manifest(execution_role="make"))
+    assert not is_written(service_manifest(execution_role="make"))
+    assert is_written(service_manifest(execution_role="make", wait="build"))
+    said = [problem.message for problem in not_written(service_manifest(execution_role="make"))]
+    assert said == ["'wait' isn't written, so a build that waits for runs is rendered, as services of before have it"]
+
+
+def test_a_deployed_service_that_waits_without_a_build_keeps_that(desk: Desk) -> None:
+    desk.deploy()
+    desk.change(("Minutes: 480", "Minutes: 480, Description: 'AWS::StepFunctions::StateMachine'"))
+    desk.deploy()
+    assert decide(service_manifest(), desk.stacks).service.wait == "step-functions"
 
 
 def test_a_first_deployment_that_was_cut_short_is_still_a_new_service(desk: Desk) -> None:

@@ -25,6 +25,7 @@ service:
   source: {{repository: acme/models}}
   connection: {CONNECTION}
   execution_role: make
+  wait: build
 """
 AWS = {"SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1"}
 FILES = ["storage.yaml", "service.yaml", "parameters.json", "buildspec.yml"]
@@ -72,13 +73,15 @@ def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspac
 
 def test_roles_that_nobody_has_written_are_those_of_before_and_that_is_said(workspace: Workspace) -> None:
     path = workspace.root / "model_repos.yaml"
-    path.write_text(MANIFEST.replace("  execution_role: make\n", ""))
+    path.write_text(MANIFEST.replace("  execution_role: make\n", "").replace("  wait: build\n", ""))
     silent = workspace.call("render", "iam", **AWS)
     assert (silent.code, set(silent.json) & {"model-service-churn", "model-service-execution"}) == (
         0,
         {"model-service-execution"},
     )
     assert "model_repos.yaml:7:1: warning PB647 'execution_role' isn't written" in silent.err
+    assert "model_repos.yaml:7:1: warning PB744 'wait' isn't written" in silent.err
+    assert "model-service-wait" not in silent.json
     path.write_text(MANIFEST.replace("execution_role: make", "execution_role: per-repository"))
     own = workspace.call("render", "iam", **AWS)
     assert (own.code, own.err) == (0, "")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gzip
 
+import click
+
+from pipeline_builder.cli.staging import stage_command
+from pipeline_builder.descriptions import Approval
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from pipeline_builder.service.stage import read_setting
 from pipeline_builder.service.widening import compare_templates
 from tests.places import ROOT
 from tests.service.services import ACCOUNT, REGION, read_template, render
@@ -15,6 +20,18 @@ VALUES = {
     "ArtifactBucket": "models",
     "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",
 }
+
+
+class Nobody:
+    """A CodePipeline that knows nothing."""
+
+    def find_start(self, *_: str) -> str:
+        return "manual"
+
+    def find_approval(self, *_: str) -> Approval | None:
+        return None
+
+
 CHANGED = {"AWS::IAM::Role": {"Policies"}, "AWS::CodeBuild::Project": {"Environment"}}
 
 
@@ -33,8 +50,45 @@ def test_only_policies_and_environments_of_builds_change() -> None:
         assert differ <= CHANGED.get(before["Type"], set()), name
 
 
+def test_a_deployed_service_keeps_its_builds_until_somebody_writes_otherwise() -> None:
+    """Its Train runs STAGE=train with the project's own variable, which the command line of now still knows."""
+    old = read_template(BEFORE)
+    (train,) = old["Resources"]["Pipeline"]["Properties"]["Stages"][2]["Actions"]
+    assert (train["Name"], train["Namespace"]) == ("Train", "Train")
+    environment = old["Resources"]["TrainProject"]["Properties"]["Environment"]["EnvironmentVariables"]
+    said = {one["Name"]: one["Value"] for one in environment}
+    (argument,) = [one for one in stage_command.params if one.name == "name"]
+    assert isinstance(argument.type, click.Choice)
+    assert said["STAGE"] in argument.type.choices
+    assert read_setting({name: str(value) for name, value in said.items()}, Nobody()).wait_machine == ""
+
+
+def test_what_moving_to_a_wait_without_a_build_changes() -> None:
+    """The pipeline and its Train; what holds data or decides stays as it is."""
+    old, new = (
+        read_template(render(approval={"emails": ["ada@example.com"]}, wait=wait)["service.yaml"])
+        for wait in ("build", "step-functions")
+    )
+    made = new["Resources"].keys() - old["Resources"].keys()
+    assert made == {"WaitMachine", "WaitLog", "WaitRole", "WaitAsked", "WaitFailed", "MissedPolicy"}
+    assert old["Resources"].keys() <= new["Resources"].keys()
+    changed = {name for name, one in old["Resources"].items() if one != new["Resources"][name]}
+    assert changed == {"Pipeline", "TrainProject", "TrainRole", "EventsRole", "MissedAlarm"}
+    stages = [one["Resources"]["Pipeline"]["Properties"]["Stages"] for one in (old, new)]
+    assert [before["Name"] for before, now in zip(*stages, strict=True) if before != now] == ["Train"]
+    start, wait, judge = stages[1][2]["Actions"]
+    assert (start["Namespace"], wait["ActionTypeId"]["Category"], judge["Namespace"]) == ("Start", "Approval", "Train")
+    assert "NotificationArn" not in wait["Configuration"]  # nobody gets a mail
+    assert judge["OutputArtifacts"] == stages[0][2]["Actions"][0]["OutputArtifacts"]
+
+
 def test_what_that_widens_is_said() -> None:
     new = render(approval={"emails": ["ada@example.com"]})["service.yaml"]
     found = compare_templates((BEFORE, VALUES), (new, VALUES), HOME)
     assert any("evidence" in line for line in found.widens)
+    waits = render(approval={"emails": ["ada@example.com"]}, wait="step-functions")["service.yaml"]
+    words = "\n".join(compare_templates((new, VALUES), (waits, VALUES), HOME).widens)
+    assert "the role model-service-wait is new, for states.amazonaws.com; it may " in words
+    assert "model-service-train may now also start arn:aws:states:" in words
+    assert "answer arn:aws:codepipeline:" in words
     assert not any("can't be told" in line for line in found.widens)

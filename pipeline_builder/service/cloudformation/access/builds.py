@@ -18,6 +18,7 @@ from pipeline_builder.service.cloudformation.access.projects import (
 )
 from pipeline_builder.service.cloudformation.access.resources import connection_use, key_use, objects
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement
+from pipeline_builder.service.cloudformation.access.waiting import start_wait
 
 
 def build_roles(facts: Facts) -> tuple[Role, ...]:
@@ -49,11 +50,14 @@ def _build(facts: Facts) -> Role:
 
 
 def _train(facts: Facts) -> Role:
+    # A retried Judge is told from the first one by what has run before.
+    asks = ("GetPipelineExecution", *(("ListActionExecutions",) * facts.waits_without_build))
     statements = (
         *project_use(facts, "train"),
         *artifacts(facts),
         *calls.object_key(facts),
-        calls.ask_pipeline(facts, "GetPipelineExecution"),
+        calls.ask_pipeline(facts, *asks),
+        *start_wait(facts),
         *calls.read_pipeline(facts),
         *calls.run_pipeline(facts),
         calls.read_executions(facts),

@@ -41,6 +41,11 @@ class Facts:
     key: str = ""
 
     @property
+    def waits_without_build(self) -> bool:
+        """A state machine waits for runs."""
+        return self.service.wait == "step-functions"
+
+    @property
     def job_roles(self) -> Mapping[str, str]:
         """The ARN of the role of each repository's jobs as the definition has it; none where they have none."""
         if self.service.execution_role != "per-repository":

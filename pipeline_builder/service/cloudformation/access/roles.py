@@ -17,6 +17,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
 )
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, OURS, Role, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
+from pipeline_builder.service.cloudformation.access.waiting import start_wait, wait_role
 
 __all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "service_facts"]
 
@@ -31,6 +32,8 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
     if facts.job_roles and (problems := tuple(find_beyond(facts))):
         raise InputProblems(*problems)
     roles = [_pipeline(facts), *builds.build_roles(facts)]
+    if facts.waits_without_build:
+        roles.append(wait_role(facts))
     roles.append(_events(facts))
     if facts.has_schedules or facts.has_polls:
         roles.append(_scheduler(facts))
@@ -123,7 +126,7 @@ def _events(facts: Facts) -> Role:
         name="events",
         trust="events.amazonaws.com",
         trust_conditions=OURS,
-        statements=(reject, *((start(name),) if facts.has_events else ())),
+        statements=(reject, *start_wait(facts), *((start(name),) if facts.has_events else ())),
         description="EventBridge rules: rejections, and pushes to CodeCommit",
     )
 

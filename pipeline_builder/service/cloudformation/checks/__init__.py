@@ -20,6 +20,7 @@ from pipeline_builder.service.cloudformation.checks.storage import check_data, c
 from pipeline_builder.service.cloudformation.checks.structure import check_artifacts, check_stages, check_triggers
 from pipeline_builder.service.cloudformation.checks.variables import check_references
 from pipeline_builder.service.cloudformation.checks.view import Service, make_service
+from pipeline_builder.service.cloudformation.checks.waiting import check_waiting
 from pipeline_builder.service.cloudformation.evaluation.buildspec import PLAINTEXT, Buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
@@ -36,6 +37,7 @@ RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
     check_environments,
     check_schedules,
     check_events,
+    check_waiting,
     check_access,
     check_secrets,
     check_tags,

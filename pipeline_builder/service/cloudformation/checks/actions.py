@@ -9,6 +9,7 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.environment import check_variables_json
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Service
+from pipeline_builder.service.cloudformation.checks.waiting import is_answered
 
 CONFIGURATION = "PB623"
 APPROVAL = "PB631"
@@ -120,7 +121,7 @@ def _build(service: Service, action: Action) -> Iterator[Problem]:
 def _approval(service: Service, action: Action) -> Iterator[Problem]:
     configuration = action.configuration
     topic = configuration.at("NotificationArn")
-    if topic.text not in service.made("AWS::SNS::Topic"):
+    if topic.text not in service.made("AWS::SNS::Topic") and (topic.text or not is_answered(service, action)):
         found = f"{topic.shown}, which is no topic of the templates" if topic.text else "missing: nobody would be told"
         yield topic.problem(APPROVAL, f"'NotificationArn' of the approval '{action.name}' is {found}")
     if configuration.at("CustomData").text == "":

@@ -11,15 +11,19 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.service.cloudformation.access.roles import Role
+from pipeline_builder.service.cloudformation.access.waiting import machine_name
 from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
+from pipeline_builder.service.cloudformation.description.waiting import MARGIN_MINUTES
 from pipeline_builder.stacks.stacks import OWNER_TAG
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 OWN_PREFIXES = ("builds", "runs", "watch")
 _MOST_TAGS = 50
+# What CodePipeline gives a build; a run that is waited for without one may be longer.
+_LONGEST_BUILD = 480
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -125,6 +129,26 @@ class ServiceModel:
     @property
     def artifact_prefix(self) -> str:
         return self.name[:_ARTIFACT_PREFIX]
+
+    @property
+    def waits_without_build(self) -> bool:
+        """A state machine waits for runs, not a build."""
+        return self.service.wait == "step-functions"
+
+    @property
+    def wait_machine(self) -> str:
+        return machine_name(self.name)
+
+    @property
+    def wait_minutes(self) -> int:
+        """How long the pipeline's Wait may take; the state machine answers it before."""
+        return self.service.run_timeout_minutes + MARGIN_MINUTES
+
+    @property
+    def train_minutes(self) -> int:
+        """How long the build of Train may take: it ends a run in time, or after a wait follows what still goes on."""
+        minutes = self.service.run_timeout_minutes + 30
+        return min(minutes, _LONGEST_BUILD) if self.waits_without_build else minutes
 
     @property
     def projects(self) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ _REPORTS = _arn("codebuild", "report-group/{name}")
 _SECRET = _arn("secretsmanager", "secret:{name}-AbCdEf")
 _POLICY = "arn:{partition}:iam::{account}:policy{Path}{name}"
 _CONNECTION = _arn("codeconnections", "connection/{id}")
+_MACHINE = _arn("states", "stateMachine:{name}")
 
 KINDS: Mapping[str, Kind] = {
     "AWS::CloudWatch::Alarm": Kind("AlarmName", attributes={"Arn": _arn("cloudwatch", "alarm:{name}")}),
@@ -108,6 +109,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "AWS::Scheduler::ScheduleGroup": Kind("Name", attributes={"Arn": _arn("scheduler", "schedule-group/{name}")}),
     "AWS::SecretsManager::Secret": Kind("Name", _SECRET, {"Id": _SECRET}),
+    "AWS::StepFunctions::StateMachine": Kind("StateMachineName", _MACHINE, {"Arn": _MACHINE, "Name": "{name}"}),
 }
 # What has no entry has no name property and no attributes that we know; Ref gives a made-up name.
 UNKNOWN = Kind()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
+from pipeline_builder.service.cloudformation.description.waiting import wait_definition
 from pipeline_builder.service.cloudformation.rendering.quoting import quote
 
 
@@ -26,6 +27,11 @@ def codecommit_input(repository: str) -> str:
     """Return what a rule on CodeCommit's events gives CodePipeline, as JSON; EventBridge puts the commit in."""
     variables = {"TRIGGER": "codecommit", "REPOSITORY": repository, "COMMIT": "<commit>"}
     return json.dumps({"variables": [{"name": name, "value": value} for name, value in variables.items()]})
+
+
+def wait_definition_text(model: ServiceModel) -> str:
+    """Return the state machine that waits for runs, as JSON."""
+    return json.dumps(wait_definition(model.name), indent=2)
 
 
 def execution_role(model: ServiceModel) -> str:
@@ -50,8 +56,10 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_SECURITYGROUPS": place.security_groups,
         "SMP_MANIFEST": place.manifest if place.manifest != "model_repos.yaml" else "",
     }
+    waits = stage == "train" and model.waits_without_build
     return {
-        "STAGE": "watch" if stage == "worker" else stage,
+        # Of two actions that run the same project each says which it is.
+        **({} if waits else {"STAGE": "watch" if stage == "worker" else stage}),
         "SMP_TARGET": "aws",
         "SMP_REGION": "!Ref AWS::Region",
         "SMP_ACCOUNTID": "!Ref AWS::AccountId",
@@ -61,4 +69,5 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
         **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
+        **({"SMP_WAIT_MACHINE": "!Ref WaitMachine"} if waits else {}),
     } | {name: quote(value) for name, value in given.items() if value}

@@ -15,6 +15,7 @@ from pipeline_builder.service.cloudformation.rendering.inputs import (
     environment,
     job_roles,
     start_input,
+    wait_definition_text,
 )
 from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
 
@@ -83,5 +84,6 @@ def _environment() -> Environment:
         "environment": environment,
         "job_roles": job_roles,
         "start_input": start_input,
+        "wait_definition_text": wait_definition_text,
     }
     return jinja

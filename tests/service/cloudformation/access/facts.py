@@ -109,6 +109,7 @@ _SERVICES = st.builds(
     network=st.sampled_from([None, NETWORK]),
     encryption=st.sampled_from(["own", "aws"]),
     execution_role=st.sampled_from(["make", "given", "per-repository"]),
+    wait=st.sampled_from(["step-functions", "build"]),
     image=st.sampled_from(["aws/codebuild/standard:7.0", "111122223333.dkr.ecr.eu-central-1.amazonaws.com/build:1"]),
 )
 _CONNECTIONS = st.sampled_from([(), (CONNECTION,), (CONNECTION, OLDER)])

@@ -192,6 +192,7 @@ _plain(
     "codepipeline", "StartPipelineExecution", "codepipeline:StartPipelineExecution",
     lambda request: _arn("codepipeline", str(request["name"])),
 )  # fmt: skip
+_plain("stepfunctions", "StartExecution", "states:StartExecution", lambda request: str(request["stateMachineArn"]))
 # Secrets Manager puts six characters behind a secret's name.
 _plain(
     "secretsmanager", "GetSecretValue", "secretsmanager:GetSecretValue",

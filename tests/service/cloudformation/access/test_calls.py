@@ -50,6 +50,11 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
     """Answer for what `serve` hasn't got; `approval` has the status that a person gave."""
 
     def executions(_: Any) -> Any:
+        begun, judged = (datetime(2026, 1, 1, hour, tzinfo=timezone.utc) for hour in (1, 2))
+        halves = [
+            {"actionName": "Start", "status": "Succeeded", "startTime": begun},
+            {"actionName": "Judge", "status": "Failed", "startTime": judged},
+        ]
         detail = {
             "actionName": "Approve",
             "status": approval[-1],
@@ -57,7 +62,7 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
             "lastUpdateTime": datetime(2026, 1, 1, tzinfo=timezone.utc),
             "output": {"executionResult": {"externalExecutionSummary": "as I see it"}},
         }
-        return {"actionExecutionDetails": [detail]}
+        return {"actionExecutionDetails": [detail, *halves]}
 
     return {
         ("ecr", "DescribeImages"): lambda _: {"imageDetails": []},
@@ -68,6 +73,7 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
         ("codepipeline", "GetPipelineExecution"): lambda _: {"pipelineExecution": {}},
         ("codepipeline", "ListActionExecutions"): executions,
         ("codepipeline", "StartPipelineExecution"): lambda _: {"pipelineExecutionId": "e2"},
+        ("stepfunctions", "StartExecution"): lambda _: {"executionArn": "arn"},
         ("iam", "GetRole"): lambda asked: {"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{asked['body']['RoleName']}"}},
         ("s3", "HeadBucket"): lambda _: {"BucketRegion": REGION},
     }
@@ -116,6 +122,13 @@ def stages(workspace: Workspace, recorder: Recorder, approval: list[str], monkey
     stage("build", "build")
     stage("train", "train", code=5)
     stage("train", "train", code=5)  # as Retry stage does
+    monkeypatch.setenv("SMP_CODEPIPELINE_EXECUTION", "e4")
+    monkeypatch.setenv("SMP_WAIT_MACHINE", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:pipeline-builder-wait")
+    workspace.push("scripts/train.py", "raise SystemExit('none yet')\n")
+    stage("build", "build")
+    stage("start", "train")
+    stage("judge", "train", code=5)
+    stage("judge", "train", code=5)  # as Retry stage does of failed actions
     with recorder.during("worker"):
         look()
 
@@ -136,7 +149,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorde
     approval = ["Succeeded"]
     conf = LISTED.replace("example.com/tiny:1", IMAGE).replace("SMP_S3BUCKETNAME/churn", "their-data/churn")
     manifest = MANIFEST.replace("  - url: remotes/churn\n", "  - url: remotes/churn\n" + TOKEN)
-    manifest += "service: {execution_role: per-repository}\npolicy: {read: [s3://their-data/]}\n"
+    manifest += "service: {execution_role: per-repository, wait: step-functions}\npolicy: {read: [s3://their-data/]}\n"
     workspace = make_workspace(folder / "workspace", conf=conf, manifest=manifest)
     (workspace.root / "framework.yaml").write_text(TAGS)
     data = folder / "data" / "churn"
@@ -189,9 +202,10 @@ def test_what_was_recorded_is_what_stages_do(recorded: tuple[Recorder, Facts]) -
         "sagemaker CreatePipeline", "sagemaker UpdatePipeline", "sagemaker CreateModelPackageGroup", "s3 PutObject",
         "codepipeline GetPipelineExecution",
     } <= found["build"]  # fmt: skip
-    assert {"sagemaker StartPipelineExecution", "logs GetLogEvents", "s3 PutObject", "s3 ListObjectsV2"} <= found[
-        "train"
-    ]
+    assert {
+        "sagemaker StartPipelineExecution", "logs GetLogEvents", "s3 PutObject", "s3 ListObjectsV2",
+        "stepfunctions StartExecution", "codepipeline ListActionExecutions",
+    } <= found["train"]  # fmt: skip
     assert {"sagemaker UpdateModelPackage", "codepipeline ListActionExecutions"} <= found["promote"]
     assert {"sagemaker UpdateModelPackage", "codepipeline StartPipelineExecution", "s3 GetObject"} <= found["worker"]
 

@@ -71,14 +71,24 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "place": {"bucket": "other-bucket", "kms_key": KEY, "subnets": "subnet-1", "security_groups": "sg-1"},
     },
     "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
+    "waits without a build": {"wait": "step-functions", "repos": (QUIET,), "schedules": ()},
+    "waits without a build, every kind": {
+        "wait": "step-functions",
+        "repos": (*REPOS, INSIDE),
+        "network": NETWORK,
+        "execution_role": "per-repository",
+        "run_timeout_minutes": 14 * 24 * 60,
+    },
+    "waits without a build, keys of AWS": {"wait": "step-functions", "encryption": "aws"},
     "longest names": {
+        "wait": "step-functions",
         "execution_role": "per-repository",
         "name": "a" * 29,
         "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
         "tags": {"cost center": "a:b/c=d+e@f"},
     },
 }
-QUICK = ("a role for each repository", "nothing starts it", "sixty repositories")
+QUICK = ("a role for each repository", "waits without a build", "sixty repositories")
 
 
 def files_of(case: str) -> Mapping[str, str]:
@@ -119,10 +129,12 @@ def test_cfn_lint_finds_nothing(case: str) -> None:
         ("!GetAtt TrainRole.Arn", "!GetAtt TrainerRole.Arn", "E1010"),
         ("ExecutionMode: QUEUED", "ExecutionMode: WAITING", "E3030"),
         ("!Ref ApprovalTimeoutMinutes", "5", "W2001"),
+        ("StateMachineType: STANDARD", "StateMachineType: SLOW", "E3030"),
+        ('"Default": "FindFirst"', '"Defaults": "FindFirst"', "E3601"),
     ],
 )
 def test_cfn_lint_would_find_something(old: str, new: str, rule: str) -> None:
-    text = files_of("nothing starts it")["service.yaml"]
+    text = files_of("waits without a build")["service.yaml"]
     assert old in text
     assert any(rule in found for found in lint(text.replace(old, new)))
 

@@ -1,0 +1,77 @@
+"""Access of what waits for a run: the state machine, and who may start it."""
+
+from __future__ import annotations
+
+from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.resources import named
+from pipeline_builder.service.cloudformation.access.statements import OURS, Role, Statement, arn
+
+# The actions of the stage that waits without a build.
+STAGE, START, WAIT, JUDGE = "Train", "Start", "Wait", "Judge"
+
+
+def machine_name(service: str) -> str:
+    """Return the name of a service's state machine."""
+    return f"{service}-wait"
+
+
+def start_wait(facts: Facts) -> tuple[Statement, ...]:
+    """Return what starting the state machine takes, where there is one."""
+    if not facts.waits_without_build:
+        return ()
+    machine = arn("states", f"stateMachine:{machine_name(facts.service.name)}")
+    why = "the state machine that waits for the run"
+    return (Statement(sid="StartWait", actions=("states:StartExecution",), resources=(machine,), why=why),)
+
+
+def wait_role(facts: Facts) -> Role:
+    """Return the role of the state machine: it looks, stops in time, and answers one action of the pipeline."""
+    return Role(
+        name="wait",
+        trust="states.amazonaws.com",
+        trust_conditions=OURS,
+        statements=(*_looks(facts), _answers(facts), _logs()),
+        description="Step Functions: waits for a run, stops it when its time is up, answers the action Wait",
+    )
+
+
+def _looks(facts: Facts) -> tuple[Statement, ...]:
+    name = facts.service.name
+    return (
+        Statement(
+            sid="Executions",
+            actions=("sagemaker:DescribePipelineExecution", "sagemaker:StopPipelineExecution"),
+            resources=named("pipeline", facts.definition.pipeline, "/execution/*"),
+        ),
+        Statement(
+            sid="LookAtPipeline",
+            actions=("codepipeline:GetPipelineState",),
+            resources=(arn("codepipeline", name),),
+            why="whether Wait is asked, and the token of its answer",
+        ),
+        Statement(
+            sid="FirstOfCause",
+            actions=("states:DescribeExecution",),
+            resources=(arn("states", f"execution:{machine_name(name)}:*"),),
+            why="what the machine was given that the same execution of CodePipeline has started before",
+        ),
+    )
+
+
+def _answers(facts: Facts) -> Statement:
+    action = arn("codepipeline", f"{facts.service.name}/{STAGE}/{WAIT}")
+    why = "this action alone: no approval of models"
+    return Statement(sid="Answer", actions=("codepipeline:PutApprovalResult",), resources=(action,), why=why)
+
+
+def _logs() -> Statement:
+    return Statement(
+        sid="Logs",
+        actions=(
+            "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
+            "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+        ),
+        resources=("*",),
+        why="Step Functions delivers its logs by CloudWatch; the actions take no resource",
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""The stage Train: runs what the build applied and judges it; in one build, or in two with a wait between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline_builder.descriptions import JSON, DeployedPipeline, ExecutionStatus
+from pipeline_builder.errors import InputProblems, Problem, RunFailed
+from pipeline_builder.machine.streams import write_file
+from pipeline_builder.release.narrowing import LAST, Wanted
+from pipeline_builder.release.run import Start, describe_start
+from pipeline_builder.service.stage import Setting, Staged, publish
+from pipeline_builder.session import Session
+from pipeline_builder.views.following import Eyes
+
+if TYPE_CHECKING:
+    from pipeline_builder.descriptions import Execution, Selection
+    from pipeline_builder.release.record import RunRecord
+
+STARTED = "started.json"
+LONGEST_WAIT = 60 * 24 * 3600
+"""In seconds, where nobody says how long a run may take: as long as an approval of CodePipeline is open."""
+_ANEW = "let the pipeline run anew"
+_GOING = (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING)
+
+
+class Waiting(Protocol):
+    """What waits for a run without a build, and what CodePipeline knows of that."""
+
+    def was_judged(self, pipeline: str, execution: str) -> bool:
+        """Tell whether Judge has run since what it judges was started."""
+        ...
+
+    def begin_wait(self, machine: str, given: Mapping[str, JSON]) -> str:
+        """Start the state machine that waits for a run, and return the name of that."""
+        ...
+
+
+def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
+    """Run what the build applied, judge it, and publish record and report.
+
+    One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that.
+    """
+    pipeline = session.deployed()
+    if own := _own(session, setting, pipeline):
+        return _published(session, setting, session.go_on(own, pipeline, eyes))
+    chosen = _choose(session, setting)
+    if chosen.judged:
+        record = session.judge(chosen.judged, planned=pipeline, reused=True)
+    else:
+        rerun = not setting.use_cache
+        record = session.run(pipeline, eyes, rerun=rerun, selection=chosen.selection, cause=setting.execution)
+    return _published(session, setting, record)
+
+
+def run_start(session: Session, setting: Setting, service: Waiting, minutes: float | None) -> Staged:
+    """Start what `run_train` would run, and what waits for it; where nothing is to be run, the wait is over at once."""
+    begun, reused = _begin(session, setting)
+    arn = begun.execution.arn
+    handed = json.dumps({"execution": arn, "reused": reused}, indent=2)
+    write_file(session.workspace.build / STARTED, f"{handed}\n".encode())
+    if setting.wait_machine and setting.execution:
+        seconds = int(minutes * 60) if minutes else LONGEST_WAIT
+        given: dict[str, JSON] = {"cause": setting.execution, "execution": arn}
+        given |= {"limit": seconds, "own": not begun.foreign}
+        session.say(f"          waits in {service.begin_wait(setting.wait_machine, given)}")
+    return Staged(exports={"EXECUTION_ARN": arn, "SUMMARY": describe_start(begun)})
+
+
+def _begin(session: Session, setting: Setting) -> tuple[Start, bool]:
+    """Return what is waited for, and whether that has been run before; an earlier run isn't this one's to stop."""
+    pipeline = session.deployed()
+    if mine := _own(session, setting, pipeline):
+        return session.begin_again(mine, pipeline), False
+    chosen = _choose(session, setting)
+    if chosen.judged:
+        return Start(execution=chosen.judged, origin="unchanged", foreign=True), True
+    rerun = not setting.use_cache
+    begun = session.begin(pipeline, rerun=rerun, selection=chosen.selection, cause=setting.execution)
+    return begun, begun.origin == "unchanged"
+
+
+def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) -> Staged:
+    """Judge what `run_start` has started, and publish record and report.
+
+    What goes on, as a person has answered the wait, is followed to its end: nothing is judged before. Where this
+    stage's judgement alone is retried, it goes on with a failed execution as `run_train` does.
+
+    Raises:
+        InputProblems: PB740 where nothing says what was started.
+        RunFailed: PB741 where that is gone.
+    """
+    arn, reused = _handed(session)
+    pipeline = session.deployed()
+    execution = session.target.pipelines.describe_execution(arn)
+    if execution is None:
+        raise RunFailed(Problem(id="PB741", message=f"the execution '{arn}' that was started is gone", hint=_ANEW))
+    if execution.status in _GOING:
+        session.say(f"          execution {execution.id} goes on, and is followed: somebody has ended the wait for it")
+        return _published(session, setting, session.resume(arn, eyes, mine=_is_own(execution, setting)))
+    unfinished = execution.status in (ExecutionStatus.FAILED, ExecutionStatus.STOPPED)
+    if unfinished and setting.execution and service.was_judged(setting.pipeline, setting.execution):
+        return run_train(session, setting, eyes)
+    return _published(session, setting, session.judge(execution, planned=pipeline, reused=reused))
+
+
+def _handed(session: Session) -> tuple[str, bool]:
+    """Return the execution that was started, and whether it is an earlier one."""
+    path = session.workspace.build / STARTED
+    try:
+        handed = json.loads(path.read_bytes())
+        return str(handed["execution"]), handed["reused"] is True
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"'{path}' doesn't say which execution was started"
+        raise InputProblems(Problem(id="PB740", message=message, hint="run 'stage start' before")) from error
+
+
+def _own(session: Session, setting: Setting, pipeline: DeployedPipeline) -> Execution | None:
+    """Return what this execution of CodePipeline has started before."""
+    return session.target.pipelines.find_caused(pipeline.name, setting.execution) if setting.execution else None
+
+
+def _is_own(execution: Execution, setting: Setting) -> bool:
+    return bool(setting.execution) and execution.cause == setting.execution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """What a run is about: an execution of before that is judged again, or what is limited to a selection."""
+
+    judged: Execution | None = None
+    selection: Selection | None = None
+
+
+def _choose(session: Session, setting: Setting) -> _Chosen:
+    """Limit the run to what the trigger is about; where it changed nothing, to the run that it was compared with."""
+    wanted = Wanted(groups=setting.groups)
+    if not setting.groups and setting.is_push and setting.use_cache:
+        wanted = Wanted(since=LAST)
+    found = session.select(wanted) if wanted else None
+    if found and found.selection and not found.selection.steps:
+        return _Chosen(judged=session.runs.find(found.last))
+    if not wanted and setting.use_cache and (left := session.leave_whole(session.plan())):
+        return _Chosen(selection=left.selection) if left.selection else _Chosen(judged=left.last)
+    return _Chosen(selection=found.selection if found else None)
+
+
+def _published(session: Session, setting: Setting, record: RunRecord) -> Staged:
+    record = record.model_copy(update={"trigger": setting.words})
+    session.write_record(record)
+    return publish(session, setting, record)
