@@ -127,7 +127,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("acceptance") / "repository"
     service = {
         "source": {"kind": "s3", "repository": f"{NAME}-own/{SOURCE}"}, "encryption": "aws",
-        "execution_role": "per-repository", "tags": {"pipeline-builder-acceptance": "abc123"},
+        "execution_role": "per-repository", "wait": "step-functions", "tags": {"pipeline-builder-acceptance": "abc123"},
     }  # fmt: skip
     write_repository(folder, Content(name=NAME, image=IMAGE, round=1, service=service, tags={"team": "ml"}))
     return Workspace(folder)
