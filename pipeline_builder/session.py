@@ -53,7 +53,7 @@ from pipeline_builder.workspace import (
     callers_names,
     find_unrunnable_here,
     load_workspace_lock,
-    open_secrets,
+    open_keys,
 )
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Session(Opened):
                 cache=workspace.state / "git",
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
-                read_secret=open_secrets(workspace),
+                keys=open_keys(workspace),
                 histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
             )
             if manifest.four_eyes:

@@ -26,6 +26,23 @@ from pipeline_builder.errors import PlanRefused, Problem
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""
 
+
+class GitSigner(Protocol):
+    """Signs for git with the machine's access to AWS; a `profile` of '' is the one at hand."""
+
+    def region(self, profile: str) -> str:
+        """Return the Region that is asked where an address names none; OutsideFailure PB702 without one."""
+        ...
+
+    def has_access(self, profile: str) -> bool:
+        """Tell whether there is any access to AWS."""
+        ...
+
+    def login(self, url: str, region: str, profile: str) -> str:
+        """Return NAME:PASSWORD for an address, good for some minutes; OutsideFailure PB701 without access."""
+        ...
+
+
 SecretGiver = Callable[[str, str], str]
 """Returns the text of the secret that a job is given as the variable of that name, by what the definition calls it."""
 

@@ -18,6 +18,7 @@ from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
+    from pipeline_builder.checkout.keys import Keys
     from pipeline_builder.definition.compose import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.engine.settings import LocalSettings
@@ -174,6 +175,21 @@ def open_secrets(workspace: Workspace) -> SecretReader:
 
     region = workspace.region
     return make_secret_reader("" if region == LOCAL_DEFAULTS["SMP_REGION"] else region)
+
+
+def open_keys(workspace: Workspace) -> Keys:
+    """Return what opens private repositories; nothing is called yet."""
+    from pipeline_builder.aws.git import AwsGitSigner
+    from pipeline_builder.checkout.keys import Keys
+
+    region = "" if workspace.region == LOCAL_DEFAULTS["SMP_REGION"] else workspace.region
+    return Keys(
+        root=workspace.root,
+        environment=workspace.environment,
+        read_secret=open_secrets(workspace),
+        signer=AwsGitSigner(region),
+        aws=workspace.target == "aws",
+    )
 
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
@@ -373,7 +389,8 @@ def callers_names(workspace: Workspace) -> tuple[str, ...]:
     """Return what this machine and the target know of who runs the command: login, git's name and address, and on AWS
     whose credentials these are.
     """
-    from pipeline_builder.checkout.runner import GitError, Runner
+    from pipeline_builder.checkout.runner import Runner
+    from pipeline_builder.checkout.words import GitError
 
     environment = workspace.environment
     found = [environment.get(name, "") for name in ("SMP_APPROVER", "LOGNAME", "USER")]

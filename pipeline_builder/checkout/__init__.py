@@ -1,6 +1,8 @@
 """git: from the manifest's repositories to plain folders at known commits.
 
-In: a manifest, a cache folder, tokens. Out: folders below the training directory, and the lock that says which commits.
+In: a manifest, a cache folder, keys (tokens, deploy keys, signatures). Out: folders below the training directory, and
+the lock that says which commits.
 May use: manifest, documents, machine, target, errors.
-Begin reading: `checkout.checkout`, then `locking` and `git.Git`; only `runner.Runner` starts git.
+Begin reading: `checkout.checkout`, then `locking` and `git.Git`; only `runner.Runner` starts git. What opens a private
+repository is chosen in `keys`, and handed to git by `access`.
 """

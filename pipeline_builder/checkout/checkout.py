@@ -14,16 +14,17 @@ from pathlib import Path
 
 from pipeline_builder.checkout.authors import read_history
 from pipeline_builder.checkout.git import Git, Measured
+from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
-from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel, no_secrets, remote_of
-from pipeline_builder.checkout.runner import GitError, Remote
+from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
-from pipeline_builder.target import SecretReader
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _OF_DAMAGE = ("other", "none", "no answer")
@@ -58,29 +59,30 @@ def checkout(
     cache: Path,
     locked: Lock | None,
     environment: Mapping[str, str],
-    read_secret: SecretReader = no_secrets,
+    keys: Keys | None = None,
     jobs: int = 8,
     histories: Histories | None = None,
 ) -> Checkouts:
     """Bring every enabled repository to its commit.
 
     `root` is the manifest's folder, `cache` where bare repositories are kept between checkouts, `locked` the commits to
-    take instead of resolving revisions, `read_secret` gives the text of a secret by its id. Where `histories` are
-    given, those of the last checkout, who has written the newest commits is read as well. One failure doesn't hide the
-    others, and leaves its previous checkout as it is.
+    take instead of resolving revisions, `keys` opens what is private; without it there are the environment's tokens.
+    Where `histories` are given, those of the last checkout, who has written the newest commits is read as well. One
+    failure doesn't hide the others, and leaves its previous checkout as it is.
 
     Raises:
         InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
             that is somebody's own repository.
-        OutsideFailure: PB150 to PB157, PB166, one for every repository that failed.
+        OutsideFailure: PB127 to PB135, PB150 to PB157, PB166, one for every repository that failed.
     """
     git = Git(environment=environment)
+    used = keys or Keys(root=root, environment=environment)
     cache = cache.resolve()
     work = [
         _Work(
             repo,
             git,
-            remote=lambda repo: remote_of(repo, root, environment, read_secret),
+            remote=lambda repo: remote_of(repo, used),
             root=root,
             training_dir=manifest.training_dir,
             cache=cache,
@@ -172,21 +174,21 @@ class _Work:
 
     def run(self) -> _Outcome:
         self.refuse_foreign()
+        remote = self.remote_of(self.repo)
         try:
-            return self.work()
+            return self.work(remote)
         except GitError as error:
             if error.kind not in _OF_DAMAGE or not self.bare.exists():
-                raise failure_of(self.repo, error) from error
+                raise failure_of(self.repo, error, remote) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         remove_folder(self.bare)
         self.index.unlink(missing_ok=True)
         try:
-            return self.work()
+            return self.work(remote)
         except GitError as error:
-            raise failure_of(self.repo, error) from error
+            raise failure_of(self.repo, error, remote) from error
 
-    def work(self) -> _Outcome:
-        remote = self.remote_of(self.repo)
+    def work(self, remote: Remote) -> _Outcome:
         commit = self.commit(remote)
         if not self.git.has(self.bare, commit):
             self.git.fetch(self.bare, remote, commit)

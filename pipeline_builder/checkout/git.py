@@ -15,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline_builder.checkout.runner import GitError, Remote, Runner, Whose
+from pipeline_builder.checkout.runner import Remote, Runner, Whose
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.machine.folders import remove_folder
 
 MOST_FILES = 50_000

@@ -1,30 +1,33 @@
-"""Remotes: where git finds a repository of the manifest, and the token that it shows there."""
+"""Remotes: where repositories' revisions stand, and what git says of a repository as a problem of the manifest."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from pipeline_builder.checkout.git import MOST_BYTES, MOST_FILES, MOST_FOLDERS, MOST_LETTERS, Git
 from pipeline_builder.checkout.heads import Head
-from pipeline_builder.checkout.runner import GitError, Remote
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.schema import did_you_mean
-from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
+from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.manifest.secrets import read_named
-from pipeline_builder.target import SecretReader
 
 Outcome = TypeVar("Outcome")
 
 _COMMIT = (40, 64)
 _HINTS = {
-    "authentication": "name a token with 'credentials: env:NAME', and check that it may read the repository",
+    "host unknown": "write the keys that the host publishes as 'known_hosts' of the repository ('ssh-keyscan HOST' "
+    "shows what it has now: compare them)",
+    "host changed": "somebody may be in between; where the host says that its keys are new, write them in known_hosts",
+    "key refused": "give the public half of the key to the repository, as a deploy key that may read",
+    "key unusable": "the file has to be a private key that only its owner may read: chmod 600",
+    "no ssh": "install OpenSSH's client, or use an https url",
     "unreachable": "check the url, and that this machine reaches it",
     "ambiguous": "write refs/heads/… or refs/tags/…",
     "large": f"at most {MOST_FILES} files, {MOST_BYTES // 1024**3} GiB are checked out; name a folder with 'path: …'",
@@ -38,42 +41,14 @@ _IDS = {
     "large": "PB154",
     "deep": "PB166",
     "authentication": "PB155",
+    "host unknown": "PB127",
+    "host changed": "PB128",
+    "key refused": "PB129",
+    "key unusable": "PB123",
+    "no ssh": "PB130",
     "ambiguous": "PB156",
     "timeout": "PB151",
 }
-
-
-def no_secrets(secret: str) -> str:
-    """Read no secret: for whoever has no AWS at hand."""
-    raise InputProblems(Problem(id="PB164", message=f"the secret '{secret}' cannot be read here"))
-
-
-def remote_of(repo: Repo, root: Path, environment: Mapping[str, str], read_secret: SecretReader = no_secrets) -> Remote:
-    """Return the repository's address, relative ones from the manifest's folder `root`, with its token.
-
-    Raises:
-        InputProblems: PB110 for a variable that isn't set, PB164 for a secret that isn't what its id says.
-    """
-    url, local = repo.url, is_local(repo.url)
-    if local and not url.startswith("file://"):
-        url = str((root / url).resolve())
-    return Remote(url=url, local=local, token=_token(repo, environment, read_secret))
-
-
-def is_local(url: str) -> bool:
-    """Tell whether the address is a folder of this machine; `user@host:path` is none."""
-    scp = ":" in url.split("/", maxsplit=1)[0] and "://" not in url
-    return url.startswith("file://") or ("://" not in url and not scp)
-
-
-def _token(repo: Repo, environment: Mapping[str, str], read_secret: SecretReader) -> str:
-    kind, _, name = repo.credentials.partition(":")
-    if kind == "secretsmanager":
-        return read_named(name, read_secret, whose=f"the repository '{repo.name}'", place=repo.place)
-    if kind and not environment.get(name):
-        message = f"the repository '{repo.name}' takes its token from '{name}', which is not set"
-        raise InputProblems(Problem(id="PB110", message=message, place=repo.place))
-    return environment.get(name, "")
 
 
 def head_of(repo: Repo, remote: Remote, git: Git) -> str:
@@ -88,7 +63,7 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
     return git.resolve(remote, revision)
 
 
-def failure_of(repo: Repo, error: GitError) -> OutsideFailure:
+def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> OutsideFailure:
     """Return what git said about a repository as a problem at its place in the manifest."""
     name, revision = repo.name, repo.revision
     if says_full(str(error)):
@@ -100,12 +75,19 @@ def failure_of(repo: Repo, error: GitError) -> OutsideFailure:
         "missing": f"the repository '{name}' has no revision '{revision}'",
         "unreachable": f"the repository '{name}' cannot be reached: {error}",
         "authentication": f"the repository '{name}' refused the login: {error}",
+        "host unknown": f"the host of the repository '{name}' isn't known: {error}",
+        "host changed": f"the host of the repository '{name}' has another key than the one that is known: {error}",
+        "key refused": f"the host of the repository '{name}' doesn't take the ssh key: {error}",
     }
     message = str(messages.get(error.kind, f"the repository '{name}': {error}"))
     if missing_folder:
         message = f"the repository '{name}': {error}"
     place = repo.revision_place if at_revision and not missing_folder else repo.place
     hint = did_you_mean(revision, error.known) if error.known else error.hint or _HINTS.get(error.kind)
+    if error.kind == "authentication" and remote and remote.hint:
+        hint = remote.hint
+    if error.kind == "key refused" and repo.credentials is None:
+        hint = "load a key that may read it into your ssh agent, or name one: 'credentials: ssh:PATH'"
     if re.search(r"unable to write|write error|unable to create", str(error)):
         hint = "the disk is full, or can't be written: make room, and do the same again"
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
@@ -141,11 +123,12 @@ def fetch_heads(
     Repositories that are folders of the same one are asked for once.
     """
 
-    def ask(repo: Repo) -> str | GitError:
+    def ask(repo: Repo) -> str | tuple[GitError, Remote]:
+        found = remote(repo)
         try:
-            return head_of(repo, remote(repo), git)
+            return head_of(repo, found, git)
         except GitError as error:
-            return error
+            return error, found
 
     first = {_same_question(repo): repo for repo in reversed(repos)}
     answers = in_parallel(git, [partial(ask, repo) for repo in first.values()], jobs)
@@ -153,13 +136,14 @@ def fetch_heads(
     return {repo.name: _head(repo, by_question[_same_question(repo)]) for repo in repos}
 
 
-def _same_question(repo: Repo) -> tuple[str, str, str]:
-    return repo.url, repo.revision, repo.credentials
+def _same_question(repo: Repo) -> tuple[object, ...]:
+    connection = repo.connection if repo.trigger.kind == "connection" else ""
+    return repo.url, repo.revision, repr(repo.credentials), connection, repo.known_hosts
 
 
-def _head(repo: Repo, answer: str | GitError | PipelineBuilderError) -> Head | PipelineBuilderError:
-    if isinstance(answer, GitError):
-        return failure_of(repo, answer)
+def _head(repo: Repo, answer: str | tuple[GitError, Remote] | PipelineBuilderError) -> Head | PipelineBuilderError:
+    if isinstance(answer, tuple):
+        return failure_of(repo, *answer)
     if isinstance(answer, PipelineBuilderError):
         return answer
     return Head(url=repo.url, revision=repo.revision, commit=answer)

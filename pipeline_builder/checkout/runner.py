@@ -8,7 +8,6 @@ user's on how a remote is reached; the user's and the machine's on what counts a
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import itertools
@@ -24,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
+from pipeline_builder.checkout.access import Access, Pass, open_access
+from pipeline_builder.checkout.words import GitError, error_of
 from pipeline_builder.machine.programs import fault_of, find_programs
 
 TIMEOUT = 600.0
@@ -37,6 +38,7 @@ GRACE = 2.0
 Whose = Literal["nobody", "user", "machine"]
 """Whose configuration a command reads beside the repository's; the machine's is the user's and the system's."""
 
+_NOTHING = Pass()
 # What git may see of our environment: where it is; how it reaches the network, and whose keys it may use.
 _ALWAYS = r"PATH|TMPDIR"
 _USERS = (
@@ -94,37 +96,14 @@ _PLAIN = (
 _NOBODYS = (("core.attributesFile", os.devnull), ("core.excludesFile", os.devnull))
 
 
-class GitError(Exception):
-    """A git command failed; the text is git's own.
-
-    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, deep, owner, none, bare, unborn,
-    no answer, absent, timeout, stopped or other. "owner": git doesn't open a repository of another user. "none": there
-    is no repository. "no answer": git failed without a word, which is how it says no to a question.
-
-    `known` has the branches that there are, where the one that was asked for is missing.
-    """
-
-    def __init__(self, kind: str, text: str, known: tuple[str, ...] = ()) -> None:
-        self.kind = kind
-        self.known = known
-        super().__init__(text)
-
-    @property
-    def hint(self) -> str | None:
-        """What to do, where git's words say what is wrong but not that, or say it in a line that isn't kept."""
-        owned = re.search(r"dubious ownership in repository at '(.*)'", str(self))
-        if owned:
-            return f"it belongs to another user; if you trust it: git config --global --add safe.directory {owned[1]}"
-        return "install git" if self.kind == "absent" else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """A repository to fetch from: its address, and the token for it where it needs one."""
+    """A repository to fetch from: its address, how git is let in there, and what to do where it isn't."""
 
     url: str
     local: bool
-    token: str = ""
+    access: Access = open_access
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +133,17 @@ class Runner:
         Raises:
             GitError: it failed, is not there, took too long, or was stopped.
         """
-        environment = self._environment("user" if remote else whose, remote, config) | dict(extra or {})
-        process = _start(_command(arguments, repository), environment, folder, subprocess.PIPE)
-        try:
-            output, errors = self._outputs(process)
-        except BaseException:
-            _end(process)
-            raise
+        with remote.access() if remote else open_access() as given:
+            environment = self._environment("user" if remote else whose, remote, config, given) | dict(extra or {})
+            process = _start(_command(arguments, repository), environment, folder, subprocess.PIPE)
+            try:
+                output, errors = self._outputs(process)
+            except BaseException:
+                _end(process)
+                raise
         if process.returncode:
-            raise _error(errors, process.returncode, remote)
+            by_ssh = bool(remote and not remote.local)
+            raise error_of(errors, process.returncode, given.hidden, by_ssh=by_ssh)
         return output.decode("utf-8", "replace")
 
     def lines(self, arguments: Sequence[str], repository: Path) -> Iterator[str]:
@@ -187,26 +168,24 @@ class Runner:
                 process.stdout.close()
             errors.seek(0)
             if process.returncode:
-                raise _error(errors.read(), process.returncode, None)
+                raise error_of(errors.read(), process.returncode)
 
-    def _environment(self, whose: Whose, remote: Remote | None, more: Sequence[tuple[str, str]]) -> dict[str, str]:
+    def _environment(
+        self, whose: Whose, remote: Remote | None, more: Sequence[tuple[str, str]], given: Pass = _NOTHING
+    ) -> dict[str, str]:
         if remote and remote.local:
             whose = "machine"  # whose words are trusted on this machine, its own configuration may say
         kept = {name: value for name, value in self.environment.items() if _INHERITED[whose].fullmatch(name)}
         config = [*_CONFIG, *(_trusted(self.environment) if whose == "machine" else _PLAIN)]
-        config += [*(_NOBODYS if whose == "nobody" else ()), *more]
-        if remote and remote.token:
-            # For this address only, and never in an argument or a file.
-            # GitHub and GitLab take any name beside a token; Bitbucket and CodeCommit want theirs.
-            named = remote.token if ":" in remote.token else f"x-access-token:{remote.token}"
-            login = base64.b64encode(named.encode()).decode()
-            config.append((f"http.{remote.url}.extraHeader", f"Authorization: Basic {login}"))
+        config += [*(_NOBODYS if whose == "nobody" else ()), *more, *given.config]
         numbered = {
             "GIT_CONFIG_COUNT": str(len(config)),
             **{f"GIT_CONFIG_KEY_{i}": key for i, (key, _) in enumerate(config)},
             **{f"GIT_CONFIG_VALUE_{i}": value for i, (_, value) in enumerate(config)},
         }
-        return {**kept, **_FIXED, **_WITHOUT[whose], "GIT_ALLOW_PROTOCOL": _protocols(remote), **numbered}
+        kept = {name: value for name, value in kept.items() if name not in given.withheld}
+        protocols = {"GIT_ALLOW_PROTOCOL": _protocols(remote)}
+        return {**kept, **given.variables, **_FIXED, **_WITHOUT[whose], **protocols, **numbered}
 
     def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         deadline = time.monotonic() + self.timeout
@@ -303,34 +282,3 @@ def signal_session(group: int, number: signal.Signals) -> None:
     """Send a signal to all that a git of ours has started, and to itself."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-# --- git's words
-
-_KINDS = (
-    ("owner", r"dubious ownership"),
-    ("unborn", r"does not have any commits yet"),
-    ("none", r"not a git repository \(or any"),
-    ("bare", r"cannot use bare repository|must be run in a work tree"),
-    (
-        "authentication",
-        r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied",
-    ),
-    ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
-    ("deep", r"maximum allowed tree depth|File name too long"),
-    ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
-    ("unreachable", r"Connection|timed out|repository .* not found|Could not read from remote"),
-)
-
-
-def _error(said: bytes, code: int, remote: Remote | None) -> GitError:
-    clean = re.sub(r"://[^/@\s]+@", "://***@", said.decode("utf-8", "replace"))
-    if remote and remote.token:
-        clean = clean.replace(remote.token, "***")
-    lines = [line.strip() for line in clean.splitlines() if line.strip()]
-    words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    silent = f"git was ended by signal {-code}" if code < 0 else "git gave no reason"
-    first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
-    otherwise = "other" if words or code < 0 else "no answer"
-    kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), otherwise)
-    return GitError(kind, first[:300])

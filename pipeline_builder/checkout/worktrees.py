@@ -11,7 +11,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.checkout.runner import GitError, Runner
+from pipeline_builder.checkout.runner import Runner
+from pipeline_builder.checkout.words import GitError
 
 _MOST_ASKED = 1000
 _FILTER_KEYS = ("clean", "smudge", "process", "required")

@@ -213,8 +213,7 @@ def _left_to_do(aws: Aws, rendered: Rendered, done: tuple[Deployed, ...]) -> tup
     from pipeline_builder.aws.unfinished import find_unfinished
 
     model, outputs = rendered.model, _outputs(done)
-    used = (model.source.connection, *(trigger.connection for trigger in model.triggers.connections))
-    return find_unfinished(aws, connections=[arn for arn in used if arn], topic=outputs.get("TopicArn", ""))
+    return find_unfinished(aws, connections=model.connections, topic=outputs.get("TopicArn", ""))
 
 
 def _outputs(done: tuple[Deployed, ...]) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import EmptyList, Word
 from pipeline_builder.documents.schema import Section
-from pipeline_builder.manifest.manifest import RelativePath
+from pipeline_builder.manifest.paths import RelativePath
 
 
 class DataFile(Section):

@@ -19,7 +19,7 @@ from pipeline_builder.documents.schema import Section, describe, read_rest, read
 from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.manifest.manifest import RelativePath
+from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Rules
 
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}

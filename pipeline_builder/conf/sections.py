@@ -13,7 +13,7 @@ from pipeline_builder.conf.channels import Channels, EvaluateChannels
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Args, Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
 from pipeline_builder.documents.schema import Section, describe
-from pipeline_builder.manifest.manifest import RelativePath
+from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Secrets
 
 REPORT = "model_evaluation_metrics"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline_builder.checkout.heads import Head
-from pipeline_builder.checkout.remotes import is_local
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.gitops.watch import look_up
+from pipeline_builder.manifest.addresses import is_local
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.workspace import Workspace
 

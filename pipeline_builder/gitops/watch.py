@@ -26,11 +26,12 @@ from pipeline_builder.checkout.heads import (
     render_handled,
     render_move,
 )
-from pipeline_builder.checkout.remotes import fetch_heads, remote_of
+from pipeline_builder.checkout.keys import remote_of
+from pipeline_builder.checkout.remotes import fetch_heads
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import Manifest, Repo
-from pipeline_builder.workspace import Workspace, open_secrets
+from pipeline_builder.workspace import Workspace, open_keys
 
 LONGEST_PAUSE = 900.0
 """Seconds until a repository that doesn't answer, or a run that failed, is tried again, at the most."""
@@ -243,10 +244,10 @@ class Watch:
 
 
 def look_up(workspace: Workspace, repos: Sequence[Repo]) -> dict[str, Head | PipelineBuilderError]:
-    """Return where each repository stands now, or why that can't be told; tokens are read anew each time."""
+    """Return where each repository stands now, or why that can't be told; what opens them is read anew each time."""
     git = Git(environment=workspace.environment, timeout=_ANSWER)
-    read_secret = open_secrets(workspace)
-    return fetch_heads(repos, git, lambda repo: remote_of(repo, workspace.root, workspace.environment, read_secret))
+    keys = open_keys(workspace)
+    return fetch_heads(repos, git, lambda repo: remote_of(repo, keys))
 
 
 @contextmanager

@@ -5,27 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import dropwhile
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
 from pipeline_builder.documents.source import DataPath, Document
-from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.errors import InputProblems, Place, Problem, hide_lines
+from pipeline_builder.manifest.addresses import check_url, default_name, parse_address
+from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
 from pipeline_builder.manifest.interrupts import Interrupts
+from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.limits import LimitsSection
+from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection, as_tuple
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_CREDENTIALS = ("credentials",)
 _IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
-_SCHEMES = ("https", "ssh", "file")
-# user@host:path, as git and its hosts write ssh addresses.
-_SCP_LIKE = re.compile(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
 
 
 def _name(value: str) -> str:
@@ -37,65 +36,11 @@ def _name(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
-    """Only what git transports safely: `ext::` and its kind run programs, a leading '-' would be an option."""
-    if value.startswith("-") or "::" in value or any(ord(c) < 32 or c == "\x7f" for c in value):
-        raise ValueError(f"the url {describe(value)} is refused, expected https, ssh, file, or a relative path")
-    if _SCP_LIKE.match(value):
-        return value
-    parts = urlsplit(value)
-    if parts.scheme and "://" in value and parts.scheme not in _SCHEMES:
-        raise ValueError(f"the url scheme '{parts.scheme}' is refused, expected https, ssh, file, or a relative path")
-    if "://" in value and (parts.password or (parts.username and parts.scheme == "https")):
-        raise ValueError("the url has credentials in it: take them out and name them with 'credentials: env:NAME'")
-    return value
-
-
 def _revision(value: str) -> str:
     """A ref name as git-check-ref-format has it, or a commit id; nothing that git could take for an option."""
     bad = value.startswith(("-", "/", ".")) or value.endswith(("/", ".lock", ".")) or ".." in value or "@{" in value
     if bad or not re.match(r"^[^\s\x00-\x20~^:?*\[\\\x7f]{1,255}$", value):
         raise ValueError(f"the revision {describe(value)} is refused, expected a branch, a tag or a full commit id")
-    return value
-
-
-_LONGEST_NAME, _LONGEST_PATH = 255, 1000
-"""Bytes that file systems take, and that a checkout takes (`checkout/git.py`)."""
-
-
-def relative_path(value: str, *, may_climb: bool = False) -> str:
-    """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
-
-    With `may_climb` it may begin with '..': for data, which is only read and which several manifests may share.
-    """
-    path = PurePosixPath(value)
-    inside = tuple(dropwhile(lambda part: may_climb and part == "..", path.parts))
-    if path.is_absolute() or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
-        raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
-    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in path.parts]
-    if max(sizes, default=0) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
-        bounds = f"{_LONGEST_NAME} bytes in a name and {_LONGEST_PATH} in all"
-        raise ValueError(f"the path {describe(value)} is refused, expected at most {bounds}")
-    return str(path)
-
-
-def _credentials(value: str) -> str:
-    """An environment variable, or a secret by its name or ARN, with the key of a JSON secret after '#'."""
-    if not re.match(
-        r"^(env:[A-Za-z_][A-Za-z0-9_]*|secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?)\Z", value
-    ):
-        raise ValueError("credentials are named, never written here: expected env:NAME or secretsmanager:ID")
-    return value
-
-
-def _source(value: str) -> str:
-    """The address of data that are in no bucket, as a policy names it, without patterns."""
-    scheme, _, rest = value.partition("://")
-    if scheme not in ("filesystem", "athena", "redshift") or not re.match(r"^[^\s/*?][^\s*?]*\Z", rest):
-        raise ValueError(
-            f"{describe(value)} can't be mapped to a folder, expected filesystem://ID/path, "
-            "athena://catalog/database/input, redshift://cluster/database/input, or the beginning of one"
-        )
     return value
 
 
@@ -113,26 +58,32 @@ def _not_empty(value: JSON) -> JSON:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-Url = Annotated[str, Field(min_length=1), AfterValidator(_url)]
+Url = Annotated[str, Field(min_length=1), AfterValidator(check_url)]
 Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
-RelativePath = Annotated[str, AfterValidator(relative_path)]
-DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
-Source = Annotated[str, AfterValidator(_source)]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
+KnownHosts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...]),
+    AfterValidator(check_known_hosts),
+]
+_KNOWN_HOSTS = "ssh: keys that the host may have, as lines of a file of known hosts, or the path of such a file"
 
 
 class RepoSection(Section):
     """One entry of `repos` as it is written."""
 
-    url: Url = Field(description="https, ssh, file, or a path relative to the manifest")
+    url: Url = Field(description="https, ssh, codecommit, file, or a path relative to the manifest")
     name: Name | None = Field(None, description="folder under the training directory; default: last part of the url")
     revision: Revision | None = Field(None, description="branch, tag or full commit id")
     path: RelativePath = Field("", description="only this folder of the repository")
     config: Globs = Field((), description="this repository's own configuration path(s)")
     enabled: bool = Field(True, description="false leaves the repository out")
-    credentials: Annotated[str, AfterValidator(_credentials)] = Field(
-        "", description="env:NAME of a token, or secretsmanager:ID of one"
+    credentials: Credentials | None = Field(
+        None,
+        description="env:NAME or secretsmanager:ID of a token, for ssh of a private key; connection, codecommit, "
+        "ssh:PATH, or a GitHub App",
     )
+    known_hosts: KnownHosts | None = Field(None, description=_KNOWN_HOSTS)
     groups: Groups = Field((), description="groups that schedules and 'run --group' name")
     trigger: Trigger | None = Field(None, description="what starts the service when this repository changes")
 
@@ -142,6 +93,7 @@ class DefaultsSection(Section):
 
     revision: Revision = Field("main", description="branch, tag or full commit id")
     trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
+    known_hosts: KnownHosts = Field((), description=_KNOWN_HOSTS)
 
 
 def _version_text(value: object) -> object:
@@ -204,19 +156,32 @@ class ManifestSection(Section):
 
 
 class Repo(Section):
-    """A model repository. `place` is where its entry stands in the manifest."""
+    """A model repository. `place` is where its entry stands in the manifest, `connection` is the one that it has."""
 
     name: str
     url: str
     revision: str
     path: str = ""
     config: tuple[str, ...] = ()
-    credentials: str = ""
+    credentials: CredentialsSection | None = None
+    connection: str = ""
+    known_hosts: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     trigger: TriggerSection = TriggerSection()
     place: Place
     revision_place: Place
     trigger_place: Place | None = None
+
+    @property
+    def full_name(self) -> str:
+        """What the repository is called at its host, as its connection has it."""
+        return self.trigger.repository or parse_address(self.url).path
+
+    @property
+    def by_connection(self) -> bool:
+        """Whether builds of the service fetch it through its connection: where that is named, or is its trigger."""
+        kind = self.credentials.kind if self.credentials else self.trigger.kind
+        return kind == "connection" and bool(self.connection) and parse_address(self.url).scheme in ("https", "ssh")
 
 
 class Schedule(Section):
@@ -267,12 +232,16 @@ def build_manifest(document: Document) -> Manifest:
         raise InputProblems(Problem(id="PB101", message=message, place=document.place()))
     section, problems = read_section(ManifestSection, document.data, document, (), _IDS)
     if section is None:
-        raise InputProblems(*problems)
+        named = {
+            document.place(path) for path in document.values if path[:1] == ("repos",) and path[2:3] == _CREDENTIALS
+        }
+        raise InputProblems(*hide_lines(problems, [found for found in problems if found.place in named]))
     repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
     found = (
         *_names_once(repos, document),
         *_something_enabled(section, document),
         *_names(section, document),
+        *_credential_problems(section, repos, document),
         *_schedule_problems(section, document),
         *policy_problems(section.policy, (repo.name for repo in repos), document),
     )
@@ -291,7 +260,9 @@ def build_manifest(document: Document) -> Manifest:
         interrupt_places={
             name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
         },
-        policy=read_policy(section.policy, (repo.credentials for repo in section.repos), document),
+        policy=read_policy(
+            section.policy, (repo.credentials.variable for repo in section.repos if repo.credentials), document
+        ),
     )
 
 
@@ -303,12 +274,28 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         path=repo.path if repo.path != "." else "",
         config=repo.config,
         credentials=repo.credentials,
+        connection=_connection_of(section, repo),
+        known_hosts=_known_hosts_of(section, repo),
         groups=repo.groups,
         trigger=repo.trigger or section.defaults.trigger,
         place=document.place(("repos", index, "url")),
         revision_place=_place_of(document, index, "revision"),
         trigger_place=_place_of(document, index, "trigger"),
     )
+
+
+def _connection_of(section: ManifestSection, repo: RepoSection) -> str:
+    """Return the connection that a repository's credentials name, or else that of its trigger or of the service."""
+    named = repo.credentials.name if repo.credentials and repo.credentials.kind == "connection" else ""
+    trigger = repo.trigger or section.defaults.trigger
+    return named or trigger.connection or section.service.connection or ""
+
+
+def _known_hosts_of(section: ManifestSection, repo: RepoSection) -> tuple[str, ...]:
+    """Return the repository's own known hosts; those of the defaults are for what is reached by ssh only."""
+    if repo.known_hosts is not None:
+        return repo.known_hosts
+    return section.defaults.known_hosts if parse_address(repo.url).scheme == "ssh" else ()
 
 
 def _schedule(schedule: ScheduleSection, index: int, document: Document) -> Schedule:
@@ -321,12 +308,6 @@ def _place_of(document: Document, index: int, key: str) -> Place:
     """Return where a repository's setting stands: in its entry, in the defaults, or nowhere, which is its url."""
     paths: tuple[DataPath, ...] = (("repos", index, key), ("defaults", key))
     return document.place(next((path for path in paths if path in document.values), ("repos", index, "url")))
-
-
-def default_name(url: str) -> str:
-    """Return the last part of the url without `.git`, in lower case."""
-    last = re.split(r"[/:]", url.rstrip("/"))[-1]
-    return last.removesuffix(".git").lower()
 
 
 def _names_once(repos: tuple[Repo, ...], document: Document) -> tuple[Problem, ...]:
@@ -368,6 +349,17 @@ def _something_enabled(section: ManifestSection, document: Document) -> tuple[Pr
         return ()
     message = "no repository is enabled, so there is nothing to build"
     return (Problem(id="PB106", message=message, place=document.place(("repos",), key=True)),)
+
+
+def _credential_problems(section: ManifestSection, repos: tuple[Repo, ...], document: Document) -> Iterator[Problem]:
+    for index, (asked, repo) in enumerate(zip(section.repos, repos, strict=True)):
+        yield from credential_problems(
+            repo.url,
+            repo.credentials,
+            connection=repo.connection,
+            has_known_hosts=bool(asked.known_hosts),
+            at=partial(_place_of, document, index),
+        )
 
 
 def _schedule_problems(section: ManifestSection, document: Document) -> Iterator[Problem]:

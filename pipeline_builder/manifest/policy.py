@@ -240,10 +240,10 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def read_policy(section: PolicySection, credentials: Iterable[str], document: Document) -> Policy:
+def read_policy(section: PolicySection, variables: Iterable[str], document: Document) -> Policy:
     """Return the policy of a manifest's section, with the place of every key that somebody wrote.
 
-    `credentials` are those of all repositories, as the manifest names them.
+    `variables` are those of this machine that have the credentials of repositories.
     """
     places: dict[tuple[str, ...], Place] = {}
     if ("policy",) in document.keys:
@@ -252,7 +252,7 @@ def read_policy(section: PolicySection, credentials: Iterable[str], document: Do
         if path[:1] != ("policy",) or not (name := _key_of(path)):
             continue
         places[name] = document.place(path, key=True)
-    withheld = frozenset(text.removeprefix("env:") for text in credentials if text.startswith("env:"))
+    withheld = frozenset(name for name in variables if name)
     return Policy(section=section, places=places, withheld=withheld)
 
 

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.runner import GitError
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem

@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline_builder.conf.conf import ModelConf, read_conf
 from pipeline_builder.documents.source import Document, Source, parse_yaml
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.manifest.manifest import Manifest, Repo, build_manifest, default_name
+from pipeline_builder.manifest.addresses import default_name
+from pipeline_builder.manifest.manifest import Manifest, Repo, build_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

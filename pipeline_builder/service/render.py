@@ -15,12 +15,12 @@ from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.description.firing import next_firing
-from pipeline_builder.service.cloudformation.description.hosts import parse_address
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import load_template

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from pipeline_builder.aws.secrets import make_secret_reader
-from pipeline_builder.checkout.remotes import remote_of
+from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.manifest.manifest import Repo, build_manifest
@@ -36,7 +36,9 @@ def repo(credentials: str) -> Repo:
 
 
 def token(credentials: str) -> str:
-    return remote_of(repo(credentials), Path(), {}, make_secret_reader(REGION)).token
+    keys = Keys(root=Path(), environment={}, read_secret=make_secret_reader(REGION))
+    with remote_of(repo(credentials), keys).access() as given:
+        return given.hidden[0]
 
 
 def test_a_secret_is_a_token() -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.checkout.access import by_login
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.runner import GitError, Remote
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.manifest.lock import Lock, load_lock, render_lock
@@ -297,16 +299,20 @@ def test_nothing_of_a_repository_is_executed(root: Path) -> None:
     assert not (root / "pwned").exists()
 
 
+def opened(url: str, login: str) -> Remote:
+    return Remote(url=url, local=False, access=by_login(url, lambda: login))
+
+
 def test_a_token_goes_to_its_server_only(root: Path) -> None:
     bare = root / "served" / "a.git"
     git(root, "clone", "--quiet", "--bare", "remotes/a", str(bare))
     with serve(root / "served", token="s3cret") as (url, _):
-        remote = Remote(url=f"{url}/a.git", local=False, token="s3cret")
+        remote = opened(f"{url}/a.git", "s3cret")
         found = Git(environment=ENVIRONMENT).resolve(remote, "main")
         assert found == git(bare, "rev-parse", "main")
         with pytest.raises(GitError) as caught:
-            Git(environment=ENVIRONMENT).resolve(Remote(url=f"{url}/a.git", local=False, token="wr0ng"), "main")
-        named = Remote(url=f"{url}/a.git", local=False, token="x-access-token:s3cret")
+            Git(environment=ENVIRONMENT).resolve(opened(f"{url}/a.git", "wr0ng"), "main")
+        named = opened(f"{url}/a.git", "x-access-token:s3cret")
         assert Git(environment=ENVIRONMENT).resolve(named, "main") == found
     assert caught.value.kind == "authentication"
     assert "wr0ng" not in str(caught.value)

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.checkout.git import MOST_FOLDERS, Git
-from pipeline_builder.checkout.runner import GitError, Remote
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.folders import remove_folder
 from tests.checkout.interrupting import MANNERS

@@ -18,7 +18,19 @@ import rooms  # type: ignore[import-not-found] # a script, outside of the packag
 
 PACKAGE = ROOT / "pipeline_builder"
 PAGE = ROOT / "docs" / "architecture.md"
-RESERVED = ("boto3", "botocore", "sagemaker", "git", "subprocess", "sqlite3", "werkzeug", "jinja2", "click", "rich")
+RESERVED = (
+    "boto3",
+    "botocore",
+    "sagemaker",
+    "jwt",
+    "git",
+    "subprocess",
+    "sqlite3",
+    "werkzeug",
+    "jinja2",
+    "click",
+    "rich",
+)
 
 
 def modules() -> list[Path]:

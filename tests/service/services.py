@@ -13,6 +13,7 @@ import yaml
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
+from pipeline_builder.service.cloudformation.access.fetched import fetched
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, definition_facts
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
@@ -82,7 +83,8 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
         definition=definition_facts(
             "tiny", _DEFINITION.read_bytes(), bucket=model.place.bucket, repositories=_owners(manifest)
         ),
-        secrets=tuple(r.credentials.split(":", 1)[1].split("#")[0] for r in manifest.repos if r.credentials),
+        fetched=fetched(manifest.repos),
+        polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
         connections=tuple(trigger.connection for trigger in triggers.connections),
         webhooks=tuple(trigger.connection for trigger in triggers.webhooks),
         has_webhooks=bool(triggers.webhooks),

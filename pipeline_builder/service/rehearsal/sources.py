@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.runner import GitError
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.machine.temporary import temporary_folder

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.fetching import fetch
 from pipeline_builder.service.cloudformation.access.projects import (
     CLONE,
     artifacts,
@@ -34,7 +35,7 @@ def _build(facts: Facts) -> Role:
         *calls.object_key(facts),
         *clone_source(facts),
         calls.ask_pipeline(facts, "GetPipelineExecution"),
-        *calls.secrets(facts),
+        *fetch(facts.fetched),
         *calls.read_pipeline(facts),
         calls.write_pipeline(facts),
         calls.read_executions(facts),
@@ -117,7 +118,7 @@ def _look(facts: Facts) -> tuple[Statement, ...]:
         resources=objects(BUCKET, "watch/*"),
         why="which commits the last look has seen",
     )
-    return (*calls.secrets(facts), heads, start(facts.service.name))
+    return (*fetch(facts.polled), heads, start(facts.service.name))
 
 
 def _webhook(facts: Facts) -> Role:

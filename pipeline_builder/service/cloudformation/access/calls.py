@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pipeline_builder.definition.roles import role_name
 from pipeline_builder.service.cloudformation.access.facts import Facts
@@ -23,12 +24,12 @@ _COMPLETE = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
 
-def secrets(facts: Facts) -> tuple[Statement, ...]:
-    """Return what reading the model repositories' tokens takes."""
-    if not facts.secrets:
+def secrets(names: Iterable[str]) -> tuple[Statement, ...]:
+    """Return what reading the model repositories' tokens and keys takes."""
+    resources = tuple(sorted({_secret(text) for text in names}))
+    if not resources:
         return ()
-    resources = tuple(sorted({_secret(text) for text in facts.secrets}))
-    why = "tokens of the model repositories; Secrets Manager puts six characters behind a name"
+    why = "tokens and keys of the model repositories; Secrets Manager puts six characters behind a name"
     return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
 
 

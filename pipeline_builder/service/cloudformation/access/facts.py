@@ -11,6 +11,7 @@ from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.service.cloudformation.access.fetched import Fetched, fetched
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
 
 
@@ -18,15 +19,17 @@ from pipeline_builder.service.cloudformation.access.touched import DefinitionFac
 class Facts:
     """All that decides about access.
 
-    `secrets` are ids or ARNs of secrets with tokens, `connections` those of source actions, `webhooks` those of
-    projects with webhooks; `clones` says that builds clone the manifest's repository themselves. `role` is the role of
-    the pipeline, `statuses` has by repository the approval that its packages may begin with, `artifacts` is the
-    artifact bucket, `bucket` that for data where it is another, `key` that of jobs.
+    `fetched` is what the builds use to fetch the model repositories, `polled` what looking at those takes that are
+    polled; `connections` are those of source actions, `webhooks` those of projects with webhooks; `clones` says that
+    builds clone the manifest's repository themselves. `role` is the role of the pipeline, `statuses` has by repository
+    the approval that its packages may begin with, `artifacts` is the artifact bucket, `bucket` that for data where it
+    is another, `key` that of jobs.
     """
 
     service: ServiceSection
     definition: DefinitionFacts
-    secrets: tuple[str, ...] = ()
+    fetched: Fetched = field(default_factory=Fetched)
+    polled: Fetched = field(default_factory=Fetched)
     connections: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
     has_webhooks: bool = False
@@ -79,7 +82,6 @@ def service_facts(
     """
     service = manifest.service
     artifacts = f"{service.name}-{settings.account}-{settings.region}"
-    secrets = (repo.credentials.partition(":") for repo in manifest.repos)
     hooks = tuple(webhooks) if webhooks is not None else None
     return Facts(
         service=service,
@@ -91,7 +93,8 @@ def service_facts(
             data=(uri for uris in definition.data.values() for uri in uris),
             repositories=definition.repositories,
         ),
-        secrets=tuple(sorted({name.partition("#")[0] for kind, _, name in secrets if kind == "secretsmanager"})),
+        fetched=fetched(manifest.repos),
+        polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
         connections=tuple(sorted({text for text in connections if text})),
         webhooks=tuple(sorted({text for text in hooks or () if text})),
         has_webhooks=hooks is not None,

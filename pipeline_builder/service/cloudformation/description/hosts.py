@@ -1,38 +1,12 @@
-"""Git hosts: what the addresses of repositories, their revisions and patterns of paths are for the services of AWS."""
+"""Git hosts: what the revisions of repositories and patterns of paths are for the services of AWS."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 PROVIDERS = {"github.com": "GITHUB", "gitlab.com": "GITLAB", "bitbucket.org": "BITBUCKET"}
 _COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-_SCP_LIKE = re.compile(r"^(?:[^@/]+@)(?P<host>[^:/]+):(?P<path>.+)$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a repository is: `host` is empty for a file or a path relative to the manifest."""
-
-    scheme: str
-    host: str
-    path: str
-
-    @property
-    def relative(self) -> bool:
-        return not self.scheme
-
-
-def parse_address(url: str) -> Address:
-    """Take a repository's url apart; the manifest has checked that git takes it."""
-    if match := _SCP_LIKE.match(url) if "://" not in url else None:
-        return Address(scheme="ssh", host=match["host"].lower(), path=_bare(match["path"]))
-    parts = urlsplit(url)
-    if "://" not in url:
-        return Address(scheme="", host="", path=url)
-    return Address(scheme=parts.scheme, host=(parts.hostname or "").lower(), path=_bare(parts.path))
 
 
 def find_provider(host: str) -> str | None:
@@ -41,10 +15,6 @@ def find_provider(host: str) -> str | None:
         return PROVIDERS[host]
     own = {"gitlab": "GITLAB_SELF_MANAGED", "github": "GITHUB_ENTERPRISE"}
     return next((provider for word, provider in own.items() if word in host), None)
-
-
-def _bare(path: str) -> str:
-    return path.strip("/").removesuffix(".git")
 
 
 def branch_of(revision: str) -> str | None:

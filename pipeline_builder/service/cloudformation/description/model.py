@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name
-from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address
+from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
 from pipeline_builder.service.cloudformation.description.waiting import MARGIN_MINUTES
@@ -125,6 +126,13 @@ class ServiceModel:
     @property
     def artifact_bucket(self) -> str:
         return f"{self.name}-{self.place.account}-{self.place.region}"
+
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """Every connection that some role uses: of sources, of webhooks, and those that repositories are fetched by."""
+        statements = (one for role in self.roles for policy in (role.statements, *role.managed) for one in policy)
+        used = (one for one in statements if any(action.endswith(":UseConnection") for action in one.actions))
+        return tuple(sorted({arn for one in used for arn in one.resources}))
 
     @property
     def artifact_prefix(self) -> str:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from pipeline_builder.definition.names import ARTIFACT_NAME, PROJECT_NAME, RULE_NAME, logical_id, plain_name
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.addresses import Address, parse_address, parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.service import ServiceSection, inert
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
-    Address,
     branch_of,
-    parse_address,
     path_expression,
     stands_still,
 )
@@ -22,8 +21,6 @@ from pipeline_builder.service.cloudformation.description.hosts import (
 # One source action each, and CodePipeline takes at most 50 triggers.
 MOST_TRIGGERS = 50
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
-_CODECOMMIT_HOST = re.compile(r"^git-codecommit(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
-_CODECOMMIT_NAME = re.compile(r"^[\w.-]{1,100}$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +121,37 @@ def _stands_still(repo: Repo, problems: list[Problem]) -> bool:
 
 
 def _credential_problems(repo: Repo, address: Address) -> Iterator[Problem]:
-    if repo.credentials.startswith("env:") and not address.relative:
-        message = (
-            f"the credentials '{repo.credentials}' of the repository '{repo.name}' are in an environment that builds "
-            "on AWS don't have"
-        )
+    """What is on one machine only: variables, files, profiles; and ssh without what a build would need for it."""
+    found = parse_codecommit(repo.url)
+    named = f"the credentials '{repo.credentials}'"
+    if found and found.profile:
+        named, here = f"the profile '{found.profile}' in the url", True
+    else:
+        profile = repo.credentials and repo.credentials.kind == "codecommit" and repo.credentials.name
+        here = bool(repo.credentials and (repo.credentials.variable or repo.credentials.kind == "ssh" or profile))
+    if here and not address.relative:
+        message = f"{named} of the repository '{repo.name}' are in an environment that builds on AWS don't have"
+        if found and found.profile:
+            message = message.replace(" are in", " is in")
         hint = "put the token into Secrets Manager and write 'credentials: secretsmanager:ID'"
+        if found:
+            hint = "leave the profile out: the build's role signs, and may read the repository"
+        elif address.scheme == "ssh":
+            hint = "put the private key into Secrets Manager and write 'credentials: secretsmanager:ID'"
         yield Problem(id="PB601", message=message, place=repo.place, hint=hint)
+    elif address.scheme == "ssh" and not repo.by_connection:
+        yield from _ssh_problems(repo)
+
+
+def _ssh_problems(repo: Repo) -> Iterator[Problem]:
+    if repo.credentials is None:
+        message = f"the repository '{repo.name}' is reached by ssh, and names no key: builds on AWS have none"
+        hint = "write 'credentials: secretsmanager:ID' of a deploy key, or use an https url"
+        yield Problem(id="PB125", message=message, place=repo.place, hint=hint, warning=True)
+    if not repo.known_hosts:
+        message = f"the repository '{repo.name}' is reached by ssh, without 'known_hosts': builds on AWS know no host"
+        hint = "write the keys that the host publishes as 'known_hosts' of the repository, or of 'defaults'"
+        yield Problem(id="PB126", message=message, place=repo.place, hint=hint, warning=True)
 
 
 def _problems(repo: Repo, address: Address, service: ServiceSection, region: str) -> Iterator[Problem]:
@@ -149,7 +170,7 @@ def _problems(repo: Repo, address: Address, service: ServiceSection, region: str
         case "webhook":
             yield from _webhook_problems(repo, address)
         case "codecommit":
-            yield from _codecommit_problems(repo, address, region)
+            yield from _codecommit_problems(repo, region)
 
 
 def is_pattern(branch: str) -> bool:
@@ -204,17 +225,14 @@ def _repository_problems(repo: Repo, address: Address) -> Iterator[Problem]:
         yield Problem(id="PB607", message=message, place=repo.trigger_place or repo.place, hint=hint)
 
 
-def _codecommit_problems(repo: Repo, address: Address, region: str) -> Iterator[Problem]:
-    host = _CODECOMMIT_HOST.match(address.host)
-    name = address.path.removeprefix("v1/repos/")
-    if not host or not _CODECOMMIT_NAME.match(name):
+def _codecommit_problems(repo: Repo, region: str) -> Iterator[Problem]:
+    found = parse_codecommit(repo.url)
+    if found is None:
         message = f"the url of the repository '{repo.name}' is no address of CodeCommit"
         hint = f"expected https://git-codecommit.{region}.amazonaws.com/v1/repos/NAME; other hosts have other triggers"
         yield Problem(id="PB608", message=message, place=repo.place, hint=hint)
-    elif host["region"] != region:
-        message = (
-            f"the repository '{repo.name}' is in {host['region']}, whose events don't reach the service in {region}"
-        )
+    elif found.region not in ("", region):
+        message = f"the repository '{repo.name}' is in {found.region}, whose events don't reach the service in {region}"
         yield Problem(id="PB608", message=message, place=repo.place, hint="use 'trigger: poll'")
     yield from _path_problems(repo)
 

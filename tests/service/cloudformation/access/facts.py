@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline_builder.manifest.service import NetworkSection, ServiceSection, SourceSection
 from pipeline_builder.service.cloudformation.access.addresses import Location
+from pipeline_builder.service.cloudformation.access.fetched import Fetched
 from pipeline_builder.service.cloudformation.access.roles import DefinitionFacts, Facts
 from pipeline_builder.service.cloudformation.access.touched import Image
 
@@ -55,7 +56,12 @@ def large_facts(models: int, secrets: int) -> Facts:
     )
     found = tuple(f"teams/{names[number % models].lower()}/git-token" for number in range(secrets))
     return facts_with(
-        definition=definition, secrets=found, has_polls=True, has_schedules=True, service={"network": NETWORK}
+        definition=definition,
+        fetched=Fetched(secrets=found),
+        polled=Fetched(secrets=found),
+        has_polls=True,
+        has_schedules=True,
+        service={"network": NETWORK},
     )
 
 
@@ -112,14 +118,21 @@ _SERVICES = st.builds(
     wait=st.sampled_from(["step-functions", "build"]),
     image=st.sampled_from(["aws/codebuild/standard:7.0", "111122223333.dkr.ecr.eu-central-1.amazonaws.com/build:1"]),
 )
+_FETCHED = st.builds(
+    Fetched,
+    secrets=st.sampled_from(
+        [(), ("git/token",), ("arn:aws:secretsmanager:eu-central-1:111122223333:secret:git-AbCdEf",)]
+    ),
+    connections=st.sampled_from([{}, {CONNECTION: ("acme/churn", "acme/fraud"), OLDER: ("acme/churn",)}]),
+    codecommit=st.sampled_from([(), (("", "churn"), ("us-east-1", "fraud"))]),
+)
 _CONNECTIONS = st.sampled_from([(), (CONNECTION,), (CONNECTION, OLDER)])
 all_facts = st.builds(
     Facts,
     service=_SERVICES,
     definition=_DEFINITIONS,
-    secrets=st.sampled_from(
-        [(), ("git/token",), ("arn:aws:secretsmanager:eu-central-1:111122223333:secret:git-AbCdEf",)]
-    ),
+    fetched=_FETCHED,
+    polled=_FETCHED,
     connections=_CONNECTIONS,
     webhooks=_CONNECTIONS,
     has_webhooks=st.booleans(),

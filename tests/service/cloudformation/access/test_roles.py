@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.access.addresses import Location
+from pipeline_builder.service.cloudformation.access.fetched import Fetched
 from pipeline_builder.service.cloudformation.access.listing import render_policies, substitute
 from pipeline_builder.service.cloudformation.access.roles import build_access, definition_facts
 from pipeline_builder.service.cloudformation.access.statements import literal
@@ -241,14 +242,46 @@ def test_only_promotion_and_rejection_change_packages() -> None:
 
 def test_secrets_by_name_and_by_arn() -> None:
     base = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
-    found = policies("build", secrets=("git/token", f"{base}whole-AbCdEf", f"{base}part"))
+    found = policies("build", fetched=Fetched(secrets=("git/token", f"{base}whole-AbCdEf", f"{base}part")))
     for name in ("git/token-123456", "whole-AbCdEf", "part-abcdef"):
         assert allows(found, "secretsmanager:GetSecretValue", f"{base}{name}"), name
     for name in ("git/token", "git/token-1234567", "git/token2-123456", "whole-XXXXXX", "part-x"):
         assert not allows(found, "secretsmanager:GetSecretValue", f"{base}{name}"), name
     assert not allows(
-        policies("train", secrets=("git/token",)), "secretsmanager:GetSecretValue", f"{base}git/token-123456"
+        policies("train", fetched=Fetched(secrets=("git/token",))),
+        "secretsmanager:GetSecretValue",
+        f"{base}git/token-123456",
     )
+
+
+def test_a_connection_is_used_for_its_repositories_only_and_only_read() -> None:
+    used = Fetched(connections={CONNECTION: ("acme/churn", "acme/fraud"), OLDER: ("old/one",)})
+    for stage, more in (("build", {"fetched": used}), ("worker", {"polled": used, "has_polls": True})):
+        found = policies(stage, **more)
+
+        def use(connection: str, repository: str, permissions: str = "read_only", of: Any = found) -> bool:
+            service = connection.split(":")[2]
+            context = {f"{service}_FullRepositoryId": repository, f"{service}_ProviderPermissionsRequired": permissions}
+            return allows(of, f"{service}:UseConnection", connection, **context)
+
+        assert use(CONNECTION, "acme/churn")
+        assert use(CONNECTION, "acme/fraud")
+        assert use(OLDER, "old/one")
+        assert not use(CONNECTION, "acme/other")
+        assert not use(CONNECTION, "old/one")
+        assert not use(OLDER, "acme/churn")
+        assert not use(CONNECTION, "acme/churn", "read_write")
+        assert not allows(found, "codeconnections:UseConnection", CONNECTION)
+    assert "UseConnection" not in json.dumps(policies("train", fetched=used, polled=used))
+    assert "UseConnection" not in json.dumps(policies("worker", fetched=used, has_polls=True))
+
+
+def test_codecommit_is_read_by_name_and_region() -> None:
+    found = policies("build", fetched=Fetched(codecommit=(("", "churn"), ("us-east-1", "fraud"))))
+    assert allows(found, "codecommit:GitPull", f"arn:aws:codecommit:{REGION}:{ACCOUNT}:churn")
+    assert allows(found, "codecommit:GitPull", f"arn:aws:codecommit:us-east-1:{ACCOUNT}:fraud")
+    assert not allows(found, "codecommit:GitPull", f"arn:aws:codecommit:us-east-1:{ACCOUNT}:churn")
+    assert not allows(found, "codecommit:GitPush", f"arn:aws:codecommit:{REGION}:{ACCOUNT}:churn")
 
 
 def test_a_key_that_is_known_by_its_alias() -> None:

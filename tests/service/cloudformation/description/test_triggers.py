@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_builder.errors import Problem
-from pipeline_builder.service.cloudformation.description.hosts import find_provider, parse_address, path_expression
+from pipeline_builder.manifest.addresses import parse_address
+from pipeline_builder.service.cloudformation.description.hosts import find_provider, path_expression
 from pipeline_builder.service.cloudformation.description.triggers import (
     ConnectionTrigger,
     EventTrigger,
@@ -35,7 +36,7 @@ def faults(*repos: Mapping[str, Any], **service: Any) -> list[str]:
 
 def test_each_kind_of_trigger_becomes_what_its_service_takes() -> None:
     found, problems = triggers_of(*REPOS)
-    assert problems == ()
+    assert [(problem.id, problem.warning) for problem in problems] == [("PB125", True), ("PB126", True)]
     assert found == Triggers(
         connections=(
             ConnectionTrigger(
@@ -155,6 +156,36 @@ CODECOMMIT = {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/ch
             {},
             "PB601 the credentials 'env:TOKEN' of the repository 'churn' are in an environment that builds on AWS don't "
             "have | put the token into Secrets Manager and write 'credentials: secretsmanager:ID'",
+        ),
+        (
+            {"url": "git@github.com:acme/churn.git", "credentials": "ssh:key"},
+            {},
+            "PB601 the credentials 'ssh:key' of the repository 'churn' are in an environment that builds on AWS don't have | "
+            "put the private key into Secrets Manager and write 'credentials: secretsmanager:ID'",
+        ),
+        (
+            {**GITHUB, "credentials": {"kind": "github-app", "app_id": 1, "key": "env:KEY"}},
+            {},
+            "PB601 the credentials 'github-app' of the repository 'churn' are in an environment that builds on AWS don't "
+            "have | put the token into Secrets Manager and write 'credentials: secretsmanager:ID'",
+        ),
+        (
+            {"url": f"codecommit::{REGION}://work@churn"},
+            {},
+            "PB601 the profile 'work' in the url of the repository 'churn' is in an environment that builds on AWS don't "
+            "have | leave the profile out: the build's role signs, and may read the repository",
+        ),
+        (
+            {"url": "codecommit::us-east-1://churn", "trigger": "codecommit"},
+            {},
+            "PB608 the repository 'churn' is in us-east-1, whose events don't reach the service in eu-central-1 | use "
+            "'trigger: poll'",
+        ),
+        (
+            {"url": "git@github.com:acme/churn.git", "credentials": "secretsmanager:git/key"},
+            {},
+            "PB126 the repository 'churn' is reached by ssh, without 'known_hosts': builds on AWS know no host | write the "
+            "keys that the host publishes as 'known_hosts' of the repository, or of 'defaults'",
         ),
         (
             {"url": "file:///srv/churn.git"},

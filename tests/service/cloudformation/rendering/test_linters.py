@@ -43,6 +43,21 @@ def mixed(number: int) -> tuple[Mapping[str, Any], ...]:
 
 
 WEEKLY = SCHEDULES[1:]
+APP = {"kind": "github-app", "app_id": 1, "key": "secretsmanager:git/app"}
+OLDER = f"arn:aws:codestar-connections:{REGION}:{ACCOUNT}:connection/01234567-89ab-cdef-0123-456789abcdef"
+DEPLOY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+OPENED: tuple[Mapping[str, Any], ...] = (
+    {"url": "https://github.com/acme/a.git", "credentials": "connection"},
+    {"url": "https://gitlab.com/acme/group/b.git", "credentials": f"connection:{OLDER}"},
+    {"url": "https://github.com/acme/c.git", "credentials": APP},
+    {"url": "git@github.com:acme/d.git", "credentials": "secretsmanager:git/d", "known_hosts": DEPLOY},
+    {"url": "codecommit://e", "trigger": "codecommit"},
+    {"url": "codecommit::us-east-1://f"},
+    *(
+        {"url": f"https://github.com/{'a' * 39}/{'m' * 90}-{i}.git", "name": f"m-{i}", "credentials": "connection"}
+        for i in range(70)
+    ),
+)
 MATRIX: Mapping[str, Mapping[str, Any]] = {
     "every kind": {"repos": (*REPOS, INSIDE), "approval": {"emails": ["a@example.com", "b@example.com"]}},
     "nothing starts it": {"repos": (QUIET,), "schedules": ()},
@@ -80,6 +95,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "run_timeout_minutes": 14 * 24 * 60,
     },
     "waits without a build, keys of AWS": {"wait": "step-functions", "encryption": "aws"},
+    "every kind of credentials": {"repos": OPENED, "schedules": ()},
     "longest names": {
         "wait": "step-functions",
         "execution_role": "per-repository",

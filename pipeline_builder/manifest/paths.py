@@ -1,0 +1,48 @@
+"""Paths and addresses of data in a manifest: relative to its folder, and bounded as file systems bound them."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from itertools import dropwhile
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from pipeline_builder.documents.schema import describe
+
+_LONGEST_NAME, _LONGEST_PATH = 255, 1000
+"""Bytes that file systems take, and that a checkout takes (`checkout/git.py`)."""
+
+
+def relative_path(value: str, *, may_climb: bool = False) -> str:
+    """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
+
+    With `may_climb` it may begin with '..': for data, which is only read and which several manifests may share.
+    """
+    path = PurePosixPath(value)
+    inside = tuple(dropwhile(lambda part: may_climb and part == "..", path.parts))
+    if path.is_absolute() or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
+        raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
+    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in path.parts]
+    if max(sizes, default=0) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
+        bounds = f"{_LONGEST_NAME} bytes in a name and {_LONGEST_PATH} in all"
+        raise ValueError(f"the path {describe(value)} is refused, expected at most {bounds}")
+    return str(path)
+
+
+def _source(value: str) -> str:
+    """The address of data that are in no bucket, as a policy names it, without patterns."""
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("filesystem", "athena", "redshift") or not re.match(r"^[^\s/*?][^\s*?]*\Z", rest):
+        raise ValueError(
+            f"{describe(value)} can't be mapped to a folder, expected filesystem://ID/path, "
+            "athena://catalog/database/input, redshift://cluster/database/input, or the beginning of one"
+        )
+    return value
+
+
+RelativePath = Annotated[str, AfterValidator(relative_path)]
+DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
+Source = Annotated[str, AfterValidator(_source)]
