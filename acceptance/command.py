@@ -103,7 +103,7 @@ def main(arguments: Sequence[str]) -> int:
         say(str(error))
         return OUTSIDE
     except Interrupted as error:
-        say("interrupted; nothing has been made")
+        say("interrupted")
         return error.code
 
 
@@ -135,8 +135,16 @@ def _run(asked: argparse.Namespace) -> int:
         aws=Aws(book.state.region), book=book, home=book.path.parent / book.state.suffix, partition=partition,
         options=options, say=say,
     )  # fmt: skip
+    try:
+        book.hold()
+    except ValueError as error:
+        raise Ended(REFUSED, str(error)) from error
     if not (asked.resume or asked.destroy):
-        _agree(asked, ground, scenarios)
+        try:
+            _agree(asked, ground, scenarios)
+        except (Ended, Interrupted):
+            book.forget()
+            raise
         book.state.options = {"options": asdict(options), "only": list(asked.only)}
         book.save()
     return _through(asked, ground, points, scenarios, who=str(caller["Arn"]))
@@ -209,7 +217,7 @@ def _finish(asked: argparse.Namespace, ground: Ground, report: Report) -> None:
         say(f"'scripts/acceptance --destroy --state {ground.book.path}' tries again")
         return
     shutil.rmtree(ground.home, ignore_errors=True)
-    ground.book.path.unlink(missing_ok=True)
+    ground.book.forget()
 
 
 def _book(asked: argparse.Namespace, account: str, aws: Aws) -> Book:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,6 +38,7 @@ class Book:
     def __init__(self, path: Path, state: State) -> None:
         self.path = path
         self.state = state
+        self._lock: IO[str] | None = None
 
     @classmethod
     def load(cls, path: Path) -> Book:
@@ -46,6 +48,28 @@ class Book:
             ValueError: it is none.
         """
         return cls(path, State.model_validate_json(path.read_text("utf-8")))
+
+    def hold(self) -> None:
+        """Keep other processes from this acceptance for as long as this one lives.
+
+        Raises:
+            ValueError: another one is at work on it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock_path.open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ValueError(f"another process is at work on {self.path}") from error
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_suffix(".lock")
+
+    def forget(self) -> None:
+        """Delete the file: nothing of the acceptance is there any more."""
+        for path in (self.path, self._lock_path):
+            path.unlink(missing_ok=True)
 
     def save(self) -> None:
         """Write it whole, or not at all."""

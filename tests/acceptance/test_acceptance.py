@@ -5,6 +5,7 @@ The service's own run, and kills at every point, take minutes: `scripts/soak acc
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import time
@@ -86,6 +87,11 @@ def test_what_an_emulator_lacks_is_skipped_with_the_operation(account: Account) 
         "it needs 'asks', which was skipped: not here: codepipeline:get_pipeline is not answered at http://127.0.0.1:"
     )
     assert skipped["webhook-filters"].endswith("--connection ARN --repository team/name")
+    refused = account.run("--suffix", SUFFIX, "--long")
+    assert (refused.code, account.left()) == (3, {})
+    assert "that is more than --budget 1.00: choose points with --only, or raise it" in refused.err
+    refused = account.run("--suffix", SUFFIX)
+    assert (refused.code, account.left(), "nobody can be asked here: say --yes" in refused.err) == (3, {}, True)
     assert skipped["build-over-8-hours"] == "it takes more than 8 hours and 3.5 USD: --long --budget 5"
 
 
@@ -134,6 +140,10 @@ def test_a_second_ctrl_c_says_what_is_left_and_destroy_takes_it(account: Account
     assert process.returncode == 130
     assert f"names that begin with '{NAME}' and the tag {{'pipeline-builder-acceptance': '{SUFFIX}'}}" in err
     assert "scripts/acceptance --destroy --state" in err
+    with (account.states / f"{SUFFIX}.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        busy = account.run("--destroy")
+    assert (busy.code, "another process is at work on" in busy.err) == (3, True)
     refused = account.run("--yes")
     assert (refused.code, "go on with --resume, or take it away with --destroy" in refused.err) == (3, True)
     ran = account.run("--destroy")
