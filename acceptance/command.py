@@ -13,11 +13,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from acceptance.answers import Report, Verdict, render_table
+from acceptance.arguments import parse
 from acceptance.ground import Ground, Options
 from acceptance.permissions import render_policy
 from acceptance.points import Point, choose, load_points
@@ -31,8 +31,6 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.errors import PipelineBuilderError
 
 DONE, OTHERWISE, USAGE, REFUSED, OUTSIDE, LEFT = 0, 1, 2, 3, 4, 6
-FOLDER = Path(".acceptance")
-BUDGET = 1.0
 
 
 class Ended(Exception):
@@ -49,41 +47,6 @@ class Interrupted(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.code = 128 + number
-
-
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/acceptance",
-        description="Bring a tiny service to the account of your credentials, find out what nobody could verify "
-        "without one, and take everything away again.",
-        epilog="docs/how-to/acceptance.md says more.",
-    )
-    parser.add_argument(
-        "--list", action="store_true", help="the points and scenarios, and what they cost; nothing is made"
-    )
-    parser.add_argument("--policy", action="store_true", help="print the permissions that it needs; nothing is made")
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="ID", help="these points or scenarios, and what they need"
-    )
-    parser.add_argument("--region", default="", help="default: that of the credentials")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the report goes; default: in --folder")
-    parser.add_argument("--yes", action="store_true", help="don't ask before anything is made")
-    parser.add_argument(
-        "--budget", type=float, default=BUDGET, metavar="USD", help=f"the most it may cost ({BUDGET:.2f})"
-    )
-    parser.add_argument("--keep", action="store_true", help="take nothing away at the end; --destroy does it later")
-    going = parser.add_mutually_exclusive_group()
-    going.add_argument("--resume", action="store_true", help="go on with the acceptance that was cut off")
-    going.add_argument("--destroy", action="store_true", help="only take away what an acceptance has left")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="which one, where there are several")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where state and reports are (.acceptance)")
-    parser.add_argument("--long", action="store_true", help="also a build of more than 8 hours, for 3.50 USD")
-    parser.add_argument("--connection", default="", metavar="ARN", help="a connection to a git host, for webhooks")
-    parser.add_argument("--repository", default="", metavar="TEAM/NAME", help="a repository there that you can push to")
-    parser.add_argument("--image", default="", metavar="URI", help="a scikit-learn image, where AWS's isn't known")
-    parser.add_argument("--suffix", default="", help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
 
 
 def say(text: str) -> None:
@@ -115,14 +78,13 @@ def _run(asked: argparse.Namespace) -> int:
         points = choose(load_points(), asked.only)
     except ValueError as error:
         raise Ended(USAGE, str(error)) from error
-    scenarios = choose_scenarios(points, options)
     if asked.list:
-        print(_listed(points, scenarios), end="")
+        print(_listed(points, choose_scenarios(points, options)), end="")
         return DONE
     _catch_signals()
     aws = Aws(asked.region)
-    caller = aws.call("sts", "get_caller_identity")
-    account, partition = str(caller["Account"]), str(caller["Arn"]).split(":")[1]
+    who = str(aws.call("sts", "get_caller_identity")["Arn"])
+    _, partition, _, _, account, _ = who.split(":", 5)
     if asked.policy:
         print(render_policy(partition=partition, account=account, connection=options.connection), end="")
         return DONE
@@ -130,31 +92,35 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.resume or asked.destroy:
         options = Options(**book.state.options["options"])
         points = choose(load_points(), book.state.options["only"])
-        scenarios = choose_scenarios(points, options)
     ground = Ground(
         aws=Aws(book.state.region), book=book, home=book.path.parent / book.state.suffix, partition=partition,
         options=options, say=say,
     )  # fmt: skip
+    _hold(asked, ground, choose_scenarios(points, options))
+    return _through(asked, ground, points, who=who)
+
+
+def _hold(asked: argparse.Namespace, ground: Ground, scenarios: Sequence[Scenario]) -> None:
+    """Take hold of the acceptance; a new one only where it is agreed to."""
+    book = ground.book
     try:
         book.hold()
     except ValueError as error:
         raise Ended(REFUSED, str(error)) from error
-    if not (asked.resume or asked.destroy):
-        try:
-            _agree(asked, ground, scenarios)
-        except (Ended, Interrupted):
-            book.forget()
-            raise
-        book.state.options = {"options": asdict(options), "only": list(asked.only)}
-        book.save()
-    return _through(asked, ground, points, scenarios, who=str(caller["Arn"]))
+    if asked.resume or asked.destroy:
+        return
+    try:
+        _agree(asked, ground, scenarios)
+    except (Ended, Interrupted):
+        book.forget()
+        raise
+    book.state.options = {"options": asdict(ground.options), "only": list(asked.only)}
+    book.save()
 
 
-def _through(
-    asked: argparse.Namespace, ground: Ground, points: Sequence[Point], scenarios: Sequence[Scenario], *, who: str
-) -> int:
+def _through(asked: argparse.Namespace, ground: Ground, points: Sequence[Point], *, who: str) -> int:
     """Play and take away; interrupted, take away at once."""
-    code = DONE
+    code, scenarios = DONE, choose_scenarios(points, ground.options)
     try:
         if not asked.destroy:
             play(ground, points, scenarios)

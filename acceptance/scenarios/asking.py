@@ -138,7 +138,27 @@ def long_text(ground: Ground) -> Iterator[Seen]:
 
 def event_variables(ground: Ground) -> Iterator[Seen]:
     """Let a rule start the pipeline with variables, in the words of the rule for CodeCommit."""
-    name, rule = name_of(ground), f"{ground.name}-event"
+    name = name_of(ground)
+    _make_rule(ground, name)
+    known = {str(one["pipelineExecutionId"]) for one in executions(ground, name)}
+    before = set(ground.book.once("asks: before the event", lambda: " ".join(sorted(known))).split())
+    ground.pause(30)  # a new rule takes a while to be everywhere
+    own.put(ground, ground.own, _EVENT, b"now")
+
+    def is_it(found: Found) -> bool:
+        return str(found["pipelineExecutionId"]) not in before
+
+    execution = wait_new(ground, name, "asks: started by an event", is_it, minutes=10)
+    variables = status(ground, name, execution).get("variables", ())
+    found = {one["name"]: str(one.get("resolvedValue", "")) for one in variables}
+    stop(ground, name, execution)
+    wait_end(ground, name, execution, minutes=10)
+    right = (found.get("A"), found.get("B")) == ("codecommit", _EVENT)
+    yield Seen(point="event-variables", ok=right, words=f"the execution has {found}", evidence=found)
+
+
+def _make_rule(ground: Ground, name: str) -> None:
+    rule = f"{ground.name}-event"
     pattern = {
         "source": ["aws.s3"], "detail-type": ["Object Created"],
         "detail": {"bucket": {"name": [ground.own]}, "object": {"key": [_EVENT]}},
@@ -152,19 +172,3 @@ def event_variables(ground: Ground) -> Iterator[Seen]:
         "InputTransformer": {"InputPathsMap": {"key": "$.detail.object.key"}, "InputTemplate": variables},
     }  # fmt: skip
     ground.call("events", "put_targets", Rule=rule, Targets=[target])
-    known = {str(one["pipelineExecutionId"]) for one in executions(ground, name)}
-    before = set(ground.book.once("asks: before the event", lambda: " ".join(sorted(known))).split())
-    ground.pause(30)  # a new rule takes a while to be everywhere
-    own.put(ground, ground.own, _EVENT, b"now")
-
-    def is_it(found: Found) -> bool:
-        return str(found["pipelineExecutionId"]) not in before
-
-    execution = wait_new(ground, name, "asks: started by an event", is_it, minutes=10)
-    found = {
-        one["name"]: str(one.get("resolvedValue", "")) for one in status(ground, name, execution).get("variables", ())
-    }
-    stop(ground, name, execution)
-    wait_end(ground, name, execution, minutes=10)
-    right = (found.get("A"), found.get("B")) == ("codecommit", _EVENT)
-    yield Seen(point="event-variables", ok=right, words=f"the execution has {found}", evidence=found)
