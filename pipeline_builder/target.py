@@ -5,6 +5,7 @@ Names and status words are SageMaker's. Times are timezone-aware UTC. URIs are `
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,19 @@ class PipelineService(Protocol):
         ...
 
 
+class Media(enum.Enum):
+    """What an object is, for whoever opens it in a browser.
+
+    Who puts it says so, and only of documents that this tool has written: code of repositories, and all else that comes
+    from outside, are bytes, whatever their names: a page of theirs must not run where people are logged in.
+    """
+
+    BYTES = "application/octet-stream"
+    HTML = "text/html; charset=utf-8"
+    JSON = "application/json"
+    YAML = "application/yaml"
+
+
 class ObjectStore(Protocol):
     """Objects under `s3://bucket/key`."""
 
@@ -147,7 +161,7 @@ class ObjectStore(Protocol):
         """Return those of the URIs that no object has, in order."""
         ...
 
-    def put(self, uri: str, content: bytes | Path) -> None:
+    def put(self, uri: str, content: bytes | Path, media: Media = Media.BYTES) -> None:
         """Write atomically: a reader sees the old object, the whole new one, or none. A file may have any size."""
         ...
 

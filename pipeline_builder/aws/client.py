@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder import __version__
+from pipeline_builder.aws.answers import answered, failed_parsing, not_aws, page_of, refuse_nothing, watch_answers
 from pipeline_builder.errors import OutsideFailure, Problem
 
 if TYPE_CHECKING:
@@ -19,9 +20,13 @@ _PARTS = 4
 """Parts of a large upload at once; they are read from the file as they are sent."""
 _CREDENTIALS = (
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
-    "SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestExpired", "IncompleteSignature",
-    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch", "InvalidAccessKeyId", "IncompleteSignature", "InvalidSignatureException",
+    "MissingAuthenticationToken", "MissingAuthenticationTokenException", "TokenRefreshRequired",
 )  # fmt: skip
+_SKEWED = ("RequestTimeTooSkewed", "RequestExpired")
+_SIGNED = ("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure")
+_CLOCK = re.compile(r"(?i)signature (expired|not yet current)")
+"""There is no code of its own for that, only these words."""
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
 _THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
 _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException")
@@ -32,17 +37,40 @@ _ABSENT = (
     "StateMachineDoesNotExist",
 )  # fmt: skip
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
+_MOVED = (
+    "AlreadyExistsException",
+    "InvalidChangeSetStatus",
+    "OperationInProgressException",
+    "TokenAlreadyExistsException",
+)
+"""What CloudFormation says where somebody else was faster."""
 
 _INVALID = ("ValidationException", "ValidationError")
 """What some services, CloudFormation with the second, answer for something that isn't there too."""
 
 
-class NotFoundError(Exception):
-    """What was asked for isn't there; the caller knows what that means."""
+class NotFoundError(OutsideFailure):
+    """What was asked for isn't there; the caller knows what that means, and if nobody does it is said."""
+
+    said = ""
 
 
-class ChangedError(Exception):
-    """What was to be replaced is another by now; the caller knows what that means."""
+class ChangedError(OutsideFailure):
+    """What was to be replaced is another by now; the caller knows what that means, and if nobody does it is said."""
+
+
+def not_found(operation: str, said: str) -> NotFoundError:
+    """Return that what a call was about isn't there; `said` is the service's word on it."""
+    message = f"AWS has nothing there for {operation}: {_short(said)}"
+    hint = "was it deleted meanwhile? Then repeat the command"
+    error = NotFoundError(Problem(id="PB707", message=message, hint=hint))
+    error.said = said
+    return error
+
+
+def _changed(operation: str, said: str) -> ChangedError:
+    message = f"somebody else was faster than {operation}: {_short(said)}"
+    return ChangedError(Problem(id="PB707", message=message, hint="repeat the command"))
 
 
 class Aws:
@@ -74,9 +102,11 @@ class Aws:
             user_agent_extra=f"pipeline-builder/{__version__}",
             max_pool_connections=16,
         )
-        self._session = self._session or boto3.Session(region_name=self.region or None)
-        with translated(f"{service} client"):
-            return self._session.client(service, region_name=self.region or None, config=config)
+        with translated(service, "client"):
+            self._session = self._session or boto3.Session(region_name=self.region or None)
+            client = _made(self._session, service, region_name=self.region or None, config=config)
+        watch_answers(client)
+        return client
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         """Call an operation (in snake case) and return its response.
@@ -88,8 +118,8 @@ class Aws:
         """
         client = self.client(service)
         self.calls[operation] = self.calls.get(operation, 0) + 1
-        with translated(operation):
-            response: dict[str, Any] = getattr(client, operation)(**arguments)
+        with translated(service, operation):
+            response: dict[str, Any] = answered(getattr(client, operation)(**arguments), f"{service} {operation}")
             return response
 
     def upload(self, file: Path, bucket: str, key: str, options: dict[str, str]) -> None:
@@ -99,23 +129,33 @@ class Aws:
         client = self.client("s3")
         self.calls["put_object"] = self.calls.get("put_object", 0) + 1
         config = TransferConfig(max_concurrency=_PARTS, preferred_transfer_client="classic")  # the same everywhere
-        with translated("put_object"), create_transfer_manager(client, config) as transfer:
+        with translated("s3", "put_object"), create_transfer_manager(client, config) as transfer:
             transfer.upload(str(file), bucket, key, extra_args=options).result()
 
     def pages(self, service: str, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing."""
         paginator = self.client(service).get_paginator(operation)
-        with translated(operation):
+        with translated(service, operation):
             for page in paginator.paginate(**arguments):
                 self.calls[operation] = self.calls.get(operation, 0) + 1
-                yield page
+                refuse_nothing(page)
+                yield answered(page, f"{service} {operation}")
+
+
+def _made(session: Session, service: str, **options: Any) -> Any:
+    try:
+        return session.client(service, **options)
+    except ValueError as error:
+        hint = "correct AWS_ENDPOINT_URL, or 'endpoint_url' of the profile"
+        problem = Problem(id="PB707", message=f"AWS can't be asked for {service}: {_short(str(error))}", hint=hint)
+        raise OutsideFailure(problem) from error
 
 
 class translated:  # noqa: N801 - it is used as a function
     """A context that turns botocore's exceptions into our own or problems with an id."""
 
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
+    def __init__(self, service: str, operation: str) -> None:
+        self._asked, self._operation = f"{service} {operation}", operation
 
     def __enter__(self) -> None:
         return None
@@ -126,15 +166,28 @@ class translated:  # noqa: N801 - it is used as a function
         from botocore.exceptions import BotoCoreError, ClientError
 
         if isinstance(error, ClientError):
+            if page := page_of(error.response):
+                raise OutsideFailure(not_aws(self._asked, page)) from error
             found = error.response.get("Error", {})
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
             if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
-                raise NotFoundError(said or code) from error
-            if code in _CHANGED:
-                raise ChangedError(said or code) from error
+                raise not_found(self._operation, said or code) from error
+            if code in _CHANGED or (code in _MOVED and self._asked.startswith("cloudformation ")):
+                raise _changed(self._operation, said or code) from error
+            if code in _SKEWED or (code in _SIGNED and _CLOCK.search(said)):
+                raise OutsideFailure(_skewed(self._operation, code, said, error.response)) from error
             raise OutsideFailure(_refused(self._operation, code, said)) from error
         if isinstance(error, BotoCoreError):
             raise OutsideFailure(_unreachable(self._operation, error)) from error
+        if isinstance(error, Exception) and (unread := failed_parsing(error)):
+            raise OutsideFailure(not_aws(self._asked, unread)) from error
+
+
+def _skewed(operation: str, code: str, said: str, response: Mapping[str, Any]) -> Problem:
+    there = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    message = f"this machine's clock is wrong: AWS refused {operation}: {code}: {_short(said)}"
+    hint = f"set the clock of this machine{f', AWS has {there}' if there else ''}; then repeat the command"
+    return Problem(id="PB764", message=message, hint=hint)
 
 
 def _refused(operation: str, code: str, said: str) -> Problem:
@@ -165,6 +218,12 @@ def _unreachable(operation: str, error: Exception) -> Problem:
         return Problem(id="PB701", message=f"no credentials for AWS: {said}", hint=hint)
     if isinstance(error, exceptions.NoRegionError):
         return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_DEFAULT_REGION")
+    if isinstance(error, exceptions.SSLError):
+        hint = "where a proxy looks into connections, name its certificate with AWS_CA_BUNDLE; else look at the address"
+        return Problem(id="PB703", message=f"no safe connection to AWS for {operation}: {said}", hint=hint)
+    if isinstance(error, exceptions.IncompleteReadError | exceptions.FlexibleChecksumError):
+        hint = "something on the way cuts answers off or changes them: look at the proxy; then repeat the command"
+        return Problem(id="PB703", message=f"the answer to {operation} came damaged: {said}", hint=hint)
     if isinstance(error, exceptions.HTTPClientError | exceptions.EndpointConnectionError):
         hint = "look at the network, the proxy variables and the Region; then repeat the command"
         return Problem(id="PB703", message=f"AWS could not be reached for {operation}: {said}", hint=hint)

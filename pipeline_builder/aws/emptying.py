@@ -52,7 +52,10 @@ class Buckets:
 
     def _some(self, name: str) -> list[dict[str, str]]:
         """Return the first versions and markers that are (still) there."""
-        page = self._call("list_object_versions", name, MaxKeys=_MOST)
+        try:
+            page = self._call("list_object_versions", name, MaxKeys=_MOST)
+        except NotFoundError:  # somebody else has deleted it
+            return []
         return [
             {"Key": item["Key"], "VersionId": item["VersionId"]}
             for kind in ("Versions", "DeleteMarkers")

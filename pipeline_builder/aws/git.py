@@ -45,7 +45,7 @@ class AwsGitSigner:
     def has_access(self, profile: str) -> bool:
         """Tell whether there are credentials; where they can't be had, there are none."""
         try:
-            with translated("git credentials"):
+            with translated("git", "credentials"):
                 return self._session(profile).get_credentials() is not None
         except OutsideFailure:
             return False
@@ -61,7 +61,7 @@ class AwsGitSigner:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
-        with translated("git credentials"):
+        with translated("git", "credentials"):
             found = self._session(profile).get_credentials()
             credentials = found.get_frozen_credentials() if found else None
         if credentials is None:
@@ -80,7 +80,7 @@ class AwsGitSigner:
     def _session(self, profile: str) -> Session:
         import boto3
 
-        with self._lock, translated("git credentials"):
+        with self._lock, translated("git", "credentials"):
             if profile not in self._sessions:
                 self._sessions[profile] = boto3.Session(profile_name=profile or None)
             return self._sessions[profile]

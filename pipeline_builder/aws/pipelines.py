@@ -28,7 +28,7 @@ from pipeline_builder.descriptions import (
     StepStatus,
 )
 from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.target import Observer
+from pipeline_builder.target import Media, Observer
 
 INLINE = 1_048_576
 """Characters of a definition that the service takes in a request; a longer one goes by S3."""
@@ -94,7 +94,7 @@ class SageMakerPipelines:
         if deployed and deployed.definition == definition and deployed.settled:
             return deployed
         # Kept by its content: what a later change by other means is compared with, and too long a definition's place.
-        self._store.put(self._place_of(name, digest), definition)
+        self._store.put(self._place_of(name, digest), definition, Media.JSON)
         arguments: dict[str, Any] = {
             "PipelineName": name,
             "RoleArn": self._settings.role,

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipeline_builder.aws.client import Aws, NotFoundError
-from pipeline_builder.aws.images import ECR
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.regions.hosts import ecr_image, registry
 
 _DENIED = "PB704"
 
@@ -70,11 +70,12 @@ def _mappings(value: Any, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
     """Return every finding; none where all is well.
 
-    Without credentials nothing else can be asked: that is the only finding then.
+    Raises:
+        OutsideFailure: without credentials, or where AWS isn't reached, as nothing else can be asked then.
     """
     credentials = tuple(_look(lambda: _credentials(aws)))
-    if credentials:
-        return credentials
+    if any(not problem.warning for problem in credentials):
+        raise OutsideFailure(*credentials)
     looks: tuple[Callable[[], Iterable[Problem]], ...] = (
         lambda: _role(aws, needs.role, "correct SMP_ROLE, or make the role"),
         *(_job_role_look(aws, role) for role in sorted(needs.job_roles)),
@@ -83,7 +84,7 @@ def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
         *(_image_look(aws, needs, image) for image in sorted(needs.images)),
         lambda: _quotas(aws, needs.instances),
     )
-    return tuple(problem for look in looks for problem in _look(look))
+    return (*credentials, *(problem for look in looks for problem in _look(look)))
 
 
 def _look(look: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:
@@ -137,8 +138,8 @@ def _trusts(statement: Any) -> bool:
 def _bucket(aws: Aws, needs: Needs) -> Iterator[Problem]:
     try:
         found = aws.call("s3", "head_bucket", Bucket=needs.bucket)
-    except (NotFoundError, OutsideFailure) as error:
-        if isinstance(error, OutsideFailure) and error.problems[0].id != _DENIED:
+    except OutsideFailure as error:
+        if not isinstance(error, NotFoundError) and error.problems[0].id != _DENIED:
             raise
         what = "is not there" if isinstance(error, NotFoundError) else "may not be used, or is somebody else's"
         hint = "correct SMP_S3BUCKETNAME, or make the bucket"
@@ -171,20 +172,18 @@ def _image_look(aws: Aws, needs: Needs, image: str) -> Callable[[], Iterable[Pro
 
 
 def _image(aws: Aws, needs: Needs, image: str) -> Iterator[Problem]:
-    match = ECR.fullmatch(image)
-    if match is None:
-        hint = "SageMaker takes images from Amazon ECR: <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>"
+    found = ecr_image(image)
+    if found is None:
+        hint = f"SageMaker takes images from Amazon ECR: {registry('<account>', needs.region)}/<repository>:<tag>"
         yield Problem(id="PB715", message=f"the image '{image}' is not in Amazon ECR", hint=hint)
         return
-    if match["region"] != needs.region:
-        message = f"the image '{image}' is in {match['region']}, and the pipeline runs in {needs.region}"
+    if found.region != needs.region:
+        message = f"the image '{image}' is in {found.region}, and the pipeline runs in {needs.region}"
         yield Problem(id="PB715", message=message, hint="take its address in that Region, or 'image:' by framework")
         return
-    wanted = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": match["tag"] or "latest"}
+    wanted = {"imageDigest": found.digest} if found.digest else {"imageTag": found.tag or "latest"}
     try:
-        aws.call(
-            "ecr", "describe_images", registryId=match["account"], repositoryName=match["repository"], imageIds=[wanted]
-        )
+        aws.call("ecr", "describe_images", registryId=found.account, repositoryName=found.repository, imageIds=[wanted])
     except NotFoundError:
         yield Problem(id="PB715", message=f"the image '{image}' is not there", hint="push it, or correct the address")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline_builder.dag.outline import OutlinedStep
 from pipeline_builder.descriptions import StepState, StepStatus
+from pipeline_builder.regions.partitions import named
 
 _ENDED = (StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.STOPPED)
 _LOG_GROUPS = {
@@ -16,9 +17,6 @@ _LOG_GROUPS = {
     "TransformJob": "/aws/sagemaker/TransformJobs",
 }
 _PAGES = {"ProcessingJob": "processing-jobs", "TrainingJob": "jobs", "TransformJob": "transform-jobs"}
-CONSOLES = {
-    "aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com",
-}  # fmt: skip
 _JOB_ARN = re.compile(
     r"arn:(?P<partition>[^:]+):sagemaker:(?P<region>[a-z]+(?:-[a-z]+)+-\d+):\d{12}:[^/]+/(?P<name>[^/]+)"
 )
@@ -78,9 +76,8 @@ def _link(metadata: Mapping[str, str]) -> str:
     """Return the address of the job's page in the console; none for what isn't in a Region of AWS."""
     for kind, page in _PAGES.items():
         match = _JOB_ARN.fullmatch(metadata.get(kind, ""))
-        if match and (console := CONSOLES.get(match["partition"])):
-            region = match["region"]
-            return f"https://{region}.{console}/sagemaker/home?region={region}#/{page}/{match['name']}"
+        if match and (partition := named(match["partition"])) and (console := partition.console_of(match["region"])):
+            return f"{console}/sagemaker/home?region={match['region']}#/{page}/{match['name']}"
     return ""
 
 

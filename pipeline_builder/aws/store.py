@@ -14,6 +14,7 @@ from pipeline_builder.aws.client import Aws, NotFoundError, translated
 from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import Readable, copy, read_small, replacing
+from pipeline_builder.target import Media
 
 _CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
 """Those that S3 may say of an object, the strongest first."""
@@ -88,13 +89,13 @@ class S3Store:
         size = sum(item[1] for item in found)
         return StoredObject(size=size, sha256=listing, below=len(found)) if found else None
 
-    def put(self, uri: str, content: bytes | Path) -> None:
+    def put(self, uri: str, content: bytes | Path, media: Media = Media.BYTES) -> None:
         """Write an object, which S3 takes whole or not at all, with a checksum that S3 verifies.
 
         A large file goes in parts, several at once.
         """
         bucket, key = split(uri)
-        options = {"ChecksumAlgorithm": "SHA256", **self._encryption}
+        options = {"ChecksumAlgorithm": "SHA256", "ContentType": media.value, **self._encryption}
         try:
             if isinstance(content, bytes):
                 self._aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, **options)
@@ -120,7 +121,7 @@ class S3Store:
             body = self._aws.call("s3", "get_object", Bucket=bucket, Key=key)["Body"]
         except NotFoundError as error:
             raise KeyError(uri) from error
-        with closing(body), translated("get_object"):
+        with closing(body), translated("s3", "get_object"):
             yield body
 
 

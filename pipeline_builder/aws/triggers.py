@@ -14,9 +14,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError
+from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError, translated
 from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import Media
 
 KEY = "watch/heads.json"
 # A variable takes a thousand characters, and so do all that an action hands on to a build together.
@@ -62,7 +63,8 @@ class Poller:
             found = self.aws.call("s3", "get_object", Bucket=self.bucket, Key=KEY)
         except NotFoundError:
             return None, ""
-        return parse_handled(found["Body"].read()), str(found["ETag"])
+        with translated("s3", "get_object"):
+            return parse_handled(found["Body"].read()), str(found["ETag"])
 
     def _start(self, moves: tuple[Move, ...], token: str) -> str:
         values = {"TRIGGER": "poll", "REPOSITORY": _names(move.name for move in moves), "COMMIT": moves[0].after.commit}
@@ -82,8 +84,9 @@ class Poller:
         content = render_handled(handled)
         try:
             self.aws.call(
-                "s3", "put_object", Bucket=self.bucket, Key=KEY, Body=content, ChecksumAlgorithm="SHA256", **condition
-            )
+                "s3", "put_object", Bucket=self.bucket, Key=KEY, Body=content, ContentType=Media.JSON.value,
+                ChecksumAlgorithm="SHA256", **condition,
+            )  # fmt: skip
         except (ChangedError, NotFoundError):
             return
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline_builder.aws.client import Aws, NotFoundError
-from pipeline_builder.aws.steps import CONSOLES
 from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.regions.partitions import console
 
 _PENDING = "PendingConfirmation"
-
-
-def console(partition: str, region: str) -> str:
-    """Return the address of the console in a Region."""
-    return f"https://{region}.{CONSOLES.get(partition, CONSOLES['aws'])}"
 
 
 def find_unfinished(aws: Aws, *, connections: Iterable[str], topic: str) -> tuple[str, ...]:
@@ -34,12 +29,19 @@ def _connections(aws: Aws, arns: Iterable[str]) -> Iterator[str]:
             yield f"could not look at the connection {arn}: {error.problems[0].message}"
             continue
         status, name = found["ConnectionStatus"], found.get("ConnectionName", arn)
-        partition, region = arn.split(":")[1], arn.split(":")[3]
-        page = f"{console(partition, region)}/codesuite/settings/connections?region={region}"
+        region = arn.split(":")[3]
+        page = _page(region)
         if status == "PENDING":
             yield f"the connection '{name}' is PENDING: finish the handshake at {page}"
         elif status != "AVAILABLE":
             yield f"the connection '{name}' is {status}: look at {page}"
+
+
+def _page(region: str) -> str:
+    """Return where a person finds connections: the page's address, in words where no console is known."""
+    address = console(region)
+    found = f"{address}/codesuite/settings/connections?region={region}"
+    return found if address else f"the console of {region} (Developer Tools, Settings, Connections)"
 
 
 def _subscriptions(aws: Aws, topic: str) -> Iterator[str]:
@@ -48,9 +50,8 @@ def _subscriptions(aws: Aws, topic: str) -> Iterator[str]:
     try:
         pages = aws.pages("sns", "list_subscriptions_by_topic", TopicArn=topic)
         found = [item for page in pages for item in page["Subscriptions"]]
-    except (OutsideFailure, NotFoundError) as error:
-        said = error.problems[0].message if isinstance(error, OutsideFailure) else str(error)
-        yield f"could not look at the subscriptions of {topic}: {said}"
+    except OutsideFailure as error:
+        yield f"could not look at the subscriptions of {topic}: {error.problems[0].message}"
         return
     waiting = sorted(item["Endpoint"] for item in found if item["SubscriptionArn"] == _PENDING)
     if waiting:

@@ -16,10 +16,11 @@ from pipeline_builder.checkout.github import App, AppError, Tokens, api_of
 from pipeline_builder.checkout.runner import Remote, Runner
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
-from pipeline_builder.manifest.addresses import CodeCommit, is_local, parse_address, parse_codecommit, suffix_of
+from pipeline_builder.manifest.addresses import CodeCommit, is_local, parse_address, parse_codecommit
 from pipeline_builder.manifest.known_hosts import read_known_hosts
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.secrets import read_named
+from pipeline_builder.regions.hosts import host
 from pipeline_builder.target import GitSigner, SecretReader
 
 _TOKENS = Tokens()
@@ -177,7 +178,7 @@ def connection_url(connection: str, repository: str) -> tuple[str, str]:
     """
     _, _, service, region, account, resource = connection.split(":", 5)
     number = resource.partition("/")[2]
-    base = f"https://{service}.{region}.{suffix_of(region)}/git-http"
+    base = f"https://{host(service, region)}/git-http"
     return f"{base}/{account}/{region}/{number}/{repository}.git", region
 
 

@@ -13,7 +13,7 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, common, parameters_option, stubs_option, target_is_given
 from pipeline_builder.cli.output import coloured, problems_json, show
-from pipeline_builder.errors import ExitCode, InputProblems, Problem
+from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -48,10 +48,25 @@ def validate(session: Session, *, as_json: bool) -> None:
     composed = session.validate()
     warnings = [*composed.warnings, *_not_here(session)]
     if session.workspace.target == "aws":
-        warnings += session.preflight()
+        warnings += _on_aws(session)
     steps = [step.name for step in composed.graph.steps]
     result = {**problems_json(warnings), "steps": steps}
     show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+
+
+def _on_aws(session: Session) -> tuple[Problem, ...]:
+    """Return the warnings about the account, and about the Region that the manifest's service goes to."""
+    from pipeline_builder.service.render import regional
+
+    found = regional(session)
+    try:
+        checked = session.preflight()
+    except (InputProblems, OutsideFailure) as error:
+        raise type(error)(*found, *error.problems) from error
+    if any(not problem.warning for problem in found):
+        raise InputProblems(*found)
+    session.warn_of(found)
+    return (*found, *checked)
 
 
 def _not_here(session: Session) -> tuple[Problem, ...]:

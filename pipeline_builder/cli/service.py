@@ -213,7 +213,8 @@ def _left_to_do(aws: Aws, rendered: Rendered, done: tuple[Deployed, ...]) -> tup
     from pipeline_builder.aws.unfinished import find_unfinished
 
     model, outputs = rendered.model, _outputs(done)
-    return find_unfinished(aws, connections=model.connections, topic=outputs.get("TopicArn", ""))
+    found = find_unfinished(aws, connections=model.connections, topic=outputs.get("TopicArn", ""))
+    return (*(line for deployed in done for line in deployed.left), *found)
 
 
 def _outputs(done: tuple[Deployed, ...]) -> Mapping[str, str]:

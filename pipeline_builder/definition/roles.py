@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from pipeline_builder.definition.names import ROLE_NAME, shorten
+from pipeline_builder.regions.partitions import partition_of
 
 REPOSITORY = "{repository}"
 """Stands in `SMP_JOBROLES` for the repository's name."""
@@ -12,8 +13,6 @@ REPOSITORY = "{repository}"
 _TAKEN = frozenset(
     ("build", "events", "execution", "pipeline", "promote", "scheduler", "train", "wait", "webhook", "worker")
 )  # fmt: skip
-
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 def job_role(pattern: str, repository: str) -> str:
@@ -28,12 +27,7 @@ def job_role(pattern: str, repository: str) -> str:
 
 def made_roles(service: str, *, account: str, region: str) -> str:
     """Return what `SMP_JOBROLES` is where a service has made a role for each repository."""
-    return f"arn:{partition_of(region)}:iam::{account}:role/{service}-{REPOSITORY}"
-
-
-def partition_of(region: str) -> str:
-    """Return the partition of a Region, as ARNs in it have it."""
-    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+    return f"arn:{partition_of(region).name}:iam::{account}:role/{service}-{REPOSITORY}"
 
 
 def role_name(service: str, repository: str) -> str:

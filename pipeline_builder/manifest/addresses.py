@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pipeline_builder.documents.schema import describe
+from pipeline_builder.regions.hosts import codecommit_region, codecommit_url
+from pipeline_builder.regions.hosts import host as host_of
 
 _SCHEMES = ("https", "ssh", "file")
 # user@host:path, as git and its hosts write ssh addresses.
@@ -17,19 +19,7 @@ _CODECOMMIT = re.compile(
     r"^codecommit(?:::(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+))?://(?:(?P<profile>[^\s/@:]{1,128})@)?(?P<name>[\w.-]{1,100})$",
     re.ASCII,
 )
-_CODECOMMIT_HOST = re.compile(
-    r"^(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?P<suffix>[a-z0-9.-]+)$"
-)
 _CODECOMMIT_PATH = re.compile(r"^v1/repos/(?P<name>[\w.-]{1,100})$", re.ASCII)
-# What ends the names of a Region's services, by how the Region's name begins.
-_SUFFIXES = (
-    ("cn-", "amazonaws.com.cn"),
-    ("eusc-", "amazonaws.eu"),
-    ("us-iso-", "c2s.ic.gov"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("eu-isoe-", "cloud.adc-e.uk"),
-    ("us-isof-", "csp.hci.ic.gov"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +48,7 @@ class CodeCommit:
     def url(self, region: str) -> str:
         """Return where git finds it; `region` is the one at hand."""
         region = self.region or region
-        return f"https://{self.host or f'git-codecommit.{region}.{suffix_of(region)}'}/v1/repos/{self.name}"
-
-
-def suffix_of(region: str) -> str:
-    """Return what the names of a Region's services end with."""
-    return next((suffix for prefix, suffix in _SUFFIXES if region.startswith(prefix)), "amazonaws.com")
+        return f"https://{self.host}/v1/repos/{self.name}" if self.host else codecommit_url(self.name, region)
 
 
 def check_url(value: str) -> str:
@@ -96,7 +81,7 @@ def parse_address(url: str) -> Address:
     """
     if found := _CODECOMMIT.match(url):
         region = found["region"] or ""
-        host = f"git-codecommit.{region}.{suffix_of(region)}" if region else ""
+        host = host_of("git-codecommit", region) if region else ""
         return Address(scheme="codecommit", host=host, path=f"v1/repos/{found['name']}")
     if match := _SCP_PARTS.match(url) if "://" not in url else None:
         return Address(scheme="ssh", host=match["host"].lower(), path=_bare(match["path"]))
@@ -111,10 +96,10 @@ def parse_codecommit(url: str) -> CodeCommit | None:
     if found := _CODECOMMIT.match(url):
         return CodeCommit(region=found["region"] or "", name=found["name"], profile=found["profile"] or "")
     address = parse_address(url)
-    host, path = _CODECOMMIT_HOST.match(address.host), _CODECOMMIT_PATH.match(address.path)
-    if address.scheme != "https" or not host or not path or host["suffix"] != suffix_of(host["region"]):
+    region, path = codecommit_region(address.host), _CODECOMMIT_PATH.match(address.path)
+    if address.scheme != "https" or not region or not path:
         return None
-    return CodeCommit(region=host["region"], name=path["name"], host=address.host)
+    return CodeCommit(region=region, name=path["name"], host=address.host)
 
 
 def default_name(url: str) -> str:

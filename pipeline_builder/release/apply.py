@@ -14,7 +14,7 @@ from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.inventory import look_over
 from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
-from pipeline_builder.target import Target
+from pipeline_builder.target import Media, Target
 
 _UPLOADS = 8
 """Objects that are uploaded at once: small ones, whose time is the network's."""
@@ -80,7 +80,7 @@ def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> No
     def put(uri: str) -> None:
         bundle = definition.bundles.get(uri)
         if bundle is None:
-            target.store.put(uri, definition.manifests[uri])
+            target.store.put(uri, definition.manifests[uri], Media.JSON)
             return
         with temporary_folder() as folder:
             path = folder / "bundle"

@@ -14,7 +14,7 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import read_small
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.evidence import Evidence
-from pipeline_builder.target import Target
+from pipeline_builder.target import Media, Target
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _PIPELINE = re.compile("[A-Za-z0-9-]{1,256}")
@@ -45,9 +45,9 @@ def keep_evidence(evidence: Evidence, target: Target) -> str:
         message = f"the evidence has more than {MOST_EVIDENCE >> 20} MB; the largest reports in it: {largest}"
         raise InputProblems(Problem(id="PB464", message=message, hint="write less into the reports"))
     sha256 = hashlib.sha256(content).hexdigest()
-    target.store.put(evidence_uri(target, evidence.pipeline, sha256), content)
+    target.store.put(evidence_uri(target, evidence.pipeline, sha256), content, Media.JSON)
     newest = canonical({"evidence": sha256, "execution": evidence.execution})
-    target.store.put(_newest_uri(target, evidence.pipeline, evidence.execution), newest)
+    target.store.put(_newest_uri(target, evidence.pipeline, evidence.execution), newest, Media.JSON)
     return sha256
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipeline_builder.dag.named import named_files
 from pipeline_builder.dag.packages import COPIED_FROM
 from pipeline_builder.errors import PipelineBuilderError, PlanRefused, Problem, RunFailed
+from pipeline_builder.regions.hosts import ecr_image
 from pipeline_builder.release.approval import approval_digest
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_champion, describe_run
@@ -223,7 +224,7 @@ def _notes_of(package: PackageEvidence, target: Target) -> Iterator[str]:
     if package.champion and (source := describe_source(package.champion)):
         yield f"{name}: the metrics of version {package.champion.version}, its champion: {source}"
     for container in package.containers:
-        if target.image_digest and not container.digest and ".dkr.ecr." in container.image:
+        if target.image_digest and not container.digest and ecr_image(container.image):
             yield f"{name}: nothing told the digest of the image '{container.image}'"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.layout import TEMPLATES
+from pipeline_builder.regions.hosts import registry
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -122,8 +123,7 @@ class NewModel:
     @property
     def image(self) -> str:
         """The address of the image in the Region."""
-        domain = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
-        return f"{self.account}.dkr.ecr.{self.region}.{domain}/{self.framework.image}"
+        return f"{registry(self.account, self.region)}/{self.framework.image}"
 
     @property
     def label(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pipeline_builder.regions.partitions import partition_of
+
 HOME = "localhost"
 _ACCOUNT = "000000000000"
 # The credential scope of a signature of version 4: key, day, Region, service.
@@ -27,4 +29,4 @@ def outwards(text: bytes, region: str) -> bytes:
 
 
 def _arn(region: str) -> bytes:
-    return f"arn:aws:sagemaker:{region}:{_ACCOUNT}:".encode()
+    return f"arn:{partition_of(region).name}:sagemaker:{region}:{_ACCOUNT}:".encode()

@@ -2,6 +2,6 @@
 
 In: the manifest and the definition. Out: CloudFormation templates, stacks, what a stage hands on.
 May use: session, workspace, views, serve, release, definition, checkout, manifest, stacks, engine, documents, dag,
-machine, descriptions, errors, layout.
+machine, target, descriptions, errors, regions, layout.
 Begin reading: `render` (what is made), `deploy` (how it gets there), `stage` (what its builds run).
 """

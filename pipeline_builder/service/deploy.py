@@ -16,10 +16,12 @@ from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.widening import compare_templates
 from pipeline_builder.stacks.stack_plan import ResourceChange, StackPlan, refuse_unsafe
 from pipeline_builder.stacks.stacks import (
+    MARK,
     STORAGE_OUTPUTS,
     Ended,
     Stack,
     StackEvent,
+    StackMovedError,
     WantedStack,
     Way,
     failure_problem,
@@ -28,6 +30,7 @@ from pipeline_builder.stacks.stacks import (
     way_on,
 )
 
+_TRIES = 5
 Watch = Callable[[StackEvent], None]
 
 
@@ -45,6 +48,8 @@ class StackService(Protocol):
     def execute(self, plan: StackPlan, wanted: WantedStack, watch: Watch) -> Ended: ...
 
     def join(self, stack: Stack, watch: Watch) -> Ended: ...
+
+    def begun(self, stack: Stack) -> StackEvent | None: ...
 
     def delete(self, stack: Stack, watch: Watch) -> Ended: ...
 
@@ -79,10 +84,14 @@ class Manner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A stack after its deployment, and what was planned for it; None where a dry run found no stack."""
+    """A stack after its deployment, and what was planned for it; None where a dry run found no stack.
+
+    `left` says what could not be done beside it, and is left to whoever may.
+    """
 
     plan: StackPlan
     stack: Stack | None
+    left: tuple[str, ...] = ()
 
 
 def storage_name(service: str) -> str:
@@ -95,7 +104,7 @@ def deploy(service: ServiceTexts, stacks: StackService, manner: Manner) -> tuple
 
     Raises:
         PlanRefused: PB667 where data would be lost and it isn't forced, PB668 where nobody agreed, PB674 where a stack
-            of that name is not this service's.
+            of that name is not this service's, PB765 where somebody else changes one again and again.
         OutsideFailure: PB666 for a stack that takes no update, PB669 where there can be no change set, PB670 where the
             deployment failed, PB673 where the storage stack lacks an output.
     """
@@ -115,7 +124,30 @@ def deploy(service: ServiceTexts, stacks: StackService, manner: Manner) -> tuple
 def deploy_stack(
     wanted: WantedStack, service: str, stacks: StackService, manner: Manner, *, bucket: str = ""
 ) -> Deployed:
-    """Bring one stack to what is wanted; `bucket` takes a template that is too long for a request."""
+    """Bring one stack to what is wanted; `bucket` takes a template that is too long for a request.
+
+    Where somebody else changes it meanwhile nothing of this plan is done: it is planned, shown and asked about anew.
+    """
+    for _ in range(_TRIES):
+        if done := _deployed_if_still(wanted, service, stacks, manner, bucket=bucket):
+            return done
+    message = f"the stack '{wanted.name}' was changed by somebody else {_TRIES} times while it was planned"
+    hint = "nothing of this deployment was done to it; see who else deploys the service, and deploy again"
+    raise PlanRefused(Problem(id="PB765", message=message, hint=hint))
+
+
+def _deployed_if_still(
+    wanted: WantedStack, service: str, stacks: StackService, manner: Manner, *, bucket: str
+) -> Deployed | None:
+    """Bring the stack to what is wanted; None where it has moved meanwhile."""
+    try:
+        return _deployed(wanted, service, stacks, manner, bucket=bucket)
+    except StackMovedError:
+        manner.say(f"the stack '{wanted.name}' was changed by somebody else meanwhile: looking at it anew")
+        return None
+
+
+def _deployed(wanted: WantedStack, service: str, stacks: StackService, manner: Manner, *, bucket: str) -> Deployed:
     stack = _ready(wanted, service, stacks, manner)
     plan = _with_access(stacks.plan(wanted, stack, bucket), wanted, stack, stacks)
     try:
@@ -133,9 +165,22 @@ def deploy_stack(
     if plan.creates and not going:
         return Deployed(plan=plan, stack=None)
     after = stacks.describe(wanted.name)
-    if after and wanted.protected and not manner.dry_run:
-        stacks.protect(after, on=True)
-    return Deployed(plan=plan, stack=after)
+    left = _protected(after, stacks) if after and wanted.protected and not manner.dry_run else ()
+    return Deployed(plan=plan, stack=after, left=left)
+
+
+def _protected(stack: Stack, stacks: StackService) -> tuple[str, ...]:
+    """Protect the stack against deletion; where that can't be done, return what is left to do.
+
+    It is no reason to leave the rest undone: the stack is as it is wanted, and the next deployment tries again.
+    """
+    try:
+        stacks.protect(stack, on=True)
+    except OutsideFailure as error:
+        command = "aws cloudformation update-termination-protection --enable-termination-protection"
+        line = f"protect the stack '{stack.name}' against deletion: '{command} --stack-name {stack.name}'"
+        return (f"{line}, or deploy again as somebody who may ({error.problems[0].message})",)
+    return ()
 
 
 def _with_access(plan: StackPlan, wanted: WantedStack, stack: Stack | None, stacks: StackService) -> StackPlan:
@@ -154,8 +199,21 @@ def _with_access(plan: StackPlan, wanted: WantedStack, stack: Stack | None, stac
 
 def home_of(stack: Stack) -> Home:
     """Return where a stack is, by its ARN."""
-    _, partition, _, region, account, *_ = stack.id.split(":")
-    return Home(account=account, region=region, partition=partition, stack=stack.name)
+    _, _, _, region, account, *_ = stack.id.split(":")
+    return Home(account=account, region=region, stack=stack.name)
+
+
+def following(stack: Stack, begun: StackEvent | None, wanted: WantedStack | None = None) -> str:
+    """Return a line on what is going on in a stack: since when, and whose it is as far as CloudFormation tells."""
+    about = ""
+    if begun:
+        whose = "not by this tool"
+        if begun.token.startswith(MARK):
+            whose = "by another deployment"
+        if wanted and begun.token.startswith(f"{wanted.mark}-"):
+            whose = "by a deployment of the same"
+        about = f", since {begun.when:%H:%M:%S} UTC, {whose}"
+    return f"the stack '{stack.name}' is {stack.status}{about}: following it to its end"
 
 
 def _allowed(plan: StackPlan, manner: Manner) -> bool:
@@ -199,7 +257,7 @@ def _ready(wanted: WantedStack, service: str, stacks: StackService, manner: Mann
 
 def _join(stack: Stack, wanted: WantedStack, stacks: StackService, manner: Manner) -> None:
     """Follow what is going on; if it is this very deployment, begun and killed before, its failure is ours."""
-    manner.say(f"the stack '{stack.name}' is {stack.status}: following what was begun before")
+    manner.say(following(stack, stacks.begun(stack), wanted))
     with manner.watching(None) as watch:
         ended = stacks.join(stack, watch)
     if ended.is_of(wanted):
@@ -207,7 +265,7 @@ def _join(stack: Stack, wanted: WantedStack, stacks: StackService, manner: Manne
 
 
 def _raise_where_failed(wanted: WantedStack, ended: Ended) -> None:
-    if ended.failed:
+    if ended.failed or ended.stack is None:  # somebody has deleted it meanwhile
         raise OutsideFailure(failure_problem(wanted.name, ended, problem="PB670", what="the deployment"))
 
 

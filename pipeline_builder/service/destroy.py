@@ -10,9 +10,9 @@ from typing import Protocol
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
-from pipeline_builder.service.deploy import Watch, storage_name
+from pipeline_builder.service.deploy import Watch, following, storage_name
 from pipeline_builder.stacks.stack_plan import DATA_STORES
-from pipeline_builder.stacks.stacks import Ended, Stack, StackResource, failure_problem, foreign_problem
+from pipeline_builder.stacks.stacks import Ended, Stack, StackEvent, StackResource, failure_problem, foreign_problem
 
 NEVER_DELETED = (
     "the SageMaker pipeline, its executions and their jobs",
@@ -50,6 +50,8 @@ class DemolitionService(Protocol):
     def template(self, stack: Stack) -> str: ...
 
     def join(self, stack: Stack, watch: Watch) -> Ended: ...
+
+    def begun(self, stack: Stack) -> StackEvent | None: ...
 
     def delete(self, stack: Stack, watch: Watch) -> Ended: ...
 
@@ -111,6 +113,8 @@ def destroy(
         raise PlanRefused(
             Problem(id="PB668", message=f"deleting the service '{service}' was not agreed to; nothing was changed")
         )
+    if with_data and storage:
+        _unprotect(storage, stacks)
     if own:
         _delete(own, stacks, manner)
     if with_data:
@@ -122,7 +126,7 @@ def _settled(name: str, service: str, stacks: DemolitionService, manner: Destroy
     """Return the stack when nothing is going on in it."""
     stack = stacks.describe(name)
     while stack and stack.busy:
-        manner.say(f"the stack '{name}' is {stack.status}: following what was begun before")
+        manner.say(following(stack, stacks.begun(stack)))
         with manner.watching() as watch:
             stacks.join(stack, watch)
         stack = stacks.describe(name)
@@ -172,6 +176,15 @@ def _delete(stack: Stack, stacks: DemolitionService, manner: DestroyManner) -> N
         raise OutsideFailure(failure_problem(stack.name, ended, problem="PB671", what="the deletion"))
 
 
+def _unprotect(storage: Stack, stacks: DemolitionService) -> None:
+    """Allow the stack's deletion, before anything is deleted: whoever may not do that has lost nothing."""
+    try:
+        stacks.protect(storage, on=False)
+    except OutsideFailure as error:
+        hint = f"nothing was deleted; cloudformation:UpdateTerminationProtection on '{storage.name}' is needed"
+        raise OutsideFailure(*(replace(found, hint=hint) for found in error.problems)) from error
+
+
 def _delete_storage(
     plan: Demolition, storage: Stack | None, stacks: DemolitionService, buckets: Bucket, manner: DestroyManner
 ) -> None:
@@ -179,7 +192,6 @@ def _delete_storage(
     if plan.bucket:
         buckets.empty(plan.bucket)
     if storage:
-        stacks.protect(storage, on=False)
         _delete(storage, stacks, manner)
     if plan.bucket:
         buckets.delete(plan.bucket)

@@ -10,20 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline_builder.definition.roles import made_roles, partition_of
+from pipeline_builder.definition.roles import made_roles
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from pipeline_builder.service.cloudformation.checks import check_service
+from pipeline_builder.service.cloudformation.description.availability import find_regional, find_untold
 from pipeline_builder.service.cloudformation.description.firing import next_firing
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
-from pipeline_builder.service.cloudformation.evaluation.document import load_template
+from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import (
     SERVICE,
     STORAGE,
@@ -35,6 +37,8 @@ from pipeline_builder.workspace import Opened
 
 BUILDSPEC = "buildspec.yml"
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_OF_AWS = ("PB603", "PB761", "PB762")
+"""What a rehearsal has all the same: repositories of this machine, services that a Region lacks."""
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
 
 
@@ -76,8 +80,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     model, problems = build_model(manifest, place)
     problems = (*problems, *_buildspec_problems(opened), *_unreachable(opened))
     if not checked:
-        # Whoever only rehearses fetches it on this machine.
-        problems = tuple(replace(found, warning=True) if found.id == "PB603" else found for found in problems)
+        # Whoever only rehearses does it on this machine.
+        problems = tuple(replace(found, warning=True) if found.id in _OF_AWS else found for found in problems)
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     facts = _facts(model, manifest, composing)
@@ -100,11 +104,28 @@ def _check(opened: Opened, files: Mapping[str, str], parameters: Mapping[str, st
     """Hold the templates and the buildspec against what the services would refuse, or take and not do."""
     templates = {name: load_template(files[name], name) for name in (STORAGE, SERVICE)}
     buildspec = parse_buildspec(files[BUILDSPEC], BUILDSPEC)
-    problems = check_service(templates, buildspec, {key: value for key, value in parameters.items() if value})
+    problems = (
+        *check_service(templates, buildspec, {key: value for key, value in parameters.items() if value}),
+        *_untold(opened, templates[SERVICE]),
+    )
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     for problem in problems:
         opened.warn(problem)
+
+
+def _untold(opened: Opened, template: Template) -> tuple[Problem, ...]:
+    resources = [(found.type, found.body) for found in template.resources.values()]
+    return find_untold(resources, opened.manifest, opened.workspace.values.get("SMP_REGION", "").strip())
+
+
+def regional(opened: Opened) -> tuple[Problem, ...]:
+    """Return what the manifest's service asks for that the Region can't have; nothing where it has no service."""
+    manifest, values = opened.manifest, opened.workspace.values
+    if manifest.service_place is None or "SMP_REGION" not in values:
+        return ()
+    given = {"SMP_KMSKEY": values.get("SMP_KMSKEY", "").strip()}
+    return find_regional(manifest, values["SMP_REGION"].strip(), given)
 
 
 def next_firings(model: ServiceModel, now: datetime) -> Mapping[str, datetime | None]:
@@ -141,7 +162,7 @@ def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:
     account, region = values.get("SMP_ACCOUNTID", "").strip(), values.get("SMP_REGION", "").strip()
     problems = list(_value_problems(account, region))
     bucket = _given(values, "SMP_S3BUCKETNAME") or f"{service.name}-{account}-{region}"
-    role = f"arn:{partition_of(region)}:iam::{account}:role/{service.name}-execution"
+    role = f"arn:{partition_of(region).name}:iam::{account}:role/{service.name}-execution"
     if service.execution_role == "given":
         role = _given(values, "SMP_ROLE")
         if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", role, re.ASCII):

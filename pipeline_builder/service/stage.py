@@ -21,12 +21,14 @@ from typing import Protocol
 from pipeline_builder.descriptions import Approval, ApprovalStatus
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.regions.partitions import console
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
 from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.session import Session
+from pipeline_builder.target import Media
 from pipeline_builder.workspace import PLAN, REPORT, RUN
 
 _MANUAL = "manual"
@@ -184,19 +186,23 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
         return path.resolve().as_uri()
     # Under the service's execution, which the events about it name.
     prefix = f"runs/{setting.execution or record.execution.rsplit('/', 1)[-1]}"
-    for name in (RUN, REPORT):
-        session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name)
+    for name, media in ((RUN, Media.JSON), (REPORT, Media.HTML)):
+        session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name, media)
     if session.workspace.target == "local":
         return (session.workspace.store / setting.artifacts / prefix / REPORT).resolve().as_uri()
     return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.workspace.region)
 
 
 def console_link(bucket: str, key: str, region: str) -> str:
-    """Return S3's page about an object in the console: whoever may read it opens it from there, also a week later."""
+    """Return S3's page about an object in the console: whoever may read it opens it from there, also a week later.
+
+    Where no console is known it is the object's own address.
+    """
     from urllib.parse import quote
 
-    domain = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"
-    return f"https://{region}.console.{domain}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
+    address = console(region)
+    found = f"{address}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
+    return found if address else f"s3://{bucket}/{key}"
 
 
 def run_promote(session: Session, setting: Setting, service: Service) -> Staged:

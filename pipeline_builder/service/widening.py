@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ _VERBS = (
     ("codepipeline:putapprovalresult", "answer"),
     ("sns:publish", "publish to"), ("sqs:sendmessage", "send to"),
 )  # fmt: skip
+_BUCKET = re.compile(r"arn:aws[a-z-]*:s3:::")
 _VERBS_OF_NAMES = (
     ("get", "read"), ("batchget", "read"), ("describe", "look at"), ("list", "list"), ("create", "make"),
     ("start", "start"), ("stop", "stop"), ("delete", "delete"), ("update", "change"), ("put", "write"),
@@ -196,7 +198,7 @@ def _verb(grant: Grant) -> str:
 
 def _shown(resources: Iterable[str], most: int) -> str:
     """Return the first of the resources, data before all else, and how many more there are."""
-    listed = sorted({resource.replace("arn:aws:s3:::", "s3://") for resource in resources}, key=_as_shown)
+    listed = sorted({_BUCKET.sub("s3://", resource) for resource in resources}, key=_as_shown)
     rest = len(listed) - most
     return ", ".join(listed[:most]) + (f" and {rest} more ('render iam' has all)" if rest > 0 else "")
 

@@ -16,7 +16,8 @@ STORAGE_OUTPUTS: Mapping[str, str] = {"ArtifactBucket": "BucketName", "KeyArn": 
 """Parameters of the service's stack, and the outputs of the storage stack that they get."""
 CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
 STACK_TYPE = "AWS::CloudFormation::Stack"
-_CHANGE_SET = "pb"
+MARK = "pb-"
+"""Begins the names of this tool's change sets, and the tokens of what executes them."""
 _READY = (
     "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE",
 )  # fmt: skip
@@ -44,7 +45,7 @@ class WantedStack:
                 "capabilities": list(CAPABILITIES),
             }
         )
-        return f"{_CHANGE_SET}-{hashlib.sha256(content).hexdigest()[:20]}"
+        return f"{MARK}{hashlib.sha256(content).hexdigest()[:20]}"
 
     def change_set(self, stack: Stack | None) -> str:
         """Return the name of the change set that makes the deployed stack, or nothing, into this one.
@@ -133,6 +134,10 @@ class Ended:
     def is_of(self, wanted: WantedStack) -> bool:
         """Tell whether the operation was a deployment of exactly this."""
         return any(event.token.startswith(f"{wanted.mark}-") for event in self.events)
+
+
+class StackMovedError(Exception):
+    """Somebody else has changed the stack since it was looked at; nothing was done, and it is to be looked at anew."""
 
 
 class Way(enum.Enum):

@@ -17,6 +17,7 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.promote import Deciding, Decision, decide
 from pipeline_builder.release.record import VerdictRecord
 from pipeline_builder.release.rollback import rollback
+from pipeline_builder.target import Media
 from tests.aws.mocked import REGION, mocked
 from tests.release.records import package, run_record
 
@@ -77,6 +78,26 @@ def test_a_large_file_is_encrypted_and_has_checksums_in_parts_too(aws: Aws, tmp_
         "CompleteMultipartUpload", "CreateMultipartUpload", "UploadPart", "UploadPart", "UploadPart",
     ]  # fmt: skip
     assert {params.get("ChecksumAlgorithm") for name, params in sent if name != "CompleteMultipartUpload"} == {"SHA256"}
+
+
+def test_an_object_is_what_its_writer_says_and_never_what_its_name_says(aws: Aws, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(20 << 20))
+    store, kinds = S3Store(aws), {}
+    for key, content, media in (
+        ("runs/e/report.html", tmp_path / "file", Media.HTML),
+        ("runs/e/run.json", b"{}", Media.JSON),
+        ("templates/a.yaml", b"a", Media.YAML),
+    ):
+        store.put(f"s3://ml-artifacts/{key}", content, media)
+        kinds[key] = aws.client("s3").head_object(Bucket="ml-artifacts", Key=key)["ContentType"]
+    store.put("s3://ml-artifacts/p/code/page.html", b"<script>")
+    kinds["page"] = aws.client("s3").head_object(Bucket="ml-artifacts", Key="p/code/page.html")["ContentType"]
+    assert kinds == {
+        "runs/e/report.html": "text/html; charset=utf-8",
+        "runs/e/run.json": "application/json",
+        "templates/a.yaml": "application/yaml",
+        "page": "application/octet-stream",
+    }
 
 
 def test_a_large_file_for_a_bucket_that_is_not_there(aws: Aws, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.preflight import Needs, needs_of, preflight
+from pipeline_builder.errors import OutsideFailure
 from tests.engine.definitions import definition, script
 
 REGION = "eu-central-1"
@@ -117,6 +118,7 @@ def test_what_may_not_be_looked_at_is_a_warning(aws: Aws) -> None:
 def test_without_credentials_nothing_else_is_asked(aws: Aws) -> None:
     with Stubber(aws.client("sts")) as sts:
         sts.add_client_error("get_caller_identity", "ExpiredToken", "The security token is expired")
-        found = preflight(aws, needs())
-    assert [problem.id for problem in found] == ["PB701"]
-    assert "aws sso login" in str(found[0].hint)
+        with pytest.raises(OutsideFailure) as caught:
+            preflight(aws, needs())
+    assert [problem.id for problem in caught.value.problems] == ["PB701"]
+    assert "aws sso login" in str(caught.value.problems[0].hint)

@@ -13,6 +13,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 
 from pipeline_builder.engine.state.store import unchanged
+from pipeline_builder.target import Media
 from tests.serve.serving import Served, refused, serving
 
 
@@ -108,6 +109,20 @@ def test_what_a_job_wrote_is_not_read_for_its_etag(served: Served) -> None:
     assert served.s3.list_objects_v2(Bucket="bucket")["Contents"][0]["ETag"] == etag
     with refused("304"):
         served.s3.get_object(Bucket="bucket", Key="model.tar.gz", IfNoneMatch=etag)
+
+
+def test_a_document_of_ours_says_what_it_is_until_a_job_writes_over_it(served: Served) -> None:
+    store, uri, page = served.engine.store, "s3://bucket/report.html", b"<p>ours"
+    store.put(uri, page, Media.HTML)
+    first = served.s3.get_object(Bucket="bucket", Key="report.html")
+    etag = f'"{hashlib.sha256(page).hexdigest()[:32]}-1"'  # as without a type: nothing that was cached is stale
+    assert (first["ContentType"], first["ETag"]) == ("text/html; charset=utf-8", etag)
+    with store.writing(uri) as file:  # as a job's output comes there
+        file.write(b"<script>")
+    assert served.s3.head_object(Bucket="bucket", Key="report.html")["ContentType"] == "binary/octet-stream"
+    store.put(uri, page, Media.HTML)
+    store.put(uri, page)
+    assert served.s3.head_object(Bucket="bucket", Key="report.html")["ContentType"] == "binary/octet-stream"
 
 
 def test_what_was_uploaded_is_not_read_for_its_digest(served: Served) -> None:

@@ -74,6 +74,8 @@ class Formation:
     """Operation, error code and status of answers to come, each given once."""
     findings: list[Body] = field(default_factory=list)
     """What DescribeEvents tells of a change set that failed."""
+    before: Callable[[str, int], None] | None = None
+    """Called before each operation with its name and number: somebody else does something, or it raises Refused."""
     fetch: Callable[[str], str] | None = None
     """Returns the text of a template that was given by its address."""
     connection: str = "AVAILABLE"
@@ -102,6 +104,8 @@ class Formation:
 
     def answer(self, operation: str, given: dict[str, str]) -> Body:
         self.calls.append((operation, given))
+        if self.before:
+            self.before(operation, len(self.calls))
         for index, (name, code, status) in enumerate(self.refusals):
             if name == operation:
                 del self.refusals[index]

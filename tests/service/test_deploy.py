@@ -335,7 +335,9 @@ def test_an_operation_that_is_going_on_is_followed(desk: Desk) -> None:
     desk.deploy()
     begin(desk)
     _, service = desk.deploy()
-    assert desk.said == ["the stack 'demo' is UPDATE_IN_PROGRESS: following what was begun before"]
+    (said,) = desk.said
+    assert said.startswith("the stack 'demo' is UPDATE_IN_PROGRESS, since 12:")
+    assert said.endswith(" UTC, by a deployment of the same: following it to its end")
     assert (service.plan.changed, statuses(desk)["demo"]) == (False, "UPDATE_COMPLETE")
     assert desk.formation.count("ExecuteChangeSet") == 3
     assert ("Project", "UPDATE_COMPLETE") in [(event.resource, event.status) for event in desk.events]

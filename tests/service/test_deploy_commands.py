@@ -38,6 +38,7 @@ def run(workspace: Workspace, cloud: Cloud, *arguments: str, **more: str) -> End
 
 def test_from_nothing_to_a_service_and_back(workspace: Workspace, cloud: Cloud, tmp_path: Path) -> None:
     cloud.formation.connection = "PENDING"
+    cloud.formation.refusals = [("UpdateTerminationProtection", "AccessDenied", 403)]
     first = run(workspace, cloud, "deploy", "--yes")
     assert first.code == 0, first.err
     assert cloud.statuses() == {"demo-storage": "CREATE_COMPLETE", "demo": "CREATE_COMPLETE"}
@@ -45,6 +46,7 @@ def test_from_nothing_to_a_service_and_back(workspace: Workspace, cloud: Cloud, 
     assert lines[0] == "stack 'demo-storage' will be created: 4 added"
     assert "  + AWS::Scheduler::Schedule       ScheduleNightly" in lines
     assert any(line.startswith("PipelineUrl") and line.endswith("/pipelines/demo/view") for line in lines)
+    assert lines[-3].startswith("to do: protect the stack 'demo-storage' against deletion: 'aws cloudformation update-")
     assert lines[-2:] == [
         "to do: the connection 'github' is PENDING: finish the handshake at https://eu-central-1.console.aws.amazon.com"
         "/codesuite/settings/connections?region=eu-central-1",
@@ -67,6 +69,7 @@ def test_from_nothing_to_a_service_and_back(workspace: Workspace, cloud: Cloud, 
         ["stack 'demo-storage' is unchanged", "stack 'demo' is unchanged"],
     )
     assert cloud.formation.count("ExecuteChangeSet") == executed
+    assert (cloud.formation.stack("demo-storage").protected, "to do: protect" in again.out) == (True, False)
 
     gone = run(workspace, cloud, "destroy", "--yes")
     assert gone.code == 0, gone.err

@@ -23,6 +23,7 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
+from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
 from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
@@ -46,7 +47,7 @@ class EmulatedStacks(Stacks):
 
     def drop(self, plan: StackPlan) -> None:
         """Drop it; the emulator does, and answers with something that botocore can't read."""
-        with suppress(KeyError):
+        with suppress(KeyError, OutsideFailure):
             super().drop(plan)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from pipeline_builder.aws.change_sets import INLINE
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
 from pipeline_builder.aws.identity import check_caller
 from pipeline_builder.aws.polling import Clock
-from pipeline_builder.aws.stacks import INLINE, Stacks
+from pipeline_builder.aws.stacks import Stacks
 from pipeline_builder.aws.unfinished import find_unfinished
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.stacks.stacks import WantedStack

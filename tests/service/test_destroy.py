@@ -67,6 +67,19 @@ class Site:
         return any(bucket["Name"] == BUCKET for bucket in self.aws.client("s3").list_buckets()["Buckets"])
 
 
+def fill(aws: Aws) -> None:
+    """Make the service's bucket, with four versions of something in it."""
+    place: Any = {"LocationConstraint": REGION}
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    tags: Any = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+    s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+    for number in range(3):
+        s3.put_object(Bucket=BUCKET, Key="watch/heads.json", Body=str(number).encode())
+    s3.delete_object(Bucket=BUCKET, Key="watch/heads.json")
+
+
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
@@ -76,15 +89,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with mock_aws(), forming() as (url, formation):
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", url)
         aws = Aws(REGION)
-        place: Any = {"LocationConstraint": REGION}
-        s3 = aws.client("s3")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        tags: Any = [{"Key": key, "Value": value} for key, value in TAGS.items()]
-        s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
-        for number in range(3):
-            s3.put_object(Bucket=BUCKET, Key="watch/heads.json", Body=str(number).encode())
-        s3.delete_object(Bucket=BUCKET, Key="watch/heads.json")
+        fill(aws)
         found = Site(formation, aws, Stacks(aws, clock=Clock(sleep=lambda _: None)))
 
         @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline_builder.service.render import aws_values, next_firings
 from tests.places import ROOT
+from tests.serve.serving import ROLE, serving
 from tests.service.services import CONNECTION, SERVICE, parse_manifest, read_service, read_template
 from tests.workspaces import Workspace, make_workspace
 
@@ -246,3 +247,28 @@ def test_a_rehearsal_checks_out_what_the_lock_does_not_have(workspace: Workspace
     ended = workspace.run("rehearse")
     assert "PB109" not in ended.err
     assert "checkout  2 repositories" in ended.err
+
+
+def test_what_the_region_lacks_is_said_at_its_place(workspace: Workspace) -> None:
+    ended = workspace.call("render", **{**AWS, "SMP_REGION": "ca-west-1"})
+    assert ended.code == 0, ended.err
+    source = "the source of the service needs CodeConnections in 'ca-west-1', and it was not there in November 2026"
+    assert f"model_repos.yaml:7:1: warning PB761 {source}\n    service:\n" in ended.err
+    china = {**AWS, "SMP_REGION": "cn-north-1"}
+    ended = workspace.call("render", **china)
+    assert ended.code == 1
+    assert "model_repos.yaml:7:1: PB761 the source of the service needs CodeConnections in 'cn-north-1'" in ended.err
+    assert "model_repos.yaml:7:1: PB762 the connection 'arn:aws:codeconnections:" in ended.err
+    ended = workspace.call("rehearse", **china)
+    assert "warning PB761 the source of the service needs CodeConnections in 'cn-north-1'" in ended.err
+
+
+def test_validation_for_aws_says_it_too(workspace: Workspace, tmp_path: Path) -> None:
+    with serving(tmp_path / "aws") as served:
+        served.s3.create_bucket(Bucket="local")
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": served.url}
+        china = {**keys, "SMP_REGION": "cn-north-1", "SMP_ACCOUNTID": "000000000000", "SMP_S3BUCKETNAME": "local"}
+        ended = workspace.call("validate", "--target", "aws", SMP_ROLE=ROLE, **china)
+    assert ended.code == 1
+    assert "PB761 the source of the service needs CodeConnections in 'cn-north-1'" in ended.err
+    assert "PB762 " in ended.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -181,6 +183,17 @@ def test_what_the_build_applied_runs_although_another_has_applied_since(workspac
     ended = workspace.run("stage", "train")
     assert (ended.code, "version 2 was applied since; this build's version 1 runs" in ended.err) == (0, True), ended.err
     assert json.loads((workspace.root / "build" / "run.json").read_text())["pipeline_version"] == 1
+
+
+def test_report_and_record_say_what_they_are_and_code_is_bytes(trained: Workspace) -> None:
+    with closing(sqlite3.connect(trained.root / ".pipeline_builder" / "state.db")) as db:
+        rows = db.execute("SELECT path, headers FROM objects").fetchall()
+    kinds = {Path(path).name: json.loads(headers)["Content-Type"] for path, headers in rows if "/arts/runs/e1/" in path}
+    assert kinds == {"report.html": "text/html; charset=utf-8", "run.json": "application/json"}
+    assert {json.loads(headers)["Content-Type"] for path, headers in rows if path.endswith(".json")} == {
+        "application/json"
+    }
+    assert not [path for path, _ in rows if "/code/" in path]
 
 
 def test_promotion_is_in_the_approvers_name(trained: Workspace) -> None:

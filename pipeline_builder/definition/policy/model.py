@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
-from pipeline_builder.definition.roles import partition_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.members import at
@@ -16,6 +15,7 @@ from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.refusal import Refused
+from pipeline_builder.regions.partitions import partition_of
 
 _MADE = re.compile(r"Steps\.([^.\[]+)\.ModelName")
 # Types of steps that use a model by its name.
@@ -56,7 +56,9 @@ def _check_name(
         if not meaning.waits:
             yield asking.forbid("PB231", "the model is known only when the pipeline runs", path, UNKNOWABLE)
         return
-    arn = f"arn:{partition_of(settings.region)}:sagemaker:{settings.region}:{settings.account}:model/{meaning.text}"
+    arn = (
+        f"arn:{partition_of(settings.region).name}:sagemaker:{settings.region}:{settings.account}:model/{meaning.text}"
+    )
     if not covers_any(asking.rules.read, arn):
         message = (
             f"no step makes the model {describe(meaning.text)}, and the policy of '{repo}' doesn't let it run that"

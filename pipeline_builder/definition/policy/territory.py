@@ -8,15 +8,11 @@ from urllib.parse import unquote
 
 from pipeline_builder.definition.policy.known import EXECUTION
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
+from pipeline_builder.regions.hosts import s3_url
 
 # Below the bucket itself: records and reports, evidence, what the watch has seen, what builds hand on.
 _SERVICE = ("runs", "evidence", "watch", "builds")
 _CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
-_HTTPS = re.compile(
-    r"https://(?:s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<path>[^/]+)|(?P<host>[^/]+?)\.s3[.-][\w.-]*amazonaws\.com(?:\.cn)?)"
-    r"(?:/(?P<key>.*))?\Z",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +64,8 @@ class Territory:
 
 def plain(address: str) -> str:
     """Return an address of S3 by its bucket and key, also one that was written as a url, with `%2F` in it."""
-    match = _HTTPS.match(address)
-    return f"s3://{match['path'] or match['host']}/{unquote(match['key'] or '')}" if match else address
+    found = s3_url(address)
+    return f"s3://{found[0]}/{unquote(found[1])}" if found else address
 
 
 def is_inside(address: str, folder: str) -> bool:

@@ -174,6 +174,12 @@ class State:
             with self.transaction() as db:
                 db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", digests)
 
+    def remember_headers(self, path: str, stamp: str, etag: str, headers: Mapping[str, str]) -> None:
+        """Keep what S3 gives back with an object's file."""
+        values = (path, stamp, etag, json.dumps(dict(headers)))
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
+
 
 def now() -> datetime:
     """Return the time in UTC."""

@@ -22,6 +22,7 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.refusals import naming
 from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing
 from pipeline_builder.machine.tree import Survey, Tree, opened
+from pipeline_builder.target import Media
 
 
 class LocalStore:
@@ -42,14 +43,19 @@ class LocalStore:
         """Return those of the URIs that no object has, in order."""
         return tuple(uri for uri in uris if self.find(uri) is None)
 
-    def put(self, uri: str, content: bytes | Path) -> None:
+    def put(self, uri: str, content: bytes | Path, media: Media = Media.BYTES) -> None:
         """Write an object; a reader sees the old one, the whole new one, or none."""
-        with self.writing(uri) as file:
+        known: list[Digest] = []
+        with self._writing(uri, known) as file:
             if isinstance(content, bytes):
                 file.write(content)
             else:
                 with content.open("rb") as source:
                     copy(source, file)
+        self._state.remember_digests(*known)
+        if media is not Media.BYTES:
+            ((path, stamp, sha256),) = known
+            self._state.remember_headers(path, stamp, f"{sha256[:32]}-1", {"Content-Type": media.value})
 
     @contextmanager
     def writing(self, uri: str) -> Iterator[Hashing]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipeline_builder.regions.partitions import console, partition_of
+
 # All that a build gets of this machine's environment; nothing else, so that no key or token of its user gets into a
 # build or its log. Programs and their caches (PATH, HOME, XDG_*, UV_*, TMPDIR), who the user is (git and SSH ask),
 # letters and time zone (LANG, LC_*, TZ), and how the network and a package index are reached (proxies, certificates,
@@ -78,16 +80,17 @@ def codebuild_variables(facts: BuildFacts) -> dict[str, str]:
     Source: "Environment variables in build environments" of the user guide. Those of webhooks have only builds that a
     webhook has started.
     """
+    partition = partition_of(facts.region).name
     sources = {f"CODEBUILD_SRC_DIR_{name}": str(folder) for name, folder in facts.sources.items() if name}
     return {
         "AWS_DEFAULT_REGION": facts.region,
         "AWS_REGION": facts.region,
-        "CODEBUILD_BUILD_ARN": f"arn:aws:codebuild:{facts.region}:{facts.account}:build/{facts.build_id}",
+        "CODEBUILD_BUILD_ARN": f"arn:{partition}:codebuild:{facts.region}:{facts.account}:build/{facts.build_id}",
         "CODEBUILD_BUILD_ID": facts.build_id,
         "CODEBUILD_BUILD_IMAGE": facts.image,
         "CODEBUILD_BUILD_NUMBER": str(facts.number),
         "CODEBUILD_BUILD_SUCCEEDING": "1",
-        "CODEBUILD_BUILD_URL": f"https://{facts.region}.console.aws.amazon.com/codebuild/home?region={facts.region}"
+        "CODEBUILD_BUILD_URL": f"{console(facts.region)}/codebuild/home?region={facts.region}"
         f"#/builds/{facts.build_id}/view/new",
         "CODEBUILD_INITIATOR": facts.initiator,
         "CODEBUILD_LOG_PATH": str(facts.id),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.rehearsal.building import Start, begin_build, make_build
 from pipeline_builder.service.rehearsal.record import Book, BuildRecord, Event
 from pipeline_builder.service.rehearsal.sources import ARCHIVE, CLONE, pack_source
@@ -40,7 +41,7 @@ def action_event(book: Book, tools: Tools, *, stage: str, action: Action, state:
         "account": tools.account,
         "region": tools.region,
         "time": f"{tools.now():%Y-%m-%dT%H:%M:%SZ}",
-        "resources": [f"arn:aws:codepipeline:{tools.region}:{tools.account}:{pipeline}"],
+        "resources": [f"arn:{partition_of(tools.region).name}:codepipeline:{tools.region}:{tools.account}:{pipeline}"],
         "detail": {
             "pipeline": pipeline,
             "execution-id": book.state.id,

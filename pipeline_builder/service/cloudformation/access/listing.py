@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.packing import statement_json
 from pipeline_builder.service.cloudformation.access.statements import Conditions, Role, Statement
 
@@ -26,16 +27,15 @@ class Names:
 
     @property
     def values(self) -> Mapping[str, str]:
-        partitions = {"cn-": ("aws-cn", "amazonaws.com.cn"), "us-gov-": ("aws-us-gov", "amazonaws.com")}
-        found = (value for prefix, value in partitions.items() if self.region.startswith(prefix))
-        partition, suffix = next(found, ("aws", "amazonaws.com"))
+        partition = partition_of(self.region)
         return {
-            "AWS::Partition": partition,
-            "AWS::URLSuffix": suffix,
+            "AWS::Partition": partition.name,
+            "AWS::URLSuffix": partition.suffix,
             "AWS::Region": self.region,
             "AWS::AccountId": self.account,
             "ArtifactBucket": self.bucket,
-            "KeyArn": self.key or f"arn:{partition}:kms:{self.region}:{self.account}:key/made-by-the-storage-stack",
+            "KeyArn": self.key
+            or f"arn:{partition.name}:kms:{self.region}:{self.account}:key/made-by-the-storage-stack",
         }
 
 

@@ -8,19 +8,22 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.regions.partitions import LONGEST_NAME, LONGEST_SUFFIX
+from pipeline_builder.regions.services import REGIONS
 from pipeline_builder.service.cloudformation.access.statements import Role, Statement
 
 # Characters without white space, as IAM counts: all inline policies of a role, one managed policy, and how many of
 # these a role has (a quota that can be raised to 20).
 INLINE, MANAGED, MOST_MANAGED = 10_240, 6_144, 10
+_REGION = max(REGIONS, key=lambda name: (len(name), name))
 # What stands for a placeholder is counted as the longest that it can be.
 _LONGEST = {
-    "${AWS::Partition}": "aws-us-gov",
-    "${AWS::Region}": "ap-southeast-1",
+    "${AWS::Partition}": LONGEST_NAME,
+    "${AWS::Region}": _REGION,
     "${AWS::AccountId}": "0" * 12,
-    "${AWS::URLSuffix}": "amazonaws.com.cn",
+    "${AWS::URLSuffix}": LONGEST_SUFFIX,
     "${ArtifactBucket}": "b" * 63,
-    "${KeyArn}": f"arn:aws-us-gov:kms:ap-southeast-1:{'0' * 12}:key/mrk-{'0' * 32}",
+    "${KeyArn}": f"arn:{LONGEST_NAME}:kms:{_REGION}:{'0' * 12}:key/mrk-{'0' * 32}",
 }
 # A statement is cut for less room than a policy has only where there is at least so much of it.
 _LONG = 1_500

@@ -10,16 +10,13 @@ from dataclasses import dataclass, field, replace
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.definition.handing import PREFIX
-from pipeline_builder.definition.roles import partition_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.regions.hosts import ecr_image, queue
 from pipeline_builder.service.cloudformation.access.addresses import Found, Location, Pieces, find_addresses
 from pipeline_builder.service.cloudformation.access.places import Places
 
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)(?:[:@].*)?"
-)
 _IMAGES = ("ImageUri", "TrainingImage", "Image")
 _ROLES = ("RoleArn", "ExecutionRoleArn")
 _KEYS = ("KmsKeyId", "VolumeKmsKeyId")
@@ -42,9 +39,6 @@ _WITHOUT_ACCESS = ("Condition", "Fail", "ForEach", "RegisterModel")
 # What a step of the type calls, or sends to: the member beside its arguments that names it.
 _CALLED = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
 _FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+(?::[A-Za-z0-9_$-]+)?")
-_QUEUE = re.compile(
-    r"https://sqs\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<account>\d{12})/(?P<name>[\w-]+(?:\.fifo)?)"
-)
 # What IAM takes in a policy, without control characters.
 _UNFIT = re.compile(r"[^\u0020-\u007e\u00a0-\u00ff]|\{\{\s*resolve", re.IGNORECASE)
 
@@ -187,10 +181,8 @@ def _called(steps: Mapping[str, JSON], kind: str) -> tuple[str, ...]:
 
 
 def _queue_arn(url: str) -> str:
-    match = _QUEUE.fullmatch(url)
-    return (
-        f"arn:{partition_of(match['region'])}:sqs:{match['region']}:{match['account']}:{match['name']}" if match else ""
-    )
+    found = queue(url)
+    return found.arn if found else ""
 
 
 def _is_known(step: JSON) -> bool:
@@ -261,8 +253,8 @@ def _texts(members: list[tuple[str, JSON]], names: tuple[str, ...]) -> tuple[str
 
 def read_image(text: str) -> Image | None:
     """Return the repository of an image's address; None for one that isn't in Amazon ECR."""
-    match = _ECR.fullmatch(text)
-    return Image(match["region"], match["account"], match["repository"]) if match else None
+    found = ecr_image(text)
+    return Image(found.region, found.account, found.repository) if found else None
 
 
 def _job_names(steps: Mapping[str, JSON]) -> dict[str, set[str]]:

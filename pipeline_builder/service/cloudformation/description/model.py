@@ -11,8 +11,11 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.regions.hosts import codecommit_url
+from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name
+from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
@@ -88,6 +91,11 @@ class Place:
     kms_key: str
     subnets: str
     security_groups: str
+
+    @property
+    def console(self) -> str:
+        """The domain of the console, empty where none is known."""
+        return partition_of(self.region).console
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +180,8 @@ def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[P
     relative = any(parse_address(repo.url).relative for repo in manifest.repos)
     source = build_source(service, region=place.region, clone=relative)
     model = ServiceModel(service=service, place=place, source=source, triggers=triggers, schedules=schedules)
-    return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest))
+    regional = find_regional(manifest, place.region, {"SMP_ROLE": place.role, "SMP_KMSKEY": place.kms_key})
+    return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest), *regional)
 
 
 def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source:
@@ -184,7 +193,7 @@ def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source
         case "connection":
             provider, location = find_provider(host) or "", f"https://{host}/{section.repository}.git"
         case "codecommit":
-            location = f"https://git-codecommit.{region}.amazonaws.com/v1/repos/{section.repository}"
+            location = codecommit_url(section.repository, region)
             provider = "CODECOMMIT"
         case _:
             provider, location = "S3", section.repository

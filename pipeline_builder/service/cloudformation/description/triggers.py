@@ -11,6 +11,7 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import Address, parse_address, parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.service import ServiceSection, inert
+from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     branch_of,
@@ -229,7 +230,7 @@ def _codecommit_problems(repo: Repo, region: str) -> Iterator[Problem]:
     found = parse_codecommit(repo.url)
     if found is None:
         message = f"the url of the repository '{repo.name}' is no address of CodeCommit"
-        hint = f"expected https://git-codecommit.{region}.amazonaws.com/v1/repos/NAME; other hosts have other triggers"
+        hint = f"expected {codecommit_url('NAME', region)}; other hosts have other triggers"
         yield Problem(id="PB608", message=message, place=repo.place, hint=hint)
     elif found.region not in ("", region):
         message = f"the repository '{repo.name}' is in {found.region}, whose events don't reach the service in {region}"

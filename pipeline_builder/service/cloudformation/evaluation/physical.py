@@ -7,23 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.regions.partitions import partition_of
 
 _SPACE = uuid.UUID("8f0f6a0e-6f56-4a3e-9d7d-0b6a54ad52a1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where a stack is: account, Region and partition, and its own name."""
+    """Where a stack is: account and Region, and its own name."""
 
     account: str
     region: str
-    partition: str = "aws"
     stack: str = "stack"
+
+    @property
+    def partition(self) -> str:
+        """The second part of the ARNs in it."""
+        return partition_of(self.region).name
 
     @property
     def suffix(self) -> str:
         """The end of the services' host names."""
-        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return partition_of(self.region).suffix
 
     @property
     def stack_id(self) -> str:

@@ -43,7 +43,7 @@ BY_PEOPLE = {
     "sagemaker create_model_package": "promote --to-account",
     "sagemaker describe_model_package_group": "promote --to-account",
 }
-PEOPLES_MODULES = ("stacks", "emptying", "unfinished")
+PEOPLES_MODULES = ("change_sets", "stacks", "emptying", "unfinished")
 
 
 def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.documents.values import LOCAL_DEFAULTS
+from pipeline_builder.regions.hosts import codecommit_url
+from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
@@ -113,20 +116,20 @@ def files_of(case: str) -> Mapping[str, str]:
     return render_templates(model)
 
 
-def lint(text: str) -> list[str]:
+def lint(text: str, region: str = REGION) -> list[str]:
     from cfnlint.decode import decode_str
 
     template, faults = decode_str(text)
-    return [str(match) for match in faults or _linter().validate_template(template)]
+    return [str(match) for match in faults or _linter(region).validate_template(template)]
 
 
 @functools.cache
-def _linter() -> Any:
+def _linter(region: str) -> Any:
     """Return cfn-lint with its rules, which its `lint` reads anew for each template."""
     from cfnlint.config import ConfigMixIn, ManualArgs
     from cfnlint.runner import Runner
 
-    return Runner(ConfigMixIn(**ManualArgs(regions=[REGION])))
+    return Runner(ConfigMixIn(**ManualArgs(regions=[region])))
 
 
 @pytest.mark.parametrize(
@@ -172,6 +175,51 @@ def test_our_own_checks_find_nothing(case: str) -> None:
     buildspec = parse_buildspec((ROOT / "buildspec.yml").read_text(), "buildspec.yml")
     values = {key: value for key, value in parameter_values(model).items() if value}
     assert [str(problem) for problem in check_service(templates, buildspec, values)] == []
+
+
+LISTED = ("cn-north-1", "us-gov-west-1", "eusc-de-east-1")
+"""A Region of each partition that cfn-lint has; from the last on it has the resource types of us-east-1."""
+ELSEWHERE = (*LISTED, "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1")
+
+
+def files_in(region: str, **service: Any) -> Mapping[str, str]:
+    """Return the files of a service in a partition: its source and events are those that every partition has."""
+    source = {"kind": "codecommit", "repository": "models"}
+    repos = (
+        {"url": codecommit_url("fraud", region), "trigger": "codecommit", "groups": ["nightly"]},
+        {"url": "https://git.example.com/acme/price.git", "trigger": "poll"},
+    )
+    partition = partition_of(region).name
+    place = {"region": region, "bucket": f"b-{region}", "role": f"arn:{partition}:iam::{ACCOUNT}:role/sagemaker"}
+    given = {"source": source, "connection": None, "repos": repos, "place": place, **service}
+    model, problems = read_service(**given)
+    assert [str(problem) for problem in problems if not problem.warning] == []
+    return render_templates(model)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("region", LISTED)
+def test_every_partition_takes_it(region: str) -> None:
+    files = files_in(region, execution_role="per-repository")
+    assert lint(files["storage.yaml"], region) == []
+    assert lint(files["service.yaml"], region) == []
+
+
+@pytest.mark.parametrize("region", [REGION, *ELSEWHERE])
+def test_names_are_those_of_the_partition(region: str) -> None:
+    files = files_in(region)
+    text = (files["storage.yaml"] + files["service.yaml"]).replace(
+        LOCAL_DEFAULTS["SMP_ROLE"], ""
+    )  # the definition has it
+    partition = partition_of(region)
+    assert text.count("https://<region>.") == text.count("PipelineUrl:") == bool(partition.console)
+    assert f"git-codecommit.{region}.{partition.suffix}/v1/repos/models" in text
+    shown = re.sub(r"docs\.aws\.amazon\.com|\b[a-z]+\.amazonaws\.com(?=\"?$)", "", text, flags=re.MULTILINE)
+    if partition.name != "aws":
+        assert "console.aws.amazon.com" not in shown
+        assert "arn:aws:" not in shown
+    if partition.suffix != "amazonaws.com":
+        assert re.findall(r".*amazonaws\.com(?!\.cn).*", shown) == []
 
 
 def test_a_template_of_sixty_repositories_is_within_what_s3_takes() -> None:
