@@ -29,6 +29,7 @@ _UNKNOWN = frozenset(
     ["UnknownOperationException", "UnknownOperation", "InvalidAction", "NotImplemented", "NotImplementedException",
      "UnsupportedOperation", "MethodNotAllowed", "404", "405", "501", "NotYetImplemented", "InternalFailure"]
 )  # fmt: skip
+_NOT_AWS = "PB763"
 _UNREADABLE = frozenset(["ResponseParserError", "EndpointConnectionError", "ConnectionClosedError"])
 T = TypeVar("T")
 
@@ -148,7 +149,10 @@ class Ground:
 
     def check_here(self, service: str, operation: str, error: OutsideFailure) -> None:
         """Raise NotHere where an emulator has refused what it hasn't got, or isn't there at all."""
-        if self.emulated(service) and (code_of(error) in _UNKNOWN or type(error.__cause__).__name__ in _UNREADABLE):
+        if isinstance(error, NotFoundError) or not self.emulated(service):
+            return
+        unread = type(error.__cause__).__name__ in _UNREADABLE or error.problems[0].id == _NOT_AWS
+        if unread or code_of(error) in _UNKNOWN:
             raise NotHere(f"{service}:{operation} is not answered at {self.endpoint(service)}") from error
 
     def endpoint(self, service: str) -> str:

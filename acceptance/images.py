@@ -5,6 +5,8 @@ Accounts after AWS's "Docker Registry Paths and Example Code"; another Region's 
 
 from __future__ import annotations
 
+from pipeline_builder.regions.hosts import registry
+
 VERSION = "1.2-1-cpu-py3"
 _ACCOUNTS = {
     "af-south-1": "510948584623", "ap-east-1": "651117190479", "ap-northeast-1": "354813040037",
@@ -20,12 +22,12 @@ _ACCOUNTS = {
 }  # fmt: skip
 
 
-def image_uri(region: str, suffix: str) -> str:
-    """Return the image's address; `suffix` is the partition's, `amazonaws.com`.
+def image_uri(region: str) -> str:
+    """Return the image's address.
 
     Raises:
         ValueError: AWS names no registry of that Region.
     """
     if region not in _ACCOUNTS:
         raise ValueError(f"AWS's scikit-learn image in {region} is not known here: name one with --image")
-    return f"{_ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/sagemaker-scikit-learn:{VERSION}"
+    return f"{registry(_ACCOUNTS[region], region)}/sagemaker-scikit-learn:{VERSION}"

@@ -27,8 +27,7 @@ _ROLE_PAUSE = 15
 
 def image(ground: Ground) -> str:
     """Return the image that everything runs in."""
-    suffix = {"aws-cn": "amazonaws.com.cn"}.get(ground.partition, "amazonaws.com")
-    return ground.options.image or image_uri(ground.region, suffix)
+    return ground.options.image or image_uri(ground.region)
 
 
 def make_bucket(ground: Ground) -> str:

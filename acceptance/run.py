@@ -15,8 +15,8 @@ from acceptance.scenarios.scenario import Scenario
 from acceptance.state import now
 from pipeline_builder.errors import OutsideFailure
 
-_CUT_OFF = ("PB701", "PB703")
-"""No credentials (any more), and no AWS: nothing that a scenario could answer by."""
+_CUT_OFF = ("PB701", "PB703", "PB763")
+"""No credentials (any more), no AWS, and something else in its place: nothing that a scenario could answer by."""
 THROUGH, SKIPPED, FAILED = "through", "skipped", "failed"
 _PATIENCE = 3
 """How many times its usual minutes a scenario may take."""
