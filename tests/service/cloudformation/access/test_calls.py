@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import pipeline_builder.aws
+from acceptance.scenarios.asides import CALLS
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.inside import look
 from pipeline_builder.aws.secrets import make_secret_reader
@@ -21,6 +23,7 @@ from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.documents.values import build_settings
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
+from tests.acceptance.calls import calls_json
 from tests.serve.serving import Served, serving
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents
 from tests.service.cloudformation.access.recorded import KNOWN, Recorder, needs, record
@@ -269,3 +272,12 @@ def test_no_operation_is_called_that_is_not_known_here() -> None:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+@pytest.mark.long
+def test_an_acceptance_asks_iam_for_what_was_recorded(recorded: tuple[Recorder, Facts]) -> None:
+    """`WRITE_CALLS=1 pytest -k acceptance_asks` writes the file anew."""
+    text = calls_json(recorded[0].calls)
+    if os.environ.get("WRITE_CALLS"):
+        CALLS.write_text(text)
+    assert CALLS.read_text() == text
