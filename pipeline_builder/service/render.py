@@ -18,6 +18,7 @@ from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.people import people
@@ -120,6 +121,8 @@ def dear_polling(model: ServiceModel, manifest: Manifest) -> Problem:
         f"{month.of('polling'):.2f} USD a month ({HOME})"
     )
     hint = "give it an https url with a token in Secrets Manager, another trigger, or look more seldom (poll_minutes)"
+    if reached_by_builds_alone(model.service.environment):
+        hint = "the way out that 'environment' says is only the builds': give it another trigger, or look more seldom"
     return Problem(id="PB619", message=message, place=first.trigger_place or first.place, hint=hint, warning=True)
 
 
