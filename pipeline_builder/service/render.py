@@ -109,6 +109,26 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
 
 
+def render_parts(opened: Opened) -> Rendered:
+    """Return the service without its roles, which alone need the model repositories: what is in it, for its costs.
+
+    Raises:
+        InputProblems: PB601 to PB618, every problem of the service's section.
+    """
+    manifest = opened.manifest
+    place = _place(opened, aws_values(manifest, opened.workspace.values), manifest.service.name)
+    model, problems = build_model(manifest, place)
+    # The pipeline's name is none yet, so whether it is another's place can't be said.
+    problems = tuple(found for found in problems if found.id != "PB614")
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    for problem in (*sort_problems(problems), *not_written(manifest)):
+        opened.warn(problem)
+    if model.triggers.unlooked:
+        opened.warn(dear_polling(model, manifest))
+    return Rendered(model=model, files=render_templates(model), parameters=parameter_values(model), firings={})
+
+
 def dear_polling(model: ServiceModel, manifest: Manifest) -> Problem:
     """Say that builds look at the polled repositories, because of one that a function can't ask, and what it costs."""
     first = next(repo for repo in manifest.repos if repo.name in model.triggers.unlooked)
