@@ -230,6 +230,8 @@ class _Work:
         if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
             return replace(known, revision=self.repo.revision)
         found = self.git.describe(self.bare, commit)
+        if found.commit != commit == self.repo.revision:  # who looks at heads can't know that it is none
+            raise GitError("no commit", f"{commit[:12]} is a tag, expected its commit {found.commit}")
         return LockedRepo(
             name=self.repo.name,
             url=self.repo.url,

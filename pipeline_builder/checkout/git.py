@@ -65,7 +65,8 @@ class Git(Runner):
         Raises:
             GitError: kind "missing" where it has none, "ambiguous" where a branch and a tag share the name.
         """
-        patterns = [revision, f"refs/heads/{revision}", f"refs/tags/{revision}", f"refs/tags/{revision}^{{}}"]
+        named = [revision, f"refs/heads/{revision}", f"refs/tags/{revision}"]
+        patterns = [*named, f"{revision}^{{}}", f"refs/tags/{revision}^{{}}"]
         text = self._ask(remote, [], patterns)
         refs = {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
         branch = refs.get(f"refs/heads/{revision}")
@@ -78,6 +79,12 @@ class Git(Runner):
             known = tuple(_plain(line.partition("\trefs/heads/")[2]) for line in heads)
             raise GitError("missing", f"there is no branch or tag '{revision}'", known)
         return found
+
+    def tags(self, remote: Remote) -> dict[str, str]:
+        """Return a remote's tags, each with its commit."""
+        lines = (line.partition("\t") for line in self._ask(remote, ["--tags"], []).splitlines())
+        # An annotated tag is followed by its commit.
+        return {name.removeprefix("refs/tags/").removesuffix("^{}"): commit for commit, _, name in lines}
 
     def _ask(self, remote: Remote, options: list[str], patterns: list[str]) -> str:
         """Ask a remote for its refs, in no repository: one that we are in by chance has no say in it."""

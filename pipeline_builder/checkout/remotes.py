@@ -17,6 +17,7 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.manifest import Repo
+from pipeline_builder.manifest.tags import find_newest, tag_pattern
 
 Outcome = TypeVar("Outcome")
 
@@ -60,6 +61,11 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
     revision = repo.revision
     if len(revision) in _COMMIT and all(char in "0123456789abcdef" for char in revision):
         return revision
+    if pattern := tag_pattern(revision):
+        tags = git.tags(remote)
+        if newest := find_newest(tags, pattern):
+            return tags[newest]
+        raise GitError("missing", f"no tag with a version fits '{pattern}'")
     return git.resolve(remote, revision)
 
 
@@ -72,7 +78,9 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     problem_id = "PB153" if missing_folder else _IDS.get(error.kind, "PB157")
     at_revision = error.kind in ("missing", "ambiguous", "no commit")
     messages = {
-        "missing": f"the repository '{name}' has no revision '{revision}'",
+        "missing": f"the repository '{name}' has no revision '{revision}'"
+        if not tag_pattern(revision)
+        else f"the repository '{name}': {error}",
         "unreachable": f"the repository '{name}' cannot be reached: {error}",
         "authentication": f"the repository '{name}' refused the login: {error}",
         "host unknown": f"the host of the repository '{name}' isn't known: {error}",

@@ -20,6 +20,7 @@ from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.limits import LimitsSection
 from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
+from pipeline_builder.manifest.revisions import TAG, Revision, Tag, asked_revision, revision_place, revision_problems
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection
 from pipeline_builder.manifest.surroundings import environment_problems
 from pipeline_builder.manifest.texts import as_tuple
@@ -38,21 +39,6 @@ def _name(value: str) -> str:
     return value
 
 
-def _revision(value: str) -> str:
-    """A ref name as git-check-ref-format has it, or a commit id; nothing that git could take for an option."""
-    bad = value.startswith(("-", "/", ".")) or value.endswith(("/", ".lock", ".")) or ".." in value or "@{" in value
-    if bad or not re.match(r"^[^\s\x00-\x20~^:?*\[\\\x7f]{1,255}$", value):
-        raise ValueError(f"the revision {describe(value)} is refused, expected a branch, a tag or a full commit id")
-    return value
-
-
-def _revision_text(value: JSON) -> JSON:
-    # An unquoted 1234567 or 1.0 reads as a number; guessing its text back could name another commit.
-    if isinstance(value, bool | int | float):
-        raise ValueError(f"the revision {value} reads as a number, put it in quotes")  # noqa: TRY004 - pydantic wants it
-    return value
-
-
 def _not_empty(value: JSON) -> JSON:
     if value == []:
         raise ValueError("'repos' is empty, so there is nothing to build")
@@ -61,7 +47,6 @@ def _not_empty(value: JSON) -> JSON:
 
 Name = Annotated[str, AfterValidator(_name)]
 Url = Annotated[str, Field(min_length=1), AfterValidator(check_url)]
-Revision = Annotated[str, BeforeValidator(_revision_text), AfterValidator(_revision)]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 KnownHosts = Annotated[
     tuple[str, ...],
@@ -77,6 +62,7 @@ class RepoSection(Section):
     url: Url = Field(description="https, ssh, codecommit, file, or a path relative to the manifest")
     name: Name | None = Field(None, description="folder under the training directory; default: last part of the url")
     revision: Revision | None = Field(None, description="branch, tag or full commit id")
+    tag: Tag | None = Field(None, description=TAG)
     path: RelativePath = Field("", description="only this folder of the repository")
     config: Globs = Field((), description="this repository's own configuration path(s)")
     enabled: bool = Field(True, description="false leaves the repository out")
@@ -93,7 +79,8 @@ class RepoSection(Section):
 class DefaultsSection(Section):
     """What a repository that doesn't say it gets."""
 
-    revision: Revision = Field("main", description="branch, tag or full commit id")
+    revision: Revision | None = Field(None, description="branch, tag or full commit id; where nothing says it 'main'")
+    tag: Tag | None = Field(None, description=TAG)
     trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
     known_hosts: KnownHosts = Field((), description=_KNOWN_HOSTS)
 
@@ -245,6 +232,7 @@ def build_manifest(document: Document) -> Manifest:
         raise InputProblems(*hide_lines(problems, [found for found in problems if found.place in named]))
     repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
     found = (
+        *revision_problems(document, len(section.repos)),
         *_names_once(repos, document),
         *_something_enabled(section, document),
         *_names(section, document),
@@ -279,7 +267,7 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
     return Repo(
         name=repo.name or default_name(repo.url),
         url=repo.url,
-        revision=repo.revision or section.defaults.revision,
+        revision=asked_revision((repo.revision, repo.tag), (section.defaults.revision, section.defaults.tag)),
         path=repo.path if repo.path != "." else "",
         config=repo.config,
         credentials=repo.credentials,
@@ -288,7 +276,7 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         groups=repo.groups,
         trigger=repo.trigger or section.defaults.trigger,
         place=document.place(("repos", index, "url")),
-        revision_place=_place_of(document, index, "revision"),
+        revision_place=revision_place(document, index),
         trigger_place=_place_of(document, index, "trigger"),
     )
 

@@ -56,7 +56,8 @@ def load_neighbours(manifest_path: Path, values: Mapping[str, str]) -> Neighbour
     found = [_confs(repo, manifest, manifest_path.parent, values) for repo in manifest.repos if repos]
     confs = [conf for confs in found for conf in confs]
     defaults = document.data.get("defaults") if isinstance(document.data, dict) else None
-    revision = defaults.get("revision", "main") if isinstance(defaults, dict) else "main"
+    defaults = defaults if isinstance(defaults, dict) else {}
+    revision = defaults.get("revision") or defaults.get("tag") or "main"
     return Neighbours(
         text=text,
         bom=bom,

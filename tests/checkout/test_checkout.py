@@ -16,6 +16,8 @@ import pytest
 from pipeline_builder.checkout.access import by_login
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.heads import Head, Inputs, lock_of
+from pipeline_builder.checkout.remotes import fetch_heads
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.source import Source, parse_yaml
@@ -86,6 +88,45 @@ def test_branches_tags_commits_and_head(root: Path) -> None:
     }.items():  # fmt: skip
         assert run(root, one(revision=f"'{revision}'")).lock.repos[0].commit == expected, revision
         assert text(root) == ("name: dev\n" if expected == second else "name: a\n")
+
+
+def test_a_look_at_heads_and_a_checkout_agree(root: Path) -> None:
+    remote = root / "remotes" / "a"
+    git(remote, "tag", "--annotate", "--message", "x", "v1.9")
+    git(remote, "tag", "--annotate", "--message", "of a tag", "nested", "v1.9")
+    first = git(remote, "rev-parse", "HEAD")
+    second = commit(remote, "second")
+    git(remote, "tag", "--annotate", "--message", "x", "v1.10")
+    git(remote, "tag", "light")
+    commit(remote, "third")
+    for asked, expected in {
+        "revision: v1.9": first, "revision: refs/tags/v1.9": first, "revision: nested": first, "tag: nested": first,
+        "tag: v1.10": second, "tag: 'v*'": second, "tag: '*.9'": first, "tag: light": second,
+    }.items():  # fmt: skip
+        text = f"version: 1\nrepos:\n  - {{name: a, url: remotes/a, {asked}}}\n"
+        (repo,) = build_manifest(parse_yaml(Source("m.yaml", text), "PB100")).repos
+        git_ = Git(environment=ENVIRONMENT)
+        seen = fetch_heads([repo], git_, lambda _: Remote(url=str(remote), local=True))["a"]
+        locked = run(root, text).lock.repos[0]
+        assert isinstance(seen, Head)
+        assert (seen, locked.commit) == (Head(url=repo.url, revision=repo.revision, commit=expected), expected), asked
+        assert run(root, text, locked=lock_of(Inputs(files={}, heads={"a": seen}))).lock.repos == (locked,)
+
+
+def test_the_id_of_a_tag_is_no_commit(root: Path) -> None:
+    remote = root / "remotes" / "a"
+    git(remote, "tag", "--annotate", "--message", "x", "v1")
+    tag, head = git(remote, "rev-parse", "v1"), git(remote, "rev-parse", "HEAD")
+    (problem,) = failures(root, one(revision=f"'{tag}'"))
+    assert (problem.id, f"{tag[:12]} is a tag, expected its commit {head}" in problem.message) == ("PB152", True)
+
+
+def test_a_pattern_that_no_tag_with_a_version_fits(root: Path) -> None:
+    git(root / "remotes" / "a", "tag", "vnext")
+    (problem,) = failures(root, one(tag="v*"))
+    assert (problem.id, problem.message) == ("PB152", "the repository 'a': no tag with a version fits 'v*'")
+    assert problem.place
+    assert problem.place.line == 5
 
 
 def test_no_change_writes_nothing(root: Path) -> None:

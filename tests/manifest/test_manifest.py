@@ -31,6 +31,34 @@ def test_disabled_repositories_are_left_out() -> None:
     assert [(repo.name, repo.revision) for repo in manifest(text).repos] == [("a", "dev")]
 
 
+def test_a_tag_instead_of_a_revision() -> None:
+    text = (
+        "version: 1\ndefaults: {tag: 'v*'}\nrepos:\n  - {url: a}\n  - {url: b, revision: dev}\n  - {url: c, tag: v1}\n"
+    )
+    assert [repo.revision for repo in manifest(text).repos] == ["refs/tags/v*", "dev", "refs/tags/v1"]
+    text = "version: 1\ndefaults: {tag: v1, revision: main}\nrepos:\n  - {url: a, revision: x, tag: 'v*'}\n"
+    both = "PB140 'revision' and 'tag' both say at what the repository is taken"
+    assert problems(text) == [f"m.yaml:2:12: {both}", f"m.yaml:4:27: {both}"]
+
+
+def test_tags_that_are_refused() -> None:
+    text = """\
+version: 1
+repos:
+  - {url: a, revision: 'v*'}
+  - {url: b, tag: 1.0}
+  - {url: c, tag: refs/tags/v1}
+  - {url: d, tag: -v*}
+"""
+    assert problems(text) == [
+        "m.yaml:3:24: PB104 the revision 'v*' is refused, expected a branch, a tag or a full commit id: a pattern of tags is "
+        "written as 'tag: v*'",
+        "m.yaml:4:19: PB104 the revision 1.0 reads as a number, put it in quotes",
+        "m.yaml:5:19: PB104 the tag 'refs/tags/v1' is refused, expected a tag's name, or a pattern with * and ?: v*",
+        "m.yaml:6:19: PB104 the tag '-v*' is refused, expected a tag's name, or a pattern with * and ?: v*",
+    ]
+
+
 def test_all_problems_at_once() -> None:
     text = """\
 version: 1

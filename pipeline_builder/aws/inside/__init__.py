@@ -1,1 +1,1 @@
-"""What runs on AWS alone, without this package: nothing but Python and boto3 is there."""
+"""What runs on AWS alone, without this package: Python and boto3 are there, and what rendering puts into its file."""

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pipeline_builder.manifest.tags import TAGS, find_newest, tag_pattern
+
 _ANSWER = 60.0
 _SILENCE = 15.0
 _MOST_BYTES = 64 * 1024**2
@@ -117,14 +119,20 @@ def _known(data: Any) -> dict[str, tuple[str, str, str]]:
 
 
 def find_commits(refs: dict[str, str], revision: str) -> set[str]:
-    """Return what a revision names among a remote's refs; an annotated tag is its commit, and its own object."""
+    """Return what a revision names among a remote's refs; an annotated tag is its commit, and its own object.
+
+    A pattern of tags is the newest of them.
+    """
+    if pattern := tag_pattern(revision):
+        names = (ref.removeprefix(TAGS) for ref in refs if ref.startswith(TAGS) and not ref.endswith("^{}"))
+        revision = f"{TAGS}{find_newest(names, pattern)}"
     branch = refs.get(f"refs/heads/{revision}")
     tags = {refs.get(f"refs/tags/{revision}^{{}}"), refs.get(f"refs/tags/{revision}")} - {None}
     if branch and tags and branch not in tags:
         raise Unasked(f"'{revision}' is a branch and a tag")
     found = {refs.get(f"{revision}^{{}}"), refs.get(revision), branch, *tags} - {None}
     if not found:
-        raise Unasked(f"there is no branch or tag '{revision}'")
+        raise Unasked(f"there is no branch or tag '{pattern or revision}'")
     return found  # type: ignore[return-value] # without None
 
 

@@ -133,6 +133,23 @@ def test_it_sees_what_git_sees(place: Place, revision: str) -> None:
     assert place.reasons() == [f"churn: {revision} has moved"]
 
 
+def test_of_a_pattern_of_tags_it_sees_the_newest(place: Place) -> None:
+    where, pattern = place.folder / "churn", "refs/tags/v*"
+    git(where, "tag", "--annotate", "--message", "x", "v1.9")
+    asked = place.asked(revision=pattern)
+    place.note(asked, commit=place.head("v1.9^{commit}"))
+    commit(where, "second")
+    for other in ("v1.8", "v2.0-rc1", "vnext", "v/3"):
+        git(where, "tag", other)
+    assert place.reasons() == []
+    git(where, "tag", "v1.10")
+    assert place.reasons() == [f"churn: {pattern} has moved"]
+    place.note(asked, commit=place.head())
+    assert place.reasons() == []
+    place.note(place.asked(revision="refs/tags/x*"), commit=place.head())
+    assert place.reasons() == ["churn: can't be asked from here: there is no branch or tag 'x*'"]
+
+
 def test_a_commit_is_not_asked_for(place: Place) -> None:
     place.note(place.asked(revision=place.head()))
     assert place.reasons() == []

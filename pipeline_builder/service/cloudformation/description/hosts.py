@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pipeline_builder.manifest.tags import TAGS, tag_expression, tag_pattern
+
 PROVIDERS = {"github.com": "GITHUB", "gitlab.com": "GITLAB", "bitbucket.org": "BITBUCKET"}
 _COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
@@ -18,15 +20,21 @@ def find_provider(host: str) -> str | None:
 
 
 def branch_of(revision: str) -> str | None:
-    """Return the branch that a revision names; None for a commit, a tag, and HEAD, which is no name of its own."""
-    if stands_still(revision) or revision == "HEAD":
+    """Return the branch that a revision names; None for a commit, tags, and HEAD, which is no name of its own."""
+    if stands_still(revision) or tag_pattern(revision) or revision == "HEAD":
         return None
     return revision.removeprefix("refs/heads/")
 
 
 def stands_still(revision: str) -> bool:
     """Tell whether a revision is a commit or a tag; what is only called like a tag can't be told from a branch."""
-    return bool(_COMMIT.match(revision)) or revision.startswith("refs/tags/")
+    return bool(_COMMIT.match(revision)) or (revision.startswith(TAGS) and not tag_pattern(revision))
+
+
+def ref_expression(revision: str) -> str:
+    """Return a regular expression for the refs that a revision is about, as CodeBuild's webhooks take it."""
+    pattern = tag_pattern(revision)
+    return f"^{TAGS}{tag_expression(pattern)}$" if pattern else f"^refs/heads/{re.escape(branch_of(revision) or '')}$"
 
 
 _GLOB = re.compile(r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<text>[^*?]+)")

@@ -13,12 +13,14 @@ from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.quotas import MOST_ACTIONS, MOST_TRIGGERS
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.manifest.surroundings import reached_by_builds_alone
+from pipeline_builder.manifest.tags import tag_pattern
 from pipeline_builder.manifest.texts import inert
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     branch_of,
     path_expression,
+    ref_expression,
     stands_still,
 )
 
@@ -186,7 +188,7 @@ def _problems(repo: Repo, address: Address, service: ServiceSection, region: str
     if repo.trigger.kind == "poll":
         yield from _path_problems(repo)
         return
-    yield from _branch_problems(repo)
+    yield from _tag_problems(repo) if tag_pattern(repo.revision) else _branch_problems(repo)
     match repo.trigger.kind:
         case "connection":
             yield from _connection_problems(repo, address, service)
@@ -211,6 +213,23 @@ def _branch_problems(repo: Repo) -> Iterator[Problem]:
         message = f"the branch '{branch}' of the repository '{repo.name}' would be read as a pattern by its trigger"
         hint = "use another branch, or 'trigger: poll'"
         yield Problem(id="PB604", message=message, place=repo.revision_place, hint=hint)
+
+
+def _tag_problems(repo: Repo) -> Iterator[Problem]:
+    """Only webhooks and looks tell of tags: source actions fetch a branch, rules on events know no '?'."""
+    kind, tag = repo.trigger.kind, tag_pattern(repo.revision)
+    if kind != "webhook":
+        message = (
+            f"the trigger '{kind}' of the repository '{repo.name}' needs a branch, and it is taken at 'tag: {tag}'"
+        )
+        hint = "use 'trigger: webhook' (GitHub, GitLab, Bitbucket) or 'trigger: poll'"
+        yield Problem(id="PB604", message=message, place=repo.revision_place, hint=hint)
+    elif not _is_inert(tag.replace("*", "").replace("?", "")):
+        message = f"the tag '{tag}' of the repository '{repo.name}' cannot be written into a filter of its trigger"
+        yield Problem(id="PB604", message=message, place=repo.revision_place, hint="use 'trigger: poll'")
+    elif repo.trigger.include or repo.trigger.exclude:
+        message = f"a new tag has no changed paths, so 'include' and 'exclude' of '{repo.name}' cannot be kept"
+        yield Problem(id="PB608", message=message, place=repo.trigger_place, hint="leave them out")
 
 
 def _is_inert(text: str) -> bool:
@@ -303,7 +322,7 @@ def _webhook(repo: Repo, address: Address, service: ServiceSection) -> WebhookTr
         provider=PROVIDERS[address.host],
         location=f"https://{address.host}/{repo.trigger.repository or address.path}.git",
         connection=repo.trigger.connection or service.connection or "",
-        ref=f"^refs/heads/{re.escape(branch_of(repo.revision) or '')}$",
+        ref=ref_expression(repo.revision),
         include=path_expression(repo.trigger.include),
         exclude=path_expression(repo.trigger.exclude),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline_builder.aws.inside import look
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.machine.codeartifact import VARIABLE
+from pipeline_builder.manifest import tags
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
@@ -33,8 +34,10 @@ def look_input(model: ServiceModel) -> str:
 
 
 def look_code() -> str:
-    """Return the code of the first look's function."""
-    return Path(look.__file__).read_text("utf-8")
+    """Return the code of the first look's function: one file, with all of ours that it needs in it."""
+    text, needed = (Path(str(module.__file__)).read_text("utf-8") for module in (look, tags))
+    imported = next(line for line in text.splitlines(keepends=True) if line.startswith(f"from {tags.__name__} import"))
+    return text.replace(imported, needed.partition("from __future__ import annotations\n")[2].strip() + "\n")
 
 
 def codecommit_input(repository: str) -> str:

@@ -254,6 +254,21 @@ def test_a_trigger_that_cannot_be_is_said(repo: Mapping[str, Any], service: Mapp
     assert faults(repo, **service) == [fault]
 
 
+def test_tags_where_aws_can_tell_of_them() -> None:
+    tagged = {**GITHUB, "tag": "rel.v*"}
+    found, problems = triggers_of({**tagged, "trigger": "webhook"})
+    assert ([hook.ref for hook in found.webhooks], problems) == ([r"^refs/tags/rel\.v[^/]*$"], ())
+    found, problems = triggers_of({**tagged, "trigger": "poll"})
+    assert ((found.polled, found.looks), problems) == ((("churn",), True), ())
+    assert faults({**tagged, "trigger": "connection"}) == [
+        "PB604 the trigger 'connection' of the repository 'churn' needs a branch, and it is taken at 'tag: rel.v*' | use "
+        "'trigger: webhook' (GitHub, GitLab, Bitbucket) or 'trigger: poll'"
+    ]
+    assert [text[:5] for text in faults({**CODECOMMIT, "tag": "v*", "trigger": "codecommit"})] == ["PB604"]
+    assert [text[:5] for text in faults({**tagged, "trigger": {"kind": "webhook", "include": "x"}})] == ["PB608"]
+    assert [text[:5] for text in faults({**tagged, "tag": "#{x}*", "trigger": "webhook"})] == ["PB604"]
+
+
 def test_all_problems_are_said_at_once() -> None:
     found = faults(
         {**GITHUB, "credentials": "env:TOKEN", "trigger": "connection", "revision": "HEAD"},
