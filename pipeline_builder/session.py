@@ -57,6 +57,7 @@ from pipeline_builder.workspace import (
 )
 
 if TYPE_CHECKING:
+    from pipeline_builder.checkout.agreement import Compared
     from pipeline_builder.checkout.checkout import Checkouts
     from pipeline_builder.definition.compose import Composed
     from pipeline_builder.descriptions import Execution, Selection
@@ -134,6 +135,17 @@ class Session(Opened):
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
         return done
+
+    def compare_lock(self, lock: Lock) -> tuple[Compared, ...]:
+        """Compare a lock with the manifest and with what the remotes have now."""
+        from pipeline_builder.checkout.agreement import compare_lock
+        from pipeline_builder.checkout.git import Git
+        from pipeline_builder.checkout.keys import remote_of
+
+        keys = open_keys(self.workspace)
+        git = Git(environment=self.workspace.environment)
+        jobs = self.workspace.parallel or 8
+        return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
 
     def validate(self) -> Composed:
         """Compose and check everything, offline."""

@@ -86,6 +86,20 @@ class Git(Runner):
         # An annotated tag is followed by its commit.
         return {name.removeprefix("refs/tags/").removesuffix("^{}"): commit for commit, _, name in lines}
 
+    def leads_to(self, remote: Remote, commit: str, scratch: Path) -> bool:
+        """Tell whether a branch or tag of a remote leads to a commit; `scratch` is where its history is fetched to."""
+        lines = self._ask(remote, ["--heads", "--tags"], []).splitlines()
+        if commit in {line.partition("\t")[0] for line in lines}:
+            return True
+        if not lines:
+            return False
+        self._make(scratch, "sha256" if _is_long(commit) else "sha1")
+        arguments = ["fetch", "--quiet", "--filter=tree:0", "--no-tags", "--no-write-fetch-head", "--", remote.url]
+        refs = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
+        # Nothing of it is written anywhere; an old fault somewhere in the history is none of ours.
+        self.run([*arguments, *refs], repository=scratch, remote=remote, config=[("transfer.fsckObjects", "false")])
+        return commit in self.lines(["log", "--all", "-z", "--no-patch", "--no-show-signature", "--format=%H"], scratch)
+
     def _ask(self, remote: Remote, options: list[str], patterns: list[str]) -> str:
         """Ask a remote for its refs, in no repository: one that we are in by chance has no say in it."""
         arguments = ["ls-remote", *options, "--", remote.url, *patterns]

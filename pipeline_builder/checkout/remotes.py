@@ -59,7 +59,7 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
         GitError: where the remote can't be asked, or has no such revision.
     """
     revision = repo.revision
-    if len(revision) in _COMMIT and all(char in "0123456789abcdef" for char in revision):
+    if is_commit(revision):
         return revision
     if pattern := tag_pattern(revision):
         tags = git.tags(remote)
@@ -67,6 +67,11 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
             return tags[newest]
         raise GitError("missing", f"no tag with a version fits '{pattern}'")
     return git.resolve(remote, revision)
+
+
+def is_commit(revision: str) -> bool:
+    """Tell whether a revision is a commit's id."""
+    return len(revision) in _COMMIT and all(char in "0123456789abcdef" for char in revision)
 
 
 def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> OutsideFailure:
@@ -138,13 +143,14 @@ def fetch_heads(
         except GitError as error:
             return error, found
 
-    first = {_same_question(repo): repo for repo in reversed(repos)}
+    first = {question_of(repo): repo for repo in reversed(repos)}
     answers = in_parallel(git, [partial(ask, repo) for repo in first.values()], jobs)
     by_question = dict(zip(first, answers, strict=True))
-    return {repo.name: _head(repo, by_question[_same_question(repo)]) for repo in repos}
+    return {repo.name: _head(repo, by_question[question_of(repo)]) for repo in repos}
 
 
-def _same_question(repo: Repo) -> tuple[object, ...]:
+def question_of(repo: Repo) -> tuple[object, ...]:
+    """Return what two repositories have in common that are one to their remote."""
     connection = repo.connection if repo.trigger.kind == "connection" else ""
     return repo.url, repo.revision, repr(repo.credentials), connection, repo.known_hosts
 

@@ -9,7 +9,7 @@ from pipeline_builder import __version__
 # In the order of the work, which is also that of the reference.
 SECTIONS = {
     "The whole job": ("up", "watch"),
-    "Stages": ("checkout", "validate", "policy", "graph", "build", "plan", "apply", "run"),
+    "Stages": ("checkout", "lock", "validate", "policy", "graph", "build", "plan", "apply", "run"),
     "Runs": ("status", "logs", "retry", "stop", "report", "history"),
     "Models": ("promote", "reject", "rollback", "new"),
     "The service on AWS": ("render", "deploy", "destroy", "rehearse", "stage"),
