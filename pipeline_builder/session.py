@@ -128,6 +128,7 @@ class Session(Opened):
                 environment=workspace.environment,
                 keys=open_keys(workspace),
                 histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
+                jobs=workspace.parallel or 8,
             )
             if manifest.four_eyes:
                 write_histories(workspace.build / AUTHORS, done.histories)

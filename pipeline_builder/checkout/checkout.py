@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import fcntl
-import filecmp
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from pipeline_builder.checkout.authors import read_history
+from pipeline_builder.checkout.folders import begins_with, same_files
 from pipeline_builder.checkout.git import Git, Measured
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
-from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel
+from pipeline_builder.checkout.remotes import failure_of, in_parallel
 from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.sources import Source, find_sources
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
@@ -35,11 +37,16 @@ _FORM = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedOut:
-    """A repository's folder; `changed` says whether it had to be written."""
+    """A repository's folder; `changed` says whether it had to be written.
+
+    `fetched` are the bytes that came for it; of folders of one repository the first one has them.
+    """
 
     name: str
     folder: Path
     changed: bool
+    fetched: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +85,32 @@ def checkout(
     git = Git(environment=environment)
     used = keys or Keys(root=root, environment=environment)
     cache = cache.resolve()
-    work = [
-        _Work(
+    sources = find_sources(git, cache, manifest.repos)
+    work = {
+        repo.name: _Work(
             repo,
-            git,
+            source,
             remote=lambda repo: remote_of(repo, used),
             root=root,
             training_dir=manifest.training_dir,
-            cache=cache,
             locked=locked,
             histories=histories,
         )
-        for repo in manifest.repos
-    ]
+        for source in sources
+        for repo in source.repos
+    }
     with _alone(cache):
-        clear_cache(cache, [item.bare for item in work])
-        names = {item.repo.name for item in work} | {path.stem for path in cache.glob("*.git")}
+        clear_cache(cache, [source.bare for source in sources])
+        names = {*work, *(path.stem for path in cache.glob("*.git"))}
         clear_folder(root / manifest.training_dir, names)
-        outcomes = in_parallel(git, [item.run for item in work], jobs)
+        for left in {cache / f"{name}.git" for name in work} - {source.bare for source in sources}:
+            remove_folder(left)  # of when each folder was fetched for itself
+        every = in_parallel(git, [partial(_run_all, [work[r.name] for r in source.repos]) for source in sources], jobs)
+    by_name: dict[str, _Outcome | PipelineBuilderError] = {}
+    for source, found in zip(sources, every, strict=True):
+        answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
+        by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+    outcomes = [by_name[repo.name] for repo in manifest.repos]
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
         kind = next((type(f) for f in failures if isinstance(f, OutsideFailure)), type(failures[0]))
@@ -145,31 +160,42 @@ class _Outcome:
     history: tuple[Written, ...] = ()
 
 
+def _run_all(entries: Sequence[_Work]) -> list[_Outcome | PipelineBuilderError]:
+    """Bring the folders of one repository to its commit; the failure of one is its own."""
+    found: list[_Outcome | PipelineBuilderError] = []
+    for entry in entries:
+        try:
+            found.append(entry.run())
+        except PipelineBuilderError as error:  # noqa: PERF203 - as many as there are folders
+            found.append(error)
+    return found
+
+
 class _Work:
     """One repository's way from its url to a folder."""
 
     def __init__(
         self,
         repo: Repo,
-        git: Git,
+        source: Source,
         *,
         remote: Callable[[Repo], Remote],
         root: Path,
         training_dir: str,
-        cache: Path,
         locked: Lock | None,
         histories: Histories | None = None,
     ) -> None:
         self.histories = histories
         self.repo = repo
         self.root = root
-        self.git = git
+        self.source = source
+        self.git = source.git
         self.remote_of = remote
         self.locked = locked
         self.folder = root / training_dir / repo.name
-        self.bare = cache / f"{repo.name}.git"
-        self.index = cache / f"{repo.name}.index"
-        self.state = cache / f"{repo.name}.json"
+        self.bare = source.bare
+        self.index = source.bare.with_name(f"{repo.name}.index")
+        self.state = source.bare.with_name(f"{repo.name}.json")
         self.warnings: list[Problem] = []
 
     def run(self) -> _Outcome:
@@ -189,20 +215,26 @@ class _Work:
             raise failure_of(self.repo, error, remote) from error
 
     def work(self, remote: Remote) -> _Outcome:
+        begun, before = time.monotonic(), self.source.fetched
         commit = self.commit(remote)
-        if not self.git.has(self.bare, commit):
-            self.git.fetch(self.bare, remote, commit)
+        self.source.fetch(remote, commit)
         facts = self.facts(commit)
-        changed = self.export(facts)
+        changed = self.export(facts, remote)
         self.warn_of_changes(remote)
-        checked_out = CheckedOut(name=self.repo.name, folder=self.folder, changed=changed)
         history = self.history(remote, commit)
+        checked_out = CheckedOut(
+            name=self.repo.name,
+            folder=self.folder,
+            changed=changed,
+            fetched=self.source.fetched - before,
+            seconds=round(time.monotonic() - begun, 3),
+        )
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
 
     def history(self, remote: Remote, commit: str) -> tuple[Written, ...]:
         if self.histories is None:
             return ()
-        return read_history(self.git, self.bare, remote, commit, self.histories.get(self.repo.name, ()))
+        return self.source.history(remote, commit, tuple(self.histories.get(self.repo.name, ())))
 
     def refuse_foreign(self) -> None:
         """A checkout never has a `.git`: a folder that has one is somebody's own repository."""
@@ -222,7 +254,7 @@ class _Work:
             message = f"the repository '{self.repo.name}' is not in the lock"
             hint = "run 'pipeline-builder checkout' without --locked"
             raise InputProblems(Problem(id="PB109", message=message, place=self.repo.place, hint=hint))
-        return head_of(self.repo, remote, self.git)
+        return self.source.head(remote)
 
     def facts(self, commit: str) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
@@ -252,7 +284,7 @@ class _Work:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
-    def export(self, facts: LockedRepo) -> bool:
+    def export(self, facts: LockedRepo, remote: Remote) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
         known = self.known()
         new_index = self.index.with_suffix(".new-index")
@@ -262,6 +294,7 @@ class _Work:
         if unchanged and known and known.tree == facts.tree:
             self.remember(facts)
             return False
+        self.source.complete(remote, facts.commit)
         measured = self.git.measure(self.bare, facts.tree)
         # The state goes first: killed in between, the next checkout takes the folder for unknown and writes it anew.
         self.state.unlink(missing_ok=True)
@@ -269,7 +302,7 @@ class _Work:
         temporary.mkdir(parents=True)
         try:
             self.git.export(self.bare, facts.tree, temporary, new_index)
-            if there and not unchanged and not _same_files(self.folder, temporary):
+            if there and not unchanged and not same_files(self.folder, temporary):
                 self.keep_edited(known)
             self.put(temporary)
         finally:
@@ -298,7 +331,7 @@ class _Work:
 
     def warn_of_left_out(self, measured: Measured) -> None:
         """Say what is in the repository and isn't in the checkout as its authors have it."""
-        pointers = [name for name in measured.small if _begins_with(self.folder / name, _LFS)]
+        pointers = [name for name in measured.small if begins_with(self.folder / name, _LFS)]
         name = self.repo.name
         for problem_id, what, paths in (
             ("PB158", f"the repository '{name}' has submodules, which are left out", measured.submodules),
@@ -346,29 +379,3 @@ class _Work:
             )
             hint = "commit them to build them"
             self.warnings.append(Problem(id="PB160", message=message, place=self.repo.place, hint=hint, warning=True))
-
-
-def _same_files(one: Path, other: Path) -> bool:
-    """Tell whether two folders have the same files, but for compiled Python files."""
-    names = _files(one)
-    if names is None or names != _files(other):
-        return False
-    return not any(filecmp.cmpfiles(one, other, names, shallow=False)[1:])
-
-
-def _files(folder: Path) -> set[str] | None:
-    """Return the paths of the files in a folder; None where it is none, or has a link in it."""
-    if folder.is_symlink() or not folder.is_dir():
-        return None
-    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts and path.suffix != ".pyc"]
-    if any(path.is_symlink() for path in paths):
-        return None
-    return {str(path.relative_to(folder)) for path in paths if not path.is_dir()}
-
-
-def _begins_with(path: Path, text: bytes) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(text)) == text
-    except OSError:
-        return False

@@ -28,6 +28,7 @@ _MOST_IN_NAME = 255
 _SHA1 = 40
 _NAMED = "GIT_PYTHON_GIT_EXECUTABLE"
 _LINK = "120000"
+_WITHOUT_FILES = "--filter=blob:none"
 # A pointer has a fixed first line, a SHA-256 and a size.
 _LFS_POINTER = range(120, 200)
 _IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
@@ -105,19 +106,27 @@ class Git(Runner):
         arguments = ["ls-remote", *options, "--", remote.url, *patterns]
         return self.run(arguments, repository=Path(os.devnull), remote=remote)
 
-    def fetch(self, repository: Path, remote: Remote, commit: str) -> None:
+    def fetch(self, repository: Path, remote: Remote, commit: str, *, files: bool = True) -> None:
         """Get one commit, without its history, into a bare repository, which is made where it isn't there.
+
+        Without its `files` only where the server can leave them out.
 
         Raises:
             GitError: kind "no commit" for the id of something else.
         """
         if not _is_whole(repository) or _has_long_ids(repository) != _is_long(commit):
             self._make(repository, "sha256" if _is_long(commit) else "sha1")
-        arguments = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", remote.url, commit]
-        self.run(arguments, repository=repository, remote=remote)
+        without = [] if files else [_WITHOUT_FILES]
+        arguments = ["fetch", "--quiet", "--depth=1", *without, "--no-tags", "--no-write-fetch-head", "--"]
+        self.run([*arguments, remote.url, commit], repository=repository, remote=remote)
         kind = self.run(["cat-file", "-t", commit], repository=repository).strip()
         if kind in ("blob", "tree"):
             raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
+
+    def get(self, repository: Path, remote: Remote, objects: Sequence[str]) -> None:
+        """Get the objects with these ids, and nothing that they lead to, into a repository without all of its files."""
+        arguments = ["fetch", "--quiet", _WITHOUT_FILES, "--no-tags", "--no-write-fetch-head", "--", remote.url]
+        self.run([*arguments, *objects], repository=repository, remote=remote)
 
     def _make(self, repository: Path, form: str) -> None:
         """Make a bare repository, whole or not at all; what is there without being one goes."""
@@ -139,6 +148,20 @@ class Git(Runner):
         except GitError:
             return False
         return True
+
+    def is_partial(self, repository: Path) -> bool:
+        """Tell whether files may be missing in a repository; git notes that there when it fetches without."""
+        return b"promisor" in (repository / "config").read_bytes()
+
+    def find_missing(self, repository: Path, commit: str, paths: Sequence[str]) -> list[str]:
+        """Return the ids of what isn't there of a commit's folders; one that the commit hasn't is no matter here."""
+        trees = [commit]
+        if all(paths):
+            said = self.run(["ls-tree", "-d", "-z", commit, "--", *paths], repository=repository)
+            trees = [line.partition("\t")[0].split()[2] for line in said.split("\0") if line]
+        asked = ["rev-list", "--objects", "--no-object-names", "--missing=print", "--no-walk=unsorted"]
+        said = self.run([*asked, *trees], repository=repository) if trees else ""
+        return [line.removeprefix("?") for line in said.splitlines() if line.startswith("?")]
 
     def describe(self, repository: Path, commit: str) -> Commit:
         """Return the facts of a fetched commit.

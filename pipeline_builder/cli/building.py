@@ -29,7 +29,18 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
     Example: pipeline-builder checkout --locked
     """
     done = session.checkout(locked=locked)
-    repos = [{"name": r.name, "commit": r.commit, "tree": r.tree, "revision": r.revision} for r in done.lock.repos]
+    repos = [
+        {
+            "name": r.name,
+            "commit": r.commit,
+            "tree": r.tree,
+            "revision": r.revision,
+            "changed": folder.changed,
+            "bytes": folder.fetched,
+            "seconds": folder.seconds,
+        }
+        for r, folder in zip(done.lock.repos, done.repos, strict=True)
+    ]
     show({"repos": repos}, as_json=as_json, text="\n".join(f"{r['name']}  {r['commit']}" for r in repos))
 
 

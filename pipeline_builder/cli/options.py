@@ -51,7 +51,7 @@ def common(command: Command) -> Command:
         ),
         click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
         click.option("--env-file", type=FILE, help='KEY="value" file; default: .env if there.'),
-        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps."),
+        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps; of a checkout: repositories."),
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
     )
     for option in reversed(options):

@@ -58,12 +58,12 @@ def commit(folder: Path, subject: str) -> str:
 
 @contextmanager
 def serve(
-    root: Path, *, token: str = "", status: int = 0, certificate: Path | None = None
+    root: Path, *, token: str = "", status: int = 0, certificate: Path | None = None, old: bool = False
 ) -> Iterator[tuple[str, list[str]]]:
     """Serve the repositories below `root` over HTTP on 127.0.0.1; gives the url and the log of requests.
 
     With `token` a login is needed, `status` is answered to every request where it is given; with a `certificate` (and
-    its key in the same file) over TLS, on the name localhost.
+    its key in the same file) over TLS, on the name localhost. An `old` one speaks git's first protocol only.
     """
     log: list[str] = []
     wanted = "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -97,7 +97,7 @@ def serve(
                 "PATH_INFO": path,
                 "QUERY_STRING": query,
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "GIT_PROTOCOL": "" if old else self.headers.get("Git-Protocol", ""),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
                 "REMOTE_USER": "ada",
             }

@@ -47,6 +47,13 @@ def test_as_checked_out_it_agrees_and_nothing_is_written(workspace: Workspace) -
     assert sorted(workspace.root.rglob("*")) == before
 
 
+def test_a_checkout_tells_what_it_took(workspace: Workspace) -> None:
+    first = workspace.call("checkout", "--json", "--jobs", "1").json["repos"]
+    assert [(repo["changed"], repo["bytes"] > 0, repo["seconds"] > 0) for repo in first] == [(True, True, True)] * 2
+    again = workspace.call("checkout", "--json").json["repos"]
+    assert [(repo["changed"], repo["bytes"]) for repo in again] == [(False, 0)] * 2
+
+
 def test_what_moved_is_named_at_its_place(workspace: Workspace) -> None:
     write(workspace.root, "{url: remotes/churn, revision: main}", "{url: remotes/fraud, path: conf}")
     workspace.call("checkout")

@@ -1,0 +1,113 @@
+"""Sources: one repository at one revision, of which several entries of the manifest may be folders.
+
+It is looked at once, fetched once, and at one commit for all of them. Where only folders are asked for, commits come
+without files, and the files of these folders in one more fetch; a server that can't do that sends all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline_builder.checkout.authors import read_history
+from pipeline_builder.checkout.git import MOST_FILES, Git
+from pipeline_builder.checkout.remotes import head_of, question_of
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
+from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.manifest.history import Written
+from pipeline_builder.manifest.manifest import Repo
+
+_AT_ONCE = 20_000
+"""Objects that one fetch names: they are arguments, of which the system takes two megabytes."""
+
+
+class Source:
+    """What entries that are folders of one repository have in common; only one thread is at work on it.
+
+    `fetched` counts the bytes that came from the remote.
+    """
+
+    def __init__(self, git: Git, bare: Path, repos: tuple[Repo, ...]) -> None:
+        self.git = git
+        self.bare = bare
+        self.repos = repos
+        self.fetched = 0
+        self.whole = any(not repo.path for repo in repos)
+        self.looked: str | GitError = ""
+        self.read: dict[str, tuple[Written, ...]] = {}
+
+    def head(self, remote: Remote) -> str:
+        """Return the commit that the revision names now: who is asked once gives all the same answer.
+
+        Raises:
+            GitError: as `head_of`.
+        """
+        if not self.looked:
+            try:
+                self.looked = head_of(self.repos[0], remote, self.git)
+            except GitError as error:
+                self.looked = error
+        if isinstance(self.looked, GitError):
+            raise self.looked
+        return self.looked
+
+    def fetch(self, remote: Remote, commit: str) -> None:
+        """Have the commit, and its files or at least their names.
+
+        Raises:
+            GitError: it can't be had.
+        """
+        if not self.git.has(self.bare, commit):
+            with self.counted():
+                self.git.fetch(self.bare, remote, commit, files=self.whole or remote.local)
+
+    def complete(self, remote: Remote, commit: str) -> None:
+        """Have the files of all the folders that are asked for, where the commit came without.
+
+        Raises:
+            GitError: they can't be had, or are too many.
+        """
+        if not self.git.is_partial(self.bare):
+            return
+        missing = self.git.find_missing(self.bare, commit, [repo.path for repo in self.repos])
+        if len(missing) > MOST_FILES * len(self.repos):
+            raise GitError("large", f"more than {MOST_FILES} files")
+        try:
+            with self.counted():
+                for begin in range(0, len(missing), _AT_ONCE):
+                    self.git.get(self.bare, remote, missing[begin : begin + _AT_ONCE])
+        except GitError as error:
+            if error.kind != "missing":
+                raise
+            # A server that leaves files out and doesn't give them out by their names.
+            self.whole = True
+            remove_folder(self.bare)
+            self.fetch(remote, commit)
+
+    def history(self, remote: Remote, commit: str, known: tuple[Written, ...]) -> tuple[Written, ...]:
+        """Return who has written the newest commits; `known` is what the last checkout has found."""
+        if commit not in self.read:
+            with self.counted():
+                self.read[commit] = read_history(self.git, self.bare, remote, commit, known)
+        return self.read[commit]
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what comes meanwhile: git keeps packs as they came."""
+        before = _size(self.bare)
+        yield
+        self.fetched += max(0, _size(self.bare) - before)
+
+
+def find_sources(git: Git, cache: Path, repos: Iterable[Repo]) -> tuple[Source, ...]:
+    """Return the sources of repositories, in the order of their first entries; that one's name is the cache's."""
+    groups: dict[object, list[Repo]] = {}
+    for repo in repos:
+        groups.setdefault(question_of(repo), []).append(repo)
+    return tuple(Source(git, cache / f"{group[0].name}.git", tuple(group)) for group in groups.values())
+
+
+def _size(bare: Path) -> int:
+    return sum(path.stat().st_size for path in (bare / "objects" / "pack").glob("*.pack"))
