@@ -191,13 +191,22 @@ class _Work:
     def work(self, remote: Remote) -> _Outcome:
         commit = self.commit(remote)
         if not self.git.has(self.bare, commit):
-            self.git.fetch(self.bare, remote, commit)
+            self.fetch(remote, commit)
         facts = self.facts(commit)
         changed = self.export(facts)
         self.warn_of_changes(remote)
         checked_out = CheckedOut(name=self.repo.name, folder=self.folder, changed=changed)
         history = self.history(remote, commit)
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
+
+    def fetch(self, remote: Remote, commit: str) -> None:
+        try:
+            self.git.fetch(self.bare, remote, commit)
+        except GitError as error:
+            if error.kind == "missing" and self.locked is not None:
+                text = f"the commit {commit[:12]} that is locked is not there any more ({error})"
+                raise GitError("gone", text) from error
+            raise
 
     def history(self, remote: Remote, commit: str) -> tuple[Written, ...]:
         if self.histories is None:
