@@ -175,7 +175,9 @@ def by_known_hosts(known_hosts: Callable[[], str], environment: Mapping[str, str
 
 def _ssh(key: Path, more: tuple[str, ...] = ()) -> list[str]:
     options = [part for option in (*_ALWAYS, *more) for part in ("-o", option)]
-    return ["ssh", "-F", os.devnull, "-i", str(key).replace("%", "%%"), *options]
+    if "%" in str(key):  # ssh has a meaning for it, but not where it looks whether a '-i' is there
+        return ["ssh", "-F", os.devnull, "-o", 'IdentityFile="{}"'.format(str(key).replace("%", "%%")), *options]
+    return ["ssh", "-F", os.devnull, "-i", str(key), *options]
 
 
 def _known(folder: Path, text: str) -> list[str]:

@@ -83,7 +83,8 @@ class Git(Runner):
         """Return why a remote has no such revision, and what may be meant."""
         names = tuple(_plain(line.partition("\t")[2]) for line in self._ask(remote, [], []).splitlines())
         if not names:
-            return GitError("empty", "it has no commit yet, so there is no revision")
+            advice = "the repository is empty: it has no commit yet; push a first one"
+            return GitError("missing", "there is no commit yet", advice=advice)
         kind, _, short = revision.removeprefix("refs/").partition("/")
         other = {"heads": "tags", "tags": "heads"}.get(kind, "")
         if other and f"refs/{other}/{short}" in names:

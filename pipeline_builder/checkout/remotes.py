@@ -31,7 +31,6 @@ _HINTS = {
     "port refused": "nothing listens there: look at the port of the url (ssh://git@HOST:PORT/…), or take https",
     "not found": "check the url; many hosts say that too of what a login, or none, may not read",
     "page": "log in at it in a browser, behind a portal; or the url is that of a page: write the one to clone from",
-    "empty": "push a first commit to it",
     "gone": "its history was rewritten, or the branch deleted: 'pipeline-builder checkout' without --locked takes what "
     "is there now",
     "unreachable": "check the url, and that this machine reaches it",
@@ -46,7 +45,6 @@ _IDS = {
     "not found": "PB139",
     "moved": "PB137",
     "page": "PB136",
-    "empty": "PB138",
     "gone": "PB152",
     "missing": "PB152",
     "no commit": "PB152",
@@ -82,7 +80,7 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
         return OutsideFailure(replace(full(f"the repository '{name}': {error}"), place=repo.place))
     missing_folder = error.kind == "missing" and "folder" in str(error)
     problem_id = "PB153" if missing_folder else _IDS.get(error.kind, "PB157")
-    at_revision = error.kind in ("missing", "ambiguous", "no commit", "empty")
+    at_revision = error.kind in ("missing", "ambiguous", "no commit")
     messages = {
         "missing": f"the repository '{name}' has no revision '{revision}'",
         "unreachable": f"the repository '{name}' cannot be reached: {error}",
@@ -90,7 +88,6 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
         "not found": f"the repository '{name}' isn't there, or may not be read: {error}",
         "moved": f"the repository '{name}' has moved: {error}",
         "page": f"there is no repository at the url of '{name}': {error}",
-        "empty": f"the repository '{name}' is empty: {error}",
         "authentication": f"the repository '{name}' refused the login: {error}",
         "host unknown": f"the host of the repository '{name}' isn't known: {error}",
         "host changed": f"the host of the repository '{name}' has another key than the one that is known: {error}",
@@ -108,6 +105,8 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
         hint = remote.hint
     if error.kind == "key refused" and repo.credentials is None:
         hint = "load a key that may read it into your ssh agent, or name one: 'credentials: ssh:PATH'"
+    if error.kind == "key refused" and repo.credentials and repo.credentials.kind == "ssh":
+        hint = f"{hint}; one with a password has to be in your ssh agent"
     if re.search(r"unable to write|write error|unable to create", str(error)):
         hint = "the disk is full, or can't be written: make room, and do the same again"
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))

@@ -11,7 +11,7 @@ from pipeline_builder.checkout.answers import Answer
 class GitError(Exception):
     """A git command failed; the text is git's own.
 
-    `kind` is unreachable, authentication, not found, moved, page, missing, gone, no commit, empty, ambiguous, large,
+    `kind` is unreachable, authentication, not found, moved, page, missing, gone, no commit, ambiguous, large,
     deep, owner, none, bare, unborn, no answer, absent, timeout, stopped or other; of ssh's host unknown, host changed,
     key refused, key unusable, port refused and no ssh. "owner": git doesn't open a repository of another user. "none":
     there is no repository. "no answer": git failed without a word, which is how it says no to a question.
@@ -56,7 +56,8 @@ _SSH_KINDS = (
     ("key refused", r"Permission denied \([\w,-]*publickey|Too many authentication failures"),
     ("no ssh", r"cannot run .*ssh\S*: No such file|: ssh: (?:command )?not found"),
     ("port refused", r"connect to (?:host|address) .* Connection refused"),
-    ("not found", r"ERROR: .*(?:[Nn]ot found|could not be found|does not exist)|^Repository not found"),
+    ("not found", r"does not appear to be a git repository|^Repository not found"),
+    ("not found", r"ERROR: .*(?:[Nn]ot found|could not be found|does not exist)"),
     ("unreachable", r"connect to (?:host|address) |Could not resolve hostname|kex_exchange_identification"),
     ("unreachable", r"Connection (?:closed|reset) by (?:remote host|\d)|Connection timed out"),
     # OpenSSH has said the rest in this line only, for some kinds of key.
@@ -137,10 +138,11 @@ def answer_error(answer: Answer, said: str = "", hidden: Sequence[str] = ()) -> 
         return GitError("page", f"HTTP {answer.status}{leads}, where a repository was expected")
     if answer.moved_to:
         to = clean_of(answer.moved_to, hidden)[:200]
-        return GitError("moved", f"HTTP {answer.status}: it is at '{to}' now", advice=f"look whether that is yours, and write the url as '{to}'")
+        advice = f"look whether that is yours, and write the url as '{to}'"
+        return GitError("moved", f"HTTP {answer.status}: it is at '{to}' now", advice=advice)
     if answer.is_busy:
-        advice = _ASKS_LATER.format(seconds=answer.pause) if answer.pause else None
-        return GitError("unreachable", text[:300], passing=True, pause=answer.pause, advice=advice)
+        later = _ASKS_LATER.format(seconds=answer.pause) if answer.pause else None
+        return GitError("unreachable", text[:300], passing=True, pause=answer.pause, advice=later)
     kinds = {401: "authentication", 403: "authentication", 404: "not found", 410: "not found"}
     kind = kinds.get(answer.status, "unreachable" if answer.status >= 400 else "")
     return GitError(kind, text[:300]) if kind else None

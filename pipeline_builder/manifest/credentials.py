@@ -143,7 +143,7 @@ def credential_problems(
     elif full_name is not None and scheme in ("https", "ssh") and not _FULL_NAME.fullmatch(full_name):
         text = f"'{full_name}' is no name that a connection knows a repository by, expected OWNER/NAME"
         hint = "write the url as https://HOST/OWNER/NAME.git, or 'trigger: {kind: connection, repository: OWNER/NAME}'"
-        yield Problem(id="PB131", message=text, place=at("credentials" if kind else "url"), hint=hint)
+        yield Problem(id="PB131", message=text, place=at("credentials" if kind == "connection" else "url"), hint=hint)
     if has_known_hosts and scheme != "ssh":
         text = "'known_hosts' are keys of ssh servers, and the url is none of ssh"
         yield Problem(

@@ -14,7 +14,7 @@ from pipeline_builder.manifest.addresses import Address
 
 _TYPES = (
     "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa",
-    "ssh-dss", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
+    "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
 )  # fmt: skip
 _MARKS = ("@cert-authority", "@revoked")
 _MOST_BYTES = 1024 * 1024

@@ -22,7 +22,7 @@ def read_named(name: str, read_secret: SecretReader, *, whose: str, place: Place
     if key:
         try:
             found = json.loads(text)[key]
-        except (ValueError, KeyError, TypeError, RecursionError):  # whose words, and more so whose values, have parts of it
+        except (ValueError, KeyError, TypeError, RecursionError):  # whose words may have parts of it
             found = None
         text = str(found).strip() if isinstance(found, str | int) and not isinstance(found, bool) else ""
         message = f"the secret '{secret}' of {whose} is no JSON with a text as the key '{key}'"
