@@ -83,8 +83,8 @@ class Git(Runner):
         """Return why a remote has no such revision, and what may be meant."""
         names = tuple(_plain(line.partition("\t")[2]) for line in self._ask(remote, [], []).splitlines())
         if not names:
-            advice = "the repository is empty: it has no commit yet; push a first one"
-            return GitError("missing", "there is no commit yet", advice=advice)
+            empty = "the repository is empty: it has no commit yet; push a first one"
+            return GitError("missing", "there is no commit yet", advice=empty)
         kind, _, short = revision.removeprefix("refs/").partition("/")
         other = {"heads": "tags", "tags": "heads"}.get(kind, "")
         if other and f"refs/{other}/{short}" in names:

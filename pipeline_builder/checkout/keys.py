@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline_builder.checkout.access import Access, Pass, by_login, open_access
+from pipeline_builder.checkout.access import Access, Pass, by_login, if_told, open_access
 from pipeline_builder.checkout.deploykeys import UnusableKeyError, by_file, by_key, by_known_hosts
 from pipeline_builder.checkout.github import App, AppError, Tokens, api_of
 from pipeline_builder.checkout.retries import PassingFailure
@@ -93,7 +93,7 @@ def remote_of(repo: Repo, keys: Keys) -> Remote:
     url = repo.url
     if is_local(url):
         url = url if url.startswith("file://") else str((keys.root / url).resolve())
-        access = by_login(url, _secret_of(repo, keys)) if repo.credentials else open_access
+        access = if_told(_secret_of(repo, keys)) if repo.credentials else open_access
         return Remote(url=url, local=True, access=_named(access, repo))
     with _at(repo):
         remote = _remote(repo, keys)

@@ -14,6 +14,8 @@ Outcome = TypeVar("Outcome")
 
 PAUSES = (1.0, 3.0, 9.0)
 """Seconds between two tries, each half as long to half as long again: many that were refused at once come apart."""
+PATIENCE = 180.0
+"""Seconds after which nothing is tried again: connecting to nobody takes two minutes each time."""
 LONGEST = 60.0
 """Seconds that a server may ask to wait; one that asks for more is left alone."""
 

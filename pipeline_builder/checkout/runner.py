@@ -24,7 +24,7 @@ from typing import IO
 
 from pipeline_builder.checkout.access import Access, Pass, open_access
 from pipeline_builder.checkout.answers import TRACED, split_answer
-from pipeline_builder.checkout.retries import PAUSES, try_again
+from pipeline_builder.checkout.retries import PATIENCE, PAUSES, try_again
 from pipeline_builder.checkout.variables import FIXED, WITHOUT, Whose, given_by_variables, inherited, trusted
 from pipeline_builder.checkout.words import GitError, answer_error, error_of
 from pipeline_builder.machine.programs import fault_of, find_programs
@@ -120,7 +120,7 @@ class Runner:
 
         if remote is None or remote.local:
             return once()
-        return try_again(once, self.stopped.wait, self.pauses, self.timeout)
+        return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
 
     def _run(
         self,

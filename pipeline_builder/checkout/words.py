@@ -132,7 +132,7 @@ def answer_error(answer: Answer, said: str = "", hidden: Sequence[str] = ()) -> 
         text = f"the proxy answers HTTP {status}"
         return GitError("unreachable", text, passing=status >= 500, pause=answer.pause, advice=_ASK_PROXY)
     text = f"HTTP {answer.status}{_words_of(said)}"
-    if answer.is_page:
+    if answer.is_page and not ("unable to access" in said and answer.status == 200):  # of a proxy, before TLS failed
         to = clean_of(answer.location.partition("?")[0], hidden)[:200]
         leads = f" leads to '{to}'" if to else " is a web page"
         return GitError("page", f"HTTP {answer.status}{leads}, where a repository was expected")

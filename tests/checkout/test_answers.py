@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 import time
@@ -241,6 +242,7 @@ def test_of_the_users_git_only_the_network_has_a_say(tmp_path: Path, private: Ho
     )
     what = manifest(f"url: {URL}", "credentials: env:TOKEN")
     assert check_out(tmp_path, what, keys(tmp_path, with_config(private, tmp_path, text))) == head
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0  # a picture of a crash would have the login in it
     assert ({at for at, _, _ in private.seen}, set(private.gateway)) == ({"github.com"}, {"ours"})
     assert basic("x-access-token:t0ken").removeprefix("Basic ") not in (traces.read_text() if traces.exists() else "")
 
