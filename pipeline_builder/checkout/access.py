@@ -37,7 +37,7 @@ def open_access() -> Iterator[Pass]:
 
 
 def if_told(secret: Callable[[], str]) -> Access:
-    """Return the access to a folder of this machine: nothing opens it, and what is named has to be there all the same."""
+    """Return the access to a folder of this machine: what is named has to be there, and opens nothing."""
 
     @contextmanager
     def enter() -> Iterator[Pass]:
