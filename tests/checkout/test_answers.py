@@ -128,7 +128,7 @@ def test_a_server_that_asks_to_wait_is_waited_for() -> None:
 
 
 def test_who_stops_waits_no_longer() -> None:
-    found = Git(environment=ENVIRONMENT, pauses=(600.0,))
+    found = Git(environment=ENVIRONMENT, pauses=(60.0,))
     threading.Timer(0.3, found.stopped.set).start()
     with server(answer(503)) as (url, _), pytest.raises(GitError) as caught:
         found.resolve(Remote(url=url, local=False), "main")
