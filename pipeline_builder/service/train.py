@@ -34,6 +34,10 @@ class Waiting(Protocol):
         """Tell whether Judge has run since what it judges was started."""
         ...
 
+    def find_answer(self, pipeline: str, execution: str) -> str:
+        """Return the words of the last answer that the wait got."""
+        ...
+
     def begin_wait(self, machine: str, given: Mapping[str, JSON]) -> str:
         """Start the state machine that waits for a run, and return the name of that."""
         ...
@@ -105,6 +109,16 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
     if unfinished and setting.execution and service.was_judged(setting.pipeline, setting.execution):
         return run_train(session, setting, eyes)
     return _published(session, setting, session.judge(execution, planned=pipeline, reused=reused))
+
+
+def is_late(record: RunRecord | None, setting: Setting, service: Waiting) -> bool:
+    """Tell whether a run was stopped because its time was up, as the state machine says that did so; not a person."""
+    from pipeline_builder.service.cloudformation.access.waiting import TOO_LONG
+
+    waited = setting.wait_machine and setting.pipeline and setting.execution
+    if not (record and waited and record.status == ExecutionStatus.STOPPED):
+        return False
+    return f"{TOO_LONG}." in service.find_answer(setting.pipeline, setting.execution)
 
 
 def _handed(session: Session) -> tuple[str, bool]:
