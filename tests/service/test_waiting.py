@@ -193,8 +193,32 @@ def test_a_judge_without_a_start_says_what_to_do(pipeline: Pipeline) -> None:
     ended = pipeline.stage("judge")
     assert (ended.code, "PB740 " in ended.err, pipeline.exported()["VERDICT"]) == (1, True, "failed"), ended.err
     handed = pipeline.service.root / "build" / "started.json"
-    arn = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/tiny/execution/gone12345678"
-    handed.write_text(json.dumps({"execution": arn, "reused": False}))
+    handed.write_text(json.dumps({"execution": THEIRS.replace("/theirs/", "/tiny/"), "reused": False}))
     gone = pipeline.stage("judge")
     assert (gone.code, "PB741 " in gone.err) == (5, True), gone.err
     assert "PB741" in (pipeline.service.root / "build" / "junit.xml").read_text()
+
+
+THEIRS = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/theirs/execution/gone12345678"
+
+
+THEIR_OTHERS = THEIRS.replace("/theirs/", "/tiny/").replace(":0000", ":1111")
+TAMPERED = (
+    ("[" * 100_000, "PB740"),
+    ('{"execution": ["arn"], "reused": false}', "PB740"),
+    ('{"execution": "last", "reused": true}', "PB740"),
+    (json.dumps({"execution": f"{THEIRS}\nexport VERDICT=pass\u001b[2J", "reused": True}), "PB740"),
+    (json.dumps({"execution": f"{THEIRS}/../../tiny/execution/gone12345678", "reused": True}), "PB740"),
+    (json.dumps({"execution": THEIRS, "reused": False}), "PB746"),
+    (json.dumps({"execution": THEIR_OTHERS, "reused": True}), "PB746"),
+)
+
+
+@pytest.mark.long
+def test_what_was_handed_over_is_believed_for_its_own_pipeline_only(pipeline: Pipeline) -> None:
+    for text, problem in TAMPERED:
+        (pipeline.service.root / "build" / "started.json").write_text(text)
+        ended = pipeline.stage("judge")
+        assert (ended.code, f"{problem} " in ended.err) == (1, True), ended.err
+        assert "\x1b" not in ended.err
+        assert pipeline.exported()["VERDICT"] == "failed"

@@ -29,6 +29,7 @@ from tests.doors import Door
 from tests.engine.environments import share_environment
 from tests.service.rehearsal.waiting.waits import Inside
 from tests.service.services import ACCOUNT, REGION, read_service
+from tests.service.test_stack_of_before import BEFORE
 from tests.tiny import DATA, TRAIN, write_model
 
 pytestmark = pytest.mark.long
@@ -274,3 +275,23 @@ def test_a_rejected_wait_a_failure_and_an_approval_that_expires(lean: Lean) -> N
     lean.answer = Answer(approved=True, by="grace", comment="fine")
     record = lean.resume().end()
     assert (record.status, lean.statuses()) == ("Succeeded", ["Approved"])
+
+
+def test_a_stack_of_before_goes_on_with_a_build_that_waits(lean: Lean) -> None:
+    """Rendered by the version before: one action, Train, whose project says what it is. Its failure is retried."""
+    # With a clone as its source, which a manifest that names its own repository has got then, too.
+    before = BEFORE.replace("OutputArtifactFormat: CODE_ZIP", "OutputArtifactFormat: CODEBUILD_CLONE_REF", 1)
+    (lean.root / "rendered" / "service.yaml").write_text(before)
+    lean.waits.open()
+    record = lean.begin().end()
+    lean.id = record.id
+    assert [action.name for action in record.stage("Train").actions] == ["Train"]
+    assert (record.status, train(record, "Train").status) == ("Failed", "Failed")
+    assert "churn-Train" in train(record, "Train").variables["SUMMARY"]
+    assert record.machines == ()
+
+    lean.needs.open()
+    lean.answer = Answer(approved=True, by="grace", comment="fine")
+    record = lean.resume().end()
+    assert (record.status, train(record, "Train").attempt, lean.statuses()) == ("Succeeded", 2, ["Approved"])
+    assert lean.execution.cause == record.id
