@@ -15,6 +15,8 @@ from pipeline_builder.service.cloudformation.rendering.inputs import (
     codecommit_input,
     environment,
     job_roles,
+    look_code,
+    look_input,
     start_input,
     wait_definition_text,
 )
@@ -85,6 +87,8 @@ def _environment() -> Environment:
         "codecommit_input": codecommit_input,
         "environment": environment,
         "job_roles": job_roles,
+        "look_code": look_code,
+        "look_input": look_input,
         "start_input": start_input,
         "wait_definition_text": wait_definition_text,
     }
