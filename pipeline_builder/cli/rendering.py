@@ -84,15 +84,15 @@ def render(
         raise click.UsageError("--runs and --price go with --cost")
     from pipeline_builder.service.bill import month_json, render_month
     from pipeline_builder.service.render import render as render_service
-    from pipeline_builder.service.render import render_access, write_rendered
+    from pipeline_builder.service.render import render_access, render_parts, write_rendered
 
+    if cost:
+        month = _month(session, render_parts(session), dict(prices), runs=runs, hours=hours, minutes=minutes)
+        show(month_json(month), as_json=as_json, text=render_month(month))
+        return
     rendered = render_service(session, now=datetime.now(timezone.utc))
     if part == "iam":
         click.echo(render_access(rendered.model), nl=False)
-        return
-    if cost:
-        month = _month(session, rendered, dict(prices), runs=runs, hours=hours, minutes=minutes)
-        show(month_json(month), as_json=as_json, text=render_month(month))
         return
     folder = (out or session.workspace.build / "service").absolute()
     written = write_rendered(rendered, folder)

@@ -18,6 +18,7 @@ from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.people import people
@@ -108,6 +109,26 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
 
 
+def render_parts(opened: Opened) -> Rendered:
+    """Return the service without its roles, which alone need the model repositories: what is in it, for its costs.
+
+    Raises:
+        InputProblems: PB601 to PB618, every problem of the service's section.
+    """
+    manifest = opened.manifest
+    place = _place(opened, aws_values(manifest, opened.workspace.values), manifest.service.name)
+    model, problems = build_model(manifest, place)
+    # The pipeline's name is none yet, so whether it is another's place can't be said.
+    problems = tuple(found for found in problems if found.id != "PB614")
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    for problem in (*sort_problems(problems), *not_written(manifest)):
+        opened.warn(problem)
+    if model.triggers.unlooked:
+        opened.warn(dear_polling(model, manifest))
+    return Rendered(model=model, files=render_templates(model), parameters=parameter_values(model), firings={})
+
+
 def dear_polling(model: ServiceModel, manifest: Manifest) -> Problem:
     """Say that builds look at the polled repositories, because of one that a function can't ask, and what it costs."""
     first = next(repo for repo in manifest.repos if repo.name in model.triggers.unlooked)
@@ -120,6 +141,8 @@ def dear_polling(model: ServiceModel, manifest: Manifest) -> Problem:
         f"{month.of('polling'):.2f} USD a month ({HOME})"
     )
     hint = "give it an https url with a token in Secrets Manager, another trigger, or look more seldom (poll_minutes)"
+    if reached_by_builds_alone(model.service.environment):
+        hint = "the way out that 'environment' says is only the builds': give it another trigger, or look more seldom"
     return Problem(id="PB619", message=message, place=first.trigger_place or first.place, hint=hint, warning=True)
 
 

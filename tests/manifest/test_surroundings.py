@@ -157,6 +157,29 @@ def test_a_run_that_the_build_cannot_wait_for_is_said() -> None:
     )
 
 
+POLLED = {"url": "https://git.intern/a/b.git", "groups": ["nightly"]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "given"),
+    [
+        ({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "s3.amazonaws.com", "UV_INDEX": "https://x"}, True),
+        ({"HTTPS_PROXY": "secretsmanager:ml/proxy"}, False),
+        ({"HTTPS_PROXY": "http://proxy:3128", "GIT_SSL_CAINFO": "/etc/own.pem"}, False),
+        ({"all_proxy": "parameter:/ml/proxy"}, False),
+        ({"UV_INDEX": "secretsmanager:ml/index"}, True),
+    ],
+)
+def test_what_looks_at_polled_repositories_takes_the_builds_way_out(environment: dict[str, str], given: bool) -> None:
+    """Or builds look, where the function can't know that way."""
+    model, _ = read_service((POLLED,), environment=environment)
+    assert model.triggers.looks == given
+    if given:
+        look = read_template(render(POLLED, environment=environment)["service.yaml"])["Resources"]["Look"]
+        proxies = {name: value for name, value in environment.items() if name.lower().endswith("_proxy")}
+        assert look["Properties"].get("Environment", {"Variables": {}})["Variables"] == proxies
+
+
 def test_a_number_that_yaml_would_write_otherwise_is_refused() -> None:
     found = problems("  environment: {A: 1.10, B: 010, C: 0x10, D: 1_000, E: 5, F: 1.5, G: -3}\n")
     assert [re.sub(r" \n.*", "", text).splitlines()[0][:62] for text in found] == [
@@ -190,7 +213,9 @@ def test_a_bound_of_awss_own_and_a_single_address_are_taken() -> None:
 
 def test_an_image_for_another_machine_is_refused_at_its_place() -> None:
     _, found = read_service(REPOS, (), None, image="aws/codebuild/amazonlinux-aarch64-standard:3.0")
-    assert [(problem.id, problem.place.text.strip()[:7]) for problem in found if problem.place] == [
+    (one,) = [problem for problem in found if problem.id == "PB766"]
+    assert one.place
+    assert one.place.text.strip().startswith("\"image\"")
         ("PB766", '"image"')
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -264,6 +265,8 @@ def test_the_cost_of_the_manifest_at_hand(workspace: Workspace) -> None:
     table = workspace.call("render", "--cost", "--runs", "50", "--hours", "0.5", **AWS).out
     assert "assumed: 50 runs a month, 20 of them by pushes" in table
     assert "= all, without training" in table
+    shutil.rmtree(workspace.root / "aws-train")  # nor does it ask for what the roles are made from
+    assert workspace.call("render", "--cost", "--json", **AWS).json == found.json
 
 
 def test_what_cost_does_not_go_with(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ from pipeline_builder.manifest.addresses import Address, parse_address, parse_co
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.quotas import MOST_ACTIONS, MOST_TRIGGERS
 from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.manifest.texts import inert
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.service.cloudformation.description.hosts import (
@@ -91,6 +92,7 @@ def build_triggers(
     commit can't move, so nothing starts for it.
     """
     problems: list[Problem] = []
+    alone = reached_by_builds_alone(service.environment)
     connections, webhooks, events, polled, unlooked = [], [], [], [], []
     for repo in repos:
         address = parse_address(repo.url)
@@ -110,7 +112,7 @@ def build_triggers(
                 events.append(_event(repo, address, service))
             case "poll":
                 polled.append(repo.name)
-                unlooked += [] if _can_be_looked_at(repo, address) else [repo.name]
+                unlooked += [repo.name] if alone or not _can_be_looked_at(repo, address) else []
     problems += _too_many(repos, len(connections))
     return Triggers(
         connections=tuple(connections),
