@@ -205,6 +205,16 @@ parameters_option = click.option(
 )
 
 
+class Number(click.FloatRange):
+    """A number within bounds; `nan` is within all of click's."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if found != found:
+            self.fail(f"'{value}' is no number", param, ctx)
+        return found
+
+
 class Duration(click.FloatRange):
     """A time that a clock can count: above zero, and neither endless nor `nan`, which is within no bounds."""
 

@@ -39,7 +39,7 @@ def _said(month: Month) -> list[str]:
         f"{CACHES * 1000:g} MB of cache a project"
     )
     said = [
-        f"assumed: {runs}; {use.hours:g} hours each on SageMaker (--hours); {use.minutes} minutes a build (--minutes)",
+        f"assumed: {runs}; {use.hours:g} {'hour' if use.hours == 1 else 'hours'} each on SageMaker (--hours); {use.minutes} minutes a build (--minutes)",
         f"         {kept}; pushes spread evenly over the repositories",
         f"prices: {prices.region}, without free tiers and taxes, seen {prices.seen}; --json names their pages",
     ]
