@@ -32,6 +32,7 @@ from pipeline_builder.engine.execution.execution import (
 )
 from pipeline_builder.engine.execution.fingerprint import build_fingerprint
 from pipeline_builder.engine.execution.prediction import predict
+from pipeline_builder.engine.execution.remains import standing_fingerprint
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import (
     Request,
@@ -159,10 +160,14 @@ class LocalPipelines:
         return DeployedPipeline(name=name, arn=f"{PIPELINE_ARN}/{name}", definition=definition, version=version)
 
     def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
-        """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
+        """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version.
+
+        Where that has been done and its files are gone, it is another one.
+        """
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self.engine)
+        fingerprint = build_fingerprint(document, values, self.engine)
+        return standing_fingerprint(fingerprint, self._state, self.engine.store)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
