@@ -155,7 +155,7 @@ class LocalPipelines:
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
         """Add a version, unless the newest has the same bytes. A definition that can't run here is refused."""
         load_definition(definition)
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             version = put_version(db, name, definition)
         return DeployedPipeline(name=name, arn=f"{PIPELINE_ARN}/{name}", definition=definition, version=version)
 
@@ -222,7 +222,7 @@ class LocalPipelines:
         check_stubs(load_definition(request.definition), self.engine.stubs)
         request = with_stubs(self.engine, request)
         taken = check_request(self.engine, request)
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             twin = (
                 _caused_execution(db, pipeline, cause)
                 if cause

@@ -34,6 +34,14 @@ class Connection:
         with self._lock:
             yield self._current()
 
+    def set_up(self) -> None:
+        """Make the connection, which is held, one that writes."""
+        assert self._open
+        if not self._open.writes:
+            self._open.db.execute("PRAGMA journal_mode = WAL")
+            self._open.db.execute("PRAGMA foreign_keys = ON")
+            self._open.writes = True
+
     def drop(self) -> None:
         """Close the connection, so that the next who needs one looks at the file anew."""
         with self._lock:
@@ -55,6 +63,7 @@ class _Open:
         self.db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         self.db.row_factory = Row
         self.identity = _identity(path)
+        self.writes = False
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # what was committed is in the file, or in the log beside it

@@ -65,9 +65,8 @@ class State:
                 return
             try:
                 # WAL with NORMAL never corrupts; only the very last commits could be missing after a power cut.
-                db.execute("PRAGMA journal_mode = WAL")
+                self._connection.set_up()
                 db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
-                db.execute("PRAGMA foreign_keys = ON")
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
@@ -130,7 +129,7 @@ class State:
         self, arn: str, status: ExecutionStatus, *, ended: datetime | None = None, reason: str = ""
     ) -> None:
         """Set the status; an execution that goes on has no end."""
-        with self.transaction() as db:
+        with self.transaction(lasting=True) as db:
             db.execute(
                 "UPDATE executions SET status = ?, ended = ?, failure_reason = ?, modified = ? WHERE arn = ?",
                 (status.value, _text(ended), reason, now().isoformat(), arn),
