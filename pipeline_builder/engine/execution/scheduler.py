@@ -14,6 +14,7 @@ from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.flow import Flow, is_simple
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
 from pipeline_builder.engine.jobs.environments import Environments
@@ -112,14 +113,18 @@ class Run:
         todo = self._todo()
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
+        line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
             try:
-                while todo or running:
+                while todo or line or running:
                     if self._asked_to_stop():
                         todo = []
+                        line.clear()
                     self._skip(todo, observe)
                     for step in self._ready(todo):
                         todo.remove(step)
+                        line.join(step)
+                    for step in line.take(workers - len(running)):
                         running[pool.submit(self._run_step, step, observe)] = step
                     if not running:
                         break
