@@ -38,6 +38,7 @@ from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
 from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
 
+Keep = Callable[[], None]
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
@@ -213,10 +214,13 @@ class Run:
         )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
-        done, hit = self._outcome(step, state, folder, observe)
+        done, hit, keep = self._outcome(step, state, folder, observe)
         log = "" if hit or STUB in done.metadata else state.log
         ended = replace(state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log)
-        self._writer(observe)(ended, done.result)
+        with self._engine.state.transaction():  # job, cache entry and step: all of them, or none
+            keep()
+            self._engine.state.put_step(self._execution.arn, ended, done.result)
+        observe(ended)
         return done
 
     def _writer(self, observe: Observer) -> Callable[[StepState, Mapping[str, Any] | None], None]:
@@ -226,13 +230,13 @@ class Run:
 
         return write
 
-    def _outcome(self, step: Step, state: StepState, folder: Path, observe: Observer) -> tuple[Done, str]:
-        """Return the step's end, out of the cache (with the ARN it came from) or by doing the work."""
+    def _outcome(self, step: Step, state: StepState, folder: Path, observe: Observer) -> tuple[Done, str, Keep]:
+        """Return the step's end, out of the cache (with the ARN it came from) or by doing it; and what keeps that."""
         if self._stop.is_set():
             raise StepStoppedError
         request = self._request(step, state.attempts)
         if (stub := self._limits.stubs.get(step.name)) is not None:
-            return self._stubbed(step, request, stub, state.attempts), ""
+            return self._stubbed(step, request, stub, state.attempts), "", _nothing
         if self._ours:
             check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
@@ -241,7 +245,7 @@ class Run:
             and self._limits.use_cache
             and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
         ):
-            return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+            return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution, _nothing
         if refused := self._engine.judge(step.type, request):
             raise StepFailedError(refused)
         keep_log(self._engine.state, folder)
@@ -252,22 +256,19 @@ class Run:
             with recorded(self._engine.state, step, request, tools) as job:
                 done = WORK[step.type](step, request, replace(tools, journal=job.journal))
                 job.result = done.result
+                # Inputs and outputs are in the store; only the log is of use later.
+                sweep_folder(folder / "ml")
+                outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs} if key else {}
         finally:
             self._stops.pop(step.name, None)
-        # Inputs and outputs are in the store; only the log is of use later.
-        sweep_folder(folder / "ml")
-        if key:
-            outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs}
-            remember(
-                self._engine.state,
-                self._execution.pipeline,
-                step,
-                key,
-                execution=self._execution.arn,
-                outputs=outputs,
-                done=done,
-            )
-        return done, ""
+
+        def keep() -> None:
+            job.complete()
+            if key:
+                arn, pipeline = self._execution.arn, self._execution.pipeline
+                remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
+
+        return done, "", keep
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
@@ -314,6 +315,10 @@ class Run:
             observe=observe,
             attempt=attempt,
         )
+
+
+def _nothing() -> None:
+    """There is nothing to keep but the step."""
 
 
 def _own(step: Step) -> dict[str, Any]:
