@@ -259,8 +259,8 @@ class Target:
     """One of the two places where a pipeline can live. `warnings` are said once, before anything starts.
 
     `preflight` looks whether the place has what a definition needs, and returns every finding. `bucket` keeps what is
-    ours: definitions, code, evidence. `image_digest` returns the digest that an image's address stands for now, empty
-    where it can't be told; None where no image is run.
+    ours, below `prefix`: definitions, code, evidence. `image_digest` returns the digest that an image's address stands
+    for now, empty where it can't be told; None where no image is run.
     """
 
     name: str
@@ -270,4 +270,9 @@ class Target:
     warnings: tuple[str, ...] = ()
     preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings
     bucket: str = "local"
+    prefix: str = ""
     image_digest: Callable[[str], str] | None = None
+
+    def base(self, pipeline: str) -> str:
+        """Return the address that everything of a pipeline lies below."""
+        return f"s3://{self.bucket}/{self.prefix}{pipeline}"

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
@@ -166,7 +167,8 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     if manifest is not None:
         settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
     target = open_local_target(workspace.state, settings)
-    return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket)
+    prefix = read_prefix(workspace.values)
+    return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket, prefix=prefix)
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:
@@ -242,6 +244,7 @@ def _open_aws(workspace: Workspace) -> Target:
             region=settings.region,
             role=settings.role,
             bucket=settings.bucket,
+            prefix=settings.prefix,
             kms_key=settings.kms_key,
             tags=settings.tags,
             parallel=workspace.parallel,

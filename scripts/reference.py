@@ -16,8 +16,13 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 import rooms
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from acceptance.answers import Report
+from acceptance.points import load_points
 from pipeline_builder.cli import main as command_line
 from pipeline_builder.conf import attempts, channels, conf, registration, sections
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
@@ -61,7 +66,7 @@ def fill(page: str) -> str:
         return f"{match[1]}\n{generated(match[2], match[3])}\n{match[4]}"
 
     return re.sub(
-        r"(<!-- (keys|options|rooms|members):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL
+        r"(<!-- (keys|options|rooms|members|points):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL
     )
 
 
@@ -74,8 +79,20 @@ def generated(kind: str, name: str) -> str:
             return rooms.diagram()
         case "members":
             return members_table(name)
+        case "points":
+            return points_table()
         case _:
             return "\n".join(command_lines())
+
+
+def points_table() -> str:
+    """Return a table of what an acceptance answers."""
+    rows = ["| id | question | what is taken for true | otherwise | where |", "| --- | --- | --- | --- | --- |"]
+    for point in load_points():
+        where = f"[{point.place.rsplit('/', 1)[-1]}](../{point.place.removeprefix('docs/')})"
+        cells = (point.question, point.expected, point.otherwise)
+        rows.append(f"| `{point.id}` | {' | '.join(cell(text) for text in cells)} | {where} |")
+    return "\n".join(rows)
 
 
 def section(name: str) -> type[Section]:
@@ -227,8 +244,10 @@ def rule_row(rule: Rule) -> str:
 
 
 def schemas() -> dict[Path, str]:
-    """Return the JSON Schemas for editors, by where they are."""
-    models: dict[str, type[Section]] = {"conf": conf.ConfFile, "manifest": manifest.ManifestSection}
+    """Return the JSON Schemas, for editors and of the acceptance's report, by where they are."""
+    models: dict[str, type[BaseModel]] = {
+        "conf": conf.ConfFile, "manifest": manifest.ManifestSection, "acceptance": Report,
+    }  # fmt: skip
     return {
         DOCS / "schemas" / f"{name}.schema.json": json.dumps(model.model_json_schema(by_alias=True), indent=1) + "\n"
         for name, model in models.items()

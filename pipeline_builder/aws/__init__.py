@@ -1,7 +1,7 @@
 """The AWS target: SageMaker pipelines, S3 objects and the model registry, through boto3.
 
 In: what a stage asks of a target (the protocols of `target`). Out: the account's answers as the same frozen values.
-May use: release, checkout, stacks, dag, canonical, machine, target, descriptions, errors, regions,
+May use: release, checkout, stacks, documents, dag, canonical, machine, target, descriptions, errors, regions,
 durations.
 Begin reading: `connect.open_aws_target`, then `pipelines.SageMakerPipelines`; every call goes through `client.Aws`.
 """

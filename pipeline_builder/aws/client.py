@@ -33,7 +33,8 @@ _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExcee
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
-    "NoSuchTagSet",
+    "NoSuchTagSet", "PipelineNotFoundException", "PipelineExecutionNotFoundException",
+    "StateMachineDoesNotExist",
 )  # fmt: skip
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 _MOVED = (

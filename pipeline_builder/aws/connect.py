@@ -23,6 +23,7 @@ class AwsSettings:
     region: str
     role: str
     bucket: str
+    prefix: str = ""
     kms_key: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     parallel: int | None = None
@@ -33,7 +34,11 @@ def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clo
     aws = aws or Aws(settings.region)
     store = S3Store(aws, settings.kms_key)
     shared = PipelineSettings(
-        role=settings.role, bucket=settings.bucket, tags=settings.tags, parallel=settings.parallel
+        role=settings.role,
+        bucket=settings.bucket,
+        prefix=settings.prefix,
+        tags=settings.tags,
+        parallel=settings.parallel,
     )
     return Target(
         name="aws",
@@ -42,6 +47,7 @@ def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clo
         registry=SageMakerRegistry(aws, settings.tags),
         preflight=lambda definition: preflight(aws, _needs(definition, settings)),
         bucket=settings.bucket,
+        prefix=settings.prefix,
         image_digest=lambda image: image_digest(aws, image),
     )
 

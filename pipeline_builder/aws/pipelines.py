@@ -80,7 +80,7 @@ class SageMakerPipelines:
             return b""
 
     def _place_of(self, name: str, digest: str) -> str:
-        return f"s3://{self._settings.bucket}/{name}/definitions/{digest}.json"
+        return f"s3://{self._settings.bucket}/{self._settings.prefix}{name}/definitions/{digest}.json"
 
     def _newest_version(self, name: str) -> int:
         listed = self._call("list_pipeline_versions", PipelineName=name, SortOrder="Descending", MaxResults=1)

@@ -14,10 +14,13 @@ TAG = "Tags"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """What pipelines on AWS share: the execution role, the bucket for definitions, tags, how many steps run at once."""
+    """What pipelines on AWS share: the execution role, the bucket for definitions and what they lie below there, tags,
+    how many steps run at once.
+    """
 
     role: str
     bucket: str
+    prefix: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     parallel: int | None = None
 

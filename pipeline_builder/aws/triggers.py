@@ -12,14 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError, translated
 from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
+from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Media
 
 KEY = "watch/heads.json"
+ASKED = "watch/repositories.json"
+FAILING = "watch/failing.json"
 # A variable takes a thousand characters, and so do all that an action hands on to a build together.
 _LONGEST = 200
 _NAMES = {"pipeline": "SMP_CODEPIPELINE", "bucket": "SMP_ARTIFACTS"}
@@ -34,12 +37,23 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A repository that is polled, as the manifest has it; `credentials` says where its token is."""
+
+    name: str
+    url: str
+    revision: str
+    credentials: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
-    """Starts a CodePipeline; `bucket` has the heads for which it did."""
+    """Starts a CodePipeline; `bucket` has the heads for which it did, below `prefix`."""
 
     aws: Aws
     pipeline: str
     bucket: str
+    prefix: str = ""
 
     def poll(self, names: Sequence[str], heads: Mapping[str, Head]) -> Started:
         """Start the pipeline once where a head isn't what the last start was for.
@@ -60,7 +74,7 @@ class Poller:
 
     def _load(self) -> tuple[Handled | None, str]:
         try:
-            found = self.aws.call("s3", "get_object", Bucket=self.bucket, Key=KEY)
+            found = self.aws.call("s3", "get_object", Bucket=self.bucket, Key=self.prefix + KEY)
         except NotFoundError:
             return None, ""
         with translated("s3", "get_object"):
@@ -83,26 +97,44 @@ class Poller:
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         content = render_handled(handled)
         try:
-            self.aws.call(
-                "s3", "put_object", Bucket=self.bucket, Key=KEY, Body=content, ContentType=Media.JSON.value,
-                ChecksumAlgorithm="SHA256", **condition,
-            )  # fmt: skip
+            self._put(KEY, content, **condition)
         except (ChangedError, NotFoundError):
             return
+
+    def note_asked(self, repos: Iterable[Asked]) -> None:
+        """Note which repositories are polled, for the first look, which has no manifest."""
+        self._put(ASKED, json.dumps({"version": 1, "repositories": [asdict(repo) for repo in repos]}).encode())
+
+    def note_failing(self, names: Iterable[str]) -> None:
+        """Note which of them could not be asked now: the first look needs no other one because of these for a while."""
+        self._put(FAILING, json.dumps({"version": 1, "names": sorted(names)}).encode())
+
+    def _put(self, key: str, content: bytes, **condition: str) -> None:
+        place = {"Bucket": self.bucket, "Key": self.prefix + key}
+        self.aws.call(
+            "s3",
+            "put_object",
+            **place,
+            Body=content,
+            ContentType=Media.JSON.value,
+            ChecksumAlgorithm="SHA256",
+            **condition,
+        )
 
 
 def open_poller(values: Mapping[str, str], aws: Aws) -> Poller:
     """Return the poller that the values of a build name.
 
     Raises:
-        InputProblems: PB681 where one is missing.
+        InputProblems: PB681 where one is missing, PB637 for a prefix that can't be used.
     """
     missing = [name for name in _NAMES.values() if not values.get(name)]
     if missing:
         message = f"the poller needs {' and '.join(missing)}"
         hint = "the service's own builds have it; elsewhere take --target local, or unset SMP_CODEPIPELINE"
         raise InputProblems(Problem(id="PB681", message=message, hint=hint))
-    return Poller(aws=aws, **{field: values[name] for field, name in _NAMES.items()})
+    found = {field: values[name] for field, name in _NAMES.items()}
+    return Poller(aws=aws, prefix=read_prefix(values), **found)
 
 
 def _token(pipeline: str, before: Handled | None, after: Handled) -> str:

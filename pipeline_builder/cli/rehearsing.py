@@ -52,6 +52,9 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 @click.option("--reject", "answer", flag_value="reject", help="Reject where the pipeline asks.")
 @click.option("--comment", default="", help="Why, for the record.")
 @click.option("--resume", is_flag=False, flag_value=_LAST, metavar="[ID]", help="Go on with the last rehearsal, or ID.")
+@click.option("--all-actions", is_flag=True, help="With --resume: all actions of the stage that failed run again.")
+@click.option("--pace", type=click.FloatRange(min=1, max=1_000_000), default=1, show_default=True, metavar="N",
+              help="Let the pauses of the state machine that waits pass N times as fast.")  # fmt: skip
 def rehearse(
     session: Session,
     *,
@@ -63,6 +66,8 @@ def rehearse(
     answer: str | None,
     comment: str,
     resume: str | None,
+    all_actions: bool,
+    pace: float,
 ) -> None:
     """Play the service on this machine: its pipeline, its builds, its approval, without an account.
 
@@ -70,7 +75,8 @@ def rehearse(
     buildspec.yml as CodeBuild does; models are trained and registered by the local target, in a state of its own.
     Of this shell's environment builds get PATH, HOME, the user's name, letters and time zone, proxies, certificates
     and the settings of pip and uv, and no keys: what else they need is named with --env. Without a terminal and an
-    answer it stops at an approval, and --resume goes on; so it does after a failure or an interruption.
+    answer it stops at an approval, and --resume goes on; so it does after a failure or an interruption. Where a state
+    machine waits for the run, it is played too, by an interpreter that is brought the first time.
 
     \b
     Example: pipeline-builder rehearse --variable REPOSITORY=churn --approve --comment "a rehearsal"
@@ -80,10 +86,12 @@ def rehearse(
     from pipeline_builder.service.rehearsal import rehearse as playing
     from pipeline_builder.service.rehearsal.summary import rehearsal_problems, render_rehearsal
 
-    at = replace(_rehearsing(session, given, make_ask(answer, comment)), unchecked=unchecked)
+    if all_actions and resume is None:
+        raise click.UsageError("--all-actions says what --resume plays again")
+    at = replace(_rehearsing(session, given, make_ask(answer, comment)), unchecked=unchecked, pace=pace)
     try:
         if resume is not None:
-            folder, record = playing.resume(at, "" if resume == _LAST else resume)
+            folder, record = playing.resume(at, "" if resume == _LAST else resume, whole=all_actions)
         else:
             folder, record = playing.begin(at, rendered or _render(session), variables)
     except KeyboardInterrupt:

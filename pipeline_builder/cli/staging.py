@@ -102,6 +102,7 @@ def _begin(session: Session, setting: Setting, service: _CodePipeline, name: str
 
     match name:
         case "build":
+            _note_polled(session)
             return stage.run_build(session, setting)
         case "train":
             return _train(session, setting, timeout)
@@ -113,6 +114,18 @@ def _begin(session: Session, setting: Setting, service: _CodePipeline, name: str
             return stage.run_promote(session, setting, service)
         case _:
             return stage.run_reject(session, setting, service)
+
+
+def _note_polled(session: Session) -> None:
+    """Note which repositories are polled, where the service has a first look; a stack of before has none."""
+    values = session.workspace.values
+    if session.workspace.target != "aws" or not values.get("SMP_LOOK"):
+        return
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.triggers import open_poller
+    from pipeline_builder.gitops.poll import note_asked
+
+    note_asked(session.manifest, open_poller(values, Aws(session.workspace.region)))
 
 
 def _watch(session: Session) -> Staged:

@@ -36,7 +36,7 @@ def bundle_code(graph: Graph, settings: Settings) -> Code:
         bundle = _bundle(step, bundler)
         if bundle is None:
             continue
-        uri = f"s3://{settings.bucket}/{graph.pipeline}/code/{bundle.sha256}/{ARCHIVE}"
+        uri = f"{settings.base(graph.pipeline)}/code/{bundle.sha256}/{ARCHIVE}"
         addresses[step.name] = uri
         bundles[uri] = bundle
     return Code(addresses=addresses, bundles=bundles)

@@ -77,8 +77,8 @@ def compose(
     problems.extend(p for p in found_by_policy if p.id not in _LIMITS or p.place not in beyond)
     if problems:
         raise InputProblems(*problems)
-    bucket = settings.bucket
-    about = (*find_neighbours(graph, definition, bucket=bucket), *find_empty_names(graph, bucket=bucket))
+    own = {"bucket": settings.bucket, "prefix": settings.prefix}
+    about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
     return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
 

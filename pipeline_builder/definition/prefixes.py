@@ -20,14 +20,14 @@ _PREFIX = "S3Prefix"
 _MOST_SHOWN = 5
 
 
-def find_neighbours(graph: Graph, definition: Definition, *, bucket: str) -> list[Problem]:
+def find_neighbours(graph: Graph, definition: Definition, *, bucket: str, prefix: str = "") -> list[Problem]:
     """Return a warning for each address that is read as a prefix and begins others which aren't in its own folder.
 
     `s3://b/train` and `s3://b/train/x.npy` are a folder and a file in it: that is meant. `bucket` is the one that the
-    pipeline writes to.
+    pipeline writes to, below `prefix`.
     """
     written: dict[str, Where] = {}
-    for uri, where in _written(graph, bucket):
+    for uri, where in _written(graph, bucket, prefix):
         written.setdefault(uri, where)
     beginning = _beginning(sorted(written))
     # Most confs have none: then nobody has to look at the definition.
@@ -35,7 +35,7 @@ def find_neighbours(graph: Graph, definition: Definition, *, bucket: str) -> lis
     return [_warning(uri, others, written) for uri, others in beginning.items() if uri in read]
 
 
-def find_empty_names(graph: Graph, *, bucket: str) -> list[Problem]:
+def find_empty_names(graph: Graph, *, bucket: str, prefix: str = "") -> list[Problem]:
     """Return a warning for each address with an empty name between its slashes: a file of this machine has none."""
     return [
         Problem(
@@ -45,7 +45,7 @@ def find_empty_names(graph: Graph, *, bucket: str) -> list[Problem]:
             hint="take one '/' out, there and in the bucket",
             warning=True,
         )
-        for uri, (document, path) in _written(graph, bucket)
+        for uri, (document, path) in _written(graph, bucket, prefix)
         if "//" in uri.removeprefix("s3://")
     ]
 
@@ -82,7 +82,7 @@ def _read(value: JSON) -> set[str]:
     return found.union(*(_read(item) for item in value.values()))
 
 
-def _written(graph: Graph, bucket: str) -> Iterator[tuple[str, Where]]:
+def _written(graph: Graph, bucket: str, prefix: str) -> Iterator[tuple[str, Where]]:
     """Yield every address of the confs that is known before a run, and the folder of the pipeline itself."""
     for step in graph.steps:
         section = (*step.unit.path, step.section_name)
@@ -91,7 +91,10 @@ def _written(graph: Graph, bucket: str) -> Iterator[tuple[str, Where]]:
                 yield uri, (step.unit.conf.document, (*section, *keys))
         for keys, uri in _texts(step.asked.arguments, ("arguments",)):
             yield uri, (step.conf.document, (*step.path, *keys))
-        yield f"s3://{bucket}/{graph.pipeline}/", (step.conf.document, ("conf", "sagemakerPipeline", "pipelineName"))
+        yield (
+            f"s3://{bucket}/{prefix}{graph.pipeline}/",
+            (step.conf.document, ("conf", "sagemakerPipeline", "pipelineName")),
+        )
 
 
 def _files(step: Step) -> Iterator[tuple[DataPath, JSON]]:

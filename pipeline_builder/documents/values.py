@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.prefix import NAME as PREFIX
+from pipeline_builder.documents.prefix import prefix_problems, read_prefix
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source
 from pipeline_builder.errors import InputProblems, Place, Problem
@@ -15,6 +17,7 @@ KNOWN = (
     "SMP_ACCOUNTID",
     "SMP_REGION",
     "SMP_S3BUCKETNAME",
+    "SMP_S3PREFIX",
     "SMP_ROLE",
     "SMP_MODEL_CONFIGPATH",
     "SMP_SUBNETS",
@@ -52,6 +55,7 @@ class Settings:
 
     `role` is the pipeline's own, and without `job_roles` (an ARN, with `{repository}` in it where each has its own)
     that of every job. `shared_outputs` says that outputs go where a stack of before lets them, to one folder for all.
+    `prefix` is what everything of the service lies below in the bucket, with a `/` at its end where there is one.
     """
 
     account: str
@@ -64,6 +68,11 @@ class Settings:
     tags: Mapping[str, str] = field(default_factory=dict)
     job_roles: str = ""
     shared_outputs: bool = False
+    prefix: str = ""
+
+    def base(self, pipeline: str) -> str:
+        """Return the address that everything of a pipeline lies below."""
+        return f"s3://{self.bucket}/{self.prefix}{pipeline}"
 
 
 def _refuse_none(name: str, place: Place) -> None:
@@ -75,7 +84,7 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
 
     Raises:
         InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given,
-            PB646 for SMP_JOBROLES that is no ARN of a role.
+            PB637 for a prefix that can't be used, PB646 for SMP_JOBROLES that is no ARN of a role.
     """
     needed = ("SMP_ACCOUNTID", "SMP_REGION", "SMP_S3BUCKETNAME", "SMP_ROLE")
     problems = [
@@ -93,6 +102,11 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         message = f"SMP_JOBROLES is {describe(roles)}, expected the ARN of a role"
         hint = "write '{repository}' into its name where each repository has a role of its own, or unset SMP_JOBROLES"
         problems.append(Problem(id="PB646", message=message, hint=hint))
+    prefix = ""
+    try:
+        prefix = read_prefix(values)
+    except InputProblems as error:
+        problems.extend(error.problems)
     if problems:
         raise InputProblems(*problems)
     account, region, bucket, role = (values[name].strip() for name in needed)
@@ -108,6 +122,7 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         job_roles=roles,
         # A stack of before has no such variable, and gives its one role no other folder.
         shared_outputs=bool(values.get("SMP_CODEPIPELINE", "").strip()) and not roles,
+        prefix=prefix,
     )
 
 
@@ -119,7 +134,8 @@ def parse_env_file(source: Source) -> dict[str, str]:
     """Return the variables of a `KEY="value"` file.
 
     Raises:
-        InputProblems: PB213 for each line that isn't one, with a word about curly quotes where these are in it.
+        InputProblems: PB213 for each line that isn't one, with a word about curly quotes where these are in it; PB637
+            for a prefix that can't be used.
     """
     values: dict[str, str] = {}
     problems = []
@@ -141,6 +157,9 @@ def parse_env_file(source: Source) -> dict[str, str]:
         else:
             name, *quoted = match.groups()
             values[name] = next((value for value in quoted if value is not None), "")
+            if name == PREFIX:
+                at = place(number, line.index(values[name], match.end(1)) + 1)
+                problems.extend(replace(found, place=at) for found in prefix_problems(values[name].strip()))
     if problems:
         raise InputProblems(*problems)
     return values

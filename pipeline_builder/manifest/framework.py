@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import Tags
+from pipeline_builder.documents.prefix import prefix_faults
 from pipeline_builder.documents.schema import Section, describe, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import substitute
@@ -25,6 +26,13 @@ def _joined(value: JSON) -> JSON:
     return ",".join(str(item) for item in value) if isinstance(value, list) else value
 
 
+def _prefix(text: str) -> str:
+    if faults := list(prefix_faults(text.strip())):
+        raise ValueError(f"the prefix {describe(text)} {'; '.join(faults)}")
+    return text
+
+
+Prefix = Annotated[str, AfterValidator(_prefix)]
 Ids = Annotated[str, BeforeValidator(_joined, json_schema_input_type=str | tuple[str, ...])]
 
 
@@ -41,6 +49,7 @@ class FrameworkSection(Section):
     """What stands under `conf`."""
 
     bucket: str = Field("", alias="s3Bucket", description="bucket for data, code and artifacts; SMP_S3BUCKETNAME wins")
+    prefix: Prefix = Field("", alias="s3Prefix", description="what all lies below in that bucket; SMP_S3PREFIX wins")
     config: str = Field("", alias="modelConfigFilePath", description="glob of conf files; SMP_MODEL_CONFIGPATH wins")
     security: SecuritySection = Field(
         SecuritySection(), alias="sagemakerNetworkSecurity", description="network, role and key of every job"
@@ -81,6 +90,7 @@ def load_framework(path: Path, values: Mapping[str, str]) -> Framework:
     conf = section.conf
     found = {
         "SMP_S3BUCKETNAME": conf.bucket,
+        "SMP_S3PREFIX": conf.prefix,
         "SMP_MODEL_CONFIGPATH": conf.config,
         "SMP_SUBNETS": conf.security.subnets,
         "SMP_SECURITYGROUPS": conf.security.security_groups,

@@ -28,6 +28,9 @@ _TAKEN = re.compile(
     r"|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|REGION|DEFAULT_REGION|PROFILE|ROLE_ARN"
     r"|WEB_IDENTITY_TOKEN_FILE|CONTAINER_\w+|EXECUTION_ENV)"
 )
+# What leads out of a network, and what says whom to trust there: a file of the build's image, which nothing else has.
+_PROXY = re.compile(r"(?:HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
+_TRUST = re.compile(r"AWS_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_\w+")
 _INDEXES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _KINDS = {"secretsmanager": "SECRETS_MANAGER", "parameter": "PARAMETER_STORE"}
 
@@ -99,6 +102,19 @@ class CodeArtifactSection(Section):
     )
     region: Annotated[str, matching(r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$", "a Region")] | None = Field(
         None, description="Region of the domain; default: the service's"
+    )
+
+
+def proxies(environment: Mapping[str, VariableSection]) -> Mapping[str, str]:
+    """Return the variables that lead out of a network, for what runs in it besides builds."""
+    return {name: one.value for name, one in environment.items() if _PROXY.fullmatch(name) and one.type == "PLAINTEXT"}
+
+
+def reached_by_builds_alone(environment: Mapping[str, VariableSection]) -> bool:
+    """Tell whether the way out is kept as a secret, or trusts what only the build's image has."""
+    return any(
+        _TRUST.fullmatch(name) or (_PROXY.fullmatch(name) and one.type != "PLAINTEXT")
+        for name, one in environment.items()
     )
 
 

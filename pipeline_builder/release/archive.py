@@ -25,11 +25,11 @@ MOST_EVIDENCE = 64 << 20
 
 def evidence_uri(target: Target, pipeline: str, sha256: str) -> str:
     """Return where the evidence with this digest is kept."""
-    return f"s3://{target.bucket}/{pipeline}/evidence/{sha256}.json"
+    return f"{target.base(pipeline)}/evidence/{sha256}.json"
 
 
 def _newest_uri(target: Target, pipeline: str, execution: str) -> str:
-    return f"s3://{target.bucket}/{pipeline}/evidence/executions/{execution.rsplit('/', 1)[-1]}.json"
+    return f"{target.base(pipeline)}/evidence/executions/{execution.rsplit('/', 1)[-1]}.json"
 
 
 def keep_evidence(evidence: Evidence, target: Target) -> str:

@@ -21,12 +21,19 @@ def new_id() -> str:
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
 
 
-class Background:
-    """Runs executions; `say` gets a line for people about each start and end."""
+def _nothing(state: StepState) -> None:
+    del state
 
-    def __init__(self, engine: Engine, say: Callable[[str], None]) -> None:
+
+class Background:
+    """Runs executions; `say` gets a line for people about each start and end, `observe` each change of a step."""
+
+    def __init__(
+        self, engine: Engine, say: Callable[[str], None], *, observe: Callable[[StepState], None] = _nothing
+    ) -> None:
         self._engine = engine
         self._say = say
+        self._observe = observe
         self._halt = threading.Event()
         self._lock = threading.Lock()
         self._threads: dict[str, threading.Thread] = {}
@@ -60,14 +67,10 @@ class Background:
 
     def _run(self, arn: str) -> None:
         try:
-            ended = run_execution(self._engine, arn, _nothing, halt=self._halt)
+            ended = run_execution(self._engine, arn, self._observe, halt=self._halt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not seem to go on
             with suppress(OutsideFailure):  # the state may be what has failed; the next server goes on with it then
                 self._engine.state.set_execution(arn, ExecutionStatus.FAILED, ended=now(), reason=str(error))
             self._say(f"{arn} failed: {type(error).__name__}: {error}")
         else:
             self._say(f"{arn} {ended.status.value}")
-
-
-def _nothing(state: StepState) -> None:
-    del state

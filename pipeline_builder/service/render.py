@@ -11,12 +11,14 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.definition.roles import made_roles
+from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.people import people
@@ -35,6 +37,8 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     parameter_values,
     render_templates,
 )
+from pipeline_builder.service.costs import Parts, Use, month_of
+from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.unwritten import not_written
 from pipeline_builder.workspace import Opened
 
@@ -92,6 +96,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
         opened.warn(problem)
     for problem in not_written(manifest) if checked else ():
         opened.warn(problem)
+    if checked and model.triggers.unlooked:
+        opened.warn(dear_polling(model, manifest))
     model = replace(model, roles=build_access(facts), people=tuple(people(facts).values()))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
@@ -101,6 +107,43 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
         message = f"the schedule '{schedule.section.name}' never fires"
         opened.warn(Problem(id="PB618", message=message, place=schedule.at("cron"), warning=True))
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
+
+
+def render_parts(opened: Opened) -> Rendered:
+    """Return the service without its roles, which alone need the model repositories: what is in it, for its costs.
+
+    Raises:
+        InputProblems: PB601 to PB618, every problem of the service's section.
+    """
+    manifest = opened.manifest
+    place = _place(opened, aws_values(manifest, opened.workspace.values), manifest.service.name)
+    model, problems = build_model(manifest, place)
+    # The pipeline's name is none yet, so whether it is another's place can't be said.
+    problems = tuple(found for found in problems if found.id != "PB614")
+    if any(not problem.warning for problem in problems):
+        raise InputProblems(*problems)
+    for problem in (*sort_problems(problems), *not_written(manifest)):
+        opened.warn(problem)
+    if model.triggers.unlooked:
+        opened.warn(dear_polling(model, manifest))
+    return Rendered(model=model, files=render_templates(model), parameters=parameter_values(model), firings={})
+
+
+def dear_polling(model: ServiceModel, manifest: Manifest) -> Problem:
+    """Say that builds look at the polled repositories, because of one that a function can't ask, and what it costs."""
+    first = next(repo for repo in manifest.repos if repo.name in model.triggers.unlooked)
+    minutes, region = model.service.poll_minutes, model.place.region
+    polling = Parts(repositories=1, sources=0, builds=0, machine=True, polled=1, poll_minutes=minutes)
+    month = month_of(polling, Use(runs=0, hours=0, minutes=1, pushed=0), load_prices(region))
+    others = f" (and {len(model.triggers.unlooked) - 1} more)" if len(model.triggers.unlooked) > 1 else ""
+    message = (
+        f"the repository '{first.name}'{others} is polled, and only a build can ask it: one every {minutes} minutes, "
+        f"{month.of('polling'):.2f} USD a month ({HOME})"
+    )
+    hint = "give it an https url with a token in Secrets Manager, another trigger, or look more seldom (poll_minutes)"
+    if reached_by_builds_alone(model.service.environment):
+        hint = "the way out that 'environment' says is only the builds': give it another trigger, or look more seldom"
+    return Problem(id="PB619", message=message, place=first.trigger_place or first.place, hint=hint, warning=True)
 
 
 def _check(opened: Opened, files: Mapping[str, str], parameters: Mapping[str, str], telling: Telling) -> None:
@@ -240,6 +283,7 @@ def _place(opened: Opened, values: Mapping[str, str], pipeline: str) -> Place:
         pipeline=pipeline,
         bucket=values["SMP_S3BUCKETNAME"],
         role=values["SMP_ROLE"],
+        prefix=read_prefix(values),
         manifest=workspace.manifest_path.relative_to(repository_root(workspace.root)).as_posix(),
         kms_key=values.get("SMP_KMSKEY", "").strip(),
         subnets=values.get("SMP_SUBNETS", "").strip(),
@@ -257,5 +301,6 @@ def _facts(model: ServiceModel, manifest: Manifest, composing: Opened) -> Facts:
         webhooks=[trigger.connection for trigger in triggers.webhooks] if triggers.webhooks else None,
         has_events=bool(triggers.events) or model.source.kind != "connection",
         has_polls=bool(triggers.polled),
+        has_looks=triggers.looks,
         clones=model.source.clone,
     )

@@ -185,7 +185,7 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
     if not setting.artifacts:
         return path.resolve().as_uri()
     # Under the service's execution, which the events about it name.
-    prefix = f"runs/{setting.execution or record.execution.rsplit('/', 1)[-1]}"
+    prefix = f"{session.target.prefix}runs/{setting.execution or record.execution.rsplit('/', 1)[-1]}"
     for name, media in ((RUN, Media.JSON), (REPORT, Media.HTML)):
         session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name, media)
     if session.workspace.target == "local":
@@ -254,7 +254,7 @@ def run_reject(session: Session, setting: Setting, service: Service) -> Staged:
     if approval is None or approval.approved:
         session.say("          nobody has rejected anything: the models stay as they are")
         return Staged(exports={})
-    uri = f"s3://{setting.artifacts}/runs/{setting.execution}/{RUN}"
+    uri = f"s3://{setting.artifacts}/{session.target.prefix}runs/{setting.execution}/{RUN}"
     try:
         session.target.store.fetch(uri, session.workspace.build / RUN)
     except KeyError as error:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -50,10 +57,13 @@ def commit(folder: Path, subject: str) -> str:
 
 
 @contextmanager
-def serve(root: Path, *, token: str = "", status: int = 0) -> Iterator[tuple[str, list[str]]]:
+def serve(
+    root: Path, *, token: str = "", status: int = 0, certificate: Path | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """Serve the repositories below `root` over HTTP on 127.0.0.1; gives the url and the log of requests.
 
-    With `token` a login is needed, `status` is answered to every request where it is given.
+    With `token` a login is needed, `status` is answered to every request where it is given; with a `certificate` (and
+    its key in the same file) over TLS, on the name localhost.
     """
     log: list[str] = []
     wanted = "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -102,11 +112,41 @@ def serve(root: Path, *, token: str = "", status: int = 0) -> Iterator[tuple[str
             self.wfile.write(content)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", log
+        yield (
+            f"https://localhost:{server.server_port}" if certificate else f"http://127.0.0.1:{server.server_port}",
+            log,
+        )
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def make_certificate(path: Path) -> Path:
+    """Write a certificate of its own for localhost, with its key, into a file, and return the path."""
+    now = datetime.now(timezone.utc)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    kept = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + kept)
+    return path

@@ -389,6 +389,26 @@ def test_two_processes_never_run_the_same_execution(tmp_path: Path) -> None:
     assert seen.count("Executing") >= 2  # the one that ran it, and at least one that watched
 
 
+def test_who_watches_what_is_stopped_does_not_go_on_with_it(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    deployed = local.pipelines.put_pipeline("p", definition(script("a", "sleep 60")))
+    execution = local.pipelines.start_execution("p", deployed.version, {}, fingerprint="f")
+    going, ends = [threading.Event(), threading.Event()], list[ExecutionStatus]()
+
+    def follow(number: int) -> None:
+        pipelines = target(tmp_path).pipelines
+        ends.append(pipelines.follow_execution(execution.arn, lambda _: going[number].set()).status)
+
+    threads = [threading.Thread(target=follow, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    assert all(event.wait(30) for event in going)
+    local.pipelines.stop_execution(execution.arn)
+    for thread in threads:
+        thread.join(10)
+    assert ends == [ExecutionStatus.STOPPED] * 2
+
+
 # --- the registry, archives
 
 

@@ -155,3 +155,26 @@ def test_a_run_that_the_build_cannot_wait_for_is_said() -> None:
     assert found.message == (
         "'run_timeout_minutes' is 481, and the build that waits for the run is ended by CodePipeline after 480"
     )
+
+
+POLLED = {"url": "https://git.intern/a/b.git", "groups": ["nightly"]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "given"),
+    [
+        ({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "s3.amazonaws.com", "UV_INDEX": "https://x"}, True),
+        ({"HTTPS_PROXY": "secretsmanager:ml/proxy"}, False),
+        ({"HTTPS_PROXY": "http://proxy:3128", "GIT_SSL_CAINFO": "/etc/own.pem"}, False),
+        ({"all_proxy": "parameter:/ml/proxy"}, False),
+        ({"UV_INDEX": "secretsmanager:ml/index"}, True),
+    ],
+)
+def test_what_looks_at_polled_repositories_takes_the_builds_way_out(environment: dict[str, str], given: bool) -> None:
+    """Or builds look, where the function can't know that way."""
+    model, _ = read_service((POLLED,), environment=environment)
+    assert model.triggers.looks == given
+    if given:
+        look = read_template(render(POLLED, environment=environment)["service.yaml"])["Resources"]["Look"]
+        proxies = {name: value for name, value in environment.items() if name.lower().endswith("_proxy")}
+        assert look["Properties"].get("Environment", {"Variables": {}})["Variables"] == proxies

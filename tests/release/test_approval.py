@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_builder.aws.client import Aws
-from pipeline_builder.aws.codepipeline import find_approval, person
+from pipeline_builder.aws.codepipeline import find_approval, find_start, person
 from pipeline_builder.release.approval import approval_digest, approval_text, verdict_word
 from pipeline_builder.service.stage import render_exports
 from tests.release.records import CHAMPION, package, run_record
@@ -116,6 +116,17 @@ def answers(*details: dict[str, Any]) -> Any:
             {"pipelineName": "churn", "filter": {"pipelineExecutionId": "e1"}},
         )
         return find_approval(aws, "churn", "e1", "Approve")
+
+
+def test_an_execution_that_codepipeline_has_not_got_has_no_answer() -> None:
+    client = boto3.client("codepipeline", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+    aws = Aws("eu-west-1")
+    aws._clients["codepipeline"] = client
+    with Stubber(client) as stubber:
+        stubber.add_client_error("list_action_executions", "PipelineNotFoundException", "gone")
+        stubber.add_client_error("get_pipeline_execution", "PipelineExecutionNotFoundException", "gone")
+        assert find_approval(aws, "churn", "e1", "Approve") is None
+        assert find_start(aws, "churn", "e1") == "manual"
 
 
 def test_who_approved_and_why() -> None:

@@ -248,6 +248,26 @@ def test_what_is_not_there_and_what_cannot_be(served: Served, tmp_path: Path) ->
     assert not list(tmp_path.rglob("escaped"))
 
 
+def test_each_object_is_the_only_version_of_itself_and_a_bucket_is_emptied_by_them(served: Served) -> None:
+    for number in range(3):
+        put(served, f"folder/{number}")
+    first = served.s3.list_object_versions(Bucket="bucket", MaxKeys=2, Prefix="folder/")
+    assert [(one["Key"], one["VersionId"], one["IsLatest"]) for one in first["Versions"]] == [
+        ("folder/0", "null", True), ("folder/1", "null", True)
+    ]  # fmt: skip
+    assert (first["IsTruncated"], first["NextKeyMarker"]) == (True, "folder/1")
+    rest = served.s3.list_object_versions(Bucket="bucket", KeyMarker="folder/1", VersionIdMarker="null")
+    assert [one["Key"] for one in rest["Versions"]] == ["folder/2"]
+    pages = served.s3.get_paginator("list_object_versions").paginate(Bucket="bucket")
+    found = [{"Key": one["Key"], "VersionId": one["VersionId"]} for page in pages for one in page["Versions"]]
+    served.s3.delete_objects(Bucket="bucket", Delete={"Objects": found})
+    assert "Versions" not in served.s3.list_object_versions(Bucket="bucket")
+    with refused("NoSuchTagSet"):
+        served.s3.get_bucket_tagging(Bucket="bucket")
+    with refused("NoSuchBucket"):
+        served.s3.list_object_versions(Bucket="none")
+
+
 def test_a_presigned_address_gives_the_object(served: Served) -> None:
     put(served, "key")
     address = served.s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "key"})

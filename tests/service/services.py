@@ -83,7 +83,7 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     triggers = model.triggers
     return Facts(
         service=model.service,
-        definition=_tiny_facts(model.place.bucket, tuple(repo.name for repo in manifest.repos)),
+        definition=_tiny_facts(model.place.bucket, model.place.prefix, tuple(repo.name for repo in manifest.repos)),
         fetched=fetched(manifest.repos),
         polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
         connections=tuple(trigger.connection for trigger in triggers.connections),
@@ -91,6 +91,7 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
         has_webhooks=bool(triggers.webhooks),
         has_events=bool(triggers.events) or model.source.kind != "connection",
         has_polls=bool(triggers.polled),
+        has_looks=triggers.looks,
         has_schedules=bool(model.schedules),
         clones=model.source.clone,
         role=model.place.role,
@@ -98,11 +99,11 @@ def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
 
 
 @functools.lru_cache(maxsize=100)
-def _tiny_facts(bucket: str, repositories: tuple[str, ...]) -> DefinitionFacts:
+def _tiny_facts(bucket: str, prefix: str, repositories: tuple[str, ...]) -> DefinitionFacts:
     """Return the facts of the tiny pipeline; its steps are those of one repository after the other."""
     steps = ("Preprocess", "Train", "CreateModel", "Transform", "Metrics", "Register")
     owners = {f"churn-{step}": repositories[index % len(repositories)] for index, step in enumerate(steps)}
-    return definition_facts("tiny", _DEFINITION.read_bytes(), bucket=bucket, repositories=owners)
+    return definition_facts("tiny", _DEFINITION.read_bytes(), bucket=bucket, prefix=prefix, repositories=owners)
 
 
 def render(*repos: Mapping[str, Any], **service: Any) -> Mapping[str, str]:

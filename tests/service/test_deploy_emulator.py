@@ -140,7 +140,9 @@ def test_schedules_fire_with_what_starts_the_pipeline(emulator: Emulator) -> Non
     assert service.stack is not None
     assert service.stack.status == "CREATE_COMPLETE"
     asked = [json.loads(body) for body in arrived(emulator, url, 5, 200)]
-    assert {"ProjectName": f"{NAME}-worker"} in asked  # the poller
+    looks = [request for request in asked if request.get("project") == f"{NAME}-worker"]
+    assert looks  # the function that looks at what is polled
+    assert {(look["bucket"], look["prefix"]) for look in looks} == {(f"{NAME}-{ACCOUNT}-{REGION}", "watch/")}
     found = [request for request in asked if "Variables" in request]
     assert {start["Name"] for start in found} == {NAME}
     started = [{item["Name"]: item["Value"] for item in start["Variables"]} for start in found]
@@ -152,7 +154,7 @@ def test_schedules_fire_with_what_starts_the_pipeline(emulator: Emulator) -> Non
     _, service = run(emulator, texts(schedules[1:], arn))
     assert [change.name for change in service.plan.changes if change.action == "removed"] == ["ScheduleOften"]
     arrived(emulator, url, 9, 15)  # what was under way
-    assert {next(iter(json.loads(body))) for body in arrived(emulator, url, 1, 75)} == {"ProjectName"}
+    assert {next(iter(json.loads(body))) for body in arrived(emulator, url, 1, 75)} == {"bucket"}
     names = [item["Name"] for item in emulator.client("scheduler").list_schedules(GroupName=NAME)["Schedules"]]
     assert sorted(names) == ["never", "once", "watch.repositories"]
 

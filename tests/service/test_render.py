@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -251,6 +252,29 @@ def test_a_rehearsal_checks_out_what_the_lock_does_not_have(workspace: Workspace
     ended = workspace.run("rehearse")
     assert "PB109" not in ended.err
     assert "checkout  2 repositories" in ended.err
+
+
+def test_the_cost_of_the_manifest_at_hand(workspace: Workspace) -> None:
+    """A push on each working day, and what the schedule starts; a build waits, or a state machine does."""
+    found = workspace.call("render", "--cost", "--json", **AWS)
+    assert (found.code, found.json["use"]) == (0, {"runs": 52.0, "pushed": 22.0, "hours": 1.0, "minutes": 2})
+    assert found.json["region"] == "eu-central-1"
+    assert not (workspace.root / "build" / "service").exists()
+    dearer = workspace.call("render", "--cost", "--json", "--runs", "104", "--price", "build-small=1", **AWS).json
+    assert dearer["groups"]["runs"] > 2 * found.json["groups"]["runs"]
+    table = workspace.call("render", "--cost", "--runs", "50", "--hours", "0.5", **AWS).out
+    assert "assumed: 50 runs a month, 20 of them by pushes" in table
+    assert "= all, without training" in table
+    shutil.rmtree(workspace.root / "aws-train")  # nor does it ask for what the roles are made from
+    assert workspace.call("render", "--cost", "--json", **AWS).json == found.json
+
+
+def test_what_cost_does_not_go_with(workspace: Workspace) -> None:
+    assert workspace.call("render", "iam", "--cost", **AWS).code == 2
+    assert workspace.call("render", "--runs", "3", **AWS).code == 2
+    assert workspace.call("render", "--cost", "--price", "build-small=-1", **AWS).code == 2
+    unknown = workspace.call("render", "--cost", "--price", "build=1", **AWS)
+    assert (unknown.code, "PB638 there is no price 'build'" in unknown.err) == (1, True)
 
 
 def test_what_the_region_lacks_is_said_at_its_place(workspace: Workspace) -> None:

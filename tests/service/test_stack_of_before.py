@@ -38,8 +38,12 @@ CHANGED = {
     "AWS::CodeBuild::Project": {"Environment", "Source", "Triggers"},
     "AWS::Events::Rule": {"Targets"},
     "AWS::CloudWatch::Alarm": {"AlarmDescription"},
+    "AWS::Scheduler::Schedule": {"Target"},  # the poller's starts a function now
 }
 NEW = {
+    "Look": "AWS::Lambda::Function",
+    "LookLog": "AWS::Logs::LogGroup",
+    "LookRole": "AWS::IAM::Role",
     "BuildFailed": "AWS::Events::Rule",
     "StarterFailed": "AWS::Events::Rule",
     "MissedPolicy": "AWS::SQS::QueuePolicy",
@@ -102,3 +106,5 @@ def test_what_that_widens_is_said() -> None:
     assert "model-service-train may now also start arn:aws:states:" in words
     assert "answer arn:aws:codepipeline:" in words
     assert not any("can't be told" in line for line in found.widens)
+    (look,) = (line for line in found.widens if "the role model-service-look is new, for lambda.amazonaws.com" in line)
+    assert "watch/*" in look

@@ -87,7 +87,7 @@ class Policed:
 def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
     """Return whose the bucket is."""
     artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
-    return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts)
+    return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts, prefix=settings.prefix)
 
 
 def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tuple[Problem, ...]:

@@ -8,32 +8,37 @@ from urllib.parse import unquote
 
 from pipeline_builder.definition.policy.known import EXECUTION
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
+from pipeline_builder.documents.prefix import RESERVED
 from pipeline_builder.regions.hosts import s3_url
 
-# Below the bucket itself: records and reports, evidence, what the watch has seen, what builds hand on.
-_SERVICE = ("runs", "evidence", "watch", "builds")
 _CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Territory:
-    """The pipeline's bucket and name, and the first folder of CodePipeline's artifacts."""
+    """The pipeline's bucket and name, the first folder of CodePipeline's artifacts, and the `prefix` (with a `/` at its
+    end) that everything else of the service lies below.
+    """
 
     bucket: str
     pipeline: str
     artifacts: str
+    prefix: str = ""
+
+    @property
+    def _base(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}{self.pipeline}/"
 
     def own(self, repo: str) -> str:
         """Return the folder that a repository's steps write to."""
-        return f"s3://{self.bucket}/{self.pipeline}/{repo}/"
+        return f"{self._base}{repo}/"
 
     def is_own(self, address: str, repo: str, steps: frozenset[str]) -> bool:
         """Tell whether an address is the repository's by itself: in its folder, or an execution's of one of its steps.
 
         The second is how it was before repositories had folders.
         """
-        base = f"s3://{self.bucket}/{self.pipeline}/"
-        shared = tuple(f"{base}executions/{EXECUTION}/{step}" for step in steps)
+        shared = tuple(f"{self._base}executions/{EXECUTION}/{step}" for step in steps)
         return is_inside(address, self.own(repo)) or any(is_inside(address, folder) for folder in shared)
 
     def protected(self, address: str) -> str:
@@ -45,6 +50,17 @@ class Territory:
         parts = [part for part in key.casefold().split("/") if part]
         if not parts:
             return "all of the bucket"
+        # A service without a prefix may be in the same bucket, and so may CodePipeline's artifacts, which have none.
+        return self._protected(parts) or self._below_prefix(parts)
+
+    def _below_prefix(self, parts: list[str]) -> str:
+        above = self.prefix.casefold().split("/")[:-1]
+        if not above or parts[: len(above)] != above[: len(parts)]:
+            return ""
+        below = parts[len(above) :]
+        return self._protected(below) if below else f"'{self.prefix}', where all of the service is"
+
+    def _protected(self, parts: list[str]) -> str:
         if self.is_service(parts[0]):
             return f"'{parts[0]}/', where the service keeps its records"
         if parts[0] == self.pipeline.lower():
@@ -54,7 +70,7 @@ class Territory:
 
     def is_service(self, folder: str) -> bool:
         """Tell whether the service has a folder of that name, directly in the bucket, for itself."""
-        return folder.lower() in (*_SERVICE, self.artifacts.lower())
+        return folder.lower() in (*RESERVED, self.artifacts.lower())
 
     def key(self, address: str) -> str | None:
         """Return the key of an address in the bucket; None for one that is elsewhere."""

@@ -71,7 +71,7 @@ class Context:
     @property
     def base(self) -> str:
         """The prefix of everything that the pipeline writes."""
-        return f"s3://{self.settings.bucket}/{self.graph.pipeline}"
+        return self.settings.base(self.graph.pipeline)
 
     def unit_steps(self, step: Step, step_class: str) -> tuple[Step, ...]:
         """Return the steps of the same model and the given class, in topological order."""

@@ -82,9 +82,10 @@ def run_execution(
 ) -> Execution:
     """Run the execution to its end, or where another process runs it already, watch it.
 
-    One that has ended stays as it is; with `revive` one that was stopped goes on. `halt` being set ends its jobs and
-    leaves it as it is, for the next to go on with.
+    One that has ended stays as it is; with `revive` one that was stopped before goes on, and not one that is stopped
+    while it is watched. `halt` being set ends its jobs and leaves it as it is, for the next to go on with.
     """
+    revive = revive and _known(engine.state, arn).status is ExecutionStatus.STOPPED
     with _owned(engine, arn, observe) as execution:
         if execution.status.ended and not (revive and execution.status is ExecutionStatus.STOPPED):
             return execution

@@ -95,7 +95,7 @@ def _deleted(place: Place, key: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listing:
+class Listing:
     """A page of a bucket: objects, prefixes of more, and the name after which the next page begins."""
 
     contents: list[tuple[str, ObjectFacts]]
@@ -104,7 +104,7 @@ class _Listing:
     more: bool
 
 
-def _listing(place: Place, after: str) -> _Listing:
+def listing_after(place: Place, after: str) -> Listing:
     """Return the names after `after`, keys and common prefixes together in one order."""
     check_bucket(place)
     asked = place.request.args
@@ -115,13 +115,13 @@ def _listing(place: Place, after: str) -> _Listing:
     last = ""
     for name, facts in _names(place, prefix, delimiter, after):
         if len(contents) + len(prefixes) == most:
-            return _Listing(contents=contents, prefixes=prefixes, last=last, more=most > 0)
+            return Listing(contents=contents, prefixes=prefixes, last=last, more=most > 0)
         last = name
         if facts is None:
             prefixes.append(name)
         else:
             contents.append((name, facts))
-    return _Listing(contents=contents, prefixes=prefixes, last=last, more=False)
+    return Listing(contents=contents, prefixes=prefixes, last=last, more=False)
 
 
 def _names(place: Place, prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, ObjectFacts | None]]:
@@ -146,7 +146,7 @@ def list_v2(place: Place) -> Response:
     """List a bucket."""
     asked = place.request.args
     token = asked.get("continuation-token", "")
-    listing = _listing(place, _after(token) if token else asked.get("start-after", ""))
+    listing = listing_after(place, _after(token) if token else asked.get("start-after", ""))
     following = base64.urlsafe_b64encode(listing.last.encode()).decode() if listing.more else None
     count = len(listing.contents) + len(listing.prefixes)
     more: dict[str, Value] = {"KeyCount": count, "NextContinuationToken": following}
@@ -163,16 +163,16 @@ def _after(token: str) -> str:
 def list_v1(place: Place) -> Response:
     """List a bucket as older clients do it."""
     marker = place.request.args.get("marker", "")
-    listing = _listing(place, marker)
-    following = _shown(place, listing.last) if listing.more else None
-    return _render(place, listing, {"Marker": _shown(place, marker), "NextMarker": following})
+    listing = listing_after(place, marker)
+    following = shown(place, listing.last) if listing.more else None
+    return _render(place, listing, {"Marker": shown(place, marker), "NextMarker": following})
 
 
-def _render(place: Place, listing: _Listing, more: dict[str, Value]) -> Response:
+def _render(place: Place, listing: Listing, more: dict[str, Value]) -> Response:
     asked = place.request.args
     contents: list[Value] = [
         {
-            "Key": _shown(place, key),
+            "Key": shown(place, key),
             "LastModified": iso(facts),
             "ETag": f'"{facts.etag}"',
             "Size": facts.size,
@@ -180,13 +180,13 @@ def _render(place: Place, listing: _Listing, more: dict[str, Value]) -> Response
         }
         for key, facts in listing.contents
     ]
-    prefixes: list[Value] = [{"Prefix": _shown(place, prefix)} for prefix in listing.prefixes]
+    prefixes: list[Value] = [{"Prefix": shown(place, prefix)} for prefix in listing.prefixes]
     return xml_response(
         "ListBucketResult",
         {
             "Name": place.bucket,
-            "Prefix": _shown(place, asked.get("prefix", "")),
-            "Delimiter": _shown(place, asked["delimiter"]) if "delimiter" in asked else None,
+            "Prefix": shown(place, asked.get("prefix", "")),
+            "Delimiter": shown(place, asked["delimiter"]) if "delimiter" in asked else None,
             "MaxKeys": _count(asked.get("max-keys", str(_MOST))),
             "EncodingType": asked.get("encoding-type"),
             "IsTruncated": listing.more,
@@ -197,6 +197,6 @@ def _render(place: Place, listing: _Listing, more: dict[str, Value]) -> Response
     )
 
 
-def _shown(place: Place, key: str) -> str:
+def shown(place: Place, key: str) -> str:
     """Return a key as the client wants it: XML can't hold every character that a key can."""
     return quote(key, safe="/") if place.request.args.get("encoding-type") == "url" else key

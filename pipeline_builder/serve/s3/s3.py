@@ -15,7 +15,7 @@ from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve.protocol import FULL, service_error
-from pipeline_builder.serve.s3 import buckets, multipart, objects
+from pipeline_builder.serve.s3 import buckets, multipart, objects, versions
 from pipeline_builder.serve.s3.place import Place, S3Error, check_key
 from pipeline_builder.serve.s3.uploads import UploadError
 from pipeline_builder.serve.s3.xml import Value, render_xml
@@ -80,7 +80,13 @@ def _handler(place: Place) -> S3Handler:
     query = {name for name in place.request.args if not _PLAIN.fullmatch(name)}
     routes: Mapping[tuple[str, str], Mapping[str, S3Handler]] = {
         ("service", "GET"): {"": buckets.list_buckets},
-        ("bucket", "GET"): {"location": buckets.get_location, "list-type": buckets.list_v2, "": buckets.list_v1},
+        ("bucket", "GET"): {
+            "location": buckets.get_location,
+            "list-type": buckets.list_v2,
+            "versions": versions.list_versions,
+            "tagging": versions.get_tagging,
+            "": buckets.list_v1,
+        },
         ("bucket", "HEAD"): {"": buckets.head_bucket},
         ("bucket", "PUT"): {"": buckets.create_bucket},
         ("bucket", "DELETE"): {"": buckets.delete_bucket},
@@ -93,7 +99,7 @@ def _handler(place: Place) -> S3Handler:
     }
     known = routes.get((kind, place.request.method), {})
     name = next((name for name in known if name and name in query), "")
-    more = query - {name, *buckets.LIST_QUERY, *multipart.QUERY}
+    more = query - {name, *buckets.LIST_QUERY, *versions.LIST_QUERY, *multipart.QUERY}
     if name not in known or more:
         what = f"?{min(more)}" if more else ""
         on = {"service": "all buckets", "bucket": "a bucket", "object": "an object"}[kind]

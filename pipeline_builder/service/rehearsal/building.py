@@ -25,8 +25,9 @@ from pipeline_builder.service.rehearsal.artifacts import unpack
 from pipeline_builder.service.rehearsal.codebuild import Build, Built, Observe, run_build
 from pipeline_builder.service.rehearsal.environment import BuildFacts, codebuild_variables, leads_nowhere
 from pipeline_builder.service.rehearsal.record import BuildRecord
-from pipeline_builder.service.rehearsal.template import Project
+from pipeline_builder.service.rehearsal.template import Action, Project
 from pipeline_builder.service.rehearsal.tools import Tools
+from pipeline_builder.service.rehearsal.variables import environment_variables
 
 _DEFAULT = "buildspec.yml"
 _NUMBERS = "build-numbers.json"
@@ -46,6 +47,23 @@ class Start:
     outputs: Mapping[str, Path] = field(default_factory=dict)
     initiator: str = ""
     log: str = ""
+
+
+def start_of(tools: Tools, stage: str, action: Action, configuration: Mapping[str, str], attempt: int) -> Start:
+    """Return how an action starts its build.
+
+    Raises:
+        UnresolvedError: its environment variables can't be read.
+    """
+    primary = configuration.get("PrimarySource") or action.inputs[0]
+    return Start(
+        project=tools.service.projects[configuration["ProjectName"]],
+        environment=environment_variables(configuration.get("EnvironmentVariables", "")),
+        inputs={("" if name == primary else name): tools.artifact(name) for name in action.inputs},
+        outputs={name: tools.artifact(name) for name in action.outputs},
+        initiator=f"codepipeline/{tools.service.pipeline.name}",
+        log=f"{stage}-{action.name}-{attempt}",
+    )
 
 
 def _numbers(path: Path) -> dict[str, int]:
@@ -85,7 +103,7 @@ def make_build(start: Start, record: BuildRecord, tools: Tools, *, observe: Obse
     cache = tools.shared / "cache" / start.project.name if start.project.cache.type != "NO_CACHE" else None
     build = Build(
         buildspec=buildspec,
-        environment=_environment(start, record, tools, buildspec, sources),
+        environment=build_environment(start, record, tools, buildspec, sources),
         source=sources[""],
         folder=folder / "commands",
         log=log,
@@ -127,7 +145,7 @@ def load_buildspec(project: Project, source: Path) -> Buildspec:
     return read_buildspec(load_yaml(path, name, BUILDSPEC))
 
 
-def _environment(
+def build_environment(
     start: Start, record: BuildRecord, tools: Tools, buildspec: Buildspec, sources: Mapping[str, Path]
 ) -> dict[str, str]:
     """Return all that the commands find: what the start says goes before the project, and that before the buildspec."""

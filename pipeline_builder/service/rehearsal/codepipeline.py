@@ -7,12 +7,12 @@ actions that are through stay too, and the others run again on the same artifact
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
-from pipeline_builder.service.rehearsal.building import Start, begin_build, make_build, remove
+from pipeline_builder.service.rehearsal.building import begin_build, make_build, remove, start_of
 from pipeline_builder.service.rehearsal.events import follow_rules
+from pipeline_builder.service.rehearsal.opened import Opened, Unanswered
 from pipeline_builder.service.rehearsal.record import ActionRecord, Book, DecisionRecord, PhaseRecord, Rehearsal
 from pipeline_builder.service.rehearsal.sources import ARCHIVE, ZIP, pack_source, source_variables
 from pipeline_builder.service.rehearsal.template import Action, Conditions, Pipeline, Service, Stage
@@ -20,7 +20,6 @@ from pipeline_builder.service.rehearsal.tools import Question, Tools
 from pipeline_builder.service.rehearsal.variables import (
     MOST_CHARACTERS,
     UnresolvedError,
-    environment_variables,
     resolve,
     resolve_all,
     rule_passes,
@@ -28,7 +27,6 @@ from pipeline_builder.service.rehearsal.variables import (
 
 BUILDS = ("Build/CodeBuild", "Test/CodeBuild")
 APPROVAL = "Approval/Manual"
-_WEEK = 7 * 24 * 60
 
 
 def check_pipeline(service: Service) -> None:
@@ -72,6 +70,14 @@ def play(book: Book, tools: Tools) -> Rehearsal:
             return book.state
     book.put(status="Succeeded", ended=tools.now())
     return book.state
+
+
+def again(book: Book) -> None:
+    """Let all actions of the stage that failed run again, as CodePipeline's "Retry stage, all actions" does."""
+    for stage in book.state.stages:
+        if stage.status == "Failed":
+            for action in stage.actions:
+                book.put_action(stage.name, action.name, status="Waiting", past=action.attempts)
 
 
 class _Player:
@@ -139,18 +145,17 @@ class _Player:
         waiting = known.status == "Pending"
         if known.build and known.build.folder:
             remove(Path(known.build.folder))  # of the attempt before
+        anew = {"attempt": known.attempt + 1, "started": self._tools.now(), "past": known.attempts}
         record = self._put(
-            action,
-            status="InProgress",
-            attempt=known.attempt + (not waiting),
-            started=known.started if waiting else self._tools.now(),
-            ended=None, message="", problem="", build=None, decision=None,
+            action, status="InProgress", ended=None, message="", problem="", build=None,
+            decision=known.decision if waiting else None, **({} if waiting else anew),
         )  # fmt: skip
         try:
             configuration = resolve_all(action.configuration, self._book.state.namespaces())
             self._put(action, configuration=configuration)
             if action.kind == APPROVAL:
-                return self._approve(action, configuration, record)
+                return self._approve(action, configuration, record, again=waiting)
+            follow_rules(self._book, self._tools, stage=self._stage.name, action=action, state="STARTED")
             if action.kind in BUILDS:
                 return self._build(action, configuration, record)
             return self._source(action, configuration)
@@ -183,15 +188,7 @@ class _Player:
 
     def _build(self, action: Action, configuration: dict[str, str], record: ActionRecord) -> str:
         tools = self._tools
-        primary = configuration.get("PrimarySource") or action.inputs[0]
-        start = Start(
-            project=tools.service.projects[configuration["ProjectName"]],
-            environment=environment_variables(configuration.get("EnvironmentVariables", "")),
-            inputs={("" if name == primary else name): tools.artifact(name) for name in action.inputs},
-            outputs={name: tools.artifact(name) for name in action.outputs},
-            initiator=f"codepipeline/{tools.service.pipeline.name}",
-            log=f"{self._stage.name}-{action.name}-{record.attempt}",
-        )
+        start = start_of(tools, self._stage.name, action, configuration, record.attempt)
         build = begin_build(start, tools)
         self._put(action, build=build)
         self._say(action.name, f"build {build.number} of {build.project}, log: {build.log}")
@@ -211,27 +208,30 @@ class _Player:
     def _show_phase(self, action: Action, phase: PhaseRecord) -> None:
         self._say(action.name, f"  {phase.name:<16} {phase.status}  {phase.seconds:.1f} s")
 
-    def _approve(self, action: Action, configuration: dict[str, str], record: ActionRecord) -> str:
+    def _approve(self, action: Action, configuration: dict[str, str], record: ActionRecord, *, again: bool) -> str:
         text = configuration.get("CustomData", "")
         if len(text) > MOST_CHARACTERS:
             raise UnresolvedError(
                 f"CustomData has {len(text)} characters, CodePipeline takes at most {MOST_CHARACTERS}"
             )
-        minutes = action.timeout_in_minutes or _WEEK
-        assert record.started is not None
-        if self._tools.now() > record.started + timedelta(minutes=minutes):
-            return self._fail(action, f"nobody has answered within {minutes} minutes", "PB659")
-        self._put(action, status="Pending")
         link = configuration.get("ExternalEntityLink", "")
-        answer = self._tools.ask(Question(action=action.name, text=text, link=link))
-        if answer is None:
-            self._say(action.name, "Pending: waits for an answer")
-            return "Pending"
-        decision = DecisionRecord(approved=answer.approved, by=answer.by, comment=answer.comment, at=self._tools.now())
-        why = f": {answer.comment}" if answer.comment else ""
-        if answer.approved:
-            return self._succeed(action, f"approved by {answer.by}{why}", decision=decision)
-        return self._fail(action, f"rejected by {answer.by}{why}", "PB659", decision=decision)
+        question = Question(action=action.name, text=text, link=link)
+        opened = Opened(book=self._book, tools=self._tools, stage=self._stage, action=action)
+        found = opened.wait(question, record.started or self._tools.now(), again=again)
+        match found:
+            case DecisionRecord():
+                return self._decide(action, found)
+            case Unanswered():
+                return self._fail(action, found.why, found.problem)
+            case _:
+                self._say(action.name, "Pending: waits for an answer")
+                return "Pending"
+
+    def _decide(self, action: Action, decision: DecisionRecord) -> str:
+        why = f": {decision.comment}" if decision.comment else ""
+        if decision.approved:
+            return self._succeed(action, f"approved by {decision.by}{why}", decision=decision)
+        return self._fail(action, f"rejected by {decision.by}{why}", "PB659", decision=decision)
 
 
 def _inputs(pipeline: Pipeline) -> set[str]:

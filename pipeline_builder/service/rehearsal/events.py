@@ -1,4 +1,4 @@
-"""What EventBridge would do: rules of the template whose pattern an action's event fits start their builds."""
+"""What EventBridge would do: rules of the template whose pattern an action's event fits start their targets."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ from pipeline_builder.service.rehearsal.sources import ARCHIVE, CLONE, pack_sour
 from pipeline_builder.service.rehearsal.template import Action, EventRule, EventTarget, Project
 from pipeline_builder.service.rehearsal.tools import Tools
 
+_NAMED = re.compile(r"<(?P<name>[\w.-]+)>")
+_QUOTE = re.compile(r'(?<!\\)"')
 _PROJECT = re.compile(r"arn:[^:]+:codebuild:[^:]*:[^:]*:project/(?P<name>.+)")
 
 
-def follow_rules(book: Book, tools: Tools, *, stage: str, action: Action, state: str) -> None:
-    """Run, one after the other, the builds that rules start when an action has ended. Other targets are left alone."""
+def follow_rules(book: Book, tools: Tools, *, stage: str, action: Action, state: str, builds: bool = True) -> bool:
+    """Start what rules start on an event of an action; tell whether a state machine is among it.
+
+    Builds run here, one after the other, and state machines beside. Other targets are left alone.
+    """
     event = action_event(book, tools, stage=stage, action=action, state=state)
+    begun = False
     for rule in tools.service.rules:
         if rule.state != "ENABLED" or not rule.event_pattern or not fits(rule.event_pattern, event):
             continue
         for target in rule.targets:
             named = _PROJECT.fullmatch(target.arn)
-            if named and named["name"] in tools.service.projects:
-                _build(book, tools, rule, tools.service.projects[named["name"]], target_input(target, event))
+            if builds and named and named["name"] in tools.service.projects:
+                given = target_input(target, event)
+                project = tools.service.projects[named["name"]]
+                _build(book, tools, rule, project, given if isinstance(given, dict) else {})
+            elif tools.machines.knows(target.arn):
+                tools.machines.begin(target.arn, target_input(target, event), rule=rule.name, stage=stage)
+                begun = True
+    return begun
 
 
 def action_event(book: Book, tools: Tools, *, stage: str, action: Action, state: str) -> dict[str, Any]:
@@ -79,18 +91,30 @@ def _allows(wanted: Any, found: Any) -> bool:
             return bool(wanted == found)
 
 
-def target_input(target: EventTarget, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a rule hands to its target; nothing where that is no JSON object."""
+def target_input(target: EventTarget, event: Mapping[str, Any]) -> Any:
+    """Return what a rule hands to its target: the event, a constant, or what its transformer makes; else nothing."""
     text = target.input
     if target.input_transformer:
-        text = str(target.input_transformer.get("InputTemplate", ""))
-        for name, path in (target.input_transformer.get("InputPathsMap") or {}).items():
-            text = text.replace(f"<{name}>", str(_at(event, str(path))))
+        paths = target.input_transformer.get("InputPathsMap") or {}
+        found = {name: _at(event, str(path)) for name, path in paths.items()}
+        text = _filled(str(target.input_transformer.get("InputTemplate", "")), found)
     try:
-        found = json.loads(text or "{}")
+        return json.loads(text) if text else event
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def _filled(template: str, values: Mapping[str, Any]) -> str:
+    """Return a template with its `<names>` replaced: a text within quotes, else JSON, as EventBridge does."""
+
+    def value(match: re.Match[str]) -> str:
+        if match["name"] is None or match["name"] not in values:
+            return match[0]
+        written = json.dumps(values[match["name"]])
+        within = len(_QUOTE.findall(template[: match.start()])) % 2 == 1
+        return written[1:-1] if within and isinstance(values[match["name"]], str) else written
+
+    return _NAMED.sub(value, template)
 
 
 def _at(event: Mapping[str, Any], path: str) -> Any:

@@ -55,16 +55,20 @@ class BuildRecord(_Frozen):
 
 
 class DecisionRecord(_Frozen):
-    """Who has answered an approval, and why."""
+    """Who has answered an approval, and why; `principal` is the ARN of who did it by CodePipeline's API."""
 
     approved: bool
     by: str
     comment: str
     at: datetime
+    principal: str = ""
 
 
 class ActionRecord(_Frozen):
-    """An action; `artifacts` has the size of each that it made, `variables` what it put into its namespace."""
+    """An action; `artifacts` has the size of each that it made, `variables` what it put into its namespace.
+
+    `past` are its attempts before this one, the first one first.
+    """
 
     name: str
     kind: str
@@ -80,6 +84,13 @@ class ActionRecord(_Frozen):
     decision: DecisionRecord | None = None
     message: str = ""
     problem: str = ""
+    past: tuple[ActionRecord, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[ActionRecord, ...]:
+        """Those that have ended, this one too: CodePipeline lists each."""
+        ended = self.status in ("Succeeded", "Failed")
+        return (*self.past, self.model_copy(update={"past": ()})) if ended else self.past
 
     @property
     def seconds(self) -> float | None:
@@ -107,6 +118,33 @@ class Event(_Frozen):
     message: str = ""
 
 
+class MachineRecord(_Frozen):
+    """An execution of a state machine beside the pipeline, started by a `rule`, or by a build of a `stage`.
+
+    `given` is its input as JSON, `states` how often it has entered each, `events` how many its history has, `calls` how
+    often it has called each operation, `denied` what its role doesn't allow; `status` is the service's word for it.
+    """
+
+    machine: str
+    name: str
+    rule: str = ""
+    stage: str = ""
+    started: datetime
+    given: str
+    log: str
+    status: Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"] = "RUNNING"
+    message: str = ""
+    states: dict[str, int] = {}
+    events: int = 0
+    calls: dict[str, int] = {}
+    denied: tuple[str, ...] = ()
+
+    @property
+    def transitions(self) -> int:
+        """What the service bills: states that were entered, and the end."""
+        return sum(self.states.values()) + (self.status != "RUNNING")
+
+
 class Rehearsal(_Frozen):
     """One execution of the pipeline on this machine; `id` is the execution's. `folder` of the manifest's repository."""
 
@@ -123,6 +161,7 @@ class Rehearsal(_Frozen):
     region: str
     stages: tuple[StageRecord, ...]
     events: tuple[Event, ...] = ()
+    machines: tuple[MachineRecord, ...] = ()
 
     def stage(self, name: str) -> StageRecord:
         return next(stage for stage in self.stages if stage.name == name)
@@ -183,16 +222,30 @@ class Book:
 
     def put_action(self, stage: str, name: str, **changes: Any) -> ActionRecord:
         """Change an action and return it."""
+        self._change(lambda state: _with_action(state, stage, name, changes))
+        return self.state.stage(stage).action(name)
+
+    def decide(self, stage: str, name: str, decision: DecisionRecord) -> bool:
+        """Keep the answer to an open approval; False where it isn't open, or has been answered."""
+        open_ = False
 
         def make(state: Rehearsal) -> Rehearsal:
-            actions = tuple(
-                action.model_copy(update=changes) if action.name == name else action
-                for action in state.stage(stage).actions
-            )
-            return _with_stage(state, stage, {"actions": actions})
+            nonlocal open_
+            action = state.stage(stage).action(name)
+            open_ = action.status == "Pending" and action.decision is None
+            return _with_action(state, stage, name, {"decision": decision}) if open_ else state
 
         self._change(make)
-        return self.state.stage(stage).action(name)
+        return open_
+
+    def put_machine(self, record: MachineRecord) -> None:
+        """Note what an execution of a state machine has come to."""
+
+        def make(state: Rehearsal) -> Rehearsal:
+            kept = tuple(one for one in state.machines if one.name != record.name)
+            return state.model_copy(update={"machines": (*kept, record)})
+
+        self._change(make)
 
     def add_event(self, event: Event) -> None:
         """Note a build that an event has started."""
@@ -202,6 +255,13 @@ class Book:
 def _with_stage(state: Rehearsal, name: str, changes: dict[str, Any]) -> Rehearsal:
     stages = tuple(s.model_copy(update=changes) if s.name == name else s for s in state.stages)
     return state.model_copy(update={"stages": stages})
+
+
+def _with_action(state: Rehearsal, stage: str, name: str, changes: dict[str, Any]) -> Rehearsal:
+    actions = tuple(
+        action.model_copy(update=changes) if action.name == name else action for action in state.stage(stage).actions
+    )
+    return _with_stage(state, stage, {"actions": actions})
 
 
 def load_rehearsal(folder: Path) -> Rehearsal:

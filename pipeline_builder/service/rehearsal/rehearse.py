@@ -25,13 +25,15 @@ from pipeline_builder.service.cloudformation.evaluation.document import Template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.cloudformation.rendering.rendering import PARAMETERS, SERVICE, STORAGE
-from pipeline_builder.service.rehearsal.codepipeline import check_pipeline, play
+from pipeline_builder.service.rehearsal.beside import Beside, play_beside
+from pipeline_builder.service.rehearsal.codepipeline import again, check_pipeline, play
 from pipeline_builder.service.rehearsal.environment import inherit, without_account
 from pipeline_builder.service.rehearsal.record import Book, Rehearsal, find_rehearsal, load_rehearsal, plan_stages
 from pipeline_builder.service.rehearsal.sources import Source, describe_source, find_source
 from pipeline_builder.service.rehearsal.template import Pipeline, Service, read_service
 from pipeline_builder.service.rehearsal.tools import Ask, Tools
 from pipeline_builder.service.rehearsal.variables import MOST_CHARACTERS
+from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter
 from pipeline_builder.stacks.stacks import STORAGE_OUTPUTS
 
 BUILDSPEC = "buildspec.yml"
@@ -43,6 +45,7 @@ class Rehearsing:
     """Where and with what rehearsals are played: `shared` is the folder of all of them, `environment` the process's.
 
     `given` are environment variables for every build, above all others. `unchecked` plays templates that break rules.
+    Pauses of state machines pass `pace` times as fast as the world; without an `interpreter` of theirs one is brought.
     """
 
     shared: Path
@@ -55,6 +58,8 @@ class Rehearsing:
     warn: Callable[[Problem], None]
     ask: Ask
     unchecked: bool = False
+    pace: float = 1.0
+    interpreter: Interpreter | None = None
 
 
 def _check(rendered: Path, repository: Path, at: Rehearsing) -> None:
@@ -111,8 +116,10 @@ def begin(at: Rehearsing, rendered: Path, variables: Mapping[str, str]) -> tuple
         return folder, _play(Book(folder, record), service, source, git, at)
 
 
-def resume(at: Rehearsing, wanted: str) -> tuple[Path, Rehearsal]:
+def resume(at: Rehearsing, wanted: str, *, whole: bool = False) -> tuple[Path, Rehearsal]:
     """Go on with a rehearsal that failed, was interrupted or waits for an answer.
+
+    With `whole` all actions of the stage that failed are played again, and not the failed ones alone.
 
     Raises:
         InputProblems: PB660 where there is no such rehearsal, PB664 where it has succeeded.
@@ -127,14 +134,25 @@ def resume(at: Rehearsing, wanted: str) -> tuple[Path, Rehearsal]:
         git = Git(environment=at.environment)
         source = describe_source(git, Path(record.repository), record.commit)
         at.say(f"rehearsal {record.id} of '{record.pipeline}' goes on at {record.commit[:7]}")
-        return folder, _play(Book(folder, record), service, source, git, at)
+        book = Book(folder, record)
+        if whole:
+            again(book)
+        return folder, _play(book, service, source, git, at)
 
 
 def _play(book: Book, service: Service, source: Source, git: Git, at: Rehearsing) -> Rehearsal:
-    from pipeline_builder.service.rehearsal.approvals import answer_codepipeline
-
     record = book.state
-    with answer_codepipeline(lambda: book.state, record.account) as url:
+    around = Beside(
+        book=book,
+        service=service,
+        shared=at.shared,
+        say=at.say,
+        warn=at.warn,
+        now=_now,
+        pace=at.pace,
+        interpreter=at.interpreter,
+    )
+    with play_beside(around) as beside:
         tools = Tools(
             service=service,
             source=source,
@@ -144,16 +162,21 @@ def _play(book: Book, service: Service, source: Source, git: Git, at: Rehearsing
             account=record.account,
             region=record.region,
             environment=inherit(at.environment),
-            overrides=_overrides(at, url),
+            overrides=_overrides(at, beside.url),
             say=at.say,
             ask=at.ask,
             now=_now,
             stop=threading.Event(),
+            url=beside.url,
+            clock=beside.clock,
+            machines=beside.machines,
+            target=beside.target,
         )
+        beside.machines.revive()
         return play(book, tools)
 
 
-def _overrides(at: Rehearsing, codepipeline: str) -> dict[str, str]:
+def _overrides(at: Rehearsing, url: str) -> dict[str, str]:
     """Return what a rehearsal sets above every project: the local target in place of the account.
 
     Roles are named as in the templates: nothing here asks for one.
@@ -162,7 +185,8 @@ def _overrides(at: Rehearsing, codepipeline: str) -> dict[str, str]:
         **{name: value for name, value in LOCAL_DEFAULTS.items() if name != "SMP_ROLE"},
         "SMP_TARGET": "local",
         "SMP_STATE": str(at.shared / TARGET_STATE),
-        "AWS_ENDPOINT_URL_CODEPIPELINE": codepipeline,
+        "AWS_ENDPOINT_URL_CODEPIPELINE": url,
+        "AWS_ENDPOINT_URL_SFN": url,
         **without_account(at.given),
         **at.given,
     }
@@ -212,7 +236,7 @@ def load_service(folder: Path, account: str, region: str) -> Service:
     template = _load(folder, SERVICE)
     declared = template.section("Parameters")
     parameters = {name: value for name, value in outputs.items() if name in declared and value}
-    return read_service(resolve_template(template, {**_parameters(folder), **parameters}, home))
+    return read_service(resolve_template(template, {**_parameters(folder), **parameters}, home), home)
 
 
 def _value(template: Template, output: str) -> str:

@@ -20,6 +20,7 @@ def render_rehearsal(record: Rehearsal, folder: Path) -> str:
     """Return the table of stages and actions, the variables that they handed on, and where everything is."""
     rows = [_HEAD, *(row for stage in record.stages for row in _rows(stage, failed=record.status == "Failed"))]
     rows += [("event", event.rule, event.status, "", "", "") for event in record.events]
+    rows += [("machine", one.machine, one.status, "", f"{one.transitions} transitions", "") for one in record.machines]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     handed = [

@@ -1,4 +1,4 @@
-"""What a rehearsal reads out of the rendered template: the pipeline, the build projects and the rules on events."""
+"""What a rehearsal reads out of the rendered template: the pipeline, its projects, rules on events, state machines."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pydantic.alias_generators import to_pascal
 
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.service.cloudformation.evaluation.document import Resource, Template
+from pipeline_builder.service.cloudformation.evaluation.physical import Home, made_values
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PIPELINE, PROJECT, RULE = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project", "AWS::Events::Rule"
+MACHINE, ROLE = "AWS::StepFunctions::StateMachine", "AWS::IAM::Role"
 
 
 class _Part(BaseModel):
@@ -168,17 +170,45 @@ class EventRule(_Part):
     targets: tuple[EventTarget, ...] = ()
 
 
+class StateMachine(_Part):
+    """A state machine; `policies` are the documents of its role where that is in the template."""
+
+    name: str = Field(alias="StateMachineName")
+    role_arn: str
+    definition: dict[str, Any] = {}
+    definition_string: Text = ""
+    definition_substitutions: dict[str, Text] = {}
+    policies: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def played(self) -> dict[str, Any]:
+        """The definition with its substitutions."""
+        text = self.definition_string or json.dumps(self.definition)
+        for name, value in self.definition_substitutions.items():
+            text = text.replace(f"${{{name}}}", json.dumps(value)[1:-1])
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+class Role(_Part):
+    """A role with its own policies; those of others that it has are left out."""
+
+    role_name: str = ""
+    policies: Annotated[dict[str, dict[str, Any]], _pairs("PolicyName", "PolicyDocument")] = {}
+
+
 class Service(BaseModel):
-    """All of the template that is played; `projects` by name."""
+    """All of the template that is played; `projects` by name, `machines` by ARN."""
 
     model_config = ConfigDict(frozen=True)
 
     pipeline: Pipeline
     projects: dict[str, Project]
     rules: tuple[EventRule, ...]
+    machines: dict[str, StateMachine] = {}
 
 
-def read_service(template: Template) -> Service:
+def read_service(template: Template, home: Home) -> Service:
     """Return what is played of a resolved template.
 
     Raises:
@@ -188,12 +218,29 @@ def read_service(template: Template) -> Service:
     pipelines = _read(template, PIPELINE, Pipeline, problems)
     projects = _read(template, PROJECT, Project, problems)
     rules = _read(template, RULE, EventRule, problems)
+    machines = _machines(template, home, problems)
     if len(pipelines) != 1 and not problems:
         message = f"the template has {len(pipelines)} pipelines, expected one"
         problems.append(Problem(id="PB651", message=message, place=Place(template.label), hint="render it anew"))
     if problems:
         raise InputProblems(*problems)
-    return Service(pipeline=pipelines[0], projects={project.name: project for project in projects}, rules=tuple(rules))
+    return Service(
+        pipeline=pipelines[0],
+        projects={project.name: project for project in projects},
+        rules=tuple(rules),
+        machines=machines,
+    )
+
+
+def _machines(template: Template, home: Home, problems: list[Problem]) -> dict[str, StateMachine]:
+    """Return the state machines by the ARNs that rules have for them, each with the policies of its role."""
+    roles = {role.role_name: role for role in _read(template, ROLE, Role, problems)}
+    found = {}
+    for machine in _read(template, MACHINE, StateMachine, problems):
+        role = roles.get(machine.role_arn.rsplit("/", 1)[-1])
+        arn = made_values(MACHINE, "", {"StateMachineName": machine.name}, home)["Arn"]
+        found[arn] = machine.model_copy(update={"policies": tuple(role.policies.values()) if role else ()})
+    return found
 
 
 def _read(template: Template, kind: str, model: type[Part], problems: list[Problem]) -> list[Part]:

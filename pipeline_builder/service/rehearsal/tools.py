@@ -11,6 +11,9 @@ from pathlib import Path
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.service.rehearsal.sources import Source
 from pipeline_builder.service.rehearsal.template import Service
+from pipeline_builder.service.rehearsal.waiting.clock import Clock
+from pipeline_builder.service.rehearsal.waiting.machines import Machines
+from pipeline_builder.service.rehearsal.waiting.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ Ask = Callable[[Question], Answer | None]
 class Tools:
     """`environment` is what builds get of this machine's, `overrides` what the rehearsal sets above every project.
 
-    `folder` is the rehearsal's own, `shared` has what is kept from one rehearsal to the next.
+    `folder` is the rehearsal's own, `shared` has what is kept from one rehearsal to the next; `url` is its address.
     """
 
     service: Service
@@ -54,6 +57,10 @@ class Tools:
     ask: Ask
     now: Callable[[], datetime]
     stop: threading.Event
+    url: str
+    clock: Clock
+    machines: Machines
+    target: Target
 
     def artifact(self, name: str) -> Path:
         """Return the zip file of an artifact."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.fetching import fetch
+from pipeline_builder.service.cloudformation.access.looks import note_asked
 from pipeline_builder.service.cloudformation.access.projects import (
     CLONE,
     artifacts,
@@ -48,6 +49,7 @@ def _build(facts: Facts) -> Role:
         *calls.list_data(facts),
         *calls.look_before(facts),
         calls.pass_role(facts),
+        *((note_asked(facts),) if facts.has_looks else ()),
     )
     return _role("build", statements, "Build: checks out, composes, plans and applies the SageMaker pipeline")
 
@@ -69,7 +71,7 @@ def _train(facts: Facts) -> Role:
         *calls.read_digests(facts),
         *calls.use_packages(facts, "DescribeModelPackage", *(("UpdateModelPackage",) * facts.definition.approves)),
         *calls.list_data(facts),
-        calls.use_records("PutObject"),
+        calls.use_records(facts, "PutObject"),
     )
     return _role("train", statements, "Train: runs the SageMaker pipeline and judges the run")
 
@@ -86,7 +88,7 @@ def _promote(facts: Facts) -> Role:
         *calls.read_digests(facts),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
         *calls.list_data(facts),
-        calls.use_records("PutObject"),
+        calls.use_records(facts, "PutObject"),
         calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
     return _role("promote", statements, "Promote: approves the model packages of a run")
@@ -106,7 +108,7 @@ def _worker(facts: Facts) -> Role:
         *calls.read_evidence(facts),
         calls.use_evidence(facts),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
-        calls.use_records("GetObject", "PutObject"),
+        calls.use_records(facts, "GetObject", "PutObject"),
         calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
     return _role("worker", statements, "Worker: looks for new commits, and writes rejections to the model packages")
@@ -117,7 +119,7 @@ def _look(facts: Facts) -> tuple[Statement, ...]:
     heads = Statement(
         sid="Heads",
         actions=("s3:GetObject", "s3:PutObject"),
-        resources=objects(BUCKET, "watch/*"),
+        resources=objects(BUCKET, f"{facts.prefix}watch/*"),
         why="which commits the last look has seen",
     )
     return (*fetch(facts.polled), heads, start(facts.service.name))

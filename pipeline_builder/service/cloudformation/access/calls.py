@@ -51,7 +51,7 @@ def read_pipeline(facts: Facts) -> tuple[Statement, ...]:
         Statement(
             sid="AppliedDefinitions",
             actions=("s3:GetObject",),
-            resources=objects(bucket_name(facts), f"{literal(facts.definition.pipeline)}/definitions/*"),
+            resources=objects(bucket_name(facts), f"{literal(facts.definition.base)}/definitions/*"),
             why="what was applied last, to tell what others have changed",
         ),
         data_names(facts),
@@ -115,7 +115,7 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
 
 def write_code(facts: Facts) -> Statement:
     """Return what uploading code, lists of files and the definition takes."""
-    base = literal(facts.definition.pipeline)
+    base = literal(facts.definition.base)
     keys = tuple(f"{base}/{folder}/*" for folder in ("code", "definitions", "manifests"))
     actions = ("s3:AbortMultipartUpload", "s3:PutObject")
     return Statement(sid="WriteCode", actions=actions, resources=objects(bucket_name(facts), *keys))
@@ -258,13 +258,13 @@ def read_digests(facts: Facts) -> tuple[Statement, ...]:
 
 def _made(facts: Facts) -> tuple[str, ...]:
     """Return code, lists of files and what executions make: of all repositories at once, for each has no room."""
-    base, definition = literal(facts.definition.pipeline), facts.definition
+    base, definition = literal(facts.definition.base), facts.definition
     folders = ("code", "manifests", "executions", "*/executions")
     own = objects(bucket_name(facts), *(f"{base}/{folder}/*" for folder in folders))
     others = [
         place
         for place in (*definition.writes, *definition.metrics)
-        if place.bucket or not place.pieces[0].startswith(f"{definition.pipeline}/")
+        if place.bucket or not place.pieces[0].startswith(f"{definition.base}/")
     ]
     return without_covered(sorted({*own, *objects_at(facts, others)}))
 
@@ -274,14 +274,14 @@ def use_evidence(facts: Facts) -> Statement:
     return Statement(
         sid="Evidence",
         actions=("s3:GetObject", "s3:PutObject"),
-        resources=objects(bucket_name(facts), f"{literal(facts.definition.pipeline)}/evidence/*"),
+        resources=objects(bucket_name(facts), f"{literal(facts.definition.base)}/evidence/*"),
         why="what models were judged and approved by",
     )
 
 
 def read_code(facts: Facts) -> Statement:
     """Return what looking takes whether code, and lists of files, are what their names say."""
-    base = literal(facts.definition.pipeline)
+    base = literal(facts.definition.base)
     keys = tuple(f"{base}/{folder}/*" for folder in ("code", "manifests"))
     return Statement(sid="ReadCode", actions=("s3:GetObject",), resources=objects(bucket_name(facts), *keys))
 
@@ -304,10 +304,11 @@ def use_packages(facts: Facts, *verbs: str) -> tuple[Statement, ...]:
     return (Statement(sid="Packages", actions=actions, resources=(*packages, *of_groups)),)
 
 
-def use_records(*verbs: str) -> Statement:
+def use_records(facts: Facts, *verbs: str) -> Statement:
     """Return what the verbs take on records and reports of runs."""
     actions = tuple(f"s3:{verb}" for verb in verbs)
-    return Statement(sid="Records", actions=actions, resources=objects(BUCKET, "runs/*"), why="reports and records")
+    resources = objects(BUCKET, f"{facts.prefix}runs/*")
+    return Statement(sid="Records", actions=actions, resources=resources, why="reports and records")
 
 
 def ask_pipeline(facts: Facts, *verbs: str) -> Statement:

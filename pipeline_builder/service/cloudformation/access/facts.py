@@ -20,10 +20,10 @@ class Facts:
     """All that decides about access.
 
     `fetched` is what the builds use to fetch the model repositories, `polled` what looking at those takes that are
-    polled; `connections` are those of source actions, `webhooks` those of projects with webhooks; `clones` says that
-    builds clone the manifest's repository themselves. `role` is the role of the pipeline, `statuses` has by repository
-    the approval that its packages may begin with, `artifacts` is the artifact bucket, `bucket` that for data where it
-    is another, `key` that of jobs.
+    polled; `connections` are those of source actions, `webhooks` those of projects with webhooks; `has_looks` says that
+    a function looks at polled repositories first, `clones` that builds clone the manifest's repository themselves.
+    `role` is the role of the pipeline, `statuses` has by repository the approval that its packages may begin with,
+    `artifacts` is the artifact bucket, `bucket` that for data where it is another, `key` that of jobs.
     """
 
     service: ServiceSection
@@ -35,6 +35,7 @@ class Facts:
     has_webhooks: bool = False
     has_events: bool = False
     has_polls: bool = False
+    has_looks: bool = False
     has_schedules: bool = False
     clones: bool = False
     role: str = ""
@@ -47,6 +48,11 @@ class Facts:
     def waits_without_build(self) -> bool:
         """A state machine waits for runs."""
         return self.service.wait == "step-functions"
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of everything of the service begin with."""
+        return self.definition.prefix
 
     @property
     def job_roles(self) -> Mapping[str, str]:
@@ -70,6 +76,7 @@ def service_facts(
     webhooks: Iterable[str] | None = None,
     has_events: bool = False,
     has_polls: bool = False,
+    has_looks: bool = False,
     clones: bool = False,
 ) -> Facts:
     """Return the facts of a service.
@@ -89,6 +96,7 @@ def service_facts(
             definition.pipeline,
             definition.content,
             bucket=settings.bucket,
+            prefix=settings.prefix,
             manifests=definition.manifests,
             data=(uri for uris in definition.data.values() for uri in uris),
             repositories=definition.repositories,
@@ -100,6 +108,7 @@ def service_facts(
         has_webhooks=hooks is not None,
         has_events=has_events,
         has_polls=has_polls,
+        has_looks=has_looks,
         has_schedules=bool(manifest.schedules),
         clones=clones,
         role=settings.role,

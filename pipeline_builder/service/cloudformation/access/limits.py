@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline_builder.documents.prefix import RESERVED
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.access.addresses import Location
 from pipeline_builder.service.cloudformation.access.facts import Facts
@@ -11,15 +12,18 @@ from pipeline_builder.service.cloudformation.access.places import Places, may_be
 from pipeline_builder.service.cloudformation.access.resources import artifact_keys
 
 # In the artifact bucket: what builds keep, records and reports, evidence, and which commits have been seen.
-_KEPT = ("builds/", "evidence/", "runs/", "watch/")
+_KEPT = tuple(f"{name}/" for name in RESERVED)
 
 
 def find_beyond(facts: Facts) -> Iterator[Problem]:
     """Yield a problem for every step's wish that would make its repository's role more than its own."""
     definition = facts.definition
-    places = Places(bucket="", pipeline=definition.pipeline, repositories=tuple(definition.by_repository))
+    places = Places(
+        bucket="", pipeline=definition.pipeline, prefix=definition.prefix, repositories=tuple(definition.by_repository)
+    )
     yield from _shared_roles(facts)
-    artifacts = (*_KEPT, *(key.removesuffix("*") for key in artifact_keys(facts.service.name)))
+    kept_here = dict.fromkeys((*_KEPT, *(f"{definition.prefix}{name}" for name in _KEPT)))
+    artifacts = (*kept_here, *(key.removesuffix("*") for key in artifact_keys(facts.service.name)))
     for repo, touched in definition.by_repository.items():
         kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()))
         for place in touched.writes:

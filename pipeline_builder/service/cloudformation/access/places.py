@@ -21,8 +21,14 @@ class Places:
 
     bucket: str
     pipeline: str
+    prefix: str = ""
     repositories: tuple[str, ...] = ()
     mine: str = ""
+
+    @property
+    def base(self) -> str:
+        """What the keys of everything of the pipeline begin with."""
+        return f"{self.prefix}{self.pipeline}"
 
     def of(self, repository: str) -> Places:
         """Return the places as one repository has them."""
@@ -48,7 +54,7 @@ class Places:
     def kept(self) -> tuple[str, ...]:
         """Return the prefixes that a repository's jobs never write to: the pipeline's folders, and those of others."""
         others = [name for name in self.repositories if name != self.mine]
-        return tuple(f"{self.pipeline}/{name}/" for name in (*OWN_FOLDERS, *others))
+        return tuple(f"{self.base}/{name}/" for name in (*OWN_FOLDERS, *others))
 
     def _folder(self, place: Location) -> Location:
         """What stands in one of the folders today is another's name tomorrow: the folder stands for it."""
@@ -56,13 +62,13 @@ class Places:
         return Location("", (found, "")) if found else place
 
     def _folders(self) -> Iterator[str]:
-        yield from (f"{self.pipeline}/{name}/" for name in (*_SHARED, *(() if self.mine else ("executions",))))
+        yield from (f"{self.base}/{name}/" for name in (*_SHARED, *(() if self.mine else ("executions",))))
         for name in (self.mine,) if self.mine else self.repositories:
-            yield f"{execution_base(self.pipeline, name)}/"
+            yield f"{execution_base(self.base, name)}/"
 
     def _before(self, named: Iterable[Location]) -> Iterator[Location]:
         """Yield where the same results lay before: the folder for all, or of one repository exactly its steps'."""
-        before = f"{execution_base(self.pipeline, '')}/"
+        before = f"{execution_base(self.base, '')}/"
         for place in named:
             base = next((one for one in self._results() if _is_below(place, one)), "")
             if base and not self.mine:
@@ -71,7 +77,7 @@ class Places:
                 yield Location("", (before + place.pieces[0].removeprefix(base), *place.pieces[1:]))
 
     def _results(self) -> Iterator[str]:
-        yield from (f"{execution_base(self.pipeline, name)}/" for name in self.repositories)
+        yield from (f"{execution_base(self.base, name)}/" for name in self.repositories)
 
 
 def _is_below(place: Location, base: str) -> bool:

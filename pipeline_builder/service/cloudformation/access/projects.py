@@ -53,7 +53,7 @@ def project_use(facts: Facts, stage: str) -> tuple[Statement, ...]:
     cache = Statement(
         sid="Cache",
         actions=("s3:GetObject", "s3:PutObject"),
-        resources=objects(BUCKET, f"builds/cache/{stage}/*"),
+        resources=objects(BUCKET, f"{facts.prefix}builds/cache/{stage}/*"),
     )
     surrounded = (*variables_use(facts), *index_use(facts))
     return (logs(name), reports, cache, *image_use(facts), *network_use(facts), *surrounded)

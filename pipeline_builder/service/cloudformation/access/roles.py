@@ -6,6 +6,7 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.access import builds, jobs
 from pipeline_builder.service.cloudformation.access.facts import Facts, service_facts
 from pipeline_builder.service.cloudformation.access.limits import find_beyond
+from pipeline_builder.service.cloudformation.access.looks import look_role
 from pipeline_builder.service.cloudformation.access.packing import pack
 from pipeline_builder.service.cloudformation.access.projects import source_connection, start
 from pipeline_builder.service.cloudformation.access.resources import (
@@ -39,6 +40,8 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
         roles.append(_scheduler(facts))
     if facts.service.notifications:
         roles.append(_chat(facts))
+    if facts.has_looks:
+        roles.append(look_role(facts))
     return pack([*roles, *jobs.execution_roles(facts)])
 
 
@@ -154,14 +157,11 @@ def _scheduler(facts: Facts) -> Role:
     if facts.has_schedules:
         statements.append(start(name))
     if facts.has_polls:
-        statements.append(
-            Statement(
-                sid="Poll",
-                actions=("codebuild:StartBuild",),
-                resources=(project(name, "worker"),),
-                why="the worker looks whether a model repository has moved",
-            )
-        )
+        why = "it looks whether a model repository has moved"
+        action, resource = ("codebuild:StartBuild", project(name, "worker"))
+        if facts.has_looks:
+            action, resource = ("lambda:InvokeFunction", arn("lambda", f"function:{name}-look"))
+        statements.append(Statement(sid="Poll", actions=(action,), resources=(resource,), why=why))
     queue = Statement(
         sid="Missed",
         actions=("sqs:SendMessage",),

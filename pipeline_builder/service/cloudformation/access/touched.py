@@ -63,6 +63,7 @@ class DefinitionFacts:
     """
 
     pipeline: str
+    prefix: str = ""
     groups: tuple[str, ...] = ()
     reads: tuple[Location, ...] = ()
     writes: tuple[Location, ...] = ()
@@ -82,20 +83,27 @@ class DefinitionFacts:
     by_repository: Mapping[str, DefinitionFacts] = field(default_factory=dict)
     registered: DefinitionFacts | None = None
 
+    @property
+    def base(self) -> str:
+        """What the keys of everything of the pipeline begin with, in its own bucket."""
+        return f"{self.prefix}{self.pipeline}"
+
 
 def definition_facts(
     pipeline: str,
     definition: bytes,
     *,
     bucket: str,
+    prefix: str = "",
     manifests: Mapping[str, bytes] | None = None,
     data: Iterable[str] = (),
     repositories: Mapping[str, str] | None = None,
 ) -> DefinitionFacts:
     """Read out of a definition what its steps touch.
 
-    `bucket` is the pipeline's own, `manifests` are the lists of data files that steps name, by their addresses, `data`
-    the addresses that are listed before a run, `repositories` says whose each step is.
+    `bucket` is the pipeline's own, `prefix` what all of it lies below there, `manifests` are the lists of data files
+    that steps name, by their addresses, `data` the addresses that are listed before a run, `repositories` says whose
+    each step is.
 
     Raises:
         InputProblems: PB641 for names that no policy can have in it.
@@ -104,7 +112,7 @@ def definition_facts(
     steps = flat_steps(document.get("Steps"))
     parameters = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
     owners = {name: repo for name, repo in (repositories or {}).items() if name in steps}
-    places = Places(bucket=bucket, pipeline=pipeline, repositories=tuple(sorted(set(owners.values()))))
+    places = Places(bucket=bucket, pipeline=pipeline, prefix=prefix, repositories=tuple(sorted(set(owners.values()))))
     touched = _Touched(steps, tuple(find_addresses(steps, parameters)), manifests or {}, places)
     facts = replace(
         touched.facts(lambda _: True, places),
@@ -147,6 +155,7 @@ class _Touched:
         members = list(_members(list(steps.values())))
         return DefinitionFacts(
             pipeline=places.pipeline,
+            prefix=places.prefix,
             groups=_texts(members, ("ModelPackageGroupName",)),
             reads=places.read([*(f.location for f in found if not f.written), *_listed(lists)]),
             writes=places.written(f.location for f in found if f.written),

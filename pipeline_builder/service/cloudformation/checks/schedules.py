@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 
 from pipeline_builder.descriptions import JSON
@@ -19,6 +19,7 @@ SCHEDULES = "PB629"
 _EXPRESSION = re.compile(r"(?P<kind>cron|rate|at)\((?P<inner>[^()]*)\)")
 _UNIVERSAL = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:(?P<service>\w+):(?P<action>\w+)")
 _START, _BUILD = ("codepipeline", "startPipelineExecution"), ("codebuild", "startBuild")
+_TOLD = ("bucket", "prefix", "project")
 
 
 def check_schedules(service: Service) -> Iterator[Problem]:
@@ -83,6 +84,9 @@ def _target(service: Service, target: Node, name: str) -> Iterator[Problem]:
             f"the schedule '{name}' has no dead-letter queue of the templates: nobody would know that it can't start"
         )
         yield queue.problem(SCHEDULES, message, "write 'DeadLetterConfig: {Arn: …}'")
+    if target.at("Arn").text in service.made("AWS::Lambda::Function"):
+        yield from _look(service, target.at("Input"))
+        return
     match = _UNIVERSAL.fullmatch(target.at("Arn").text)
     if match is None or (match["service"], match["action"]) not in (_START, _BUILD):
         message = f"the schedule '{name}' has the target {target.at('Arn').shown}, which this service doesn't use"
@@ -91,14 +95,49 @@ def _target(service: Service, target: Node, name: str) -> Iterator[Problem]:
     yield from _input(service, target.at("Input"), start=match["service"] == _START[0])
 
 
-def _input(service: Service, node: Node, *, start: bool) -> Iterator[Problem]:
+def _look(service: Service, node: Node) -> Iterator[Problem]:
+    """Check what the function is told that looks at repositories: it fails each time where that isn't so."""
+    data = yield from _mapping(node)
+    if data is None:
+        return
+    if set(data) != set(_TOLD):
+        yield node.problem(
+            SCHEDULES, f"'Input' has {', '.join(sorted(data)) or 'nothing'}, expected {', '.join(_TOLD)}"
+        )
+        return
+    project = service.projects.get(str(data["project"]))
+    if project is None:
+        yield node.problem(SCHEDULES, f"'Input' names {_named('project', data['project'])}")
+        return
+    variables = {item.at("Name").text: item.at("Value").text for item in _variables(project)}
+    noted = "/".join(filter(None, (variables.get("SMP_S3PREFIX"), "watch/")))
+    if (data["bucket"], data["prefix"]) != (variables.get("SMP_ARTIFACTS"), noted):
+        message = (
+            f"'Input' says that heads are noted in {describe(data['bucket'])} below {describe(data['prefix'])}, and "
+            f"the project notes them in {describe(variables.get('SMP_ARTIFACTS'))} below '{noted}'"
+        )
+        yield node.problem(SCHEDULES, message)
+
+
+def _variables(project: Node) -> tuple[Node, ...]:
+    return project.at("Environment", "EnvironmentVariables").items()
+
+
+def _mapping(node: Node) -> Generator[Problem, None, dict[str, JSON] | None]:
     try:
         data: JSON = json.loads(node.text)
     except ValueError as error:
         yield node.problem(SCHEDULES, f"'Input' is no JSON: {error}")
-        return
+        return None
     if not isinstance(data, dict):
         yield node.problem(SCHEDULES, f"'Input' is {describe(data)}, expected a mapping")
+        return None
+    return data
+
+
+def _input(service: Service, node: Node, *, start: bool) -> Iterator[Problem]:
+    data = yield from _mapping(node)
+    if data is None:
         return
     keys = ("Name", "Variables", "ClientRequestToken") if start else ("ProjectName", "EnvironmentVariablesOverride")
     for key in data.keys() - set(keys):

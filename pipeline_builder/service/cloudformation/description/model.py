@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.documents.prefix import NAME, RESERVED
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
@@ -25,7 +26,6 @@ from pipeline_builder.stacks.stacks import OWNER_TAG
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
-OWN_PREFIXES = ("builds", "runs", "watch")
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -86,6 +86,7 @@ class Place:
     bucket: str
     role: str
     manifest: str
+    prefix: str = ""
     kms_key: str
     subnets: str
     security_groups: str
@@ -217,12 +218,17 @@ def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source
 def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     where = manifest.service_place
     yield from _source_problems(model.source, where)
-    if model.place.pipeline in (model.artifact_prefix, *OWN_PREFIXES):
+    place = model.place
+    key = f"{place.prefix}{place.pipeline}/"
+    # CodePipeline's artifacts have no prefix; the rest of what the service keeps for itself has it.
+    thrown = (f"{model.artifact_prefix}/", *(f"{place.prefix}{name}/" for name in RESERVED))
+    if key.startswith(thrown):
         message = (
-            f"the pipeline '{model.place.pipeline}' keeps its code and models below 's3://{model.place.bucket}/"
-            f"{model.place.pipeline}/', where the service keeps what it throws away"
+            f"the pipeline '{place.pipeline}' keeps its code and models below 's3://{place.bucket}/{key}', where the "
+            "service keeps what it throws away"
         )
-        yield Problem(id="PB614", message=message, place=where, hint="give the service another 'name'")
+        hint = "give the service another 'name'" + (f", or choose another {NAME}" if place.prefix else "")
+        yield Problem(id="PB614", message=message, place=where, hint=hint)
     yield from _tag_problems(model, where)
     yield from telling_problems(manifest)
     yield from _time_problems(model, manifest)

@@ -12,6 +12,7 @@ from pipeline_builder.manifest.addresses import Address, parse_address, parse_co
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.quotas import MOST_ACTIONS, MOST_TRIGGERS
 from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.manifest.texts import inert
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.service.cloudformation.description.hosts import (
@@ -66,12 +67,20 @@ class EventTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triggers:
-    """All triggers of the model repositories; `polled` are the names of those that are looked at."""
+    """All triggers of the model repositories; `polled` are the names of those that are looked at, `unlooked` of those
+    among them that only a build with git can ask.
+    """
 
     connections: tuple[ConnectionTrigger, ...] = ()
     webhooks: tuple[WebhookTrigger, ...] = ()
     events: tuple[EventTrigger, ...] = ()
     polled: tuple[str, ...] = ()
+    unlooked: tuple[str, ...] = ()
+
+    @property
+    def looks(self) -> bool:
+        """Whether a small function looks at the polled repositories first, and a build only where it has to."""
+        return bool(self.polled) and not self.unlooked
 
 
 def build_triggers(
@@ -83,7 +92,8 @@ def build_triggers(
     commit can't move, so nothing starts for it.
     """
     problems: list[Problem] = []
-    connections, webhooks, events, polled = [], [], [], []
+    alone = reached_by_builds_alone(service.environment)
+    connections, webhooks, events, polled, unlooked = [], [], [], [], []
     for repo in repos:
         address = parse_address(repo.url)
         problems += _credential_problems(repo, address)
@@ -102,10 +112,22 @@ def build_triggers(
                 events.append(_event(repo, address, service))
             case "poll":
                 polled.append(repo.name)
+                unlooked += [repo.name] if alone or not _can_be_looked_at(repo, address) else []
     problems += _too_many(repos, len(connections))
     return Triggers(
-        connections=tuple(connections), webhooks=tuple(webhooks), events=tuple(events), polled=tuple(polled)
+        connections=tuple(connections),
+        webhooks=tuple(webhooks),
+        events=tuple(events),
+        polled=tuple(polled),
+        unlooked=tuple(unlooked),
     ), tuple(problems)
+
+
+def _can_be_looked_at(repo: Repo, address: Address) -> bool:
+    """Tell whether the first look's function can ask it: `aws/inside/look.py` speaks https with a token."""
+    if repo.credentials:
+        return address.scheme == "https" and repo.credentials.kind == "secretsmanager"
+    return address.scheme == "https" and parse_codecommit(repo.url) is None  # which wants signatures
 
 
 def _stands_still(repo: Repo, problems: list[Problem]) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from pipeline_builder.aws.inside import look
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.machine.codeartifact import VARIABLE
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
@@ -22,6 +24,17 @@ def start_input(model: ServiceModel, timing: Timing) -> str:
     }
     named = [{"Name": name, "Value": value} for name, value in variables.items()]
     return json.dumps({"Name": model.name, "Variables": named})
+
+
+def look_input(model: ServiceModel) -> str:
+    """Return what the first look is told, as JSON for Fn::Sub."""
+    told = {"bucket": "${ArtifactBucket}", "prefix": f"{model.place.prefix}watch/", "project": "${WorkerProject}"}
+    return json.dumps(told)
+
+
+def look_code() -> str:
+    """Return the code of the first look's function."""
+    return Path(look.__file__).read_text("utf-8")
 
 
 def codecommit_input(repository: str) -> str:
@@ -64,6 +77,7 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
     whose = f"{index.owner or place.account}/{index.repository}/{index.region or place.region}" if index else ""
     given = {
         VARIABLE: f"{index.domain}/{whose}" if index else "",
+        "SMP_S3PREFIX": place.prefix.rstrip("/"),
         "SMP_KMSKEY": place.kms_key,
         "SMP_SUBNETS": place.subnets,
         "SMP_SECURITYGROUPS": place.security_groups,
@@ -81,6 +95,7 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_JOBROLES": job_roles(model),
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
+        **({"SMP_LOOK": quote("1")} if stage == "build" and model.triggers.looks else {}),
         **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
         **({"SMP_WAIT_MACHINE": "!Ref WaitMachine"} if waits else {}),
     } | {name: quote(value) for name, value in given.items() if value}

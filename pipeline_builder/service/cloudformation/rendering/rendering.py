@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
+from pipeline_builder.manifest.surroundings import proxies
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.rendering.inputs import (
     chat_message,
     codecommit_input,
     environment,
     job_roles,
+    look_code,
+    look_input,
     start_input,
     wait_definition_text,
 )
@@ -85,6 +88,9 @@ def _environment() -> Environment:
         "codecommit_input": codecommit_input,
         "environment": environment,
         "job_roles": job_roles,
+        "proxies": lambda model: proxies(model.service.environment),
+        "look_code": look_code,
+        "look_input": look_input,
         "start_input": start_input,
         "wait_definition_text": wait_definition_text,
     }

@@ -193,6 +193,10 @@ _plain(
     lambda request: _arn("codepipeline", str(request["name"])),
 )  # fmt: skip
 _plain("stepfunctions", "StartExecution", "states:StartExecution", lambda request: str(request["stateMachineArn"]))
+_plain(
+    "codebuild", "StartBuild", "codebuild:StartBuild",
+    lambda request: _arn("codebuild", f"project/{request['projectName']}"),
+)  # fmt: skip
 # Secrets Manager puts six characters behind a secret's name.
 _plain(
     "secretsmanager", "GetSecretValue", "secretsmanager:GetSecretValue",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,17 @@ from typing import Any
 import pytest
 
 import pipeline_builder.aws
+from acceptance.scenarios.asides import CALLS
 from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.inside import look
 from pipeline_builder.aws.secrets import make_secret_reader
-from pipeline_builder.aws.triggers import open_poller
+from pipeline_builder.aws.triggers import Asked, open_poller
 from pipeline_builder.checkout.heads import Head
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.documents.values import build_settings
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
+from tests.acceptance.calls import calls_json
 from tests.serve.serving import Served, serving
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents
 from tests.service.cloudformation.access.recorded import KNOWN, Recorder, needs, record
@@ -34,6 +39,7 @@ LISTED = CONF.replace(
 )
 TAGS = "conf:\n  tags: {team: churn}\n"
 ROLE = "pipeline-builder-execution"
+PREFIX = "team/models"
 # What the operators' commands call, with the permissions of a person: nothing of it is in a stage of the service.
 BY_PEOPLE = {
     "sts assume_role": "promote --to-account",
@@ -71,6 +77,7 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
         ("codepipeline", "ListActionExecutions"): executions,
         ("codepipeline", "StartPipelineExecution"): lambda _: {"pipelineExecutionId": "e2"},
         ("stepfunctions", "StartExecution"): lambda _: {"executionArn": "arn"},
+        ("codebuild", "StartBuild"): lambda _: {"build": {"id": "b1"}},
         ("iam", "GetRole"): lambda asked: {"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{asked['body']['RoleName']}"}},
         ("s3", "HeadBucket"): lambda _: {"BucketRegion": REGION},
     }
@@ -80,10 +87,13 @@ def environment(served: Served) -> dict[str, str]:
     return {
         **served.environment,
         "SMP_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,  # which Lambda sets
         "SMP_ACCOUNTID": ACCOUNT,
         "SMP_ROLE": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
         "SMP_JOBROLES": f"arn:aws:iam::{ACCOUNT}:role/pipeline-builder-{{repository}}",
         "SMP_S3BUCKETNAME": "my-data",
+        "SMP_S3PREFIX": PREFIX,
+        "SMP_LOOK": "1",
         "SMP_KMSKEY": KEY,
         "SMP_ARTIFACTS": NAMES.bucket,
         "SMP_CODEPIPELINE": "pipeline-builder",
@@ -127,12 +137,19 @@ def stages(workspace: Workspace, recorder: Recorder, approval: list[str], monkey
     stage("judge", "train", code=5)
     stage("judge", "train", code=5)  # as Retry stage does of failed actions
     with recorder.during("worker"):
-        look()
+        poll()
+    with recorder.during("look"):
+        told = {"bucket": NAMES.bucket, "prefix": f"{PREFIX}/watch/", "project": "pipeline-builder-worker"}
+        assert look.handler(told, None)["started"] == "b1"
 
 
-def look() -> None:
+def poll() -> None:
     """Look at a repository as the poller does, twice; its host is none of AWS's, so the head is given."""
-    poller = open_poller({"SMP_CODEPIPELINE": "pipeline-builder", "SMP_ARTIFACTS": NAMES.bucket}, Aws(REGION))
+    values = {"SMP_CODEPIPELINE": "pipeline-builder", "SMP_ARTIFACTS": NAMES.bucket, "SMP_S3PREFIX": PREFIX}
+    poller = open_poller(values, Aws(REGION))
+    away = Asked(name="churn", url="https://127.0.0.1:1/churn.git", revision="main", credentials="")
+    poller.note_asked([replace(away, credentials="secretsmanager:git/token")])
+    poller.note_failing(())
     assert make_secret_reader(REGION)("git/token") == "t0ken"
     for number in range(2):
         head = Head(url="https://example.com/churn.git", revision="main", commit=str(number) * 40)
@@ -167,19 +184,20 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorde
             {"manifest": Path("model_repos.yaml"), "state": None, "build": None, "env_file": None}, "aws", None
         )
         settings = build_settings(session.workspace.values, session.workspace.tags)
-        yield recorder, service_facts(session.manifest, session.composed.definition, settings, has_polls=True)
+        definition = session.composed.definition
+        yield recorder, service_facts(session.manifest, definition, settings, has_polls=True, has_looks=True)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("stage", ["build", "train", "promote", "worker"])
+@pytest.mark.parametrize("stage", ["build", "train", "promote", "worker", "look"])
 def test_each_call_of_a_stage_is_allowed(stage: str, recorded: tuple[Recorder, Facts]) -> None:
     recorder, facts = recorded
     (role,) = (role for role in build_access(facts) if role.name == stage)
     policies = documents(role)
     calls = recorder.calls[stage]
-    assert len(calls) > 5
+    assert len(calls) > 4
     # What is read was written with the key of jobs, which no request to read names.
-    assert allows(policies, "kms:Decrypt", KEY, kms_ViaService=f"s3.{REGION}.amazonaws.com")
+    assert stage == "look" or allows(policies, "kms:Decrypt", KEY, kms_ViaService=f"s3.{REGION}.amazonaws.com")
     denied = {
         f"{needed.action} on {needed.resource}": dict(needed.context)
         for call in calls
@@ -221,13 +239,15 @@ def test_a_role_without_one_of_its_permissions_is_noticed(recorded: tuple[Record
                 others = [{"Statement": [one for one in policy["Statement"] if one is not statement]}]
                 if all(allows(others, one.action, one.resource, **one.context) for one in needed):
                     unused.setdefault(role.name, set()).add(statement["Sid"])
-    services = {"Logs", "Reports", "Cache", "Artifacts", "ArtifactBucket", "Key"}  # CodeBuild's own calls, not ours
+    # CodeBuild's and Lambda's own calls, not ours.
+    services = {"Logs", "Reports", "Cache", "Artifacts", "ArtifactBucket", "Key", "Missed"}
     assert {name: sids - services for name, sids in unused.items()} == {
         # Where others have changed the pipeline; where groups of before are looked at.
         "build": {"AppliedDefinitions", "Packages"},
         "train": {"AppliedDefinitions"},
         "promote": set(),
         "worker": set(),
+        "look": set(),
     }
 
 
@@ -252,3 +272,12 @@ def test_no_operation_is_called_that_is_not_known_here() -> None:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+@pytest.mark.long
+def test_an_acceptance_asks_iam_for_what_was_recorded(recorded: tuple[Recorder, Facts]) -> None:
+    """`WRITE_CALLS=1 pytest -k acceptance_asks` writes the file anew."""
+    text = calls_json(recorded[0].calls)
+    if os.environ.get("WRITE_CALLS"):
+        CALLS.write_text(text)
+    assert CALLS.read_text() == text

@@ -179,11 +179,16 @@ def test_roles_that_nothing_takes_on_are_left_out() -> None:
         for role in build_access(facts_with(service={"execution_role": "given"}, role="arn:aws:iam::1:role/r"))
     ]
     assert least == ["pipeline", "build", "train", "promote", "worker", "events"]
-    most = build_access(facts_with(has_webhooks=True, has_polls=True, has_schedules=True, has_events=True))
+    most = build_access(
+        facts_with(has_webhooks=True, has_polls=True, has_looks=True, has_schedules=True, has_events=True)
+    )
     assert [role.name for role in most] == [
-        "pipeline", "build", "train", "promote", "worker", "webhook", "events", "scheduler", "execution",
+        "pipeline", "build", "train", "promote", "worker", "webhook", "events", "scheduler", "look",
+        "execution",
     ]  # fmt: skip
-    assert all(role.trust_conditions == {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}} for role in most)
+    ours = {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+    # Lambda takes a role of the function's own account only.
+    assert [role.name for role in most if role.trust_conditions != ours] == ["look"]
 
 
 def test_without_models_to_register_no_role_touches_the_registry() -> None:

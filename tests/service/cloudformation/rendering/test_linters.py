@@ -110,6 +110,8 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "encryption": "aws",
     },
     "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
+    "below a prefix": {"execution_role": "per-repository", "place": {"prefix": "team/models/"}},
+    "polled by builds": {"repos": ({"url": "ssh://git@git.example.com/a/b.git"},), "schedules": ()},
     "every kind of credentials": {"repos": OPENED, "schedules": ()},
     "waits without a build": {"wait": "step-functions", "repos": (QUIET,), "schedules": ()},
     "waits without a build, every kind": {
@@ -286,7 +288,7 @@ def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "service.yaml").write_text(text.replace("checkov:", "other:"))
     bare = {item["check_id"] for item in check(tmp_path / "bare")["failed_checks"]}
-    assert bare == {"CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_158"}
+    assert bare == {"CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_115", "CKV_AWS_117", "CKV_AWS_158"}
 
 
 # checkov, but that a parser for addresses within documents is made once, and not anew for each of some thousand.

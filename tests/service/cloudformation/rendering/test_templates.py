@@ -354,6 +354,7 @@ def test_builds_know_where_they_are(service: dict[str, Any]) -> None:
         found = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
         limit = found.pop("SMP_TIMEOUT", None)
         assert limit == ({"Ref": "RunTimeoutMinutes"} if stage == "train" else None)
+        assert found.pop("SMP_LOOK", None) == ("1" if stage == "build" else None)
         assert found == {
             "STAGE": "watch" if stage == "worker" else stage,
             "SMP_TARGET": "aws",
@@ -400,6 +401,7 @@ def test_values_that_were_given_are_handed_on() -> None:
     found = {item["Name"]: item["Value"] for item in variables}
     assert found["SMP_ROLE"] == found["SMP_JOBROLES"] == {"Ref": "ExecutionRoleArn"}
     assert template["Parameters"]["ExecutionRoleArn"]["Default"] == f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
+    assert found.pop("SMP_LOOK") == "1"
     assert {name: found[name] for name in list(found)[-5:]} | {"SMP_S3BUCKETNAME": found["SMP_S3BUCKETNAME"]} == {
         "SMP_ARTIFACTS": {"Ref": "ArtifactBucket"},
         "SMP_KMSKEY": KEY,
@@ -433,7 +435,9 @@ def test_a_schedule_starts_the_pipeline_for_its_groups(service: dict[str, Any]) 
         "weekly": ("rate(7 days)", "UTC", "DISABLED", {"TRIGGER": "schedule:weekly", "GROUPS": "all", "CACHE": "use"}),
     }
     assert json.loads(schedules["ScheduleNightly"]["Properties"]["Target"]["Input"])["Name"] == "model-service"
-    assert schedules["Poll"]["Properties"]["Target"]["Input"] == {"Fn::Sub": '{"ProjectName": "${WorkerProject}"}'}
+    told = '{"bucket": "${ArtifactBucket}", "prefix": "watch/", "project": "${WorkerProject}"}'
+    assert schedules["Poll"]["Properties"]["Target"]["Arn"] == {"Fn::GetAtt": ["Look", "Arn"]}
+    assert schedules["Poll"]["Properties"]["Target"]["Input"] == {"Fn::Sub": told}
 
 
 def test_inputs_are_what_the_services_take(service: dict[str, Any]) -> None:
