@@ -102,9 +102,7 @@ def main() -> None:
     show("CPU seconds", [(name, [cpu for _, cpu in rows], "-") for name, rows in found.items()])
     for name, rows in found.items():
         wall = statistics.median(wall for wall, _ in rows)
-        print(
-            f"  {name}: {wall / best:.3f} times the schedule played without overhead, {wall / least:.3f} times the bound"
-        )
+        print(f"  {name}: {wall / best:.3f} times what is played without overhead, {wall / least:.3f} times the bound")
 
 
 main()
