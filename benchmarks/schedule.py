@@ -20,7 +20,8 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from tests.engine.definitions import definition, run, script, target
 target = target(Path(sys.argv[2]), jobs=int(sys.argv[3]))
-content = definition(*(script(name, f"sleep {seconds}", DependsOn=before) for name, seconds, before in json.load(open(sys.argv[4]))))
+dag = json.load(open(sys.argv[4]))
+content = definition(*(script(name, f"sleep {seconds}", DependsOn=before) for name, seconds, before in dag))
 for line in sys.stdin:
     began, cpu = time.perf_counter(), sum(os.times()[:4])
     run(target, content, rerun=True)
@@ -95,15 +96,13 @@ def main() -> None:
                     found[name].append(tuple(json.loads(done.stdout)))
     best = played(dag, given.jobs, longest_first=True)
     least = bound(dag, given.jobs)
-    print(
-        f"max(critical path, work ÷ {given.jobs}) {least:.2f} s; played without overhead: longest way first {best:.2f} s,"
-    )
-    print(f"in the definition's order {played(dag, given.jobs, longest_first=False):.2f} s")
+    print(f"max(critical path, work / {given.jobs}) {least:.2f} s; played without overhead: longest way first")
+    print(f"{best:.2f} s, in the definition's order {played(dag, given.jobs, longest_first=False):.2f} s")
     show("seconds", [(name, [wall for wall, _ in rows], f"{1.05 * best:.2f} s") for name, rows in found.items()])
     show("CPU seconds", [(name, [cpu for _, cpu in rows], "-") for name, rows in found.items()])
     for name, rows in found.items():
         wall = statistics.median(wall for wall, _ in rows)
-        print(f"  {name}: {wall / best:.3f} × the schedule played without overhead, {wall / least:.3f} × the bound")
+        print(f"  {name}: {wall / best:.3f} times what is played without overhead, {wall / least:.3f} times the bound")
 
 
 main()

@@ -263,7 +263,7 @@ class LocalPipelines:
 
     def read_log(self, arn: str, step: str, *, whole: bool = False) -> str:
         """Return the log of the step's job; of a cached step the log of the job that made the result."""
-        known = self._state.steps(arn).get(step)
+        known = self._state.step(arn, step)
         if known is None:
             return ""
         if known.cache_hit:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step
-from pipeline_builder.engine.document.flow import Flow, is_simple
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
@@ -99,8 +101,8 @@ class Run:
         # What failed before a halt stays failed; in any other run these steps wait again by now.
         self._known = engine.state.steps(execution.arn)
         self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
-        self._simple = is_simple(document)
-        self._flow = self._foreseen()
+        self._frontier = Frontier(document.steps, self._todo(), self._results, self._failed)
+        self._ended: SimpleQueue[Future[Done | None]] = SimpleQueue()
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -110,7 +112,7 @@ class Run:
         every job and is raised again when they have ended; so is any exception that is a bug. An execution that
         somebody asks to stop (status Stopping, from whatever process) ends Stopped; one that is halted stays Executing.
         """
-        todo = self._todo()
+        todo = self._frontier
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
@@ -118,14 +120,16 @@ class Run:
             try:
                 while todo or line or running:
                     if self._asked_to_stop():
-                        todo = []
+                        todo.clear()
                         line.clear()
-                    self._skip(todo, observe)
-                    for step in self._ready(todo):
-                        todo.remove(step)
+                    for step in todo.take_skipped():
+                        observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+                    for step in todo.take_ready():
                         line.join(step)
                     for step in line.take(workers - len(running)):
-                        running[pool.submit(self._run_step, step, observe)] = step
+                        future = pool.submit(self._run_step, step, observe)
+                        running[future] = step
+                        future.add_done_callback(self._ended.put)
                     if not running:
                         break
                     self._collect(running)
@@ -136,12 +140,8 @@ class Run:
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
         if not self._failed:
             return ExecutionStatus.SUCCEEDED
-        caught = all(self._flow.is_caught(self._document, name) for name in self._failed)
+        caught = todo.are_caught(self._failed)
         return ExecutionStatus.COMPLETED_WITH_FAILURES if caught else ExecutionStatus.FAILED
-
-    def _foreseen(self) -> Flow:
-        """Return how far the execution is; where nothing is ever left out, without looking at every step."""
-        return Flow(self._results, self._failed).foresee(() if self._simple else self._document.steps)
 
     def _todo(self) -> list[Step]:
         selected = self._limits.selected
@@ -165,26 +165,20 @@ class Run:
                     stop.ask(self._engine.grace)
         return self._stop.is_set()
 
-    def _skip(self, todo: list[Step], observe: Observer) -> None:
-        for step in [step for step in todo if step.name in self._flow.skipped]:
-            todo.remove(step)
-            observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
-
-    def _ready(self, todo: list[Step]) -> list[Step]:
-        return [step for step in todo if self._flow.is_ready(step)]
-
     def _collect(self, running: dict[Future[Done | None], Step]) -> None:
-        # A time-out now and then, because a wait without end can't be interrupted on every system.
-        ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in ended:
-            step = running.pop(future)
-            done = future.result()
-            if done is None:
-                self._failed.add(step.name)
-            else:
-                self._results[step.name] = done.result
-        if ended and not self._simple:
-            self._flow = self._foreseen()
+        """Wait for an end, and take note of all that there are."""
+        with contextlib.suppress(Empty):
+            # A time-out now and then, because a wait without end can't be interrupted on every system.
+            future = self._ended.get(timeout=0.5)
+            while True:
+                step = running.pop(future)
+                done = future.result()
+                if done is None:
+                    self._failed.add(step.name)
+                else:
+                    self._results[step.name] = done.result
+                self._frontier.end(step.name)
+                future = self._ended.get_nowait()
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
         """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""

@@ -152,6 +152,11 @@ class State:
         rows = self.query("SELECT * FROM steps WHERE execution = ?", arn)
         return {row["name"]: _step(row) for row in rows}
 
+    def step(self, arn: str, name: str) -> StepState | None:
+        """Return the state of one step, None where it has no row."""
+        rows = self.query("SELECT * FROM steps WHERE execution = ? AND name = ?", arn, name)
+        return _step(rows[0]) if rows else None
+
     def results(self, arn: str) -> dict[str, dict[str, Any]]:
         """Return the results of the steps that have succeeded."""
         rows = self.query("SELECT name, result FROM steps WHERE execution = ? AND status = 'Succeeded'", arn)
