@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,7 +52,11 @@ def common(command: Command) -> Command:
         ),
         click.option("--build-dir", type=click.Path(path_type=Path), help="Folder for what stages hand on."),
         click.option("--env-file", type=FILE, help='KEY="value" file; default: .env if there.'),
-        click.option("--jobs", type=click.IntRange(1, 256), help="Jobs that run at once; on AWS: steps; of a checkout: repositories."),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 256),
+            help="Jobs that run at once; on AWS: steps; of a checkout: repositories.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
     )
     for option in reversed(options):
@@ -203,6 +208,16 @@ parameters_option = click.option(
     callback=_parameters,
     help="Value of a pipeline parameter; may be repeated.",
 )
+
+
+class Number(click.FloatRange):
+    """A number within bounds; `nan` is within all of click's."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"'{value}' is no number", param, ctx)
+        return found
 
 
 class Duration(click.FloatRange):
