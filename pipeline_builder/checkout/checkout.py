@@ -91,7 +91,7 @@ def checkout(
         )
         for repo in manifest.repos
     ]
-    with _alone(cache):
+    with alone(cache):
         clear_cache(cache, [item.bare for item in work])
         names = {item.repo.name for item in work} | {path.stem for path in cache.glob("*.git")}
         clear_folder(root / manifest.training_dir, names)
@@ -126,7 +126,7 @@ def _untold(found: WorkTree, what: str, place: Place | None) -> Iterator[Problem
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
+def alone(cache: Path) -> Iterator[None]:
     """One checkout after the other: two at once would pull the folders away under each other.
 
     The lock is the system's, so that of a process that was killed is gone with it.
