@@ -145,8 +145,11 @@ def _choices(detail: ErrorDetails) -> list[str]:
 def _nearest(detail: ErrorDetails) -> str | None:
     """Return which of many choices was meant; few are all in the message."""
     found, choices = detail.get("input"), _choices(detail) if detail["type"] == "literal_error" else []
-    many = len(choices) > _MOST_CHOICES and isinstance(found, str)
-    return did_you_mean(str(found), [choice.strip("'") for choice in choices]) if many else None
+    if len(choices) <= _MOST_CHOICES or not isinstance(found, str):
+        return None
+    if found in choices:  # as a number, where this is a text
+        return f"write {found} without quotes"
+    return did_you_mean(found, [choice.strip("'") for choice in choices])
 
 
 def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:

@@ -32,6 +32,7 @@ from pipeline_builder.engine.execution.execution import (
 )
 from pipeline_builder.engine.execution.fingerprint import build_fingerprint
 from pipeline_builder.engine.execution.prediction import predict
+from pipeline_builder.engine.execution.remains import standing_fingerprint
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import (
     Request,
@@ -155,15 +156,19 @@ class LocalPipelines:
     def put_pipeline(self, name: str, definition: bytes) -> DeployedPipeline:
         """Add a version, unless the newest has the same bytes. A definition that can't run here is refused."""
         load_definition(definition)
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             version = put_version(db, name, definition)
         return DeployedPipeline(name=name, arn=f"{PIPELINE_ARN}/{name}", definition=definition, version=version)
 
     def fingerprint(self, definition: bytes, parameters: Mapping[str, str]) -> str:
-        """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version."""
+        """Return the sha256 of what decides the outcome: definition, parameters, data, images, Python's version.
+
+        Where that has been done and its files are gone, it is another one.
+        """
         document = load_definition(definition)
         values = parameter_values(document, parameters)
-        return build_fingerprint(document, values, self.engine)
+        fingerprint = build_fingerprint(document, values, self.engine)
+        return standing_fingerprint(fingerprint, self._state, self.engine.store)
 
     def predict_cache(
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
@@ -226,7 +231,7 @@ class LocalPipelines:
     def _put(self, request: Request, taken: tuple[str, ...], new_id: str, cause: str) -> str:
         """Record the execution, unless its cause, or an equal one, has done so; return its ARN."""
         pipeline, version = request.pipeline, request.version
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             twin = (
                 _caused_execution(db, pipeline, cause)
                 if cause
@@ -264,7 +269,7 @@ class LocalPipelines:
 
     def read_log(self, arn: str, step: str, *, whole: bool = False) -> str:
         """Return the log of the step's job; of a cached step the log of the job that made the result."""
-        known = self._state.steps(arn).get(step)
+        known = self._state.step(arn, step)
         if known is None:
             return ""
         if known.cache_hit:

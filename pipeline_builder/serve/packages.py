@@ -29,7 +29,7 @@ _METADATA_LIMIT = 50
 def create_model_package_group(call: Call) -> Mapping[str, Any]:
     """Create a group."""
     name = call.request["ModelPackageGroupName"]
-    with call.engine.state.transaction() as db:
+    with call.engine.state.transaction(lasting=True) as db:
         if db.execute("SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted", (name,)).fetchone():
             arn = f"{details.GROUP_ARN}/{name}"
             raise ServiceError(VALIDATION, f"Model Package Group already exists: {arn}")
@@ -76,7 +76,7 @@ def delete_model_package_group(call: Call) -> None:
     group = _find_group(call, call.request["ModelPackageGroupName"])
     if details.list_packages(call.engine.state, group.name):
         raise ServiceError(CONFLICT, f"Model Package Group {group.arn} cannot be deleted: it still has model packages.")
-    with call.engine.state.transaction() as db:
+    with call.engine.state.transaction(lasting=True) as db:
         details.drop_group(db, group.name)
 
 
@@ -88,11 +88,11 @@ def create_model_package(call: Call) -> Mapping[str, Any]:
     group = _find_group(call, call.request["ModelPackageGroupName"])
     token = call.request.get("ClientToken") or new_id()
     request = {**call.request, "ModelPackageGroupName": group.name, "ClientRequestToken": token}
-    with call.engine.state.transaction() as db:
+    with call.engine.state.transaction(lasting=True) as db:
         # The version itself is made below, once for each token.
         once(db, call.operation, request, lambda: token)
     package = call.engine.registry.register(call.request, execution="", step=token)
-    with call.engine.state.transaction() as db:
+    with call.engine.state.transaction(lasting=True) as db:
         put_tags(db, package.arn, call.request.get("Tags") or ())
     return {"ModelPackageArn": package.arn}
 
@@ -156,7 +156,7 @@ def update_model_package(call: Call) -> Mapping[str, Any]:
         remove=[key for key in removed if key in item.customer or key in added],
         members=members,
     )
-    with call.engine.state.transaction() as db:
+    with call.engine.state.transaction(lasting=True) as db:
         request = {**call.request, "ClientRequestToken": call.request.get("ClientToken")}
         once(db, call.operation, request, lambda: _change(db, item.arn, change))
     return {"ModelPackageArn": item.arn}
@@ -170,7 +170,7 @@ def _change(db: sqlite3.Connection, arn: str, change: PackageChange) -> str:
 def delete_model_package(call: Call) -> None:
     """Delete a package; its version isn't given again."""
     item = _find_package(call, call.request["ModelPackageName"])
-    with call.engine.state.transaction() as db:
+    with call.engine.state.transaction(lasting=True) as db:
         details.drop_package(db, item.arn)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -115,7 +115,12 @@ def layout(nodes: Sequence[Node]) -> Layout:
         for key in column:
             places[key] = (MARGIN + number * (BOX_WIDTH + GAP_X), top)
             top += _height(key) + GAP_Y
-    edges = tuple((name, after, _route(name, after, places, layers)) for after in before for name in before[after])
+    depth = {name: number for number, layer in enumerate(layers) for name in layer}
+    edges = tuple(
+        (name, after, _route(name, after, places, range(depth[name] + 1, depth[after])))
+        for after in before
+        for name in before[after]
+    )
     return Layout(width=width, height=height, boxes={n: places[n] for n in known}, edges=edges)
 
 
@@ -194,16 +199,14 @@ def _by_middle(keys: list[str], neighbours: Mapping[str, list[str]], beside: lis
 
 
 def _route(
-    name: str, after: str, places: Mapping[str, tuple[int, int]], layers: list[list[str]]
+    name: str, after: str, places: Mapping[str, tuple[int, int]], between: Iterable[int]
 ) -> tuple[tuple[int, int], ...]:
     middle = BOX_HEIGHT // 2
     points = [(places[name][0] + BOX_WIDTH, places[name][1] + middle)]
-    for number in range(len(layers)):
-        key = _passage(name, after, number)
-        if key in places:
-            x, y = places[key]
-            y += PASSAGE_HEIGHT // 2
-            points += [(x, y), (x + BOX_WIDTH, y)]
+    for number in between:
+        x, y = places[_passage(name, after, number)]
+        y += PASSAGE_HEIGHT // 2
+        points += [(x, y), (x + BOX_WIDTH, y)]
     return (*points, (places[after][0], places[after][1] + middle))
 
 

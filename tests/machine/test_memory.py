@@ -16,8 +16,9 @@ import pytest
 from pipeline_builder.descriptions import ApprovalStatus, ExecutionStatus, ModelPackage
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.engine.jobs.archives import pack, read_member, unpack
+from pipeline_builder.engine.state.digests import unchanged
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore, unchanged
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.machine.tree import Tree, survey

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from pipeline_builder.engine.state.store import unchanged
+from pipeline_builder.engine.state.digests import unchanged
 from pipeline_builder.target import Media
 from tests.serve.serving import Served, refused, serving
 

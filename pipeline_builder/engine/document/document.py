@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import graphlib
 import hashlib
 import json
@@ -106,6 +107,7 @@ def with_nested(document: Document, names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+@functools.lru_cache(maxsize=4)  # one run asks for the same bytes again and again; nobody changes a document
 def load_definition(content: bytes) -> Document:
     """Read a definition.
 

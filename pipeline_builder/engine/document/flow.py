@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.engine.document.conditions import OUTCOME
-from pipeline_builder.engine.document.document import Document, Step
+from pipeline_builder.engine.document.document import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,21 @@ class Flow:
     def foresee(self, steps: Iterable[Step]) -> Flow:
         """Find out which of the steps, in topological order, will never run."""
         for step in steps:
-            if step.name in self.results or step.name in self.failed or step.name in self.stopped:
-                continue
-            if self.is_skipped(step):
-                self.skipped.add(step.name)
-            elif self.is_blocked(step):
-                self.blocked.add(step.name)
+            self.settle(step)
         return self
+
+    def settle(self, step: Step) -> bool:
+        """Find out from what a step waits for whether it will never run; tell whether that is otherwise than before."""
+        name = step.name
+        before = (name in self.skipped, name in self.blocked)
+        self.skipped.discard(name)
+        self.blocked.discard(name)
+        if name not in self.results and name not in self.failed and name not in self.stopped:
+            if self.is_skipped(step):
+                self.skipped.add(name)
+            elif self.is_blocked(step):
+                self.blocked.add(name)
+        return before != (name in self.skipped, name in self.blocked)
 
     def is_skipped(self, step: Step) -> bool:
         """Tell whether a step will not run because a condition went, or an end came out, the other way."""
@@ -81,12 +89,6 @@ class Flow:
             return True
         return any(name in group and not group <= self.skipped for group in step.rejoins)
 
-    def is_caught(self, document: Document, name: str) -> bool:
-        """Tell whether a failed step is what another was waiting for, which has run on it and succeeded."""
-        ends = ("Failed", "Any")
-        return any(step.triggers.get(name) in ends and step.name in self.results for step in document.steps)
-
-
-def is_simple(document: Document) -> bool:
-    """Tell whether there is neither a condition nor a run condition, so that nothing is ever left out."""
-    return all(step.branch is None and not step.triggers for step in document.steps)
+    def is_caught_by(self, step: Step, name: str) -> bool:
+        """Tell whether a failed step is what this one was waiting for, which has run on it and succeeded."""
+        return step.triggers.get(name) in ("Failed", "Any") and step.name in self.results

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step
-from pipeline_builder.engine.document.flow import Flow, is_simple
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.frontier import Frontier
+from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
 from pipeline_builder.engine.jobs.environments import Environments
@@ -38,6 +40,7 @@ from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
 from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
 
+Keep = Callable[[], None]
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
@@ -99,8 +102,8 @@ class Run:
         # What failed before a halt stays failed; in any other run these steps wait again by now.
         self._known = engine.state.steps(execution.arn)
         self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
-        self._simple = is_simple(document)
-        self._flow = self._foreseen()
+        self._frontier = Frontier(document.steps, self._todo(), self._results, self._failed)
+        self._ended: SimpleQueue[Future[Done | None]] = SimpleQueue()
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -110,18 +113,24 @@ class Run:
         every job and is raised again when they have ended; so is any exception that is a bug. An execution that
         somebody asks to stop (status Stopping, from whatever process) ends Stopped; one that is halted stays Executing.
         """
-        todo = self._todo()
+        todo = self._frontier
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
+        line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
             try:
-                while todo or running:
+                while todo or line or running:
                     if self._asked_to_stop():
-                        todo = []
-                    self._skip(todo, observe)
-                    for step in self._ready(todo):
-                        todo.remove(step)
-                        running[pool.submit(self._run_step, step, observe)] = step
+                        todo.clear()
+                        line.clear()
+                    for step in todo.take_skipped():
+                        observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+                    for step in todo.take_ready():
+                        line.join(step)
+                    for step in line.take(workers - len(running)):
+                        future = pool.submit(self._run_step, step, observe)
+                        running[future] = step
+                        future.add_done_callback(self._ended.put)
                     if not running:
                         break
                     self._collect(running)
@@ -132,12 +141,8 @@ class Run:
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
         if not self._failed:
             return ExecutionStatus.SUCCEEDED
-        caught = all(self._flow.is_caught(self._document, name) for name in self._failed)
+        caught = todo.are_caught(self._failed)
         return ExecutionStatus.COMPLETED_WITH_FAILURES if caught else ExecutionStatus.FAILED
-
-    def _foreseen(self) -> Flow:
-        """Return how far the execution is; where nothing is ever left out, without looking at every step."""
-        return Flow(self._results, self._failed).foresee(() if self._simple else self._document.steps)
 
     def _todo(self) -> list[Step]:
         selected = self._limits.selected
@@ -161,26 +166,20 @@ class Run:
                     stop.ask(self._engine.grace)
         return self._stop.is_set()
 
-    def _skip(self, todo: list[Step], observe: Observer) -> None:
-        for step in [step for step in todo if step.name in self._flow.skipped]:
-            todo.remove(step)
-            observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
-
-    def _ready(self, todo: list[Step]) -> list[Step]:
-        return [step for step in todo if self._flow.is_ready(step)]
-
     def _collect(self, running: dict[Future[Done | None], Step]) -> None:
-        # A time-out now and then, because a wait without end can't be interrupted on every system.
-        ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in ended:
-            step = running.pop(future)
-            done = future.result()
-            if done is None:
-                self._failed.add(step.name)
-            else:
-                self._results[step.name] = done.result
-        if ended and not self._simple:
-            self._flow = self._foreseen()
+        """Wait for an end, and take note of all that there are."""
+        with contextlib.suppress(Empty):
+            # A time-out now and then, because a wait without end can't be interrupted on every system.
+            future = self._ended.get(timeout=0.5)
+            while True:
+                step = running.pop(future)
+                done = future.result()
+                if done is None:
+                    self._failed.add(step.name)
+                else:
+                    self._results[step.name] = done.result
+                self._frontier.end(step.name)
+                future = self._ended.get_nowait()
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
         """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
@@ -221,13 +220,16 @@ class Run:
         )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
-        with ExitStack() as held:
-            done, hit = self._outcome(step, state, folder, observe, held)
+        with contextlib.ExitStack() as held:
+            done, hit, keep = self._outcome(step, state, folder, observe, held)
             log = "" if hit or STUB in done.metadata else state.log
             ended = replace(
                 state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log
             )
-            self._writer(observe)(ended, done.result)
+            with self._engine.state.transaction():  # job, cache entry and step: all of them, or none
+                keep()
+                self._engine.state.put_step(self._execution.arn, ended, done.result)
+        observe(ended)
         return done
 
     def _writer(self, observe: Observer) -> Callable[[StepState, Mapping[str, Any] | None], None]:
@@ -238,9 +240,9 @@ class Run:
         return write
 
     def _outcome(
-        self, step: Step, state: StepState, folder: Path, observe: Observer, held: ExitStack
-    ) -> tuple[Done, str]:
-        """Return the step's end, out of the cache (with the ARN it came from) or by doing the work.
+        self, step: Step, state: StepState, folder: Path, observe: Observer, held: contextlib.ExitStack
+    ) -> tuple[Done, str, Keep]:
+        """Return the step's end, out of the cache (with the ARN it came from) or by doing it; and what keeps that.
 
         What comes out of the cache stays there until `held` ends.
         """
@@ -248,14 +250,14 @@ class Run:
             raise StepStoppedError
         request = self._request(step, state.attempts)
         if (stub := self._limits.stubs.get(step.name)) is not None:
-            return self._stubbed(step, request, stub, state.attempts), ""
+            return self._stubbed(step, request, stub, state.attempts), "", _nothing
         if self._ours:
             check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
         if key and self._limits.use_cache:
             held.enter_context(referring(self._engine.state))
             if hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key):
-                return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution
+                return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution, _nothing
             held.close()
         if refused := self._engine.judge(step.type, request):
             raise StepFailedError(refused)
@@ -267,22 +269,19 @@ class Run:
             with recorded(self._engine.state, step, request, tools) as job:
                 done = WORK[step.type](step, request, replace(tools, journal=job.journal))
                 job.result = done.result
+                # Inputs and outputs are in the store; only the log is of use later.
+                sweep_folder(folder / "ml")
+                outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs} if key else {}
         finally:
             self._stops.pop(step.name, None)
-        # Inputs and outputs are in the store; only the log is of use later.
-        sweep_folder(folder / "ml")
-        if key:
-            outputs = {uri: self._engine.store.digest(uri, kind=PLACE) for uri in done.outputs}
-            remember(
-                self._engine.state,
-                self._execution.pipeline,
-                step,
-                key,
-                execution=self._execution.arn,
-                outputs=outputs,
-                done=done,
-            )
-        return done, ""
+
+        def keep() -> None:
+            job.complete()
+            if key:
+                arn, pipeline = self._execution.arn, self._execution.pipeline
+                remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
+
+        return done, "", keep
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
@@ -329,6 +328,10 @@ class Run:
             observe=observe,
             attempt=attempt,
         )
+
+
+def _nothing() -> None:
+    """There is nothing to keep but the step."""
 
 
 def _own(step: Step) -> dict[str, Any]:

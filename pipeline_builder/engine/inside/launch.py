@@ -18,12 +18,10 @@ the same interpreter.
 # ruff: noqa: PTH103, PTH123, PTH208
 from __future__ import annotations
 
-import contextlib
 import marshal
 import os
 import resource
 import select
-import signal
 import sys
 import time
 
@@ -33,31 +31,39 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pipeline_builder.engine.inside import title, usage
+    from pipeline_builder.engine.inside.kernel import (
+        SET_DEATH_SIGNAL,
+        SET_DUMPABLE,
+        SET_SUBREAPER,
+        prctl,
+        signals,
+        suppress,
+    )
 
     Spec = dict[str, Any]
 else:
     import title  # the files beside this one; the package would bring all its imports
     import usage
+    from kernel import SET_DEATH_SIGNAL, SET_DUMPABLE, SET_SUBREAPER, prctl, signals, suppress
 
 LINUX = sys.platform == "linux"
 NOT_FOUND, NOT_RUNNABLE = 127, 126
-SET_DEATH_SIGNAL, SET_DUMPABLE, SET_SUBREAPER = 1, 4, 36  # from the kernel's prctl.h
 FIRST_VICTIM = 500
 """How much sooner than others a job is ended when memory is short, of 1000."""
 
 
 def main() -> int:
     """Run the job that the lifeline describes; return 0 unless the job could not be started."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a job may send it to process 1
+    signals.signal(signals.SIGINT, signals.SIG_IGN)  # a job may send it to process 1
     spec, said = _read_spec()
     wake = _wake_on_child()
     try:
         if LINUX:
             if spec["private"]:
-                with contextlib.suppress(OSError, ValueError, IndexError):
+                with suppress(OSError, ValueError, IndexError):
                     title.show(spec["command"])
             # Neither watched nor changed by the job, which has the same user.
-            _prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
+            prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
         child = _start_job(spec)
     except OSError as error:
         _say(f"setup {error.strerror or error}: {error.filename or ''}")
@@ -79,7 +85,7 @@ def _read_spec() -> tuple[Spec, bytes]:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the engine is gone; nobody is left to tell
+    with suppress(OSError):  # the engine is gone; nobody is left to tell
         os.write(1, text.encode("utf-8", "replace") + b"\n")
 
 
@@ -88,8 +94,8 @@ def _wake_on_child() -> int:
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
     os.set_blocking(write_end, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    signals.signal(signals.SIGCHLD, lambda *_: None)
+    signals.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     return read_end
 
 
@@ -116,14 +122,14 @@ def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
         if message:
             deadline = _told_to_end(child, message, deadline)
     kill(child)
-    return 128 + signal.SIGKILL if code is None else code
+    return 128 + signals.SIGKILL if code is None else code
 
 
 def _told_to_end(child: int, message: bytes, deadline: float | None) -> float:
     """Tell the job that it is to end, once, and return when it has to have done so."""
     if not deadline:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(child, signals.SIGTERM)
     until = time.monotonic() + float(message.split()[-1])
     return min(until, deadline or until)
 
@@ -178,8 +184,8 @@ def _kill_all(child: int) -> int | None:
     """Kill every other process of the job's namespace, whose process 1 this is; return the child's exit code."""
     code = None
     while True:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(-1, signals.SIGKILL)
         try:
             pid, status = os.waitpid(-1, 0)
         except ChildProcessError:
@@ -195,8 +201,8 @@ def _kill_tree(child: int) -> int | None:
     have handed on to another while we looked. All are gone when the kernel knows of none.
     """
     code = None
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signals.SIGKILL)
     while LINUX:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -206,7 +212,7 @@ def _kill_tree(child: int) -> int | None:
             code = _exit_code(status)
         elif pid == 0:
             for orphan in _children():
-                os.kill(orphan, signal.SIGKILL)
+                os.kill(orphan, signals.SIGKILL)
             time.sleep(0.001)
     return code
 
@@ -242,7 +248,7 @@ def _start_job(spec: Spec) -> int:
     pid = os.fork()
     if pid == 0:
         _forever(lambda: _become_job(spec))
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.setpgid(pid, pid)  # here and in the child: whoever comes first, the group exists before a signal is sent
     return pid
 
@@ -252,12 +258,12 @@ def _become_job(spec: Spec) -> int:
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     if LINUX and not spec["private"]:
-        _prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+        prctl(SET_DEATH_SIGNAL, signals.SIGKILL)
     _bind(spec["limits"], private=spec["private"])
     # Python ignores these two, and an ignored signal stays ignored in the new program.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    for number in (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGTERM, signals.SIGINT):
+        signals.signal(number, signals.SIG_DFL)
+    signals.pthread_sigmask(signals.SIG_SETMASK, set())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     command, workdir = spec["command"], spec["workdir"]
@@ -286,21 +292,12 @@ def _bind(limits: dict[str, int], *, private: bool) -> None:
     if private:  # counted in the job's own user namespace; elsewhere it would count all that the user runs
         _limit(resource.RLIMIT_NPROC, limits["processes"] + 1)  # and its supervisor
     if LINUX:
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write(str(FIRST_VICTIM))
 
 
 def _limit(kind: int, value: int) -> None:
     _, most = resource.getrlimit(kind)
     value = value if most == resource.RLIM_INFINITY else min(value, most)
-    with contextlib.suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):
         resource.setrlimit(kind, (value, value))
-
-
-def _prctl(option: int, value: int) -> None:
-    """Set an attribute of this process as prctl(2) does."""
-    import ctypes
-
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, *(ctypes.c_ulong(number) for number in (value, 0, 0, 0))) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")

@@ -4,13 +4,16 @@
 # ruff: noqa: PTH115, PTH123, PTH208
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
 TYPE_CHECKING = False  # `typing` would cost as much as all the other imports
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pipeline_builder.engine.inside.kernel import suppress
+else:
+    from kernel import suppress  # the file beside this one
 
 PERIOD, LOG_PERIOD = 1.0, 0.1
 """Seconds between looks; at the log more often, because it grows fastest."""
@@ -73,7 +76,7 @@ def _descendants(root: int) -> Iterator[tuple[int, int, int]]:
     found: dict[int, tuple[int, int, int]] = {}
     for pid in _processes():
         # The name may have blanks and brackets; the rest is as proc(5) numbers it, less three.
-        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+        with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
             found[pid] = (int(fields[1]), int(fields[17]), int(fields[21]))
     page = os.sysconf("SC_PAGE_SIZE")
@@ -119,9 +122,9 @@ def _size_of(folder: str, foreign: frozenset[str]) -> int:
     """Return the bytes on the disk of all files below the folder, without those of foreign folders."""
     total, todo = 0, [folder]
     while todo:
-        with contextlib.suppress(OSError), os.scandir(todo.pop()) as entries:
+        with suppress(OSError), os.scandir(todo.pop()) as entries:
             for entry in entries:
-                with contextlib.suppress(OSError):  # it is gone meanwhile
+                with suppress(OSError):  # it is gone meanwhile
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False) and entry.path not in foreign:
                         todo.append(entry.path)

@@ -188,5 +188,6 @@ def _compile_launcher() -> None:
 def launcher(folder: Path = INSIDE) -> list[str]:
     """Return the command of the supervisor that is in the folder."""
     # Imported, not run by its path, so that Python keeps it compiled.
-    start = "import sys; sys.path.insert(0, sys.argv[1]); import launch; sys.exit(launch.main())"
+    # Left without taking the interpreter apart: whoever waits for the job would wait for that too.
+    start = "import sys; sys.path.insert(0, sys.argv[1]); import launch; launch.os._exit(launch.main())"
     return [launcher_python(), "-I", "-S", "-c", start, str(folder)]

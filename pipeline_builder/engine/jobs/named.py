@@ -11,7 +11,8 @@ from typing import Any
 from pipeline_builder.dag.caching import PARAMETER
 from pipeline_builder.dag.named import content_sha256, names_in
 from pipeline_builder.engine.document.document import Document
-from pipeline_builder.engine.state.store import LocalStore, unchanged
+from pipeline_builder.engine.state.digests import unchanged
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 
 

@@ -99,7 +99,7 @@ def _requirements(archive: Path | None, folder: str) -> tuple[str, ...]:
     """
     if archive is None:
         return ()
-    from pipeline_builder.engine.state.store import unchanged  # validate needs no state
+    from pipeline_builder.engine.state.digests import unchanged  # validate needs no state
 
     stamp = unchanged(archive.stat())
 

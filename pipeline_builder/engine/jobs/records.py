@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,10 +49,14 @@ class JobRecord:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the work puts here is the job's result; what becomes of the job before, it writes into the journal."""
+    """What the work puts here is the job's result; what becomes of the job before, it writes into the journal.
+
+    `complete` writes the good end, for whoever has more to write in the same transaction.
+    """
 
     journal: Journal = field(default_factory=Journal)
     result: Mapping[str, Any] = field(default_factory=dict)
+    complete: Callable[[], None] = lambda: None
 
 
 @contextmanager
@@ -60,13 +64,14 @@ def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools)
     """Keep a record of the step's job while the body does its work; a step without a job leaves none."""
     if step.type not in KINDS:
         outcome = Outcome()
-        yield outcome
         if step.type == "Model":
-            _put_model(state, step, request, tools, outcome.result)
+            outcome.complete = lambda: _put_model(state, step, request, tools, outcome.result)
+        yield outcome
         return
     member, kind = KINDS[step.type]
     name = job_name(tools, step, request.get(member, ""))
     outcome = Outcome(journal=Journal(lambda members: _keep(state, (kind, name), members)))
+    outcome.complete = lambda: _end(state, (kind, name), "Completed", "", outcome.result)
     _begin(state, step, (kind, name, str(tools.folder / "log.txt")), request, tools)
     try:
         yield outcome
@@ -78,7 +83,6 @@ def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools)
         outcome.journal.end("Failed", "Training job failed")
         _end(state, (kind, name), "Failed", str(error), outcome.journal.members)
         raise
-    _end(state, (kind, name), "Completed", "", outcome.result)
 
 
 def _begin(state: State, step: Step, job: tuple[str, str, str], request: Mapping[str, Any], tools: Tools) -> None:

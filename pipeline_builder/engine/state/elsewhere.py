@@ -54,7 +54,7 @@ class Elsewhere:
         folder, below = self.folder(address)
         prefix = f"{below}/" if below else ""
         found = files_below(folder, prefix, folder, left_out)
-        names = [(path.relative_to(folder / below).as_posix(), path) for path in found]
+        names = [(name[len(prefix) :], path) for name, path in found]
         return [(f"{address.rstrip('/')}/{name}", name, path) for name, path in names]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 LEADS_OUT = "a link that leads out of '{}'"
 
 
-def files_below(folder: Path, prefix: str, boundary: Path, left_out: list[str]) -> Iterator[Path]:
-    """Yield the files of a folder whose paths below it begin with the prefix, and no more is looked at than that.
+def files_below(folder: Path, prefix: str, boundary: Path, left_out: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the files of a folder whose paths below it begin with the prefix, each with that; no more is looked at.
 
     A link to a folder is that folder, as an address through it is. One that leads out of `boundary`, or back to where
     it is itself, is none, and neither is what is no file: `left_out` gets their paths, with the reason.
@@ -24,12 +24,13 @@ def files_below(folder: Path, prefix: str, boundary: Path, left_out: list[str]) 
         left_out.append(f"'{above}' ({LEADS_OUT.format(boundary)})")
         return
     looked = _Looked(real, boundary, left_out)
-    for path in sorted(path for path in above.iterdir() if path.name.startswith(start)):
-        if path.is_dir():
-            if looked.leads_on(path):
-                yield from _walk(path, looked)
-        elif looked.is_file(path):
-            yield path
+    below = f"{parent}/" if parent else ""
+    for entry in [entry for entry in _entries(above) if entry.name.startswith(start)]:
+        if _is_dir(entry):
+            if looked.leads_on(entry):
+                yield from _walk(entry.path, f"{below}{entry.name}/", looked)
+        elif looked.is_file(entry):
+            yield f"{below}{entry.name}", entry.path
 
 
 def has_only_files(folder: Path, count: int) -> bool:
@@ -65,32 +66,59 @@ class _Looked:
         self._boundary = boundary
         self._left_out = left_out
 
-    def is_file(self, path: Path) -> bool:
-        if path.is_symlink() and not _stays(path, self._real):
-            return self._leave_out(path, LEADS_OUT.format(self._boundary))
-        return path.is_file() or self._leave_out(path, "a link that leads nowhere" if path.is_symlink() else "no file")
-
-    def leads_on(self, folder: Path) -> bool:
-        if not folder.is_symlink():
+    def is_file(self, entry: os.DirEntry[str]) -> bool:
+        if entry.is_file(follow_symlinks=False):
             return True
-        if not _stays(folder, self._real):
-            return self._leave_out(folder, LEADS_OUT.format(self._boundary))
-        real = folder.resolve()
-        return all(real != above.resolve() for above in folder.parents) or self._leave_out(folder, "a link to itself")
+        if not entry.is_symlink():
+            return self.leave_out(entry.path, "no file")
+        path = Path(entry.path)
+        if not _stays(path, self._real):
+            return self.leave_out(entry.path, LEADS_OUT.format(self._boundary))
+        return path.is_file() or self.leave_out(entry.path, "a link that leads nowhere")
 
-    def _leave_out(self, path: Path, why: str) -> bool:
+    def leads_on(self, entry: os.DirEntry[str]) -> bool:
+        if not entry.is_symlink():
+            return True
+        folder = Path(entry.path)
+        if not _stays(folder, self._real):
+            return self.leave_out(entry.path, LEADS_OUT.format(self._boundary))
+        real = folder.resolve()
+        return all(real != above.resolve() for above in folder.parents) or self.leave_out(
+            entry.path, "a link to itself"
+        )
+
+    def leave_out(self, path: str, why: str) -> bool:
         self._left_out.append(f"'{path}' ({why})")
         return False
 
 
-def _walk(folder: Path, looked: _Looked) -> Iterator[Path]:
+def _walk(folder: str, below: str, looked: _Looked) -> Iterator[tuple[str, str]]:
     """Yield the files below a folder; a pipe would be waited for forever, and a link that leads nowhere is none."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if looked.leads_on(Path(parent, name)))
-        for name in sorted(names):
-            path = Path(parent, name)
-            if looked.is_file(path):
-                yield path
+    waiting = [(folder, below)]
+    while waiting:
+        here, below = waiting.pop()
+        try:
+            entries = [(entry, _is_dir(entry)) for entry in _entries(here)]
+        except OSError as error:
+            looked.leave_out(here, str(error.strerror))
+            continue
+        onward = [entry for entry, is_dir in entries if is_dir and looked.leads_on(entry)]
+        waiting += [(entry.path, f"{below}{entry.name}/") for entry in reversed(onward)]
+        for entry, is_dir in entries:
+            if not is_dir and looked.is_file(entry):
+                yield below + entry.name, entry.path
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _stays(path: Path, real: Path) -> bool:

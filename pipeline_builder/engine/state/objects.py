@@ -11,8 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
+from pipeline_builder.engine.state.digests import stamp_of, unchanged
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore, stamp_of, unchanged
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems
 
 

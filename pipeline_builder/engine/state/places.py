@@ -76,12 +76,12 @@ class Places:
         mounted = {name.split("/", 1)[0] for name, _ in self._mounts}
         return tuple(sorted(name for name in own | mounted if BUCKET.fullmatch(name)))
 
-    def keys(self, bucket: str, prefix: str, left_out: list[str]) -> Iterator[tuple[str, Path]]:
+    def keys(self, bucket: str, prefix: str, left_out: list[str]) -> Iterator[tuple[str, str]]:
         """Yield every key of the bucket that begins with the prefix, with its file; `left_out` is as in `find`."""
         seen: set[str] = set()
         base = self._root / bucket
-        for path in files_below(base, prefix, self._root, left_out):
-            key = path.relative_to(base).as_posix().removesuffix(MARKER)
+        for name, path in files_below(base, prefix, self._root, left_out):
+            key = name.removesuffix(MARKER)
             seen.add(key)
             yield key, path
         for name, folder in self._mounts:
@@ -89,8 +89,9 @@ class Places:
             start = f"{mounted[1]}/" if len(mounted) > 1 else ""
             if mounted[0] != bucket or not (prefix.startswith(start) or start.startswith(prefix)):
                 continue
-            for path in files_below(folder, prefix[len(start) :] if prefix.startswith(start) else "", folder, left_out):
-                key = start + path.relative_to(folder).as_posix()
+            rest = prefix[len(start) :] if prefix.startswith(start) else ""
+            for below, path in files_below(folder, rest, folder, left_out):
+                key = start + below
                 if key not in seen:
                     seen.add(key)
                     yield key, path

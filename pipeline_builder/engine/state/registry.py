@@ -31,7 +31,7 @@ class LocalRegistry:
 
     def put_group(self, name: str, description: str, owner: str = "") -> None:
         """Create the group; one that is there stays as it is."""
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             found = db.execute("SELECT 1 FROM package_groups WHERE name = ? AND NOT deleted", (name,)).fetchone()
             _put_group(db, name, description)
             if owner and not found:
@@ -46,13 +46,13 @@ class LocalRegistry:
 
     def tag_group(self, name: str, owner: str) -> None:
         """Write the tag of the repository that owns it on a group."""
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             put_tags(db, f"{GROUP_ARN}/{name}", [{"Key": GROUP_OWNER, "Value": owner}])
 
     def register(self, request: Mapping[str, Any], *, execution: str, step: str) -> ModelPackage:
         """Add a version to the request's group, once for each step of an execution, however often it is asked."""
         group = str(request["ModelPackageGroupName"]).rsplit("/", 1)[-1]
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             _put_group(db, group, "")
             rows = db.execute("SELECT * FROM packages WHERE execution = ? AND step = ?", (execution, step)).fetchall()
             if rows:
@@ -111,7 +111,7 @@ class LocalRegistry:
         current = self.describe_package(arn)
         if current.status is status and current.approval_description == description:
             return current
-        with self._state.transaction() as db:
+        with self._state.transaction(lasting=True) as db:
             before = db.execute("SELECT * FROM packages WHERE arn = ?", (arn,)).fetchone()
             if since and (before["status"], before["approval_description"]) != (
                 since.status.value,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
+from pipeline_builder.engine.state.connection import Connection
 from pipeline_builder.engine.state.damage import problem_of, refuse_foreign
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.tables import MIGRATIONS
@@ -19,6 +20,8 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 
 Digest = tuple[str, str, str]
 """A file's path, what changes with its content, and the sha256 (hex) of that."""
+_AT_ONCE = 500
+"""Values of one statement, of which SQLite takes 999 everywhere."""
 CAUSE = "Cause"
 """Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
 TAKEN = "Taken"
@@ -26,10 +29,14 @@ TAKEN = "Taken"
 
 
 class State:
-    """Every method is one short transaction, so that any number of processes can look and write at once."""
+    """Every method is one short transaction, so that any number of processes can look and write at once.
+
+    A process has one connection, whatever its threads do.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connection = Connection(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._prepare()
 
@@ -53,14 +60,20 @@ class State:
                 db.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection in a write transaction, committed at the end, rolled back on an exception."""
-        with self._opened() as db:
+    def transaction(self, *, lasting: bool = False) -> Iterator[sqlite3.Connection]:
+        """Give a connection in a write transaction, committed at the end, rolled back on an exception.
+
+        Inside of another one of the same thread it is a part of that. With `lasting` it is on the disk when this is
+        through, and so is all before it; else a power cut may undo the last ones, and never a half of one.
+        """
+        with self._held() as db:
+            if db.in_transaction:
+                yield db
+                return
             try:
-                db.execute("PRAGMA journal_mode = WAL")
                 # WAL with NORMAL never corrupts; only the very last commits could be missing after a power cut.
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.execute("PRAGMA foreign_keys = ON")
+                self._connection.set_up()
+                db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
@@ -72,16 +85,20 @@ class State:
 
     def query(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a reading query."""
-        with self._opened() as db:
+        with self._held() as db:
             return db.execute(sql, values).fetchall()
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection; PB532, PB673 where the file does not let it work, which no statement is to blame for."""
+    def _held(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection; PB532, PB673 where the file does not let it work, which no statement is to blame for."""
         try:
-            with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as db:
-                db.row_factory = Row
-                yield db
+            with self._connection.held() as db:
+                try:
+                    yield db
+                except sqlite3.DatabaseError:
+                    if not db.in_transaction:
+                        self._connection.drop()
+                    raise
         except sqlite3.DatabaseError as error:
             problem = problem_of(self._path, error)
             if problem is None:
@@ -119,7 +136,7 @@ class State:
         self, arn: str, status: ExecutionStatus, *, ended: datetime | None = None, reason: str = ""
     ) -> None:
         """Set the status; an execution that goes on has no end."""
-        with self.transaction() as db:
+        with self.transaction(lasting=True) as db:
             db.execute(
                 "UPDATE executions SET status = ?, ended = ?, failure_reason = ?, modified = ? WHERE arn = ?",
                 (status.value, _text(ended), reason, now().isoformat(), arn),
@@ -141,6 +158,11 @@ class State:
         """Return every step that has a row, by name."""
         rows = self.query("SELECT * FROM steps WHERE execution = ?", arn)
         return {row["name"]: _step(row) for row in rows}
+
+    def step(self, arn: str, name: str) -> StepState | None:
+        """Return the state of one step, None where it has no row."""
+        rows = self.query("SELECT * FROM steps WHERE execution = ? AND name = ?", arn, name)
+        return _step(rows[0]) if rows else None
 
     def results(self, arn: str) -> dict[str, dict[str, Any]]:
         """Return the results of the steps that have succeeded."""
@@ -182,6 +204,17 @@ class State:
         """Return the digest of a file that hasn't changed since, else an empty text."""
         rows = self.query("SELECT sha256 FROM digests WHERE path = ? AND stamp = ?", path, stamp)
         return str(rows[0]["sha256"]) if rows else ""
+
+    def known_digests(self, paths: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return the stamp and the digest of each file that has been looked at, by its path."""
+        found: dict[str, tuple[str, str]] = {}
+        left = list(paths)
+        while left:
+            some, left = left[:_AT_ONCE], left[_AT_ONCE:]
+            marks = ", ".join("?" * len(some))
+            rows = self.query(f"SELECT path, stamp, sha256 FROM digests WHERE path IN ({marks})", *some)  # noqa: S608 - marks
+            found |= {str(row["path"]): (str(row["stamp"]), str(row["sha256"])) for row in rows}
+        return found
 
     def remember_digests(self, *digests: Digest) -> None:
         """Keep the digests of files, in one transaction."""

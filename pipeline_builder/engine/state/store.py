@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO
 
 from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.engine.state import supply
+from pipeline_builder.engine.state.digests import Digests, read_digest, unchanged
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.engine.state.listing import fault_of
 from pipeline_builder.engine.state.places import Places, file_of, split_address
@@ -20,8 +22,8 @@ from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.refusals import naming
-from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing
-from pipeline_builder.machine.tree import Survey, Tree, opened
+from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing, sha256_of
+from pipeline_builder.machine.tree import Passage, Survey, Tree, move, opened
 from pipeline_builder.target import Media
 
 STAGING = ".staging"
@@ -41,6 +43,7 @@ class LocalStore:
         self._places = Places(root, mounts)
         self.elsewhere = Elsewhere(sources or {})
         self._state = state
+        self._digests = Digests(state)
 
     def missing(self, uris: Iterable[str]) -> tuple[str, ...]:
         """Return those of the URIs that no object has, in order."""
@@ -145,13 +148,35 @@ class LocalStore:
         """Copy all that an input names into the folder; see `supply.download`."""
         return supply.download(self, uri, folder, kind)
 
-    def upload(self, tree: Tree, found: Survey, uri: str) -> None:
-        """Write the files that were found in a job's folder under the prefix."""
+    def upload(self, tree: Tree, found: Survey, uri: str, *, last: bool = False) -> None:
+        """Write the files that were found in a job's folder under the prefix.
+
+        With `last` nothing of the job can run any more, and nobody needs the files there: they are moved where they can
+        be, and only read for their digests.
+        """
         known: list[Digest] = []
+        staging = self.staging()
         for name in found.files:
-            with opened(tree, name) as source, self._writing(f"{uri.rstrip('/')}/{name}", known) as file:
-                copy(source, file)
+            address = f"{uri.rstrip('/')}/{name}"
+            with opened(tree, name) as source:
+                if last and source.can_move(staging):
+                    known.append(self._move(address, tree, name, source))
+                    continue
+                with self._writing(address, known) as file:
+                    copy(source, file)
         self._state.remember_digests(*known)
+
+    def _move(self, uri: str, tree: Tree, name: str, source: Passage) -> Digest:
+        self._path(uri)
+        sha256 = sha256_of(source)
+        path = self._root / ".staging" / uuid.uuid4().hex
+        try:
+            move(tree, name, source, path)
+            place = self.adopt(uri, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return str(place), unchanged(source.status()), sha256
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
         """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType, or PLACE.
@@ -162,6 +187,9 @@ class LocalStore:
         Raises:
             InputProblems: PB520 for a manifest's object that isn't there, PB527 for what is no manifest.
         """
+        return [(name, Path(path)) for name, path in self._inside(uri, kind)]
+
+    def _inside(self, uri: str, kind: str) -> list[tuple[str, str]]:
         found = supply.find_objects(self, uri, kind, [])
         return sorted(((name, path) for _, name, path in found), key=lambda item: item[0])
 
@@ -171,22 +199,14 @@ class LocalStore:
         A file is read once for each content: its digest is kept by path, size, inode and the time of its last change.
         """
         try:
-            found = self.objects(uri, kind=kind)
+            found = self._inside(uri, kind)
         except InputProblems:
             if kind in (PREFIX, PLACE):
                 raise
             return ""  # the step that reads it says what is wrong with it
         if not found:
             return ""
-        total = hashlib.sha256()
-        new: list[Digest] = []
-        try:
-            for name, path in found:
-                with path.open("rb") as file:
-                    total.update(f"{name}\0{self._digest_of(path, file, new)}\n".encode())
-        finally:  # what took long isn't done again by the next command
-            self._state.remember_digests(*new)
-        return total.hexdigest()
+        return self._digests.of_all(f"{kind} {uri}", found)
 
     def data_fingerprint(self, uris: Iterable[str]) -> str:
         """Return the sha256 of what lies at these addresses, by names and contents."""
@@ -202,33 +222,20 @@ class LocalStore:
         """Return the sha256 of an object's content, or of all below a prefix: read now, whatever was known of it."""
         if uri.endswith("/"):
             found = self.objects(uri)
-            facts = [(name, *_read_digest(path)) for name, path in found]
+            facts = [(name, *read_digest(path)) for name, path in found]
             listing = hashlib.sha256(json.dumps([[name, sha256] for name, sha256, _ in facts]).encode()).hexdigest()
             size = sum(size for _, _, size in facts)
             return StoredObject(size=size, sha256=listing, below=len(found)) if found else None
         path = self.find(uri)
         if path is None:
             return None
-        sha256, size = _read_digest(path)
+        sha256, size = read_digest(path)
         return StoredObject(size=size, sha256=sha256)
 
     def digest_of(self, path: Path, file: IO[bytes]) -> str:
         """Return the sha256 (hex) of an open file of the store; leave it at its beginning."""
-        new: list[Digest] = []
-        found = self._digest_of(path, file, new)
-        self._state.remember_digests(*new)
-        return found
-
-    def _digest_of(self, path: Path, file: IO[bytes], new: list[Digest]) -> str:
-        stamp = unchanged(os.fstat(file.fileno()))
-        known = self._state.known_digest(str(path), stamp)
-        if known:
-            return known
-        hashing = Hashing()
-        copy(file, hashing)
         file.seek(0)
-        new.append((str(path), stamp, hashing.sha256))
-        return hashing.sha256
+        return self._digests.of(path, file.fileno())
 
     def find(self, uri: str) -> Path | None:
         """Return the file of an object, None where there is none."""
@@ -238,6 +245,16 @@ class LocalStore:
         """Return the file of an object; `left_out` gets what is at its place and is none, with the reason."""
         bucket, key = self.split(uri)
         return self._places.find(bucket, key, left_out) if _can_be_object(key) else None
+
+    def holds(self, uri: str) -> bool:
+        """Tell whether there is any object below an address as a folder."""
+        bucket, key = self.split(uri)
+        return any(self.files(bucket, f"{key.rstrip('/')}/" if key else "", []))
+
+    def place(self, uri: str) -> str:
+        """Return the path at which an address's own file, or the folder of all below it, would be."""
+        bucket, key = self.split(uri)
+        return str(self._root / bucket / key.rstrip("/"))
 
     def mounted(self, uri: str) -> tuple[str, ...]:
         """Return the mounted folders that an address is looked for in."""
@@ -260,9 +277,13 @@ class LocalStore:
 
         `left_out` gets what else is there and is no object, such as a link that leads out, with the reason.
         """
+        found = self.files(bucket, prefix, [] if left_out is None else left_out)
+        return ((key, Path(path)) for key, path in found)
+
+    def files(self, bucket: str, prefix: str, left_out: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield what `keys` does, with the files as texts: of many of them a Path each takes longer than all else."""
         self.split(f"s3://{bucket}/{prefix.rpartition('/')[0]}")
-        found = self._places.keys(bucket, prefix, [] if left_out is None else left_out)
-        return ((key, path) for key, path in found if key.startswith(prefix))
+        return (found for found in self._places.keys(bucket, prefix, left_out) if found[0].startswith(prefix))
 
     def _path(self, uri: str) -> Path:
         bucket, key = self.split(uri)
@@ -278,24 +299,6 @@ class LocalStore:
 def _can_be_object(key: str) -> bool:
     """Tell whether there can be an object with the key; one that ends with `/` is a folder marker."""
     return bool(key) and not key.endswith("//")
-
-
-def _read_digest(path: Path) -> tuple[str, int]:
-    """Return the sha256 (hex) and the size of a file, by reading all of it."""
-    hashing = Hashing()
-    with path.open("rb") as file:
-        copy(file, hashing)
-    return hashing.sha256, hashing.tell()
-
-
-def stamp_of(found: os.stat_result) -> str:
-    """Return what changes with a file's content, by those who don't hide it."""
-    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
-
-
-def unchanged(found: os.stat_result) -> str:
-    """Return what changes with a file, whatever is done to it: nobody sets the time of its last change."""
-    return f"changed:{found.st_size}:{found.st_ctime_ns}:{found.st_ino}"
 
 
 def _make_folder(folder: Path) -> None:

@@ -37,11 +37,12 @@ def download(store: LocalStore, uri: str, folder: Path, kind: str) -> tuple[str,
     left_out: list[str] = []
     found = _there(store, uri, kind, left_out)
     check_names(uri, found)
+    made: set[str] = set()
     for address, name, path in sorted(found, key=lambda item: item[1]):
-        target = folder / name
+        target = os.path.normpath(f"{folder}/{name}")
         if name.endswith("/") or not name:
-            clear = _is_folder(target)
-        elif clear := _is_free(target):
+            clear = _is_folder(target, made)
+        elif clear := _is_folder(os.path.dirname(target), made) and not os.path.lexists(target):  # noqa: PTH120
             copy_file(path, target)
         if not clear:  # another input is there, or this machine's files don't tell `A` from `a`
             message = f"'{address}' of the input '{uri}' can't be at '{name}' in the job's folder: a file is there"
@@ -66,13 +67,15 @@ def in_order(store: LocalStore, uri: str, kind: str, left_out: list[str]) -> lis
         InputProblems: as `download`.
     """
     found = _there(store, uri, kind, left_out)
-    return [path for _, _, path in (found if kind == MANIFEST else sorted(found, key=lambda item: item[0].encode()))]
+    return [
+        Path(path) for _, _, path in (found if kind == MANIFEST else sorted(found, key=lambda item: item[0].encode()))
+    ]
 
 
 def folder_of(store: LocalStore, uri: str, kind: str) -> Path | None:
     """Return the folder that has an input's files, each by its name, and nothing else; None where there is none."""
     found = find_objects(store, uri, kind, [])
-    folders = {str(path).removesuffix(f"/{name}") if name else "" for _, name, path in found}
+    folders = {path.removesuffix(f"/{name}") if name else "" for _, name, path in found}
     folder = Path(folders.pop()) if len(folders) == 1 and "" not in folders else None
     return folder if folder and has_only_files(folder, len(found)) else None
 
@@ -89,14 +92,14 @@ def find_objects(store: LocalStore, uri: str, kind: str, left_out: list[str]) ->
         case "place":
             exact = None if uri.endswith("/") else store.locate(uri, left_out)
             whole = f"{uri.rstrip('/')}/"
-            return [(uri, uri.rsplit("/", 1)[-1], exact)] if exact else _below(store, whole, left_out)
+            return [(uri, uri.rsplit("/", 1)[-1], str(exact))] if exact else _below(store, whole, left_out)
         case "S3Prefix":
             return _below(store, uri, left_out)
         case "ManifestFile":
             return _listed(store, uri, left_out)
         case "AugmentedManifestFile":
             manifest = store.locate(uri, left_out)
-            return [(uri, uri.rsplit("/", 1)[-1], manifest), *_referred(store, manifest)] if manifest else []
+            return [(uri, uri.rsplit("/", 1)[-1], str(manifest)), *_referred(store, manifest)] if manifest else []
     raise _unsupported(uri, kind)
 
 
@@ -108,7 +111,7 @@ def _unsupported(uri: str, kind: str) -> InputProblems:
 def _below(store: LocalStore, uri: str, left_out: list[str]) -> list[Found]:
     """Return the objects whose keys begin with the address's."""
     bucket, prefix = store.split(uri)
-    keys = store.keys(bucket, prefix, left_out)
+    keys = store.files(bucket, prefix, left_out)
     return [(f"s3://{bucket}/{key}", name_below(prefix, key), path) for key, path in keys]
 
 
@@ -126,7 +129,7 @@ def _listed(store: LocalStore, uri: str, left_out: list[str]) -> list[Found]:
         message = f"the manifest '{uri}' names what isn't there: {render_some(missing)}{_besides(left_out)}"
         raise InputProblems(Problem(id="PB520", message=message, hint=_HINT))
     found = ((address, store.split(address)[1], path) for address, path in addresses.items())
-    return [(address, name_below(start, key), path) for address, key, path in found if path is not None]
+    return [(address, name_below(start, key), str(path)) for address, key, path in found if path is not None]
 
 
 def _referred(store: LocalStore, manifest: Path) -> list[Found]:
@@ -137,7 +140,7 @@ def _referred(store: LocalStore, manifest: Path) -> list[Found]:
             with contextlib.suppress(ValueError, AttributeError, RecursionError):  # whoever reads the pipe says so
                 named |= {str(value): None for name, value in json.loads(line).items() if name.endswith("-ref")}
     found = ((uri, store.locate(uri, [])) for uri in named if uri.startswith("s3://"))
-    return [(uri, uri, path) for uri, path in found if path]
+    return [(uri, uri, str(path)) for uri, path in found if path]
 
 
 def _nothing(store: LocalStore, uri: str, left_out: list[str]) -> Problem:
@@ -150,15 +153,12 @@ def _besides(left_out: list[str]) -> str:
     return f"; what is there is no object: {render_some(left_out)}" if left_out else ""
 
 
-def _is_free(target: Path) -> bool:
-    """Tell whether a file can be made there, and make the folders that it needs."""
-    return _is_folder(target.parent) and not os.path.lexists(target)
-
-
-def _is_folder(target: Path) -> bool:
-    """Make a folder; False where something else is there."""
+def _is_folder(target: str, made: set[str]) -> bool:
+    """Make a folder, once for all that comes into it; False where something else is there."""
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        if target not in made:
+            Path(target).mkdir(parents=True, exist_ok=True)
+            made.add(target)
     except (FileExistsError, NotADirectoryError):
         return False
     return True

@@ -196,7 +196,7 @@ def _note(state: State, root: Path, item: Holding, needs: Needs) -> bool:
         "fingerprint = CASE WHEN ? THEN fingerprint ELSE '' END "
         "WHERE arn LIKE '%/execution/' || ? AND status NOT IN ('Executing', 'Stopping')"
     )
-    with state.transaction() as db:
+    with state.transaction(lasting=True) as db:
         found = db.execute("SELECT arn FROM executions WHERE arn LIKE '%/execution/' || ?", (item.name,)).fetchone()
         judged = bool(found) and found["arn"] in needs.judged
         noted = db.execute(sql, (f"$.{TAKEN}", f"{now():%Y-%m-%d %H:%M} UTC", judged, item.name)).rowcount == 1

@@ -1,0 +1,41 @@
+"""What an execution has made, deleted by hand: the next run makes it again, and the one after that finds it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.release.run import find_unchanged
+from tests.engine.definitions import CACHED, definition, output_of, run, script, target
+
+WRITE = "echo x > /opt/ml/processing/output/x"
+
+
+@pytest.mark.parametrize("gone", ["store", "store/local/out"])
+def test_a_store_deleted_by_hand_is_not_nothing_changed(tmp_path: Path, gone: str) -> None:
+    local = target(tmp_path)
+    content = definition(
+        script("a", WRITE, **CACHED),
+        script("b", f"cat /opt/ml/processing/input/a/x && {WRITE}", inputs={"a": output_of("a")}),
+    )
+    _, first, _ = run(local, content)
+    assert find_unchanged(local.pipelines, "p", content, {}) == first
+    shutil.rmtree(tmp_path / "state" / gone)
+    assert find_unchanged(local.pipelines, "p", content, {}) is None
+    begun, second, steps = run(local, content)
+    assert (begun.origin, second.status.value, steps["a"].cache_hit) == ("started", "Succeeded", "")
+    begun, third, _ = run(local, content)
+    assert (begun.origin, third.arn) == ("unchanged", second.arn)
+
+
+def test_one_output_that_is_gone_is_made_again_and_the_others_come_from_the_cache(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    content = definition(script("a", WRITE, **CACHED), script("b", WRITE, **CACHED), script("empty", "true"))
+    _, first, _ = run(local, content)
+    shutil.rmtree(tmp_path / "state" / "store" / "local" / "out" / first.id / "a")
+    _, second, steps = run(local, content)
+    assert {name: step.cache_hit for name, step in steps.items()} == {"a": "", "b": first.arn, "empty": ""}
+    begun, _, _ = run(local, content)
+    assert (begun.origin, begun.execution.arn) == ("unchanged", second.arn)
