@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.engine.execution.execution import own_lock
+from pipeline_builder.engine.state.references import referring
+from pipeline_builder.engine.state.state import State
 from tests.tiny import CONF, TRAIN
 from tests.workspaces import Kept, Workspace, make_workspace
 
@@ -121,6 +124,24 @@ def test_an_execution_that_goes_on_keeps_all_it_has(workspace: Workspace) -> Non
     before = of(workspace, second)
     assert workspace.call("gc", "--yes").code == 0
     assert of(workspace, second) == before == {"Train"}
+
+
+def test_who_takes_from_the_past_and_who_decides_about_it_wait_for_each_other(workspace: Workspace) -> None:
+    second = ids(workspace)[1]
+    with referring(State(workspace.root / ".pipeline_builder" / "state.db")):
+        process = workspace.start("gc", "--yes")
+        time.sleep(0.7)
+        assert (process.poll(), of(workspace, second)) == (None, {"Train"})
+    process.communicate(timeout=60)
+    assert (process.wait(), of(workspace, second)) == (0, set())
+
+
+def test_whose_lock_is_held_keeps_all(workspace: Workspace) -> None:
+    second = ids(workspace)[1]
+    with own_lock(workspace.root / ".pipeline_builder" / "jobs" / second):
+        taken = workspace.call("gc", "--yes", "--json").json["items"]
+    assert {item["taken"] for item in taken if item["name"] == second} == {False}
+    assert of(workspace, second) == {"Train"}
 
 
 def test_a_kill_at_any_moment_leaves_the_next_one_its_work(workspace: Workspace) -> None:
