@@ -34,6 +34,16 @@ def was_done(aws: Aws, pipeline: str, execution: str, *, action: str, after: str
     return bool(begun) and any(detail["startTime"] > max(begun) for detail in ended)
 
 
+def find_words(aws: Aws, pipeline: str, execution: str, action: str) -> str:
+    """Return the words of the newest answer to an approval, whoever gave it; empty where there are none."""
+    details = [detail for detail in _details(aws, pipeline, execution) if detail["actionName"] == action]
+    return _words(max(details, key=lambda detail: detail["startTime"])) if details else ""
+
+
+def _words(detail: Mapping[str, Any]) -> str:
+    return str(detail.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", ""))
+
+
 def _details(aws: Aws, pipeline: str, execution: str) -> list[dict[str, Any]]:
     """Return what the actions of an execution have done; nothing where it isn't there."""
     try:
@@ -46,7 +56,7 @@ def _details(aws: Aws, pipeline: str, execution: str) -> list[dict[str, Any]]:
 
 def _answer(detail: Mapping[str, Any]) -> Approval | None:
     """The documentation doesn't say that `updatedBy` is there for approvals, so the comment is asked too."""
-    comment = str(detail.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", ""))
+    comment = _words(detail)
     written = _WRITTEN.fullmatch(comment.strip())
     by = detail.get("updatedBy") or (written["arn"] if written else "")
     approved = _STATUS[detail["status"]]

@@ -7,7 +7,7 @@ import filecmp
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipeline_builder.checkout.git import Git, Measured
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
 from pipeline_builder.checkout.remotes import failure_of, head_of, in_parallel
+from pipeline_builder.checkout.retries import PAUSES
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
@@ -62,20 +63,21 @@ def checkout(
     keys: Keys | None = None,
     jobs: int = 8,
     histories: Histories | None = None,
+    pauses: Sequence[float] = PAUSES,
 ) -> Checkouts:
     """Bring every enabled repository to its commit.
 
     `root` is the manifest's folder, `cache` where bare repositories are kept between checkouts, `locked` the commits to
     take instead of resolving revisions, `keys` opens what is private; without it there are the environment's tokens.
-    Where `histories` are given, those of the last checkout, who has written the newest commits is read as well. One
-    failure doesn't hide the others, and leaves its previous checkout as it is.
+    Where `histories` are given, those of the last checkout, who has written the newest commits is read as well.
+    `pauses` are between two tries. One failure doesn't hide the others, and leaves its previous checkout as it is.
 
     Raises:
         InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
             that is somebody's own repository.
-        OutsideFailure: PB127 to PB135, PB150 to PB157, PB166, one for every repository that failed.
+        OutsideFailure: PB127 to PB139, PB150 to PB157, PB166, one for every repository that failed.
     """
-    git = Git(environment=environment)
+    git = Git(environment=environment, pauses=pauses)
     used = keys or Keys(root=root, environment=environment)
     cache = cache.resolve()
     work = [
@@ -191,13 +193,22 @@ class _Work:
     def work(self, remote: Remote) -> _Outcome:
         commit = self.commit(remote)
         if not self.git.has(self.bare, commit):
-            self.git.fetch(self.bare, remote, commit)
+            self.fetch(remote, commit)
         facts = self.facts(commit)
         changed = self.export(facts)
         self.warn_of_changes(remote)
         checked_out = CheckedOut(name=self.repo.name, folder=self.folder, changed=changed)
         history = self.history(remote, commit)
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
+
+    def fetch(self, remote: Remote, commit: str) -> None:
+        try:
+            self.git.fetch(self.bare, remote, commit)
+        except GitError as error:
+            if error.kind == "missing" and self.locked is not None:
+                text = f"the commit {commit[:12]} that is locked is not there any more ({error})"
+                raise GitError("gone", text) from error
+            raise
 
     def history(self, remote: Remote, commit: str) -> tuple[Written, ...]:
         if self.histories is None:

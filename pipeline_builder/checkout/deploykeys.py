@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline_builder.checkout.access import Access, Pass
+from pipeline_builder.checkout.access import NO_CONFIGURATION, Access, Pass
+from pipeline_builder.checkout.settings import read_setting
 from pipeline_builder.machine.temporary import temporary_folder
 
 _PEM = re.compile(
     r"-----BEGIN (?P<what>[A-Z0-9 ]*PRIVATE KEY)-----\s*(?P<body>.*?)\s*-----END (?P=what)-----", re.DOTALL
 )
+_STORE = "store the file as it is"
 _OPENSSH = b"openssh-key-v1\0"
-# Memory, where there is such a folder: the key then never comes to a disk.
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 _OWN = frozenset({"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS"})
+_SSH = frozenset({"GIT_SSH", "GIT_SSH_COMMAND"})
 _AGENT = frozenset({"SSH_AUTH_SOCK", "SSH_AGENT_PID"})
 # No configuration, no agent, no key, no host and no password but what is named; nobody is asked.
 _ALWAYS = (
@@ -53,7 +54,22 @@ def read_key(text: str) -> str:
     if _is_encrypted(found["what"], found["body"]):
         message = "is a private key with a password, which nobody can type here"
         raise UnusableKeyError(message, "make a key of its own for this: ssh-keygen -t ed25519 -N '' -f KEY")
-    return found[0] + "\n"
+    return _readable(found["what"], "".join(f"{line.strip()}\n" for line in found[0].split("\n")))
+
+
+def _readable(what: str, text: str) -> str:
+    """Return a key in a form that every ssh reads: before 9.6 OpenSSH knows no Ed25519 key in PKCS#8's."""
+    if what != "PRIVATE KEY":
+        return text
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    form, none = serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    try:
+        key = serialization.load_pem_private_key(text.encode(), None)
+        return key.private_bytes(serialization.Encoding.PEM, form, none).decode()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise UnusableKeyError("is a damaged private key, or of a kind that ssh doesn't know", _STORE) from None
 
 
 def _fault(text: str) -> tuple[str, str]:
@@ -85,7 +101,7 @@ def _is_encrypted(what: str, body: str) -> bool:
     try:
         blob = base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UnusableKeyError("is a damaged private key", "store the file as it is") from error
+        raise UnusableKeyError("is a damaged private key", _STORE) from error
     length = int.from_bytes(blob[len(_OPENSSH) : len(_OPENSSH) + 4], "big")
     cipher = blob[len(_OPENSSH) + 4 :][:length]
     return blob.startswith(_OPENSSH) and cipher != b"none"
@@ -100,14 +116,28 @@ def by_key(key: Callable[[], str], known_hosts: Callable[[], str]) -> Access:
     @contextmanager
     def enter() -> Iterator[Pass]:
         text = read_key(key())
-        with temporary_folder(_MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None) as folder:
-            _write(folder / "key", text)
-            command = ["ssh", "-F", os.devnull, "-i", str(folder / "key"), *_options(("IdentityAgent=none",))]
-            command += _known(folder, known_hosts())
+        with temporary_folder() as folder, _held(text, folder) as path:
+            command = _ssh(path, ("IdentityAgent=none",)) + _known(folder, known_hosts())
             lines = tuple(line for line in text.splitlines() if not line.startswith("-----"))
             yield Pass(variables=_variables(command), withheld=_OWN | _AGENT, hidden=lines)
 
     return enter
+
+
+@contextmanager
+def _held(text: str, folder: Path) -> Iterator[Path]:
+    """Give a path at which ssh finds the key: in our memory, where the system has such files, however we end."""
+    if not hasattr(os, "memfd_create"):
+        _write(folder / "key", text)
+        yield folder / "key"
+        return
+    handle = os.memfd_create("key")
+    try:
+        os.fchmod(handle, 0o600)  # ssh looks at that
+        os.write(handle, text.encode())
+        yield Path(f"/proc/{os.getpid()}/fd/{handle}")
+    finally:
+        os.close(handle)
 
 
 def by_file(key: Path, known_hosts: Callable[[], str]) -> Access:
@@ -123,7 +153,7 @@ def by_file(key: Path, known_hosts: Callable[[], str]) -> Access:
             hint = "name the file of a private key, from the manifest's folder or with '~/'"
             raise UnusableKeyError(f"can't be read: {error.strerror}", hint) from error
         with temporary_folder() as folder:
-            command = ["ssh", "-F", os.devnull, "-i", str(key), *_options(), *_known(folder, known_hosts())]
+            command = _ssh(key) + _known(folder, known_hosts())
             yield Pass(variables=_variables(command), withheld=_OWN)
 
     return enter
@@ -131,19 +161,23 @@ def by_file(key: Path, known_hosts: Callable[[], str]) -> Access:
 
 def by_known_hosts(known_hosts: Callable[[], str], environment: Mapping[str, str]) -> Access:
     """Return the access by the user's own ssh, which takes no other host for this one than those that are named."""
-    own = environment.get("GIT_SSH_COMMAND") or shlex.quote(environment.get("GIT_SSH") or "ssh")
 
     @contextmanager
     def enter() -> Iterator[Pass]:
+        own = environment.get("GIT_SSH_COMMAND") or read_setting(environment, ["--get", "core.sshCommand"]).strip()
+        own = own or shlex.quote(environment.get("GIT_SSH") or "ssh")
         with temporary_folder() as folder:
             more = ["-o", "StrictHostKeyChecking=yes", *_known(folder, known_hosts())]
-            yield Pass(variables={"GIT_SSH_COMMAND": f"{own} {shlex.join(more)}"}, withheld=_OWN)
+            yield Pass(variables={"GIT_SSH_COMMAND": f"{own} {shlex.join(more)}"}, withheld=_SSH, own=True)
 
     return enter
 
 
-def _options(more: tuple[str, ...] = ()) -> list[str]:
-    return [part for option in (*_ALWAYS, *more) for part in ("-o", option)]
+def _ssh(key: Path, more: tuple[str, ...] = ()) -> list[str]:
+    options = [part for option in (*_ALWAYS, *more) for part in ("-o", option)]
+    if "%" in str(key):  # ssh has a meaning for it, but not where it looks whether a '-i' is there
+        return ["ssh", "-F", os.devnull, "-o", 'IdentityFile="{}"'.format(str(key).replace("%", "%%")), *options]
+    return ["ssh", "-F", os.devnull, "-i", str(key), *options]
 
 
 def _known(folder: Path, text: str) -> list[str]:
@@ -156,7 +190,7 @@ def _known(folder: Path, text: str) -> list[str]:
 
 
 def _variables(command: list[str]) -> dict[str, str]:
-    return {"GIT_SSH_COMMAND": shlex.join(command), "GIT_SSH_VARIANT": "ssh"}
+    return {"GIT_SSH_COMMAND": shlex.join(command), "GIT_SSH_VARIANT": "ssh", **NO_CONFIGURATION}
 
 
 def _write(path: Path, text: str) -> None:

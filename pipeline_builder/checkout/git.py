@@ -15,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline_builder.checkout.runner import Remote, Runner, Whose
+from pipeline_builder.checkout.runner import Remote, Runner
+from pipeline_builder.checkout.variables import Whose
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.machine.folders import remove_folder
 
@@ -26,6 +27,7 @@ MOST_LETTERS = 1000
 """What a path in a repository may have: folders in each other, and bytes in all; 255 of them in a name."""
 _MOST_IN_NAME = 255
 _SHA1 = 40
+_SHORT = re.compile(r"[0-9a-f]{4,63}")
 _NAMED = "GIT_PYTHON_GIT_EXECUTABLE"
 _LINK = "120000"
 # A pointer has a fixed first line, a SHA-256 and a size.
@@ -74,10 +76,27 @@ class Git(Runner):
             raise GitError("ambiguous", f"'{revision}' is a branch and a tag")
         found = refs.get(f"{revision}^{{}}") or refs.get(revision) or branch or tag
         if not found:
-            heads = self._ask(remote, ["--heads"], []).splitlines()
-            known = tuple(_plain(line.partition("\trefs/heads/")[2]) for line in heads)
-            raise GitError("missing", f"there is no branch or tag '{revision}'", known)
+            raise self._missing(remote, revision)
         return found
+
+    def _missing(self, remote: Remote, revision: str) -> GitError:
+        """Return why a remote has no such revision, and what may be meant."""
+        names = tuple(_plain(line.partition("\t")[2]) for line in self._ask(remote, [], []).splitlines())
+        if not names:
+            empty = "the repository is empty: it has no commit yet; push a first one"
+            return GitError("missing", "there is no commit yet", advice=empty)
+        kind, _, short = revision.removeprefix("refs/").partition("/")
+        other = {"heads": "tags", "tags": "heads"}.get(kind, "")
+        if other and f"refs/{other}/{short}" in names:
+            words = {"heads": "a branch", "tags": "a tag"}
+            text = f"'{short}' is {words[other]}, not {words[kind]}"
+            return GitError("missing", text, advice=f"{text}: write refs/{other}/{short}")
+        advice = None
+        if _SHORT.fullmatch(revision):
+            advice = "it may be a short commit id: write all of it, 40 digits (64 of SHA-256); git rev-parse shows them"
+        known = tuple(name.removeprefix("refs/heads/") for name in names if name.startswith("refs/heads/"))
+        tags = tuple(name.removeprefix("refs/tags/") for name in names if name.startswith("refs/tags/"))
+        return GitError("missing", f"there is no branch or tag '{revision}'", known + tags, advice=advice)
 
     def _ask(self, remote: Remote, options: list[str], patterns: list[str]) -> str:
         """Ask a remote for its refs, in no repository: one that we are in by chance has no say in it."""

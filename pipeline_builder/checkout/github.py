@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import threading
@@ -15,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pipeline_builder import __version__
+from pipeline_builder.checkout.answers import seconds_of
 
 _TIMEOUT = 30.0
 _MOST_BYTES = 1024 * 1024
@@ -29,11 +31,13 @@ class AppError(Exception):
     """GitHub gives no token.
 
     `kind` is key (the app's id and key are refused), installation, clock, unreachable or other; `hint` says what to do.
+    What may pass by itself has a `pause`, the seconds that GitHub wants to have gone by, or 0.
     """
 
-    def __init__(self, kind: str, text: str, hint: str) -> None:
+    def __init__(self, kind: str, text: str, hint: str, pause: float | None = None) -> None:
         self.kind = kind
         self.hint = hint
+        self.pause = pause
         super().__init__(text)
 
 
@@ -53,6 +57,7 @@ class _Answer:
     status: int
     data: Mapping[str, Any]
     date: datetime | None
+    pause: float | None
 
 
 def api_of(host: str) -> str:
@@ -88,6 +93,11 @@ class Tokens:
                 kept = self._kept[app] = self._fetch(app, key, environment)
             return kept[0]
 
+    def forget(self, app: App) -> None:
+        """Keep its token no longer."""
+        with self._lock:
+            self._kept.pop(app, None)
+
     def _fetch(self, app: App, key: Callable[[], str], environment: Mapping[str, str]) -> tuple[str, float]:
         bearer = _signed(app, key(), self._now())
         number = app.installation or self._installation(app, bearer, environment)
@@ -109,25 +119,38 @@ class Tokens:
     def _refusal(self, app: App, answer: _Answer) -> AppError:
         said = " ".join(str(answer.data.get("message") or "").split())[:200]
         shown = f"GitHub ({app.api}) answers {answer.status}" + (f": {said}" if said else "")
-        skew = answer.date.timestamp() - self._now() if answer.date else 0.0
         match answer.status:
-            case 401 if abs(skew) > _SKEW:
-                ahead = "behind" if skew > 0 else "ahead of"
-                text = f"this machine's clock is {abs(skew):.0f} s {ahead} GitHub's, which refuses it: {shown}"
-                return AppError("clock", text, "set this machine's clock")
             case 401:
-                hint = "'app_id' and 'key' have to be of the same app; a key that was deleted at GitHub opens nothing"
-                return AppError("key", f"the app '{app.id}' is refused: {shown}", hint)
-            case 403 | 429 if "rate limit" in said.lower():
-                return AppError("unreachable", shown, "wait, and do the same again")
+                skew = answer.date.timestamp() - self._now() if answer.date else 0.0
+                return _refused_key(app, shown, skew)
+            case 301 | 307 | 308:
+                text = f"the repository '{app.owner}/{app.name}' is not there any more: {shown}"
+                hint = "it was renamed or moved: write its new address as 'url'; or look at 'api' of the credentials"
+                return AppError("other", text, hint)
+            case status if status == 429 or status >= 500 or (status == 403 and "rate limit" in said.lower()):
+                return AppError("unreachable", shown, "wait, and do the same again", answer.pause or 0.0)
             case 403 | 404 | 422:
-                what = f"the installation '{app.installation}'" if app.installation else "an installation"
-                text = f"the app '{app.id}' has not {what} that may read '{app.owner}/{app.name}': {shown}"
-                hint = "install the app for that repository, with 'Contents: read'; look at 'installation_id'"
-                return AppError("installation", text, hint)
-            case status if status >= 500 or status == 429:
-                return AppError("unreachable", shown, "do the same again")
+                return _not_installed(app, shown)
         return AppError("other", shown, "look at 'api' of the credentials, which has to be GitHub's API")
+
+
+def _refused_key(app: App, shown: str, skew: float) -> AppError:
+    if abs(skew) > _SKEW:
+        ahead = "behind" if skew > 0 else "ahead of"
+        text = f"this machine's clock is {abs(skew):.0f} s {ahead} GitHub's, which refuses it: {shown}"
+        return AppError("clock", text, "set this machine's clock")
+    hint = "'app_id' and 'key' have to be of the same app; a key that was deleted at GitHub opens nothing"
+    return AppError("key", f"the app '{app.id}' is refused: {shown}", hint)
+
+
+def _not_installed(app: App, shown: str) -> AppError:
+    if "suspended" in shown.lower():
+        text = f"the installation of the app '{app.id}' for '{app.owner}/{app.name}' is suspended: {shown}"
+        return AppError("installation", text, "an owner there can unsuspend it, in the settings of GitHub Apps")
+    what = f"the installation '{app.installation}'" if app.installation else "an installation"
+    text = f"the app '{app.id}' has not {what} that may read '{app.owner}/{app.name}': {shown}"
+    hint = "install the app for that repository, with 'Contents: read'; look at 'installation_id', and at its name"
+    return AppError("installation", text, hint)
 
 
 def _signed(app: App, key: str, now: float) -> str:
@@ -163,22 +186,31 @@ def _ask(
     except urllib.error.HTTPError as error:
         with error:
             return _answer(error.code, error)
-    except OSError as error:
-        said = str(getattr(error, "reason", error))
+    except (OSError, http.client.HTTPException, ValueError) as error:  # the last is of a proxy's address that is none
+        said = str(getattr(error, "reason", error)) or type(error).__name__
         text = f"GitHub ({url.partition('/app/')[0].partition('/repos/')[0]}) cannot be reached: {said[:200]}"
-        raise AppError("unreachable", text, "look at the network and the proxy variables; do the same again") from error
+        hint = "look at the network and the proxy variables; do the same again"
+        raise AppError("unreachable", text, hint, 0.0 if _breaks_off(error) else None) from error
+
+
+def _breaks_off(error: Exception) -> bool:
+    """Tell whether a connection was lost or took too long."""
+    reason = getattr(error, "reason", error)
+    lost = (ConnectionResetError, ConnectionAbortedError, TimeoutError, http.client.IncompleteRead)
+    return isinstance(reason, (*lost, ssl.SSLEOFError, ssl.SSLZeroReturnError))
 
 
 def _answer(status: int, response: Any) -> _Answer:
     try:
         data = json.loads(response.read(_MOST_BYTES))
-    except (ValueError, RecursionError, OSError):
+    except (ValueError, RecursionError, OSError, http.client.HTTPException):
         data = {}
     try:
         date = parsedate_to_datetime(response.headers.get("Date", ""))
     except (ValueError, TypeError):
         date = None
-    return _Answer(status=status, data=data if isinstance(data, dict) else {}, date=date)
+    pause = seconds_of(response.headers.get("Retry-After", ""))
+    return _Answer(status=status, data=data if isinstance(data, dict) else {}, date=date, pause=pause)
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline_builder.checkout.access import Access, Pass, by_login, open_access
+from pipeline_builder.checkout.access import Access, Pass, by_login, if_told, open_access
 from pipeline_builder.checkout.deploykeys import UnusableKeyError, by_file, by_key, by_known_hosts
 from pipeline_builder.checkout.github import App, AppError, Tokens, api_of
-from pipeline_builder.checkout.runner import Remote, Runner
+from pipeline_builder.checkout.retries import PassingFailure
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.settings import network_settings, read_setting
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.manifest.addresses import CodeCommit, is_local, parse_address, parse_codecommit
@@ -93,7 +93,7 @@ def remote_of(repo: Repo, keys: Keys) -> Remote:
     url = repo.url
     if is_local(url):
         url = url if url.startswith("file://") else str((keys.root / url).resolve())
-        access = by_login(url, _secret_of(repo, keys)) if repo.credentials else open_access
+        access = if_told(_secret_of(repo, keys)) if repo.credentials else open_access
         return Remote(url=url, local=True, access=_named(access, repo))
     with _at(repo):
         remote = _remote(repo, keys)
@@ -113,7 +113,9 @@ def _remote(repo: Repo, keys: Keys) -> Remote:
     if repo.credentials:
         secret = _secret_of(repo, keys)
         hint = _HINTS["token"].format(what=repo.credentials)
-        return Remote(url=repo.url, local=False, access=by_login(repo.url, secret, _headers(keys, repo.url)), hint=hint)
+        return Remote(
+            url=repo.url, local=False, access=by_login(repo.url, secret, network_settings(keys.environment)), hint=hint
+        )
     better = "may sign" if found else "may go by" if repo.by_connection else ""
     return Remote(url=repo.url, local=False, access=open_access, hint=_HINTS[better])
 
@@ -124,50 +126,21 @@ def _is_signed(repo: Repo, found: CodeCommit, keys: Keys) -> bool:
         return True
     if not keys.signer.has_access(""):
         return False
-    return not _asked(keys, ["--get-urlmatch", "credential.helper", repo.url]).strip()
-
-
-def _asked(keys: Keys, arguments: list[str]) -> str:
-    """Return what the user's git has configured, nothing where it has nothing."""
-    try:
-        git = Runner(environment=keys.environment)
-        return git.run(["config", *arguments], repository=Path(os.devnull), whose="user")
-    except GitError as error:
-        if error.kind in ("absent", "stopped"):
-            raise
-        return ""
-
-
-def _headers(keys: Keys, url: str) -> Callable[[], tuple[str, ...]]:
-    """Return what gives the headers that the user's git adds for an address; it is asked once, when that is needed."""
-
-    @functools.cache
-    def read() -> tuple[str, ...]:
-        entries = _asked(keys, ["-z", "--get-regexp", r"^http\.(.*\.)?extraheader$"]).split("\0")
-        found = (entry.partition("\n") for entry in entries if entry)
-        return tuple(text for key, _, text in found if text and _is_for(key, url))
-
-    return read
-
-
-def _is_for(key: str, url: str) -> bool:
-    """Tell whether a setting of git (`http.extraheader`, `http.URL.extraheader`) is for an address."""
-    prefix = key.removeprefix("http.").removesuffix("extraheader").removesuffix(".").rstrip("/")
-    return not prefix or url == prefix or url.startswith(f"{prefix}/")
+    return not read_setting(keys.environment, ["--get-urlmatch", "credential.helper", repo.url]).strip()
 
 
 def _codecommit(repo: Repo, found: CodeCommit, keys: Keys) -> Remote:
     profile = found.profile or (repo.credentials.name if repo.credentials else "")
     region = found.region or keys.signer.region(profile)
     url = found.url(region)
-    access = by_login(url, lambda: keys.signer.login(url, region, profile), _headers(keys, url))
+    access = by_login(url, lambda: keys.signer.login(url, region, profile), network_settings(keys.environment))
     hint = _HINTS["codecommit"].format(what=f"'{found.name}'")
     return Remote(url=url, local=False, access=access, hint=hint)
 
 
 def _connection(repo: Repo, keys: Keys) -> Remote:
     url, region = connection_url(repo.connection, repo.full_name)
-    access = by_login(url, lambda: keys.signer.login(url, region, ""), _headers(keys, url))
+    access = by_login(url, lambda: keys.signer.login(url, region, ""), network_settings(keys.environment))
     return Remote(url=url, local=False, access=access, hint=_HINTS["connection"].format(what=repo.connection))
 
 
@@ -191,8 +164,24 @@ def _github(repo: Repo, keys: Keys) -> Remote:
     app = App(id=named.app_id, installation=named.installation_id, api=api, owner=owner, name=name)
     secret = _secret_of(repo, keys)
     login = partial(_token, app, secret, keys)
-    access = by_login(repo.url, login, _headers(keys, repo.url))
+    access = _renewed(by_login(repo.url, login, network_settings(keys.environment)), app)
     return Remote(url=repo.url, local=False, access=access, hint=_HINTS["app"].format(what=app.id))
+
+
+def _renewed(access: Access, app: App) -> Access:
+    """Return the access that keeps no token which was refused: an app that was suspended may be back."""
+
+    @contextmanager
+    def enter() -> Iterator[Pass]:
+        try:
+            with access() as given:
+                yield given
+        except GitError as error:
+            if error.kind in ("authentication", "not found"):
+                _TOKENS.forget(app)
+            raise
+
+    return enter
 
 
 def _token(app: App, key: Callable[[], str], keys: Keys) -> str:
@@ -265,4 +254,5 @@ def _at(repo: Repo) -> Iterator[None]:
 def _app_problem(repo: Repo, error: AppError) -> OutsideFailure:
     message = f"the repository '{repo.name}': {error}"
     problem_id = {"key": "PB132", "installation": "PB133", "clock": "PB135"}.get(error.kind, "PB134")
-    return OutsideFailure(Problem(id=problem_id, message=message, place=repo.place, hint=error.hint))
+    problem = Problem(id=problem_id, message=message, place=repo.place, hint=error.hint)
+    return OutsideFailure(problem) if error.pause is None else PassingFailure(problem, pause=error.pause)

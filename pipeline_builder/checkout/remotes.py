@@ -28,6 +28,11 @@ _HINTS = {
     "key refused": "give the public half of the key to the repository, as a deploy key that may read",
     "key unusable": "the file has to be a private key that only its owner may read: chmod 600",
     "no ssh": "install OpenSSH's client, or use an https url",
+    "port refused": "nothing listens there: look at the port of the url (ssh://git@HOST:PORT/…), or take https",
+    "not found": "check the url; many hosts say that too of what a login, or none, may not read",
+    "page": "log in at it in a browser, behind a portal; or the url is that of a page: write the one to clone from",
+    "gone": "its history was rewritten, or the branch deleted: 'pipeline-builder checkout' without --locked takes what "
+    "is there now",
     "unreachable": "check the url, and that this machine reaches it",
     "ambiguous": "write refs/heads/… or refs/tags/…",
     "large": f"at most {MOST_FILES} files, {MOST_BYTES // 1024**3} GiB are checked out; name a folder with 'path: …'",
@@ -36,6 +41,11 @@ _HINTS = {
 _IDS = {
     "absent": "PB150",
     "unreachable": "PB151",
+    "port refused": "PB151",
+    "not found": "PB139",
+    "moved": "PB137",
+    "page": "PB136",
+    "gone": "PB152",
     "missing": "PB152",
     "no commit": "PB152",
     "large": "PB154",
@@ -74,6 +84,10 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     messages = {
         "missing": f"the repository '{name}' has no revision '{revision}'",
         "unreachable": f"the repository '{name}' cannot be reached: {error}",
+        "port refused": f"the repository '{name}' cannot be reached: {error}",
+        "not found": f"the repository '{name}' isn't there, or may not be read: {error}",
+        "moved": f"the repository '{name}' has moved: {error}",
+        "page": f"there is no repository at the url of '{name}': {error}",
         "authentication": f"the repository '{name}' refused the login: {error}",
         "host unknown": f"the host of the repository '{name}' isn't known: {error}",
         "host changed": f"the host of the repository '{name}' has another key than the one that is known: {error}",
@@ -83,11 +97,16 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     if missing_folder:
         message = f"the repository '{name}': {error}"
     place = repo.revision_place if at_revision and not missing_folder else repo.place
-    hint = did_you_mean(revision, error.known) if error.known else error.hint or _HINTS.get(error.kind)
-    if error.kind == "authentication" and remote and remote.hint:
+    close = did_you_mean(revision, error.known) if error.known else None
+    hint = error.hint or close or _HINTS.get(error.kind)
+    if error.kind in ("authentication", "not found") and remote and remote.hint and repo.credentials:
+        hint = remote.hint if error.kind == "authentication" else f"check the url; or else {remote.hint}"
+    elif error.kind == "authentication" and remote and remote.hint:
         hint = remote.hint
     if error.kind == "key refused" and repo.credentials is None:
         hint = "load a key that may read it into your ssh agent, or name one: 'credentials: ssh:PATH'"
+    if error.kind == "key refused" and repo.credentials and repo.credentials.kind == "ssh":
+        hint = f"{hint}; one with a password has to be in your ssh agent"
     if re.search(r"unable to write|write error|unable to create", str(error)):
         hint = "the disk is full, or can't be written: make room, and do the same again"
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
@@ -138,7 +157,7 @@ def fetch_heads(
 
 def _same_question(repo: Repo) -> tuple[object, ...]:
     connection = repo.connection if repo.trigger.kind == "connection" else ""
-    return repo.url, repo.revision, repr(repo.credentials), connection, repo.known_hosts
+    return repo.url, repo.revision, repr(repo.credentials), connection, repo.full_name, repo.known_hosts
 
 
 def _head(repo: Repo, answer: str | tuple[GitError, Remote] | PipelineBuilderError) -> Head | PipelineBuilderError:

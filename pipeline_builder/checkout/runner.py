@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
-import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -21,10 +20,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from pipeline_builder.checkout.access import Access, Pass, open_access
-from pipeline_builder.checkout.words import GitError, error_of
+from pipeline_builder.checkout.answers import TRACED, split_answer
+from pipeline_builder.checkout.retries import PATIENCE, PAUSES, try_again
+from pipeline_builder.checkout.variables import FIXED, WITHOUT, Whose, given_by_variables, inherited, trusted
+from pipeline_builder.checkout.words import GitError, answer_error, error_of
 from pipeline_builder.machine.programs import fault_of, find_programs
 
 TIMEOUT = 600.0
@@ -35,36 +37,7 @@ _GLANCE = 0.2
 GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
-Whose = Literal["nobody", "user", "machine"]
-"""Whose configuration a command reads beside the repository's; the machine's is the user's and the system's."""
-
 _NOTHING = Pass()
-# What git may see of our environment: where it is; how it reaches the network, and whose keys it may use.
-_ALWAYS = r"PATH|TMPDIR"
-_USERS = (
-    r"HOME|USER|LOGNAME|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSH_AGENT_PID|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS"
-    r"|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO|GIT_CONFIG_GLOBAL|(?i:(?:https?|all|no)_proxy)"
-)
-_SYSTEMS = r"GIT_CONFIG_SYSTEM|GIT_CONFIG_NOSYSTEM"
-_INHERITED: Mapping[Whose, re.Pattern[str]] = {
-    "nobody": re.compile(_ALWAYS),
-    "user": re.compile(f"{_ALWAYS}|{_USERS}"),
-    "machine": re.compile(f"{_ALWAYS}|{_USERS}|{_SYSTEMS}"),
-}
-_FIXED = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_PROTOCOL_FROM_USER": "0",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_DISCOVERY_ACROSS_FILESYSTEM": "1",
-    "LC_ALL": "C",
-}
-_WITHOUT: Mapping[Whose, Mapping[str, str]] = {
-    "nobody": {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"},
-    "user": {"GIT_CONFIG_NOSYSTEM": "1"},
-    "machine": {},
-}
 # An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
 _CONFIG = (
     ("safe.bareRepository", "explicit"),
@@ -105,16 +78,23 @@ class Remote:
     access: Access = open_access
     hint: str = ""
 
+    @property
+    def by_web(self) -> bool:
+        """Whether it is reached by http."""
+        return self.url.lower().startswith(("https:", "http:"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """Starts git on this machine. `environment` is the process's own; little of it is handed on.
 
-    `timeout` is how many seconds a command may take. `stopped` being set ends those that run, also in other threads.
+    `timeout` is how many seconds a command may take, `pauses` are between the tries of one that meets a remote.
+    `stopped` being set ends those that run, also in other threads.
     """
 
     environment: Mapping[str, str]
     timeout: float = TIMEOUT
+    pauses: Sequence[float] = PAUSES
     stopped: threading.Event = field(default_factory=threading.Event, compare=False)
 
     def run(
@@ -133,17 +113,42 @@ class Runner:
         Raises:
             GitError: it failed, is not there, took too long, or was stopped.
         """
+
+        def once() -> str:
+            command = _command(arguments, repository)
+            return self._run(command, remote, whose=whose, config=config, extra=extra or {}, folder=folder)
+
+        if remote is None or remote.local:
+            return once()
+        return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
+
+    def _run(
+        self,
+        command: list[str],
+        remote: Remote | None,
+        *,
+        whose: Whose,
+        config: Sequence[tuple[str, str]],
+        extra: Mapping[str, str],
+        folder: Path | None,
+    ) -> str:
         with remote.access() if remote else open_access() as given:
-            environment = self._environment("user" if remote else whose, remote, config, given) | dict(extra or {})
-            process = _start(_command(arguments, repository), environment, folder, subprocess.PIPE)
+            if given.hidden:
+                _keep_no_core()
+            environment = self._environment("user" if remote else whose, remote, config, given) | dict(extra)
+            process = _start(command, environment, folder, subprocess.PIPE)
             try:
-                output, errors = self._outputs(process)
+                output, said = self._outputs(process)
             except BaseException:
                 _end(process)
                 raise
-        if process.returncode:
-            by_ssh = bool(remote and not remote.local)
-            raise error_of(errors, process.returncode, given.hidden, by_ssh=by_ssh)
+            errors, answer = split_answer(said) if remote and remote.by_web else (said, None)
+            if process.returncode:
+                by_ssh = bool(remote and not remote.local)
+                raise error_of(errors, process.returncode, given.hidden, by_ssh=by_ssh, answer=answer)
+            # A page without a line in it passes for a repository of the old kind with nothing in it.
+            if answer and (error := answer_error(answer) if answer.is_page else None):
+                raise error
         return output.decode("utf-8", "replace")
 
     def lines(self, arguments: Sequence[str], repository: Path) -> Iterator[str]:
@@ -175,17 +180,22 @@ class Runner:
     ) -> dict[str, str]:
         if remote and remote.local:
             whose = "machine"  # whose words are trusted on this machine, its own configuration may say
-        kept = {name: value for name, value in self.environment.items() if _INHERITED[whose].fullmatch(name)}
-        config = [*_CONFIG, *(_trusted(self.environment) if whose == "machine" else _PLAIN)]
+        own = given.own and remote is not None and whose == "user"
+        kept = inherited(self.environment, whose, own=own)
+        config = [*(given_by_variables(self.environment) if own else ()), *_CONFIG]
+        config += [*(trusted(self.environment) if whose == "machine" else _PLAIN)]
         config += [*(_NOBODYS if whose == "nobody" else ()), *more, *given.config]
+        if remote and remote.by_web:  # a setting for an address would win over the one for all
+            config += [(f"http.{remote.url}.followRedirects", "false")]
         numbered = {
             "GIT_CONFIG_COUNT": str(len(config)),
             **{f"GIT_CONFIG_KEY_{i}": key for i, (key, _) in enumerate(config)},
             **{f"GIT_CONFIG_VALUE_{i}": value for i, (_, value) in enumerate(config)},
         }
         kept = {name: value for name, value in kept.items() if name not in given.withheld}
-        protocols = {"GIT_ALLOW_PROTOCOL": _protocols(remote)}
-        return {**kept, **given.variables, **_FIXED, **_WITHOUT[whose], **protocols, **numbered}
+        variables = {**FIXED, **WITHOUT[whose], "GIT_ALLOW_PROTOCOL": _protocols(remote)}
+        traced = TRACED if remote and remote.by_web else {}
+        return {**kept, **variables, **given.variables, **traced, **numbered}
 
     def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         deadline = time.monotonic() + self.timeout
@@ -195,16 +205,6 @@ class Runner:
             if time.monotonic() > deadline:
                 raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
         raise GitError("stopped", "interrupted")
-
-
-def _trusted(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the folders that the environment's own configuration lets git open, as containers of CI systems have it."""
-    for number in itertools.count():  # not up to the count: that is text, and may be any
-        key = environment.get(f"GIT_CONFIG_KEY_{number}")
-        if key is None:
-            return
-        if key.lower() == "safe.directory":
-            yield "safe.directory", environment.get(f"GIT_CONFIG_VALUE_{number}", "")
 
 
 def _protocols(remote: Remote | None) -> str:
@@ -245,6 +245,13 @@ def _start(
         if folder is not None and str(error.filename) == str(folder):
             raise GitError("other", f"the folder '{folder}' can't be entered: {error.strerror}") from error
         raise GitError("absent", f"the program 'git' can't be started: {error.strerror}") from error
+
+
+@functools.cache
+def _keep_no_core() -> None:
+    """Leave no picture of this process or of git on the disk when it crashes: secrets are in it."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 @functools.lru_cache

@@ -5,26 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pipeline_builder.checkout.answers import Answer
+
 
 class GitError(Exception):
     """A git command failed; the text is git's own.
 
-    `kind` is unreachable, authentication, missing, no commit, ambiguous, large, deep, owner, none, bare, unborn,
-    no answer, absent, timeout, stopped or other; of ssh's host unknown, host changed, key refused, key unusable and no
-    ssh. "owner": git doesn't open a repository of another user. "none": there is no repository. "no answer": git failed
-    without a word, which is how it says no to a question.
+    `kind` is unreachable, authentication, not found, moved, page, missing, gone, no commit, ambiguous, large,
+    deep, owner, none, bare, unborn, no answer, absent, timeout, stopped or other; of ssh's host unknown, host changed,
+    key refused, key unusable, port refused and no ssh. "owner": git doesn't open a repository of another user. "none":
+    there is no repository. "no answer": git failed without a word, which is how it says no to a question.
 
-    `known` has the branches that there are, where the one that was asked for is missing.
+    `known` has the branches that there are, where the one that was asked for is missing. `passing` is what may go by,
+    after the `pause` that the server asks for. `advice` is what to do, where that is in the answer.
     """
 
-    def __init__(self, kind: str, text: str, known: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        kind: str,
+        text: str,
+        known: tuple[str, ...] = (),
+        *,
+        passing: bool = False,
+        pause: float | None = None,
+        advice: str | None = None,
+    ) -> None:
         self.kind = kind
         self.known = known
+        self.passing = passing
+        self.pause = pause
+        self.advice = advice
         super().__init__(text)
 
     @property
     def hint(self) -> str | None:
         """What to do, where git's words say what is wrong but not that, or say it in a line that isn't kept."""
+        if self.advice:
+            return self.advice
         owned = re.search(r"dubious ownership in repository at '(.*)'", str(self))
         if owned:
             return f"it belongs to another user; if you trust it: git config --global --add safe.directory {owned[1]}"
@@ -38,6 +55,11 @@ _SSH_KINDS = (
     ("key unusable", r"Load key .*: (?!No such)|UNPROTECTED PRIVATE KEY FILE|Identity file .* not accessible"),
     ("key refused", r"Permission denied \([\w,-]*publickey|Too many authentication failures"),
     ("no ssh", r"cannot run .*ssh\S*: No such file|: ssh: (?:command )?not found"),
+    ("port refused", r"connect to (?:host|address) .* Connection refused"),
+    ("not found", r"does not appear to be a git repository|^Repository not found"),
+    ("not found", r"ERROR: .*(?:[Nn]ot found|could not be found|does not exist)"),
+    ("unreachable", r"connect to (?:host|address) |Could not resolve hostname|kex_exchange_identification"),
+    ("unreachable", r"Connection (?:closed|reset) by (?:remote host|\d)|Connection timed out"),
     # OpenSSH has said the rest in this line only, for some kinds of key.
     ("host unknown", r"Host key verification failed"),
 )
@@ -50,6 +72,7 @@ _KINDS = (
         "authentication",
         r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied",
     ),
+    ("not found", r"repository '?https?://\S+ not found|(?i:returned error: 4(?:04|10)\b)"),
     ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
     ("deep", r"maximum allowed tree depth|File name too long"),
     ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
@@ -57,18 +80,80 @@ _KINDS = (
 )
 
 
-def error_of(said: bytes, code: int, hidden: Sequence[str] = (), *, by_ssh: bool = False) -> GitError:
-    """Return what a git that ended with `code` has said; nothing of `hidden` is in it."""
-    clean = re.sub(r"://[^/@\s]+@", "://***@", said.decode("utf-8", "replace"))
-    for word in sorted(hidden, key=len, reverse=True):
-        clean = clean.replace(word, "***")
+# What a connection that broke off, or took too long, is called by git, curl, their TLS libraries and ssh.
+_PASSING = re.compile(
+    r"reset by peer|Connection timed out|Operation timed out|Operation too slow|early EOF|hung up unexpectedly"
+    r"|Empty reply|transfer closed|RPC failed|unexpected disconnect|SSL_ERROR_SYSCALL|SSL_read|GnuTLS recv error"
+    r"|unexpected eof|HTTP/2 (?:stream|framing)|Connection (?:closed|reset) by|kex_exchange_identification"
+    r"|Temporary failure in name resolution|Timeout was reached|Failed to connect .* timed out"
+)
+_MAY_PASS = ("unreachable", "other")
+_PROXY = re.compile(r"HTTP code (\d+) from proxy|CONNECT tunnel failed, response (\d+)")
+_ASK_PROXY = "look at the proxy that 'https_proxy' or git's 'http.proxy' names, and what it wants"
+_ASKS_LATER = "the server asks to come again after {seconds:.0f} s; do the same then"
+
+
+def error_of(
+    said: bytes, code: int, hidden: Sequence[str] = (), *, by_ssh: bool = False, answer: Answer | None = None
+) -> GitError:
+    """Return what a git that ended with `code` has said; nothing of `hidden` is in it.
+
+    `answer` is what a web server answered last.
+    """
+    clean = clean_of(said.decode("utf-8", "replace"), hidden)
     lines = [line.strip() for line in clean.splitlines() if line.strip()]
+    passing = bool(_PASSING.search(clean))
     for kind, pattern in _SSH_KINDS if by_ssh else ():
         if line := next((line for line in lines if re.search(pattern, line)), ""):
-            return GitError(kind, line.strip("@ ").removesuffix(".")[:300])
+            text = line.strip("@ ").removesuffix(".").removeprefix("ERROR: ")[:300]
+            return GitError(kind, text, passing=passing and kind in _MAY_PASS)
     words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
     silent = f"git was ended by signal {-code}" if code < 0 else "git gave no reason"
     first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
+    if answer and (found := answer_error(answer, clean, hidden)):
+        return found
     otherwise = "other" if words or code < 0 else "no answer"
     kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), otherwise)
-    return GitError(kind, first[:300])
+    return GitError(kind, first[:300], passing=passing and kind in _MAY_PASS)
+
+
+def clean_of(text: str, hidden: Sequence[str]) -> str:
+    """Return a text without logins, and without what nobody is shown."""
+    clean = re.sub(r"://[^/@\s]+@", "://***@", text)
+    for word in sorted(hidden, key=len, reverse=True):
+        clean = clean.replace(word, "***")
+    return clean
+
+
+def answer_error(answer: Answer, said: str = "", hidden: Sequence[str] = ()) -> GitError | None:
+    """Return what a web server's answer means, its own words behind the status; None where git's say more."""
+    if proxy := _PROXY.search(said):
+        status = int(proxy[1] or proxy[2])
+        text = f"the proxy answers HTTP {status}"
+        return GitError("unreachable", text, passing=status >= 500, pause=answer.pause, advice=_ASK_PROXY)
+    text = f"HTTP {answer.status}{_words_of(said)}"
+    if answer.is_page and not ("unable to access" in said and answer.status == 200):  # of a proxy, before TLS failed
+        to = clean_of(answer.location.partition("?")[0], hidden)[:200]
+        leads = f" leads to '{to}'" if to else " is a web page"
+        return GitError("page", f"HTTP {answer.status}{leads}, where a repository was expected")
+    if answer.moved_to:
+        to = clean_of(answer.moved_to, hidden)[:200]
+        advice = f"look whether that is yours, and write the url as '{to}'"
+        return GitError("moved", f"HTTP {answer.status}: it is at '{to}' now", advice=advice)
+    if answer.is_busy:
+        later = _ASKS_LATER.format(seconds=answer.pause) if answer.pause else None
+        return GitError("unreachable", text[:300], passing=True, pause=answer.pause, advice=later)
+    kinds = {401: "authentication", 403: "authentication", 404: "not found", 410: "not found"}
+    kind = kinds.get(answer.status, "unreachable" if answer.status >= 400 else "")
+    return GitError(kind, text[:300]) if kind else None
+
+
+def _words_of(said: str) -> str:
+    """Return what the server itself has said, else what git has."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
+    if words := " ".join(told):
+        return f": {words}"
+    own = next((line.partition(": ")[2] for line in lines if line.startswith(("fatal:", "error:"))), "")
+    own = re.sub(r"^unable to access '.*': |The requested URL returned error: \d+(?: .*)?$", "", own)
+    return f": {own}" if own else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -203,6 +204,16 @@ parameters_option = click.option(
     callback=_parameters,
     help="Value of a pipeline parameter; may be repeated.",
 )
+
+
+class Number(click.FloatRange):
+    """A number within bounds; `nan` is within all of click's."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"'{value}' is no number", param, ctx)
+        return found
 
 
 class Duration(click.FloatRange):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import common
+from pipeline_builder.cli.options import Number, common
 from pipeline_builder.cli.output import show
 
 if TYPE_CHECKING:
@@ -45,11 +45,9 @@ class _Price(click.ParamType[tuple[str, float]]):
     "--out", type=click.Path(path_type=Path), help="Folder for the templates; default: service in the build folder."
 )
 @click.option("--cost", is_flag=True, help="Write nothing: say what the service costs in a month, without training.")
+@click.option("--runs", type=Number(0, 1_000_000), metavar="N", help="Runs a month; default: 22, and the schedules'.")
 @click.option(
-    "--runs", type=click.FloatRange(min=0), metavar="N", help="Runs a month; default: 22, and the schedules'."
-)
-@click.option(
-    "--hours", type=click.FloatRange(0, 24 * 365), default=1.0, show_default=True, help="Of SageMaker, a run."
+    "--hours", type=Number(0, 24 * 365), metavar="H", default=1.0, show_default=True, help="Of SageMaker, a run."
 )
 @click.option(
     "--minutes", type=click.IntRange(1, 480), default=2, show_default=True, help="Of each build that is short."

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline_builder.descriptions import JSON, Approval
-    from pipeline_builder.release.record import RunRecord
     from pipeline_builder.service.stage import Setting, Staged
     from pipeline_builder.session import Session
 
@@ -148,8 +147,7 @@ def _train(session: Session, setting: Setting, timeout: float | None) -> Staged:
 
 def _judge(session: Session, setting: Setting, service: _CodePipeline, timeout: float | None) -> Staged:
     """Judge; what goes on is followed no longer than a build takes, however long the run may be."""
-    from pipeline_builder.manifest.quotas import AFTER_WAIT
-    from pipeline_builder.service.train import run_judge
+    from pipeline_builder.service.train import is_late, run_judge
 
     short = bool(setting.wait_machine) and (timeout is None or timeout > _MOST_FOLLOWED)
     limit = _MOST_FOLLOWED if short else timeout
@@ -157,15 +155,9 @@ def _judge(session: Session, setting: Setting, service: _CodePipeline, timeout: 
         staged = in_time(session, limit, lambda: run_judge(session, setting, eyes(), service), leave=short)
     except TimeIsUpError as error:
         raise RunFailed(_goes_on() if short else time_is_up()) from error
-    if timeout and staged.record and timeout <= _took(staged.record) <= timeout + AFTER_WAIT:
+    if is_late(staged.record, setting, service):
         raise RunFailed(time_is_up())
     return staged
-
-
-def _took(record: RunRecord) -> float:
-    """Return after how many minutes a run was stopped; 0 where it wasn't."""
-    stopped = record.status == "Stopped" and record.ended
-    return (record.ended - record.started).total_seconds() / 60 if stopped and record.ended else 0
 
 
 def _goes_on() -> Problem:
@@ -201,6 +193,12 @@ class _CodePipeline:
         from pipeline_builder.aws.codepipeline import was_done
 
         return bool(pipeline) and was_done(Aws(self._region), pipeline, execution, action="Judge", after="Start")
+
+    def find_answer(self, pipeline: str, execution: str) -> str:
+        from pipeline_builder.aws.client import Aws
+        from pipeline_builder.aws.codepipeline import find_words
+
+        return find_words(Aws(self._region), pipeline, execution, "Wait")
 
     def begin_wait(self, machine: str, given: Mapping[str, JSON]) -> str:
         from pipeline_builder.aws.client import Aws

@@ -145,8 +145,11 @@ def _choices(detail: ErrorDetails) -> list[str]:
 def _nearest(detail: ErrorDetails) -> str | None:
     """Return which of many choices was meant; few are all in the message."""
     found, choices = detail.get("input"), _choices(detail) if detail["type"] == "literal_error" else []
-    many = len(choices) > _MOST_CHOICES and isinstance(found, str)
-    return did_you_mean(str(found), [choice.strip("'") for choice in choices]) if many else None
+    if len(choices) <= _MOST_CHOICES or not isinstance(found, str):
+        return None
+    if found in choices:  # as a number, where this is a text
+        return f"write {found} without quotes"
+    return did_you_mean(found, [choice.strip("'") for choice in choices])
 
 
 def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
@@ -186,6 +189,8 @@ _BOUNDS = {
     "too_short": ("at least {} entries", "min_length"),
     "too_long": ("at most {} entries", "max_length"),
 }
+_SINGLE = {f"at {which} 1 {many}": f"at {which} 1 {one}" for which in ("least", "most")
+           for many, one in (("characters", "character"), ("entries", "entry"))}  # fmt: skip
 
 
 def _value_message(name: str, detail: ErrorDetails) -> str:
@@ -204,7 +209,8 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
         return f"{subject}, expected {', '.join(choices[: _MOST_SHOWN if more else None])}{more}"
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
-        return f"{subject}, expected {words.format(detail['ctx'][bound])}"
+        said = words.format(detail["ctx"][bound])
+        return f"{subject}, expected {_SINGLE.get(said, said)}"
     return f"{subject}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 

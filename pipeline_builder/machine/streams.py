@@ -96,6 +96,14 @@ class Sparse(io.RawIOBase):
         self._file.truncate(self._file.tell())
 
 
+def sha256_of(source: Readable) -> str:
+    """Return the digest (hex) of all that is left of a stream."""
+    digest = hashlib.sha256()
+    while block := source.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def copy(source: Readable, target: IO[bytes] | io.RawIOBase) -> None:
     """Copy all that is left of a stream."""
     while block := source.read(BLOCK):

@@ -58,6 +58,8 @@ class Passage:
         self._descriptor = descriptor
         self._name = name
         found = os.fstat(descriptor)
+        self._device = found.st_dev
+        self._alone = found.st_nlink == 1 and found.st_uid == os.geteuid()
         self.size = self._left = found.st_size
         self.stamp = f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
         """What changes with the file."""
@@ -69,6 +71,14 @@ class Passage:
             raise _changed(self._name)
         self._left -= len(block)
         return block
+
+    def can_move(self, folder: Path) -> bool:
+        """Tell whether the file can be put into a folder as it is: it is ours, has no other name, and no way to go."""
+        return self._alone and folder.stat().st_dev == self._device
+
+    def status(self) -> os.stat_result:
+        """Return what the system says of the file now."""
+        return os.fstat(self._descriptor)
 
 
 def survey(tree: Tree) -> Survey:
@@ -111,6 +121,19 @@ def opened(tree: Tree, name: str) -> Iterator[Passage]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _changed(f"{tree.shown}/{name}")
         yield Passage(descriptor, f"{tree.shown}/{name}")
+
+
+def move(tree: Tree, name: str, file: Passage, target: Path) -> None:
+    """Put an open file of a tree, in which nobody works any more, in the place of another file of the same disk.
+
+    Raises:
+        InputProblems: PB551 where another file has its name by now.
+    """
+    above, _, last = name.rpartition("/")
+    with _opened(tree, above, _FOLDER) as folder:
+        os.replace(last, target, src_dir_fd=folder)
+    if not os.path.samestat(target.lstat(), file.status()):
+        raise _changed(f"{tree.shown}/{name}")
 
 
 def read_beginning(tree: Tree, name: str, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from pipeline_builder.regions.hosts import host as host_of
 _SCHEMES = ("https", "ssh", "file")
 # user@host:path, as git and its hosts write ssh addresses.
 _SCP_LIKE = re.compile(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
-_SCP_PARTS = re.compile(r"^(?:[^@/]+@)(?P<host>[^:/]+):(?P<path>.+)$")
+_SCP_PARTS = re.compile(r"^(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>.+)$")
 # As git-remote-codecommit has them: the profile and the Region may be left out.
 _CODECOMMIT = re.compile(
     r"^codecommit(?:::(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+))?://(?:(?P<profile>[^\s/@:]{1,128})@)?(?P<name>[\w.-]{1,100})$",

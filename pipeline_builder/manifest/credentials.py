@@ -26,6 +26,8 @@ _TEXTS = re.compile(
 )
 _KEY = re.compile(rf"(?:{_VARIABLE}|{_STORED})")
 _APP = re.compile(r"[A-Za-z0-9.]{1,64}")
+# GitLab's groups are in each other.
+_FULL_NAME = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+", re.ASCII)
 _API = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?")
 
 
@@ -120,12 +122,14 @@ def credential_problems(
     credentials: CredentialsSection | None,
     *,
     connection: str,
+    full_name: str | None,
     has_known_hosts: bool,
     at: Callable[[str], Place],
 ) -> Iterator[Problem]:
-    """Yield what doesn't fit the address: PB120 for credentials, PB121 for known hosts, PB122 without a connection.
+    """Yield what doesn't fit the address: PB120 for credentials, PB121 for known hosts, PB122 without a connection,
+    PB131 for a repository that has no name at one.
 
-    `at` gives the place of a key.
+    `full_name` is what its connection has to know it by, None where it goes by none. `at` gives the place of a key.
     """
     scheme = "" if is_local(url) else parse_address(url).scheme
     kind = credentials.kind if credentials else None
@@ -136,6 +140,10 @@ def credential_problems(
         text = "the credentials are a connection, and none is named"
         hint = "write 'credentials: connection:ARN', or the ARN as 'connection' of 'service'"
         yield Problem(id="PB122", message=text, place=at("credentials"), hint=hint)
+    elif full_name is not None and scheme in ("https", "ssh") and not _FULL_NAME.fullmatch(full_name):
+        text = f"'{full_name}' is no name that a connection knows a repository by, expected OWNER/NAME"
+        hint = "write the url as https://HOST/OWNER/NAME.git, or 'trigger: {kind: connection, repository: OWNER/NAME}'"
+        yield Problem(id="PB131", message=text, place=at("credentials" if kind == "connection" else "url"), hint=hint)
     if has_known_hosts and scheme != "ssh":
         text = "'known_hosts' are keys of ssh servers, and the url is none of ssh"
         yield Problem(

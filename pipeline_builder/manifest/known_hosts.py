@@ -90,7 +90,15 @@ def read_known_hosts(entries: Iterable[str], root: Path, address: Address, place
     if problems:
         raise InputProblems(*problems)
     own = address.host if address.port in (None, _SSH_PORT) else f"[{address.host}]:{address.port}"
-    return "".join(f"{own} {line}\n" if line.split()[0] in _TYPES else f"{line}\n" for line in lines)
+    return "".join(f"{_with_host(line, own)}\n" for line in lines)
+
+
+def _with_host(line: str, host: str) -> str:
+    """Return a line with the host in it, also behind a mark."""
+    words = line.split()
+    mark = words[:1] if words[0] in _MARKS else []
+    rest = words[len(mark) :]
+    return " ".join((*mark, host, *rest)) if rest[0] in _TYPES else line
 
 
 def _text_of(path: Path) -> str:

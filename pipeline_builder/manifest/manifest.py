@@ -366,6 +366,7 @@ def _credential_problems(section: ManifestSection, repos: tuple[Repo, ...], docu
             repo.url,
             repo.credentials,
             connection=repo.connection,
+            full_name=repo.full_name if repo.by_connection or repo.trigger.kind == "connection" else None,
             has_known_hosts=bool(asked.known_hosts),
             at=partial(_place_of, document, index),
         )

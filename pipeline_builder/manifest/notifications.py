@@ -57,4 +57,6 @@ class NotificationsSection(Section):
     def _somewhere(self) -> NotificationsSection:
         if not (self.slack or self.teams):
             raise ValueError("'notifications' names no channel: expected 'slack' or 'teams'")
+        if not self.events:
+            raise ValueError("'events' of 'notifications' is empty: a channel that is told nothing is left out whole")
         return self

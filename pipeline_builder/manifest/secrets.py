@@ -18,14 +18,17 @@ def read_named(name: str, read_secret: SecretReader, *, whose: str, place: Place
     """
     secret, _, key = name.partition("#")
     text = read_secret(secret).strip()
-    if not key:
-        return text
-    try:
-        found = json.loads(text)[key]
-    except (ValueError, KeyError, TypeError) as error:
-        message = f"the secret '{secret}' of {whose} is no JSON with the key '{key}'"
-        raise InputProblems(Problem(id="PB164", message=message, place=place)) from error
-    return str(found)
+    message = f"the secret '{secret}' of {whose} is empty"
+    if key:
+        try:
+            found = json.loads(text)[key]
+        except (ValueError, KeyError, TypeError, RecursionError):  # whose words may have parts of it
+            found = None
+        text = str(found).strip() if isinstance(found, str | int) and not isinstance(found, bool) else ""
+        message = f"the secret '{secret}' of {whose} is no JSON with a text as the key '{key}'"
+    if not text:
+        raise InputProblems(Problem(id="PB164", message=message, place=place)) from None
+    return text
 
 
 def give_secrets(manifest: Manifest, environment: Mapping[str, str], read_secret: SecretReader) -> SecretGiver:

@@ -22,7 +22,7 @@ SERVICE_NAME_PATTERN = r"^[a-z][a-z0-9-]{0,27}[a-z0-9]$"
 _CONNECTION = re.compile(
     r"^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$"
 )
-_ROLE = re.compile(r"^arn:aws[a-z-]*:iam::\d{12}:(role|policy)/[\w+=,.@/-]{1,512}$")
+_POLICY = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}$", re.ASCII)
 _ENCRYPTION = re.compile(r"^(own|aws|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-zA-Z-]+)$")
 _EMAIL = re.compile(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){0,20}$")
@@ -79,8 +79,8 @@ Groups = Annotated[tuple[Group, ...], BeforeValidator(as_tuple, json_schema_inpu
 Connection = Annotated[str, matching(_CONNECTION, "the ARN of a CodeConnections connection")]
 Branch = Annotated[
     str,
-    matching(r"^[^\s~^:?*\[\\\x00-\x20\x7f-]\S{0,254}$", "a branch"),
     AfterValidator(inert),
+    matching(r"^(?!-)[^\s~^:?*\[\\\x00-\x20\x7f]{1,255}$", "a branch"),
     AfterValidator(_branch),
 ]
 Pattern = Annotated[str, Field(min_length=1, max_length=quotas.LONGEST_PATTERN), AfterValidator(inert)]
@@ -96,6 +96,9 @@ Policies = Annotated[
 Tags = Annotated[dict[str, str], AfterValidator(_tag)]
 Number = Annotated[int, BeforeValidator(number)]
 Email = Annotated[str, Field(max_length=quotas.LONGEST_EMAIL), matching(_EMAIL, "an e-mail address")]
+Emails = Annotated[
+    tuple[Email, ...], BeforeValidator(as_tuple, json_schema_input_type=Email | tuple[Email, ...]), AfterValidator(once)
+]
 ScheduleName = Annotated[
     str, matching(r"^[a-z0-9][a-z0-9_-]{0,31}$", "lower-case letters, digits, '-' and '_', at most 32")
 ]
@@ -142,7 +145,7 @@ class SourceSection(Section):
 class ApprovalSection(Section):
     """Who is asked before a model is promoted."""
 
-    emails: Annotated[tuple[Email, ...], AfterValidator(once)] = Field((), description="who gets a mail")
+    emails: Emails = Field((), description="who gets a mail")
     notify: Tells = Field(("failure",), description="what mails are about besides approvals: failure, success")
     timeout_minutes: Number = Field(
         10_080,
@@ -193,7 +196,7 @@ class ServiceSection(Section):
         description="per-repository: a role for each repository's jobs, and one of the pipeline's own; make: one role "
         "with what all of it needs; given: SMP_ROLE. A new service gets the first, a deployed one keeps what it has",
     )
-    permissions_boundary: Annotated[str, matching(_ROLE, "the ARN of a policy")] | None = Field(
+    permissions_boundary: Annotated[str, matching(_POLICY, "the ARN of a policy")] | None = Field(
         None, description="ARN of the policy that bounds every role"
     )
     poll_minutes: Number = Field(

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import looks_like_secret
 from pipeline_builder.documents.schema import Section, describe
-from pipeline_builder.documents.source import Document
+from pipeline_builder.documents.source import Document, value_at
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.quotas import MOST_ENVIRONMENT
 from pipeline_builder.manifest.texts import inert, matching
@@ -42,6 +42,8 @@ def _as_variable(value: JSON) -> JSON:
         raise ValueError(message)  # noqa: TRY004 - pydantic wants it
     if isinstance(value, int | float):
         return {"value": str(value)}
+    if value is None or isinstance(value, list):
+        raise ValueError(f"this is {describe(value)}, expected a text, or a mapping of 'type' and 'value'")
     if not isinstance(value, str):
         return value
     kind, found, rest = value.partition(":")
@@ -125,6 +127,9 @@ def environment_problems(
     base = ("service", "environment")
     for name, variable in environment.items():
         place = document.place((*base, name), key=True)
+        if _is_rewritten(name, variable, document):
+            message = f"the number behind '{name}' would become {describe(variable.value)}, expected a text"
+            yield Problem(id="PB104", message=message, place=document.place((*base, name)), hint="put it in quotes")
         if fault := _name_fault(name):
             yield Problem(id="PB750", message=f"the variable {describe(name)} of 'environment' {fault}", place=place)
         elif variable.type == "PLAINTEXT" and looks_like_secret(name, variable.value):
@@ -138,6 +143,16 @@ def environment_problems(
     if size > MOST_ENVIRONMENT:
         message = f"the variables of 'environment' have together {size} characters, CodeBuild takes {MOST_ENVIRONMENT}"
         yield Problem(id="PB752", message=message, place=document.place(base, key=True), hint="leave some out")
+
+
+def _is_rewritten(name: str, variable: VariableSection, document: Document) -> bool:
+    """Tell whether YAML took the value for a number that is written otherwise: `1.10` would be 1.1, and `010` be 8."""
+    path = ("service", "environment", name)
+    if isinstance(value_at(document.data, path), str | dict):
+        return False
+    place = document.place(path)
+    written = document.source.text.split("\n")[place.line - 1][place.column - 1 :]
+    return re.split(r"[\s,}\]#]", written, maxsplit=1)[0] != variable.value
 
 
 def _name_fault(name: str) -> str:

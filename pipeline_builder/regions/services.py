@@ -42,6 +42,7 @@ SERVICES: Mapping[str, AwsService] = {
         ),
     ),
     "codecommit": AwsService(title="CodeCommit", endpoint="codecommit", type="AWS::CodeCommit::Repository"),
+    "codeartifact": AwsService(title="CodeArtifact", endpoint="codeartifact", type="AWS::CodeArtifact::Repository"),
     "codeconnections": AwsService(
         title="CodeConnections", endpoint="codestar-connections", type="AWS::CodeConnections::Connection"
     ),
@@ -72,6 +73,14 @@ LACKING: Mapping[str, frozenset[str]] = {
             "me-central-1",
         )
     ),
+    "codeartifact": frozenset(
+        (
+            *_NEW, *_ISOLATED, "af-south-1", "ap-east-1", "ap-northeast-2", "ap-northeast-3", "ap-south-2",
+            "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1",
+            "cn-north-1", "cn-northwest-1", "eu-central-2", "eu-south-2", "eusc-de-east-1", "il-central-1",
+            "me-central-1", "me-south-1", "sa-east-1", "us-gov-east-1", "us-gov-west-1", "us-west-1",
+        )
+    ),
     "codeconnections": frozenset(
         (
             *_NEW, *_ISOLATED, "af-south-1", "ap-east-1", "ap-northeast-3", "ap-south-2", "ap-southeast-3",
@@ -82,7 +91,12 @@ LACKING: Mapping[str, frozenset[str]] = {
     "chatbot": frozenset(("cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1")),
     "sagemaker": frozenset(("us-iso-west-1", "us-isob-west-1")),
 }  # fmt: skip
-CERTAIN = frozenset((("codeconnections", "aws-cn"), ("chatbot", "aws-cn"), ("chatbot", "aws-us-gov")))
+CERTAIN = frozenset(
+    (
+        ("codeconnections", "aws-cn"), ("codeartifact", "aws-cn"), ("codeartifact", "aws-us-gov"),
+        ("chatbot", "aws-cn"), ("chatbot", "aws-us-gov"),
+    )
+)  # fmt: skip
 """Services that no Region of a partition has, by every source."""
 REGIONS = frozenset(
     (

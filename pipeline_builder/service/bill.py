@@ -38,8 +38,9 @@ def _said(month: Month) -> list[str]:
         f"{ARTIFACTS * 1000:g} MB of artifacts a run, for 'artifact_days'; {LINES * 1000:g} MB of lines a build, "
         f"{CACHES * 1000:g} MB of cache a project"
     )
+    hours = "an hour" if use.hours == 1 else f"{use.hours:g} hours"
     said = [
-        f"assumed: {runs}; {use.hours:g} hours each on SageMaker (--hours); {use.minutes} minutes a build (--minutes)",
+        f"assumed: {runs}; {hours} each on SageMaker (--hours); {use.minutes} minutes a build (--minutes)",
         f"         {kept}; pushes spread evenly over the repositories",
         f"prices: {prices.region}, without free tiers and taxes, seen {prices.seen}; --json names their pages",
     ]

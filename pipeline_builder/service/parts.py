@@ -26,7 +26,8 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
     model = rendered.model
     template = load_template(rendered.service, SERVICE)
     categories = list(_categories(template))
-    secrets = {repo.credentials.secret for repo in manifest.repos if repo.credentials} - {""}
+    secrets = {repo.credentials.secret for repo in manifest.repos if repo.credentials}
+    secrets |= {variable.secret for variable in model.service.environment.values()}
     return Parts(
         repositories=len(manifest.repos),
         sources=categories.count("Source"),
@@ -39,7 +40,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
         looks=model.triggers.looks,
         scheduled=sum(map(starts_of, model.schedules)),
         key=model.own_key,
-        secrets=len(secrets),
+        secrets=len(secrets - {""}),
         alarms=_count(template, "AWS::CloudWatch::Alarm"),
         artifact_days=model.service.artifact_days,
     )

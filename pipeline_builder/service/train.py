@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 STARTED = "started.json"
 LONGEST_WAIT = 60 * 24 * 3600
 """In seconds, where nobody says how long a run may take: as long as an approval of CodePipeline is open."""
+_ARN = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9-]+/execution/[A-Za-z0-9-]+")
 _ANEW = "let the pipeline run anew"
 _GOING = (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING)
 
@@ -32,6 +34,10 @@ class Waiting(Protocol):
 
     def was_judged(self, pipeline: str, execution: str) -> bool:
         """Tell whether Judge has run since what it judges was started."""
+        ...
+
+    def find_answer(self, pipeline: str, execution: str) -> str:
+        """Return the words of the last answer that the wait got."""
         ...
 
     def begin_wait(self, machine: str, given: Mapping[str, JSON]) -> str:
@@ -58,6 +64,7 @@ def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
 
 def run_start(session: Session, setting: Setting, service: Waiting, minutes: float | None) -> Staged:
     """Start what `run_train` would run, and what waits for it; where nothing is to be run, the wait is over at once."""
+    (session.workspace.build / STARTED).unlink(missing_ok=True)
     begun, reused = _begin(session, setting)
     arn = begun.execution.arn
     handed = json.dumps({"execution": arn, "reused": reused}, indent=2)
@@ -90,11 +97,11 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
     stage's judgement alone is retried, it goes on with a failed execution as `run_train` does.
 
     Raises:
-        InputProblems: PB740 where nothing says what was started.
+        InputProblems: PB740 where nothing says what was started, PB746 where that is no execution of this pipeline.
         RunFailed: PB741 where that is gone.
     """
-    arn, reused = _handed(session)
     pipeline = session.deployed()
+    arn, reused = _handed(session, pipeline)
     execution = session.target.pipelines.describe_execution(arn)
     if execution is None:
         raise RunFailed(Problem(id="PB741", message=f"the execution '{arn}' that was started is gone", hint=_ANEW))
@@ -107,15 +114,32 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
     return _published(session, setting, session.judge(execution, planned=pipeline, reused=reused))
 
 
-def _handed(session: Session) -> tuple[str, bool]:
-    """Return the execution that was started, and whether it is an earlier one."""
+def is_late(record: RunRecord | None, setting: Setting, service: Waiting) -> bool:
+    """Tell whether a run was stopped because its time was up, as the state machine says that did so; not a person."""
+    from pipeline_builder.service.cloudformation.access.waiting import TOO_LONG
+
+    waited = setting.wait_machine and setting.pipeline and setting.execution
+    if not (record and waited and record.status == ExecutionStatus.STOPPED):
+        return False
+    return f"{TOO_LONG}." in service.find_answer(setting.pipeline, setting.execution)
+
+
+def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
+    """Return the execution that was started, and whether it is an earlier one; the file comes from a bucket."""
     path = session.workspace.build / STARTED
     try:
         handed = json.loads(path.read_bytes())
-        return str(handed["execution"]), handed["reused"] is True
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        arn, reused = _ARN.fullmatch(handed["execution"]), handed["reused"] is True
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        arn, reused = None, False
+    if arn is None:
         message = f"'{path}' doesn't say which execution was started"
-        raise InputProblems(Problem(id="PB740", message=message, hint="run 'stage start' before")) from error
+        raise InputProblems(Problem(id="PB740", message=message, hint="run 'stage start' before"))
+    # SageMaker writes names in ARNs in small letters.
+    if not arn[0].lower().startswith(f"{pipeline.arn}/execution/".lower()):
+        message = f"'{path}' names '{arn[0]}', which is no execution of the pipeline '{pipeline.name}'"
+        raise InputProblems(Problem(id="PB746", message=message, hint=_ANEW))
+    return arn[0], reused
 
 
 def _own(session: Session, setting: Setting, pipeline: DeployedPipeline) -> Execution | None:

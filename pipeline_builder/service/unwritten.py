@@ -25,7 +25,7 @@ class _Choice:
         return self.mark.replace("<service>", service)
 
 
-_CHOICES = (
+CHOICES = (
     _Choice(
         key="execution_role",
         new="per-repository",
@@ -82,4 +82,4 @@ def not_written(manifest: Manifest) -> tuple[Problem, ...]:
 
 
 def _unwritten(manifest: Manifest) -> tuple[_Choice, ...]:
-    return tuple(one for one in _CHOICES if one.key not in manifest.service.model_fields_set)
+    return tuple(one for one in CHOICES if one.key not in manifest.service.model_fields_set)

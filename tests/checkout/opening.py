@@ -18,6 +18,9 @@ from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.manifest.lock import render_lock
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
+SHORT = (0.01, 0.01)
+"""Pauses between two tries."""
+
 
 def manifest(*lines: str, service: str = "") -> Manifest:
     text = "version: 1\nrepos:\n  - " + "\n    ".join(lines) + "\n" + service
@@ -41,11 +44,14 @@ def check_out(root: Path, what: Manifest, used: Keys) -> str:
 
 
 def failure(root: Path, what: Manifest, used: Keys) -> Problem:
+    git = Git(environment=used.environment, pauses=SHORT)
     with pytest.raises(PipelineBuilderError) as caught:
-        checkout(what, root=root, cache=root / "cache", locked=None, environment=used.environment, keys=used)
+        checkout(
+            what, root=root, cache=root / "cache", locked=None, environment=used.environment, keys=used, pauses=SHORT
+        )
     (problem,) = caught.value.problems
     assert problem.place
-    look = fetch_heads(what.repos, Git(environment=used.environment), lambda repo: remote_of(repo, used))
+    look = fetch_heads(what.repos, git, lambda repo: remote_of(repo, used))
     (seen,) = look.values()
     assert isinstance(seen, PipelineBuilderError)
     assert seen.problems == (problem,)  # watch and the poller say the same

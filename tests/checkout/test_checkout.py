@@ -327,8 +327,8 @@ def test_a_missing_token_is_an_input_problem(root: Path) -> None:
 
 def test_a_server_that_is_down(root: Path) -> None:
     with serve(root, status=503) as (url, _), pytest.raises(GitError) as caught:
-        Git(environment=ENVIRONMENT).resolve(Remote(url=f"{url}/a.git", local=False), "main")
-    assert caught.value.kind == "unreachable"
+        Git(environment=ENVIRONMENT, pauses=()).resolve(Remote(url=f"{url}/a.git", local=False), "main")
+    assert (caught.value.kind, str(caught.value)) == ("unreachable", "HTTP 503")
 
 
 def test_a_port_is_no_status() -> None:

@@ -7,6 +7,7 @@ import functools
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -176,3 +177,60 @@ def test_what_is_no_key(text: str, expected: str) -> None:
 
 def test_line_ends_of_a_key_are_made_right() -> None:
     assert read_key("\n" + text_of(HOST_KEY).strip().replace("\n", "\r\n")) == text_of(HOST_KEY)
+
+
+@pytest.mark.parametrize("form", ["openssh", "pkcs8-pem", "pkcs1-pem", "indented", "mark"])
+def test_forms_of_keys(form: str) -> None:
+    """OpenSSH before 9.6 reads no Ed25519 key in PKCS#8's form, and none whose lines begin with spaces."""
+    kind = "ssh-ed25519" if form != "pkcs1-pem" else "ecdsa-sha2-nistp256"
+    key = asyncssh.generate_private_key(kind)
+    text = key.export_private_key(form if "-" in form else "openssh").decode()
+    text = {"indented": text.replace("\n", "\n    "), "mark": "\ufeff# ours\n" + text}.get(form, text)
+    assert asyncssh.import_private_key(read_key(text)).convert_to_public() == key.convert_to_public()
+    assert form != "pkcs8-pem" or "BEGIN OPENSSH PRIVATE KEY" in read_key(text)
+
+
+def test_a_key_is_gone_with_whoever_held_it(tmp_path: Path) -> None:
+    """Killed at once, nothing of it is left for a next command to find; a file of it is in nobody's folder."""
+    text = text_of(HOST_KEY)
+    program = (
+        "import os, shlex, sys\nfrom pathlib import Path\nfrom pipeline_builder.checkout.deploykeys import by_key\n"
+        "with by_key(lambda: os.environ['KEY'], lambda: '')() as given:\n"
+        "    at = Path(shlex.split(given.variables['GIT_SSH_COMMAND'])[4])\n"
+        "    print(at, oct(at.stat().st_mode & 0o777), len(at.read_text()), flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    environment = {**ENVIRONMENT, "KEY": text, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    where, mode, length = done.stdout.split()
+    assert (done.returncode, mode, int(length)) == (-9, "0o600", len(text))
+    assert where.startswith("/proc/")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@needs_ssh
+def test_a_path_with_a_percent_a_command_of_ones_own_and_a_revoked_key(
+    tmp_path: Path, repository: Path, head: str, deploy_key: asyncssh.SSHKey
+) -> None:
+    key = tmp_path / "100%h" / "key"
+    key.parent.mkdir()
+    key.write_text(text_of(deploy_key))
+    key.chmod(0o600)
+    (tmp_path / "own").symlink_to(key)
+    (tmp_path / "config").write_text(
+        f"[core]\n sshCommand = ssh -F /dev/null -o IdentityAgent=none -i {tmp_path}/own\n"
+        '[url "https://github.com/"]\n insteadOf = ssh://git@127.0.0.1\n'
+    )
+    with ssh_host(deploy_key, HOST_KEY) as host:
+        url, known = f"url: ssh://git@127.0.0.1:{host.port}{repository}", f"known_hosts: '{host.host_key}'"
+        environment = {**ENVIRONMENT, "GIT_CONFIG_GLOBAL": str(tmp_path / "config")}
+        named = manifest(url, f"credentials: 'ssh:{key}'", known)
+        assert check_out(tmp_path / "1", named, keys(tmp_path / "1", environment)) == head
+        (tmp_path / "config").write_text((tmp_path / "config").read_text().partition("[url")[0])
+        assert check_out(tmp_path / "2", manifest(url, known), keys(tmp_path / "2", environment)) == head
+        revoked = f"known_hosts: ['{host.host_key}', '@revoked {host.host_key}']"
+        what = manifest(url, f"credentials: 'ssh:{key}'", revoked)
+        assert failure(tmp_path / "3", what, keys(tmp_path / "3", environment)).id == "PB128"
+    gone = failure(tmp_path / "4", named, keys(tmp_path / "4", environment))
+    assert (gone.id, "Connection refused" in gone.message) == ("PB151", True)
+    assert str(gone.hint).startswith("nothing listens there")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -12,9 +14,11 @@ from typing import Any
 import jwt
 import pytest
 
+from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.github import App, AppError, Tokens, api_of
+from pipeline_builder.errors import PipelineBuilderError
 from tests.checkout.hosts import Hosts, app_key, basic, private
-from tests.checkout.opening import check_out, failure, keys, manifest
+from tests.checkout.opening import SHORT, check_out, failure, keys, manifest
 
 # --- GitHub Apps
 
@@ -127,6 +131,13 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             "",
             "PB134 the repository 'churn': GitHub (https://api.github.com) answers 403",
         ),
+        (403, "This installation has been suspended", "", "PB133 the repository 'churn': the installation of the app"),
+        (
+            301,
+            "Moved Permanently",
+            "",
+            "PB134 the repository 'churn': the repository 'acme/churn' is not there any more",
+        ),
         (502, "", "", "PB134 the repository 'churn': GitHub (https://api.github.com) answers 502"),
         (302, "", "", "PB134 the repository 'churn': GitHub (https://api.github.com) answers 302"),
         (401, "Bad credentials", "", "PB132 the repository 'churn': the app '1234' is refused: GitHub"),
@@ -172,6 +183,58 @@ def test_another_host_gets_no_signature(
     what = manifest("url: https://github.com/acme/churn.git", app())
     assert failure(tmp_path, what, keys(tmp_path, with_key(world))).id == "PB134"
     assert {at for at, _, _ in world.seen} == {"api.github.com"}
+
+
+def test_a_token_that_is_refused_is_kept_no_longer(
+    tmp_path: Path, world: Hosts, github: GitHub, head: str, fresh: Callable[[], None]
+) -> None:
+    """An app that was suspended for a while has its old tokens no more, and `watch` goes on for days."""
+    fresh()
+    what = manifest("url: https://github.com/acme/churn.git", app())
+    used = keys(tmp_path, with_key(world))
+    assert check_out(tmp_path, what, used) == head
+    github.issued.append("another")
+    with pytest.raises(PipelineBuilderError, match="PB155"):
+        checkout(what, root=tmp_path, cache=tmp_path / "c", locked=None, environment=used.environment, keys=used)
+    assert check_out(tmp_path, what, used) == head
+
+
+def test_github_is_asked_again(
+    tmp_path: Path, world: Hosts, github: GitHub, head: str, fresh: Callable[[], None]
+) -> None:
+    fresh()
+    answers = [(502, {}), (429, {"message": "rate limit"})]
+    own = world.api
+    assert own is not None
+    world.api = lambda *asked: answers.pop() if answers else own(*asked)
+    what = manifest("url: https://github.com/acme/churn.git", app())
+    used = keys(tmp_path, with_key(world))
+    done = checkout(
+        what, root=tmp_path, cache=tmp_path / "c", locked=None, environment=used.environment, keys=used, pauses=SHORT
+    )
+    assert done.lock.repos[0].commit == head
+
+
+def test_what_is_no_web_server(tmp_path: Path, fresh: Callable[[], None]) -> None:
+    fresh()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def talk() -> None:
+            with listening.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        proxy = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        named = App(id="1234", installation="77", api="https://api.github.com", owner="acme", name="churn")
+        key = private(app_key()).decode()
+        with pytest.raises(AppError, match="cannot be reached") as caught:
+            Tokens().token(named, lambda: key, {"https_proxy": proxy})
+        thread.join()
+    assert caught.value.kind == "unreachable"
+    with pytest.raises(AppError, match="cannot be reached"):
+        Tokens().token(named, lambda: key, {"https_proxy": "http://127.0.0.1:none"})
 
 
 def test_where_apis_are() -> None:

@@ -8,6 +8,7 @@ from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.manifest.addresses import CodeCommit, default_name, parse_address, parse_codecommit
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
+from pipeline_builder.manifest.secrets import read_named
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/00000000-0000-0000-0000-000000000001"
@@ -119,6 +120,35 @@ def test_what_does_not_fit_the_address() -> None:
         "9: PB121 'known_hosts' are keys of ssh servers, and the url is none of ssh",
         "10: PB120 credentials of the kind 'github-app' don't open the address 'https://a.example/h'",
     ]
+
+
+def test_a_connection_knows_repositories_by_owner_and_name() -> None:
+    assert problems(
+        "url: 'https://github.com/a', credentials: connection",
+        "url: 'https://git.example/b/', trigger: connection",
+        "url: 'https://github.com/c', trigger: {kind: connection, repository: acme/c}",
+        "url: 'https://gitlab.com/group/sub/d', trigger: connection",
+        "url: 'https://github.com/e', credentials: env:TOKEN",
+        "url: 'ssh://git@github.com/f', trigger: connection, credentials: 'secretsmanager:k'",
+        more=f"service: {{connection: '{CONNECTION}'}}\n",
+    ) == [
+        "3: PB131 'a' is no name that a connection knows a repository by, expected OWNER/NAME",
+        "4: PB131 'b' is no name that a connection knows a repository by, expected OWNER/NAME",
+        "8: PB131 'f' is no name that a connection knows a repository by, expected OWNER/NAME",
+    ]
+
+
+def test_an_address_of_ssh_needs_no_user() -> None:
+    (repo,) = manifest(f"url: 'work:acme/churn.git', credentials: 'ssh:key', known_hosts: '{KEY}'").repos
+    assert (parse_address(repo.url).scheme, parse_address(repo.url).host, repo.name) == ("ssh", "work", "churn")
+
+
+def test_what_no_secret_is() -> None:
+    for text in ("", '{"a": null}', '{"a": {"b": "c"}}', '{"a": " "}', '{"a": true}', "[" * 100_000, "t0ken"):
+        with pytest.raises(InputProblems, match="PB164") as caught:
+            read_named("git/x#a" if text else "git/x", {"git/x": text}.__getitem__, whose="it")
+        assert "t0ken" not in str(caught.value)
+    assert read_named("git/x#a", lambda _: '{"a": 12}', whose="it") == "12"
 
 
 def test_known_hosts_of_the_defaults_are_for_ssh() -> None:

@@ -178,3 +178,49 @@ def test_what_looks_at_polled_repositories_takes_the_builds_way_out(environment:
         look = read_template(render(POLLED, environment=environment)["service.yaml"])["Resources"]["Look"]
         proxies = {name: value for name, value in environment.items() if name.lower().endswith("_proxy")}
         assert look["Properties"].get("Environment", {"Variables": {}})["Variables"] == proxies
+
+
+def test_a_number_that_yaml_would_write_otherwise_is_refused() -> None:
+    found = problems("  environment: {A: 1.10, B: 010, C: 0x10, D: 1_000, E: 5, F: 1.5, G: -3}\n")
+    assert [re.sub(r" \n.*", "", text).splitlines()[0][:62] for text in found] == [
+        "m.yaml:4:20: PB104 the number behind 'A' would become '1.1', e",
+        "m.yaml:4:29: PB104 the number behind 'B' would become '8', exp",
+        "m.yaml:4:37: PB104 the number behind 'C' would become '16', ex",
+        "m.yaml:4:46: PB104 the number behind 'D' would become '1000', ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ("  environment: {A: }\n", "this is empty, expected a text"),
+        ("  notifications: {events: [], slack: {workspace: T1, channel: C1}}\n", "a channel that is told nothing"),
+        ("  permissions_boundary: arn:aws:iam::123456789012:role/x\n", "expected the ARN of a policy"),
+        ("  source: {repository: a/b, branch: 'rel*'}\n", "expected a branch"),
+        ("  log_days: '90'\n", "write 90 without quotes"),
+    ],
+)
+def test_what_is_refused(service: str, said: str) -> None:
+    (problem,) = problems(service)
+    assert said in problem
+
+
+def test_a_bound_of_awss_own_and_a_single_address_are_taken() -> None:
+    bound = "arn:aws:iam::aws:policy/PowerUserAccess"
+    service = manifest(f"  permissions_boundary: {bound}\n  approval: {{emails: ada@example.com}}\n").service
+    assert (service.permissions_boundary, service.approval.emails) == (bound, ("ada@example.com",))
+
+
+def test_an_image_for_another_machine_is_refused_at_its_place() -> None:
+    _, found = read_service(REPOS, (), None, image="aws/codebuild/amazonlinux-aarch64-standard:3.0")
+    (one,) = [problem for problem in found if problem.id == "PB766"]
+    assert one.place
+    assert one.place.text.strip().startswith('"image"')
+
+
+def test_what_looks_like_a_placeholder_stays_the_text() -> None:
+    value = "${AWS::AccountId} and ${!x}"
+    text = render(*REPOS, environment={"A": value})["service.yaml"]
+    assert '!Join ["", ["$", "{AWS::AccountId} and ${!x}"]]' in text
+    variables = read_template(text)["Resources"]["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
+    assert {"Name": "A", "Value": value} in variables

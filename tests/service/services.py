@@ -122,6 +122,8 @@ def _long_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
         value: Any = loader.construct_scalar(node)
     else:
         value = loader.construct_sequence(node, deep=True)  # type: ignore[arg-type] # ours have no mappings
+        if name == "Join" and all(isinstance(part, str) for part in value[1]):
+            return value[0].join(value[1])  # a text that looks like a placeholder
     if name == "Ref":
         return {name: value}
     return {f"Fn::{name}": value.split(".") if name == "GetAtt" else value}

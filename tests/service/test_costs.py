@@ -10,9 +10,11 @@ import pytest
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.bill import month_json, render_month
+from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
 from pipeline_builder.service.costs import GROUPS, Month, Parts, Use, month_of, transitions
+from pipeline_builder.service.parts import parts_of
 from pipeline_builder.service.prices import HOME, load_prices
-from pipeline_builder.service.render import dear_polling
+from pipeline_builder.service.render import Rendered, dear_polling
 from tests.places import ROOT
 from tests.service.services import CONNECTION, parse_manifest, read_service
 
@@ -49,7 +51,7 @@ def test_a_build_that_waits_is_paid_by_both_services() -> None:
 
 
 def test_the_transitions_of_a_wait() -> None:
-    assert [transitions(hours) for hours in (0, 1, 8, 168)] == [32, 100, 436, 2836]
+    assert [transitions(hours) for hours in (0, 1, 8, 168)] == [42, 110, 446, 2846]
     assert transitions(8) * load_prices(HOME).usd["transition"] < 0.02
 
 
@@ -121,3 +123,11 @@ def test_what_a_function_cannot_ask_a_build_does_and_that_is_said_with_its_price
     if not looks:
         said = str(dear_polling(model, parse_manifest({"repos": [repo]})))
         assert "PB619 the repository 'b' is polled, and only a build can ask it: one every 5 minutes, 43.81 USD" in said
+
+
+def test_secrets_of_the_builds_cost_too_each_once() -> None:
+    environment = {"A": "secretsmanager:x#k", "B": "secretsmanager:x#j", "C": "secretsmanager:y", "D": "plain"}
+    polled = ({"url": "https://git.example.com/a/b.git"},)
+    model, _ = read_service(polled, schedules=(), environment=environment)
+    rendered = Rendered(model=model, files=render_templates(model), parameters={}, firings={})
+    assert parts_of(rendered, parse_manifest({"repos": polled})).secrets == 2

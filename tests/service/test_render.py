@@ -273,6 +273,8 @@ def test_what_cost_does_not_go_with(workspace: Workspace) -> None:
     assert workspace.call("render", "iam", "--cost", **AWS).code == 2
     assert workspace.call("render", "--runs", "3", **AWS).code == 2
     assert workspace.call("render", "--cost", "--price", "build-small=-1", **AWS).code == 2
+    for option, value in (("--runs", "nan"), ("--runs", "inf"), ("--hours", "nan")):
+        assert workspace.call("render", "--cost", option, value, **AWS).code == 2
     unknown = workspace.call("render", "--cost", "--price", "build=1", **AWS)
     assert (unknown.code, "PB638 there is no price 'build'" in unknown.err) == (1, True)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.service.cloudformation.access.waiting import TOO_LONG
 from tests.doors import telling
 from tests.release.test_executions import ONE, Service, make_service
 from tests.serve.serving import serving, until
@@ -88,6 +89,10 @@ class Pipeline:
 
     def done(self, action: str, at: float) -> None:
         self.others.actions.append({"actionName": action, "status": "Failed", "startTime": at})
+
+    def answered(self, words: str, at: float) -> None:
+        said = {"executionResult": {"externalExecutionSummary": words}}
+        self.others.actions.append({"actionName": "Wait", "status": "Succeeded", "startTime": at, "output": said})
 
 
 @pytest.fixture
@@ -171,14 +176,16 @@ def test_a_wait_that_a_person_has_ended_is_followed_to_its_end(pipeline: Pipelin
 
 
 @pytest.mark.long
-def test_a_run_that_was_stopped_in_time_says_so(pipeline: Pipeline) -> None:
+def test_a_run_that_was_stopped_for_its_time_says_so_and_one_that_a_person_stopped_does_not(pipeline: Pipeline) -> None:
     assert pipeline.stage("start", SMP_TIMEOUT="0.05").code == 0
     assert json.loads(pipeline.others.started[-1]["input"])["limit"] == 3
     execution = pipeline.exported()["EXECUTION_ARN"]
     assert pipeline.service.run("stop", execution, **pipeline.environment).code == 0
-    ended = pipeline.stage("judge", SMP_TIMEOUT="0.001")
+    pipeline.answered(f"The execution {execution} of SageMaker is Stopped: {TOO_LONG}.", 1.0)
+    ended = pipeline.stage("judge", SMP_TIMEOUT="5")
     assert (ended.code, "PB444 the time that the run may take is over" in ended.err) == (5, True), ended.err
-    stopped = pipeline.stage("judge")
+    pipeline.answered(f"The execution {execution} of SageMaker is Stopped.", 2.0)  # retried, and stopped by a person
+    stopped = pipeline.stage("judge", SMP_TIMEOUT="5")
     assert (stopped.code, "PB444" in stopped.err) == (5, False), stopped.err
 
 
@@ -186,8 +193,32 @@ def test_a_judge_without_a_start_says_what_to_do(pipeline: Pipeline) -> None:
     ended = pipeline.stage("judge")
     assert (ended.code, "PB740 " in ended.err, pipeline.exported()["VERDICT"]) == (1, True, "failed"), ended.err
     handed = pipeline.service.root / "build" / "started.json"
-    arn = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/tiny/execution/gone12345678"
-    handed.write_text(json.dumps({"execution": arn, "reused": False}))
+    handed.write_text(json.dumps({"execution": THEIRS.replace("/theirs/", "/tiny/"), "reused": False}))
     gone = pipeline.stage("judge")
     assert (gone.code, "PB741 " in gone.err) == (5, True), gone.err
     assert "PB741" in (pipeline.service.root / "build" / "junit.xml").read_text()
+
+
+THEIRS = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/theirs/execution/gone12345678"
+
+
+THEIR_OTHERS = THEIRS.replace("/theirs/", "/tiny/").replace(":0000", ":1111")
+TAMPERED = (
+    ("[" * 100_000, "PB740"),
+    ('{"execution": ["arn"], "reused": false}', "PB740"),
+    ('{"execution": "last", "reused": true}', "PB740"),
+    (json.dumps({"execution": f"{THEIRS}\nexport VERDICT=pass\u001b[2J", "reused": True}), "PB740"),
+    (json.dumps({"execution": f"{THEIRS}/../../tiny/execution/gone12345678", "reused": True}), "PB740"),
+    (json.dumps({"execution": THEIRS, "reused": False}), "PB746"),
+    (json.dumps({"execution": THEIR_OTHERS, "reused": True}), "PB746"),
+)
+
+
+@pytest.mark.long
+def test_what_was_handed_over_is_believed_for_its_own_pipeline_only(pipeline: Pipeline) -> None:
+    for text, problem in TAMPERED:
+        (pipeline.service.root / "build" / "started.json").write_text(text)
+        ended = pipeline.stage("judge")
+        assert (ended.code, f"{problem} " in ended.err) == (1, True), ended.err
+        assert "\x1b" not in ended.err
+        assert pipeline.exported()["VERDICT"] == "failed"

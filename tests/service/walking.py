@@ -15,6 +15,7 @@ from pipeline_builder.service.cloudformation.description.waiting import wait_def
 _EVENTS = {"Task": 5, "Pass": 2, "Choice": 2, "Wait": 2, "Succeed": 2, "Fail": 1}
 _PRICE = 0.000025
 """US dollars for a transition of a standard machine; a retry is one too."""
+_MOST = 25_000
 _ARGUMENTS = re.compile(r"'[^']*'|States\.\w+\([^()]*\)|[^,\s]+")
 CAUSE, EXECUTION, TOKEN = "0f7cfeed-0000-4000-8000-000000000001", "arn:aws:sagemaker:e", "5d6c3d66"
 Answer = Callable[["Walk", Mapping[str, Any]], Any]
@@ -52,7 +53,7 @@ class Walk:
         """Walk to the end, and return the last state."""
         data: Any = json.loads(json.dumps(given))
         name = self.definition["StartAt"]
-        while True:
+        while len(self.states) < _MOST:
             state = self.definition["States"][name]
             self.states.append(name)
             self.events += _EVENTS[state["Type"]]
@@ -60,6 +61,7 @@ class Walk:
             if not following:
                 return str(name)
             name = following
+        raise AssertionError(self.states[-20:])
 
     def _succeed(self, _: Any, data: Any) -> tuple[str, Any]:
         return "", data
@@ -168,6 +170,8 @@ def holds(rule: Any, data: Any) -> bool:
     for key, combine in (("And", all), ("Or", any)):
         if key in rule:
             return bool(combine(holds(one, data) for one in rule[key]))
+    if "Not" in rule:
+        return not holds(rule["Not"], data)
     (operator,) = rule.keys() - {"Variable", "Next"}
     if operator == "IsPresent":
         return _is_present(data, rule["Variable"]) is bool(rule[operator])
@@ -183,11 +187,15 @@ def holds(rule: Any, data: Any) -> bool:
     raise AssertionError(operator)
 
 
-def asked(token: str = TOKEN, *, cause: str = CAUSE, wait: str = "InProgress") -> Any:
+def asked(
+    token: str = TOKEN, *, cause: str = CAUSE, wait: str = "InProgress", judge: str = "", stage: str = "InProgress"
+) -> Any:
     """CodePipeline's state, as far as a machine looks at it."""
     latest = {"Status": wait, **({"Token": token} if wait == "InProgress" else {})}
-    actions = [{"ActionName": "Start"}, {"ActionName": "Wait", "LatestExecution": latest}, {"ActionName": "Judge"}]
-    train = {"StageName": "Train", "LatestExecution": {"PipelineExecutionId": cause}, "ActionStates": actions}
+    judged = {"ActionName": "Judge", **({"LatestExecution": {"Status": judge}} if judge else {})}
+    actions = [{"ActionName": "Start"}, {"ActionName": "Wait", "LatestExecution": latest}, judged]
+    now = {"PipelineExecutionId": cause, "Status": stage}
+    train = {"StageName": "Train", "LatestExecution": now, "ActionStates": actions}
     return {"StageStates": [{"StageName": "Source"}, {"StageName": "Build"}, train]}
 
 

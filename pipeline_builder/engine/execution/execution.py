@@ -109,7 +109,7 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
     variables = execution_variables(arn, execution.pipeline, started=execution.started.isoformat())
     scope = build_scope(document, execution.parameters, variables, engine.store)
     close_jobs(state, arn)
-    end_left(engine.jobs_folder / execution.id)
+    end_left(engine.jobs_folder, execution.id)
     # Whoever halts means to go on with it just as it was; a person who starts it again wants failed steps done again.
     state.reset_steps(arn, keep_failed=halt is not None)
     state.begin_execution(arn)

@@ -16,6 +16,7 @@ from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.frontier import Frontier
+from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
 from pipeline_builder.engine.jobs.environments import Environments
@@ -114,14 +115,18 @@ class Run:
         todo = self._frontier
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
+        line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
             try:
-                while todo or running:
+                while todo or line or running:
                     if self._asked_to_stop():
                         todo.clear()
+                        line.clear()
                     for step in todo.take_skipped():
                         observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
                     for step in todo.take_ready():
+                        line.join(step)
+                    for step in line.take(workers - len(running)):
                         future = pool.submit(self._run_step, step, observe)
                         running[future] = step
                         future.add_done_callback(self._ended.put)

@@ -25,24 +25,29 @@ class Outputs:
     folder: Path
     store: LocalStore
     observe: Callable[[str], None]
+    private: bool = False
 
-    def upload(self, path: str, uri: str) -> None:
+    def upload(self, path: str, uri: str, *, last: bool = False) -> None:
         """Write each file of a folder, named by its path in the job, under an address.
+
+        With `last` the job has ended, and the folder isn't looked into again: of an isolated job, of which nothing is
+        left that could write, the files are moved.
 
         Raises:
             InputProblems: what `survey` and `opened` refuse; the job's step fails.
         """
         tree = self.tree(path)
         found = survey(tree)
-        self.store.upload(tree, found, uri)
+        self.store.upload(tree, found, uri, last=last and self.private)
         self.say_left_out(tree, found)
 
     def upload_named(self, path: str, names: Sequence[str], uri: str) -> None:
-        """Write those of a folder's files that have one of these names under an address."""
+        """Write those of a folder's files that have one of these names under an address, as the last of the job."""
         tree = self.tree(path)
         found = survey(tree)
         wanted = set(names)
-        self.store.upload(tree, Survey(files=[name for name in found.files if name in wanted]), uri)
+        files = [name for name in found.files if name in wanted]
+        self.store.upload(tree, Survey(files=files), uri, last=self.private)
 
     def archive(self, path: str, uri: str, *, empty: bool = True) -> None:
         """Write a folder's files as an archive; without `empty` only where there are any."""

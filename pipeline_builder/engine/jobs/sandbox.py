@@ -20,6 +20,7 @@ from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, ope
 from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.orphans import wait_with_child
 from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
@@ -216,7 +217,7 @@ def _launched(start: _Start, log: IO[bytes], group: Group) -> Iterator[subproces
     finally:
         # The end of the lifeline makes the supervisor kill whatever is left, also after an exception here.
         cast("IO[bytes]", process.stdin).close()
-        process.wait()
+        wait_with_child(process)
         cast("IO[bytes]", process.stdout).close()
 
 

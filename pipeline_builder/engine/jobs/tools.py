@@ -72,7 +72,7 @@ class Tools:
     @property
     def outputs(self) -> Outputs:
         """Keeps what the job leaves."""
-        return Outputs(folder=self.folder, store=self.store, observe=self.observe)
+        return Outputs(folder=self.folder, store=self.store, observe=self.observe, private=self.private)
 
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:

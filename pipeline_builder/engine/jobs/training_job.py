@@ -219,7 +219,7 @@ class _TrainingJob:
 
     def _keep_model(self) -> None:
         if self._uncompressed:
-            self._tools.outputs.upload(MODEL, self.artifact)
+            self._tools.outputs.upload(MODEL, self.artifact, last=True)
         else:
             self._tools.outputs.archive(MODEL, self.artifact)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline_builder.dag.filters import filter_notes
@@ -63,10 +64,17 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
         raise StepFailedError(f"ClientError: {OPT_ML}/output/message is not UTF-8")
     for output in outputs:
         if output.get("S3UploadMode") != "Continuous":
-            tools.outputs.upload(output["LocalPath"], output["S3Uri"])
+            tools.outputs.upload(output["LocalPath"], output["S3Uri"], last=_is_apart(output, outputs))
     result = {**request, "ProcessingJobName": name, "ProcessingJobArn": arn, "ProcessingJobStatus": "Completed"}
     written = tuple(output["S3Uri"] for output in outputs)
     return Done(result={**result, **tools.journal.members}, metadata={"ProcessingJob": arn}, outputs=written)
+
+
+def _is_apart(output: Request, outputs: Sequence[Request]) -> bool:
+    """Tell whether no other output has files of this one's folder."""
+    own = PurePosixPath(output["LocalPath"])
+    others = [PurePosixPath(other["LocalPath"]) for other in outputs if other is not output]
+    return not any(other.is_relative_to(own) or own.is_relative_to(other) for other in others)
 
 
 def _outputs(request: Request) -> list[Any]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,8 @@ from pipeline_builder.engine.state.state import Digest, State
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.refusals import naming
-from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing
-from pipeline_builder.machine.tree import Survey, Tree, opened
+from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, replacing, sha256_of
+from pipeline_builder.machine.tree import Passage, Survey, Tree, move, opened
 from pipeline_builder.target import Media
 
 
@@ -144,13 +145,35 @@ class LocalStore:
         """Copy all that an input names into the folder; see `supply.download`."""
         return supply.download(self, uri, folder, kind)
 
-    def upload(self, tree: Tree, found: Survey, uri: str) -> None:
-        """Write the files that were found in a job's folder under the prefix."""
+    def upload(self, tree: Tree, found: Survey, uri: str, *, last: bool = False) -> None:
+        """Write the files that were found in a job's folder under the prefix.
+
+        With `last` nothing of the job can run any more, and nobody needs the files there: they are moved where they can
+        be, and only read for their digests.
+        """
         known: list[Digest] = []
+        staging = self.staging()
         for name in found.files:
-            with opened(tree, name) as source, self._writing(f"{uri.rstrip('/')}/{name}", known) as file:
-                copy(source, file)
+            address = f"{uri.rstrip('/')}/{name}"
+            with opened(tree, name) as source:
+                if last and source.can_move(staging):
+                    known.append(self._move(address, tree, name, source))
+                    continue
+                with self._writing(address, known) as file:
+                    copy(source, file)
         self._state.remember_digests(*known)
+
+    def _move(self, uri: str, tree: Tree, name: str, source: Passage) -> Digest:
+        self._path(uri)
+        sha256 = sha256_of(source)
+        path = self._root / ".staging" / uuid.uuid4().hex
+        try:
+            move(tree, name, source, path)
+            place = self.adopt(uri, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return str(place), unchanged(source.status()), sha256
 
     def objects(self, uri: str, *, kind: str = PREFIX) -> list[tuple[str, Path]]:
         """Return what an input holds as (name below it, file), sorted; `kind` is its S3DataType, or PLACE.

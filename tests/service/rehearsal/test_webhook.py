@@ -119,6 +119,10 @@ def test_a_push_starts_where_one_file_is_included_and_not_excluded(pushed: Pushe
     assert pushed.push({"src/train.py": None, "src/old/train.py": "2"}, trigger=EVERY)
 
 
+def test_a_name_that_is_no_text_is_included(pushed: Pushed) -> None:
+    assert pushed.push({os.fsdecode(b"src/\xff.py"): "1"}, trigger={"include": ["src/**"], "exclude": ["docs/**"]})
+
+
 def test_without_include_everything_else_starts(pushed: Pushed) -> None:
     only = {"exclude": ["**/*.md"]}
     assert pushed.push({"README.md": "2"}, trigger=only) == ""

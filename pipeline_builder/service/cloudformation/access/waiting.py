@@ -8,6 +8,8 @@ from pipeline_builder.service.cloudformation.access.statements import OURS, Role
 
 # The actions of the stage that waits without a build.
 STAGE, START, WAIT, JUDGE = "Train", "Start", "Wait", "Judge"
+# What the state machine says in its answer where it has stopped a run, by which Judge knows it.
+TOO_LONG = "it has taken longer than a run may"
 
 
 def machine_name(service: str) -> str:

@@ -15,6 +15,7 @@ WAITING = "PB745"
 _CALL = re.compile(r"arn:[^:]+:states:::aws-sdk:(?P<service>\w+):(?P<first>\w)(?P<rest>\w+)")
 _ANSWER = "codepipeline:PutApprovalResult"
 _PLACE = re.compile(r"StageStates\[(\d+)\]\.ActionStates\[(\d+)\]")
+_NAME = re.compile(_PLACE.pattern + r"\.ActionName$")
 # What a state machine calls a service otherwise than IAM does.
 _PREFIXES = {"sfn": "states"}
 
@@ -121,21 +122,39 @@ def _answers(service: Service, node: Node, states: Mapping[str, Any]) -> Iterato
             what = f"the action '{action}' of the stage '{stage}'"
             yield node.problem(WAITING, f"the state machine answers {what}, which the pipeline hasn't")
             return
-        place = (answered.stage, _position(service, answered))
-        for stage_index, action_index in dict.fromkeys(_PLACE.findall(node.text)):
-            if (int(stage_index), int(action_index)) != place:
-                message = (
-                    f"the state machine looks at action {action_index} of stage {stage_index}, "
-                    f"and '{action}' is action {place[1]} of stage {place[0]}"
-                )
-                yield node.problem(WAITING, message)
+        yield from _places(service, node, states)
         yield from _in_time(service, answered)
 
 
-def _position(service: Service, action: Action) -> int:
+def _places(service: Service, node: Node, states: Mapping[str, Any]) -> Iterator[Problem]:
+    """An action is known by its place; each place that is looked at is to have the name that is compared with it."""
     stages = [stage for pipeline in service.pipelines for stage in pipeline.stages]
-    names = [one.at("Name").text for one in stages[action.stage].at("Actions").items()]
-    return names.index(action.name)
+    at = {
+        (str(number), str(index)): action.at("Name").text
+        for number, stage in enumerate(stages)
+        for index, action in enumerate(stage.at("Actions").items())
+    }
+    named = dict(_named(list(states.values())))
+    for place in dict.fromkeys(_PLACE.findall(node.text)):
+        name = named.get(place)
+        looks = f"the state machine looks at action {place[1]} of stage {place[0]}"
+        if name is None:
+            yield node.problem(WAITING, f"{looks} without a look at its name")
+        elif name != at.get(place):
+            places = [f"action {index} of stage {stage}" for (stage, index), one in at.items() if one == name]
+            yield node.problem(WAITING, f"{looks}, and '{name}' is {' and '.join(places) or 'not in the pipeline'}")
+
+
+def _named(part: Any) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the places whose name is compared, with the name."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _named(one)
+    elif isinstance(part, dict):
+        match = _NAME.search(str(part.get("Variable")))
+        if match:
+            yield (match[1], match[2]), str(part.get("StringEquals"))
+        yield from _named(list(part.values()))
 
 
 def _in_time(service: Service, wait: Action) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ _HINTS = {
     "codecommit": "use another trigger, or deploy the service to another Region (SMP_REGION)",
     "codeconnections": "a source of the kind 'codecommit' or 's3', and the trigger 'codecommit' or 'poll', need none",
     "chatbot": "leave the channel out; mails go everywhere",
+    "codeartifact": "name the Region of the domain, 'region', or another index by PIP_INDEX_URL of 'environment'",
 }
 _TYPES = {service.type: name for name, service in SERVICES.items() if service.type}
 _ARN = re.compile(r"arn:(?P<partition>[^:]+):")
@@ -40,8 +41,9 @@ def find_regional(manifest: Manifest, region: str, given: Mapping[str, str]) -> 
     `given` are settings from outside of the manifest that may be ARNs, by their names.
     """
     return (
-        *_unknown(manifest, region),
+        *_unknown(region, manifest.service_place, "what it lacks can't be told"),
         *(problem for need in _needs(manifest) if (problem := _lack(need, region))),
+        *_index(manifest, region),
         *_foreign(manifest, region, given),
     )
 
@@ -65,13 +67,13 @@ def _of_resource(kind: str, body: object) -> Iterator[str]:
         yield "codebuild-lambda"
 
 
-def _unknown(manifest: Manifest, region: str) -> Iterator[Problem]:
+def _unknown(region: str, place: Place | None, so: str) -> Iterator[Problem]:
     if region in REGIONS:
         return
     near = difflib.get_close_matches(region, sorted(REGIONS), n=1)
-    message = f"the Region '{region}' is none that is known, as of {AS_OF}; what it lacks can't be told"
+    message = f"the Region '{region}' is none that is known, as of {AS_OF}; {so}"
     hint = f"did you mean '{near[0]}'" if near else "is SMP_REGION right?"
-    yield Problem(id="PB760", message=message, place=manifest.service_place, hint=hint, warning=True)
+    yield Problem(id="PB760", message=message, place=place, hint=hint, warning=True)
 
 
 def _needs(manifest: Manifest) -> Iterator[_Need]:
@@ -116,6 +118,20 @@ def _lack(need: _Need, region: str) -> Problem | None:
     return Problem(id="PB761", message=message, place=need.place, hint=hint, warning=not found.certain)
 
 
+def _index(manifest: Manifest, region: str) -> Iterator[Problem]:
+    """The index of the builds is in the service's Region, or in another one of its partition."""
+    if index := manifest.service.codeartifact:
+        place = manifest.at_service("codeartifact")
+        its, home = index.region or region, partition_of(region).name
+        need = _Need(service="codeartifact", what="'codeartifact'", place=place)
+        if partition_of(its).name != home:
+            yield _abroad(f"the Region '{its}' of 'codeartifact'", partition_of(its).name, region, place)
+        elif its not in REGIONS and index.region:
+            yield from _unknown(its, place, "its packages may not be found")
+        elif problem := _lack(need, its):
+            yield problem
+
+
 def _foreign(manifest: Manifest, region: str, given: Mapping[str, str]) -> Iterator[Problem]:
     """Nothing in one partition reaches into another: no role, key, connection or image of it can be used."""
     home = partition_of(region).name
@@ -123,9 +139,13 @@ def _foreign(manifest: Manifest, region: str, given: Mapping[str, str]) -> Itera
         match, image = _ARN.match(text), ecr_image(text)
         partition = match["partition"] if match else partition_of(image.region).name if image else home
         if partition != home:
-            message = f"{what} '{text}' is in the partition '{partition}', and the service goes to '{region}' ({home})"
-            hint = f"name one of '{home}', or correct SMP_REGION"
-            yield Problem(id="PB762", message=message, place=place, hint=hint)
+            yield _abroad(f"{what} '{text}'", partition, region, place)
+
+
+def _abroad(what: str, partition: str, region: str, place: Place | None) -> Problem:
+    home = partition_of(region).name
+    message = f"{what} is in the partition '{partition}', and the service goes to '{region}' ({home})"
+    return Problem(id="PB762", message=message, place=place, hint=f"name one of '{home}', or correct SMP_REGION")
 
 
 def _named(manifest: Manifest, given: Mapping[str, str]) -> Iterable[tuple[str, str, Place | None]]:
@@ -134,6 +154,8 @@ def _named(manifest: Manifest, given: Mapping[str, str]) -> Iterable[tuple[str, 
     yield "the key", service.encryption, where
     yield "the permissions boundary", service.permissions_boundary or "", where
     yield "the image", service.image, where
+    for name, variable in service.environment.items():
+        yield f"the secret of '{name}'", variable.secret, manifest.at_service("environment")
     for repo in manifest.repos:
         yield "the connection", repo.trigger.connection or "", repo.trigger_place
         yield "the connection", repo.credentials.name if repo.credentials else "", repo.place

@@ -215,9 +215,12 @@ def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source
     )
 
 
+_OTHER_MACHINES = re.compile(r"aarch64|lambda|windows|macos")
+
+
 def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     where = manifest.service_place
-    yield from _source_problems(model.source, where)
+    yield from _source_problems(model.source, manifest.at_service("source"))
     place = model.place
     key = f"{place.prefix}{place.pipeline}/"
     # CodePipeline's artifacts have no prefix; the rest of what the service keeps for itself has it.
@@ -229,7 +232,8 @@ def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
         )
         hint = "give the service another 'name'" + (f", or choose another {NAME}" if place.prefix else "")
         yield Problem(id="PB614", message=message, place=where, hint=hint)
-    yield from _tag_problems(model, where)
+    yield from _tag_problems(model, manifest.at_service("tags"))
+    yield from _image_problems(model.service.image, manifest.at_service("image"))
     yield from telling_problems(manifest)
     yield from _time_problems(model, manifest)
 
@@ -267,6 +271,14 @@ def _time_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]
         place = manifest.at_service("run_timeout_minutes")
         fits = asked <= LONGEST_BUILD - AFTER_RUN
         yield Problem(id="PB753", message=message, place=place, hint=hint, warning=fits)
+
+
+def _image_problems(image: str, where: FilePlace | None) -> Iterator[Problem]:
+    """CodeBuild's own images are for one kind of machine each; those of others can't be told by their names."""
+    if image.startswith("aws/codebuild/") and (kind := _OTHER_MACHINES.search(image)):
+        message = f"the image '{image}' is CodeBuild's for '{kind[0]}', and builds run on Linux of x86-64"
+        hint = "expected one such as 'aws/codebuild/amazonlinux-x86_64-standard:5.0' or 'aws/codebuild/standard:7.0'"
+        yield Problem(id="PB766", message=message, place=where, hint=hint)
 
 
 def _tag_problems(model: ServiceModel, where: FilePlace | None) -> Iterator[Problem]:

@@ -7,18 +7,19 @@ again without a new Start, the rest is what the first one of the cause was given
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.service.cloudformation.access.waiting import STAGE, START, WAIT, machine_name
+from pipeline_builder.service.cloudformation.access.waiting import JUDGE, STAGE, START, TOO_LONG, WAIT, machine_name
+from pipeline_builder.service.cloudformation.description.states import choice, passing, task
 
 # The pause grows by this many seconds up to five minutes; from the third day on it is an hour, 2 % of what has gone by:
 # a history takes 25,000 events, and with five minutes it would be full in eight days.
 SHORT, STEADY, LONG, LATE_AFTER = 30, 300, 3600, 2 * 24 * 3600
-# How often is looked whether Wait is asked, every half a minute: Start has to end before it is.
-_MOST_ASKED = 60
-_STAGE_INDEX, _ACTION_INDEX = 2, 1
+# How often is looked whether Wait is asked, every half a minute: Start has to end before it is. The rule's machine is
+# begun by that question: where it isn't open any more, somebody has answered it.
+_MOST_ASKED, _ASKED_AGAIN = 60, 1
+_STAGE_INDEX, _ACTION_INDEX, _JUDGE_INDEX = 2, 1, 2
 _STAGE = f"$.service.StageStates[{_STAGE_INDEX}]"
+_CAUSE = f"{_STAGE}.LatestExecution.PipelineExecutionId"
 _ACTION = f"{_STAGE}.ActionStates[{_ACTION_INDEX}]"
 # A person has answered, the execution was stopped, or a deployment has changed the pipeline.
 _NOT_OPEN = tuple(
@@ -41,27 +42,44 @@ def wait_definition(service: str) -> JSON:
 
 
 def _begin(service: str) -> dict[str, JSON]:
+    """Take what Start has given; the rule's machine finds the last one of its cause, and leaves a running one to it."""
     executions = (
         f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:execution:{machine_name(service)}"
     )
-    find = _task(
+    find = task(
         "sfn:describeExecution",
-        {"ExecutionArn.$": f"States.Format('{executions}:{{}}', $.cause)"},
-        "ServedOtherwise",
-        result="$.first",
+        {"ExecutionArn.$": f"States.Format('{executions}:{{}}{{}}', $.cause, $.tried.suffix)"},
+        "FindNext",
+        result="$.found",
         selector={"status.$": "$.Status", "given.$": "States.StringToJson($.Input)"},
-        catch={("Sfn.ExecutionDoesNotExistException",): "Unknown"},
+        catch={("Sfn.ExecutionDoesNotExistException",): "ServedOtherwise"},
     )
+    following = "States.MathAdd($.tried.number, 1)"
+    named: JSON = {"number.$": following, "suffix.$": f"States.Format('-{{}}', {following})"}
+    running: dict[str, JSON] = {"Variable": "$.found.status", "StringEquals": "RUNNING"}
+    found: dict[str, JSON] = {"Variable": "$.found", "IsPresent": True}
+    looked: dict[str, JSON] = {"Variable": "$.sure", "IsPresent": True}
     taken: dict[str, JSON] = {
         "cause.$": "$.cause",
-        **{f"{key}.$": f"$.first.given.{key}" for key in ("execution", "limit", "own")},
+        **{f"{key}.$": f"$.found.given.{key}" for key in ("execution", "limit", "own")},
+        "again": True,
     }
     return {
-        "Given": _choice("FindFirst", ({"Variable": "$.execution", "IsPresent": True}, "Begin")),
-        "FindFirst": find,
-        "ServedOtherwise": _choice("Take", ({"Variable": "$.first.status", "StringEquals": "RUNNING"}, "Done")),
-        "Take": _pass("Begin", taken),
-        "Begin": _pass("LookForWait", {"asked": 0}, result="$.time"),
+        "Given": choice("FindFirst", ({"Variable": "$.execution", "IsPresent": True}, "Begin")),
+        "FindFirst": passing("Find", {"number": 1, "suffix": ""}, result="$.tried"),
+        "Find": find,
+        "FindNext": passing("Find", named, result="$.tried"),
+        "ServedOtherwise": choice(
+            "MakeSure",
+            ({"And": [found, {"Not": running}]}, "Take"),
+            ({"And": [found, looked]}, "Done"),
+            (looked, "Unknown"),
+        ),
+        # What DescribeExecution says may be some seconds old, and a machine that runs may be about to end.
+        "MakeSure": passing("LookOnce", {"seconds": SHORT}, result="$.sure"),
+        "LookOnce": {"Type": "Wait", "Seconds": SHORT, "Next": "FindFirst"},
+        "Take": passing("Begin", taken),
+        "Begin": passing("LookForWait", {"asked": 0}, result="$.time"),
     }
 
 
@@ -70,19 +88,23 @@ def _find_wait(service: str) -> dict[str, JSON]:
     bound: JSON = {**held, "token.$": f"{_ACTION}.LatestExecution.Token", "time": {"pause": 0, "waited": 0}}
     return {
         "LookForWait": _ask_pipeline(service, "IsAsked"),
-        "IsAsked": _choice(
+        "IsAsked": choice(
             "NotYet",
             (_is_asked(), "Bind"),
-            ({"Variable": "$.time.asked", "NumericGreaterThanEquals": _MOST_ASKED}, "NeverAsked"),
+            (_is_over(), "Done"),
+            (_is_judged(), "Done"),
+            ({"And": [{"Variable": "$.again", "IsPresent": True}, _asked_for(_ASKED_AGAIN)]}, "Done"),
+            ({"And": [_asked_for(_MOST_ASKED), _is_passed()]}, "Done"),
+            (_asked_for(_MOST_ASKED), "NeverAsked"),
         ),
-        "NotYet": _pass("SoonAgain", {"asked.$": "States.MathAdd($.time.asked, 1)"}, result="$.time"),
+        "NotYet": passing("SoonAgain", {"asked.$": "States.MathAdd($.time.asked, 1)"}, result="$.time"),
         "SoonAgain": {"Type": "Wait", "Seconds": SHORT, "Next": "LookForWait"},
-        "Bind": _pass("Look", bound),
+        "Bind": passing("Look", bound),
     }
 
 
 def _watch() -> dict[str, JSON]:
-    look = _task(
+    look = task(
         "sagemaker:describePipelineExecution",
         {"PipelineExecutionArn.$": "$.execution"},
         "HasEnded",
@@ -90,12 +112,12 @@ def _watch() -> dict[str, JSON]:
         selector={"status.$": "$.PipelineExecutionStatus"},
         catch={_GONE: "Gone"},
     )
-    words = ("Succeeded", "Failed", "Stopped")
-    ended: dict[str, JSON] = {"Or": [{"Variable": "$.seen.status", "StringEquals": word} for word in words]}
+    ended: dict[str, JSON] = {"Or": [_has_come_to(word) for word in ("Succeeded", "Failed", "Stopped")]}
     return {
         "Look": look,
-        "HasEnded": _choice(
+        "HasEnded": choice(
             "Steady",
+            ({"And": [{"Variable": "$.stopped", "IsPresent": True}, _has_come_to("Stopped")]}, "AnswerLate"),
             (ended, "Answer"),
             ({"Variable": "$.time.waited", "NumericGreaterThanEqualsPath": "$.limit"}, "LookBeforeStop"),
             ({"Variable": "$.time.pause", "NumericLessThan": STEADY}, "Early"),
@@ -105,13 +127,13 @@ def _watch() -> dict[str, JSON]:
         "Steady": _pause(STEADY),
         "Late": _pause(LONG),
         "Pause": {"Type": "Wait", "SecondsPath": "$.time.pause", "Next": "Look"},
-        "Gone": _pass("Answer", {"status": "deleted"}, result="$.seen"),
+        "Gone": passing("Answer", {"status": "deleted"}, result="$.seen"),
     }
 
 
 def _stop(service: str) -> dict[str, JSON]:
     """Stop at the limit, as long as Wait is asked; one that is asked again has a limit of its own."""
-    stop = _task(
+    stop = task(
         "sagemaker:stopPipelineExecution",
         {"PipelineExecutionArn.$": "$.execution", "ClientRequestToken.$": "States.UUID()"},
         "Anew",
@@ -120,23 +142,25 @@ def _stop(service: str) -> dict[str, JSON]:
     )
     return {
         "LookBeforeStop": _ask_pipeline(service, "IsStillAsked"),
-        "IsStillAsked": _choice("Done", (_is_bound(), "IsOurs"), (_is_asked(), "Bind")),
-        "IsOurs": _choice("Refuse", ({"Variable": "$.own", "BooleanEquals": True}, "Stop")),
+        "IsStillAsked": choice("Done", (_is_bound(), "IsOurs"), (_is_asked(), "Bind")),
+        "IsOurs": choice("Refuse", ({"Variable": "$.own", "BooleanEquals": True}, "Stop")),
         "Stop": stop,
-        "Anew": _pass("Early", {"pause": 0, "waited": 0}, result="$.time"),
+        "Anew": passing("Early", {"pause": 0, "waited": 0}, result="$.time"),
     }
 
 
 def _end(service: str) -> dict[str, JSON]:
     ended = "States.Format('The execution {} of SageMaker is {}.', $.execution, $.seen.status)"
     words = "The execution {} takes longer than this run may. Somebody else has started it: it goes on."
-    late = f"States.Format('{words}', $.execution)"
+    others = f"States.Format('{words}', $.execution)"
+    late = f"States.Format('The execution {{}} of SageMaker is Stopped: {TOO_LONG}.', $.execution)"
     return {
         "Answer": _answer(service, "Approved", ended),
-        "Refuse": _answer(service, "Rejected", late),
+        "AnswerLate": _answer(service, "Approved", late),
+        "Refuse": _answer(service, "Rejected", others),
         # Rejected and asked again while this machine ran: the one that the rule starts leaves that to it.
         "LookAgain": _ask_pipeline(service, "IsAskedAgain"),
-        "IsAskedAgain": _choice("Done", (_is_bound(), "Done"), (_is_asked(), "Bind")),
+        "IsAskedAgain": choice("Done", (_is_bound(), "Done"), (_is_asked(), "Bind")),
         "Done": {"Type": "Succeed"},
         "NeverAsked": {"Type": "Fail", "Error": "NeverAsked", "Cause": f"The action {WAIT} was not asked in time."},
         "Unknown": {
@@ -152,15 +176,58 @@ def _is_asked() -> dict[str, JSON]:
     latest = f"{_ACTION}.LatestExecution"
     return {
         "And": [
-            {"Variable": f"{_STAGE}.LatestExecution.PipelineExecutionId", "IsPresent": True},
-            {"Variable": f"{_STAGE}.LatestExecution.PipelineExecutionId", "StringEqualsPath": "$.cause"},
-            {"Variable": f"{_STAGE}.StageName", "StringEquals": STAGE},
+            _is_ours(),
             {"Variable": f"{_ACTION}.ActionName", "StringEquals": WAIT},
             {"Variable": f"{latest}.Status", "IsPresent": True},
             {"Variable": f"{latest}.Status", "StringEquals": "InProgress"},
             {"Variable": f"{latest}.Token", "IsPresent": True},
         ]
     }
+
+
+def _is_ours() -> dict[str, JSON]:
+    """Return the rule that this execution of CodePipeline is the stage's latest one."""
+    return {"And": [*_is_train(), {"Variable": _CAUSE, "StringEqualsPath": "$.cause"}]}
+
+
+def _is_passed() -> dict[str, JSON]:
+    """Return the rule that another one is it."""
+    return {"And": [*_is_train(), {"Not": {"Variable": _CAUSE, "StringEqualsPath": "$.cause"}}]}
+
+
+def _is_train() -> tuple[dict[str, JSON], ...]:
+    named: dict[str, JSON] = {"Variable": f"{_STAGE}.StageName", "StringEquals": STAGE}
+    return {"Variable": _CAUSE, "IsPresent": True}, named
+
+
+def _is_over() -> dict[str, JSON]:
+    """Return the rule that the stage has ended: Start has failed after it started this machine, or was stopped."""
+    status = f"{_STAGE}.LatestExecution.Status"
+    words = ("Failed", "Stopped", "Cancelled")
+    ended: JSON = {"Or": [{"Variable": status, "StringEquals": word} for word in words]}
+    return {"And": [_is_ours(), {"Variable": status, "IsPresent": True}, ended]}
+
+
+def _is_judged() -> dict[str, JSON]:
+    """Return the rule that Judge runs: somebody has answered Wait before this machine has seen it asked."""
+    judge = f"{_STAGE}.ActionStates[{_JUDGE_INDEX}]"
+    status = f"{judge}.LatestExecution.Status"
+    return {
+        "And": [
+            _is_ours(),
+            {"Variable": f"{judge}.ActionName", "StringEquals": JUDGE},
+            {"Variable": status, "IsPresent": True},
+            {"Variable": status, "StringEquals": "InProgress"},
+        ]
+    }
+
+
+def _asked_for(times: int) -> dict[str, JSON]:
+    return {"Variable": "$.time.asked", "NumericGreaterThanEquals": times}
+
+
+def _has_come_to(status: str) -> dict[str, JSON]:
+    return {"Variable": "$.seen.status", "StringEquals": status}
 
 
 def _is_bound() -> dict[str, JSON]:
@@ -178,57 +245,15 @@ def _answer(service: str, status: str, summary: str) -> dict[str, JSON]:
         "Result": {"Status": status, "Summary.$": summary},
     }
     catch = {_NOT_OPEN: "LookAgain"}
-    return _task("codepipeline:putApprovalResult", parameters, "Done", result="$.answered", catch=catch)
+    return task("codepipeline:putApprovalResult", parameters, "Done", result="$.answered", catch=catch)
 
 
 def _ask_pipeline(service: str, following: str) -> dict[str, JSON]:
     gone: dict[tuple[str, ...], str] = {("CodePipeline.PipelineNotFoundException",): "Done"}
-    return _task("codepipeline:getPipelineState", {"Name": service}, following, result="$.service", catch=gone)
-
-
-def _task(
-    call: str,
-    parameters: JSON,
-    following: str,
-    *,
-    result: str,
-    selector: JSON = None,
-    catch: Mapping[tuple[str, ...], str] | None = None,
-) -> dict[str, JSON]:
-    """Return a call of AWS's SDK. What is caught is tried once, everything else for half an hour."""
-    caught = catch or {}
-    known = [error for errors in caught for error in errors]
-    passing: dict[str, JSON] = {"ErrorEquals": ["States.TaskFailed", "States.Timeout"], "IntervalSeconds": 5}
-    passing |= {"BackoffRate": 2, "MaxAttempts": 10, "MaxDelaySeconds": STEADY, "JitterStrategy": "FULL"}
-    # `States.ALL` stands alone, and then nothing is left to be tried again.
-    retry: list[JSON] = [{"ErrorEquals": [*known], "MaxAttempts": 0}] if known else []
-    retry += [] if "States.ALL" in known else [passing]
-    catchers: list[JSON] = [
-        {"ErrorEquals": [*errors], "ResultPath": "$.error", "Next": state} for errors, state in caught.items()
-    ]
-    return {
-        "Type": "Task",
-        "Resource": f"arn:${{AWS::Partition}}:states:::aws-sdk:{call}",
-        "Parameters": parameters,
-        **({"ResultSelector": selector} if selector else {}),
-        "ResultPath": result,
-        "TimeoutSeconds": 60,
-        "Retry": retry,
-        **({"Catch": catchers} if catchers else {}),
-        "Next": following,
-    }
+    return task("codepipeline:getPipelineState", {"Name": service}, following, result="$.service", catch=gone)
 
 
 def _pause(seconds: int | str) -> dict[str, JSON]:
     """Return the state that sets the next pause, and counts it."""
     pause: dict[str, JSON] = {"pause": seconds} if isinstance(seconds, int) else {"pause.$": seconds}
-    return _pass("Pause", {**pause, "waited.$": f"States.MathAdd($.time.waited, {seconds})"}, result="$.time")
-
-
-def _pass(following: str, parameters: JSON, *, result: str = "$") -> dict[str, JSON]:
-    return {"Type": "Pass", "Parameters": parameters, "ResultPath": result, "Next": following}
-
-
-def _choice(default: str, *rules: tuple[dict[str, JSON], str]) -> dict[str, JSON]:
-    choices: list[JSON] = [{**rule, "Next": state} for rule, state in rules]
-    return {"Type": "Choice", "Choices": choices, "Default": default}
+    return passing("Pause", {**pause, "waited.$": f"States.MathAdd($.time.waited, {seconds})"}, result="$.time")

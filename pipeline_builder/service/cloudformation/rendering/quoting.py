@@ -19,6 +19,16 @@ def quote(value: str) -> str:
     return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
 
 
+def text(value: str) -> str:
+    """Return the text as a value of a template; what looks like a placeholder in it is taken apart.
+
+    Outside of Fn::Sub CloudFormation takes `${Name}` as it is, but whoever reads the template, cfn-lint too, takes it
+    for a mistake.
+    """
+    parts = re.split(r"(?<=\$)(?=\{[^!])", value)
+    return quote(value) if len(parts) == 1 else f'!Join ["", [{", ".join(quote(part) for part in parts)}]]'
+
+
 def literal(value: str) -> str:
     """Return the text so that Fn::Sub leaves it alone."""
     return value.replace("${", "${!")

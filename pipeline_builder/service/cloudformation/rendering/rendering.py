@@ -21,7 +21,7 @@ from pipeline_builder.service.cloudformation.rendering.inputs import (
     start_input,
     wait_definition_text,
 )
-from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, quote, substituted
+from pipeline_builder.service.cloudformation.rendering.quoting import comment, literal, substituted, text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -74,7 +74,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     jinja.filters |= {
-        "text": quote,
+        "text": text,
         "sub": substituted,
         "literal": literal,
         "comment": comment,

@@ -42,7 +42,7 @@ def resource_of(request: Mapping[str, Any]) -> str:
         return EXECUTION
     if "ExecutionArn.$" in request:
         (form,) = re.findall(r"'([^']+)'", request["ExecutionArn.$"])
-        return str(form).format("e1")
+        return str(form).format("e1", "-2")
     name = request.get("Name") or "/".join(request[f"{key}Name"] for key in ("Pipeline", "Stage", "Action"))
     return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}"
 

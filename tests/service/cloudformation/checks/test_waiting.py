@@ -69,6 +69,10 @@ def test_a_good_one_passes() -> None:
             "PB745 neither the action 'Judge' nor its project says which stage it is ('STAGE')",
         ),
         ('"ActionName": "Wait"', '"ActionName": "Approve"', "PB745 the state machine answers the action 'Approve'"),
+        (
+            "ActionStates[2].ActionName", "ActionStates[2].ActionStatus",
+            "PB745 the state machine looks at action 2 of stage 2 without a look at its name",
+        ),
         ("action: [Wait]", "action: [Awaits]", "PB630 the action 'Awaits' is not in the templates"),
         ("#{Start.EXECUTION_ARN}", "#{Train.EXECUTION_ARN}", "PB627 '#{Train.EXECUTION_ARN}' refers to the namespace"),
     ],

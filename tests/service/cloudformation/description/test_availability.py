@@ -72,6 +72,25 @@ def test_nothing_of_another_partition_can_be_used(case: Any) -> None:
     assert "is in the partition 'aws', and the service goes to 'us-gov-west-1' (aws-us-gov)" in line
 
 
+SECRET = "secretsmanager:arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf"
+INDEX = {"domain": "ml", "repository": "pypi"}
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ({"environment": {"A": SECRET}}, "PB762 the secret of 'A' 'arn:aws-cn:"),
+        ({"codeartifact": {**INDEX, "region": "cn-north-1"}}, "PB762 the Region 'cn-north-1' of 'codeartifact' is in"),
+        ({"codeartifact": {**INDEX, "region": "sa-east-1"}}, "warning PB761 'codeartifact' needs CodeArtifact in 'sa-"),
+        ({"codeartifact": {**INDEX, "region": "eu-westt-1"}}, "warning PB760 the Region 'eu-westt-1' is none that is"),
+    ],
+)
+def test_what_builds_find_around_them_is_there(service: Any, said: str) -> None:
+    (line,) = found("eu-central-1", **service)
+    assert line.startswith(said)
+    assert found("eu-central-1", codeartifact=INDEX) == []
+
+
 def test_what_only_the_template_has_is_told_too() -> None:
     chat = "Resources: {Chat: {Type: AWS::Chatbot::SlackChannelConfiguration}, Poll: {Type: AWS::CodeBuild::Project,\n"
     chat += " Properties: {Environment: {Type: LINUX_LAMBDA_CONTAINER}}}}"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.manifest.quotas import AFTER_WAIT
+from pipeline_builder.service.cloudformation.access.waiting import TOO_LONG
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
 from tests.service.walking import CAUSE, EXECUTION, TOKEN, Refused, Walk, asked, given, lasting
 
@@ -83,7 +84,16 @@ def test_a_run_that_takes_too_long_is_stopped_and_then_answered(limit: float) ->
     (stop,) = walk.called("sagemaker:stopPipelineExecution")
     assert (stop["PipelineExecutionArn"], len(stop["ClientRequestToken"])) == (EXECUTION, 36)
     assert limit <= walk.clock <= limit + AFTER_WAIT * 60  # before Wait is over
-    assert walk.called("codepipeline:putApprovalResult")[0]["Result"]["Summary"].endswith("is Stopped.")
+    # Judge knows by these words that it was no person who stopped it.
+    assert walk.called("codepipeline:putApprovalResult")[0]["Result"]["Summary"].endswith(f"is Stopped: {TOO_LONG}.")
+
+
+@pytest.mark.parametrize("ends", ["Succeeded", "Failed"])
+def test_what_ends_by_itself_after_its_time_was_not_stopped_for_it(ends: str) -> None:
+    walk = lasting(HOUR, ends=ends, sagemaker__stopPipelineExecution=lambda *_: {})
+    assert walk.go(given(20 * 60)) == "Done"
+    assert walk.called("sagemaker:stopPipelineExecution")
+    assert walk.called("codepipeline:putApprovalResult")[0]["Result"]["Summary"].endswith(f"is {ends}.")
 
 
 def test_an_execution_of_somebody_else_goes_on_and_the_wait_ends_red() -> None:
@@ -113,8 +123,29 @@ def test_it_begins_while_start_still_runs() -> None:
     assert walk.called("codepipeline:putApprovalResult")[0]["Token"] == TOKEN
 
 
-def test_where_start_fails_after_that_it_ends() -> None:
-    walk = lasting(HOUR, codepipeline__getPipelineState=lambda *_: asked(wait="Failed"))
+@pytest.mark.parametrize(
+    "now",
+    [
+        asked(wait="Failed", stage="Failed"),  # Start has failed after it started the machine
+        asked(wait="Succeeded", stage="Stopped"),  # a person has stopped the execution of CodePipeline meanwhile
+        asked(wait="Succeeded", judge="InProgress"),  # a person was faster than the machine's first look
+    ],
+)
+def test_where_wait_will_not_be_asked_any_more_it_ends_quietly_and_at_once(now: Any) -> None:
+    walk = lasting(HOUR, codepipeline__getPipelineState=lambda *_: now)
+    assert (walk.go(given(DAY)), walk.pauses) == ("Done", [])
+
+
+def test_the_next_execution_of_the_pipeline_is_no_reason_for_an_alarm() -> None:
+    walk = lasting(HOUR, codepipeline__getPipelineState=lambda *_: asked("other", cause="another"))
+    assert walk.go(given(DAY)) == "Done"
+    assert walk.called("codepipeline:putApprovalResult") == []
+
+
+@pytest.mark.parametrize("now", [asked(wait="Succeeded"), {"StageStates": [{"StageName": "Train"}] * 4}])
+def test_a_wait_that_is_not_asked_in_half_an_hour_is_loud(now: Any) -> None:
+    """Start goes on too long, or the pipeline isn't what the template says."""
+    walk = lasting(HOUR, codepipeline__getPipelineState=lambda *_: now)
     assert walk.go(given(DAY)) == "NeverAsked"
     assert 20 * 60 < walk.clock < HOUR
 
@@ -170,18 +201,73 @@ def test_calls_that_fail_are_tried_again() -> None:
 # --- what the rule on Wait starts
 
 
-@pytest.mark.parametrize(("status", "calls"), [("RUNNING", 1), ("SUCCEEDED", 4), ("FAILED", 4)])
-def test_the_rule_serves_a_wait_that_no_start_does(status: str, calls: int) -> None:
-    first = {"Status": status, "Input": json.dumps(given(8 * HOUR))}
-    walk = lasting(0, sfn__describeExecution=lambda *_: first)
+def described(*statuses: str, limits: tuple[float, ...] = (8 * HOUR,) * 9) -> Any:
+    """Machines of the cause: the first has its name, the others a number behind it."""
+    names = [CAUSE, *(f"{CAUSE}-{number}" for number in range(2, 9))]
+    known = dict(zip(names, statuses, strict=False))
+
+    def describe(_: Walk, request: Any) -> Any:
+        name = request["ExecutionArn"].rpartition(":execution:models-wait:")[2]
+        if name not in known:
+            raise Refused("Sfn.ExecutionDoesNotExistException")
+        return {"Status": known[name], "Input": json.dumps(given(limits[names.index(name)]))}
+
+    return describe
+
+
+def test_the_rule_leaves_a_wait_to_the_machine_that_runs() -> None:
+    walk = lasting(0, sfn__describeExecution=described("RUNNING"))
+    assert (walk.go({"cause": CAUSE}), walk.pauses) == ("Done", [30])
+    assert {call for call, _ in walk.calls} == {"sfn:describeExecution"}
+    assert walk.transitions <= 16
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
+def test_the_rule_serves_a_wait_that_no_start_does(status: str) -> None:
+    walk = lasting(0, sfn__describeExecution=described(status))
+    assert (walk.go({"cause": CAUSE}), walk.pauses) == ("Done", [])
+    assert len(walk.called("codepipeline:putApprovalResult")) == 1
+
+
+def test_of_several_starts_the_last_counts() -> None:
+    """After a retry of all actions: one that runs serves it alone, and of an ended one it is what was given then."""
+    walk = lasting(0, sfn__describeExecution=described("SUCCEEDED", "SUCCEEDED", "RUNNING"))
     assert walk.go({"cause": CAUSE}) == "Done"
-    assert len(walk.calls) == calls
-    assert walk.calls[0][1]["ExecutionArn"].endswith(f":execution:models-wait:{CAUSE}")
+    assert {call for call, _ in walk.calls} == {"sfn:describeExecution"}
+    ended = described("FAILED", "SUCCEEDED", limits=(DAY, 5 * 60))
+    walk = lasting(LONGEST, sfn__describeExecution=ended)
+    assert walk.go({"cause": CAUSE}) == "Done"
+    assert walk.clock < HOUR  # stopped by the limit of the second
+
+
+def test_one_that_was_about_to_end_is_looked_at_again() -> None:
+    """DescribeExecution may be some seconds behind: a Wait that nobody serves would be open to its end."""
+
+    def describe(walk: Walk, request: Any) -> Any:
+        return described("RUNNING" if walk.clock < 20 else "SUCCEEDED")(walk, request)
+
+    walk = lasting(0, sfn__describeExecution=describe)
+    assert walk.go({"cause": CAUSE}) == "Done"
+    assert len(walk.called("codepipeline:putApprovalResult")) == 1
+
+
+def test_one_that_is_not_seen_at_once_is_seen_then() -> None:
+    def describe(walk: Walk, request: Any) -> Any:
+        return described(*(["RUNNING"] if walk.clock > 20 else []))(walk, request)
+
+    assert lasting(0, sfn__describeExecution=describe).go({"cause": CAUSE}) == "Done"
+
+
+def test_the_rule_is_no_reason_for_an_alarm_where_the_answer_was_faster_than_its_event() -> None:
+    walk = lasting(0, sfn__describeExecution=described("SUCCEEDED"))
+    walk.answers = {**walk.answers, "codepipeline:getPipelineState": lambda *_: asked(wait="Succeeded")}
+    assert (walk.go({"cause": CAUSE}), walk.pauses) == ("Done", [30])
+    assert walk.called("codepipeline:putApprovalResult") == []
 
 
 def test_a_wait_of_which_nothing_is_known_ends_loudly() -> None:
     walk = lasting(0, sfn__describeExecution=refusing("Sfn.ExecutionDoesNotExistException"))
-    assert walk.go({"cause": CAUSE}) == "Unknown"
+    assert (walk.go({"cause": CAUSE}), walk.pauses) == ("Unknown", [30])
 
 
 def test_every_state_is_led_to() -> None:

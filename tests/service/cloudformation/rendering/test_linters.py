@@ -21,6 +21,7 @@ from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
+from pipeline_builder.service.unwritten import CHOICES
 from tests.definition.oracle.environment import sdk_python
 from tests.places import ROOT
 from tests.service.services import ACCOUNT, KEY, REGION, REPOS, SCHEDULES, read_service, read_template, render
@@ -68,7 +69,10 @@ OPENED: tuple[Mapping[str, Any], ...] = (
         for i in range(70)
     ),
 )
-MATRIX: Mapping[str, Mapping[str, Any]] = {
+# What a new service gets where its manifest says nothing, and what one of before keeps.
+NEW = {one.key: one.new for one in CHOICES}
+BEFORE = {one.key: one.old for one in CHOICES}
+CASES: Mapping[str, Mapping[str, Any]] = {
     "every kind": {"repos": (*REPOS, INSIDE), "approval": {"emails": ["a@example.com", "b@example.com"]}},
     "nothing starts it": {"repos": (QUIET,), "schedules": ()},
     "polls only": {"repos": (REPOS[3],), "schedules": (), "poll_minutes": 1},
@@ -109,29 +113,24 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         "notifications": {"slack": SLACK},
         "encryption": "aws",
     },
-    "a role for each repository": {"repos": (*REPOS, INSIDE), "execution_role": "per-repository"},
+    "a role for all repositories": {"repos": (*REPOS, INSIDE), "execution_role": "make"},
     "below a prefix": {"execution_role": "per-repository", "place": {"prefix": "team/models/"}},
     "polled by builds": {"repos": ({"url": "ssh://git@git.example.com/a/b.git"},), "schedules": ()},
     "every kind of credentials": {"repos": OPENED, "schedules": ()},
-    "waits without a build": {"wait": "step-functions", "repos": (QUIET,), "schedules": ()},
-    "waits without a build, every kind": {
-        "wait": "step-functions",
-        "repos": (*REPOS, INSIDE),
-        "network": NETWORK,
-        "execution_role": "per-repository",
-        "run_timeout_minutes": 14 * 24 * 60,
-    },
-    "waits without a build, keys of AWS": {"wait": "step-functions", "encryption": "aws"},
+    "nothing but what a service has": {"repos": (QUIET,), "schedules": ()},
+    "a long run of every kind": {"repos": (*REPOS, INSIDE), "network": NETWORK, "run_timeout_minutes": 14 * 24 * 60},
+    "as before": BEFORE,
+    "as before, every kind": {**BEFORE, "repos": (*REPOS, INSIDE), "network": NETWORK},
+    "as before, keys of AWS": {**BEFORE, "encryption": "aws"},
     "longest names": {
-        "wait": "step-functions",
-        "execution_role": "per-repository",
         "name": "a" * 29,
         "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
         "tags": {"cost center": "a:b/c=d+e@f"},
     },
 }
+MATRIX = {case: {**NEW, **service} for case, service in CASES.items()}
 # Sixty repositories have what four have, sixty times: cfn-lint takes five seconds for them.
-QUICK = ("a role for each repository", "waits without a build")
+QUICK = ("a role for all repositories", "nothing but what a service has")
 
 
 def files_of(case: str) -> Mapping[str, str]:
@@ -172,7 +171,7 @@ def test_cfn_lint_finds_nothing(case: str) -> None:
 
 
 def test_cfn_lint_would_find_something() -> None:
-    text = files_of("waits without a build")["service.yaml"]
+    text = files_of("nothing but what a service has")["service.yaml"]
     faults = [
         ("PipelineType: V2", "PipelineTypo: V2", "E3002"),
         ("!GetAtt TrainRole.Arn", "!GetAtt TrainerRole.Arn", "E1010"),
@@ -190,7 +189,9 @@ def test_cfn_lint_would_find_something() -> None:
 @pytest.mark.parametrize("word", ["Default", "Defaults"])
 def test_cfn_lint_reads_the_state_machine(word: str) -> None:
     """As plain text: into what Fn::Sub fills in it doesn't look."""
-    text = files_of("waits without a build")["service.yaml"].replace('"Default": "FindFirst"', f'"{word}": "FindFirst"')
+    text = files_of("nothing but what a service has")["service.yaml"].replace(
+        '"Default": "FindFirst"', f'"{word}": "FindFirst"'
+    )
     text = text.replace("arn:${AWS::Partition}:states:::", "arn:aws:states:::")
     text = text.replace("DefinitionString: !Sub |", "DefinitionString: |")
     assert any("E3601" in found for found in lint(text)) == (word != "Default")
@@ -229,7 +230,7 @@ def files_in(region: str, **service: Any) -> Mapping[str, str]:
     )
     partition = partition_of(region).name
     place = {"region": region, "bucket": f"b-{region}", "role": f"arn:{partition}:iam::{ACCOUNT}:role/sagemaker"}
-    given = {"source": source, "connection": None, "repos": repos, "place": place, **service}
+    given = {**NEW, "source": source, "connection": None, "repos": repos, "place": place, **service}
     model, problems = read_service(**given)
     assert [str(problem) for problem in problems if not problem.warning] == []
     return render_templates(model)
@@ -238,7 +239,7 @@ def files_in(region: str, **service: Any) -> Mapping[str, str]:
 @pytest.mark.long
 @pytest.mark.parametrize("region", LISTED)
 def test_every_partition_takes_it(region: str) -> None:
-    files = files_in(region, execution_role="per-repository")
+    files = files_in(region)
     assert lint(files["storage.yaml"], region) == []
     assert lint(files["service.yaml"], region) == []
 

@@ -1,0 +1,50 @@
+"""Settings: what the user's git has configured for the network, also by variables, as CI systems do."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pipeline_builder.checkout.access import Settings
+from pipeline_builder.checkout.runner import Runner
+from pipeline_builder.checkout.variables import given_by_variables
+from pipeline_builder.checkout.words import GitError
+
+# With credentials of ours nobody else logs in, and nobody leads elsewhere.
+_NOT_OURS = (".followredirects", ".proactiveauth", ".emptyauth")
+
+
+def read_setting(environment: Mapping[str, str], arguments: list[str]) -> str:
+    """Return what the user's git has configured, nothing where it has nothing."""
+    try:
+        git = Runner(environment=environment)
+        own = tuple(given_by_variables(environment))
+        return git.run(["config", *arguments], repository=Path(os.devnull), whose="user", config=own)
+    except GitError as error:
+        if error.kind in ("absent", "stopped"):
+            raise
+        return ""
+
+
+def network_settings(environment: Mapping[str, str]) -> Callable[[], Settings]:
+    """Return what gives the user's settings of `http`, but for those that log in; git is asked once, when needed.
+
+    Proxies, certificates and the headers that some companies' gateways want, each for the addresses that it is for.
+    """
+
+    @functools.cache
+    def read() -> Settings:
+        entries = read_setting(environment, ["-z", "--get-regexp", r"^http\."]).split("\0")
+        return tuple(setting for entry in entries if entry for setting in _kept(entry))
+
+    return read
+
+
+def _kept(entry: str) -> Iterator[tuple[str, str]]:
+    key, has_value, value = entry.partition("\n")
+    name = key.lower()
+    logs_in = name.endswith(".extraheader") and value.strip().lower().startswith("authorization:")
+    if not logs_in and not name.endswith(_NOT_OURS):
+        yield key, value if has_value else "true"
