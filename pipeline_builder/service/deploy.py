@@ -13,6 +13,7 @@ from typing import Protocol
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from pipeline_builder.service.moving import describe_move
 from pipeline_builder.service.widening import compare_templates
 from pipeline_builder.stacks.stack_plan import ResourceChange, StackPlan, refuse_unsafe
 from pipeline_builder.stacks.stacks import (
@@ -149,7 +150,7 @@ def _deployed_if_still(
 
 def _deployed(wanted: WantedStack, service: str, stacks: StackService, manner: Manner, *, bucket: str) -> Deployed:
     stack = _ready(wanted, service, stacks, manner)
-    plan = _with_access(stacks.plan(wanted, stack, bucket), wanted, stack, stacks)
+    plan = _with_access(stacks.plan(wanted, stack, bucket), wanted, stack, stacks, manner)
     try:
         manner.show(plan)
         going = plan.changed and _allowed(plan, manner)
@@ -183,14 +184,18 @@ def _protected(stack: Stack, stacks: StackService) -> tuple[str, ...]:
     return ()
 
 
-def _with_access(plan: StackPlan, wanted: WantedStack, stack: Stack | None, stacks: StackService) -> StackPlan:
-    """Add what the plan widens, and what it narrows; all that a new stack gives is new."""
+def _with_access(
+    plan: StackPlan, wanted: WantedStack, stack: Stack | None, stacks: StackService, manner: Manner
+) -> StackPlan:
+    """Add what the plan widens, and what it narrows; all that a new stack gives is new. Say what it leaves behind."""
     if stack is None or plan.creates or not plan.changed:
         return plan
     try:
         deployed = stacks.template(stack)
     except OutsideFailure as error:
         return replace(plan, widens=(f"what it widens can't be told: {error.problems[0].message}",))
+    for line in describe_move(deployed, wanted.template):
+        manner.say(line)
     found = compare_templates(
         (deployed, stack.parameters), (wanted.template, {**stack.parameters, **wanted.parameters}), home_of(stack)
     )

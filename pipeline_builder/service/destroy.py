@@ -181,8 +181,11 @@ def _unprotect(storage: Stack, stacks: DemolitionService) -> None:
     try:
         stacks.protect(storage, on=False)
     except OutsideFailure as error:
+        found = stacks.describe(storage.id)
+        if found is None or found.status == "DELETE_IN_PROGRESS":  # by somebody else, at the same time
+            return
         hint = f"nothing was deleted; cloudformation:UpdateTerminationProtection on '{storage.name}' is needed"
-        raise OutsideFailure(*(replace(found, hint=hint) for found in error.problems)) from error
+        raise OutsideFailure(*(replace(problem, hint=hint) for problem in error.problems)) from error
 
 
 def _delete_storage(

@@ -128,7 +128,7 @@ def test_a_server_that_asks_to_wait_is_waited_for() -> None:
 
 
 def test_who_stops_waits_no_longer() -> None:
-    found = Git(environment=ENVIRONMENT, pauses=(600.0,))
+    found = Git(environment=ENVIRONMENT, pauses=(60.0,))
     threading.Timer(0.3, found.stopped.set).start()
     with server(answer(503)) as (url, _), pytest.raises(GitError) as caught:
         found.resolve(Remote(url=url, local=False), "main")
@@ -241,7 +241,9 @@ def test_of_the_users_git_only_the_network_has_a_say(tmp_path: Path, private: Ho
         '[http "https://*.example.com/"]\n extraHeader = X-Gateway: theirs\n'
     )
     what = manifest(f"url: {URL}", "credentials: env:TOKEN")
-    assert check_out(tmp_path, what, keys(tmp_path, with_config(private, tmp_path, text))) == head
+    traced = {f"GIT_TRACE{what}": str(traces) for what in ("", "_CURL", "_PACKET", "2", "2_EVENT", "_SETUP")}
+    environment = {**with_config(private, tmp_path, text), **traced, "GIT_CURL_VERBOSE": "1"}
+    assert check_out(tmp_path, what, keys(tmp_path, environment)) == head
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0  # a picture of a crash would have the login in it
     assert ({at for at, _, _ in private.seen}, set(private.gateway)) == ({"github.com"}, {"ours"})
     assert basic("x-access-token:t0ken").removeprefix("Basic ") not in (traces.read_text() if traces.exists() else "")

@@ -345,6 +345,9 @@ class Formation:
 
     def do_UpdateTerminationProtection(self, given: dict[str, str]) -> Body:  # noqa: N802
         stack = self.stack(given["StackName"])
+        if stack.status.startswith("DELETE_") and stack.status != "DELETE_FAILED":
+            message = f"Termination protection can not be changed on stack [{stack.name}], which is in {stack.status}"
+            raise Refused("ValidationError", message)
         stack.protected = given["EnableTerminationProtection"] == "true"
         return {"StackId": stack.id}
 

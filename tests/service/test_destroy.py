@@ -176,3 +176,27 @@ def test_stacks_that_are_not_ours_or_are_protected(site: Site) -> None:
         site.destroy()
     assert [problem.id for problem in foreign.value.problems] == ["PB674"]
     assert len(site.statuses()) == 2
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    "operation", ["ListStackResources", "UpdateTerminationProtection", "DeleteStack", "DescribeStackEvents"]
+)
+def test_somebody_else_destroys_it_at_the_same_time(site: Site, operation: str, *, whole: bool) -> None:
+    """They are done by then, or have begun with what is stored."""
+
+    def theirs(name: str, _: int) -> None:
+        if name != operation:
+            return
+        site.formation.before = None
+        for stack in site.formation.stacks if whole else [site.formation.stack("demo-storage")]:
+            stack.protected = False
+            site.formation.do_DeleteStack({"StackName": stack.id})
+            stack.status = "DELETE_COMPLETE" if whole else stack.status
+        if whole:
+            Buckets(site.aws, ACCOUNT, lambda _: None).empty(BUCKET)
+            site.aws.client("s3").delete_bucket(Bucket=BUCKET)
+
+    site.formation.before = theirs
+    site.destroy(with_data=True)
+    assert (site.statuses(), site.bucket_is_there()) == ({}, False)

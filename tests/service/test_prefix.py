@@ -10,6 +10,7 @@ import pytest
 
 from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
+from pipeline_builder.service.moving import describe_move
 from tests.places import ROOT
 from tests.service.cloudformation.access.iam import NAMES, documents
 from tests.service.services import REPOS, read_service, render
@@ -139,3 +140,16 @@ def test_whose_an_address_is(key: str, why: str) -> None:
 
 def test_without_a_prefix_the_files_are_those_of_always() -> None:
     assert render(*REPOS)["storage.yaml"].count("Prefix: builds/\n") == 1
+
+
+def test_a_deployed_service_that_gets_a_prefix_is_told_what_it_leaves_behind() -> None:
+    below, without = (files["service.yaml"] for files in services())
+    (line,) = describe_move(without, below)
+    assert line.startswith(f"SMP_S3PREFIX was '' and becomes '{PREFIX}': what lies below the old one isn't found")
+    for deployed, wanted in (
+        (below, below),
+        (without, without),
+        (services()[1]["storage.yaml"], below),
+        ("no: [", below),
+    ):
+        assert describe_move(deployed, wanted) == ()

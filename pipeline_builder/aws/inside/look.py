@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import time
 import urllib.request
@@ -146,11 +147,14 @@ def _token(secrets: Any, name: str) -> str:
     secret, _, key = name.partition("#")
     try:
         text = str(secrets.get_secret_value(SecretId=secret)["SecretString"]).strip()
-        return str(json.loads(text)[key]) if key else text
+        found = json.loads(text)[key] if key else text
     except ClientError as error:
         raise Unasked(f"its secret: {error.response['Error']['Code']}") from None
-    except (BotoCoreError, ValueError, KeyError, TypeError) as error:
+    except (BotoCoreError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unasked(f"its secret: {type(error).__name__}") from None
+    if not isinstance(found, str) or not found.strip():
+        raise Unasked("its secret is no text")
+    return found.strip()
 
 
 def fetch_refs(url: str, token: str) -> dict[str, str]:
@@ -163,7 +167,11 @@ def fetch_refs(url: str, token: str) -> dict[str, str]:
     try:
         with urllib.request.build_opener(_Stay).open(request, timeout=_SILENCE) as answer:
             return parse_refs(_read(answer))
-    except (OSError, ValueError) as error:  # HTTPError, URLError, and what is broken in the middle
+    except (
+        OSError,
+        ValueError,
+        http.client.HTTPException,
+    ) as error:  # HTTPError, URLError, and what is broken in the middle
         raise Unasked(f"{type(error).__name__} {getattr(error, 'code', '')}".strip()) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -166,6 +167,8 @@ def test_a_private_repository_is_asked_with_its_token(place: Place, tmp_path: Pa
         assert place.reasons() == ["churn: can't be asked from here: HTTPError 401"]
         secrets.put_secret_value(SecretId="git/token", SecretString="no JSON")
         assert place.reasons() == ["churn: can't be asked from here: its secret: JSONDecodeError"]
+        secrets.put_secret_value(SecretId="git/token", SecretString='{"key": null}')
+        assert place.reasons() == ["churn: can't be asked from here: its secret is no text"]
 
 
 @pytest.mark.parametrize(
@@ -224,6 +227,21 @@ def test_a_branch_and_a_tag_of_one_name_are_nobody_s(place: Place) -> None:
 def test_an_answer_that_is_none_is_no_answer(answer: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - which becomes the reason
         packaged.parse_refs(answer)
+
+
+def test_what_is_no_web_server_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def talk() -> None:
+            with listening.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        with pytest.raises(packaged.Unasked, match="BadStatusLine"):
+            packaged.fetch_refs(f"http://127.0.0.1:{listening.getsockname()[1]}/x", TOKEN)
+        thread.join()
 
 
 def test_a_token_goes_to_no_other_address(place: Place, tmp_path: Path) -> None:
