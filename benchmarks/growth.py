@@ -25,12 +25,17 @@ GOALS = {"cached": "1 s", "logs": "1 s", "report": "1 s", "show": "1 s"}
 def measure(root: Path, row: str, size: int) -> tuple[float, float]:
     """Return the CPU seconds of one go, and the peak memory in MB, in a process of its own on that tree's code."""
     command = [sys.executable, str(ROOT / "benchmarks" / "growth_work.py"), row, str(size)]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=root, env=environment_of(root), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{row} of {size} failed:\n{done.stderr}")
     seconds, peak = done.stdout.split()[-2:]
     return float(seconds), float(peak)
+
+
+def environment_of(root: Path) -> dict[str, str]:
+    """Return the environment of a process on that tree's code, which keeps bytecode as everybody's does."""
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "growth-bytecode")}
 
 
 @contextmanager

@@ -4,5 +4,6 @@ In: a manifest, a cache folder, keys (tokens, deploy keys, signatures). Out: fol
 the lock that says which commits.
 May use: manifest, documents, machine, target, errors, regions.
 Begin reading: `checkout.checkout`, then `locking` and `git.Git`; only `runner.Runner` starts git. What opens a private
-repository is chosen in `keys`, and handed to git by `access`.
+repository is chosen in `keys`, and handed to git by `access`; what servers answer is read in `answers`, put into words
+in `words`, and asked for again by `retries`.
 """

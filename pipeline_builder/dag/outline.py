@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Node:
     given: str = ""
 
 
+@functools.lru_cache(maxsize=4)  # a command asks for the same bytes several times
 def outline(content: bytes) -> tuple[OutlinedStep, ...]:
     """Return the steps in the order of the document, each Condition step before the steps inside of it."""
     definition: JSON = json.loads(content)
@@ -69,17 +71,21 @@ def _name(dependency: JSON) -> str:
     return str(dependency.get("Step")) if isinstance(dependency, dict) else str(dependency)
 
 
-def referred_steps(value: JSON) -> Iterator[str]:
-    """Yield the name of each step that a value refers to, as often as it does."""
-    if isinstance(value, list):
-        for item in value:
-            yield from referred_steps(item)
-    elif isinstance(value, dict):
+def referred_steps(value: JSON) -> list[str]:
+    """Return the name of each step that a value refers to, as often as it does."""
+    found: list[str] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: JSON, found: list[str]) -> None:
+    if isinstance(value, dict):
         path = value.get("Get")
         if isinstance(path, str) and path.startswith("Steps."):
-            yield path.split(".")[1]
-        for item in value.values():
-            yield from referred_steps(item)
+            found.append(path.split(".")[1])
+    for item in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
+        if isinstance(item, dict | list):
+            _collect(item, found)
 
 
 def by_name(items: JSON) -> dict[str, JSON]:

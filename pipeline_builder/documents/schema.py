@@ -189,6 +189,8 @@ _BOUNDS = {
     "too_short": ("at least {} entries", "min_length"),
     "too_long": ("at most {} entries", "max_length"),
 }
+_SINGLE = {f"at {which} 1 {many}": f"at {which} 1 {one}" for which in ("least", "most")
+           for many, one in (("characters", "character"), ("entries", "entry"))}  # fmt: skip
 
 
 def _value_message(name: str, detail: ErrorDetails) -> str:
@@ -207,7 +209,8 @@ def _value_message(name: str, detail: ErrorDetails) -> str:
         return f"{subject}, expected {', '.join(choices[: _MOST_SHOWN if more else None])}{more}"
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
-        return f"{subject}, expected {words.format(detail['ctx'][bound])}"
+        said = words.format(detail["ctx"][bound])
+        return f"{subject}, expected {_SINGLE.get(said, said)}"
     return f"{subject}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 

@@ -79,8 +79,8 @@ Groups = Annotated[tuple[Group, ...], BeforeValidator(as_tuple, json_schema_inpu
 Connection = Annotated[str, matching(_CONNECTION, "the ARN of a CodeConnections connection")]
 Branch = Annotated[
     str,
-    matching(r"^(?!-)[^\s~^:?*\[\\\x00-\x20\x7f]{1,255}$", "a branch"),
     AfterValidator(inert),
+    matching(r"^(?!-)[^\s~^:?*\[\\\x00-\x20\x7f]{1,255}$", "a branch"),
     AfterValidator(_branch),
 ]
 Pattern = Annotated[str, Field(min_length=1, max_length=quotas.LONGEST_PATTERN), AfterValidator(inert)]

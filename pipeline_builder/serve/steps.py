@@ -24,7 +24,6 @@ def list_pipeline_execution_steps(call: Call) -> Mapping[str, Any]:
     if arn is None:
         raise ServiceError(VALIDATION, "'PipelineExecutionArn' is missing")
     found = find_execution(call, arn)
-    jobs = jobs_of(call.engine.state, found.arn)
     taken = taken_steps(call.engine.state, found.arn)
     started = [state for state in list_steps(call.engine.state, found.arn) if state.status not in _NOT_LISTED]
     # Those of equal times stay in the order of the graph.
@@ -32,7 +31,8 @@ def list_pipeline_execution_steps(call: Call) -> Mapping[str, Any]:
     if call.request.get("SortOrder") != "Ascending":
         ordered.reverse()
     items, token = page(call, ordered, lambda state: state.name)
-    results = call.engine.state.results(found.arn)
+    names = [item.name for item in items]
+    jobs, results = jobs_of(call.engine.state, found.arn, names), call.engine.state.results(found.arn, names)
     steps = [_step(item, jobs.get(item.name), taken.get(item.name), results.get(item.name, {})) for item in items]
     return {"PipelineExecutionSteps": steps, "NextToken": token}
 

@@ -22,8 +22,9 @@ ARTIFACTS, CACHES, LINES = 0.010, 0.1, 0.001
 """GB of a run's artifacts, of a project's cache, and of a build's lines."""
 _LOOK_SECONDS, _LOOK_MEMORY = 4, 0.25
 _PAUSE, _LONGEST, _LATE, _LATE_PAUSE = (seconds / 60 for seconds in (SHORT, STEADY, LATE_AFTER, LONG))
-# Of one look: it asks, decides, sets the pause, pauses. Of a run besides: the beginning, while Start ends, the answer.
-_PER_LOOK, _PER_RUN = 4, 28
+# Of one look: it asks, decides, sets the pause, pauses. Of a run besides: the beginning, while Start ends, the answer,
+# and the machine of the rule, which looks twice for that one.
+_PER_LOOK, _PER_RUN = 4, 38
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,7 +162,7 @@ def test_many_names_go_into_a_variable(aws: Aws) -> None:
 
 def test_without_a_pipeline_nothing_is_noted(aws: Aws) -> None:
     poller = open_poller({**VALUES, "SMP_CODEPIPELINE": "other"}, aws)
-    with pytest.raises(OutsideFailure, match="PipelineNotFoundException"):
+    with pytest.raises(OutsideFailure, match="does not have a pipeline"):
         poller.poll(["churn"], {"churn": head(A)})
     with pytest.raises(ClientError, match="NoSuchKey"):
         aws.client("s3").get_object(Bucket="ml-artifacts", Key=KEY)

@@ -51,7 +51,7 @@ def test_a_build_that_waits_is_paid_by_both_services() -> None:
 
 
 def test_the_transitions_of_a_wait() -> None:
-    assert [transitions(hours) for hours in (0, 1, 8, 168)] == [32, 100, 436, 2836]
+    assert [transitions(hours) for hours in (0, 1, 8, 168)] == [42, 110, 446, 2846]
     assert transitions(8) * load_prices(HOME).usd["transition"] < 0.02
 
 

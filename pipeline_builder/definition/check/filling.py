@@ -26,11 +26,11 @@ def fill_in(value: JSON, values: Mapping[str, JSON]) -> JSON:
     `values` has parameters by their names, and where what an execution has is known, that by `Execution.<name>`.
     """
     if isinstance(value, list):
-        return [fill_in(item, values) for item in value]
+        return [fill_in(item, values) if isinstance(item, dict | list) else item for item in value]
     if not isinstance(value, dict):
         return value
     if not is_reference(value):
-        return {key: fill_in(item, values) for key, item in value.items()}
+        return {key: fill_in(item, values) if isinstance(item, dict | list) else item for key, item in value.items()}
     path = value.get("Get")
     if isinstance(path, str):
         return values.get(path.removeprefix(_PARAMETER), value) if path.startswith(_KNOWN) else value

@@ -67,7 +67,8 @@ def _references(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, JSON]]:
         yield path, value
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _references(item, (*path, key))
+            if isinstance(item, dict | list):
+                yield from _references(item, (*path, key))
 
 
 def _names(reference: JSON) -> Iterator[str]:
@@ -81,6 +82,8 @@ def _names(reference: JSON) -> Iterator[str]:
 
 def _check_rules(place: Place, scope: Scope, values: Mapping[str, JSON], given: Mapping[str, str]) -> Iterator[Fault]:
     """Yield the rules between members that what was given breaks."""
+    if not given:
+        return
     arguments = member_at(place.step, ("Arguments",))
     used = tuple(
         dict.fromkeys(name for _, part in _references(arguments, ()) for name in _names(part) if name in given)

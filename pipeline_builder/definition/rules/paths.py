@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,7 +38,7 @@ class View:
 
     def at(self, found: Found) -> View:
         """Return the view from another place below the same base."""
-        return replace(self, here=found)
+        return View(self.request, self.base, found)
 
     def find(self, path: str) -> tuple[Found, ...]:
         """Return what is at a path: `A.B[].C`, `A.*` (the keys of a mapping), `A or /B` (the
@@ -70,11 +70,13 @@ def names_in(path: str) -> frozenset[str]:
 def _find(view: View, path: str) -> tuple[Found, ...]:
     ways, default = _parsed(path)
     for origin, parts in ways:
-        found: tuple[Found, ...] = (_known(_origin(view, origin)),)
+        found = [_known(_origin(view, origin))]
         for part in parts:
-            found = tuple(inner for item in found for inner in _below(item, part))
-        if found:
-            return found
+            found = [inner for item in found for inner in _below(item, part)]
+            if not found:
+                break  # most paths of most rules end early
+        else:
+            return tuple(found)
     return () if default is None else (Found(view.here.path, default),)
 
 
@@ -82,17 +84,18 @@ def _origin(view: View, origin: str) -> Found:
     return view.request if origin == "//" else view.base if origin == "/" else view.here
 
 
-def _below(found: Found, part: str) -> Iterator[Found]:
+def _below(found: Found, part: str) -> Iterable[Found]:
     value = found.value
     if isinstance(value, Unknown):
-        yield replace(found, sure=False)
-    elif part == "[]":
-        for index, item in enumerate(value if isinstance(value, list) else ()):
-            yield _known(Found((*found.path, index), item))
-    elif part == "*":
-        yield from (Found((*found.path, key), key) for key in (value if isinstance(value, dict) else ()))
-    elif isinstance(value, dict) and value.get(part) is not None:
-        yield _known(Found((*found.path, part), value[part]))
+        return (replace(found, sure=False),)
+    if part == "[]":
+        items = value if isinstance(value, list) else ()
+        return [_known(Found((*found.path, index), item)) for index, item in enumerate(items)]
+    if part == "*":
+        return [Found((*found.path, key), key) for key in value] if isinstance(value, dict) else ()
+    if isinstance(value, dict) and (inner := value.get(part)) is not None:
+        return (_known(Found((*found.path, part), inner)),)
+    return ()
 
 
 def _known(found: Found) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.definition.rules.paths import names_in
@@ -14,15 +14,17 @@ _OF_THE_GIVEN = frozenset(["values", "without", "among", "apart", "fits", "uniqu
 
 def member_names(value: JSON) -> frozenset[str]:
     """Return the names of all members of a request, on all levels."""
-    return frozenset(_names(value))
+    names: set[str] = set()
+    _collect(value, names)
+    return frozenset(names)
 
 
-def _names(value: JSON) -> Iterator[str]:
+def _collect(value: JSON, names: set[str]) -> None:
     if isinstance(value, dict):
-        yield from value
+        names.update(value)
     for item in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
         if isinstance(item, dict | list):
-            yield from _names(item)
+            _collect(item, names)
 
 
 def needed_names(kind: str, spec: Any, of: str, when: Mapping[str, Any]) -> tuple[frozenset[str], ...]:

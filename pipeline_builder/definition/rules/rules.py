@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from pipeline_builder.definition.rules.kinds import KINDS, Break
 from pipeline_builder.definition.rules.matching import holds
 from pipeline_builder.definition.rules.paths import Unknown, View, start
 from pipeline_builder.definition.rules.relevance import member_names
-from pipeline_builder.definition.rules.table import Rule, groups_of
+from pipeline_builder.definition.rules.table import Group, Rule, groups_of
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
@@ -20,15 +21,24 @@ def check_rules(step_type: str, request: JSON) -> tuple[Fault, ...]:
     A rule that looks at a reference is silent: put in what is known before. A Transform's `Model` is what its model is
     made of, as the local engine adds it. Faults are in the request's own order of rules, their paths from its root on.
     """
-    root, names = start(request), member_names(request)
+    root = start(request)
     found = []
-    for group in groups_of(step_type):
-        rules = [rule for rule in group.rules if any(needed <= names for needed in rule.needed)]
-        for place in group.places if rules else ():
+    for group in _breakable(step_type, member_names(request)):
+        for place in group.places:
             for base in root.find(place) if place else (root.here,):
                 view = View(root.here, base, base)
-                found += [fault for rule in rules for fault in _broken(view, rule)]
+                found += [fault for rule in group.rules for fault in _broken(view, rule)]
     return tuple(found)
+
+
+@functools.lru_cache(maxsize=1000)  # steps of a type mostly have the same members
+def _breakable(step_type: str, names: frozenset[str]) -> tuple[Group, ...]:
+    """Return the rules of a step type that a request with members of these names can break."""
+    groups = (
+        Group(group.places, tuple(rule for rule in group.rules if any(needed <= names for needed in rule.needed)))
+        for group in groups_of(step_type)
+    )
+    return tuple(group for group in groups if group.rules)
 
 
 def _broken(view: View, rule: Rule) -> Iterator[Fault]:

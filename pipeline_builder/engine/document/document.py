@@ -119,7 +119,8 @@ def load_definition(content: bytes) -> Document:
         placed = list(_placed(data["Steps"]))
         names = Counter(str(step["Name"]) for step, _ in placed)
         version = data["Version"]
-        problems = [problem for step, _ in placed for problem in _refused(step, names)]
+        referred: dict[str, list[str]] = {}
+        problems = [problem for step, _ in placed for problem in _refused(step, names, referred)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error}")) from error
     if version != VERSION:
@@ -128,7 +129,7 @@ def load_definition(content: bytes) -> Document:
         raise InputProblems(*problems)
     try:
         asked = {str(step["Name"]): _asked(step) for step, _ in placed}
-        steps = _joined({str(step["Name"]): _step(step, branch) for step, branch in placed}, asked)
+        steps = _joined({str(step["Name"]): _step(step, branch, referred) for step, branch in placed}, asked)
         parameters = tuple(_parameter(item) for item in data.get("Parameters") or ())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error!r}")) from error
@@ -146,7 +147,8 @@ def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> It
                 yield from _placed((step.get("Arguments") or {}).get(key) or (), inner)
 
 
-def _refused(step: Mapping[str, Any], names: Mapping[str, int]) -> Iterator[Problem]:
+def _refused(step: Mapping[str, Any], names: Mapping[str, int], referred: dict[str, list[str]]) -> Iterator[Problem]:
+    """Yield what is wrong with a step; `referred` gets the steps that it refers to, which takes a walk through it."""
     name = step["Name"]
     for key in sorted(set(step) - _STEP_KEYS) if step.get("Type") in STEP_TYPES else ():
         yield _problem("PB501", f"step '{name}': the local engine doesn't support '{key}' yet")
@@ -156,26 +158,27 @@ def _refused(step: Mapping[str, Any], names: Mapping[str, int]) -> Iterator[Prob
         if trigger not in _TRIGGERS:
             known = ", ".join(_TRIGGERS)
             yield _problem("PB501", f"step '{name}': there is no trigger '{trigger}' in 'DependsOn', only: {known}")
-    for before in _before(step):
+    referred[str(name)] = _referred(step)
+    for before in _before(step, referred[str(name)]):
         if before not in names:
             yield _problem("PB502", f"step '{name}' refers to the step '{before}', which isn't there")
 
 
-def _step(step: Mapping[str, Any], branch: Branch | None) -> Step:
+def _step(step: Mapping[str, Any], branch: Branch | None, referred: Mapping[str, list[str]]) -> Step:
     cache = step.get("CacheConfig") or {}
     files = step.get("PropertyFiles") or ()
     return Step(
         name=str(step["Name"]),
         type=str(step["Type"]),
         arguments=_own_arguments(step),
-        before=(*_before(step), *((branch.condition,) if branch else ())),
+        before=(*_before(step, referred[str(step["Name"])]), *((branch.condition,) if branch else ())),
         cached=bool(cache.get("Enabled")),
         expire_after=str(cache.get("ExpireAfter") or ""),
         branch=branch,
         property_files={str(f["PropertyFileName"]): (str(f["OutputName"]), str(f["FilePath"])) for f in files},
         retries=tuple(_retry(policy) for policy in step.get("RetryPolicies") or ()),
         beside=_beside(step),
-        triggers=_run_conditions(step),
+        triggers=_run_conditions(step, referred[str(step["Name"])]),
     )
 
 
@@ -198,8 +201,8 @@ def _retry(policy: Mapping[str, Any]) -> Retry:
     )
 
 
-def _before(step: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*_asked(step), *_triggers(step), *_referred(step))))
+def _before(step: Mapping[str, Any], referred: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*_asked(step), *_triggers(step), *referred)))
 
 
 def _asked(step: Mapping[str, Any]) -> list[str]:
@@ -213,9 +216,9 @@ def _triggers(step: Mapping[str, Any]) -> dict[str, str]:
     return {str(item["Step"]): str(item["Trigger"]) for item in ends}
 
 
-def _run_conditions(step: Mapping[str, Any]) -> dict[str, str]:
+def _run_conditions(step: Mapping[str, Any], referred: Iterable[str]) -> dict[str, str]:
     """Return the ends that let a step run; of a step whose results it needs besides only success will do."""
-    needed = {*_asked(step), *_referred(step)}
+    needed = {*_asked(step), *referred}
     return {name: trigger for name, trigger in _triggers(step).items() if name not in needed}
 
 
@@ -232,16 +235,24 @@ def _beside(step: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in step.items() if key not in _STEP_KEYS}
 
 
-def references(value: Any) -> Iterator[str]:
-    """Yield the path of every `Get` below a value."""
+def references(value: Any) -> list[str]:
+    """Return the path of every `Get` below a value."""
+    found: list[str] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[str]) -> None:
     if isinstance(value, list):
         for item in value:
-            yield from references(item)
+            if isinstance(item, dict | list):
+                _collect(item, found)
     elif isinstance(value, dict):
-        if isinstance(value.get("Get"), str) and len(value) == 1:
-            yield value["Get"]
+        if len(value) == 1 and isinstance(value.get("Get"), str):
+            found.append(value["Get"])
         for item in value.values():
-            yield from references(item)
+            if isinstance(item, dict | list):
+                _collect(item, found)
 
 
 def _parameter(item: Mapping[str, Any]) -> Parameter:

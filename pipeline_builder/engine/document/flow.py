@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.engine.document.conditions import OUTCOME
-from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.document.document import Document, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +92,8 @@ class Flow:
     def is_caught_by(self, step: Step, name: str) -> bool:
         """Tell whether a failed step is what this one was waiting for, which has run on it and succeeded."""
         return step.triggers.get(name) in ("Failed", "Any") and step.name in self.results
+
+
+def can_skip(document: Document) -> bool:
+    """Tell whether there is a condition or a run condition, without which nothing is ever left out."""
+    return any(step.branch is not None or step.triggers for step in document.steps)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step, load_definition, with_nested
-from pipeline_builder.engine.document.flow import Flow
+from pipeline_builder.engine.document.flow import Flow, can_skip
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.scheduler import Engine, Limits, Run
@@ -41,12 +41,16 @@ def list_steps(state: State, arn: str) -> tuple[StepState, ...]:
     """Return every step of the execution's definition, in topological order."""
     known = state.steps(arn)
     document = load_definition(definition_of(state, arn))
-    ends = {end: {s.name for s in known.values() if s.status is end} for end in (StepStatus.FAILED, StepStatus.STOPPED)}
-    flow = Flow(state.results(arn), ends[StepStatus.FAILED], ends[StepStatus.STOPPED]).foresee(document.steps)
+    skipped = _skipped(state, arn, document, known) if can_skip(document) else ()
     return tuple(
-        replace(step, status=StepStatus.SKIPPED) if step.name in flow.skipped else step
+        replace(step, status=StepStatus.SKIPPED) if step.name in skipped else step
         for step in (known.get(item.name) or _waiting(item) for item in document.steps)
     )
+
+
+def _skipped(state: State, arn: str, document: Document, known: Mapping[str, StepState]) -> set[str]:
+    ends = {end: {s.name for s in known.values() if s.status is end} for end in (StepStatus.FAILED, StepStatus.STOPPED)}
+    return Flow(state.results(arn), ends[StepStatus.FAILED], ends[StepStatus.STOPPED]).foresee(document.steps).skipped
 
 
 def _waiting(step: Step) -> StepState:

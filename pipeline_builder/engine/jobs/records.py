@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -188,9 +188,11 @@ def list_jobs(state: State, kind: str) -> tuple[JobRecord, ...]:
     return tuple(_record(row) for row in state.query("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", kind))
 
 
-def jobs_of(state: State, execution: str) -> dict[str, JobRecord]:
-    """Return the last job of each step of an execution, by step."""
-    rows = state.query("SELECT * FROM jobs WHERE execution = ? ORDER BY number", execution)
+def jobs_of(state: State, execution: str, steps: Sequence[str]) -> dict[str, JobRecord]:
+    """Return the last job of each of these steps of an execution, by step."""
+    among = ",".join("?" * len(steps))
+    sql = f"SELECT * FROM jobs WHERE execution = ? AND step IN ({among}) ORDER BY number"  # noqa: S608 - fixed texts
+    rows = state.query(sql, execution, *steps)
     return {row["step"]: _record(row) for row in rows}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 LEADS_OUT = "a link that leads out of '{}'"
@@ -19,11 +20,10 @@ def files_below(folder: Path, prefix: str, boundary: Path, left_out: list[str]) 
     above = folder / parent
     if not above.is_dir():  # nothing, a file, or a link that leads nowhere or to itself
         return
-    real = boundary.resolve()
-    if not above.resolve().is_relative_to(real):
-        left_out.append(f"'{above}' ({LEADS_OUT.format(boundary)})")
+    if why := fault_of(above, boundary):
+        left_out.append(f"'{above}' ({why})")
         return
-    looked = _Looked(real, boundary, left_out)
+    looked = _Looked(boundary, left_out)
     below = f"{parent}/" if parent else ""
     for entry in [entry for entry in _entries(above) if entry.name.startswith(start)]:
         if _is_dir(entry):
@@ -61,10 +61,14 @@ def fault_of(path: Path, boundary: Path) -> str:
 class _Looked:
     """What was looked at on a way through a folder."""
 
-    def __init__(self, real: Path, boundary: Path, left_out: list[str]) -> None:
-        self._real = real
+    def __init__(self, boundary: Path, left_out: list[str]) -> None:
         self._boundary = boundary
         self._left_out = left_out
+
+    @cached_property
+    def _real(self) -> Path:
+        # When there is a link to be held against it: each part of its path is a look at the disk.
+        return self._boundary.resolve()
 
     def is_file(self, entry: os.DirEntry[str]) -> bool:
         if entry.is_file(follow_symlinks=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -157,9 +157,11 @@ class State:
         rows = self.query("SELECT * FROM steps WHERE execution = ? AND name = ?", arn, name)
         return _step(rows[0]) if rows else None
 
-    def results(self, arn: str) -> dict[str, dict[str, Any]]:
-        """Return the results of the steps that have succeeded."""
-        rows = self.query("SELECT name, result FROM steps WHERE execution = ? AND status = 'Succeeded'", arn)
+    def results(self, arn: str, names: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return the results of the steps that have succeeded, of all or of these."""
+        among = "" if names is None else f" AND name IN ({','.join('?' * len(names))})"
+        sql = f"SELECT name, result FROM steps WHERE execution = ? AND status = 'Succeeded'{among}"  # noqa: S608 - fixed
+        rows = self.query(sql, arn, *(names or ()))
         return {row["name"]: row.json("result") for row in rows}
 
     def put_step(self, arn: str, state: StepState, result: Mapping[str, Any] | None = None) -> None:

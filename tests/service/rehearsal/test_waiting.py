@@ -219,7 +219,8 @@ def test_a_run_that_is_stopped_answered_early_or_over_its_time(lean: Lean) -> No
     stops = [one for one in record.machines if "sagemaker:StopPipelineExecution" in one.calls]
     assert f"{record.id}-3" in [one.name for one in stops]
     last_answer(record, f" is Stopped: {TOO_LONG}.")
-    assert train(record, "Judge").status == "Failed"
+    judge = train(record, "Judge")
+    assert (judge.status, judge.variables["SUMMARY"]) == ("Failed", "the time that the run may take is over")
     assert lean.execution.status.value == "Stopped"
     assert [attempt.status for attempt in train(record, "Start").attempts] == ["Succeeded"] * 3
 

@@ -225,7 +225,7 @@ CODECOMMIT = {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/ch
             "'trigger: poll'",
         ),
         (
-            {"url": "https://git.example.com/churn.git", "trigger": "connection"},
+            {"url": "https://github.com/churn.git", "trigger": "webhook"},
             {},
             "PB607 'churn' cannot be the full name of the repository 'churn' at its host | write it as 'repository' of "
             "the trigger, such as 'team/churn'",
