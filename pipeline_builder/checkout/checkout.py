@@ -101,7 +101,7 @@ def checkout(
         for source in sources
         for repo in source.repos
     }
-    with _alone(cache):
+    with alone(cache):
         clear_cache(cache, [source.bare for source in sources])
         names = {*work, *(path.stem for path in cache.glob("*.git"))}
         clear_folder(root / manifest.training_dir, names)
@@ -143,7 +143,7 @@ def _untold(found: WorkTree, what: str, place: Place | None) -> Iterator[Problem
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
+def alone(cache: Path) -> Iterator[None]:
     """One checkout after the other: two at once would pull the folders away under each other.
 
     The lock is the system's, so that of a process that was killed is gone with it.

@@ -3,6 +3,7 @@
 from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     building,
     deciding,
+    keeping,
     locking,
     looking,
     rehearsing,

@@ -13,7 +13,7 @@ SECTIONS = {
     "Runs": ("status", "logs", "retry", "stop", "report", "history"),
     "Models": ("promote", "reject", "rollback", "new"),
     "The service on AWS": ("render", "deploy", "destroy", "rehearse", "stage"),
-    "Tools": ("serve", "schema", "explain"),
+    "Tools": ("serve", "gc", "schema", "explain"),
 }
 
 

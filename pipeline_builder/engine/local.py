@@ -48,6 +48,7 @@ from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
+from pipeline_builder.engine.state.references import referring
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
@@ -221,17 +222,22 @@ class LocalPipelines:
         )
         check_stubs(load_definition(request.definition), self.engine.stubs)
         request = with_stubs(self.engine, request)
-        taken = check_request(self.engine, request)
+        with referring(self._state):
+            arn = self._put(request, check_request(self.engine, request), new_id, cause)
+        found = self._state.execution(arn)
+        assert found is not None
+        return found
+
+    def _put(self, request: Request, taken: tuple[str, ...], new_id: str, cause: str) -> str:
+        """Record the execution, unless its cause, or an equal one, has done so; return its ARN."""
+        pipeline, version = request.pipeline, request.version
         with self._state.transaction(lasting=True) as db:
             twin = (
                 _caused_execution(db, pipeline, cause)
                 if cause
-                else _equal_execution(db, pipeline, version, fingerprint, use_cache=use_cache)
+                else _equal_execution(db, pipeline, version, request.fingerprint, use_cache=request.use_cache)
             )
-            arn = twin or put_execution(db, request, taken, new_id)
-        found = self._state.execution(arn)
-        assert found is not None
-        return found
+            return twin or put_execution(db, request, taken, new_id)
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Run the execution to its end, or where another process runs it already, watch it."""

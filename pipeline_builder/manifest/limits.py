@@ -50,3 +50,14 @@ class LimitsSection(Section):
     )
     file_size: Size | None = Field(None, description="a size for one file; default: that of 'disk'")
     log: Size = Field(1000**3, description="a size for its log; default: 1GB")
+
+
+class KeepSection(Section):
+    """What `gc` keeps of what has run on the local target; the rest goes, but for what something still needs."""
+
+    executions: Annotated[int, Field(ge=1, le=100000)] = Field(10, description="newest executions of each pipeline")
+    days: Annotated[int, Field(ge=0, le=3650)] = Field(30, description="days since something was used last")
+    store: Size | None = Field(None, description="a size for the objects in the store; default: no bound")
+    jobs: Size | None = Field(None, description="a size for the folders of jobs, with their logs; default: no bound")
+    environments: Size | None = Field(None, description="a size for the Python environments; default: no bound")
+    git: Size | None = Field(None, description="a size for the fetched repositories; default: no bound")

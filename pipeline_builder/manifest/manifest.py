@@ -17,7 +17,7 @@ from pipeline_builder.manifest.addresses import check_url, default_name, parse_a
 from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
 from pipeline_builder.manifest.interrupts import Interrupts
 from pipeline_builder.manifest.known_hosts import check_known_hosts
-from pipeline_builder.manifest.limits import LimitsSection
+from pipeline_builder.manifest.limits import KeepSection, LimitsSection
 from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.revisions import TAG, Revision, Tag, asked_revision, revision_place, revision_problems
@@ -115,6 +115,7 @@ class LocalSection(Section):
     )
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
     limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
+    keep: KeepSection = Field(KeepSection(), description="how much 'gc' keeps of what has run")
     interrupt: Interrupts = Field(
         {},
         description="spot training step: seconds after which its machine is taken away; a list for one after another",

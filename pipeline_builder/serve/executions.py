@@ -12,6 +12,7 @@ from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.execution import starts
 from pipeline_builder.engine.execution.execution import definition_of
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN, list_versions
+from pipeline_builder.engine.state.references import referring
 from pipeline_builder.engine.state.tokens import once
 from pipeline_builder.serve.background import new_id
 from pipeline_builder.serve.paging import between, ordered, page
@@ -54,7 +55,7 @@ def start_pipeline_execution(call: Call) -> Mapping[str, Any]:
         source=(details.get("SelectiveExecutionConfig") or {}).get("SourcePipelineExecutionArn", ""),
     )
     notes: list[str] = []
-    with call.engine.state.transaction() as db:
+    with referring(call.engine.state), call.engine.state.transaction() as db:
         arn = once(db, call.operation, call.request, lambda: _begin(call, db, request, notes))
     for note in notes:
         call.background.tell(f"{arn}: {note}")

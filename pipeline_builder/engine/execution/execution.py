@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import IO
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step, load_definition, with_nested
@@ -111,6 +114,7 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
     close_jobs(state, arn)
     end_left(engine.jobs_folder, execution.id)
     # Whoever halts means to go on with it just as it was; a person who starts it again wants failed steps done again.
+    state.begin_anew(arn)
     state.reset_steps(arn, keep_failed=halt is not None)
     state.begin_execution(arn)
     for step in list_steps(state, arn):
@@ -145,21 +149,38 @@ def _limits(state: State, document: Document, arn: str, halt: threading.Event | 
 def _owned(engine: Engine, arn: str, observe: Observer) -> Iterator[Execution]:
     """Hold the execution's lock: the process that runs it has it, and loses it with its life, however that ends."""
     execution = _known(engine.state, arn)
-    folder = engine.jobs_folder / execution.id
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        seen: dict[str, StepState] = {}
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                for state in list_steps(engine.state, arn):
-                    if state.status is not StepStatus.WAITING and seen.get(state.name) != state:
-                        seen[state.name] = state
-                        observe(state)
-                time.sleep(0.2)
-        yield _known(engine.state, arn)
+    seen: dict[str, StepState] = {}
+    while True:
+        with own_lock(engine.jobs_folder / execution.id) as held:
+            if held:
+                yield _known(engine.state, arn)
+                return
+        for state in list_steps(engine.state, arn):
+            if state.status is not StepStatus.WAITING and seen.get(state.name) != state:
+                seen[state.name] = state
+                observe(state)
+        time.sleep(0.2)
+
+
+@contextmanager
+def own_lock(folder: Path) -> Iterator[bool]:
+    """Try to hold the lock of an execution, which is in the folder of its jobs; tell whether it is held."""
+    with _opened_lock(folder) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        else:  # not that of a folder which is taken away just now
+            path = folder / "lock"
+            held = path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino
+        yield held
+
+
+def _opened_lock(folder: Path) -> IO[str]:
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the folder has been taken away in between
+            return (folder / "lock").open("w")
 
 
 def _failure_reason(states: Sequence[StepState]) -> str:

@@ -30,6 +30,7 @@ from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.jobs.work import WORK
+from pipeline_builder.engine.state.references import referring
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import LocalStore
@@ -219,12 +220,15 @@ class Run:
         )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
-        done, hit, keep = self._outcome(step, state, folder, observe)
-        log = "" if hit or STUB in done.metadata else state.log
-        ended = replace(state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log)
-        with self._engine.state.transaction():  # job, cache entry and step: all of them, or none
-            keep()
-            self._engine.state.put_step(self._execution.arn, ended, done.result)
+        with contextlib.ExitStack() as held:
+            done, hit, keep = self._outcome(step, state, folder, observe, held)
+            log = "" if hit or STUB in done.metadata else state.log
+            ended = replace(
+                state, status=StepStatus.SUCCEEDED, ended=now(), cache_hit=hit, metadata=done.metadata, log=log
+            )
+            with self._engine.state.transaction():  # job, cache entry and step: all of them, or none
+                keep()
+                self._engine.state.put_step(self._execution.arn, ended, done.result)
         observe(ended)
         return done
 
@@ -235,8 +239,13 @@ class Run:
 
         return write
 
-    def _outcome(self, step: Step, state: StepState, folder: Path, observe: Observer) -> tuple[Done, str, Keep]:
-        """Return the step's end, out of the cache (with the ARN it came from) or by doing it; and what keeps that."""
+    def _outcome(
+        self, step: Step, state: StepState, folder: Path, observe: Observer, held: contextlib.ExitStack
+    ) -> tuple[Done, str, Keep]:
+        """Return the step's end, out of the cache (with the ARN it came from) or by doing it; and what keeps that.
+
+        What comes out of the cache stays there until `held` ends.
+        """
         if self._stop.is_set():
             raise StepStoppedError
         request = self._request(step, state.attempts)
@@ -245,12 +254,11 @@ class Run:
         if self._ours:
             check_named(request, self._engine.store)
         key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
-        if (
-            key
-            and self._limits.use_cache
-            and (hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key))
-        ):
-            return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution, _nothing
+        if key and self._limits.use_cache:
+            held.enter_context(referring(self._engine.state))
+            if hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key):
+                return Done(result=dict(hit.result), metadata=dict(hit.metadata)), hit.execution, _nothing
+            held.close()
         if refused := self._engine.judge(step.type, request):
             raise StepFailedError(refused)
         keep_log(self._engine.state, folder)

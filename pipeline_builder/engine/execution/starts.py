@@ -23,7 +23,7 @@ from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.jobs.resolving import absent
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
-from pipeline_builder.engine.state.state import State, now
+from pipeline_builder.engine.state.state import TAKEN, State, now
 from pipeline_builder.errors import InputProblems, Problem
 
 
@@ -60,6 +60,11 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
     if unknown:
         raise _refused(f"the pipeline has no step '{unknown[0]}' to select")
     done = engine.state.steps(request.source) if request.source else {}
+    if done and (when := engine.state.details(request.source).get(TAKEN)):
+        message = f"what '{request.source}' has made was taken by 'gc' ({when}), so nothing can go on from it"
+        raise InputProblems(
+            Problem(id="PB541", message=message, hint="let the whole pipeline run, or name a newer one")
+        )
     selected = with_nested(document, request.selected)
     chosen = [step for step in document.steps if not selected or step.name in selected]
     if problems := tuple(find_unrunnable(replace(document, steps=tuple(chosen)), engine.stubs)):

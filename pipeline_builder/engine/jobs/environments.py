@@ -25,6 +25,8 @@ from pipeline_builder.machine.folders import sweep_folder
 
 FORMAT = 2
 """Part of every key: raise it where environments that exist already would not do any more."""
+DOWNLOADS = "cache.lock"
+"""The lock that is held, by any number at once, while an environment is made of uv's cache."""
 ALWAYS = ("pip", "setuptools<81")
 """What AWS's images have besides: scripts call pip, and packages `pkg_resources`, which setuptools 82 has no more."""
 
@@ -59,11 +61,11 @@ class Environments:
         interpreter = find_interpreter(next(iter(pythons_of(layers)), ""))
         cleaned = clean_layers(without_python(layers))
         folder = self.folder.absolute() / environment_key(cleaned, interpreter)
-        if _is_ready(folder):
+        if _is_ready(folder) and _is_used(folder):
             return folder / "bin" / "python"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.with_suffix(".lock")) as lock:
-            if not _is_ready(folder):
+        with _locked(folder.with_suffix(".lock")) as lock, _locked(self.folder / DOWNLOADS, fcntl.LOCK_SH):
+            if not (_is_ready(folder) and _is_used(folder)):
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"
@@ -137,6 +139,13 @@ def _is_ready(folder: Path) -> bool:
     return (folder / "ready").is_file() and (folder / "bin" / "python").exists()
 
 
+def _is_used(folder: Path) -> bool:
+    """Note that an environment is used now; False where it is being taken away, as it was used a long time ago."""
+    with contextlib.suppress(OSError):  # somebody else's, to be read only: then it isn't taken away either
+        os.utime(folder / "ready")
+    return _is_ready(folder)
+
+
 def _write_ready(folder: Path, layers: Layers, interpreter: Interpreter) -> None:
     text = json.dumps({"format": FORMAT, "python": interpreter.version, "layers": layers}, indent=2) + "\n"
     temporary = folder / "ready.tmp"
@@ -153,8 +162,8 @@ def _write_ready(folder: Path, layers: Layers, interpreter: Interpreter) -> None
 
 
 @contextlib.contextmanager
-def _locked(file: Path) -> Iterator[int]:
+def _locked(file: Path, kind: int = fcntl.LOCK_EX) -> Iterator[int]:
     """Hold the lock file; yield its descriptor. Another thread or process waits."""
     with file.open("w", encoding="utf-8") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, kind)
         yield handle.fileno()

@@ -24,6 +24,8 @@ _AT_ONCE = 500
 """Values of one statement, of which SQLite takes 999 everywhere."""
 CAUSE = "Cause"
 """Beside the API's own members in the details of an execution: which of CodePipeline's has started it."""
+TAKEN = "Taken"
+"""Another one: when `gc` has taken what it has made."""
 
 
 class State:
@@ -37,6 +39,11 @@ class State:
         self._connection = Connection(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._prepare()
+
+    @property
+    def folder(self) -> Path:
+        """Where the file is, and what else is kept between commands."""
+        return self._path.parent
 
     def _prepare(self) -> None:
         with self.transaction() as db:
@@ -184,6 +191,14 @@ class State:
             if state.status not in kept:
                 waiting = replace(state, status=StepStatus.WAITING, started=None, ended=None, failure_reason="")
                 self.put_step(arn, waiting)
+
+    def begin_anew(self, arn: str) -> None:
+        """Let every step of an execution wait again whose files `gc` has taken: there is nothing to go on from."""
+        if TAKEN in self.details(arn):
+            with self.transaction() as db:
+                db.execute("UPDATE steps SET status = 'Waiting' WHERE execution = ?", (arn,))
+                sql = f"UPDATE executions SET details = json_remove(details, '$.{TAKEN}') WHERE arn = ?"  # noqa: S608 - fixed
+                db.execute(sql, (arn,))
 
     # --- digests of files
 

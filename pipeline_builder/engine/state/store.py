@@ -26,6 +26,9 @@ from pipeline_builder.machine.streams import Hashing, Sparse, copy, read_small, 
 from pipeline_builder.machine.tree import Passage, Survey, Tree, move, opened
 from pipeline_builder.target import Media
 
+STAGING = ".staging"
+"""The folder in the store for what is still being written; no bucket has such a name."""
+
 
 class LocalStore:
     """Objects below `root`; what isn't there is looked for in `mounts` (bucket or bucket/prefix: folder), read-only.
@@ -94,7 +97,7 @@ class LocalStore:
 
     def staging(self) -> Path:
         """Return the folder for files that are still being written, from where `adopt` takes them."""
-        folder = self._root / ".staging"
+        folder = self._root / STAGING
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline_builder.engine.document.document import Step, load_definition
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
+from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.engine.state.state import State
 from tests.engine.definitions import CACHED, definition, run, script, target
 
@@ -115,3 +116,22 @@ def _bound(steps: list[Step], seconds: dict[str, float], workers: int) -> float:
 def test_every_step_of_a_definition_has_a_rank() -> None:
     document = load_definition(definition(script("a", "true"), script("b", "true", DependsOn=["a"])))
     assert _order(list(document.steps), {}) == ["a", "b"]
+
+
+def test_a_step_is_few_transactions_and_its_end_is_one(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    pipelines = local.pipelines
+    assert isinstance(pipelines, LocalPipelines)
+    said: list[str] = []
+    with pipelines.engine.state.transaction() as db:
+        db.set_trace_callback(said.append)
+    counts = []
+    for length in (1, 3):
+        said.clear()
+        _, ended, _ = run(local, definition(*(script(f"s{n}", "true", **CACHED) for n in range(length))), rerun=True)
+        assert ended.status.value == "Succeeded"
+        counts.append(said.count("COMMIT"))
+    assert counts[1] - counts[0] <= 2 * 3, said
+    ends = "".join(said).split("BEGIN IMMEDIATE")
+    together = [part for part in ends if "UPDATE jobs" in part and "INTO cache" in part and "INTO steps" in part]
+    assert len(together) == 3, said

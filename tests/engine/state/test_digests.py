@@ -127,3 +127,12 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(state.query("SELECT * FROM digests")) == 80
+
+
+def test_what_has_to_last_is_synced_and_all_else_is_not(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.db")
+    for lasting, level in ((True, 2), (False, 1), (True, 2)):
+        with state.transaction(lasting=lasting) as db:
+            assert db.execute("PRAGMA synchronous").fetchone()[0] == level
+            assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1

@@ -22,6 +22,10 @@ TAGGABLE = (
 )  # fmt: skip
 # A key is one too: what it has encrypted is lost with it.
 STORES = ("AWS::DynamoDB::Table", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::S3::Bucket")
+_EXPIRES = ("ExpirationInDays", "ExpirationDate")
+_CACHES = "/builds/"
+_ARTIFACTS = 20
+"""Characters of its name that CodePipeline keeps artifacts below."""
 _BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 
@@ -66,6 +70,7 @@ def _bucket(service: Service, bucket: Node) -> Iterator[Problem]:
     if properties.at("VersioningConfiguration", "Status").text != "Enabled":
         message = f"the bucket '{bucket.id}' keeps no versions ('VersioningConfiguration')"
         yield properties.at("VersioningConfiguration").problem(DATA, message, key=True)
+    yield from _lifecycle(service, bucket)
     buckets = service.made("AWS::S3::Bucket")
     statements = [
         statement
@@ -76,6 +81,18 @@ def _bucket(service: Service, bucket: Node) -> Iterator[Problem]:
     if not any(_asks_for_tls(statement) for statement in statements):
         message = f"the bucket '{bucket.id}' answers without TLS: no policy denies it ('aws:SecureTransport')"
         yield bucket.problem(DATA, message, key=True)
+
+
+def _lifecycle(service: Service, bucket: Node) -> Iterator[Problem]:
+    """Check that time takes nothing but artifacts and caches: models, evidence, code and records stay."""
+    thrown = {f"{pipeline.node.at('Name').text[:_ARTIFACTS]}/" for pipeline in service.pipelines}
+    for rule in bucket.at("Properties", "LifecycleConfiguration", "Rules").items():
+        prefix = rule.at("Prefix").text
+        if not any(rule.at(key).text for key in _EXPIRES) or prefix in thrown or f"/{prefix}".endswith(_CACHES):
+            continue
+        where = f"below '{prefix}'" if prefix else "in all of it"
+        message = f"the bucket '{bucket.id}' deletes what is {where} after a time: models and evidence could be there"
+        yield rule.problem(DATA, message, "let only artifacts and the builds' caches expire")
 
 
 def _asks_for_tls(statement: Node) -> bool:

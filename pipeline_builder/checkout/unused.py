@@ -1,0 +1,54 @@
+"""Fetched repositories that the manifest doesn't name any more: the next checkout that needs one fetches it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+
+from pipeline_builder.checkout.checkout import alone
+from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.machine.holdings import Holding, changed_at, weigh
+
+KIND = "git"
+_PARTS = (".git", ".index", ".json")
+
+
+def find_unused(cache: Path, names: Collection[str], before: datetime, *, bound: int | None) -> list[Holding]:
+    """Return the repositories that aren't named and were checked out before a time; of too many bytes others too."""
+    if cache.is_symlink() or not cache.is_dir():
+        return []
+    stems = {path.name.removesuffix(".git") for path in cache.glob("*.git")}
+    found = sorted((_holding(cache, stem) for stem in stems - {*names}), key=lambda one: one.used)
+    total = weigh([cache])
+    unused = []
+    for one in found:
+        if one.used < before or (bound is not None and total > bound):
+            unused.append(one)
+            total -= one.size
+    return unused
+
+
+def find_foreign(cache: Path) -> list[str]:
+    """Return what is in the folder of fetched repositories, and isn't this program's."""
+    if cache.is_symlink():
+        return [str(cache)]
+    entries = sorted(cache.iterdir()) if cache.is_dir() else []
+    return [str(path) for path in entries if path.is_symlink() or (path.name != "lock" and path.suffix not in _PARTS)]
+
+
+def take(cache: Path, chosen: Collection[Holding]) -> list[Holding]:
+    """Remove repositories while nothing is checked out; return them."""
+    with alone(cache):
+        for item in chosen:
+            for path in item.paths:
+                remove_folder(path)
+    return [*chosen]
+
+
+def _holding(cache: Path, stem: str) -> Holding:
+    # The note of the checkout goes first: killed in between, the next one takes the folder for unknown.
+    paths = tuple(path for part in reversed(_PARTS) if (path := cache / f"{stem}{part}").exists())
+    used = max(map(changed_at, paths))
+    why = f"not in the manifest, checked out {used:%Y-%m-%d}"
+    return Holding(kind=KIND, name=stem, paths=paths, size=weigh(paths), used=used, why=why)
