@@ -25,6 +25,7 @@ ASIDE = (
     "old-connections",
     "other-partitions",
     "wait-answered",
+    "wait-words",
     "wait-error-names",
     "retried-judge",
 )

@@ -33,6 +33,7 @@ def waiting(ground: Ground) -> Iterator[Seen]:
     ok = detail["status"] == "Succeeded" and set(ended.values()) == {"SUCCEEDED"}
     words = f"Wait is {detail['status']}, updatedBy is {by or 'absent'}, its summary is {said!r}; machines: {ended}"
     yield Seen(point="wait-answered", ok=ok, words=words, evidence={**ended, "updatedBy": by, "summary": said})
+    yield Seen(point="wait-words", ok=bool(said), words=f"ListActionExecutions has the summary {said!r}")
 
 
 def _summary(detail: Found) -> str:
