@@ -20,6 +20,7 @@ from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.definition.findings import with_places
 from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
@@ -51,7 +52,6 @@ from pipeline_builder.workspace import (
     Workspace,
     begin_state,
     callers_names,
-    find_unrunnable_here,
     load_workspace_lock,
     open_keys,
 )
@@ -173,7 +173,7 @@ class Session(Opened):
 
     def find_unrunnable(self) -> tuple[Problem, ...]:
         """Return a problem for each step that the local target can't run and that has no stub; on AWS all run."""
-        return find_unrunnable_here(self.composed, self.workspace) if self.workspace.target == "local" else ()
+        return find_unrunnable_here(self.composed, self.workspace.stubs) if self.workspace.target == "local" else ()
 
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""

@@ -48,8 +48,8 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as
 
     from pipeline_builder.engine.execution.stubs import load_stubs
     from pipeline_builder.engine.local import engine_warnings, open_engine
+    from pipeline_builder.here import load_local_settings
     from pipeline_builder.serve.server import make_server_on
-    from pipeline_builder.workspace import load_local_settings
 
     settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
     settings = replace(settings, require_isolation=isolation_required(), stubs=load_stubs(given_stubs()))

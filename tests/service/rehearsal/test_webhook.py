@@ -79,6 +79,7 @@ class Pushed:
                     **{name: value for name, value in own.items() if isinstance(value, str)},
                     "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
                     "PIPELINE": "models",
+                    "TMPDIR": str(self.folder),
                     "CODEBUILD_RESOLVED_SOURCE_VERSION": self.head,
                     "CODEBUILD_WEBHOOK_PREV_COMMIT": before,
                 },

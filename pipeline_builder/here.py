@@ -1,0 +1,99 @@
+"""This machine as the local target: how it runs jobs, by the manifest, and what of a definition it can't do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline_builder.documents.source import load_yaml
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.manifest import Manifest, build_manifest
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.engine.settings import LocalSettings
+
+_NOT_HERE = "PB677"
+
+
+def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
+    """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
+    from pipeline_builder.engine.jobs.limits import JobLimits
+    from pipeline_builder.engine.jobs.requirements import image_lines
+    from pipeline_builder.engine.settings import LocalSettings
+
+    home = Path("~").expanduser()
+    if manifest is None:
+        return LocalSettings(jobs=jobs, hidden=(home,), judge=_refusal_of)
+    return LocalSettings(
+        jobs=jobs,
+        judge=_refusal_of,
+        limits=JobLimits(**dict(manifest.local.limits)),
+        hidden=(home, root.absolute()),
+        images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
+        mounts={name: root / folder for name, folder in manifest.local.s3.items()},
+        interrupts=manifest.local.interrupt,
+        sources={name: root / folder for name, folder in manifest.local.sources.items()},
+    )
+
+
+def _refusal_of(step_type: str, request: Mapping[str, Any]) -> str:
+    """Judge as SageMaker does; its service model is read when the first request is judged."""
+    from pipeline_builder.definition.check.refusal import refusal_of
+
+    return refusal_of(step_type, request)
+
+
+def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:
+    """Return how this machine runs jobs, by the manifest's `local` section where there is one.
+
+    Raises:
+        InputProblems: PB100 to PB107 for the manifest.
+    """
+    if manifest_path is None:
+        return local_settings(Path(), None, jobs)
+    manifest = build_manifest(load_yaml(manifest_path, os.path.relpath(manifest_path), "PB100"))
+    return local_settings(manifest_path.parent, manifest, jobs)
+
+
+def look_here(composed: Composed, settings: LocalSettings) -> Composed:
+    """Return the composed with a warning for each thing that has no effect on this machine.
+
+    Raises:
+        InputProblems: all that this machine can't do of the definition, with its place.
+    """
+    from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.requirements import included_lines
+
+    bundles = composed.definition.bundles
+    found = look_at(
+        composed.definition.content,
+        sources=settings.sources,
+        images=settings.images,
+        requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
+    )
+    place = composed.policed.places()
+    problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
+    if refused := [problem for problem in problems if not problem.warning]:
+        raise InputProblems(*refused)
+    return replace(composed, warnings=(*composed.warnings, *problems))
+
+
+def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> tuple[Problem, ...]:
+    """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
+    from pipeline_builder.definition.findings import with_places
+    from pipeline_builder.engine.document.document import load_definition
+    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
+
+    document, stubs = load_definition(composed.definition.content), load_stubs(stub_files)
+    found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
+    return with_places(found, composed.definition, composed.graph)
+
+
+def refuse_here(warnings: Iterable[Problem]) -> None:
+    """Raise InputProblems with those of the warnings about what AWS can and this machine can't."""
+    if found := [replace(problem, warning=False) for problem in warnings if problem.id == _NOT_HERE]:
+        raise InputProblems(*found)
