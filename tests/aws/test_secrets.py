@@ -53,11 +53,11 @@ def test_a_secret_is_a_token() -> None:
         ("secretsmanager:git/bytes", "the secret 'git/bytes' is no text"),
         (
             "secretsmanager:git/plain#token",
-            "the secret 'git/plain' of the repository 'a' is no JSON with the key 'token'",
+            "the secret 'git/plain' of the repository 'a' is no JSON with a text as the key 'token'",
         ),
         (
             "secretsmanager:git/json#other",
-            "the secret 'git/json' of the repository 'a' is no JSON with the key 'other'",
+            "the secret 'git/json' of the repository 'a' is no JSON with a text as the key 'other'",
         ),
     ],
 )

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import paramete
 from pipeline_builder.service.deploy import Deployed, Manner, ServiceTexts, Watch, deploy
 from pipeline_builder.service.destroy import DestroyManner, destroy
 from pipeline_builder.stacks.stack_plan import StackPlan
-from pipeline_builder.stacks.stacks import Stack
+from pipeline_builder.stacks.stacks import Ended, Stack
 from tests.service.emulator import ACCOUNT, REGION, Emulator, emulating
 from tests.service.services import REPOS, read_service
 
@@ -44,6 +45,10 @@ class EmulatedStacks(Stacks):
 
     def protect(self, stack: Stack, *, on: bool) -> None:
         """Leave it."""
+
+    def delete(self, stack: Stack, watch: Watch) -> Ended:
+        """Delete it by its name; the emulator takes an ARN for the name of a stack that isn't there."""
+        return super().delete(replace(stack, id=stack.name), watch)
 
     def drop(self, plan: StackPlan) -> None:
         """Drop it; the emulator does, and answers with something that botocore can't read."""

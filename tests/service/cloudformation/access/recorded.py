@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import botocore.handlers
 import pytest
 
@@ -66,6 +67,7 @@ def record(monkeypatch: pytest.MonkeyPatch, answers: Mapping[tuple[str, str], An
         ("before-call", recorder.answer),
     ]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps its handlers, longer than this test
     return recorder
 
 
