@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline_builder.checkout.access import Access, Pass, by_login, if_told, open_access
+from pipeline_builder.checkout.access import Access, Pass, Settings, by_login, if_told, open_access
 from pipeline_builder.checkout.deploykeys import UnusableKeyError, by_file, by_key, by_known_hosts
 from pipeline_builder.checkout.github import App, AppError, Tokens, api_of
 from pipeline_builder.checkout.retries import PassingFailure
@@ -69,7 +69,8 @@ class Keys:
     """Where credentials come from. `root` is the manifest's folder.
 
     With `aws` a repository whose trigger is a connection goes by it without being told to, and CodeCommit is signed for
-    in any case: builds of the service have nothing else. A machine has what its user's git has.
+    in any case: builds of the service have nothing else. A machine has what its user's git has. Its settings for the
+    `network` are read once for all repositories.
     """
 
     root: Path
@@ -77,6 +78,10 @@ class Keys:
     read_secret: SecretReader = no_secrets
     signer: GitSigner = field(default_factory=NoSigner)
     aws: bool = False
+    network: Callable[[], Settings] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "network", network_settings(self.environment))
 
 
 def remote_of(repo: Repo, keys: Keys) -> Remote:
@@ -113,9 +118,7 @@ def _remote(repo: Repo, keys: Keys) -> Remote:
     if repo.credentials:
         secret = _secret_of(repo, keys)
         hint = _HINTS["token"].format(what=repo.credentials)
-        return Remote(
-            url=repo.url, local=False, access=by_login(repo.url, secret, network_settings(keys.environment)), hint=hint
-        )
+        return Remote(url=repo.url, local=False, access=by_login(repo.url, secret, keys.network), hint=hint)
     better = "may sign" if found else "may go by" if repo.by_connection else ""
     return Remote(url=repo.url, local=False, access=open_access, hint=_HINTS[better])
 
@@ -133,14 +136,14 @@ def _codecommit(repo: Repo, found: CodeCommit, keys: Keys) -> Remote:
     profile = found.profile or (repo.credentials.name if repo.credentials else "")
     region = found.region or keys.signer.region(profile)
     url = found.url(region)
-    access = by_login(url, lambda: keys.signer.login(url, region, profile), network_settings(keys.environment))
+    access = by_login(url, lambda: keys.signer.login(url, region, profile), keys.network)
     hint = _HINTS["codecommit"].format(what=f"'{found.name}'")
     return Remote(url=url, local=False, access=access, hint=hint)
 
 
 def _connection(repo: Repo, keys: Keys) -> Remote:
     url, region = connection_url(repo.connection, repo.full_name)
-    access = by_login(url, lambda: keys.signer.login(url, region, ""), network_settings(keys.environment))
+    access = by_login(url, lambda: keys.signer.login(url, region, ""), keys.network)
     return Remote(url=url, local=False, access=access, hint=_HINTS["connection"].format(what=repo.connection))
 
 
@@ -164,7 +167,7 @@ def _github(repo: Repo, keys: Keys) -> Remote:
     app = App(id=named.app_id, installation=named.installation_id, api=api, owner=owner, name=name)
     secret = _secret_of(repo, keys)
     login = partial(_token, app, secret, keys)
-    access = _renewed(by_login(repo.url, login, network_settings(keys.environment)), app)
+    access = _renewed(by_login(repo.url, login, keys.network), app)
     return Remote(url=repo.url, local=False, access=access, hint=_HINTS["app"].format(what=app.id))
 
 
@@ -210,13 +213,13 @@ def _secret_of(repo: Repo, keys: Keys) -> Callable[[], str]:
     """Return what reads the secret that a repository's credentials name."""
     assert repo.credentials is not None
     kind, _, name = repo.credentials.text.partition(":")
+    what = "the key of its app" if repo.credentials.kind == "github-app" else "its token"
 
     def read() -> str:
         if kind == "secretsmanager":
             return read_named(name, keys.read_secret, whose=f"the repository '{repo.name}'", place=repo.place)
         if found := keys.environment.get(name):
             return found.strip()
-        what = "the key of its app" if name != str(repo.credentials).partition(":")[2] else "its token"
         message = f"the repository '{repo.name}' takes {what} from '{name}', which is not set"
         raise InputProblems(Problem(id="PB110", message=message, place=repo.place))
 
