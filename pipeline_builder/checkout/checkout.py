@@ -220,8 +220,9 @@ class _Work:
         begun, before = time.monotonic(), self.source.fetched
         commit = self.commit(remote)
         self.fetch(remote, commit)
-        facts = self.facts(commit)
-        changed = self.export(facts, remote)
+        known = self.known()
+        facts = self.facts(commit, known)
+        changed = self.export(facts, known, remote)
         self.warn_of_changes(remote)
         history = self.history(remote, commit)
         checked_out = CheckedOut(
@@ -267,9 +268,8 @@ class _Work:
             raise InputProblems(Problem(id="PB109", message=message, place=self.repo.place, hint=hint))
         return self.source.head(remote)
 
-    def facts(self, commit: str) -> LockedRepo:
+    def facts(self, commit: str, known: LockedRepo | None) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
-        known = self.known()
         if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
             return replace(known, revision=self.repo.revision)
         found = self.git.describe(self.bare, commit)
@@ -295,9 +295,8 @@ class _Work:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
-    def export(self, facts: LockedRepo, remote: Remote) -> bool:
+    def export(self, facts: LockedRepo, known: LockedRepo | None, remote: Remote) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
-        known = self.known()
         new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.

@@ -26,7 +26,8 @@ _AT_ONCE = 20_000
 class Source:
     """What entries that are folders of one repository have in common; only one thread is at work on it.
 
-    `fetched` counts the bytes that came from the remote.
+    `fetched` counts the bytes that came from the remote, `completed` is the commit whose files are all there: what
+    another entry had to look for and get, the next one has.
     """
 
     def __init__(self, git: Git, bare: Path, repos: tuple[Repo, ...]) -> None:
@@ -34,6 +35,7 @@ class Source:
         self.bare = bare
         self.repos = repos
         self.fetched = 0
+        self.completed = ""
         self.whole = any(not repo.path for repo in repos)
         self.looked: str | GitError = ""
         self.read: dict[str, tuple[Written, ...]] = {}
@@ -60,6 +62,7 @@ class Source:
             GitError: it can't be had.
         """
         if not self.git.has(self.bare, commit):
+            self.completed = ""
             with self.counted():
                 self.git.fetch(self.bare, remote, commit, files=self.whole or remote.local)
 
@@ -69,7 +72,7 @@ class Source:
         Raises:
             GitError: they can't be had, or are too many.
         """
-        if not self.git.is_partial(self.bare):
+        if commit == self.completed or not self.git.is_partial(self.bare):
             return
         missing = self.git.find_missing(self.bare, commit, [repo.path for repo in self.repos])
         if len(missing) > MOST_FILES * len(self.repos):
@@ -85,6 +88,7 @@ class Source:
             self.whole = True
             remove_folder(self.bare)
             self.fetch(remote, commit)
+        self.completed = commit
 
     def history(self, remote: Remote, commit: str, known: tuple[Written, ...]) -> tuple[Written, ...]:
         """Return who has written the newest commits; `known` is what the last checkout has found."""
