@@ -234,7 +234,7 @@ class Git(Runner):
         """Return the id of a folder's tree.
 
         Raises:
-            GitError: kind "missing" where the commit has no such folder.
+            GitError: kind "no folder" where the commit has none of that path.
         """
         spec = f"{commit}:{path}" if path else f"{commit}^{{tree}}"
         try:
@@ -245,7 +245,7 @@ class Git(Runner):
                 raise
             kind = ""
         if kind != "tree":
-            raise GitError("missing", f"there is no folder '{path}' in the commit {commit[:12]}")
+            raise GitError("no folder", f"there is no folder '{path}' in the commit {commit[:12]}")
         return found
 
     def measure(self, repository: Path, tree: str) -> Measured:

@@ -49,6 +49,7 @@ _IDS = {
     "gone": "PB152",
     "missing": "PB152",
     "no commit": "PB152",
+    "no folder": "PB153",
     "large": "PB154",
     "deep": "PB166",
     "authentication": "PB155",
@@ -89,8 +90,7 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     name, revision = repo.name, repo.revision
     if says_full(str(error)):
         return OutsideFailure(replace(full(f"the repository '{name}': {error}"), place=repo.place))
-    missing_folder = error.kind == "missing" and "folder" in str(error)
-    problem_id = "PB153" if missing_folder else _IDS.get(error.kind, "PB157")
+    problem_id = _IDS.get(error.kind, "PB157")
     at_revision = error.kind in ("missing", "ambiguous", "no commit")
     messages = {
         "missing": f"the repository '{name}' has no revision '{revision}'"
@@ -107,9 +107,7 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
         "key refused": f"the host of the repository '{name}' doesn't take the ssh key: {error}",
     }
     message = str(messages.get(error.kind, f"the repository '{name}': {error}"))
-    if missing_folder:
-        message = f"the repository '{name}': {error}"
-    place = repo.revision_place if at_revision and not missing_folder else repo.place
+    place = repo.revision_place if at_revision else repo.place
     close = did_you_mean(revision, error.known) if error.known else None
     hint = error.hint or close or _HINTS.get(error.kind)
     if error.kind in ("authentication", "not found") and remote and remote.hint and repo.credentials:

@@ -276,6 +276,11 @@ def test_every_failure_is_said_and_the_others_stay_as_they_are(root: Path) -> No
     assert not (root / "aws-train" / "b").exists()
 
 
+def test_a_branch_of_folders_that_is_missing_is_no_missing_folder(root: Path) -> None:
+    (problem,) = failures(root, one(revision="folders"))
+    assert (problem.id, problem.message) == ("PB152", "the repository 'a' has no revision 'folders'")
+
+
 def test_a_name_that_is_a_branch_and_a_tag(root: Path) -> None:
     remote = root / "remotes" / "a"
     git(remote, "tag", "both")
