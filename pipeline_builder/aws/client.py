@@ -36,7 +36,7 @@ _ABSENT = (
     "NoSuchTagSet", "PipelineNotFoundException", "PipelineExecutionNotFoundException",
     "StateMachineDoesNotExist",
 )  # fmt: skip
-_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "ExecutionAlreadyExists")
 _MOVED = (
     "AlreadyExistsException",
     "InvalidChangeSetStatus",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.client import Aws, ChangedError
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import OutsideFailure, Problem
 
-_TAKEN = "ExecutionAlreadyExists"
 _MOST = 100
 
 
@@ -30,8 +29,6 @@ def _begins(aws: Aws, machine: str, name: str, text: str) -> bool:
     """Tell whether the machine runs under the name; not where another of that name has ended."""
     try:
         aws.call("stepfunctions", "start_execution", stateMachineArn=machine, name=name, input=text)
-    except OutsideFailure as error:
-        if all(_TAKEN not in problem.message for problem in error.problems):
-            raise
+    except ChangedError:
         return False
     return True
