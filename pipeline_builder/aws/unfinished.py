@@ -39,9 +39,9 @@ def _connections(aws: Aws, arns: Iterable[str]) -> Iterator[str]:
 
 def _page(region: str) -> str:
     """Return where a person finds connections: the page's address, in words where no console is known."""
-    address = console(region)
-    found = f"{address}/codesuite/settings/connections?region={region}"
-    return found if address else f"the console of {region} (Developer Tools, Settings, Connections)"
+    if address := console(region):
+        return f"{address}/codesuite/settings/connections?region={region}"
+    return f"the console of {region} (Developer Tools, Settings, Connections)"
 
 
 def _subscriptions(aws: Aws, topic: str) -> Iterator[str]:

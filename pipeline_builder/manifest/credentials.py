@@ -12,6 +12,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.addresses import is_local, parse_address, parse_codecommit
+from pipeline_builder.manifest.texts import CONNECTION_ARN
 
 Kind = Literal["env", "secretsmanager", "connection", "codecommit", "ssh", "github-app"]
 _EXPECTED = (
@@ -20,9 +21,8 @@ _EXPECTED = (
 )
 _VARIABLE = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _STORED = r"secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?"
-_ARN = r"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
 _TEXTS = re.compile(
-    rf"(?:{_VARIABLE}|{_STORED}|connection(?::{_ARN})?|codecommit(?::[^\s/@:]{{1,128}})?|ssh:[^\s\x00-\x1f][^\x00-\x1f]*)"
+    rf"(?:{_VARIABLE}|{_STORED}|connection(?::{CONNECTION_ARN})?|codecommit(?::[^\s/@:]{{1,128}})?|ssh:[^\s\x00-\x1f][^\x00-\x1f]*)"
 )
 _KEY = re.compile(rf"(?:{_VARIABLE}|{_STORED})")
 _APP = re.compile(r"[A-Za-z0-9.]{1,64}")

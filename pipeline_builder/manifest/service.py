@@ -13,15 +13,12 @@ from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest import quotas
 from pipeline_builder.manifest.notifications import NotificationsSection, Tells
 from pipeline_builder.manifest.surroundings import CodeArtifactSection, Environment
-from pipeline_builder.manifest.texts import as_tuple, inert, matching, number, once
+from pipeline_builder.manifest.texts import CONNECTION_ARN, as_tuple, inert, matching, number, once
 
 TriggerKind = Literal["connection", "webhook", "codecommit", "poll", "none"]
 GROUP_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 # Names go into those of roles (64 characters) and of buckets (63, lower case), each with a suffix of their own.
 SERVICE_NAME_PATTERN = r"^[a-z][a-z0-9-]{0,27}[a-z0-9]$"
-_CONNECTION = re.compile(
-    r"^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$"
-)
 _POLICY = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}$", re.ASCII)
 _ENCRYPTION = re.compile(r"^(own|aws|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-zA-Z-]+)$")
 _EMAIL = re.compile(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
@@ -76,7 +73,7 @@ def _as_trigger(value: JSON) -> JSON:
 
 Group = Annotated[str, AfterValidator(_group)]
 Groups = Annotated[tuple[Group, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
-Connection = Annotated[str, matching(_CONNECTION, "the ARN of a CodeConnections connection")]
+Connection = Annotated[str, matching(f"^{CONNECTION_ARN}$", "the ARN of a CodeConnections connection")]
 Branch = Annotated[
     str,
     AfterValidator(inert),
