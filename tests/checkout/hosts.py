@@ -181,6 +181,22 @@ def _proxy(port: int) -> Iterator[int]:
         yield server.server_port
 
 
+@contextmanager
+def no_web_server() -> Iterator[int]:
+    """Give the port of a server that answers one request, and not as web servers do."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def talk() -> None:
+            with listening.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
+
+
 @functools.cache
 def _authority_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())

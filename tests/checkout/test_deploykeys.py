@@ -11,14 +11,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 import pytest
 
 from pipeline_builder.checkout.deploykeys import UnusableKeyError, read_key
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.keys import Keys, remote_of
+from pipeline_builder.checkout.keys import remote_of
 from pipeline_builder.checkout.remotes import fetch_heads
 from pipeline_builder.errors import PipelineBuilderError
 from tests.checkout.hosts import ssh_host
@@ -75,7 +74,7 @@ def test_a_deploy_key_and_nothing_else(
         for known in (f"known_hosts: '{host.host_key}'", "known_hosts: hosts"):
             what = manifest(url, "credentials: 'secretsmanager:git/keys#churn'", known)
             used = keys(tmp_path, {**ENVIRONMENT, **own}, secrets=secrets)
-            assert check_out(tmp_path / known[-3:], what, Keys(**{**_fields(used), "root": tmp_path})) == head
+            assert check_out(tmp_path / known[-3:], what, used) == head
         stop.set()
         watcher.join()
         assert set(host.offered) == {public(deploy_key).split()[1]}
@@ -83,10 +82,6 @@ def test_a_deploy_key_and_nothing_else(
     assert any(line.startswith("ssh -F /dev/null -i ") and "IdentityAgent=none" in line for line in seen)
     assert not any(body in line for line in seen)
     assert not list(Path("/dev/shm").glob("pipeline-builder-tmp-*/key"))
-
-
-def _fields(used: Keys) -> dict[str, Any]:
-    return {name: getattr(used, name) for name in ("root", "environment", "read_secret", "signer", "aws")}
 
 
 def _look_at_processes(seen: list[str], stop: threading.Event) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -17,7 +15,7 @@ import pytest
 from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.github import App, AppError, Tokens, api_of
 from pipeline_builder.errors import PipelineBuilderError
-from tests.checkout.hosts import Hosts, app_key, basic, private
+from tests.checkout.hosts import Hosts, app_key, basic, no_web_server, private
 from tests.checkout.opening import SHORT, check_out, failure, keys, manifest
 
 # --- GitHub Apps
@@ -217,21 +215,10 @@ def test_github_is_asked_again(
 
 def test_what_is_no_web_server(tmp_path: Path, fresh: Callable[[], None]) -> None:
     fresh()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def talk() -> None:
-            with listening.accept()[0] as connection:
-                connection.recv(1000)
-                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
-
-        thread = threading.Thread(target=talk)
-        thread.start()
-        proxy = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        named = App(id="1234", installation="77", api="https://api.github.com", owner="acme", name="churn")
-        key = private(app_key()).decode()
-        with pytest.raises(AppError, match="cannot be reached") as caught:
-            Tokens().token(named, lambda: key, {"https_proxy": proxy})
-        thread.join()
+    named = App(id="1234", installation="77", api="https://api.github.com", owner="acme", name="churn")
+    key = private(app_key()).decode()
+    with no_web_server() as port, pytest.raises(AppError, match="cannot be reached") as caught:
+        Tokens().token(named, lambda: key, {"https_proxy": f"http://127.0.0.1:{port}"})
     assert caught.value.kind == "unreachable"
     with pytest.raises(AppError, match="cannot be reached"):
         Tokens().token(named, lambda: key, {"https_proxy": "http://127.0.0.1:none"})

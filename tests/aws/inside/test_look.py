@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.runner import Remote
 from tests.aws.mocked import REGION, mocked
+from tests.checkout.hosts import no_web_server
 from tests.checkout.repositories import commit, git, make_certificate, make_repository, serve
 from tests.gitops.test_poll import VALUES, Commands, executions, make_service
 from tests.service.services import REPOS, read_template, render
@@ -247,18 +247,8 @@ def test_an_answer_that_is_none_is_no_answer(answer: bytes) -> None:
 
 
 def test_what_is_no_web_server_is_no_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def talk() -> None:
-            with listening.accept()[0] as connection:
-                connection.recv(1000)
-                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
-
-        thread = threading.Thread(target=talk)
-        thread.start()
-        with pytest.raises(packaged.Unasked, match="BadStatusLine"):
-            packaged.fetch_refs(f"http://127.0.0.1:{listening.getsockname()[1]}/x", TOKEN)
-        thread.join()
+    with no_web_server() as port, pytest.raises(packaged.Unasked, match="BadStatusLine"):
+        packaged.fetch_refs(f"http://127.0.0.1:{port}/x", TOKEN)
 
 
 def test_a_token_goes_to_no_other_address(place: Place, tmp_path: Path) -> None:
