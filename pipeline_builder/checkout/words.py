@@ -11,10 +11,10 @@ from pipeline_builder.checkout.answers import Answer
 class GitError(Exception):
     """A git command failed; the text is git's own.
 
-    `kind` is unreachable, authentication, not found, moved, page, missing, gone, no commit, no folder, ambiguous, large,
-    deep, owner, none, bare, unborn, no answer, absent, timeout, stopped or other; of ssh's host unknown, host changed,
-    key refused, key unusable, port refused and no ssh. "owner": git doesn't open a repository of another user. "none":
-    there is no repository. "no answer": git failed without a word, which is how it says no to a question.
+    `kind` is unreachable, authentication, not found, moved, page, missing, gone, no commit, no folder, ambiguous,
+    large, deep, owner, none, bare, unborn, no answer, absent, timeout, stopped or other; of ssh's host unknown, host
+    changed, key refused, key unusable, port refused and no ssh. "owner": git doesn't open a repository of another user.
+    "none": there is no repository. "no answer": git failed without a word, which is how it says no to a question.
 
     `known` has the branches that there are, where the one that was asked for is missing. `passing` is what may go by,
     after the `pause` that the server asks for. `advice` is what to do, where that is in the answer.
