@@ -608,7 +608,9 @@ def test_the_service_s_own_key_encrypts_every_log_group(wait: str) -> None:
     assert {"LookLog", *(["WaitLog"] if wait == "step-functions" else [])} < groups.keys()
     for name, group in groups.items():
         assert group["Properties"]["KmsKeyId"] == {"Ref": "KeyArn"}
-        arn = f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{group['Properties']['LogGroupName']}"
+        arn = (
+            f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{group['Properties']['LogGroupName']}"
+        )
         assert any(fnmatchcase(arn, services.substituted(pattern)) for pattern in patterns), name
 
 
