@@ -112,6 +112,16 @@ class Ground:
     def tags(self) -> dict[str, str]:
         return {TAG: self.book.state.suffix}
 
+    @property
+    def listed_tags(self) -> list[dict[str, str]]:
+        """The tags, as most of AWS's services take them."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+
+    @property
+    def code_tags(self) -> list[dict[str, str]]:
+        """The tags, as CodePipeline and CodeBuild take them."""
+        return [{"key": key, "value": value} for key, value in self.tags.items()]
+
     def arn(self, service: str, resource: str) -> str:
         where = ":" if service == "iam" else f"{self.region}:"
         return f"arn:{self.partition}:{service}:{where}{self.account}:{resource}"
