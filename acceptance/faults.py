@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from acceptance.ground import NotSeen, Otherwise
-from pipeline_builder.aws.client import ChangedError, NotFoundError
 from pipeline_builder.errors import PipelineBuilderError
 
-FAULTS = (PipelineBuilderError, NotFoundError, ChangedError, Otherwise, NotSeen)
+FAULTS = (PipelineBuilderError, Otherwise, NotSeen)

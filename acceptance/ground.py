@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from acceptance.answers import Verdict
 from acceptance.state import Book
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.facts import token
 from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.regions.partitions import PARTITIONS
 
 PAUSE = 15.0
 """Seconds between two looks."""
 TAG = "pipeline-builder-acceptance"
-_AWS = re.compile(
-    r"^https?://([a-z0-9-]+\.)*(amazonaws\.com(\.cn)?|api\.aws|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov)(:\d+)?(/|$)"
-)
+_AWS = tuple(f".{suffix}" for found in PARTITIONS for suffix in (found.suffix, found.dual_stack))
 # What emulators answer for what they haven't got; AWS never does for these calls.
 _UNKNOWN = frozenset(
     ["UnknownOperationException", "UnknownOperation", "InvalidAction", "NotImplemented", "NotImplementedException",
@@ -112,6 +112,16 @@ class Ground:
     def tags(self) -> dict[str, str]:
         return {TAG: self.book.state.suffix}
 
+    @property
+    def listed_tags(self) -> list[dict[str, str]]:
+        """The tags, as most of AWS's services take them."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+
+    @property
+    def code_tags(self) -> list[dict[str, str]]:
+        """The tags, as CodePipeline and CodeBuild take them."""
+        return [{"key": key, "value": value} for key, value in self.tags.items()]
+
     def arn(self, service: str, resource: str) -> str:
         where = ":" if service == "iam" else f"{self.region}:"
         return f"arn:{self.partition}:{service}:{where}{self.account}:{resource}"
@@ -160,7 +170,7 @@ class Ground:
 
     def emulated(self, service: str) -> bool:
         """Tell whether the service isn't AWS's own."""
-        return not _AWS.match(self.endpoint(service))
+        return not f".{urlsplit(self.endpoint(service)).hostname}".endswith(_AWS)
 
     def there(self, service: str, operation: str, **arguments: Any) -> dict[str, Any] | None:
         """Call a Describe or the like; None where there is no such thing."""

@@ -38,9 +38,8 @@ def make_bucket(ground: Ground) -> str:
             {} if ground.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": ground.region}}
         )
         ground.call("s3", "create_bucket", Bucket=name, **where)
-    tags = [{"Key": key, "Value": value} for key, value in ground.tags.items()]
     private = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
-    _as_far("s3", "put_bucket_tagging", ground, Bucket=name, Tagging={"TagSet": tags})
+    _as_far("s3", "put_bucket_tagging", ground, Bucket=name, Tagging={"TagSet": ground.listed_tags})
     _as_far("s3", "put_public_access_block", ground, Bucket=name, PublicAccessBlockConfiguration=private)
     _as_far("s3", "put_bucket_versioning", ground, Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     events: dict[str, dict[str, str]] = {"EventBridgeConfiguration": {}}
@@ -65,9 +64,10 @@ def make_role(ground: Ground, kind: str) -> str:
         if kind in ground.book.state.notes.get("roles", ""):
             return arn
     trust = _document({"Principal": {"Service": list(_TRUST[kind])}, "Action": "sts:AssumeRole"})
-    tags = [{"Key": key, "Value": value} for key, value in ground.tags.items()]
     try:
-        made = ground.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)["Role"]
+        made = ground.call(
+            "iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=ground.listed_tags
+        )["Role"]
     except OutsideFailure as error:
         if code_of(error) != "EntityAlreadyExists":
             raise

@@ -20,8 +20,6 @@ _CUT_OFF = ("PB701", "PB703", "PB763")
 THROUGH, SKIPPED, FAILED = "through", "skipped", "failed"
 _PATIENCE = 3
 """How many times its usual minutes a scenario may take."""
-
-
 _NEEDS = "it needs "
 
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from table import ROOT
+
 SIZES = (10, 100, 1000)
 ROWS = ("cached", "logs", "report", "show", "status", "serve", "progress", "predict")
 GOALS = {"cached": "1 s", "logs": "1 s", "report": "1 s", "show": "1 s"}
@@ -39,13 +40,15 @@ def environment_of(root: Path) -> dict[str, str]:
 
 
 @contextmanager
-def tree_of(commit: str) -> Iterator[Path]:
-    """Give a folder with the files of a commit."""
+def trees_of(before: str) -> Iterator[dict[str, Path]]:
+    """Give this tree, and beside it a folder with the files of a commit where one is named."""
+    if not before:
+        yield {"now": ROOT}
+        return
     with tempfile.TemporaryDirectory() as folder:
-        git = ["git", "-C", str(ROOT)]
-        packed = subprocess.run([*git, "archive", commit], capture_output=True, check=True).stdout
+        packed = subprocess.run(["git", "-C", str(ROOT), "archive", before], capture_output=True, check=True).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=packed, check=True)
-        yield Path(folder)
+        yield {"before": Path(folder), "now": ROOT}
 
 
 def show_row(row: str, trees: dict[str, Path], sizes: list[int], runs: int) -> None:
@@ -81,8 +84,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     given = parser.parse_args()
     print(f"growth, CPU seconds ({os.cpu_count()} cores)   " + "".join(f"{size:9,}" for size in given.sizes))
-    with tree_of(given.before or "HEAD") as folder:
-        trees = {**({"before": folder} if given.before else {}), "now": ROOT}
+    with trees_of(given.before) as trees:
         for row in given.only or ROWS:
             show_row(row, trees, given.sizes, given.runs)
 

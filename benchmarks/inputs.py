@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from table import ROOT, show
+from beside import add_old, checkouts
+from table import show
 
 ONE = """
 import json, resource, sys, time
@@ -48,16 +49,16 @@ def fill(data: Path, count: int) -> None:
         (folder / f"{number}.csv").write_bytes(b"%d,1,2,3\n" % number * 20)
 
 
-def measure(checkouts: dict[str, Path], count: int, rounds: int) -> dict[str, list[tuple[float, float, float]]]:
+def measure(roots: dict[str, Path], count: int, rounds: int) -> dict[str, list[tuple[float, float, float]]]:
     """Return what each round found, by the name of its row; the checkouts take turns."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data")
         fill(data, count)
         for _ in range(rounds):
-            for name, checkout in checkouts.items():
+            for name, root in roots.items():
                 for way in ("cold", "warm"):
-                    seen = look(checkout, Path(folder, "state"), data)
+                    seen = look(root, Path(folder, "state"), data)
                     found.setdefault(f"{count:,} files, {way}, {name}", []).append(seen)
                 shutil.rmtree(Path(folder, "state"))
     return found
@@ -68,13 +69,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", default="1000,10000", help="numbers of files")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--old", type=Path, help="another checkout, such as one of a version before")
+    add_old(parser)
     given = parser.parse_args()
-    checkouts = {**({"before": given.old.resolve()} if given.old else {}), "now": ROOT}
     counts = [int(count) for count in given.files.split(",")]
     found: dict[str, list[tuple[float, float, float]]] = {}
     for count in counts:
-        found |= measure(checkouts, count, given.rounds)
+        found |= measure(checkouts(given.old), count, given.rounds)
     for title, part in (("seconds", 0), ("CPU seconds", 1)):
         goals = {name: "1 s of 10,000" if "cold" in name else "0.2 s of 10,000" for name in found}
         show(title, [(name, [seen[part] for seen in rows], goals[name]) for name, rows in found.items()])

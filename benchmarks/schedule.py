@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from table import ROOT, show
+from beside import add_old, checkouts
+from table import show
 
 ONE = """
 import json, os, sys, time
@@ -73,20 +74,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=8)
-    parser.add_argument("--old", type=Path, help="another checkout, such as one of a version before")
+    add_old(parser)
     given = parser.parse_args()
     dag = make(given.steps, 0.3, 3.0)
-    checkouts = {**({"before": given.old.resolve()} if given.old else {}), "now": ROOT}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in checkouts}
+    roots = checkouts(given.old)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in roots}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "dag").write_text(json.dumps(dag), encoding="utf-8")
         for number in range(given.rounds + 1):
-            for name, checkout in checkouts.items():
+            for name, root in roots.items():
                 command = [
                     sys.executable,
                     "-c",
                     ONE,
-                    str(checkout),
+                    str(root),
                     f"{folder}/{name}",
                     str(given.jobs),
                     f"{folder}/dag",

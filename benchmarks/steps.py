@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-from table import ROOT, show
+from beside import Worker, add_old, checkouts
+from table import show
 
 ONE = """
 import json, os, sys, time
@@ -30,29 +27,7 @@ for line in sys.stdin:
                       (sum(now[2:4]) - sum(cpu[2:4])) / length]), flush=True)
 """
 Seen = tuple[float, float, float]
-
-
-class Engine:
-    """A process with an engine of a checkout, which runs a chain whenever it is asked."""
-
-    def __init__(self, checkout: Path, folder: str) -> None:
-        command = [sys.executable, "-c", ONE, str(checkout), folder]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
-
-    def run(self, length: int) -> Seen:
-        """Return the seconds of a step, and the CPU seconds of the engine and of all that it starts."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{length}\n")
-        self._process.stdin.flush()
-        wall, own, others = json.loads(self._process.stdout.readline())
-        return wall, own, others
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+"""Seconds of a step, and the CPU seconds of the engine and of all that it starts."""
 
 
 def main() -> None:
@@ -60,16 +35,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--lengths", default="20,100", help="steps of a chain")
-    parser.add_argument("--old", type=Path, help="another checkout, such as one of a version before")
+    add_old(parser)
     given = parser.parse_args()
-    checkouts = {**({"before": given.old.resolve()} if given.old else {}), "now": ROOT}
     found: dict[str, list[Seen]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        engines = {name: Engine(checkout, f"{folder}/{name}") for name, checkout in checkouts.items()}
+        engines = {name: Worker(ONE, root, f"{folder}/{name}") for name, root in checkouts(given.old).items()}
         for length in map(int, given.lengths.split(",")):
             for _ in range(given.rounds):
                 for name, engine in engines.items():
-                    found.setdefault(f"a step of {length}, {name}", []).append(engine.run(length))
+                    found.setdefault(f"a step of {length}, {name}", []).append(engine.ask(str(length)))
         for engine in engines.values():
             engine.close()
     for title, part in (("seconds", 0), ("CPU seconds of the engine", 1), ("CPU seconds of launcher and job", 2)):

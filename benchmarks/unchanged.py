@@ -13,13 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from growth import environment_of, tree_of
+from growth import environment_of, trees_of
+from table import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.engine.environments import share_environment  # noqa: E402 - the repository isn't installed
-from tests.tiny import CONF, DATA, SCRIPTS  # noqa: E402
+from tests.engine.environments import share_environment
+from tests.tiny import CONF, DATA, SCRIPTS
 
 GOALS = {17: "0.6 s", 167: "1.5 s"}
 GIT = ["git", "-c", "user.name=b", "-c", "user.email=b@example.com", "-c", "init.defaultBranch=main"]
@@ -69,8 +69,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(GOALS))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, tree_of(given.before or "HEAD") as tree:
-        trees = {**({"before": tree} if given.before else {}), "now": ROOT}
+    with tempfile.TemporaryDirectory() as name, trees_of(given.before) as trees:
         for size in given.sizes:
             folder = (given.folder or Path(name)) / str(size)
             if not folder.exists():

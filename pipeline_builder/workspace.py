@@ -174,8 +174,12 @@ def open_secrets(workspace: Workspace) -> SecretReader:
     """Return what reads the secrets that a manifest names, on either target; nothing is called yet."""
     from pipeline_builder.aws.secrets import make_secret_reader
 
-    region = workspace.region
-    return make_secret_reader("" if region == LOCAL_DEFAULTS["SMP_REGION"] else region)
+    return make_secret_reader(_given_region(workspace))
+
+
+def _given_region(workspace: Workspace) -> str:
+    """Return the Region, empty where it is only this machine's stand-in for one."""
+    return "" if workspace.region == LOCAL_DEFAULTS["SMP_REGION"] else workspace.region
 
 
 def open_keys(workspace: Workspace) -> Keys:
@@ -183,12 +187,11 @@ def open_keys(workspace: Workspace) -> Keys:
     from pipeline_builder.aws.git import AwsGitSigner
     from pipeline_builder.checkout.keys import Keys
 
-    region = "" if workspace.region == LOCAL_DEFAULTS["SMP_REGION"] else workspace.region
     return Keys(
         root=workspace.root,
         environment=workspace.environment,
         read_secret=open_secrets(workspace),
-        signer=AwsGitSigner(region),
+        signer=AwsGitSigner(_given_region(workspace)),
         aws=workspace.target == "aws",
     )
 

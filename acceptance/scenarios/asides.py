@@ -25,7 +25,7 @@ def letter_case(ground: Ground) -> Iterator[Seen]:
     found = ground.there("sagemaker", "describe_pipeline", PipelineName=name) or ground.call(
         "sagemaker", "create_pipeline", PipelineName=name, PipelineDefinition=definition, RoleArn=role,
         ClientRequestToken=ground.token("pipeline", "UpperCase"),
-        Tags=[{"Key": key, "Value": value} for key, value in ground.tags.items()],
+        Tags=ground.listed_tags,
     )  # fmt: skip
     spelled = str(found["PipelineArn"]).rsplit("/", 1)[-1]
     words = f"'{name}' has the ARN '…/{spelled}'"
@@ -52,7 +52,8 @@ def simulate(ground: Ground) -> Iterator[Seen]:
     """Ask IAM itself whether each role of the service may do what its stage does."""
     values = values_of(ground)
     denied: dict[str, str] = {}
-    calls = [(role, *call) for role, listed in load_calls().items() for call in listed]
+    recorded = load_calls()
+    calls = [(role, *call) for role, listed in recorded.items() for call in listed]
     for role, action, resource, context in calls:
         entries = [
             {"ContextKeyName": key.replace("_", ":", 1), "ContextKeyValues": [value.format(**values)],
@@ -65,7 +66,7 @@ def simulate(ground: Ground) -> Iterator[Seen]:
         decision = str(said["EvaluationResults"][0]["EvalDecision"])
         if decision != "allowed":
             denied[f"{role}: {action} on {resource}"] = decision
-    words = f"{len(calls)} calls of {len(load_calls())} roles, {len(denied)} denied"
+    words = f"{len(calls)} calls of {len(recorded)} roles, {len(denied)} denied"
     yield Seen(point="roles-allow-calls", ok=not denied, words=words, evidence=denied)
 
 
@@ -117,11 +118,10 @@ def long_build(ground: Ground) -> Iterator[Seen]:
     own.make_bucket(ground)
     own.put(ground, ground.own, "asks.zip", b"PK\x05\x06" + bytes(18))
     role = own.make_role(ground, own.ASKS)
-    tags = [{"key": key, "value": value} for key, value in ground.tags.items()]
     if not ground.call("codebuild", "batch_get_projects", names=[name]).get("projects"):
-        ground.call("codebuild", "create_project", tags=tags, **_project(name, role))
+        ground.call("codebuild", "create_project", tags=ground.code_tags, **_project(name, role))
     if ground.there("codepipeline", "get_pipeline", name=name) is None:
-        ground.call("codepipeline", "create_pipeline", pipeline=_pipeline(ground, name, role), tags=tags)
+        ground.call("codepipeline", "create_pipeline", pipeline=_pipeline(ground, name, role), tags=ground.code_tags)
     execution = wait_new(ground, name, "the long execution", lambda _: True, minutes=10)
     ended = wait_end(ground, name, execution, minutes=_HOURS * 60 + 60)
     words = f"a build of {_HOURS} hours and 10 minutes: {ended['status']}"

@@ -42,8 +42,7 @@ def make(ground: Ground) -> Iterator[Seen]:
     own.put(ground, ground.own, _SOURCE, _EMPTY_ZIP)
     role = own.make_role(ground, own.ASKS)
     if ground.there("codepipeline", "get_pipeline", name=name) is None:
-        tags = [{"key": key, "value": value} for key, value in ground.tags.items()]
-        ground.call("codepipeline", "create_pipeline", pipeline=_pipeline(ground, name, role), tags=tags)
+        ground.call("codepipeline", "create_pipeline", pipeline=_pipeline(ground, name, role), tags=ground.code_tags)
     execution = wait_new(ground, name, "asks: first execution", lambda _: True, minutes=5)
     stop(ground, name, execution)
     wait_end(ground, name, execution, minutes=10)
@@ -163,9 +162,8 @@ def _make_rule(ground: Ground, name: str) -> None:
         "source": ["aws.s3"], "detail-type": ["Object Created"],
         "detail": {"bucket": {"name": [ground.own]}, "object": {"key": [_EVENT]}},
     }  # fmt: skip
-    tags = [{"Key": key, "Value": value} for key, value in ground.tags.items()]
     if ground.there("events", "describe_rule", Name=rule) is None:
-        ground.call("events", "put_rule", Name=rule, EventPattern=json.dumps(pattern), Tags=tags)
+        ground.call("events", "put_rule", Name=rule, EventPattern=json.dumps(pattern), Tags=ground.listed_tags)
     variables = '{"variables": [{"name": "A", "value": "codecommit"}, {"name": "B", "value": "<key>"}]}'
     target = {
         "Id": "pipeline", "Arn": ground.arn("codepipeline", name), "RoleArn": own.make_role(ground, own.ASKS),

@@ -97,7 +97,7 @@ def _start(ground: Ground, probe: Probe, role: str) -> str:
         definition = {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": list(probe.steps(ground))}
         ground.call(
             "sagemaker", "create_pipeline", PipelineName=name, PipelineDefinition=json.dumps(definition), RoleArn=role,
-            ClientRequestToken=ground.token("pipeline", probe.name), Tags=_tags(ground),
+            ClientRequestToken=ground.token("pipeline", probe.name), Tags=ground.listed_tags,
         )  # fmt: skip
 
     def start() -> str:
@@ -106,10 +106,6 @@ def _start(ground: Ground, probe: Probe, role: str) -> str:
         return str(started["PipelineExecutionArn"])
 
     return ground.book.once(f"probe {probe.name}", start)
-
-
-def _tags(ground: Ground) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in ground.tags.items()]
 
 
 def _end(ground: Ground, arn: str, minutes: float) -> Ran:

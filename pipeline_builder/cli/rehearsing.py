@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import FILE, REQUIRE_ISOLATION, common, isolation_option
+from pipeline_builder.cli.options import FILE, REQUIRE_ISOLATION, Number, common, isolation_option
 from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.errors import ExitCode, InputProblems, render_problem
 from pipeline_builder.inert import inert_line
@@ -53,7 +53,7 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 @click.option("--comment", default="", help="Why, for the record.")
 @click.option("--resume", is_flag=False, flag_value=_LAST, metavar="[ID]", help="Go on with the last rehearsal, or ID.")
 @click.option("--all-actions", is_flag=True, help="With --resume: all actions of the stage that failed run again.")
-@click.option("--pace", type=click.FloatRange(min=1, max=1_000_000), default=1, show_default=True, metavar="N",
+@click.option("--pace", type=Number(1, 1_000_000), default=1, show_default=True, metavar="N",
               help="Let the pauses of the state machine that waits pass N times as fast.")  # fmt: skip
 def rehearse(
     session: Session,

@@ -9,7 +9,8 @@ from pipeline_builder.regions.partitions import PARTITIONS, partition_of
 
 _SUFFIX = "|".join(re.escape(suffix) for suffix in sorted({found.suffix for found in PARTITIONS}))
 _DUAL = "|".join(re.escape(suffix) for suffix in sorted({found.dual_stack for found in PARTITIONS}))
-_REGION = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d{1,2})"
+_NAME = r"[a-z]{2,5}(?:-[a-z]+)+-\d{1,2}"
+_REGION = rf"(?P<region>{_NAME})"
 # By a VPC endpoint a repository has a name of its own before that of the service.
 _CODECOMMIT = re.compile(
     rf"(?:vpce-[0-9a-z-]+\.)?git-codecommit(?:-fips)?\.{_REGION}\.(?P<vpce>vpce\.)?(?P<suffix>{_SUFFIX}|{_DUAL})",
@@ -18,7 +19,7 @@ _CODECOMMIT = re.compile(
 _IMAGE = re.compile(
     rf"(?P<account>\d{{12}})\.dkr(?:\.ecr(?:-fips)?\.{_REGION}\.(?P<suffix>{_SUFFIX})"
     # Dual-stack registries have a domain of their own: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
-    r"|-ecr(?:-fips)?\.(?P<dual>[a-z]{2,5}(?:-[a-z]+)+-\d{1,2})\.(?P<on>on\.[a-z.]+))"
+    rf"|-ecr(?:-fips)?\.(?P<dual>{_NAME})\.(?P<on>on\.[a-z.]+))"
     r"/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,
 )

@@ -18,7 +18,6 @@ from pipeline_builder.target import Target
 
 _TAIL_LINES = 40
 _PACKAGE = "RegisterModel"
-"""The kind of a step's metadata that has the sha256 of the result that was given for it."""
 
 
 def collect(

@@ -48,7 +48,6 @@ class Parts:
     secrets: int = 0
     alarms: int = 0
     artifact_days: int = 180
-    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +98,22 @@ def month_of(parts: Parts, use: Use, prices: Prices) -> Month:
     return Month(use=use, prices=prices, lines=tuple(lines))
 
 
+def size_of(compute: str) -> str:
+    """Return the size in a compute type of CodeBuild (BUILD_GENERAL1_SMALL), as prices have it."""
+    return compute.rpartition("_")[2].lower()
+
+
 _Counted = tuple[Group, str, float, str]
 
 
 def _runs(parts: Parts, use: Use) -> Iterator[_Counted]:
     build = f"build-{parts.compute}"
     waiting = 0 if parts.machine else math.ceil(use.hours * 60)
-    minutes = parts.builds * use.minutes + waiting
+    minutes = parts.builds * use.minutes
     yield "runs", "CodePipeline: source actions", use.runs * parts.sources, "pipeline-minute"
-    yield "runs", "CodePipeline: builds", use.runs * parts.builds * use.minutes, "pipeline-minute"
+    yield "runs", "CodePipeline: builds", use.runs * minutes, "pipeline-minute"
     yield "runs", "CodePipeline: waiting", use.runs * waiting, "pipeline-minute"
-    yield "runs", "CodeBuild: builds", use.runs * (minutes - waiting), build
+    yield "runs", "CodeBuild: builds", use.runs * minutes, build
     yield "runs", "CodeBuild: waiting", use.runs * waiting, build
     share = parts.webhooks / parts.repositories if parts.repositories else 0
     yield "runs", "CodeBuild: webhooks", use.pushed * share, "build-small"

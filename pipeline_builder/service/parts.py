@@ -13,7 +13,7 @@ from pipeline_builder.service.cloudformation.description.firing import next_firi
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import SERVICE
-from pipeline_builder.service.costs import MONTH, WORKDAYS, Parts, Use
+from pipeline_builder.service.costs import MONTH, WORKDAYS, Parts, Use, size_of
 from pipeline_builder.service.render import Rendered
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 1440}
@@ -33,7 +33,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
         sources=categories.count("Source"),
         builds=categories.count("Build"),
         machine=bool(_count(template, "AWS::StepFunctions::StateMachine")),
-        compute=model.service.compute.rpartition("_")[2].lower(),
+        compute=size_of(model.service.compute),
         webhooks=len(model.triggers.webhooks),
         polled=len(model.triggers.polled),
         poll_minutes=model.service.poll_minutes if model.triggers.polled else 0,

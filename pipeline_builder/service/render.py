@@ -37,7 +37,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     parameter_values,
     render_templates,
 )
-from pipeline_builder.service.costs import Parts, Use, month_of
+from pipeline_builder.service.costs import Parts, Use, month_of, size_of
 from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.unwritten import not_written
 from pipeline_builder.workspace import Opened
@@ -132,9 +132,9 @@ def render_parts(opened: Opened) -> Rendered:
 def dear_polling(model: ServiceModel, manifest: Manifest) -> Problem:
     """Say that builds look at the polled repositories, because of one that a function can't ask, and what it costs."""
     first = next(repo for repo in manifest.repos if repo.name in model.triggers.unlooked)
-    minutes, region = model.service.poll_minutes, model.place.region
-    polling = Parts(repositories=1, sources=0, builds=0, machine=True, polled=1, poll_minutes=minutes)
-    month = month_of(polling, Use(runs=0, hours=0, minutes=1, pushed=0), load_prices(region))
+    minutes, compute = model.service.poll_minutes, size_of(model.service.compute)
+    polling = Parts(repositories=1, sources=0, builds=0, machine=True, compute=compute, polled=1, poll_minutes=minutes)
+    month = month_of(polling, Use(runs=0, hours=0, minutes=1, pushed=0), load_prices(HOME))
     others = f" (and {len(model.triggers.unlooked) - 1} more)" if len(model.triggers.unlooked) > 1 else ""
     message = (
         f"the repository '{first.name}'{others} is polled, and only a build can ask it: one every {minutes} minutes, "

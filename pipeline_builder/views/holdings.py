@@ -23,9 +23,10 @@ def size_text(size: float) -> str:
 def render_holdings(found: Sequence[Holding], foreign: Sequence[str], totals: Mapping[str, int]) -> str:
     """Return each thing that may go with its size and why, what there is in all, and what is left as it is foreign."""
     lines = [f"{item.kind:<13} {size_text(item.size):>8}  {item.name}  ({item.why})" for item in found[:_MOST_SHOWN]]
-    if more := len(found) - _MOST_SHOWN:
-        lines += [f"… and {more:,} more"] if more > 0 else []
-    lines += ["" for _ in lines[:1]]
+    if (more := len(found) - _MOST_SHOWN) > 0:
+        lines.append(f"… and {more:,} more")
+    if lines:
+        lines.append("")
     for kind, total in totals.items():
         sizes = [item.size for item in found if item.kind == kind]
         lines.append(f"{kind:<13} {size_text(total):>8}, of which {size_text(sum(sizes))} in {len(sizes):,} may go")

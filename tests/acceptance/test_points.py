@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from acceptance.ground import Options
+from acceptance.ground import Ground, Options
 from acceptance.own import SOURCE
 from acceptance.permissions import policy
 from acceptance.points import choose, load_points
@@ -19,6 +19,8 @@ from acceptance.repository import Content, pack, write_repository
 from acceptance.run import choose_scenarios, estimate
 from acceptance.scenarios.asides import load_calls
 from acceptance.scenarios.catalogue import REMOVAL, SCENARIOS
+from acceptance.state import Book, State, now
+from pipeline_builder.aws.client import Aws
 from tests.places import ROOT
 from tests.service.cloudformation.access.iam import allows
 from tests.workspaces import Workspace
@@ -46,6 +48,26 @@ def test_each_line_of_the_list_in_deploy_has_a_point() -> None:
     lines = re.findall(r"^- .*(?:\n(?!- |\n).*)*", section, re.MULTILINE)
     assert len(lines) > 8
     assert [line[:60] for line in lines if not MARK.search(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "expected"),
+    [
+        ("eu-central-1", "", False),
+        ("cn-north-1", "", False),
+        ("us-gov-west-1", "", False),
+        ("eu-isoe-west-1", "", False),
+        ("eu-central-1", "http://127.0.0.1:4566", True),
+        ("eu-central-1", "https://amazonaws.com.example.com", True),
+    ],
+)
+def test_hosts_of_all_partitions_are_aws_and_no_others(
+    region: str, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, expected: bool
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", endpoint)
+    book = Book(tmp_path / "state.json", State(suffix="abc123", account=ACCOUNT, region=region, began=now()))
+    ground = Ground(aws=Aws(region), book=book, home=tmp_path, partition="aws", options=Options(), say=lambda _: None)
+    assert ground.emulated("sagemaker") is expected
 
 
 def test_each_scenario_answers_a_point_or_is_needed() -> None:

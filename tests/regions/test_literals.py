@@ -20,7 +20,6 @@ MEANT = {
     "documents/values.py": "the local target's role",
     "definition/check/values.py": "a sample whose length counts",
     "scripts/soak_acceptance.py": "a sample that nothing is pulled by",
-    "service/rehearsal/states.py": "who answers in a rehearsal, of whom the name is read only",
     "service/rehearsal/sources.py": "a connection that is made up",
 }
 # A service's name as a principal is the same everywhere, and so is where the documentation is.

@@ -125,6 +125,15 @@ def test_what_a_function_cannot_ask_a_build_does_and_that_is_said_with_its_price
         assert "PB619 the repository 'b' is polled, and only a build can ask it: one every 5 minutes, 43.81 USD" in said
 
 
+@pytest.mark.parametrize(("compute", "usd"), [("SMALL", "21.90"), ("MEDIUM", "43.80"), ("LARGE", "87.60")])
+def test_builds_that_look_are_told_at_the_price_of_the_service_s_own_machines(compute: str, usd: str) -> None:
+    polled = ({"url": "ssh://git@git.example.com/a/b.git"},)
+    model, _ = read_service(polled, schedules=(), poll_minutes=10, compute=f"BUILD_GENERAL1_{compute}")
+    assert f"one every 10 minutes, {usd} USD a month (us-east-1)" in str(
+        dear_polling(model, parse_manifest({"repos": polled}))
+    )
+
+
 def test_secrets_of_the_builds_cost_too_each_once() -> None:
     environment = {"A": "secretsmanager:x#k", "B": "secretsmanager:x#j", "C": "secretsmanager:y", "D": "plain"}
     polled = ({"url": "https://git.example.com/a/b.git"},)

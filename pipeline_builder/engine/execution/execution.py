@@ -171,9 +171,15 @@ def own_lock(folder: Path) -> Iterator[bool]:
         except BlockingIOError:
             held = False
         else:  # not that of a folder which is taken away just now
-            path = folder / "lock"
-            held = path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino
+            held = _is_at(folder / "lock", lock)
         yield held
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _opened_lock(folder: Path) -> IO[str]:

@@ -14,7 +14,6 @@ from pipeline_builder.errors import InputProblems, Problem
 
 STUBS = "Stubs"
 """The member of an execution's details that has them: who goes on with it goes on with its stubs."""
-"""The kind of a step's metadata that has the sha256 of its stub."""
 Stubs = Mapping[str, Mapping[str, Any]]
 _MOST_BYTES = 1_048_576
 # They decide, end and register: with a result that is given, an execution would say what never was.

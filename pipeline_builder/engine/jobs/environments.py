@@ -61,11 +61,11 @@ class Environments:
         interpreter = find_interpreter(next(iter(pythons_of(layers)), ""))
         cleaned = clean_layers(without_python(layers))
         folder = self.folder.absolute() / environment_key(cleaned, interpreter)
-        if _is_ready(folder) and _is_used(folder):
+        if _is_used(folder):
             return folder / "bin" / "python"
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")) as lock, _locked(self.folder / DOWNLOADS, fcntl.LOCK_SH):
-            if not (_is_ready(folder) and _is_used(folder)):
+            if not _is_used(folder):
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"
@@ -134,16 +134,12 @@ def link_openmp(folder: Path) -> None:
         link.symlink_to(os.path.relpath(bundled[0], link.parent))
 
 
-def _is_ready(folder: Path) -> bool:
-    # The interpreter is a link; it dangles after the Python it was made with has been removed.
-    return (folder / "ready").is_file() and (folder / "bin" / "python").exists()
-
-
 def _is_used(folder: Path) -> bool:
-    """Note that an environment is used now; False where it is being taken away, as it was used a long time ago."""
+    """Note that an environment is used now; False where none is ready, as one that is being taken away."""
     with contextlib.suppress(OSError):  # somebody else's, to be read only: then it isn't taken away either
         os.utime(folder / "ready")
-    return _is_ready(folder)
+    # The interpreter is a link; it dangles after the Python it was made with has been removed.
+    return (folder / "ready").is_file() and (folder / "bin" / "python").exists()
 
 
 def _write_ready(folder: Path, layers: Layers, interpreter: Interpreter) -> None:

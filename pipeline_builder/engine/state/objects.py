@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,11 +79,10 @@ class Objects:
             FileExistsError: with `new`, where there is one already.
         """
         # In one transaction, so that of two writers the last one's facts are kept with the last one's content.
-        with file.open("rb") as opened, self._state.transaction() as db:
+        with file.open("rb") as opened, self._state.transaction():
             path = self.store.adopt(uri, file, new=new)
             stamp = unchanged(os.fstat(opened.fileno()))  # moving it is a change too
-            values = (str(path), stamp, etag, json.dumps(dict(headers)))
-            db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
+            self._state.remember_headers(str(path), stamp, etag, headers)
         self._state.remember_digests((str(path), stamp, sha256))
 
     def keys(self, bucket: str, prefix: str) -> list[tuple[str, Path]]:

@@ -169,7 +169,7 @@ class LocalStore:
     def _move(self, uri: str, tree: Tree, name: str, source: Passage) -> Digest:
         self._path(uri)
         sha256 = sha256_of(source)
-        path = self._root / ".staging" / uuid.uuid4().hex
+        path = self._root / STAGING / uuid.uuid4().hex
         try:
             move(tree, name, source, path)
             place = self.adopt(uri, path)

@@ -44,11 +44,16 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The executions of a state, newest first, and what each leads to, which is read once."""
+    """The executions of a state, newest first, and what each leads to, which is read once.
+
+    `deployed` are addresses that something leads to whatever is kept, `sources` the executions that others took from.
+    """
 
     state: State
     store: LocalStore
     executions: tuple[Execution, ...]
+    deployed: frozenset[str]
+    sources: Mapping[str, frozenset[str]]
     _named: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def kept(self, bounds: Bounds, now: datetime) -> list[Execution]:
@@ -80,12 +85,13 @@ class Past:
         arns, ids = [one.arn for one in kept], {one.id: one.arn for one in self.executions}
         packages = self.state.query(_PACKAGES)
         texts = [text for row in packages for text in (row["request"], row["details"])]
-        addresses = {*self._deployed(), *_addresses(texts)}.union(*(self._of(arn) for arn in arns))
+        addresses = {*self.deployed, *_addresses(texts)}.union(*(self._of(arn) for arn in arns))
         judged = frozenset(str(row["execution"]) for row in packages)
+        users = (*arns, *judged)
         return Needs(
             kept=frozenset(arns),
             files=frozenset(path for uri in addresses if (path := _path_of(uri, self.store, ids))),
-            logs=frozenset((*arns, *judged, *(source for arn in (*arns, *judged) for source in self._sources(arn)))),
+            logs=frozenset((*users, *(source for arn in users for source in self.sources.get(arn, ())))),
             judged=judged,
         )
 
@@ -101,27 +107,31 @@ class Past:
             self._named[arn] = frozenset(_addresses(str(row["text"]) for row in rows))
         return self._named[arn]
 
-    def _deployed(self) -> Iterator[str]:
-        """Yield the addresses in the newest version of each pipeline, and in models that can be asked for by name."""
-        newest = self.state.query(
-            "SELECT CAST(content AS TEXT) AS text FROM versions JOIN (SELECT pipeline, MAX(version) AS version "
-            "FROM versions GROUP BY pipeline) USING (pipeline, version)"
-        )
-        texts = [str(row["text"]) for row in newest]
-        yield from _addresses(texts)
-        for row in self.state.query("SELECT name, execution, result FROM jobs WHERE kind = 'model'"):
-            if not row["execution"] or any(f'"{row["name"]}"' in text for text in texts):
-                yield from _addresses([row["result"]])
-
-    def _sources(self, arn: str) -> Iterator[str]:
-        sql = "SELECT cache_hit, source FROM steps WHERE execution = ? AND (cache_hit != '' OR source != '')"
-        for row in self.state.query(sql, arn):
-            yield from (found for found in (row["cache_hit"], row["source"]) if found)
-
 
 def read_past(state: State, store: LocalStore) -> Past:
     """Return what has run so far."""
-    return Past(state, store, state.executions())
+    return Past(state, store, state.executions(), frozenset(_deployed(state)), _sources(state))
+
+
+def _deployed(state: State) -> Iterator[str]:
+    """Yield the addresses in the newest version of each pipeline, and in models that can be asked for by name."""
+    newest = state.query(
+        "SELECT CAST(content AS TEXT) AS text FROM versions JOIN (SELECT pipeline, MAX(version) AS version "
+        "FROM versions GROUP BY pipeline) USING (pipeline, version)"
+    )
+    texts = [str(row["text"]) for row in newest]
+    yield from _addresses(texts)
+    for row in state.query("SELECT name, execution, result FROM jobs WHERE kind = 'model'"):
+        if not row["execution"] or any(f'"{row["name"]}"' in text for text in texts):
+            yield from _addresses([row["result"]])
+
+
+def _sources(state: State) -> dict[str, frozenset[str]]:
+    """Return for each execution those that its steps were taken from."""
+    found: dict[str, set[str]] = {}
+    for row in state.query("SELECT execution, cache_hit, source FROM steps WHERE cache_hit != '' OR source != ''"):
+        found.setdefault(str(row["execution"]), set()).update(one for one in (row["cache_hit"], row["source"]) if one)
+    return {arn: frozenset(sources) for arn, sources in found.items()}
 
 
 def owner_of(name: str, ids: Mapping[str, str]) -> str:

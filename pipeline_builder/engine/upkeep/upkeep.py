@@ -194,15 +194,18 @@ def _note(state: State, root: Path, item: Holding, needs: Needs) -> bool:
     sql = (
         "UPDATE executions SET details = json_set(details, ?, ?), "
         "fingerprint = CASE WHEN ? THEN fingerprint ELSE '' END "
-        "WHERE arn LIKE '%/execution/' || ? AND status NOT IN ('Executing', 'Stopping')"
+        "WHERE arn = ? AND status NOT IN ('Executing', 'Stopping')"
     )
     with state.transaction(lasting=True) as db:
         found = db.execute("SELECT arn FROM executions WHERE arn LIKE '%/execution/' || ?", (item.name,)).fetchone()
-        judged = bool(found) and found["arn"] in needs.judged
-        noted = db.execute(sql, (f"$.{TAKEN}", f"{now():%Y-%m-%d %H:%M} UTC", judged, item.name)).rowcount == 1
+        if found is None:
+            return False
+        arn = found["arn"]
+        values = (f"$.{TAKEN}", f"{now():%Y-%m-%d %H:%M} UTC", arn in needs.judged, arn)
+        noted = db.execute(sql, values).rowcount == 1
         if noted:
             places = {str(place) for path in item.paths for place in (path, *path.parents)}
-            for row in db.execute("SELECT number, outputs FROM cache WHERE execution = ?", (found["arn"],)).fetchall():
+            for row in db.execute("SELECT number, outputs FROM cache WHERE execution = ?", (arn,)).fetchall():
                 if any(str(root.joinpath(*split_address(uri))) in places for uri in row.json("outputs")):
                     db.execute("DELETE FROM cache WHERE number = ?", (row["number"],))
     return noted

@@ -18,6 +18,13 @@ def token_of(state: Rehearsal, stage: str, action: ActionRecord) -> str:
     return str(uuid.uuid5(_SPACE, f"{state.id}/{stage}/{action.name}/{action.attempt}"))
 
 
+def check_pipeline_name(state: Rehearsal, asked: Mapping[str, Any]) -> None:
+    """Refuse another pipeline's name, as the service does."""
+    name = asked.get("pipelineName", asked.get("name", state.pipeline))
+    if name != state.pipeline:
+        raise ServiceError("PipelineNotFoundException", f"there is no pipeline '{name}'")
+
+
 def put_approval_result(book: Book, asked: Mapping[str, Any], caller: tuple[str, str], now: datetime) -> dict[str, Any]:
     """Keep the answer that an approval is given; the player of its stage takes it from there.
 
@@ -27,8 +34,7 @@ def put_approval_result(book: Book, asked: Mapping[str, Any], caller: tuple[str,
         ServiceError: there is no such action, or it isn't open, or the token is another one's.
     """
     state = book.state
-    if asked["pipelineName"] != state.pipeline:
-        raise ServiceError("PipelineNotFoundException", f"there is no pipeline '{asked['pipelineName']}'")
+    check_pipeline_name(state, asked)
     stage = next((one for one in state.stages if one.name == asked["stageName"]), None)
     if stage is None:
         raise ServiceError("StageNotFoundException", f"there is no stage '{asked['stageName']}'")

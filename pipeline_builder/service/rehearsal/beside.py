@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.rehearsal.endpoint import Application, answer_at
 from pipeline_builder.service.rehearsal.record import Book
 from pipeline_builder.service.rehearsal.template import Service
@@ -62,7 +63,7 @@ def play_beside(of: Beside) -> Iterator[Playing]:
 
     python = find_python(of.shared / _ENVIRONMENTS, of.say) if of.service.machines else Path(sys.executable)
     interpreter = of.interpreter or Process(python, of.book.folder / "logs", lost=lose)
-    home = f"aws:{of.book.state.region}:{of.book.state.account}"
+    home = Home(account=of.book.state.account, region=of.book.state.region)
     around = Surroundings(home=home, book=of.book, clock=clock, say=say, now=of.now)
     machines = Machines(of.service.machines, around, interpreter)
     target = Target(Eyes(say=say, warn=of.warn, changed=clock.change))

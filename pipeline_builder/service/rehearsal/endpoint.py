@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import make_server
@@ -102,8 +103,6 @@ class Application:
 
 def _again(application: WSGIApplication, request: Request) -> WSGIApplication:
     """Return the application for a request whose body has been read."""
-    from io import BytesIO
-
     body = request.get_data()
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

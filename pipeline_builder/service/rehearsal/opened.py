@@ -45,10 +45,13 @@ class Opened:
     def _record(self) -> ActionRecord:
         return self.book.state.stage(self.stage.name).action(self.action.name)
 
+    @property
+    def _minutes(self) -> int:
+        return self.action.timeout_in_minutes or _WEEK
+
     def wait(self, question: Question, since: datetime, *, again: bool) -> DecisionRecord | Unanswered | None:
         """Return the answer; None where a person has none yet. `again` says that it was open already."""
-        minutes = self.action.timeout_in_minutes or _WEEK
-        late = Unanswered(why=f"nobody has answered within {minutes} minutes", problem="PB659")
+        late = Unanswered(why=f"nobody has answered within {self._minutes} minutes", problem="PB659")
         self._go_on()
         self.book.put_action(self.stage.name, self.action.name, status="Pending")
         self.tools.clock.change()
@@ -60,9 +63,9 @@ class Opened:
             )
             waits = begun or waits
         if waits:
-            deadline = since + timedelta(minutes=minutes) / self.tools.clock.pace
+            deadline = since + timedelta(minutes=self._minutes) / self.tools.clock.pace
             return self._wait(deadline, late)
-        if self.tools.now() > since + timedelta(minutes=minutes):
+        if self.tools.now() > since + timedelta(minutes=self._minutes):
             return late
         answer = self.tools.ask(question)
         if self._record.decision or answer is None:
@@ -85,8 +88,8 @@ class Opened:
     def _nobody(self) -> Unanswered:
         last = self.tools.machines.last
         how = f"{last.status}{': ' + last.message if last.message else ''}" if last else "nothing"
-        minutes = self.action.timeout_in_minutes or _WEEK
-        why = f"the state machine has ended ({how}) and has not answered; on AWS the action waits {minutes} minutes"
+        waits = f"on AWS the action waits {self._minutes} minutes"
+        why = f"the state machine has ended ({how}) and has not answered; {waits}"
         return Unanswered(why=why, problem="PB678")
 
     def _by_hand(self) -> str:

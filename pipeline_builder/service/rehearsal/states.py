@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.serve.protocol import ServiceError
-from pipeline_builder.service.rehearsal.approvals import token_of
+from pipeline_builder.service.rehearsal.approvals import check_pipeline_name, token_of
 from pipeline_builder.service.rehearsal.record import ActionRecord, Rehearsal, StageRecord
 
 _STATUS = {"Pending": "InProgress", "Skipped": "Abandoned"}
 _OF_STAGES = {"Pending": "InProgress"}
-
-
-def check_pipeline_name(state: Rehearsal, asked: Mapping[str, Any]) -> None:
-    """Refuse another pipeline's name, as the service does."""
-    name = asked.get("pipelineName", asked.get("name", state.pipeline))
-    if name != state.pipeline:
-        raise ServiceError("PipelineNotFoundException", f"there is no pipeline '{name}'")
 
 
 def _get_pipeline_execution(state: Rehearsal, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +95,8 @@ def _principal(state: Rehearsal, action: ActionRecord) -> str | None:
     """Only what somebody has answered has a name on it."""
     if action.decision is None:
         return None
-    return action.decision.principal or f"arn:aws:iam::{state.account}:user/{action.decision.by}"
+    partition = partition_of(state.region).name
+    return action.decision.principal or f"arn:{partition}:iam::{state.account}:user/{action.decision.by}"
 
 
 def _get_pipeline_state(state: Rehearsal, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.fetching import fetch
-from pipeline_builder.service.cloudformation.access.looks import note_asked
+from pipeline_builder.service.cloudformation.access.looks import NOTES, note_asked
 from pipeline_builder.service.cloudformation.access.projects import (
     CLONE,
     artifacts,
@@ -119,7 +119,7 @@ def _look(facts: Facts) -> tuple[Statement, ...]:
     heads = Statement(
         sid="Heads",
         actions=("s3:GetObject", "s3:PutObject"),
-        resources=objects(BUCKET, f"{facts.prefix}watch/*"),
+        resources=objects(BUCKET, f"{facts.prefix}{NOTES}*"),
         why="which commits the last look has seen",
     )
     return (*fetch(facts.polled), heads, start(facts.service.name))

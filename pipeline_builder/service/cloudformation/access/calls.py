@@ -24,22 +24,18 @@ from pipeline_builder.service.cloudformation.access.touched import DefinitionFac
 _JOB_LOGS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
 
-def secrets(names: Iterable[str]) -> tuple[Statement, ...]:
-    """Return what reading the model repositories' tokens and keys takes."""
+def secrets(names: Iterable[str], what: str = "tokens and keys of the model repositories") -> tuple[Statement, ...]:
+    """Return what reading secrets takes; without a word on `what` they are those that repositories are fetched with."""
     resources = tuple(sorted({secret_arn(text) for text in names}))
     if not resources:
         return ()
-    why = "tokens and keys of the model repositories; Secrets Manager puts six characters behind a name"
+    why = f"{what}; Secrets Manager puts six characters behind a name"
     return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
 
 
 def secrets_of_jobs(touched: DefinitionFacts) -> tuple[Statement, ...]:
     """Return what a launcher takes to read the secrets that jobs are given."""
-    if not touched.secrets:
-        return ()
-    resources = tuple(secret_arn(text) for text in touched.secrets)
-    why = "what the policy gives to jobs ('secrets'); Secrets Manager puts six characters behind a name"
-    return (Statement(sid="Secrets", actions=("secretsmanager:GetSecretValue",), resources=resources, why=why),)
+    return secrets(touched.secrets, "what the policy gives to jobs ('secrets')")
 
 
 def read_pipeline(facts: Facts) -> tuple[Statement, ...]:

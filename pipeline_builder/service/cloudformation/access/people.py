@@ -76,12 +76,13 @@ def _look(facts: Facts) -> tuple[Statement, ...]:
 
 def _reports(facts: Facts, *services: str) -> tuple[Statement, ...]:
     """Return what opening the report takes that the question links to, and the others."""
-    read = Statement(sid="Reports", actions=("s3:GetObject",), resources=objects(BUCKET, "runs/*"))
+    runs = f"{facts.prefix}runs/*"
+    read = Statement(sid="Reports", actions=("s3:GetObject",), resources=objects(BUCKET, runs))
     listed = Statement(
         sid="ListReports",
         actions=("s3:ListBucket",),
         resources=objects(BUCKET),
-        conditions={"StringLike": {"s3:prefix": ("runs/*",)}},
+        conditions={"StringLike": {"s3:prefix": (runs,)}},
     )
     where = Statement(sid="ReportBucket", actions=("s3:GetBucketLocation",), resources=objects(BUCKET))
     keys = tuple(

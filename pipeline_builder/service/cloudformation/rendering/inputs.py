@@ -10,6 +10,7 @@ from pipeline_builder.aws.inside import look
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.machine.codeartifact import VARIABLE
 from pipeline_builder.manifest import tags
+from pipeline_builder.service.cloudformation.access.looks import NOTES
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
@@ -29,7 +30,7 @@ def start_input(model: ServiceModel, timing: Timing) -> str:
 
 def look_input(model: ServiceModel) -> str:
     """Return what the first look is told, as JSON for Fn::Sub."""
-    told = {"bucket": "${ArtifactBucket}", "prefix": f"{model.place.prefix}watch/", "project": "${WorkerProject}"}
+    told = {"bucket": "${ArtifactBucket}", "prefix": f"{model.place.prefix}{NOTES}", "project": "${WorkerProject}"}
     return json.dumps(told)
 
 

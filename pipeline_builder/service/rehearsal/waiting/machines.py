@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.serve.protocol import ServiceError
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.rehearsal.record import Book, MachineRecord
 from pipeline_builder.service.rehearsal.template import StateMachine
 from pipeline_builder.service.rehearsal.waiting.clock import Clock
@@ -25,9 +26,9 @@ _RUNNING = "RUNNING"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What executions are played with; `home` is the partition, the Region and the account, with colons between."""
+    """What executions are played with."""
 
-    home: str
+    home: Home
     book: Book
     clock: Clock
     say: Callable[[str], None]
@@ -141,7 +142,7 @@ class Machines:
 
     def caller_of(self, key: str) -> tuple[str, str]:
         """Return who has an access key, for people and as an ARN: a state machine has its role, others are users."""
-        partition, _, account = self._around.home.split(":")
+        partition, account = self._around.home.partition, self._around.home.account
         if machine := self._machine_of(key):
             role = machine.role_arn.rsplit("/", 1)[-1]
             return f"the state machine {machine.name}", f"arn:{partition}:sts::{account}:assumed-role/{role}/{key}"
@@ -174,11 +175,10 @@ class Machines:
         if key not in self._records:
             raise ServiceError("ValidationException", f"there is no execution '{key}'")
         self._note(key, said.get("events") or [])
-        match operation:
-            case str(word) if word == PAUSE:
-                self._around.clock.pause(key, float(said["seconds"]))
-            case str(word) if word == END:
-                self._finish(key, said)
+        if operation == PAUSE:
+            self._around.clock.pause(key, float(said["seconds"]))
+        elif operation == END:
+            self._finish(key, said)
         return {}
 
     def _note(self, name: str, events: Sequence[Mapping[str, Any]]) -> None:

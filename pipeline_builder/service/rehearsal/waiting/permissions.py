@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline_builder.manifest.patterns import fits, fits_any
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
+
 Policy = Mapping[str, Any]
 """A policy document, worked out."""
 _ARN = re.compile(r"^arn:[^:]+:sagemaker:[^:]*:[^:]*:")
@@ -24,31 +27,23 @@ def may(policies: Iterable[Policy], action: str, resource: str) -> bool:
 
 def _is_about(statement: Mapping[str, Any], action: str, resource: str) -> bool:
     actions, resources = (_listed(statement.get(key)) for key in ("Action", "Resource"))
-    return any(_matches(one.lower(), action.lower()) for one in actions) and any(
-        _matches(one, resource) for one in resources
-    )
-
-
-def _matches(pattern: str, text: str) -> bool:
-    words = {"*": ".*", "?": "."}
-    return re.fullmatch("".join(words.get(one, re.escape(one)) for one in pattern), text, re.DOTALL) is not None
+    return any(fits(one.lower(), action.lower()) for one in actions) and fits_any(tuple(resources), resource)
 
 
 def _listed(found: Any) -> list[Any]:
     return found if isinstance(found, list) else [] if found is None else [found]
 
 
-def resource_of(operation: str, asked: Mapping[str, Any], home: str) -> str:
-    """Return the ARN that a call is about; `home` is the partition, the Region and the account, with colons between.
+def resource_of(operation: str, asked: Mapping[str, Any], home: Home) -> str:
+    """Return the ARN that a call is about.
 
     Executions of the local target have a Region and an account of their own, which stand for the rehearsal's.
     Source: "Actions, resources, and condition keys" of CodePipeline and SageMaker, service authorization reference.
     """
-    partition, region, account = home.split(":")
     if found := asked.get("PipelineExecutionArn"):
-        return _ARN.sub(f"arn:{partition}:sagemaker:{region}:{account}:", str(found))
+        return _ARN.sub(f"arn:{home.partition}:sagemaker:{home.region}:{home.account}:", str(found))
     if found := asked.get("executionArn") or asked.get("stateMachineArn"):
         return str(found)
     parts = [asked.get("pipelineName") or asked.get("name") or "", asked.get("stageName"), asked.get("actionName")]
     of = parts if operation == "PutApprovalResult" else parts[:1]
-    return f"arn:{partition}:codepipeline:{region}:{account}:{'/'.join(str(part) for part in of)}"
+    return f"arn:{home.partition}:codepipeline:{home.region}:{home.account}:{'/'.join(str(part) for part in of)}"

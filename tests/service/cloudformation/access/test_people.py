@@ -8,7 +8,7 @@ from pipeline_builder.manifest.surroundings import CodeArtifactSection, Variable
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.people import people
 from pipeline_builder.service.cloudformation.access.roles import build_access
-from tests.service.cloudformation.access.facts import facts_with
+from tests.service.cloudformation.access.facts import definition_with, facts_with
 from tests.service.cloudformation.access.iam import ACCOUNT, REGION, allows, documents
 from tests.service.cloudformation.access.test_policies import findings
 from tests.service.services import KEY, read_template, render
@@ -37,6 +37,15 @@ def test_both_look_at_runs_and_reports(who: str) -> None:
     assert not may(who, "kms:Decrypt", key)
     for action in ("s3:PutObject", "sagemaker:UpdateModelPackage", "codepipeline:UpdatePipeline", "iam:PassRole"):
         assert not may(who, action, REPORT if action.startswith("s3") else "*")
+
+
+@pytest.mark.parametrize("who", ["approver", "operator"])
+def test_reports_below_a_prefix_are_opened_there_and_nowhere_else(who: str) -> None:
+    facts = facts_with(service=SERVICE, definition=definition_with(prefix="team/models/"))
+    assert may(who, "s3:GetObject", "arn:aws:s3:::artifacts/team/models/runs/0123/report.html", facts)
+    assert not may(who, "s3:GetObject", REPORT, facts)
+    assert may(who, "s3:ListBucket", "arn:aws:s3:::artifacts", facts, s3_prefix="team/models/runs/0123/")
+    assert not may(who, "s3:ListBucket", "arn:aws:s3:::artifacts", facts, s3_prefix="runs/0123/")
 
 
 def test_only_the_approver_decides_and_only_this_question() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -593,6 +594,24 @@ def test_only_what_the_service_makes_again_expires() -> None:
         if "ExpirationInDays" in rule
     }
     assert found == {"artifacts": "a" + 19 * "b" + "/", "builds": "builds/"}
+
+
+@pytest.mark.parametrize("wait", ["step-functions", "build"])
+def test_the_service_s_own_key_encrypts_every_log_group(wait: str) -> None:
+    """CloudWatch refuses a group with a key whose policy leaves it out, and the stack is rolled back."""
+    files = render(REPOS[1], REPOS[3], schedules=(), wait=wait)
+    (key,) = of_type(read_template(files["storage.yaml"]), "KMS::Key").values()
+    (logs,) = (one for one in key["Properties"]["KeyPolicy"]["Statement"] if one["Sid"] == "Logs")
+    (patterns,) = logs["Condition"]["ArnLike"].values()
+    service = read_template(files["service.yaml"])
+    groups = of_type(service, "Logs::LogGroup")
+    assert {"LookLog", *(["WaitLog"] if wait == "step-functions" else [])} < groups.keys()
+    for name, group in groups.items():
+        assert group["Properties"]["KmsKeyId"] == {"Ref": "KeyArn"}
+        arn = (
+            f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{group['Properties']['LogGroupName']}"
+        )
+        assert any(fnmatchcase(arn, services.substituted(pattern)) for pattern in patterns), name
 
 
 def test_every_resource_that_takes_tags_has_them(service: dict[str, Any]) -> None:

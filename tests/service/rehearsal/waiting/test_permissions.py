@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.rehearsal.waiting.permissions import may, resource_of
 
+HOME = Home(account="123456789012", region="eu-central-1")
 PIPELINE = "arn:aws:codepipeline:eu-central-1:123456789012:service"
 ALLOWS = {
     "Effect": "Allow",
@@ -57,4 +59,10 @@ def test_may(statements: Any, action: str, resource: str, *, expected: bool) -> 
     ],
 )
 def test_what_a_call_is_about(operation: str, asked: dict[str, str], expected: str) -> None:
-    assert resource_of(operation, asked, "aws:eu-central-1:123456789012") == expected
+    assert resource_of(operation, asked, HOME) == expected
+
+
+def test_in_another_partition_a_call_is_about_what_is_there() -> None:
+    home = Home(account="123456789012", region="cn-north-1")
+    expected = "arn:aws-cn:codepipeline:cn-north-1:123456789012:service"
+    assert resource_of("GetPipelineState", {"name": "service"}, home) == expected

@@ -23,6 +23,7 @@ from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.protocol import ServiceError
 from pipeline_builder.serve.server import Application as SageMaker
 from pipeline_builder.serve.server import json_error
+from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.rehearsal.endpoint import Application, answer_at
 from pipeline_builder.service.rehearsal.record import Book, DecisionRecord, MachineRecord, Rehearsal, plan_stages
 from pipeline_builder.service.rehearsal.rehearse import load_service
@@ -155,7 +156,7 @@ def waiting(folder: Path, *, service: Service | None = None) -> Iterator[Wait]:
     )  # fmt: skip
     book, clock, inside, said = Book(folder / "rehearsal", record), Counting(), Inside(), list[str]()
     background = Background(engine, said.append)
-    around = Surroundings(home=f"aws:{REGION}:{ACCOUNT}", book=book, clock=clock, say=said.append, now=_now)
+    around = Surroundings(home=Home(account=ACCOUNT, region=REGION), book=book, clock=clock, say=said.append, now=_now)
     machines = Machines(service.machines, around, inside)
     sagemaker = SageMaker(engine=engine, background=background, report=said.append)
 
