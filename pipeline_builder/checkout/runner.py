@@ -37,6 +37,9 @@ _GLANCE = 0.2
 GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
+# As git chooses its ssh; what it has configured for that is in the variable already.
+_SSH = """if [ "$GIT_SSH_COMMAND" ]; then eval "exec $GIT_SSH_COMMAND \\"\\$@\\""; fi; exec "${GIT_SSH:-ssh}" "$@\""""
+
 _NOTHING = Pass()
 # An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
 _CONFIG = (
@@ -107,8 +110,11 @@ class Runner:
         config: Sequence[tuple[str, str]] = (),
         extra: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        told: str = "",
     ) -> str:
         """Run git to its end and return what it printed; `config` and `extra` are on top of what is always set.
+
+        It reads what it is `told`.
 
         Raises:
             GitError: it failed, is not there, took too long, or was stopped.
@@ -116,10 +122,24 @@ class Runner:
 
         def once() -> str:
             command = _command(arguments, repository)
-            return self._run(command, remote, whose=whose, config=config, extra=extra or {}, folder=folder)
+            return self._run(command, remote, whose=whose, config=config, extra=extra or {}, folder=folder, told=told)
 
         if remote is None or remote.local:
             return once()
+        return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
+
+    def run_at_host(self, remote: Remote, host: Sequence[str], words: str, extra: Mapping[str, str]) -> str:
+        """Run a command at the host of an ssh remote, by the ssh and with the keys that git has there.
+
+        `host` is what ssh is given to find it, `extra` are variables.
+
+        Raises:
+            GitError: as `run`.
+        """
+
+        def once() -> str:
+            return self._run(["sh", "-c", _SSH, "ssh", *host, words], remote, whose="user", config=(), extra=extra)
+
         return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
 
     def _run(
@@ -130,15 +150,16 @@ class Runner:
         whose: Whose,
         config: Sequence[tuple[str, str]],
         extra: Mapping[str, str],
-        folder: Path | None,
+        folder: Path | None = None,
+        told: str = "",
     ) -> str:
         with remote.access() if remote else open_access() as given:
             if given.hidden:
                 _keep_no_core()
             environment = self._environment("user" if remote else whose, remote, config, given) | dict(extra)
-            process = _start(command, environment, folder, subprocess.PIPE)
+            process = _start(command, environment, folder, subprocess.PIPE, told=bool(told))
             try:
-                output, said = self._outputs(process)
+                output, said = self._outputs(process, told)
             except BaseException:
                 _end(process)
                 raise
@@ -197,11 +218,12 @@ class Runner:
         traced = TRACED if remote and remote.by_web else {}
         return {**kept, **variables, **given.variables, **traced, **numbered}
 
-    def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def _outputs(self, process: subprocess.Popen[bytes], told: str) -> tuple[bytes, bytes]:
+        text = told.encode() if told else None
         deadline = time.monotonic() + self.timeout
         while not self.stopped.is_set():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=_GLANCE)
+                return process.communicate(text, timeout=_GLANCE)
             if time.monotonic() > deadline:
                 raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
         raise GitError("stopped", "interrupted")
@@ -222,7 +244,12 @@ def _command(arguments: Sequence[str], repository: Path | None) -> list[str]:
 
 
 def _start(
-    command: list[str], environment: Mapping[str, str], folder: Path | None, errors: int | IO[bytes]
+    command: list[str],
+    environment: Mapping[str, str],
+    folder: Path | None,
+    errors: int | IO[bytes],
+    *,
+    told: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start git in a session of its own: killing git alone would leave its helpers behind.
 
@@ -235,7 +262,7 @@ def _start(
             command,
             env=dict(environment),
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if told else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
@@ -280,7 +307,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     finally:
         signal_session(process.pid, signal.SIGKILL)
         process.wait()
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe:
                 pipe.close()
 

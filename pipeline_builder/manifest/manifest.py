@@ -15,8 +15,8 @@ from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem, hide_lines
 from pipeline_builder.manifest.addresses import check_url, default_name, parse_address
 from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
+from pipeline_builder.manifest.hosts import HOSTS, LFS, SUBMODULES, Hosts, HostSection, KnownHosts, host_problems
 from pipeline_builder.manifest.interrupts import Interrupts
-from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.limits import KeepSection, LimitsSection
 from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
@@ -48,11 +48,6 @@ def _not_empty(value: JSON) -> JSON:
 Name = Annotated[str, AfterValidator(_name)]
 Url = Annotated[str, Field(min_length=1), AfterValidator(check_url)]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
-KnownHosts = Annotated[
-    tuple[str, ...],
-    BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...]),
-    AfterValidator(check_known_hosts),
-]
 _KNOWN_HOSTS = "ssh: keys that the host may have, as lines of a file of known hosts, or the path of such a file"
 
 
@@ -72,6 +67,9 @@ class RepoSection(Section):
         "ssh:PATH, or a GitHub App",
     )
     known_hosts: KnownHosts | None = Field(None, description=_KNOWN_HOSTS)
+    submodules: bool | None = Field(None, description=f"{SUBMODULES}; default: false")
+    lfs: bool | None = Field(None, description=f"{LFS}; default: false")
+    hosts: Hosts | None = Field(None, description=HOSTS)
     groups: Groups = Field((), description="groups that schedules and 'run --group' name")
     trigger: Trigger | None = Field(None, description="what starts the service when this repository changes")
 
@@ -83,6 +81,9 @@ class DefaultsSection(Section):
     tag: Tag | None = Field(None, description=TAG)
     trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
     known_hosts: KnownHosts = Field((), description=_KNOWN_HOSTS)
+    submodules: bool = Field(False, description=SUBMODULES)
+    lfs: bool = Field(False, description=LFS)
+    hosts: Hosts = Field({}, description=HOSTS)
 
 
 def _version_text(value: object) -> object:
@@ -156,6 +157,9 @@ class Repo(Section):
     credentials: CredentialsSection | None = None
     connection: str = ""
     known_hosts: tuple[str, ...] = ()
+    submodules: bool = False
+    lfs: bool = False
+    hosts: Mapping[str, HostSection] = {}
     groups: tuple[str, ...] = ()
     trigger: TriggerSection = TriggerSection()
     place: Place
@@ -274,6 +278,9 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         credentials=repo.credentials,
         connection=_connection_of(section, repo),
         known_hosts=_known_hosts_of(section, repo),
+        submodules=section.defaults.submodules if repo.submodules is None else repo.submodules,
+        lfs=section.defaults.lfs if repo.lfs is None else repo.lfs,
+        hosts=section.defaults.hosts if repo.hosts is None else repo.hosts,
         groups=repo.groups,
         trigger=repo.trigger or section.defaults.trigger,
         place=document.place(("repos", index, "url")),
@@ -357,6 +364,14 @@ def _credential_problems(section: ManifestSection, repos: tuple[Repo, ...], docu
             connection=repo.connection,
             full_name=repo.full_name if repo.by_connection or repo.trigger.kind == "connection" else None,
             has_known_hosts=bool(asked.known_hosts),
+            at=partial(_place_of, document, index),
+        )
+        yield from host_problems(
+            repo.hosts,
+            asked=repo.submodules
+            or repo.lfs
+            or asked.hosts is None,  # those of the defaults are for whoever wants them
+            connection=section.service.connection or "",
             at=partial(_place_of, document, index),
         )
 

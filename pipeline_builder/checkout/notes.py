@@ -1,0 +1,47 @@
+"""Notes: what a checkout made of a repository's folder, for the next one; without it the folder is made anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline_builder.manifest.lock import LockedRepo, read_locked, written
+from pipeline_builder.manifest.manifest import Repo
+
+_FORM = 2
+"""Of what an export writes; what another form has written isn't taken for the same."""
+
+
+def read_note(path: Path, repo: Repo) -> LockedRepo | None:
+    """Return what the last checkout made of the folder.
+
+    None where there was none, what it noted is damaged, or the manifest wants something else in the folder now.
+    """
+    try:
+        noted = json.loads(path.read_text())
+        same = noted["form"] == _FORM and noted.get("asked", "") == _asked(repo)
+        return read_locked(noted["locked"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def write_note(path: Path, repo: Repo, facts: LockedRepo) -> None:
+    """Note what is in the folder, where that isn't noted already."""
+    asked = {"asked": _asked(repo)} if _asked(repo) else {}
+    text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": written(facts), **asked})
+    if path.is_file() and path.read_text() == text:
+        return
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def content_of(facts: LockedRepo) -> tuple[object, ...]:
+    """Return what two checkouts have in common whose folders have the same files."""
+    return facts.tree, facts.lfs, facts.submodules
+
+
+def _asked(repo: Repo) -> str:
+    """Return what the manifest says of submodules and LFS: another word on it, and nothing of before holds."""
+    asked = repo.submodules or repo.lfs
+    return repr((repo.submodules, repo.lfs, sorted(map(repr, repo.hosts.items())))) if asked else ""
