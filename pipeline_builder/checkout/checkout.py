@@ -329,7 +329,7 @@ class _Work:
             remove_folder(temporary)
         new_index.replace(self.index)
         self.warnings += left_out(self.repo, self.folder, measured)
-        write_note(self.state, self.repo, facts)
+        write_note(self.state, self.repo, facts, self.contents.kept)
         return True
 
     def is_as_in(self, index: Path) -> bool:

@@ -55,7 +55,7 @@ class Contents:
     elsewhere: Elsewhere
     parts: tuple[Part, ...] = ()
     fetched: int = 0
-    settings: set[str] = field(default_factory=set)
+    placed: list[str] = field(default_factory=list)
 
     @property
     def asked(self) -> bool:
@@ -76,6 +76,11 @@ class Contents:
             for part in self.find(remote, facts)[1:]
         )
         return replace(facts, submodules=submodules, lfs=self.repo.lfs)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What of the cache is in the folder that was written, beside the repository's own: names and SHA-256."""
+        return (*sorted({part.bare.stem for part in self.parts[1:]}), *sorted(set(self.placed)))
 
     def find(self, remote: Remote, facts: LockedRepo) -> tuple[Part, ...]:
         """Return the parts of the folder, the repository itself first; they are looked for once."""
@@ -135,7 +140,7 @@ class Contents:
     def _place(self, parts: Sequence[Part], folder: Path, index: Path, sizes: _Sizes) -> None:
         """Put the files in LFS into the places of their pointers, and note in the index that they are there."""
         git = self.source.git
-        scratch = index.with_suffix(".attributes-index")
+        scratch = index.with_suffix(".attributes.new")
         pointers = [(part, find_pointers(git, part, folder, scratch)) for part in parts]
         for _, found in pointers:
             sizes.add(sum(pointer.size for pointer in found))
@@ -148,6 +153,7 @@ class Contents:
                 problems.append(_missing(self.repo, part, [(one, "what was kept of it is damaged") for one in wrong]))
         if problems:
             raise OutsideFailure(*problems)
+        self.placed = [one.oid for _, found in pointers for one in found]
         paths = [str(Path(part.path, one.path)) for part, found in pointers for one in found]
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         for some in batches(paths, _AT_ONCE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline_builder.manifest.lock import LockedRepo, read_locked, written
@@ -25,15 +26,27 @@ def read_note(path: Path, repo: Repo) -> LockedRepo | None:
         return None
 
 
-def write_note(path: Path, repo: Repo, facts: LockedRepo) -> None:
-    """Note what is in the folder, where that isn't noted already."""
-    asked = {"asked": _asked(repo)} if _asked(repo) else {}
-    text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": written(facts), **asked})
+def write_note(path: Path, repo: Repo, facts: LockedRepo, kept: Iterable[str] | None = None) -> None:
+    """Note what is in the folder, where that isn't noted already.
+
+    `kept` is what else in the cache it was made of; None for a folder that stays as it was.
+    """
+    beside = [*kept] if kept is not None else list(read_kept(path))
+    more = {"asked": _asked(repo), "kept": beside} if _asked(repo) else {}
+    text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": written(facts), **more})
     if path.is_file() and path.read_text() == text:
         return
     temporary = path.with_suffix(".new")
     temporary.write_text(text)
     temporary.replace(path)
+
+
+def read_kept(path: Path) -> frozenset[str]:
+    """Return what else in the cache a folder was made of: names of submodules' repositories, SHA-256 of objects."""
+    try:
+        return frozenset(str(one) for one in json.loads(path.read_text()).get("kept", ()))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return frozenset()
 
 
 def content_of(facts: LockedRepo) -> tuple[object, ...]:

@@ -68,8 +68,9 @@ class Modules:
     fetched: dict[Path, int] = field(default_factory=dict)
 
     def bare_of(self, url: str) -> Path:
-        """Return where a repository is kept."""
-        return self.cache / f"{MARK}{hashlib.sha256(url.encode()).hexdigest()[:32]}.git"
+        """Return where a repository is kept; with '.git' behind it or not, it is the same."""
+        bare = url.rstrip("/").removesuffix(".git")
+        return self.cache / f"{MARK}{hashlib.sha256(bare.encode()).hexdigest()[:32]}.git"
 
     def fetch(self, remote: Remote, commit: str) -> Path:
         """Have a commit with all of its files; one that is fetched elsewhere at the moment is waited for.

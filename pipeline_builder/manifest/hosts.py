@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline_builder.documents.schema import Section, describe
+from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
-from pipeline_builder.manifest.credentials import Credentials
+from pipeline_builder.manifest.credentials import Credentials, CredentialsSection
 from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.texts import as_tuple
 
@@ -69,3 +70,26 @@ def host_problems(
             text = f"the credentials of the host '{host}' are a connection, and none is named"
             hint = "write 'credentials: connection:ARN', or the ARN as 'connection' of 'service'"
             yield Problem(id="PB122", message=text, place=at("hosts"), hint=hint)
+
+
+def names_credentials(path: DataPath) -> bool:
+    """Tell whether something in a manifest names what opens a repository or a host: it may be the secret itself."""
+    of_repo = path[:1] == ("repos",) and path[2:3] == ("credentials",)
+    of_host = (path[:1], path[2:3]) == (("repos",), ("hosts",)) or path[:2] == ("defaults", "hosts")
+    return of_repo or (of_host and "credentials" in path)
+
+
+class _Opened(Protocol):
+    @property
+    def credentials(self) -> CredentialsSection | None: ...
+
+    @property
+    def hosts(self) -> Mapping[str, HostSection] | None: ...
+
+
+def variables_of(repos: Sequence[_Opened], defaults: Mapping[str, HostSection]) -> Iterator[str]:
+    """Yield the variables that have what opens repositories, and hosts of their submodules."""
+    hosts = [section for repo in repos for section in (repo.hosts or {}).values()]
+    named = [repo.credentials for repo in repos]
+    named += [section.credentials for section in (*hosts, *defaults.values())]
+    return (found.variable for found in named if found)

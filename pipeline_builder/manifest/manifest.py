@@ -15,7 +15,17 @@ from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem, hide_lines
 from pipeline_builder.manifest.addresses import check_url, default_name, parse_address
 from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
-from pipeline_builder.manifest.hosts import HOSTS, LFS, SUBMODULES, Hosts, HostSection, KnownHosts, host_problems
+from pipeline_builder.manifest.hosts import (
+    HOSTS,
+    LFS,
+    SUBMODULES,
+    Hosts,
+    HostSection,
+    KnownHosts,
+    host_problems,
+    names_credentials,
+    variables_of,
+)
 from pipeline_builder.manifest.interrupts import Interrupts
 from pipeline_builder.manifest.limits import KeepSection, LimitsSection
 from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
@@ -26,7 +36,6 @@ from pipeline_builder.manifest.surroundings import environment_problems
 from pipeline_builder.manifest.texts import as_tuple
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-_CREDENTIALS = ("credentials",)
 _IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
 
 
@@ -231,9 +240,7 @@ def build_manifest(document: Document) -> Manifest:
         raise InputProblems(Problem(id="PB101", message=message, place=document.place()))
     section, problems = read_section(ManifestSection, document.data, document, (), _IDS)
     if section is None:
-        named = {
-            document.place(path) for path in document.values if path[:1] == ("repos",) and path[2:3] == _CREDENTIALS
-        }
+        named = {document.place(path) for path in document.values if names_credentials(path)}
         raise InputProblems(*hide_lines(problems, [found for found in problems if found.place in named]))
     repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
     found = (
@@ -262,9 +269,7 @@ def build_manifest(document: Document) -> Manifest:
         interrupt_places={
             name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
         },
-        policy=read_policy(
-            section.policy, (repo.credentials.variable for repo in section.repos if repo.credentials), document
-        ),
+        policy=read_policy(section.policy, variables_of(section.repos, section.defaults.hosts), document),
     )
 
 
