@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         repository, known = self.find(host, path)
         if self.hosts.raw and (
-            answer := self.hosts.raw(f"https://{host}{self.path}", self.command, body, self.headers)
+            answer := self.hosts.raw(f"https://{host}{self.path}", self.command, body, dict(self.headers))
         ):
             self.reply(*answer)
         elif to := self.hosts.redirects.get(host):

@@ -58,7 +58,10 @@ class LfsServer:
             return 401, {"LFS-Authenticate": "Basic"}, b'{"message": "Credentials needed"}'
         wanted = json.loads(body)
         assert (wanted["operation"], wanted["transfers"]) == ("download", ["basic"])
-        answer = {"transfer": "basic", "objects": [self.entry(host, path, one) for one in wanted["objects"]]}
+        answer: dict[str, object] = {
+            "transfer": "basic",
+            "objects": [self.entry(host, path, one) for one in wanted["objects"]],
+        }
         return 200, {"Content-Type": "application/vnd.git-lfs+json"}, json.dumps(self.meddle(answer)).encode()
 
     def entry(self, host: str, path: str, one: dict[str, object]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -47,17 +48,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def bring(root: Path, *lines: str, locked: Lock | None = None, **environment: str) -> Checkouts:
-    used = keys(root, {**ENVIRONMENT, **environment})
+def bring(root: Path, *lines: str, locked: Lock | None = None, env: Mapping[str, str] = ENVIRONMENT) -> Checkouts:
+    used = keys(root, {**ENVIRONMENT, **env})
     return checkout(
         manifest(*lines), root=root, cache=root / "cache", locked=locked,
         environment=used.environment, keys=used, pauses=SHORT,
     )  # fmt: skip
 
 
-def failures(root: Path, *lines: str, locked: Lock | None = None, **environment: str) -> tuple[Problem, ...]:
+def failures(
+    root: Path, *lines: str, locked: Lock | None = None, env: Mapping[str, str] = ENVIRONMENT
+) -> tuple[Problem, ...]:
     with pytest.raises(PipelineBuilderError) as caught:
-        bring(root, *lines, locked=locked, **environment)
+        bring(root, *lines, locked=locked, env=env)
     assert all(problem.place for problem in caught.value.problems)
     return caught.value.problems
 
@@ -159,10 +162,10 @@ def test_one_fetch_for_an_address_that_is_named_often(root: Path) -> None:
         entries = (
             f"url: {url}/churn", "submodules: true\n  - url: " + f"{url}/ltv", "submodules: true",
         )  # fmt: skip
-        bring(root, *entries, GIT_SSL_CAINFO=str(certificate))
+        bring(root, *entries, env={"GIT_SSL_CAINFO": str(certificate)})
         assert log.count("POST git-upload-pack") == 2 + 4  # the looks; churn, ltv, lib and inner
         log.clear()
-        bring(root, *entries, GIT_SSL_CAINFO=str(certificate))
+        bring(root, *entries, env={"GIT_SSL_CAINFO": str(certificate)})
         assert log.count("POST git-upload-pack") == 2
     assert files(root, "ltv")["two/plain.txt"] == "of lib\n"
 
@@ -172,7 +175,7 @@ def test_a_server_of_before_that_knows_no_ids_gives_its_branches(root: Path) -> 
     commit(remotes / "lib", "later")
     certificate = make_certificate(root / "certificate.pem")
     with serve(remotes, certificate=certificate, old=True) as (url, _):
-        bring(root, f"url: {url}/churn", "submodules: true", GIT_SSL_CAINFO=str(certificate))
+        bring(root, f"url: {url}/churn", "submodules: true", env={"GIT_SSL_CAINFO": str(certificate)})
     assert files(root)["libs/common/plain.txt"] == "of lib\n"
 
 
@@ -181,7 +184,7 @@ def test_of_a_partial_clone_what_is_needed_comes(root: Path) -> None:
     git(remotes / "churn", "config", "uploadpack.allowFilter", "true")
     certificate = make_certificate(root / "certificate.pem")
     with serve(remotes, certificate=certificate) as (url, _):
-        bring(root, f"url: {url}/churn", "path: libs", "submodules: true", GIT_SSL_CAINFO=str(certificate))
+        bring(root, f"url: {url}/churn", "path: libs", "submodules: true", env={"GIT_SSL_CAINFO": str(certificate)})
     assert files(root)["common/plain.txt"] == "of lib\n"
 
 
@@ -228,19 +231,19 @@ HTTPS = ("url: https://git.example.com/acme/churn.git", "submodules: true", "cre
 
 def test_the_credentials_of_the_parent_open_its_own_host(root: Path, served: Hosts) -> None:
     add(root / "remotes" / "churn", "by-ssh", "git@git.example.com:acme/lib.git", head(root / "remotes" / "lib"))
-    done = bring(root, *HTTPS, TOKEN="good", **served.environment)
+    done = bring(root, *HTTPS, env={**served.environment, "TOKEN": "good"})
     assert files(root)["by-ssh/plain.txt"] == files(root)["libs/common/plain.txt"] == "of lib\n"
     submodules = {one.path: one.url for one in done.lock.repos[0].submodules or ()}
     assert submodules["by-ssh"] == "https://git.example.com/acme/lib.git"
     assert submodules["libs/common"] == "https://git.example.com/acme/lib"
     assert len([*(root / "cache").glob("@*.git")]) == 2  # and it is one repository
-    problems = failures(root / "again", *HTTPS, TOKEN="bad", **served.environment)
+    problems = failures(root / "again", *HTTPS, env={**served.environment, "TOKEN": "bad"})
     assert [problem.id for problem in problems] == ["PB155"]
 
 
 def test_another_host_gets_nothing_and_is_asked_only_where_it_is_named(root: Path, served: Hosts) -> None:
     add(root / "remotes" / "churn", "tools", "https://other.example.com/tools/lib.git", head(root / "remotes" / "lib"))
-    (problem,) = failures(root, *HTTPS, TOKEN="good", **served.environment)
+    (problem,) = failures(root, *HTTPS, env={**served.environment, "TOKEN": "good"})
     assert problem.id == "PB821"
     assert problem.hint == (
         "if you trust it: 'hosts: {\"other.example.com\": {}}' in the repository's entry, with credentials"
@@ -249,10 +252,9 @@ def test_another_host_gets_nothing_and_is_asked_only_where_it_is_named(root: Pat
     assert not [host for host, _, _ in served.seen if host == "other.example.com"]
     # Its own submodule is beside it, where nobody has one.
     served.repositories["other.example.com"] |= {"tools/inner": root / "remotes" / "inner"}  # type: ignore[operator]
-    bring(root, *HTTPS, 'hosts: {"other.example.com": {}}', TOKEN="good", **served.environment)
+    bring(root, *HTTPS, 'hosts: {"other.example.com": {}}', env={**served.environment, "TOKEN": "good"})
     assert files(root)["tools/plain.txt"] == "of lib\n"
     assert served.logins("other.example.com") == set()
-    bring(root / "b", *HTTPS, 'hosts: {"other.example.com": {credentials: env:OTHER}}', TOKEN="good", OTHER="o",
-          **served.environment)  # fmt: skip
+    bring(root / "b", *HTTPS, 'hosts: {"other.example.com": {credentials: env:OTHER}}', env={**served.environment, "TOKEN": "good", "OTHER": "o"})  # fmt: skip
     assert served.logins("other.example.com") == {"x-access-token:o"}
     assert served.logins("git.example.com") == {"x-access-token:good"}

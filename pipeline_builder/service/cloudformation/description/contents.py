@@ -23,8 +23,8 @@ def content_problems(repo: Repo) -> Iterator[Problem]:
             yield Problem(id="PB601", message=message, place=repo.place, hint=hint)
     if repo.submodules and (by := _by(repo)):
         message = (
-            f"the submodules of '{repo.name}' are fetched by {by}, and builds may read by it only the repositories that "
-            "are in the manifest"
+            f"the submodules of '{repo.name}' are fetched by {by}, and builds may read by it only the repositories "
+            "that are in the manifest"
         )
         hint = (
             f"give each of them an entry of its own, or a token: 'hosts: {{{parse_address(repo.url).host or 'HOST'}: "
