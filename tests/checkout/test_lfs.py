@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import asyncssh
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.pointers import parse_pointer
-from pipeline_builder.checkout.unused import find_foreign
+from pipeline_builder.checkout.unused import find_foreign, find_unused, take
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.manifest.lock import render_lock
 from tests.checkout.hosts import Hosts, basic, ssh_host
@@ -221,6 +222,29 @@ def test_one_with_an_extension_is_refused(root: Path, served: Hosts, server: Lfs
     commit(churn, "extended")
     (problem,) = failures(root, served)
     assert (problem.id, "'mine.bin'" in problem.message) == ("PB828", True)
+
+
+def test_gc_keeps_what_the_folders_were_made_of_and_no_more(root: Path, served: Hosts, server: LfsServer) -> None:
+    remotes = root / "remotes"
+    add(remotes / "churn", "lib", "../lib.git", head(made(remotes, "lib")))
+    served.repositories["git.example.com"] |= {"acme/lib": remotes / "lib"}  # type: ignore[operator]
+    bring(root, served, *HTTPS, "submodules: true")
+    cache, later = root / "cache", datetime.now(timezone.utc) + timedelta(days=60)
+    assert find_unused(cache, ["churn"], later, bound=0) == []
+    assert not bring(root, served, *HTTPS, "submodules: true").repos[0].changed  # which notes the same again
+    assert find_unused(cache, ["churn"], later, bound=0) == []
+    unused = find_unused(cache, [], later, bound=None)
+    assert {item.name[:5] for item in unused} == {
+        "churn",
+        "lfs-2",
+        *(item.name[:5] for item in unused if "@" in item.name),
+    }
+    assert len(unused) == 3
+    take(cache, unused)
+    assert [path.name for path in cache.iterdir() if path.name not in ("lock", "lfs")] == []
+    assert [path for path in (cache / "lfs").rglob("*") if path.is_file()] == []
+    bring(root, served, *HTTPS, "submodules: true")
+    assert weights(root) == WEIGHTS
 
 
 # --- where the server is
