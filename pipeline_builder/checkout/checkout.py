@@ -23,6 +23,7 @@ from pipeline_builder.checkout.remotes import failure_of, in_parallel
 from pipeline_builder.checkout.retries import PAUSES
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.sources import Source, find_sources
+from pipeline_builder.checkout.stamps import find_stamp, stamp_of
 from pipeline_builder.checkout.submodules import MARK
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
@@ -109,10 +110,13 @@ def checkout(
         for left in {cache / f"{name}.git" for name in work} - {source.bare for source in sources}:
             remove_folder(left)  # of when each folder was fetched for itself
         every = in_parallel(git, [partial(_run_all, [work[r.name] for r in source.repos]) for source in sources], jobs)
-    by_name: dict[str, _Outcome | PipelineBuilderError] = {}
-    for source, found in zip(sources, every, strict=True):
-        answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
-        by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+        by_name: dict[str, _Outcome | PipelineBuilderError] = {}
+        for source, found in zip(sources, every, strict=True):
+            answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
+            by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+        for name, outcome in by_name.items():
+            if isinstance(outcome, _Outcome):
+                work[name].note_stamp(outcome.locked)
     outcomes = [by_name[repo.name] for repo in manifest.repos]
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
@@ -200,6 +204,8 @@ class _Work:
         self.bare = source.bare
         self.index = source.bare.with_name(f"{repo.name}.index")
         self.state = source.bare.with_name(f"{repo.name}.json")
+        self.clock = source.bare.with_name(f"{repo.name}.new")
+        self.stamp = ""
         self.warnings: list[Problem] = []
 
     def run(self) -> _Outcome:
@@ -222,10 +228,15 @@ class _Work:
     def work(self, remote: Remote) -> _Outcome:
         begun, before = time.monotonic(), self.source.fetched
         commit = self.commit(remote)
-        self.fetch(remote, commit)
-        known = read_note(self.state, self.repo)
-        facts = self.facts(remote, commit, known)
-        changed = self.export(facts, known, remote)
+        known, self.stamp = read_note(self.state, self.repo)
+        # What is there as it was left needs nothing of what was fetched.
+        if known and self.is_of(known, commit) and self.stamp and stamp_of(self.folder, self.clock) == self.stamp:
+            changed, facts = False, self.facts(remote, commit, known)
+            self.remember(facts)
+        else:
+            self.fetch(remote, commit)
+            facts = self.facts(remote, commit, known)
+            changed = self.export(facts, known, remote)
         self.warn_of_changes(remote)
         history = self.history(remote, commit)
         checked_out = CheckedOut(
@@ -284,9 +295,9 @@ class _Work:
 
     def described(self, remote: Remote, commit: str, known: LockedRepo | None) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
-        if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
+        if known and self.is_of(known, commit):
             return replace(known, revision=self.repo.revision)
-        found = self.git.describe(self.bare, commit)
+        found, tree = self.git.describe(self.bare, commit, self.repo.path)
         if found.commit != commit == self.repo.revision:  # who looks at heads can't know that it is none
             raise GitError("no commit", f"{commit[:12]} is a tag, expected its commit {found.commit}")
         described = LockedRepo(
@@ -294,7 +305,7 @@ class _Work:
             url=self.repo.url,
             revision=self.repo.revision,
             commit=found.commit,
-            tree=self.git.tree_of(self.bare, commit, self.repo.path),
+            tree=tree,
             committed=found.committed,
             subject=found.subject,
             author=found.author,
@@ -302,14 +313,18 @@ class _Work:
         )
         return self.contents.locked(remote, described)
 
+    def is_of(self, known: LockedRepo, commit: str) -> bool:
+        return (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url)
+
     def export(self, facts: LockedRepo, known: LockedRepo | None, remote: Remote) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
+        self.stamp = ""
         new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
         unchanged = there and any(self.is_as_in(index) for index in (self.index, new_index))
         if unchanged and known and content_of(known) == content_of(facts):
-            write_note(self.state, self.repo, facts)
+            self.remember(facts)
             return False
         self.source.complete(remote, facts.commit)
         measured = None if self.contents.asked else self.git.measure(self.bare, facts.tree)
@@ -329,7 +344,7 @@ class _Work:
             remove_folder(temporary)
         new_index.replace(self.index)
         self.warnings += left_out(self.repo, self.folder, measured)
-        write_note(self.state, self.repo, facts, self.contents.kept)
+        self.remember(facts, self.contents.kept)
         return True
 
     def is_as_in(self, index: Path) -> bool:
@@ -348,6 +363,15 @@ class _Work:
             self.folder.rename(old)
         temporary.rename(self.folder)
         remove_folder(old)
+
+    def note_stamp(self, facts: LockedRepo) -> None:
+        """Note what the folder's files are like now that nothing is at work on them."""
+        if not self.stamp and (found := find_stamp(self.folder, self.clock)):
+            self.stamp = found
+            self.remember(facts)
+
+    def remember(self, facts: LockedRepo, kept: Sequence[str] | None = None) -> None:
+        write_note(self.state, self.repo, facts, kept=kept, stamp=self.stamp)
 
     def keep_edited(self, known: LockedRepo | None) -> None:
         """Nobody's work gets lost: a folder with something in it that isn't from a checkout is moved aside."""

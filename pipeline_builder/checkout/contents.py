@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipeline_builder.checkout.bare import is_partial
 from pipeline_builder.checkout.git import MOST_BYTES, MOST_FILES, Git, Measured
 from pipeline_builder.checkout.gitmodules import FILE, RefusedError
 from pipeline_builder.checkout.lfs import FOLDER, Objects, bring, take_from_folder
@@ -80,7 +81,7 @@ class Contents:
     @property
     def kept(self) -> tuple[str, ...]:
         """What of the cache is in the folder that was written, beside the repository's own: names and SHA-256."""
-        return (*sorted({part.bare.stem for part in self.parts[1:]}), *sorted(set(self.placed)))
+        return tuple(sorted({*(part.bare.stem for part in self.parts[1:]), *self.placed}))
 
     def find(self, remote: Remote, facts: LockedRepo) -> tuple[Part, ...]:
         """Return the parts of the folder, the repository itself first; they are looked for once."""
@@ -104,7 +105,7 @@ class Contents:
     def bring_settings(self, remote: Remote, commit: str) -> None:
         """Have the files that say what lies elsewhere, also where the commit came without its files."""
         git, bare = self.source.git, self.source.bare
-        if not git.is_partial(bare):
+        if not is_partial(bare):
             return
         folders = [*Path(self.repo.path).parents, Path(self.repo.path)] if self.repo.path else [Path()]
         paths = [FILE, CONFIG, *(str(folder / ".gitattributes") for folder in folders)]

@@ -9,31 +9,35 @@ from pathlib import Path
 from pipeline_builder.manifest.lock import LockedRepo, read_locked, written
 from pipeline_builder.manifest.manifest import Repo
 
-_FORM = 2
+_FORM = 3
 """Of what an export writes; what another form has written isn't taken for the same."""
 
 
-def read_note(path: Path, repo: Repo) -> LockedRepo | None:
-    """Return what the last checkout made of the folder.
+def read_note(path: Path, repo: Repo) -> tuple[LockedRepo | None, str]:
+    """Return what the last checkout made of the folder, and the folder's stamp then, empty where it has none.
 
-    None where there was none, what it noted is damaged, or the manifest wants something else in the folder now.
+    None where there was no checkout, what it noted is damaged, or the manifest wants something else in the folder now.
     """
     try:
         noted = json.loads(path.read_text())
-        same = noted["form"] == _FORM and noted.get("asked", "") == _asked(repo)
-        return read_locked(noted["locked"]) if same else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+        if noted["form"] != _FORM or noted.get("asked", "") != _asked(repo):
+            return None, ""
+        return read_locked(noted["locked"]), str(noted.get("stamp", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, ""
 
 
-def write_note(path: Path, repo: Repo, facts: LockedRepo, kept: Iterable[str] | None = None) -> None:
+def write_note(
+    path: Path, repo: Repo, facts: LockedRepo, *, kept: Iterable[str] | None = None, stamp: str = ""
+) -> None:
     """Note what is in the folder, where that isn't noted already.
 
     `kept` is what else in the cache it was made of; None for a folder that stays as it was.
     """
-    beside = [*kept] if kept is not None else list(read_kept(path))
-    more = {"asked": _asked(repo), "kept": beside} if _asked(repo) else {}
-    text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": written(facts), **more})
+    noted: dict[str, object] = {"form": _FORM, "tree": facts.tree, "locked": written(facts)}
+    if asked := _asked(repo):
+        noted |= {"asked": asked, "kept": [*kept] if kept is not None else sorted(read_kept(path))}
+    text = json.dumps(noted | ({"stamp": stamp} if stamp else {}))
     if path.is_file() and path.read_text() == text:
         return
     temporary = path.with_suffix(".new")

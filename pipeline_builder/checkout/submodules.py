@@ -146,7 +146,7 @@ def _bring(part: Part, top: Part, modules: Modules) -> Part:
     """Fetch a submodule's commit."""
     try:
         bare = modules.fetch(part.remote, part.commit)
-        return replace(part, bare=bare, tree=modules.git.tree_of(bare, part.commit, ""))
+        return replace(part, bare=bare, tree=modules.git.describe(bare, part.commit)[1])
     except GitError as error:
         raise _failure(part, top, error) from error
 
