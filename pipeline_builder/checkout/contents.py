@@ -95,11 +95,9 @@ class Contents:
                 inside=self.repo.path,
             )
             self.bring_settings(remote, facts.commit)
-            modules = self.elsewhere.modules
-            before = sum(modules.fetched.values())
-            found = find_parts(top, modules, self.elsewhere.remote_of, self.elsewhere.root)
-            self.parts = (top, *(found if self.repo.submodules else ()))
-            self.fetched += sum(modules.fetched.values()) - before
+            found = find_parts(top, self.elsewhere.modules, self.elsewhere.remote_of, self.elsewhere.root)
+            self.parts = (top, *found)
+            self.fetched += sum(part.came for part in found)
         return self.parts
 
     def bring_settings(self, remote: Remote, commit: str) -> None:

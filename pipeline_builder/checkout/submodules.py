@@ -45,7 +45,7 @@ _OF_DAMAGE = ("other", "none", "no answer")
 class Part:
     """What comes into a folder from one repository: `tree` of its `commit`, at `path` of the folder ('' for all of it).
 
-    `inside` is where in its repository that tree is.
+    `inside` is where in its repository that tree is, `came` are the bytes that were fetched for it.
     """
 
     repo: Repo
@@ -55,6 +55,7 @@ class Part:
     tree: str
     path: str = ""
     inside: str = ""
+    came: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,16 @@ class Modules:
     cache: Path
     guard: threading.Lock = field(default_factory=threading.Lock)
     locks: dict[Path, threading.Lock] = field(default_factory=dict)
-    fetched: dict[Path, int] = field(default_factory=dict)
 
     def bare_of(self, url: str) -> Path:
         """Return where a repository is kept; with '.git' behind it or not, it is the same."""
         bare = url.rstrip("/").removesuffix(".git")
         return self.cache / f"{MARK}{hashlib.sha256(bare.encode()).hexdigest()[:32]}.git"
 
-    def fetch(self, remote: Remote, commit: str) -> Path:
-        """Have a commit with all of its files; one that is fetched elsewhere at the moment is waited for.
+    def fetch(self, remote: Remote, commit: str) -> tuple[Path, int]:
+        """Have a commit with all of its files; return where, and how many bytes came for it.
+
+        One that is fetched elsewhere at the moment is waited for.
 
         Raises:
             GitError: it can't be had.
@@ -82,6 +84,7 @@ class Modules:
         with self.guard:
             lock = self.locks.setdefault(bare, threading.Lock())
         with lock:
+            before = _size(bare)
             try:
                 self._fetch(bare, remote, commit)
             except GitError as error:
@@ -89,12 +92,11 @@ class Modules:
                     raise
                 remove_folder(bare)  # what is kept may be damaged
                 self._fetch(bare, remote, commit)
-        return bare
+            return bare, max(0, _size(bare) - before)
 
     def _fetch(self, bare: Path, remote: Remote, commit: str) -> None:
         if self.git.has(bare, commit):
             return
-        before = _size(bare)
         try:
             self.git.fetch(bare, remote, commit)
         except GitError as error:
@@ -103,7 +105,6 @@ class Modules:
             _fetch_all(self.git, bare, remote)  # a server that gives out no commit by its id
             if not self.git.has(bare, commit):
                 raise
-        self.fetched[bare] = self.fetched.get(bare, 0) + max(0, _size(bare) - before)
 
 
 def _fetch_all(git: Git, bare: Path, remote: Remote) -> None:
@@ -145,8 +146,8 @@ def find_parts(top: Part, modules: Modules, remote_of: Callable[[Repo], Remote],
 def _bring(part: Part, top: Part, modules: Modules) -> Part:
     """Fetch a submodule's commit."""
     try:
-        bare = modules.fetch(part.remote, part.commit)
-        return replace(part, bare=bare, tree=modules.git.describe(bare, part.commit)[1])
+        bare, came = modules.fetch(part.remote, part.commit)
+        return replace(part, bare=bare, came=came, tree=modules.git.describe(bare, part.commit)[1])
     except GitError as error:
         raise _failure(part, top, error) from error
 

@@ -46,7 +46,7 @@ def find_foreign(cache: Path) -> list[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name in ("lock", FOLDER) or path.suffix in _PARTS
+    return path.name in ("lock", FOLDER) or path.suffix in (*_PARTS, ".new")  # which the next checkout takes away
 
 
 def _objects(cache: Path, kept: Collection[str]) -> Iterator[Holding]:

@@ -103,6 +103,7 @@ def test_an_unchanged_checkout_stays_and_an_edited_file_of_a_submodule_is_kept(r
     assert edited.read_text() == "of lib\n"
 
 
+@pytest.mark.long
 def test_the_submodule_moves_with_its_parent(root: Path) -> None:
     bring(root, *LOCAL)
     remotes = root / "remotes"
@@ -170,6 +171,7 @@ def test_one_fetch_for_an_address_that_is_named_often(root: Path) -> None:
     assert files(root, "ltv")["two/plain.txt"] == "of lib\n"
 
 
+@pytest.mark.long
 def test_a_server_of_before_that_knows_no_ids_gives_its_branches(root: Path) -> None:
     remotes = root / "remotes"
     commit(remotes / "lib", "later")
@@ -241,6 +243,7 @@ def test_the_credentials_of_the_parent_open_its_own_host(root: Path, served: Hos
     assert [problem.id for problem in problems] == ["PB155"]
 
 
+@pytest.mark.long
 def test_another_host_gets_nothing_and_is_asked_only_where_it_is_named(root: Path, served: Hosts) -> None:
     add(root / "remotes" / "churn", "tools", "https://other.example.com/tools/lib.git", head(root / "remotes" / "lib"))
     (problem,) = failures(root, *HTTPS, env={**served.environment, "TOKEN": "good"})

@@ -103,6 +103,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", [".git/modules", "a/.GIT/x", "../out", "a/../../out", "git~1", ".git"])
 def test_paths_that_lead_out_or_into_gits_own(root: Path, path: str) -> None:
     """Made by hand: git itself takes no such path."""
@@ -163,6 +164,7 @@ def test_a_link_in_place_of_the_file_is_no_file(root: Path) -> None:
     assert failures(root, "url: remotes/churn", "submodules: true")
 
 
+@pytest.mark.long
 def test_as_many_as_there_may_be(root: Path) -> None:
     churn, lib = root / "remotes" / "churn", head(root / "remotes" / "lib")
     lines = "".join(f"160000 commit {lib}\tm{number}\n" for number in range(257))
@@ -192,6 +194,7 @@ def of_lfs(root: Path, world: Hosts, server: LfsServer) -> tuple[str, ...]:
     return ("url: https://git.example.com/acme/model.git", "lfs: true", "credentials: env:TOKEN")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "href",
     ["http://127.0.0.1:1/x", "file:///etc/passwd", "https://u:p@other.example.com/x", "//x", "", None, 5,
@@ -211,6 +214,7 @@ def test_a_server_cannot_send_us_anywhere(root: Path, world: Hosts, href: object
     assert len(server.asked) == 2  # both times it was asked where
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "answer", [[], {}, {"objects": 5}, {"objects": [5]}, {"objects": [{"oid": []}]}, {"transfer": "tus", "objects": []}]
 )
