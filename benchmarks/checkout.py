@@ -55,6 +55,11 @@ def measure(command: Sequence[str | Path], environment: Mapping[str, str], folde
     return Cost(wall=wall, cpu=used.ru_utime + used.ru_stime, peak=used.ru_maxrss / 1024)
 
 
+def ratio(costs: Sequence[Cost], first: Sequence[Cost], what: str) -> float:
+    """Return the median of the ratios of each turn."""
+    return statistics.median(getattr(one, what) / getattr(other, what) for one, other in zip(costs, first, strict=True))
+
+
 @dataclass
 class Contest:
     """Contenders over the same repositories, the first of which the others are measured against."""
@@ -93,6 +98,7 @@ class Contest:
         return [self.bin("west"), "update", "--narrow", "-o=--depth=1"]
 
     def bin(self, name: str) -> Path:
+        """Return the program of another tool."""
         assert self.peers
         return self.peers / "bin" / name
 
@@ -121,10 +127,7 @@ class Contest:
         first, *_ = self.costs.values()
         for name, costs in self.costs.items():
             wall, cpu = (statistics.median(getattr(cost, what) for cost in costs) for what in ("wall", "cpu"))
-            ratios = "".join(
-                f"  x{statistics.median(getattr(o, what) / getattr(f, what) for o, f in zip(costs, first, strict=True)):.2f}"
-                for what in ("wall", "cpu")
-            )
+            ratios = "".join(f"  x{ratio(costs, first, what):.2f}" for what in ("wall", "cpu"))
             peak = max(cost.peak for cost in costs)
             end = f"   n={len(costs)}{f'  goal {goal}' if name == 'now' else ''}"
             print(f"  {name:<28}{wall:8.2f} s {cpu:8.2f} CPU s {ratios}  {peak:5.0f} MB{end}", flush=True)
@@ -139,7 +142,7 @@ def cold(contest: Contest, trees: Mapping[str, Path], runs: int) -> None:
         contest.anew(lambda folder: contest.other("clone --depth 1", "clone", folder))
         if contest.peers:
             vcs = [contest.bin("vcs"), "import", "--shallow", "--workers=8", "--input=vcs.repos", "."]
-            contest.anew(lambda folder: contest.take("vcs2l", vcs, folder))
+            contest.anew(lambda folder: contest.take("vcs2l", vcs, folder))  # noqa: B023 - called at once
             contest.anew(lambda folder: contest.take("west", contest.west(folder), folder))
             contest.anew(lambda f: contest.other("GitPython, in a row", "gitpython", f, contest.bin("python")))
     contest.show(f"cold, {len(contest.repos)} repositories", "1.1 of both")
@@ -213,8 +216,8 @@ def growth(root: Path, trees: Mapping[str, Path], sizes: Sequence[int]) -> None:
                 folder = contest.workspace("work")
                 for what in ("cold", "again", "unchanged"):
                     contest.ours(what, tree, folder)
-                for what, costs in found.items():
-                    costs += contest.costs[what]
+                for what in found:
+                    found[what] += contest.costs[what]
                 shutil.rmtree(folder)
             for what, costs in found.items():
                 exponent = math.log(costs[-1].cpu / costs[0].cpu) / math.log(sizes[-1] / sizes[0])
@@ -235,6 +238,7 @@ def install(peers: Path) -> None:
 
 
 def chosen(only: str, parts: Iterable[str]) -> list[str]:
+    """Return the parts that a word names."""
     return [part for part in parts if only in part]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from pipeline_builder.checkout.git import Git
@@ -126,7 +127,7 @@ def _left(manifest: Manifest, lock: Lock) -> Iterator[Compared]:
 
 def _doubtful(
     repos: Sequence[Repo], locked: Mapping[str, LockedRepo], heads: Mapping[str, Head | PipelineBuilderError]
-) -> dict[str, tuple[Repo, str]]:
+) -> dict[str, tuple[Repo, LockedRepo]]:
     """Return the locked commits that may be lost, by repository: those that no asked revision is seen to stand at."""
     found = {}
     for repo in repos:
@@ -134,24 +135,33 @@ def _doubtful(
         if entry is None or entry.url != repo.url or isinstance(head, PipelineBuilderError):
             continue
         if is_commit(repo.revision) or head.commit != entry.commit:
-            found[repo.name] = repo, entry.commit
+            found[repo.name] = repo, entry
     return found
 
 
 def _find_lost(
-    doubtful: Mapping[str, tuple[Repo, str]], git: Git, remote: Callable[[Repo], Remote], jobs: int
+    doubtful: Mapping[str, tuple[Repo, LockedRepo]], git: Git, remote: Callable[[Repo], Remote], jobs: int
 ) -> dict[str, bool | PipelineBuilderError]:
     """Return of each whether it is lost; folders of one repository are asked for once."""
-    questions = {name: (question_of(repo), commit) for name, (repo, commit) in doubtful.items()}
+    questions = {name: (question_of(repo), entry.commit) for name, (repo, entry) in doubtful.items()}
     once = {questions[name]: partial(_is_lost, *asked, git, remote) for name, asked in doubtful.items()}
     answers = dict(zip(once, in_parallel(git, list(once.values()), jobs), strict=True))
     return {name: answers[question] for name, question in questions.items()}
 
 
-def _is_lost(repo: Repo, commit: str, git: Git, remote: Callable[[Repo], Remote]) -> bool:
+def _day_before(committed: str) -> str:
+    """Return the day before a commit as git takes it, empty where the lock has no time of it."""
+    try:
+        return (datetime.strptime(committed, "%Y-%m-%dT%H:%M:%S%z") - timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _is_lost(repo: Repo, entry: LockedRepo, git: Git, remote: Callable[[Repo], Remote]) -> bool:
     found = remote(repo)
     try:
         with temporary_folder() as folder:
-            return not git.leads_to(found, commit, folder / "history.git")
+            since = _day_before(entry.committed)
+            return not git.leads_to(found, entry.commit, folder / "history.git", since=since)
     except GitError as error:
         raise failure_of(repo, error, found) from error

@@ -1,4 +1,4 @@
-"""Stamps: what the system says of a folder's files, by which one that nobody has touched is known without reading it."""
+"""Stamps: what the system says of a folder's files: one that nobody has touched is known without reading it."""
 
 from __future__ import annotations
 
