@@ -184,12 +184,12 @@ class Session(Opened):
             words.append(lines.build_line(definition, changed=changed, new=new))
         return folder / DEFINITION
 
-    def plan(self) -> Plan:
-        """Compare with what is deployed."""
+    def plan(self, *, whole: bool = False) -> Plan:
+        """Compare with what is deployed; a `whole` plan tells what the step cache has, also where nothing would run."""
         with self.stage("plan") as words:
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
-            plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline())
+            plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
             words.append(lines.plan_line(plan))
         return plan
 
@@ -312,7 +312,9 @@ class Session(Opened):
     def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
-            record = judge_execution(execution, self.target, self.composed, self.lock, planned=planned, reused=reused)
+            record = judge_execution(
+                execution, self.target, self.composed, self.lock, planned=planned, reused=reused, kept=self.kept
+            )
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)

@@ -15,6 +15,7 @@ from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.here import local_settings, look_here, refuse_here
+from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
@@ -37,6 +38,8 @@ APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
+KEPT = "kept"
+"""The folder in the state of what was made of content: it can be deleted at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +303,11 @@ class Opened:
         target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
         self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
         return target
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What was made of content before."""
+        return Kept(folder=self.workspace.state / KEPT)
 
     @cached_property
     def runs(self) -> Runs:

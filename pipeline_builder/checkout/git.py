@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline_builder.checkout.advertised import read_advertised
 from pipeline_builder.checkout.runner import Remote, Runner
 from pipeline_builder.checkout.variables import Whose
 from pipeline_builder.checkout.words import GitError
@@ -122,6 +123,9 @@ class Git(Runner):
 
     def _ask(self, remote: Remote, options: list[str], patterns: list[str]) -> str:
         """Ask a remote for its refs, in no repository: one that we are in by chance has no say in it."""
+        if (refs := read_advertised(self, remote)) is not None:
+            kinds = tuple(f"refs/{option.removeprefix('--')}/" for option in options)
+            return "".join(f"{commit}\t{name}\n" for name, commit in refs.items() if name.startswith(kinds or ""))
         arguments = ["ls-remote", *options, "--", remote.url, *patterns]
         return self.run(arguments, repository=Path(os.devnull), remote=remote)
 

@@ -176,11 +176,12 @@ def plan(
     from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
 
     session.given = given
-    planned = session.plan()
+    as_json = as_json or form == "json"
+    planned = session.plan(whole=as_json or out is not None)
     if out:
         write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
     text = render_markdown(planned) if form == "markdown" else coloured(render_plan(planned))
-    show(plan_json(planned), as_json=as_json or form == "json", text=text)
+    show(plan_json(planned), as_json=as_json, text=text)
     if detailed_exitcode and planned.changed:
         raise click.exceptions.Exit(ExitCode.USAGE)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 
 from pipeline_builder.definition.compose import Composed
 from pipeline_builder.descriptions import DeployedPipeline, Execution
 from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.machine.kept import Kept
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_file
@@ -16,6 +18,7 @@ from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.record import RunRecord
+from pipeline_builder.release.upheld import Upheld
 from pipeline_builder.release.witness import Asked, witness_run
 from pipeline_builder.target import Target
 
@@ -28,17 +31,30 @@ def judge_execution(
     *,
     planned: DeployedPipeline,
     reused: bool,
+    kept: Kept | None = None,
 ) -> RunRecord:
-    """Return the record of an execution, with the verdict on it.
+    """Return the record of an execution, with the verdict on it; one that is `kept` where it still stands.
 
     Raises:
         PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
     """
-    record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
-    evidence = witness_run(record, target, asked_of(composed, planned.definition))
+    execution = target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
+    nodes, asked = nodes_of(composed), asked_of(composed, planned.definition)
+    upheld = None
+    if kept:
+        shown = repr((asked, nodes, lock, reused))
+        upheld = Upheld(kept=kept, target=target, execution=execution, asked=shown)
+        if stands := upheld.find():
+            return stands
+    since = time.time()
+    record = collect(execution, target, nodes=nodes, lock=lock, reused=reused)
+    evidence = witness_run(record, target, asked)
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
-    return judge_evidence(evidence, record)
+    record = judge_evidence(evidence, record)
+    if upheld:
+        upheld.keep(record, evidence, since)
+    return record
 
 
 def asked_of(composed: Composed, planned: bytes) -> Asked:
