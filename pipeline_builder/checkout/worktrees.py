@@ -65,10 +65,14 @@ def _look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
 
     None where it does, or where git has something to say: then each is asked for by itself, for the words.
     """
+    top = folder.resolve()
+    inside = top / ".git"
+    here = {"GIT_CEILING_DIRECTORIES": str(top.parent)}  # what is damaged here is not to be another one around it
     try:
-        inside = folder / ".git"
-        plain = stat.S_ISDIR(inside.lstat().st_mode) and not _OF_EFFECT.search((inside / "config").read_bytes())
-        said = git.run([*_STATUS, "--branch", "--no-ahead-behind"], whose="machine", folder=folder) if plain else ""
+        plain = stat.S_ISDIR(inside.lstat().st_mode) and not (inside / "commondir").exists()
+        if not plain or _OF_EFFECT.search((inside / "config").read_bytes()):
+            return None
+        said = git.run([*_STATUS, "--branch", "--no-ahead-behind"], whose="machine", folder=top, extra=here)
     except GitError as error:
         if error.kind == "stopped":
             raise
@@ -79,7 +83,7 @@ def _look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
     if found is None:
         return None
     entries = (entry for entry in said.split("\0") if entry and not entry.startswith("# "))
-    return WorkTree(top=folder.resolve(), commit=found[1], changed=any(entries))
+    return WorkTree(top=top, commit=found[1], changed=any(entries))
 
 
 def _top(git: Runner, folder: Path) -> Path | None:
