@@ -21,7 +21,6 @@ from pipeline_builder.definition.findings import with_places
 from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
-from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.release.decisions import Decisions
@@ -95,7 +94,7 @@ class Session(Opened):
         words: list[str] = []
         yield words
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-        self.say(f"{name:<9} {inert_line(' '.join(words))}  {self.seconds[name]:.1f} s")
+        self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
 
     @property
     def parameters(self) -> dict[str, str]:

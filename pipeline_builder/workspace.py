@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import Source, load_yaml
@@ -85,17 +86,24 @@ class Workspace:
 
 def load_values(
     environment: Mapping[str, str], env_file: Path | None, target: str, framework: Path
-) -> tuple[dict[str, str], Mapping[str, str]]:
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return the values for placeholders: local defaults, framework file, env file, environment; and the tags.
+
+    The environment is asked for what is needed of it, and never copied: who gives it may want to know what that is.
 
     Raises:
         InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none, PB216 for the
             framework file.
     """
     defaults = dict(LOCAL_DEFAULTS) if target == "local" else {}
-    values = {**_env_file_values(env_file), **environment}
-    found = load_framework(framework, {**defaults, **values})
-    return {**defaults, **found.values, **values}, found.tags
+    layers = (environment, _env_file_values(env_file))
+    found = load_framework(framework, _first_of(*layers, defaults))
+    return _first_of(*layers, found.values, defaults), found.tags
+
+
+def _first_of(*layers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what the first of several mappings has; it is only read."""
+    return ChainMap(*(cast("MutableMapping[str, str]", layer) for layer in layers))
 
 
 def _env_file_values(env_file: Path | None) -> dict[str, str]:

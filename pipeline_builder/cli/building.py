@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import FILE, common, parameters_option, stubs_option, target_is_given
+from pipeline_builder.cli.known import Found, Known
+from pipeline_builder.cli.options import (
+    FILE,
+    Asked,
+    common,
+    located,
+    parameters_option,
+    stubs_option,
+    target_is_given,
+)
 from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
@@ -45,9 +55,9 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
 
 
 @main.command()
-@common
+@located
 @stubs_option
-def validate(session: Session, *, as_json: bool) -> None:
+def validate(asked: Asked, *, as_json: bool) -> None:
     """Check everything; all problems at once.
 
     Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
@@ -56,13 +66,32 @@ def validate(session: Session, *, as_json: bool) -> None:
     \b
     Example: pipeline-builder validate --json
     """
+    started = time.monotonic()
+    known = Known(asked)
+    found = known.find()
+    if found is None:
+        found = _check(known.open(), known)
+        known.keep(found)
+    else:
+        found.repeat(time.monotonic() - started)
+    show(found.result, as_json=as_json, text=found.text)
+
+
+def _check(session: Session, known: Known) -> Found:
+    """Check everything, and return what was found; warnings have been said by then."""
+    from pipeline_builder.views.lines import validate_line
+
     composed = session.validate()
     warnings = [*composed.warnings, *_not_here(session)]
     if session.workspace.target == "aws":
         warnings += _on_aws(session)
     steps = [step.name for step in composed.graph.steps]
-    result = {**problems_json(warnings), "steps": steps}
-    show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+    return Found(
+        result={**problems_json(warnings), "steps": steps},
+        text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps",
+        line=validate_line(composed),
+        said=known.said,
+    )
 
 
 def _on_aws(session: Session) -> tuple[Problem, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline_builder.inert import inert_line
+
 if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
     from pipeline_builder.definition.compose import Composed
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.record import RunRecord
+
+
+def stage_line(stage: str, words: str, seconds: float) -> str:
+    """Say what a stage did, and how long it took."""
+    return f"{stage:<9} {inert_line(words)}  {seconds:.1f} s"
 
 
 def checkout_line(done: Checkouts) -> str:
