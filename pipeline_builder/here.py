@@ -82,6 +82,11 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
     return replace(composed, warnings=(*composed.warnings, *problems))
 
 
+def looks_elsewhere(manifest: Manifest) -> bool:
+    """Tell whether more of this machine than the checkouts counts for what it can do: other Pythons, or folders."""
+    return bool(manifest.local.sources) or any(image.python for image in manifest.local.images)
+
+
 def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
     from pipeline_builder.definition.findings import with_places
@@ -90,7 +95,7 @@ def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> 
 
     document, stubs = load_definition(composed.definition.content), load_stubs(stub_files)
     found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
-    return with_places(found, composed.definition, composed.graph)
+    return with_places(found, composed.definition, composed.graph) if found else ()
 
 
 def refuse_here(warnings: Iterable[Problem]) -> None:

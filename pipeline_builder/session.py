@@ -29,6 +29,7 @@ from pipeline_builder.release.executions import stop
 from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Decision
@@ -100,7 +101,7 @@ class Session(Opened):
     def parameters(self) -> dict[str, str]:
         """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
         definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, self.composed.policed)
+        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
         return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
 
     @cached_property
@@ -158,7 +159,7 @@ class Session(Opened):
         with self.stage("preflight") as words:
             composed = self.composed
             found = self.target.preflight(composed.definition.content)
-            found = with_places(found, composed.definition, composed.graph)
+            found = with_places(found, composed.definition, composed.graph) if found else ()
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
             self.warn_of(found)
@@ -198,7 +199,7 @@ class Session(Opened):
 
         with self.stage("apply") as words:
             seen = self.workspace.state / f"seen-{self.target.name}.json"
-            claims = self.composed.policed.claims
+            claims = () if owns_all(self.composed, self.target.registry) else self.composed.policed.claims
             applied = apply(self.composed.definition, plan, self.target, claims=claims, force=force, seen=seen)
             self.warn_of(applied.replaced)
             self.warn_of(applied.ownership.warnings)
@@ -304,7 +305,8 @@ class Session(Opened):
         with self.stage("run") as words:
             self._note(begun := begin())
             self.say(f"          {describe_start(begun)}")
-            execution = follow_shown(self.target, begun, nodes_of(self.composed), eyes)
+            nodes = () if begun.ended else nodes_of(self.composed)
+            execution = follow_shown(self.target, begun, nodes, eyes)
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
 

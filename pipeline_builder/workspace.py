@@ -7,7 +7,7 @@ import os
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -15,7 +15,7 @@ from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
-from pipeline_builder.here import local_settings, look_here, refuse_here
+from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys
     from pipeline_builder.definition.compose import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
+    from pipeline_builder.definition.recalled import Recalled
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
@@ -276,19 +277,41 @@ class Opened:
     @cached_property
     def composed(self) -> Composed:
         """The definition; images that it had to look up go into the lock."""
-        from pipeline_builder.definition.compose import compose
-        from pipeline_builder.machine.collector import without_collector
         from pipeline_builder.manifest.lock import keep_images
 
-        root, values, tags = self.workspace.root, self.values, self.workspace.tags
+        recalled, lock = self._recalled(), self.lock
+        composed = recalled.find(partial(self._compose, self.values)) if recalled else None
+        if composed is None:
+            composed = self._compose(recalled.values if recalled else self.values)
+        self.lock = keep_images(self.workspace.lock_path, lock, composed.images)
+        if recalled and composed.known is None and self.lock is lock:
+            recalled.keep(composed)
+        self.warn_of(sort_problems(composed.warnings))
+        return composed
+
+    def _compose(self, values: Mapping[str, str]) -> Composed:
+        from pipeline_builder.definition.compose import compose
+        from pipeline_builder.machine.collector import without_collector
+
+        root, tags = self.workspace.root, self.workspace.tags
         with without_collector():
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
         if self.workspace.target == "local":
             refuse_here(composed.warnings)
             composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs))
-        self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
-        self.warn_of(sort_problems(composed.warnings))
         return composed
+
+    def _recalled(self) -> Recalled | None:
+        """Return what remembers what was composed; None where more than files of the checkouts counts, as on AWS."""
+        from pipeline_builder.definition.recalled import Recalled
+        from pipeline_builder.machine.unchanged import Noted
+
+        workspace, manifest = self.workspace, self.manifest
+        if workspace.target != "local" or looks_elsewhere(manifest):
+            return None
+        about = repr((manifest, self.lock, workspace.root, workspace.tags, workspace.jobs))
+        folder = workspace.root / manifest.training_dir
+        return Recalled(kept=self.kept, about=about, folder=folder, values=Noted(self.values))
 
     @property
     def rules(self) -> Mapping[str, Rules]:

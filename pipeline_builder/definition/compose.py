@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,16 +33,73 @@ _LIMITS = ("PB240", "PB241")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
-    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets,
-    `policed` is what values of parameters are held against when it starts.
-    """
+class Whole:
+    """The graph, and what values of parameters are held against when it starts."""
 
     graph: Graph
+    policed: Policed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is asked of every graph: how many steps and models it has, whose tag each group is to have that its policy
+    doesn't list, and a digest of all that decides about a verdict, or is drawn, besides the definition.
+    """
+
+    steps: int
+    models: int
+    owned: Mapping[str, str]
+    judged_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """The definition, which has passed every check, and what gives the `whole` that it was made of; `images` are what
+    the lock gets, `known` the facts where they are known already.
+    """
+
     definition: Definition
     warnings: tuple[Problem, ...]
     images: Mapping[str, str]
-    policed: Policed
+    whole: Callable[[], Whole]
+    known: Facts | None = None
+
+    @property
+    def graph(self) -> Graph:
+        return self.whole().graph
+
+    @property
+    def policed(self) -> Policed:
+        return self.whole().policed
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many steps and models there are."""
+        return (self.known.steps, self.known.models) if self.known else _counts(self.graph)
+
+    @property
+    def judged_by(self) -> str:
+        """A digest of what decides about a verdict, or is drawn, besides the definition."""
+        return self.known.judged_by if self.known else _judged_by(self.graph)
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the graph, without composing it again."""
+        if self.known:
+            return self.known
+        steps, models = self.counts
+        owned = {claim.group: claim.owner for claim in self.policed.claims if not claim.listed}
+        return Facts(steps=steps, models=models, owned=owned, judged_by=self.judged_by)
+
+
+def _counts(graph: Graph) -> tuple[int, int]:
+    return len(graph.steps), len({step.unit.name for step in graph.steps})
+
+
+def _judged_by(graph: Graph) -> str:
+    drawn = [(step.name, step.step_class, step.unit.name) for step in graph.steps]
+    gates = {name: unit.section.gate for name, unit in graph.units.items()}
+    return hashlib.sha256(repr((drawn, gates)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def compose(
@@ -80,7 +138,8 @@ def compose(
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
     about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
-    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
+    whole = Whole(graph=graph, policed=policed)
+    return Composed(definition=definition, warnings=warnings, images=resolved, whole=lambda: whole)
 
 
 def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) -> Iterator[Problem]:

@@ -39,16 +39,17 @@ def judge_execution(
         PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
     """
     execution = target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
-    nodes, asked = nodes_of(composed), asked_of(composed, planned.definition)
     upheld = None
     if kept:
-        shown = repr((asked, nodes, lock, reused))
+        definition = composed.definition
+        own = (definition.sha256, definition.owners, definition.data, definition.commit_parameters, composed.judged_by)
+        shown = repr((hashlib.sha256(planned.definition).hexdigest(), own, lock, reused))
         upheld = Upheld(kept=kept, target=target, execution=execution, asked=shown)
         if stands := upheld.find():
             return stands
     since = time.time()
-    record = collect(execution, target, nodes=nodes, lock=lock, reused=reused)
-    evidence = witness_run(record, target, asked)
+    record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
+    evidence = witness_run(record, target, asked_of(composed, planned.definition))
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
     record = judge_evidence(evidence, record)

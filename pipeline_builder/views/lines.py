@@ -31,7 +31,7 @@ def checkout_line(done: Checkouts) -> str:
 
 def validate_line(composed: Composed) -> str:
     """Say what was found to be in order."""
-    steps, models = len(composed.graph.steps), len({step.unit.name for step in composed.graph.steps})
+    steps, models = composed.counts
     return f"{_count(steps, 'step')} of {_count(models, 'model')}, no problems"
 
 
