@@ -275,14 +275,20 @@ class Opened:
         """The definition; images that it had to look up go into the lock."""
         from pipeline_builder.definition.compose import compose
         from pipeline_builder.machine.collector import without_collector
+        from pipeline_builder.machine.kept import open_kept
+        from pipeline_builder.machine.passed import Passed
         from pipeline_builder.manifest.lock import keep_images
 
         root, values, tags = self.workspace.root, self.values, self.workspace.tags
+        passed = Passed(open_kept(self.workspace.state))
         with without_collector():
-            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
+            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
         if self.workspace.target == "local":
             refuse_here(composed.warnings)
-            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs))
+            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs), passed)
+        with contextlib.suppress(OSError):
+            begin_state(self.workspace.state)
+            passed.save()
         self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
         self.warn_of(sort_problems(composed.warnings))
         return composed
