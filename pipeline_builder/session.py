@@ -8,6 +8,7 @@ here does one stage's output become the next one's input, and only here is it sa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.definition.findings import with_places
-from pipeline_builder.descriptions import DeployedPipeline
+from pipeline_builder.descriptions import DeployedPipeline, ExecutionStatus
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
@@ -33,7 +34,7 @@ from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
 from pipeline_builder.release.promote import Decided, Decision
-from pipeline_builder.release.record import RunRecord, write_record
+from pipeline_builder.release.record import RunRecord, is_reported, note_reported, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
@@ -297,6 +298,16 @@ class Session(Opened):
             placed = with_places(error.problems, self.composed.definition, self.composed.graph)
             raise InputProblems(*placed) from error
 
+    def take(self, plan: Plan, eyes: Eyes) -> RunRecord | None:
+        """Judge the execution that a plan has found to have done all that a run would do; None where there is none."""
+        found = self.target.pipelines.describe_execution(plan.unchanged_since) if plan.unchanged_since else None
+        if found is None or found.status is not ExecutionStatus.SUCCEEDED:
+            return None
+        pipeline = self.deployed()
+        if hashlib.sha256(pipeline.definition).hexdigest() != plan.new_sha256:
+            return None
+        return self._follow(lambda: Start(execution=found, origin="unchanged"), eyes, planned=pipeline)
+
     def _note(self, begun: Start) -> None:
         self.begun = begun
 
@@ -386,11 +397,13 @@ class Session(Opened):
         write_junit(self.workspace.build / JUNIT, record)
 
     def report(self, record: RunRecord) -> Path:
-        """Write the report for people."""
-        from pipeline_builder.views.report import render_report
-
+        """Write the report for people, unless it is there already: how long a command's stages took makes no other."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            write_file(path, render_report(record).encode())
+            if not is_reported(self.kept, record, path):
+                from pipeline_builder.views.report import render_report
+
+                write_file(path, content := render_report(record).encode())
+                note_reported(self.kept, record, content)
             words.append(os.path.relpath(path))
         return path

@@ -16,7 +16,7 @@ from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
-from pipeline_builder.machine.kept import Kept
+from pipeline_builder.machine.kept import Kept, open_kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
@@ -40,8 +40,6 @@ APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
-KEPT = "kept"
-"""The folder in the state of what was made of content: it can be deleted at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,13 +290,17 @@ class Opened:
     def _compose(self, values: Mapping[str, str]) -> Composed:
         from pipeline_builder.definition.compose import compose
         from pipeline_builder.machine.collector import without_collector
+        from pipeline_builder.machine.passed import Passed
 
-        root, tags = self.workspace.root, self.workspace.tags
+        root, tags, passed = self.workspace.root, self.workspace.tags, Passed(self.kept)
         with without_collector():
-            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
+            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
         if self.workspace.target == "local":
             refuse_here(composed.warnings)
-            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs))
+            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs), passed)
+        with contextlib.suppress(OSError):
+            begin_state(self.workspace.state)
+            passed.save()
         return composed
 
     def _recalled(self) -> Recalled | None:
@@ -338,7 +340,7 @@ class Opened:
     @cached_property
     def kept(self) -> Kept:
         """What was made of content before."""
-        return Kept(folder=self.workspace.state / KEPT)
+        return open_kept(self.workspace.state)
 
     @cached_property
     def runs(self) -> Runs:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.cli.options import Asked, given_stubs, open_session, target_is_given
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
-from pipeline_builder.machine.kept import Kept
+from pipeline_builder.machine.kept import open_kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Known:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.said: list[str | None] = []
-        self._kept = Kept(folder=asked.state / "kept")
+        self._kept = open_kept(asked.state)
         self._environment = Noted(os.environ)
         self._key = self._key_now()
         self._tree: Tree | None = None

@@ -23,6 +23,7 @@ from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.explanations import certain_ids
+from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
 if TYPE_CHECKING:
@@ -103,11 +104,18 @@ def _judged_by(graph: Graph) -> str:
 
 
 def compose(
-    manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str], tags: Mapping[str, str] | None = None
+    manifest: Manifest,
+    lock: Lock,
+    *,
+    root: Path,
+    values: Mapping[str, str],
+    tags: Mapping[str, str] | None = None,
+    passed: Passed | None = None,
 ) -> Composed:
     """Read the conf files of every enabled repository and compose them.
 
-    `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job.
+    `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job; `passed` knows what
+    was checked before.
 
     Raises:
         InputProblems: PB2xx to PB4xx. After a problem the stages go on with the rest, and of what they find all is said
@@ -125,7 +133,7 @@ def compose(
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
     definition, found = read_definition(graph, settings, urls, images, isolated)
     _add_certain(problems, found)
-    _add_certain(problems, findings_of(definition, graph))
+    _add_certain(problems, findings_of(definition, graph, passed or Passed()))
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls

@@ -128,6 +128,11 @@ class Kept:
                 yield entry
 
 
+def open_kept(state: Path) -> Kept:
+    """Return the store that is in the folder of a workspace's state; there is nothing in it yet, perhaps."""
+    return Kept(folder=state / "kept")
+
+
 def _head(content: bytes | memoryview) -> bytes:
     """Return the line before an entry's content, which says that it is ours and whole."""
     return _MARK + hashlib.sha256(content).hexdigest().encode() + b"\n"

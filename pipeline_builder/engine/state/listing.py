@@ -48,13 +48,15 @@ def has_only_files(folder: Path, count: int) -> bool:
     return count == 0
 
 
-def fault_of(path: Path, boundary: Path) -> str:
+def fault_of(path: Path | str, boundary: Path) -> str:
     """Return why what is at a path below the boundary is no object, empty where it is one, or nothing is there."""
     here = str(boundary)
-    for part in path.relative_to(boundary).parts:
-        here = os.path.join(here, part)  # noqa: PTH118 - a Path of each would take longer than all the rest
-        if os.path.islink(here):  # noqa: PTH114
-            return "" if _stays(path, boundary.resolve()) else LEADS_OUT.format(boundary)
+    for part in str(path)[len(here) :].split("/"):
+        if not part:
+            continue
+        here = f"{here}/{part}"
+        if os.path.islink(here):  # noqa: PTH114 - a Path of each would take longer than all the rest
+            return "" if _stays(Path(path), boundary.resolve()) else LEADS_OUT.format(boundary)
     return ""
 
 
