@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 
-
 _REPORT = "report"
 
 
