@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pipeline_builder.cli.options import (
     Asked,
     common,
     located,
+    open_session,
     parameters_option,
     stubs_option,
     target_is_given,
@@ -26,7 +27,9 @@ from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
 if TYPE_CHECKING:
+    from pipeline_builder.definition.compose import Composed
     from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Opened
 
 
 @main.command()
@@ -68,29 +71,42 @@ def validate(asked: Asked, *, as_json: bool) -> None:
     """
     started = time.monotonic()
     known = Known(asked)
-    found = known.find()
-    if found is None:
-        found = _check(known.open(), known)
-        known.keep(found)
-    else:
+    if found := known.find():
         found.repeat(time.monotonic() - started)
+    elif asked.target == "aws":
+        found = _check_on_aws(open_session(asked))
+    else:
+        found = _check_here(known)
+        known.keep(found)
     show(found.result, as_json=as_json, text=found.text)
 
 
-def _check(session: Session, known: Known) -> Found:
-    """Check everything, and return what was found; warnings have been said by then."""
+def _check_here(known: Known) -> Found:
+    """Check everything for this machine; warnings have been said by then."""
     from pipeline_builder.views.lines import validate_line
 
+    opened = known.open()
+    started = time.monotonic()
+    composed = opened.composed
+    line = validate_line(composed)
+    known.say_line(line, time.monotonic() - started)
+    return _found(composed, [*composed.warnings, *_not_here(opened)], line=line, said=known.said)
+
+
+def _check_on_aws(session: Session) -> Found:
     composed = session.validate()
-    warnings = [*composed.warnings, *_not_here(session)]
-    if session.workspace.target == "aws":
-        warnings += _on_aws(session)
+    return _found(composed, [*composed.warnings, *_on_aws(session)])
+
+
+def _found(
+    composed: Composed, warnings: Sequence[Problem], *, line: str = "", said: Sequence[str | None] = ()
+) -> Found:
     steps = [step.name for step in composed.graph.steps]
     return Found(
         result={**problems_json(warnings), "steps": steps},
         text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps",
-        line=validate_line(composed),
-        said=known.said,
+        line=line,
+        said=said,
     )
 
 
@@ -109,15 +125,17 @@ def _on_aws(session: Session) -> tuple[Problem, ...]:
     return (*found, *checked)
 
 
-def _not_here(session: Session) -> tuple[Problem, ...]:
+def _not_here(opened: Opened) -> tuple[Problem, ...]:
     """Return a warning for each step that this machine can't run; where it was asked for, they are problems."""
     from dataclasses import replace
 
-    found = session.find_unrunnable()
+    from pipeline_builder.here import find_unrunnable_here
+
+    found = find_unrunnable_here(opened.composed, opened.workspace.stubs)
     if found and (target_is_given() or any(problem.id != "PB501" for problem in found)):
         raise InputProblems(*found)
     warnings = tuple(replace(problem, warning=True) for problem in found)
-    session.warn_of(warnings)
+    opened.warn_of(warnings)
     return warnings
 
 

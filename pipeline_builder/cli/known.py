@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.cli.options import Asked, given_stubs, open_session, target_is_given
+from pipeline_builder.cli.options import Asked, given_stubs, open_workspace, target_is_given
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
 from pipeline_builder.machine.kept import open_kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
 
 if TYPE_CHECKING:
-    from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Opened
 
 _KIND = "validated"
 _LOCK = "model_repos.lock.yaml"
@@ -31,7 +32,7 @@ class Found:
     result: Any
     text: str
     line: str
-    said: list[str | None]
+    said: Sequence[str | None]
 
     def repeat(self, seconds: float) -> None:
         """Say all of it again; `seconds` are those that it has taken now."""
@@ -57,7 +58,7 @@ class Known:
         self._environment = Noted(os.environ)
         self._key = self._key_now()
         self._tree: Tree | None = None
-        self._session: Session | None = None
+        self._opened: Opened | None = None
 
     def find(self) -> Found | None:
         """Return what was found before; None where nothing was, or where something is another since."""
@@ -72,28 +73,35 @@ class Known:
             self._kept.put(_KIND, self._key, {**entry, "fresh": {}})
         return Found(**entry["found"])
 
-    def open(self) -> Session:
-        """Return a session, of which all is noted that it reads and says."""
-        session = open_session(self.asked, self._environment)
-        session.say = self._say
-        session.warn = self._warn
-        if self._key and _is_all(session):
-            self._session = session
-            self._tree = look_at_tree(_folder(session))
-        return session
+    def open(self) -> Opened:
+        """Return what is in the workspace, of which all is noted that it reads and says; there is no session to it."""
+        from pipeline_builder.workspace import Opened
+
+        opened = Opened(open_workspace(self.asked, self._environment), warn=self._warn)
+        if self._key and _is_all(opened):
+            self._opened = opened
+            self._tree = look_at_tree(_folder(opened))
+        return opened
+
+    def say_line(self, line: str, seconds: float) -> None:
+        """Say what was done, and note where it was said."""
+        from pipeline_builder.views.lines import stage_line
+
+        self.said.append(None)
+        say(stage_line("validate", line, seconds))
 
     def keep(self, found: Found) -> None:
         """Keep what was found, if all that it was made of is still as it was before."""
-        session, noted, before = self._session, self._environment, self._tree
-        if session is None or before is None or noted.whole or self._key != self._key_now():
+        opened, noted, before = self._opened, self._environment, self._tree
+        if opened is None or before is None or noted.whole or self._key != self._key_now():
             return
-        after = look_at_tree(_folder(session))
-        if after is None or after.stamp != before.stamp or not are_as_they_were(_folder(session), before.fresh):
+        after = look_at_tree(_folder(opened))
+        if after is None or after.stamp != before.stamp or not are_as_they_were(_folder(opened), before.fresh):
             return
         from pipeline_builder.workspace import begin_state
 
         entry = {
-            "folder": session.manifest.training_dir,
+            "folder": opened.manifest.training_dir,
             "stamp": before.stamp,
             "fresh": dict(before.fresh),
             "names": sorted(noted.names),
@@ -103,10 +111,6 @@ class Known:
         with suppress(OSError):
             begin_state(self.asked.state)
             self._kept.put(_KIND, self._key, entry)
-
-    def _say(self, text: str) -> None:
-        self.said.append(None)
-        say(text)
 
     def _warn(self, problem: Problem) -> None:
         text = render_problem(problem)
@@ -138,11 +142,11 @@ def _digest(path: Path) -> str:
         return f"errno {error.errno}"
 
 
-def _folder(session: Session) -> Path:
-    return session.workspace.root / session.manifest.training_dir
+def _folder(opened: Opened) -> Path:
+    return opened.workspace.root / opened.manifest.training_dir
 
 
-def _is_all(session: Session) -> bool:
+def _is_all(opened: Opened) -> bool:
     """Tell whether a check looks at nothing on this machine but the manifest's files and the checkouts."""
-    local = session.manifest.local
+    local = opened.manifest.local
     return not local.sources and not any(image.python for image in local.images)

@@ -17,6 +17,7 @@ from pipeline_builder.errors import Problem, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Workspace
 
 # Whether a file can be read is said by whoever reads it, as a problem with an id.
 FILE: click.Path = click.Path(path_type=Path, readable=False)
@@ -196,9 +197,15 @@ def make_session(places: Mapping[str, Path | None], target: str, jobs: int | Non
     return open_session(_asked(places, target, jobs))
 
 
-def open_session(asked: Asked, environment: Mapping[str, str] | None = None) -> Session:
-    """Return the session of a command; `environment` stands for the process's own where placeholders take values."""
+def open_session(asked: Asked) -> Session:
+    """Return the session of a command."""
     from pipeline_builder.session import Session
+
+    return Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
+
+
+def open_workspace(asked: Asked, environment: Mapping[str, str] | None = None) -> Workspace:
+    """Return the workspace of a command; `environment` stands for the process's own where placeholders take values."""
     from pipeline_builder.workspace import Workspace, load_values
 
     target, given = asked.target, given_stubs()
@@ -209,7 +216,7 @@ def open_session(asked: Asked, environment: Mapping[str, str] | None = None) -> 
         from pipeline_builder.aws.identity import look_up
 
         values = look_up(values)
-    workspace = Workspace(
+    return Workspace(
         manifest_path=asked.manifest,
         state=asked.state,
         build=asked.build,
@@ -222,7 +229,6 @@ def open_session(asked: Asked, environment: Mapping[str, str] | None = None) -> 
         require_isolation=isolation_required(),
         stubs=given,
     )
-    return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 
 
 def reopen_session() -> Session:
