@@ -21,6 +21,7 @@ from pipeline_builder.checkout.remotes import failure_of, in_parallel
 from pipeline_builder.checkout.retries import PAUSES
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.sources import Source, find_sources
+from pipeline_builder.checkout.stamps import find_stamp, stamp_of
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
@@ -32,7 +33,7 @@ from pipeline_builder.manifest.manifest import Manifest, Repo
 _LFS = b"version https://git-lfs.github.com/spec/"
 _OF_DAMAGE = ("other", "none", "no answer")
 _UNTOLD = "look at it with 'git status' there"
-_FORM = 2
+_FORM = 3
 """Of what an export writes; what another form has written isn't taken for the same."""
 
 
@@ -108,10 +109,13 @@ def checkout(
         for left in {cache / f"{name}.git" for name in work} - {source.bare for source in sources}:
             remove_folder(left)  # of when each folder was fetched for itself
         every = in_parallel(git, [partial(_run_all, [work[r.name] for r in source.repos]) for source in sources], jobs)
-    by_name: dict[str, _Outcome | PipelineBuilderError] = {}
-    for source, found in zip(sources, every, strict=True):
-        answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
-        by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+        by_name: dict[str, _Outcome | PipelineBuilderError] = {}
+        for source, found in zip(sources, every, strict=True):
+            answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
+            by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+        for name, outcome in by_name.items():
+            if isinstance(outcome, _Outcome):
+                work[name].note_stamp(outcome.locked)
     outcomes = [by_name[repo.name] for repo in manifest.repos]
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
@@ -198,6 +202,8 @@ class _Work:
         self.bare = source.bare
         self.index = source.bare.with_name(f"{repo.name}.index")
         self.state = source.bare.with_name(f"{repo.name}.json")
+        self.clock = source.bare.with_name(f"{repo.name}.new")
+        self.stamp = ""
         self.warnings: list[Problem] = []
 
     def run(self) -> _Outcome:
@@ -219,10 +225,15 @@ class _Work:
     def work(self, remote: Remote) -> _Outcome:
         begun, before = time.monotonic(), self.source.fetched
         commit = self.commit(remote)
-        self.fetch(remote, commit)
         known = self.known()
-        facts = self.facts(commit, known)
-        changed = self.export(facts, known, remote)
+        # What is there as it was left needs nothing of what was fetched.
+        if known and self.is_of(known, commit) and self.stamp and stamp_of(self.folder, self.clock) == self.stamp:
+            changed, facts = False, self.facts(commit, known)
+            self.remember(facts)
+        else:
+            self.fetch(remote, commit)
+            facts = self.facts(commit, known)
+            changed = self.export(facts, known, remote)
         self.warn_of_changes(remote)
         history = self.history(remote, commit)
         checked_out = CheckedOut(
@@ -270,9 +281,9 @@ class _Work:
 
     def facts(self, commit: str, known: LockedRepo | None) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
-        if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
+        if known and self.is_of(known, commit):
             return replace(known, revision=self.repo.revision)
-        found = self.git.describe(self.bare, commit)
+        found, tree = self.git.describe(self.bare, commit, self.repo.path)
         if found.commit != commit == self.repo.revision:  # who looks at heads can't know that it is none
             raise GitError("no commit", f"{commit[:12]} is a tag, expected its commit {found.commit}")
         return LockedRepo(
@@ -280,23 +291,30 @@ class _Work:
             url=self.repo.url,
             revision=self.repo.revision,
             commit=found.commit,
-            tree=self.git.tree_of(self.bare, commit, self.repo.path),
+            tree=tree,
             committed=found.committed,
             subject=found.subject,
             author=found.author,
             path=self.repo.path,
         )
 
+    def is_of(self, known: LockedRepo, commit: str) -> bool:
+        return (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url)
+
     def known(self) -> LockedRepo | None:
         """Return what the last checkout made of the folder; None where there was none, or what it noted is damaged."""
+        self.stamp = ""
         try:
             noted = json.loads(self.state.read_text())
-            return LockedRepo(**noted["locked"]) if noted["form"] == _FORM else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            found = LockedRepo(**noted["locked"]) if noted["form"] == _FORM else None
+            self.stamp = str(noted.get("stamp", "")) if found else ""
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
+        return found
 
     def export(self, facts: LockedRepo, known: LockedRepo | None, remote: Remote) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
+        self.stamp = ""
         new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
@@ -356,8 +374,15 @@ class _Work:
                 message = f"{what}: {', '.join(paths[:5])}{', …' if len(paths) > 5 else ''}"
                 self.warnings.append(Problem(id=problem_id, message=message, place=self.repo.place, warning=True))
 
+    def note_stamp(self, facts: LockedRepo) -> None:
+        """Note what the folder's files are like now that nothing is at work on them."""
+        if not self.stamp and (found := find_stamp(self.folder, self.clock)):
+            self.stamp = found
+            self.remember(facts)
+
     def remember(self, facts: LockedRepo) -> None:
-        text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": asdict(facts)})
+        noted = {"form": _FORM, "tree": facts.tree, "locked": asdict(facts)}
+        text = json.dumps(noted | ({"stamp": self.stamp} if self.stamp else {}))
         if self.state.is_file() and self.state.read_text() == text:
             return
         temporary = self.state.with_suffix(".new")
