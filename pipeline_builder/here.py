@@ -14,7 +14,7 @@ from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.engine.execution.ability import Unable
     from pipeline_builder.engine.settings import LocalSettings
 
@@ -106,13 +106,16 @@ def looks_elsewhere(manifest: Manifest) -> bool:
 
 def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
-    from pipeline_builder.definition.findings import with_places
     from pipeline_builder.engine.document.document import load_definition
     from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
 
     document, stubs = load_definition(composed.definition.content), load_stubs(stub_files)
     found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
-    return with_places(found, composed.definition, composed.graph) if found else ()
+    if not found:
+        return ()
+    from pipeline_builder.definition.findings import with_places
+
+    return with_places(found, composed.definition, composed.graph)
 
 
 def refuse_here(warnings: Iterable[Problem]) -> None:

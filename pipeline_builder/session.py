@@ -18,22 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
-from pipeline_builder.definition.findings import with_places
 from pipeline_builder.descriptions import DeployedPipeline, ExecutionStatus
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
-from pipeline_builder.release.decisions import Decisions
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
-from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.record import RunRecord, is_reported, note_reported, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
@@ -60,12 +56,15 @@ from pipeline_builder.workspace import (
 if TYPE_CHECKING:
     from pipeline_builder.checkout.agreement import Compared
     from pipeline_builder.checkout.checkout import Checkouts
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import Execution, Selection
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.release.apply import Applied
+    from pipeline_builder.release.decisions import Decisions
+    from pipeline_builder.release.narrowing import Wanted
     from pipeline_builder.release.plan import Plan
+    from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.selection import Found
 
 
@@ -160,7 +159,7 @@ class Session(Opened):
         with self.stage("preflight") as words:
             composed = self.composed
             found = self.target.preflight(composed.definition.content)
-            found = with_places(found, composed.definition, composed.graph) if found else ()
+            found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
             self.warn_of(found)
@@ -223,6 +222,8 @@ class Session(Opened):
 
     def select(self, wanted: Wanted) -> Found:
         """Limit a run to what is wanted."""
+        from pipeline_builder.release.narrowing import narrow
+
         found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
         return found
@@ -295,8 +296,12 @@ class Session(Opened):
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
-            placed = with_places(error.problems, self.composed.definition, self.composed.graph)
-            raise InputProblems(*placed) from error
+            raise InputProblems(*self._placed(error.problems)) from error
+
+    def _placed(self, found: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        from pipeline_builder.definition.findings import with_places
+
+        return with_places(found, self.composed.definition, self.composed.graph) if found else ()
 
     def take(self, plan: Plan, eyes: Eyes) -> RunRecord | None:
         """Judge the execution that a plan has found to have done all that a run would do; None where there is none."""
@@ -359,6 +364,8 @@ class Session(Opened):
     @property
     def decisions(self) -> Decisions:
         """What decisions are made with."""
+        from pipeline_builder.release.decisions import Decisions
+
         return Decisions(
             target=self.target,
             runs=self.runs,

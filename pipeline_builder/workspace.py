@@ -23,7 +23,7 @@ from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.definition.recalled import Recalled
     from pipeline_builder.manifest.lock import Lock

@@ -27,7 +27,7 @@ from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.session import Session
     from pipeline_builder.workspace import Opened
 

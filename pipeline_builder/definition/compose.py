@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
-from pipeline_builder.definition.definition import Definition, read_definition
+from pipeline_builder.definition.composed import Composed, Definition, Whole
+from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
@@ -31,76 +30,6 @@ if TYPE_CHECKING:
 
 # What a policy's limits say of a number that is beyond SageMaker's own anyway.
 _LIMITS = ("PB240", "PB241")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """The graph, and what values of parameters are held against when it starts."""
-
-    graph: Graph
-    policed: Policed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is asked of every graph: how many steps and models it has, whose tag each group is to have that its policy
-    doesn't list, and a digest of all that decides about a verdict, or is drawn, besides the definition.
-    """
-
-    steps: int
-    models: int
-    owned: Mapping[str, str]
-    judged_by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
-    """The definition, which has passed every check, and what gives the `whole` that it was made of; `images` are what
-    the lock gets, `known` the facts where they are known already.
-    """
-
-    definition: Definition
-    warnings: tuple[Problem, ...]
-    images: Mapping[str, str]
-    whole: Callable[[], Whole]
-    known: Facts | None = None
-
-    @property
-    def graph(self) -> Graph:
-        return self.whole().graph
-
-    @property
-    def policed(self) -> Policed:
-        return self.whole().policed
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """How many steps and models there are."""
-        return (self.known.steps, self.known.models) if self.known else _counts(self.graph)
-
-    @property
-    def judged_by(self) -> str:
-        """A digest of what decides about a verdict, or is drawn, besides the definition."""
-        return self.known.judged_by if self.known else _judged_by(self.graph)
-
-    @property
-    def facts(self) -> Facts:
-        """What is known of the graph, without composing it again."""
-        if self.known:
-            return self.known
-        steps, models = self.counts
-        owned = {claim.group: claim.owner for claim in self.policed.claims if not claim.listed}
-        return Facts(steps=steps, models=models, owned=owned, judged_by=self.judged_by)
-
-
-def _counts(graph: Graph) -> tuple[int, int]:
-    return len(graph.steps), len({step.unit.name for step in graph.steps})
-
-
-def _judged_by(graph: Graph) -> str:
-    drawn = [(step.name, step.step_class, step.unit.name) for step in graph.steps]
-    gates = {name: unit.section.gate for name, unit in graph.units.items()}
-    return hashlib.sha256(repr((drawn, gates)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def compose(

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.definition.bundle import Bundle
-from pipeline_builder.definition.compose import Composed, Facts
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Composed, Definition, Facts
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree

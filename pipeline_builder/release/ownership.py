@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pipeline_builder.definition.compose import Composed
-from pipeline_builder.definition.policy.groups import Claim
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import ModelRegistry
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.policy.groups import Claim
 
 _AT_ONCE = 8
 # Of a group without a tag that many packages are asked whose they are, newest first.

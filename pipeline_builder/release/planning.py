@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.descriptions import CachePrediction, DeployedPipeline
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.plan import Plan, build_plan, with_rename

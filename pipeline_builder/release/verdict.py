@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pipeline_builder.definition.compose import Composed
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.descriptions import DeployedPipeline, Execution
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.kept import Kept
@@ -14,13 +15,14 @@ from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_file
 from pipeline_builder.release.evidence import Evidence, files_of
-from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.upheld import Upheld
-from pipeline_builder.release.witness import Asked, witness_run
 from pipeline_builder.target import Target
+
+if TYPE_CHECKING:  # where the verdict stands nothing is judged
+    from pipeline_builder.release.witness import Asked
 
 
 def judge_execution(
@@ -47,6 +49,9 @@ def judge_execution(
         upheld = Upheld(kept=kept, target=target, execution=execution, asked=shown)
         if stands := upheld.find():
             return stands
+    from pipeline_builder.release.judging import judge_evidence
+    from pipeline_builder.release.witness import witness_run
+
     since = time.time()
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
     evidence = witness_run(record, target, asked_of(composed, planned.definition))
@@ -60,6 +65,8 @@ def judge_execution(
 
 def asked_of(composed: Composed, planned: bytes) -> Asked:
     """Return what the confs ask of a run of the planned definition."""
+    from pipeline_builder.release.witness import Asked
+
     gates = {name: unit.section.gate for name, unit in composed.graph.units.items()}
     definition = composed.definition
     return Asked(

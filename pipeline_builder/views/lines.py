@@ -9,8 +9,7 @@ from pipeline_builder.inert import inert_line
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
-    from pipeline_builder.definition.compose import Composed
-    from pipeline_builder.definition.definition import Definition
+    from pipeline_builder.definition.composed import Composed, Definition
     from pipeline_builder.descriptions import ModelPackage
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
