@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from growth import environment_of, trees_of
+from beside import environment_of, trees_of
+from figures import Figure, Seen, meter, note
 from table import ROOT
 
 sys.path.insert(0, str(ROOT))
@@ -50,15 +50,10 @@ def make_workspace(folder: Path, units: int) -> None:
     share_environment(folder / ".pipeline_builder")
 
 
-def up(root: Path, folder: Path) -> float:
-    """Return the CPU seconds of an `up`, its children's with it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def up(root: Path, folder: Path) -> Seen:
+    """Return what an `up` takes, its git's part with it."""
     command = [sys.executable, "-m", "pipeline_builder", "up", "--approve"]
-    done = subprocess.run(command, cwd=folder, env=environment_of(root), capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return meter(command, folder=folder, environment=environment_of(root))
 
 
 def main() -> None:
@@ -77,11 +72,13 @@ def main() -> None:
                 up(ROOT, folder)
             for root in trees.values():
                 up(root, folder)  # its bytecode is there from then on
-            found: dict[str, list[float]] = {which: [] for which in trees}
+            found: dict[str, list[Seen]] = {which: [] for which in trees}
             for _ in range(given.runs):
                 for which, root in trees.items():
                     found[which].append(up(root, folder))
-            for which, values in found.items():
+            for which, seen in found.items():
+                note(Figure(work="no-change up", of=which, size=size, seen=seen, goal=GOALS.get(size, "")))
+                values = [one.cpu for one in seen]
                 middle = statistics.median(values)
                 spread = f"({min(values):.2f} to {max(values):.2f}, n={len(values)})"
                 print(
