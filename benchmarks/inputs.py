@@ -92,4 +92,5 @@ def main() -> None:
     print(f"  all in {children.ru_utime + children.ru_stime:.0f} s of CPU")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -47,8 +47,9 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("ProcessingJobName", ""))
     arn = f"{ACCOUNT}:processing-job/{name}"
     ml = tools.folder / "ml"
-    data = bring(processing_arrivals(request), tools.outputs, private=tools.private)
     outputs = [output["S3Output"] for output in _outputs(request)]
+    places = [output["LocalPath"] for output in outputs]
+    data = bring(processing_arrivals(request), tools.outputs, private=tools.private, outputs=places)
     for output in outputs:
         folder_inside(ml, output["LocalPath"])
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
