@@ -35,14 +35,18 @@ make = "import os, sys; n, s = map(int, sys.argv[1:3]); b = os.urandom(min(s, 1 
 make += chr(10) + "for i in range(n):" + chr(10) + "  f = open(f'{sys.argv[3]}/{i}', 'wb')" + chr(10)
 make += "  for _ in range(max(1, s >> 20)): f.write(b)"
 def python(n, size, folder):
-    return f"mkdir -p {folder}; cat > /tmp/m.py <<'E'" + chr(10) + make + chr(10) + f"E" + chr(10) + f"python /tmp/m.py {n} {size} {folder}"
+    lines = [f"mkdir -p {folder}; cat > /tmp/m.py <<'E'", make, "E", f"python /tmp/m.py {n} {size} {folder}"]
+    return chr(10).join(lines)
 for line in sys.stdin:
     what, kind, n, size = line.split()
     n, size = int(n), int(size)
     if what == "in":
         uri = f"s3://{kind.partition('-')[2] or 'data'}/{n}-{size}/"
         mode = kind.partition("-")[0]
-        step = script("a", "true", inputs={"x": uri}) if mode == "Processing" else training("a", "true", **channel(mode, uri))
+        if mode == "Processing":
+            step = script("a", "true", inputs={"x": uri})
+        else:
+            step = training("a", "true", **channel(mode, uri))
     elif what == "out":
         step = script("a", python(n, size, "/opt/ml/processing/output"))
     else:
@@ -53,10 +57,8 @@ for line in sys.stdin:
     wall, cpu, after = time.perf_counter() - began, sum(os.times()[:4]) - cpu, io()
     assert ended.status.value == "Succeeded", ended
     print(json.dumps([wall, cpu, *(now - then for now, then in zip(after, before))]), flush=True)
-    for name in ("local",):
-        shutil.rmtree(store / name, ignore_errors=True)
+    shutil.rmtree(store / "local", ignore_errors=True)
 """
-MANY, LARGE = (10_000, 180), (1, 1 << 30)
 WAYS = (
     ("File", "a channel, File"), ("FastFile", "a channel, FastFile"), ("Processing", "a processing input"),
 )  # fmt: skip
@@ -125,4 +127,5 @@ def one(work: str, line: str, sides: dict[str, Worker], rounds: int) -> None:
         )
 
 
-main()
+if __name__ == "__main__":
+    main()

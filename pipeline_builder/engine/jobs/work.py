@@ -93,7 +93,8 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     uri, arrival = request["TransformOutput"]["S3OutputPath"], transform_arrival(request, INPUT)
     turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
     failure: Exception | None = None
-    for turn in turns.of(lambda folder: bring([arrival], replace(tools, folder=folder).outputs, private=tools.private)):
+    # Copied: the engine reads the names of the input's files where they arrive.
+    for turn in turns.of(lambda folder: bring([arrival], replace(tools, folder=folder).outputs, private=False)):
         failure = _turned(step, request, tools, turn) or failure
         if isinstance(failure, StepStoppedError | JobStoppedError):
             break
