@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline_builder.checkout.advertised import read_advertised
 from pipeline_builder.checkout.bare import has_long_ids, is_whole, make_bare
 from pipeline_builder.checkout.commits import Commit, build_commit, is_long, parse_commit, plain
 from pipeline_builder.checkout.looks import Looks
@@ -132,6 +133,8 @@ class Git(Runner):
         found = try_again(
             lambda: self.looks.refs(remote, asked), self.stopped.wait, self.pauses, min(self.timeout, PATIENCE)
         )
+        if found is None:
+            found = read_advertised(self, remote)
         if found is not None:
             return found
         # In no repository: one that we are in by chance has no say in it. Patterns fit ends of names as well.

@@ -34,6 +34,7 @@ TIMEOUT = 600.0
 MARK = "--git-dir="
 """How a command names the repository that git works on; nobody but us puts that first."""
 _GLANCE = 0.2
+_FIRST = threading.Lock()
 GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
@@ -271,10 +272,12 @@ def _start(
     The system closes our files as the process becomes git, and not Python before: until it can be known as git, it
     holds the checkout's lock.
     """
-    _try_git(environment.get("PATH", os.defpath))
+    with _FIRST:
+        program = _try_git(environment.get("PATH", os.defpath))
     try:
         return subprocess.Popen(
             command,
+            executable=program,
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.PIPE if reads else subprocess.DEVNULL,
@@ -297,8 +300,9 @@ def keep_no_core() -> None:
 
 
 @functools.lru_cache
-def _try_git(path: str) -> None:
-    """Try the first git on a PATH before it is trusted, once; a failure is not remembered, as it may be mended.
+def _try_git(path: str) -> str:
+    """Return the first git on a PATH, which is tried before it is trusted, once; a failure is not remembered, as it may
+    be mended.
 
     Raises:
         GitError: kind "absent" where there is none, or where it doesn't work.
@@ -308,6 +312,7 @@ def _try_git(path: str) -> None:
         raise GitError("absent", "the program 'git' is not there")
     if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
         raise GitError("absent", f"the program '{found}' does not work: {fault}")
+    return str(Path(found).absolute())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

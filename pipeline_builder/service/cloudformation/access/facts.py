@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.roles import role_name
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.manifest import Manifest
