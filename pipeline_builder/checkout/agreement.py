@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import Head
+from pipeline_builder.checkout.pins import Pins, look_at_pins
 from pipeline_builder.checkout.remotes import failure_of, fetch_heads, in_parallel, is_commit, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
@@ -50,8 +51,18 @@ def compare_lock(
     heads = fetch_heads(manifest.repos, git, remote, jobs=jobs)
     locked = {entry.name: entry for entry in lock.repos}
     lost = _find_lost(_doubtful(manifest.repos, locked, heads), git, remote, jobs)
-    compared = [_compare(repo, locked.get(repo.name), heads[repo.name], lost.get(repo.name)) for repo in manifest.repos]
+    pins = look_at_pins(manifest.repos, locked, git, remote, jobs=jobs)
+    compared = [
+        _with_pins(_compare(repo, locked.get(repo.name), heads[repo.name], lost.get(repo.name)), pins)
+        for repo in manifest.repos
+    ]
     return (*compared, *_left(manifest, lock))
+
+
+def _with_pins(compared: Compared, pins: Pins) -> Compared:
+    """Return it with what is said of its submodules."""
+    problems, failures = pins.problems.get(compared.name, ()), pins.failures.get(compared.name, ())
+    return replace(compared, problems=(*compared.problems, *problems), failures=(*compared.failures, *failures))
 
 
 def _compare(
