@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from growth import trees_of
+from beside import trees_of
+from figures import Figure, Seen, note
 from remotes import git, make_remotes, served
 
 WORK = Path(__file__).with_name("checkout_work.py")
@@ -119,6 +120,11 @@ class Contest:
         """Print a line for each; ratios are medians of those of each turn."""
         print(f"{title} ({os.cpu_count()} cores)")
         first, *_ = self.costs.values()
+        bound, *_ = self.costs
+        for name, costs in self.costs.items():
+            seen = [Seen(wall=cost.wall, cpu=cost.cpu, peak=cost.peak) for cost in costs]
+            told = f"{goal.partition(' ')[0]} x" if goal and name == "now" else ""
+            note(Figure(work=f"checkout, {title}", of=name, seen=seen, goal=told, bound=bound if told else ""))
         for name, costs in self.costs.items():
             wall, cpu = (statistics.median(getattr(cost, what) for cost in costs) for what in ("wall", "cpu"))
             ratios = "".join(
@@ -217,6 +223,9 @@ def growth(root: Path, trees: Mapping[str, Path], sizes: Sequence[int]) -> None:
                     costs += contest.costs[what]
                 shutil.rmtree(folder)
             for what, costs in found.items():
+                for size, cost in zip(sizes, costs, strict=True):
+                    seen = [Seen(wall=cost.wall, cpu=cost.cpu, peak=cost.peak)]
+                    note(Figure(work=f"checkout of small repositories, {what}", of=name, size=size, seen=seen))
                 exponent = math.log(costs[-1].cpu / costs[0].cpu) / math.log(sizes[-1] / sizes[0])
                 figures = "".join(f"{cost.cpu:9.2f}" for cost in costs)
                 print(f"  {what:<10}{name:<8}{figures} CPU s   n^{exponent:.2f}  {costs[-1].peak:5.0f} MB", flush=True)
