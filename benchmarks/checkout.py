@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from beside import trees_of
 from figures import Figure, Seen, note, ratio
-from growth import trees_of
 from remotes import git, make_remotes, served
 
 WORK = Path(__file__).with_name("checkout_work.py")
