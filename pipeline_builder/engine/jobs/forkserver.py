@@ -85,21 +85,20 @@ class ForkServer:
         """Whether it can be used by this process, and still."""
         return self.owner == os.getpid() and time.monotonic() < self._until and self._process.poll() is None
 
-    def fork(self, fork: Fork, log: int) -> Forked:
+    def fork(self, mounts: list[str], most: int, log: int) -> Forked:
         """Return the supervisor of a job, which stands in the job's view and waits for what to run."""
-        mounts = self.parts.own(fork.job, fork.scratch)
-        if mounts is None:
-            raise NotForkedError("its folders are where only bubblewrap mounts them")
         user, filtered = (os.geteuid(), os.getegid()), make_filter(network=True)
-        order = marshal.dumps({"mounts": mounts, "most": fork.most, "user": user, "filter": filtered})
+        order = marshal.dumps({"mounts": mounts, "most": most, "user": user, "filter": filtered})
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
                 socket.send_fds(self._orders, [order], [theirs.fileno(), log])
             return Forked(ours, _told_pid(ours))
-        except OSError as error:
+        except BaseException as error:
             ours.close()
+            if not isinstance(error, OSError):
+                raise
             raise NotForkedError(str(error)) from error
 
     def close(self) -> None:
@@ -136,8 +135,11 @@ class _Servers:
     def fork(self, fork: Fork, log: int) -> Forked:
         key = fork.key()
         server = self._server(key, fork)
+        mounts = server.parts.own(fork.job, fork.scratch)
+        if mounts is None:
+            raise NotForkedError("its folders are where only bubblewrap mounts them")
         try:
-            return server.fork(fork, log)
+            return server.fork(mounts, fork.most, log)
         except NotForkedError:
             with self._lock:
                 if server.is_fit:  # it was not killed: another one would do no better

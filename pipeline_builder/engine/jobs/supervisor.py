@@ -85,7 +85,9 @@ class Forked:
 
     def status(self) -> int:
         """Wait for its end; one that has said nothing before was killed."""
-        select.select([self._process], [], [])
+        poll = select.poll()
+        poll.register(self._process, select.POLLIN)
+        poll.poll()
         return -signal.SIGKILL
 
     def close(self) -> None:
