@@ -49,7 +49,8 @@ class Fork:
     def key(self) -> Key:
         """Return what jobs have in common that may have one server."""
         job = self.job
-        return (self.isolation, job.folder.parent, job.python, job.hidden, job.reads, job.writes, self.shims)
+        seen = (job.python, job.hidden, job.reads, job.writes, bool(job.overlaid))
+        return (self.isolation, job.folder.parent, self.shims, *seen)
 
 
 class ForkServer:

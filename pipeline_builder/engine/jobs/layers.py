@@ -53,7 +53,7 @@ class Parts:
 
 
 def parts_of(job: Job, shims: Path | None, *, scratch: bool) -> Parts:
-    """Return the view of a job, and of all with the same interpreter and folders, in two parts.
+    """Return the view of a job, and of all with the same interpreter, folders and kinds of data, in two parts.
 
     With `scratch` what a job changes in its Python environment goes to a folder of its own.
     """

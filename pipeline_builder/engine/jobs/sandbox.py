@@ -24,7 +24,7 @@ from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.supervisor import Started, Supervisor
-from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
+from pipeline_builder.engine.jobs.view import CHANGES, HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
@@ -166,11 +166,12 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     job = dataclasses.replace(job, reads=(*job.reads, *_certificates(os.environ)))
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
-    scratch, shims = stack.enter_context(scratch_folder(job.folder)), shims_of(job)
+    scratch, shims = stack.enter_context(scratch_folder(job.folder, len(job.overlaid))), shims_of(job)
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
+    changes += [CHANGES] if job.overlaid else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
-        "foreign": [path for _, path in job.mounted],
+        "foreign": [path for _, path in (*job.mounted, *job.overlaid)],
         "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
     }  # fmt: skip
 

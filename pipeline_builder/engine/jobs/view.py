@@ -13,7 +13,9 @@ from pipeline_builder.engine.jobs.job import OPT_ML, Job
 from pipeline_builder.engine.jobs.shims import NOTHING, package_folders, shim_mounts
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
-SCRATCH = "/run/job"
+SCRATCH, CHANGES = "/run/job", "/run/changes"
+"""What the job has changed of its environment, and of what it was shown: so that it is counted."""
+OVERLAYS = "inputs"
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SYSTEM = ("/usr", "/etc", "/nix/store", "/gnu/store", "/var/lib/ca-certificates")
 # What programs ask the kernel about processors, devices and their own bounds. The rest of /sys is for administrators.
@@ -61,6 +63,10 @@ def own_layers(job: Job, scratch: Path | None) -> list[Layer]:
     """Return what only this job has: its folders, its data, and its Python environment as it may change it."""
     layers = [(target, ["--bind", str(source), target]) for source, target in _own(job)]
     layers += [(target, ["--ro-bind", str(source), target]) for source, target in job.mounted]
+    if job.overlaid and scratch:
+        for number, (source, target) in enumerate(job.overlaid):
+            layers.append((target, _overlay(str(source), scratch / OVERLAYS / str(number), target)))
+        layers.append((CHANGES, ["--ro-bind", str(scratch / OVERLAYS), CHANGES]))
     return [*layers, *(_environment(environment, scratch) if (environment := environment_folder(job)) else ())]
 
 
@@ -177,8 +183,14 @@ def _environment(folder: str, scratch: Path | None) -> list[Layer]:
     """Let the job change its Python environment without changing it for others, where overlays can be mounted."""
     if scratch is None:
         return [(folder, ["--ro-bind", folder, folder])]
-    overlay = ["--overlay-src", folder, "--overlay", f"{scratch}/upper", f"{scratch}/work", folder]
-    return [(folder, overlay), (SCRATCH, ["--ro-bind", f"{scratch}/upper", SCRATCH])]
+    return [
+        (folder, _overlay(folder, scratch, folder)),
+        (SCRATCH, ["--ro-bind", f"{scratch}/upper", SCRATCH]),
+    ]
+
+
+def _overlay(source: str, scratch: Path, target: str) -> list[str]:
+    return ["--overlay-src", source, "--overlay", f"{scratch}/upper", f"{scratch}/work", target]
 
 
 def _interpreters(job: Job) -> frozenset[str]:
