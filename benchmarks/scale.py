@@ -19,7 +19,10 @@ from figures import FIGURES, Figure, exponent, middle, ratio, read
 from table import ROOT
 
 SECTIONS = {
-    "checkout": ("checkout.py", "--rounds {pairs} --before {before}"),
+    "checkout": ("checkout.py", "--only cold --runs {pairs} --peers {peers} --before {before}"),
+    "looks": ("checkout.py", "--only unchanged --runs {pairs} --before {before}"),
+    "folders": ("checkout.py", "--only folders --runs {pairs} --before {before}"),
+    "repositories": ("checkout.py", "--only growth --before {before}"),
     "unchanged": ("unchanged.py", "--runs {pairs} --before {before}"),
     "validate": ("compose.py", "--sdk --sizes 10 100 1000 --runs {pairs} --old {old}"),
     "growth": ("growth.py", "--runs {pairs} --before {before}"),
@@ -39,7 +42,8 @@ def command_of(section: str, *, pairs: int, before: str, old: Path | None) -> li
     script, words = SECTIONS[section]
     if old is None:
         words = words.partition(" --before")[0].partition(" --old")[0]
-    given = words.format(pairs=pairs, before=before, old=old).split()
+    peers = Path(tempfile.gettempdir()) / "benchmark-checkout-peers"
+    given = words.format(pairs=pairs, before=before, old=old, peers=peers).split()
     return [sys.executable, str(ROOT / "benchmarks" / script), *given]
 
 
@@ -83,15 +87,27 @@ def growth_of(work: str, rows: dict[int, dict[str, Figure]]) -> str:
     return f"  {work}, from {sizes[0]:,} to {sizes[-1]:,}: {', '.join(said)} (CPU seconds)"
 
 
-def show(figures: Sequence[Figure]) -> None:
-    """Print the table, and below it how works grow."""
-    rows: dict[str, dict[int | None, dict[str, Figure]]] = {}
+Rows = dict[str, dict[int | None, dict[str, Figure]]]
+
+
+def rows_of(figures: Sequence[Figure]) -> Rows:
+    """Return the figures by work, size and side."""
+    rows: Rows = {}
     for figure in figures:
         rows.setdefault(figure.work, {}).setdefault(figure.size, {})[figure.of] = figure
-    print(f"  {'work':<48}{'before':>9}{'now':>9} {'':<5} {'range':<17}{'':>7}  {'goal':<12}{'peak':>9}")
+    return rows
+
+
+def show(rows: Rows) -> None:
+    """Print a line for each work and size."""
     for work, sizes in rows.items():
         for size, sides in sizes.items():
-            print(line(work if size is None else f"{work}, {size:,}", sides))
+            if "now" in sides:
+                print(line(work if size is None else f"{work}, {size:,}", sides), flush=True)
+
+
+def show_growth(rows: Rows) -> None:
+    """Print how the works grow that were measured at several sizes."""
     print("growth")
     for work, sizes in rows.items():
         measured = {size: sides for size, sides in sizes.items() if size is not None}
@@ -108,16 +124,21 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, trees_of(given.before) as trees:
         file = Path(folder, "figures")
-        for section in given.only or SECTIONS:
-            command = command_of(section, pairs=given.pairs, before=given.before, old=trees.get("before"))
-            print(f"… {' '.join(command[1:])}", file=sys.stderr, flush=True)
-            done = subprocess.run(command, env={**os.environ, FIGURES: str(file)}, stdout=sys.stderr, check=False)
-            if done.returncode:
-                print(f"  {section} failed: what it left is shown")
         print(
-            f"scale: pairs turn by turn, medians of {given.pairs}; {os.cpu_count()} cores, {platform.python_version()}"
+            f"scale: turn by turn, medians of {given.pairs} ({os.cpu_count()} cores, Python {platform.python_version()})"
         )
-        show(read(file))
+        print(
+            f"  {'work':<48}{'before':>9}{'now':>9} {'':<5} {'range':<17}{'':>7}  {'goal':<12}{'peak':>9}", flush=True
+        )
+        for section in given.only or SECTIONS:
+            known = len(read(file))
+            command = command_of(section, pairs=given.pairs, before=given.before, old=trees.get("before"))
+            print(f"... {' '.join(command[1:])}", file=sys.stderr, flush=True)
+            done = subprocess.run(command, env={**os.environ, FIGURES: str(file)}, stdout=sys.stderr, check=False)
+            show(rows_of(read(file)[known:]))
+            if done.returncode:
+                print(f"  {section} has failed: what it had measured is shown")
+        show_growth(rows_of(read(file)))
 
 
 if __name__ == "__main__":

@@ -107,6 +107,8 @@ class Source:
     def history(self, remote: Remote, commit: str, known: tuple[Written, ...]) -> tuple[Written, ...]:
         """Return who has written the newest commits; `known` is what the last checkout has found."""
         if commit not in self.read:
+            if not (known and known[0].commit == commit):
+                self.fetch(remote, commit)  # which an unchanged folder did without
             with self.counted():
                 self.read[commit] = read_history(self.git, self.bare, remote, commit, known)
         return self.read[commit]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.stamps import find_stamp, stamp_of
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.manifest.manifest import build_manifest
+from tests.checkout.repositories import ENVIRONMENT
 from tests.checkout.test_checkout import one, root, run
 
 __all__ = ["root"]
@@ -79,3 +84,15 @@ def test_with_and_without_it_is_the_same(root: Path) -> None:
     (root / "aws-train" / "a" / "conf" / "conf.yaml").write_text("name: b\n")
     edited = run(root, one())
     assert (edited.repos[0].changed, [warning.id for warning in edited.warnings]) == (True, ["PB159"])
+
+
+def test_what_an_unchanged_folder_did_without_is_fetched_for_its_authors(root: Path) -> None:
+    run(root, one())
+    packs = root / ".cache" / "a.git" / "objects" / "pack"
+    shutil.rmtree(packs)
+    packs.mkdir()
+    done = run(root, one())
+    assert (done.repos[0].changed, [*packs.iterdir()]) == (False, [])
+    manifest = build_manifest(parse_yaml(Source("m.yaml", one()), "PB100"))
+    read = checkout(manifest, root=root, cache=root / ".cache", locked=None, environment=ENVIRONMENT, histories={})
+    assert read.histories["a"][0].commit == done.lock.repos[0].commit

@@ -20,7 +20,7 @@ from tests.engine.definitions import target as open_target
 
 CHANNEL = "/opt/ml/input/data/train"
 LARGE = 25_000_000
-WITHIN = {"settings": {"limits": JobLimits(disk=20_000_000)}}
+WITHIN = {"limits": JobLimits(disk=20_000_000)}
 
 
 @pytest.fixture(autouse=True)
@@ -71,14 +71,14 @@ def test_a_job_changes_what_it_finds_and_nobody_else_sees_that(tmp_path: Path) -
 def test_data_of_the_store_are_not_copied(tmp_path: Path, step: dict[str, Any]) -> None:
     """They take no room of the job's, which has less than that."""
     stored(tmp_path, large="x" * LARGE)
-    assert ended(open_target(tmp_path, **WITHIN), step) == (True, "", "")
+    assert ended(open_target(tmp_path, settings=WITHIN), step) == (True, "", "")
 
 
 def test_what_a_job_changes_of_its_data_is_counted(tmp_path: Path) -> None:
     stored(tmp_path, a="1")
     more = f"for n in 1 2 3; do head -c 8000000 /dev/zero > {CHANNEL}/$n; done"
     step = training("a", f"{more}; sleep 5", **channel())
-    succeeded, why, _ = ended(open_target(tmp_path, **WITHIN), step)
+    succeeded, why, _ = ended(open_target(tmp_path, settings=WITHIN), step)
     assert not succeeded
     assert "disk" in why
 
