@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.engine.inside.places import MACHINE
+from pipeline_builder.engine.inside.places import MACHINE, SHARED_MEMORY
 from pipeline_builder.engine.jobs.job import OPT_ML, Job
 from pipeline_builder.engine.jobs.view import (
+    CHANGES,
     HOME,
+    LINKED,
     SCRATCH,
     TMP,
     Layer,
     common_layers,
     environment_folder,
     in_order,
+    masked_paths,
     own_layers,
     proc_view,
     read_only,
@@ -62,6 +65,8 @@ def parts_of(job: Job, shims: Path | None, *, scratch: bool) -> Parts:
         OPT_ML,
         TMP,
         HOME,
+        SHARED_MEMORY,
+        *([CHANGES] if job.overlaid else []),
         *([environment] if environment else []),
         *([SCRATCH] if environment and scratch else []),
     )
@@ -77,6 +82,23 @@ def parts_of(job: Job, shims: Path | None, *, scratch: bool) -> Parts:
         tuple(_with_real_sources(layer) for layer in layers if _is_below(layer[0], roots)),
         tuple(path for path in covered if _is_below(path, roots)),
     )
+
+
+def ground_of(job: Job) -> tuple[tuple[int, int] | None, ...]:
+    """Return what is hidden from the job, and which files are shown by themselves, as they are at this moment.
+
+    What is mounted on a file or folder goes with it when another one takes its place, so that a view which has been
+    made before would show what it hides.
+    """
+    return tuple(_identity(path) for path in (*masked_paths(), *LINKED, *map(str, job.hidden)))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - each step comes by here
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _with_real_sources(layer: Layer, folder: tuple[str, str] = ("", "")) -> Layer:

@@ -17,7 +17,7 @@ from pipeline_builder.machine.processes import list_processes
 
 
 def end_left(jobs: Path, execution: str) -> None:
-    """End every bubblewrap of an execution's jobs, and those of any other that nobody waits for any more.
+    """End every bubblewrap and fork server of an execution's jobs, and those that nobody waits for any more.
 
     For whoever holds the execution's lock, and before a job is started.
     """
@@ -36,7 +36,8 @@ def wait_with_child(process: subprocess.Popen[bytes]) -> None:
 
 
 def _names(command: bytes, folder: Path) -> bool:
-    return _is_bubblewrap(command) and os.fsencode(f"{folder.absolute()}{os.sep}") in command
+    ours = _is_bubblewrap(command) or b"import forkserver;" in command
+    return ours and os.fsencode(f"{folder.absolute()}{os.sep}") in command
 
 
 def _is_bubblewrap(command: bytes) -> bool:
