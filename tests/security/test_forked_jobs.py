@@ -24,6 +24,7 @@ from pipeline_builder.engine.jobs.isolation import Isolation, find_isolation
 from pipeline_builder.engine.jobs.job import Job, JobResult
 from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.sandbox import run_job
+from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.machine.processes import list_processes
 from tests.engine.definitions import definition, output_of, script, training
 from tests.engine.definitions import run as run_definition
@@ -186,6 +187,32 @@ def test_a_job_reaches_neither_its_server_nor_another_job(folder: Path) -> None:
         assert said(make_job(folder / "b", "python", "-c", textwrap.dedent(code))) == "True\nalone\n"
 
 
+def test_the_server_has_nothing_of_a_job_or_of_the_engine_in_its_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TOKEN", "s3cret-of-the-engine")
+    said(make_job(folder / "a", "sh", "-c", 'test "$TOKEN"', environment={"TOKEN": "s3cret-of-a-job"}))
+    content = memory_of(server_of(folder))
+    assert b"forkserver" in content
+    assert b"s3cret-of-" not in content
+
+
+def memory_of(process: int) -> bytes:
+    parts = []
+    with contextlib.ExitStack() as stack:
+        try:
+            memory = stack.enter_context(Path(f"/proc/{process}/mem").open("rb"))
+        except PermissionError:
+            pytest.skip("only root looks into another's memory here")
+        for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+            begin, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if " r" in line and "[v" not in line:
+                with contextlib.suppress(OSError):
+                    memory.seek(begin)
+                    parts.append(memory.read(end - begin))
+    return b"".join(parts)
+
+
 def test_what_leaves_its_session_ends_with_its_job(folder: Path) -> None:
     code = "import os, time\nfor _ in range(2):\n if os.fork(): os._exit(0)\n os.setsid()\ntime.sleep(300)"
     job = make_job(folder / "a", "sh", "-c", f'python -c "{code}" {folder}/; true')
@@ -208,6 +235,19 @@ def test_a_server_that_an_engine_has_left_stopped_is_ended_by_the_next(folder: P
     os.kill(server_of(folder), signal.SIGSTOP)
     end_left(folder.parent, folder.name)
     assert not processes_of(folder)
+
+
+def test_a_supervisor_that_waits_for_its_job_is_nobodys_orphan(folder: Path, tmp_path: Path) -> None:
+    """Another engine of the same state begins just then."""
+    job = make_job(folder / "a", "true")
+    for part in ("ml", "tmp", "home"):
+        (job.folder / part).mkdir(parents=True)
+    fork = Fork(isolation=find_isolation(tmp_path), job=job, scratch=None, shims=shims_of(job))
+    with (tmp_path / "log").open("wb") as log, contextlib.closing(forked(fork, log.fileno())) as supervisor:
+        end_left(folder.parent, "another")
+        time.sleep(0.1)
+        state = Path(f"/proc/{supervisor.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    assert state == "S"
 
 
 def test_a_machine_whose_bubblewrap_gives_no_rights_is_asked_once(folder: Path, tmp_path: Path) -> None:
