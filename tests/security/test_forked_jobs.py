@@ -66,8 +66,8 @@ def server_of(jobs: Path) -> int:
 
 
 def make_job(folder: Path, *command: str, **more: Any) -> Job:
-    more = {"environment": {}, "python": Path(sys.executable), "workdir": "/opt/ml", "timeout": 60} | more
-    return Job(name="job", folder=folder, command=command, **more)
+    given: dict[str, Any] = {"environment": {}, "python": Path(sys.executable), "workdir": "/opt/ml", "timeout": 60}
+    return Job(name="job", folder=folder, command=command, **given | more)
 
 
 def said(job: Job, *, alone: bool = False) -> str:
@@ -106,13 +106,13 @@ def test_what_is_hidden_is_hidden_from_the_next_job_too_when_it_was_made_anew(fo
     """
     with tempfile.TemporaryDirectory(dir="/var/tmp") as shown:
         hidden = Path(shown, "state")
-        for number, take_away in enumerate((lambda: hidden.rename(f"{shown}/old"), lambda: shutil.rmtree(hidden), int)):
+        for number in range(3):
             hidden.mkdir()
             (hidden / "secret").write_text("s3cret")
             command = f"! ls {hidden}/secret && ls {shown}"
             job = make_job(folder / str(number), "sh", "-c", command, reads=(Path(shown),), hidden=(hidden,))
             assert said(job).splitlines()[1:] == ["old"] * (number > 0) + ["state"]
-            take_away()
+            shutil.rmtree(hidden) if number else hidden.rename(Path(shown, "old"))
         assert server_of(folder)
 
 
