@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from beside import trees_of
-from figures import Figure, Seen, note
+from figures import Figure, Seen, note, ratio
 from remotes import git, make_remotes, served
 
 WORK = Path(__file__).with_name("checkout_work.py")
@@ -33,16 +33,7 @@ FOLDERS = 8
 GOALS = {"cold": 1.1, "unchanged": 1.15}
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a command took: seconds, CPU seconds of it and all that it started, and the largest process in MB."""
-
-    wall: float
-    cpu: float
-    peak: float
-
-
-def measure(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Cost:
+def measure(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Seen:
     """Run a command to its end; a failure shows what it said."""
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
@@ -53,7 +44,7 @@ def measure(command: Sequence[str | Path], environment: Mapping[str, str], folde
         if process.returncode:
             said.seek(0)
             sys.exit(f"{' '.join(map(str, command))} failed:\n{said.read().decode()[-3000:]}")
-    return Cost(wall=wall, cpu=used.ru_utime + used.ru_stime, peak=used.ru_maxrss / 1024)
+    return Seen(wall=wall, cpu=used.ru_utime + used.ru_stime, peak=used.ru_maxrss / 1024)
 
 
 @dataclass
@@ -65,7 +56,7 @@ class Contest:
     environment: Mapping[str, str]
     repos: Sequence[tuple[str, str]]
     peers: Path | None = None
-    costs: dict[str, list[Cost]] = field(default_factory=dict)
+    costs: dict[str, list[Seen]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.listed.write_text("".join(f"{name} {commit}\n" for name, commit in self.repos))
@@ -94,6 +85,7 @@ class Contest:
         return [self.bin("west"), "update", "--narrow", "-o=--depth=1"]
 
     def bin(self, name: str) -> Path:
+        """Return the program of another tool."""
         assert self.peers
         return self.peers / "bin" / name
 
@@ -119,18 +111,14 @@ class Contest:
     def show(self, title: str, goal: str = "") -> None:
         """Print a line for each; ratios are medians of those of each turn."""
         print(f"{title} ({os.cpu_count()} cores)")
-        first, *_ = self.costs.values()
         bound, *_ = self.costs
+        first = self.costs[bound]
         for name, costs in self.costs.items():
-            seen = [Seen(wall=cost.wall, cpu=cost.cpu, peak=cost.peak) for cost in costs]
-            told = f"{goal.partition(' ')[0]} x" if goal and name == "now" else ""
-            note(Figure(work=f"checkout, {title}", of=name, seen=seen, goal=told, bound=bound if told else ""))
+            is_ours = name == "now"
+            note(Figure(work=title, of=name, seen=costs, goal=goal if is_ours else "", bound=bound if is_ours else ""))
         for name, costs in self.costs.items():
             wall, cpu = (statistics.median(getattr(cost, what) for cost in costs) for what in ("wall", "cpu"))
-            ratios = "".join(
-                f"  x{statistics.median(getattr(o, what) / getattr(f, what) for o, f in zip(costs, first, strict=True)):.2f}"
-                for what in ("wall", "cpu")
-            )
+            ratios = "".join(f"  x{ratio(costs, first, what):.2f}" for what in ("wall", "cpu"))
             peak = max(cost.peak for cost in costs)
             end = f"   n={len(costs)}{f'  goal {goal}' if name == 'now' else ''}"
             print(f"  {name:<28}{wall:8.2f} s {cpu:8.2f} CPU s {ratios}  {peak:5.0f} MB{end}", flush=True)
@@ -145,7 +133,7 @@ def cold(contest: Contest, trees: Mapping[str, Path], runs: int) -> None:
         contest.anew(lambda folder: contest.other("clone --depth 1", "clone", folder))
         if contest.peers:
             vcs = [contest.bin("vcs"), "import", "--shallow", "--workers=8", "--input=vcs.repos", "."]
-            contest.anew(lambda folder: contest.take("vcs2l", vcs, folder))
+            contest.anew(lambda folder: contest.take("vcs2l", vcs, folder))  # noqa: B023 - called at once
             contest.anew(lambda folder: contest.take("west", contest.west(folder), folder))
             contest.anew(lambda f: contest.other("GitPython, in a row", "gitpython", f, contest.bin("python")))
     contest.show(f"cold, {len(contest.repos)} repositories", "1.1 of both")
@@ -213,19 +201,21 @@ def growth(root: Path, trees: Mapping[str, Path], sizes: Sequence[int]) -> None:
             contest = Contest(root=root, url=url, environment=environment, repos=repos[:size])
             contest.anew(lambda folder, c=contest: c.ours("once", trees["now"], folder))  # type: ignore[misc]
         for name, tree in trees.items():
-            found: dict[str, list[Cost]] = {"cold": [], "unchanged": []}
+            found: dict[str, list[Seen]] = {"cold": [], "unchanged": []}
             for size in sizes:
                 contest = Contest(root=root, url=url, environment=environment, repos=repos[:size])
                 folder = contest.workspace("work")
                 for what in ("cold", "again", "unchanged"):
                     contest.ours(what, tree, folder)
-                for what, costs in found.items():
-                    costs += contest.costs[what]
+                for what in found:
+                    found[what] += contest.costs[what]
                 shutil.rmtree(folder)
             for what, costs in found.items():
-                for size, cost in zip(sizes, costs, strict=True):
-                    seen = [Seen(wall=cost.wall, cpu=cost.cpu, peak=cost.peak)]
-                    note(Figure(work=f"checkout of small repositories, {what}", of=name, size=size, seen=seen))
+                row = [
+                    Figure(work=f"checkout, {what}", of=name, seen=[c], size=s)
+                    for c, s in zip(costs, sizes, strict=True)
+                ]
+                note(*row)
                 exponent = math.log(costs[-1].cpu / costs[0].cpu) / math.log(sizes[-1] / sizes[0])
                 figures = "".join(f"{cost.cpu:9.2f}" for cost in costs)
                 print(f"  {what:<10}{name:<8}{figures} CPU s   n^{exponent:.2f}  {costs[-1].peak:5.0f} MB", flush=True)
@@ -244,6 +234,7 @@ def install(peers: Path) -> None:
 
 
 def chosen(only: str, parts: Iterable[str]) -> list[str]:
+    """Return the parts that a word names."""
     return [part for part in parts if only in part]
 
 
@@ -253,7 +244,7 @@ def main() -> None:
     parser.add_argument("--before", default="", help="a commit to measure too")
     parser.add_argument("--peers", type=Path, help="the folder of a virtual environment for the other tools")
     parser.add_argument("--only", default="", help="cold, unchanged, folders or growth")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
     asked = parser.parse_args()
     peers = asked.peers.resolve() if asked.peers else None
@@ -271,10 +262,10 @@ def main() -> None:
                         contest = Contest(
                             root=root / "fifty", url=url, environment=environment, repos=repos, peers=peers
                         )
-                        work(contest, trees, asked.runs)
+                        work(contest, trees, asked.rounds)
             shutil.rmtree(root / "fifty")
         if "folders" in parts:
-            folders(root / "one", trees, asked.runs)
+            folders(root / "one", trees, asked.rounds)
         if "growth" in parts:
             growth(root / "many", trees, asked.sizes)
 

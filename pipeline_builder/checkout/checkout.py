@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ from pipeline_builder.checkout.folders import same_files
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftout import left_out
-from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
+from pipeline_builder.checkout.leftovers import alone, clear_cache, clear_folder
 from pipeline_builder.checkout.notes import content_of, read_note, write_note
 from pipeline_builder.checkout.remotes import failure_of, in_parallel
 from pipeline_builder.checkout.retries import PAUSES
@@ -145,18 +143,6 @@ def _untold(found: WorkTree, what: str, place: Place | None) -> Iterator[Problem
         missing = "has changes that are not committed" if found.commit else "is at a commit"
         message = f"whether {what} {missing} can't be told: {found.trouble}"
         yield Problem(id="PB165", message=message, place=place, hint=found.trouble.hint or _UNTOLD, warning=True)
-
-
-@contextmanager
-def alone(cache: Path) -> Iterator[None]:
-    """One checkout after the other: two at once would pull the folders away under each other.
-
-    The lock is the system's, so that of a process that was killed is gone with it.
-    """
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,19 +74,40 @@ class Git(Runner):
             raise GitError("missing", f"no tag with a version fits '{pattern}'")
         raise self._missing(remote, revision)
 
-    def leads_to(self, remote: Remote, commit: str, scratch: Path) -> bool:
-        """Tell whether a branch or tag of a remote leads to a commit; `scratch` is where its history is fetched to."""
+    def leads_to(self, remote: Remote, commit: str, scratch: Path, *, since: str = "") -> bool:
+        """Tell whether a branch or tag of a remote leads to a commit; `scratch` is where its history is fetched to.
+
+        `since` is a day before the commit, where that is known: what was committed before it comes only where the rest
+        doesn't lead there, as of a commit that is lost or whose date is wrong.
+        """
         refs = self._refs(remote, ("refs/heads/", "refs/tags/"))
         if commit in refs.values():
             return True
         if not refs:
             return False
         make_bare(self, scratch, long_ids=is_long(commit))
-        arguments = ["fetch", "--quiet", "--filter=tree:0", "--no-tags", "--no-write-fetch-head", "--", remote.url]
+        if since:
+            try:
+                self._fetch_history(remote, scratch, f"--shallow-since={since}")
+            except GitError as error:
+                if error.kind != "other":  # of no commit that is as new
+                    raise
+            if self._has_come(commit, scratch):
+                return True
+        self._fetch_history(remote, scratch, *(["--unshallow"] if (scratch / "shallow").exists() else []))
+        return self._has_come(commit, scratch)
+
+    def _fetch_history(self, remote: Remote, scratch: Path, *options: str) -> None:
+        """Get the commits of all branches and tags, without their files where the server can leave them out."""
+        arguments = ["fetch", "--quiet", *options, "--filter=tree:0", "--no-tags", "--no-write-fetch-head", "--"]
         every = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
         # Nothing of it is written anywhere; an old fault somewhere in the history is none of ours.
-        self.run([*arguments, *every], repository=scratch, remote=remote, config=[("transfer.fsckObjects", "false")])
-        return commit in self.lines(["log", "--all", "-z", "--no-patch", "--no-show-signature", "--format=%H"], scratch)
+        without = [("transfer.fsckObjects", "false")]
+        self.run([*arguments, remote.url, *every], repository=scratch, remote=remote, config=without)
+
+    def _has_come(self, commit: str, scratch: Path) -> bool:
+        arguments = ["log", "--all", "-z", "--no-patch", "--no-show-signature", "--format=%H"]
+        return commit in self.lines(arguments, scratch)
 
     def _missing(self, remote: Remote, revision: str) -> GitError:
         """Return why a remote has no such revision, and what may be meant."""

@@ -87,7 +87,7 @@ def submodule_repo(parent: Repo, top: Repo, path: str, named: Named, root: Path)
     """
     name = f"{top.name}/{path}"
     if is_local(parent.url) and (is_local(named.url) or not named.url):
-        return _like(parent, name, _folder(parent.url, top.url, named.url, root))
+        return like(parent, name, _folder(parent.url, top.url, named.url, root))
     url = _absolute(parent.url, named.url)
     try:
         check_url(url)
@@ -100,7 +100,7 @@ def submodule_repo(parent: Repo, top: Repo, path: str, named: Named, root: Path)
         return _opened(parent, top, name, url, listed)
     for base in (parent, top):
         if not is_local(base.url) and parse_address(base.url).host == address.host:
-            return _like(base, name, _by_protocol_of(base.url, url, address))
+            return like(base, name, _by_protocol_of(base.url, url, address))
     raise RefusedError(
         f"it is at the host '{address.host}', which the manifest doesn't name",
         f"if you trust it: 'hosts: {{\"{_names_of(address)[-1]}\": {{}}}}' in the repository's entry, with credentials",
@@ -188,7 +188,7 @@ def _folder(base: str, top: str, url: str, root: Path) -> str:
     return mark + found
 
 
-def _like(parent: Repo, name: str, url: str) -> Repo:
+def like(parent: Repo, name: str, url: str) -> Repo:
     """Return a repository that is opened as its parent is."""
     trigger = parent.trigger.model_copy(update={"repository": None})
     return parent.model_copy(update={"name": name, "url": url, "path": "", "trigger": trigger})

@@ -277,7 +277,7 @@ def _start(
     try:
         return subprocess.Popen(
             command,
-            executable=program,
+            executable=program if command[0] == "git" else None,  # or a shell, for ssh
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.PIPE if reads else subprocess.DEVNULL,

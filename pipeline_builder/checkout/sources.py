@@ -27,8 +27,8 @@ _AT_ONCE = 20_000
 class Source:
     """What entries that are folders of one repository have in common; only one thread is at work on it.
 
-    `fetched` counts the bytes that came from the remote, `completed` is the commit whose files are all there: what
-    another entry had to look for and get, the next one has.
+    `fetched` counts the bytes that came from the remote, `had` is the commit that came with the look, `completed` the
+    one whose files are all there: what another entry had to look for and get, the next one has.
     """
 
     def __init__(self, git: Git, bare: Path, repos: tuple[Repo, ...]) -> None:
@@ -37,6 +37,7 @@ class Source:
         self.repos = repos
         self.fetched = 0
         self.completed = ""
+        self.had = ""
         self.whole = any(not repo.path for repo in repos)
         self.looked: str | GitError = ""
         self.read: dict[str, tuple[Written, ...]] = {}
@@ -65,7 +66,8 @@ class Source:
         if is_whole(self.bare) or is_commit(revision):
             return ""
         with self.counted():
-            return self.git.fetch_named(self.bare, remote, revision, files=self.whole or remote.local)
+            self.had = self.git.fetch_named(self.bare, remote, revision, files=self.whole or remote.local)
+        return self.had
 
     def fetch(self, remote: Remote, commit: str) -> None:
         """Have the commit, and its files or at least their names.
@@ -73,7 +75,7 @@ class Source:
         Raises:
             GitError: it can't be had.
         """
-        if not self.git.has(self.bare, commit):
+        if not (self.had == commit and is_whole(self.bare)) and not self.git.has(self.bare, commit):
             self.completed = ""
             with self.counted():
                 self.git.fetch(self.bare, remote, commit, files=self.whole or remote.local)
@@ -105,6 +107,8 @@ class Source:
     def history(self, remote: Remote, commit: str, known: tuple[Written, ...]) -> tuple[Written, ...]:
         """Return who has written the newest commits; `known` is what the last checkout has found."""
         if commit not in self.read:
+            if not (known and known[0].commit == commit):
+                self.fetch(remote, commit)  # which an unchanged folder did without
             with self.counted():
                 self.read[commit] = read_history(self.git, self.bare, remote, commit, known)
         return self.read[commit]

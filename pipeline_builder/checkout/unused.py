@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from pipeline_builder.checkout.checkout import alone
+from pipeline_builder.checkout.leftovers import alone
 from pipeline_builder.checkout.lfs import FOLDER
 from pipeline_builder.checkout.notes import read_kept
 from pipeline_builder.checkout.submodules import MARK

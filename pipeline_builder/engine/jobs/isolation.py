@@ -190,9 +190,9 @@ def _compile_launcher() -> None:
             continue
 
 
-def launcher(folder: Path = INSIDE) -> list[str]:
-    """Return the command of the supervisor that is in the folder."""
+def launcher(folder: Path = INSIDE, module: str = "launch") -> list[str]:
+    """Return the command of the supervisor, or of what forks some, that is in the folder."""
     # Imported, not run by its path, so that Python keeps it compiled.
     # Left without taking the interpreter apart: whoever waits for the job would wait for that too.
-    start = "import sys; sys.path.insert(0, sys.argv[1]); import launch; launch.os._exit(launch.main())"
+    start = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}; {module}.os._exit({module}.main())"
     return [launcher_python(), "-I", "-S", "-c", start, str(folder)]

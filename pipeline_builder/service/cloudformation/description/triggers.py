@@ -135,13 +135,13 @@ def _can_be_looked_at(repo: Repo, address: Address) -> bool:
 
 def _stands_still(repo: Repo, problems: list[Problem]) -> bool:
     """Tell whether nothing can start for the revision; whoever asks for a trigger all the same is told."""
-    still = stands_still(repo.revision)
+    still = stands_still(repo.revision, repo.trigger.kind)
     if still and repo.trigger.kind != "poll":
         message = (
             f"the repository '{repo.name}' stands at '{repo.revision}', which doesn't move, so its trigger "
             f"'{repo.trigger.kind}' is left out"
         )
-        hint = "name a branch as 'revision', or say 'trigger: none'"
+        hint = "name a branch as 'revision', or say 'trigger: none'; a tag that is moved is seen by 'trigger: poll'"
         problems.append(Problem(id="PB602", message=message, place=repo.trigger_place, hint=hint, warning=True))
     return still
 
