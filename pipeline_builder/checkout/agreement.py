@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import Head
+from pipeline_builder.checkout.pins import Pins, look_at_pins
 from pipeline_builder.checkout.remotes import failure_of, fetch_heads, in_parallel, is_commit, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
@@ -49,8 +51,18 @@ def compare_lock(
     heads = fetch_heads(manifest.repos, git, remote, jobs=jobs)
     locked = {entry.name: entry for entry in lock.repos}
     lost = _find_lost(_doubtful(manifest.repos, locked, heads), git, remote, jobs)
-    compared = [_compare(repo, locked.get(repo.name), heads[repo.name], lost.get(repo.name)) for repo in manifest.repos]
+    pins = look_at_pins(manifest.repos, locked, git, remote, jobs=jobs)
+    compared = [
+        _with_pins(_compare(repo, locked.get(repo.name), heads[repo.name], lost.get(repo.name)), pins)
+        for repo in manifest.repos
+    ]
     return (*compared, *_left(manifest, lock))
+
+
+def _with_pins(compared: Compared, pins: Pins) -> Compared:
+    """Return it with what is said of its submodules."""
+    problems, failures = pins.problems.get(compared.name, ()), pins.failures.get(compared.name, ())
+    return replace(compared, problems=(*compared.problems, *problems), failures=(*compared.failures, *failures))
 
 
 def _compare(
@@ -87,9 +99,20 @@ def _differences(repo: Repo, entry: LockedRepo | None, now: str) -> Iterator[Pro
         message = f"the {key} of '{repo.name}' is '{asked[key]}', and '{had[key]}' in the lock"
         place = repo.revision_place if key == "revision" else repo.place
         yield Problem(id="PB143", message=message, place=place, hint=_ANEW)
+    for key, wanted, has in (
+        ("submodules", repo.submodules, entry.submodules is not None),
+        ("lfs", repo.lfs, entry.lfs),
+    ):
+        if wanted != has:
+            message = f"'{key}' of '{repo.name}' is {_word(wanted)}, and {_word(has)} in the lock"
+            yield Problem(id="PB143", message=message, place=repo.place, hint=_ANEW)
     if now and asked == had and now != entry.commit:
         message = f"'{repo.revision}' of the repository '{repo.name}' has moved from {entry.commit[:12]} to {now[:12]}"
         yield Problem(id="PB141", message=message, place=repo.revision_place, hint=_ANEW)
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _left(manifest: Manifest, lock: Lock) -> Iterator[Compared]:
@@ -104,7 +127,7 @@ def _left(manifest: Manifest, lock: Lock) -> Iterator[Compared]:
 
 def _doubtful(
     repos: Sequence[Repo], locked: Mapping[str, LockedRepo], heads: Mapping[str, Head | PipelineBuilderError]
-) -> dict[str, tuple[Repo, str]]:
+) -> dict[str, tuple[Repo, LockedRepo]]:
     """Return the locked commits that may be lost, by repository: those that no asked revision is seen to stand at."""
     found = {}
     for repo in repos:
@@ -112,24 +135,33 @@ def _doubtful(
         if entry is None or entry.url != repo.url or isinstance(head, PipelineBuilderError):
             continue
         if is_commit(repo.revision) or head.commit != entry.commit:
-            found[repo.name] = repo, entry.commit
+            found[repo.name] = repo, entry
     return found
 
 
 def _find_lost(
-    doubtful: Mapping[str, tuple[Repo, str]], git: Git, remote: Callable[[Repo], Remote], jobs: int
+    doubtful: Mapping[str, tuple[Repo, LockedRepo]], git: Git, remote: Callable[[Repo], Remote], jobs: int
 ) -> dict[str, bool | PipelineBuilderError]:
     """Return of each whether it is lost; folders of one repository are asked for once."""
-    questions = {name: (question_of(repo), commit) for name, (repo, commit) in doubtful.items()}
+    questions = {name: (question_of(repo), entry.commit) for name, (repo, entry) in doubtful.items()}
     once = {questions[name]: partial(_is_lost, *asked, git, remote) for name, asked in doubtful.items()}
     answers = dict(zip(once, in_parallel(git, list(once.values()), jobs), strict=True))
     return {name: answers[question] for name, question in questions.items()}
 
 
-def _is_lost(repo: Repo, commit: str, git: Git, remote: Callable[[Repo], Remote]) -> bool:
+def _day_before(committed: str) -> str:
+    """Return the day before a commit as git takes it, empty where the lock has no time of it."""
+    try:
+        return (datetime.strptime(committed, "%Y-%m-%dT%H:%M:%S%z") - timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _is_lost(repo: Repo, entry: LockedRepo, git: Git, remote: Callable[[Repo], Remote]) -> bool:
     found = remote(repo)
     try:
         with temporary_folder() as folder:
-            return not git.leads_to(found, commit, folder / "history.git")
+            since = _day_before(entry.committed)
+            return not git.leads_to(found, entry.commit, folder / "history.git", since=since)
     except GitError as error:
         raise failure_of(repo, error, found) from error

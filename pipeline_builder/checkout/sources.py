@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_builder.checkout.authors import read_history
+from pipeline_builder.checkout.bare import is_partial, is_whole
 from pipeline_builder.checkout.git import MOST_FILES, Git
-from pipeline_builder.checkout.remotes import head_of, question_of
+from pipeline_builder.checkout.remotes import head_of, is_commit, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.machine.folders import remove_folder
@@ -26,8 +27,8 @@ _AT_ONCE = 20_000
 class Source:
     """What entries that are folders of one repository have in common; only one thread is at work on it.
 
-    `fetched` counts the bytes that came from the remote, `completed` is the commit whose files are all there: what
-    another entry had to look for and get, the next one has.
+    `fetched` counts the bytes that came from the remote, `had` is the commit that came with the look, `completed` the
+    one whose files are all there: what another entry had to look for and get, the next one has.
     """
 
     def __init__(self, git: Git, bare: Path, repos: tuple[Repo, ...]) -> None:
@@ -36,6 +37,7 @@ class Source:
         self.repos = repos
         self.fetched = 0
         self.completed = ""
+        self.had = ""
         self.whole = any(not repo.path for repo in repos)
         self.looked: str | GitError = ""
         self.read: dict[str, tuple[Written, ...]] = {}
@@ -48,12 +50,24 @@ class Source:
         """
         if not self.looked:
             try:
-                self.looked = head_of(self.repos[0], remote, self.git)
+                self.looked = self.fetched_head(remote) or head_of(self.repos[0], remote, self.git)
             except GitError as error:
                 self.looked = error
         if isinstance(self.looked, GitError):
             raise self.looked
         return self.looked
+
+    def fetched_head(self, remote: Remote) -> str:
+        """Return the commit that the revision names, and have it; empty where that takes a look first.
+
+        What is there already need not come again, so that it is looked at first as well.
+        """
+        revision = self.repos[0].revision
+        if is_whole(self.bare) or is_commit(revision):
+            return ""
+        with self.counted():
+            self.had = self.git.fetch_named(self.bare, remote, revision, files=self.whole or remote.local)
+        return self.had
 
     def fetch(self, remote: Remote, commit: str) -> None:
         """Have the commit, and its files or at least their names.
@@ -61,7 +75,7 @@ class Source:
         Raises:
             GitError: it can't be had.
         """
-        if not self.git.has(self.bare, commit):
+        if not (self.had == commit and is_whole(self.bare)) and not self.git.has(self.bare, commit):
             self.completed = ""
             with self.counted():
                 self.git.fetch(self.bare, remote, commit, files=self.whole or remote.local)
@@ -72,7 +86,7 @@ class Source:
         Raises:
             GitError: they can't be had, or are too many.
         """
-        if commit == self.completed or not self.git.is_partial(self.bare):
+        if commit == self.completed or not is_partial(self.bare):
             return
         missing = self.git.find_missing(self.bare, commit, [repo.path for repo in self.repos])
         if len(missing) > MOST_FILES * len(self.repos):
@@ -93,6 +107,8 @@ class Source:
     def history(self, remote: Remote, commit: str, known: tuple[Written, ...]) -> tuple[Written, ...]:
         """Return who has written the newest commits; `known` is what the last checkout has found."""
         if commit not in self.read:
+            if not (known and known[0].commit == commit):
+                self.fetch(remote, commit)  # which an unchanged folder did without
             with self.counted():
                 self.read[commit] = read_history(self.git, self.bare, remote, commit, known)
         return self.read[commit]

@@ -19,6 +19,7 @@ from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.scheduler import Engine, Limits, Run
 from pipeline_builder.engine.execution.stubs import STUBS
+from pipeline_builder.engine.jobs.forkserver import serving
 from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.records import close_jobs
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
@@ -121,7 +122,8 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
         if step.status is StepStatus.SUCCEEDED:
             observe(step)
     try:
-        status = Run(engine, execution, document, scope, limits=_limits(state, document, arn, halt)).run(observe)
+        with serving(engine.jobs_folder / execution.id):
+            status = Run(engine, execution, document, scope, limits=_limits(state, document, arn, halt)).run(observe)
     except KeyboardInterrupt:
         state.set_execution(arn, ExecutionStatus.STOPPED, ended=now(), reason="interrupted")
         raise

@@ -188,7 +188,7 @@ class Run:
         write = self._writer(observe)
         patience = Patience(step.retries)
         while True:
-            write(state, None)
+            observe(state)
             try:
                 return self._succeeded(step, state, folder, observe)
             except StepStoppedError:
@@ -200,7 +200,7 @@ class Run:
                 if seconds is None or self._stop.is_set():
                     write(replace(state, status=StepStatus.FAILED, ended=now(), failure_reason=str(error)), None)
                     return None
-                observe(replace(state, note=f"try {state.attempts} failed, the next one is in {seconds:g} s"))
+                write(replace(state, note=f"try {state.attempts} failed, the next one is in {seconds:g} s"), None)
                 self._stop.wait(seconds)
                 state = replace(state, attempts=state.attempts + 1)
             except BaseException as error:
@@ -266,7 +266,10 @@ class Run:
         folder.mkdir(parents=True)
         tools = self._tools(step, folder, state.attempts, lambda note: observe(replace(state, note=note)))
         try:
-            with recorded(self._engine.state, step, request, tools) as job:
+            with contextlib.ExitStack() as work:
+                with self._engine.state.transaction():  # that it runs, and as which job
+                    self._engine.state.put_step(self._execution.arn, state)
+                    job = work.enter_context(recorded(self._engine.state, step, request, tools))
                 done = WORK[step.type](step, request, replace(tools, journal=job.journal))
                 job.result = done.result
                 # Inputs and outputs are in the store; only the log is of use later.

@@ -56,7 +56,7 @@ def main() -> int:
     """Run the job that the lifeline describes; return 0 unless the job could not be started."""
     signals.signal(signals.SIGINT, signals.SIG_IGN)  # a job may send it to process 1
     spec, said = _read_spec()
-    wake = _wake_on_child()
+    wake = wake_on_child()
     try:
         if LINUX:
             if spec["private"]:
@@ -89,7 +89,7 @@ def _say(text: str) -> None:
         os.write(1, text.encode("utf-8", "replace") + b"\n")
 
 
-def _wake_on_child() -> int:
+def wake_on_child() -> int:
     """Return a descriptor that becomes readable whenever a child ends."""
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import platform
@@ -63,12 +64,17 @@ def job_group(limits: Mapping[str, int], *, root: Path = ROOT, own: str | None =
 
 def bound_processes(pid: int, limits: Mapping[str, int], launcher: list[str]) -> None:
     """Bound the processes of the namespace that the process is the first of, where it has a bound of its own."""
+    if number := numbers_of(limits):
+        command = [*launcher, str(pid), str(number)]
+        subprocess.run(command, env={}, cwd="/", capture_output=True, timeout=10, check=False)
+
+
+def numbers_of(limits: Mapping[str, int]) -> int:
+    """Return what bounds the processes of a namespace as its `kernel.pid_max`, 0 where the kernel has one for all."""
     version = re.match(r"(\d+)\.(\d+)", platform.release())
     if version is None or (int(version[1]), int(version[2])) < _OWN_PID_MAX:
-        return
-    # After all numbers were used once, those up to 300 aren't used again.
-    number = limits["processes"] + 302
-    subprocess.run([*launcher, str(pid), str(number)], env={}, cwd="/", capture_output=True, timeout=10, check=False)
+        return 0
+    return limits["processes"] + 302  # after all numbers were used once, those up to 300 aren't used again
 
 
 def _make(limits: Mapping[str, int], root: Path, own: str) -> Iterator[Path]:
@@ -110,8 +116,9 @@ def _parents(root: Path, own: str) -> Iterator[tuple[Path, dict[str, str]]]:
             yield root / controller / paths[controller], {file: limit}
 
 
+@functools.cache
 def _sweep(parent: Path) -> None:
-    """Remove the groups of engines that were killed."""
+    """Remove the groups of engines that were killed, once: what this one leaves it removes itself."""
     for folder in parent.glob(f"{_NAME}-*"):
         pid = folder.name.removeprefix(f"{_NAME}-").partition("-")[0]
         if not Path("/proc", pid).exists():

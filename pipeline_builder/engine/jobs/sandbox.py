@@ -7,29 +7,30 @@ import dataclasses
 import marshal
 import os
 import re
-import selectors
+import select
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group
+from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group, numbers_of
+from pipeline_builder.engine.jobs.forkserver import Fork, NotForkedError, forked
 from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
 from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
-from pipeline_builder.engine.jobs.orphans import wait_with_child
 from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
-from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
+from pipeline_builder.engine.jobs.supervisor import Started, Supervisor
+from pipeline_builder.engine.jobs.view import CHANGES, HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
 
-_TICK = 0.05
-"""Seconds between looks at `stop` and the deadline; the end of a job is noticed at once."""
+_TICK = 50.0
+"""Milliseconds between looks at `stop` and the deadline; the end of a job is noticed at once."""
 
 # All that a job sees of the engine's environment: how to reach the network and a package index, so that a script's own
 # `pip install` works where the engine's does. Nothing else, so that no key or token gets into a job or its log.
@@ -47,14 +48,17 @@ _USER_INFO = re.compile(r"(//[^/\s@]*@)|(^[^/\s@]+:[^/\s@]+@)")
 _OPT_ML_PATH = re.compile(rf"(?:(?<=file://)|(?<![\w./~\-)}}])){re.escape(OPT_ML)}(?![\w.\-])")
 
 
-def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = AT_ONCE) -> JobResult:
+def run_job(
+    job: Job, *, stop: threading.Event, private: bool, grace: float = AT_ONCE, alone: bool = False
+) -> JobResult:
     """Run the job to its end and return how it ended; nothing of it runs on when this returns or raises.
 
     `stop` being set, the job's timeout and its interruption send SIGTERM to the job and SIGKILL `grace` seconds later;
     a `Stop` has a grace of its own. With `private` the job sees what `view` gives it, `folder/ml` as /opt/ml; without,
-    paths in its command, environment and workdir are rewritten instead. stdout and stderr are appended to `job.log`;
-    exit code 127 and a line there say that the command wasn't found. Raises OutsideFailure (PB512) where the job could
-    not be started at all.
+    paths in its command, environment and workdir are rewritten instead. `alone` starts a supervisor for it, also where
+    one could be forked as those of other jobs are: what the job finds is the same. stdout and stderr are appended to
+    `job.log`; exit code 127 and a line there say that the command wasn't found. Raises OutsideFailure (PB512) where the
+    job could not be started at all.
     """
     job = dataclasses.replace(job, folder=job.folder.absolute())
     for folder in (job.ml, job.folder / "tmp", job.folder / "home"):
@@ -63,6 +67,7 @@ def run_job(job: Job, *, stop: threading.Event, private: bool, grace: float = AT
     with contextlib.ExitStack() as stack:
         group = stack.enter_context(job_group(limits))
         start, spec = (_private if private else _plain)(job, limits, stack)
+        start = dataclasses.replace(start, fork=None) if alone else start
         result = _supervise(job, start, {**spec, "limits": limits}, Ending(stop, grace, job), group)
     return dataclasses.replace(result, excess=_excess(job, result, limits))
 
@@ -73,16 +78,20 @@ def run_plain(job: Command, *, stop: threading.Event, grace: float = AT_ONCE) ->
     All the rest is as in `run_job`: nothing of it runs on when this returns or raises, or when this process is killed.
     """
     spec = {"private": False, "command": job.command, "environment": dict(job.environment), "workdir": job.workdir}
-    return _supervise(job, _Start(launcher()), {**spec, "limits": {}, "folders": []}, Ending(stop, grace, job), Group())
+    return _supervise(job, _Start(_beside), {**spec, "limits": {}, "folders": []}, Ending(stop, grace, job), Group())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Start:
-    """The command of a job's supervisor, and the descriptors that it gets; `limits` where it is in namespaces."""
+    """How a job's supervisor comes to be: forked, where `fork` says so and that can be done, else by its command.
 
-    command: list[str]
-    descriptors: tuple[int, ...] = ()
+    `limits` are given where it is in namespaces.
+    """
+
+    command: Callable[[int | None], list[str]]
+    fork: Fork | None = None
     limits: dict[str, int] | None = None
+    network: bool = True
 
     def bound(self, pid: int, group: Group) -> None:
         """Bound the processes of a job that neither a group nor, because it is root's, a limit of its user bounds."""
@@ -91,10 +100,10 @@ class _Start:
 
 
 def _supervise(job: Job | Command, start: _Start, spec: dict[str, object], ending: Ending, group: Group) -> JobResult:
-    with job.log.open("ab", buffering=0) as log, _launched(start, log, group) as process:
+    with job.log.open("ab", buffering=0) as log, _supervised(start, log, group) as supervisor:
         content = marshal.dumps(spec)
-        _send(process, b"%d\n" % len(content) + content)
-        return _follow(process, job, ending, group)
+        supervisor.send(b"%d\n" % len(content) + content)
+        return _follow(supervisor, job, ending, group)
 
 
 def _excess(job: Job, result: JobResult, limits: dict[str, int]) -> str:
@@ -125,7 +134,7 @@ def _has_full_file(job: Job, size: int) -> bool:
 
 def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> dict[str, str]:
     """Return the job's whole environment; `engine` is the engine's own, of which little is taken."""
-    inherited = {k: v for k, v in engine.items() if _INHERITED.fullmatch(k) and not _USER_INFO.search(v)}
+    inherited = {k: engine[k] for k in engine if _INHERITED.fullmatch(k) and not _USER_INFO.search(engine[k])}
     venv = job.python.parent.parent
     base = {
         "HOME": HOME if private else str(job.folder / "home"), "TMPDIR": TMP if private else str(job.folder / "tmp"),
@@ -143,7 +152,7 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> di
 
 def _certificates(engine: Mapping[str, str]) -> tuple[Path, ...]:
     """Return the files and folders of certificates that the job's inherited variables name."""
-    named = (value for name, value in engine.items() if _CERTIFICATES.fullmatch(name))
+    named = (engine[name] for name in engine if _CERTIFICATES.fullmatch(name))
     return tuple(Path(value) for value in named if value.startswith("/") and Path(value).exists())
 
 
@@ -157,16 +166,20 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     job = dataclasses.replace(job, reads=(*job.reads, *_certificates(os.environ)))
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
-    scratch = stack.enter_context(scratch_folder(job.folder))
-    filtered = stack.enter_context(open_filter(network=job.network))
-    command = [*isolation.command(job, scratch, filtered=filtered, shims=shims_of(job)), *launcher()]
+    scratch, shims = stack.enter_context(scratch_folder(job.folder, len(job.overlaid))), shims_of(job)
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
+    changes += [CHANGES] if job.overlaid else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
-        "foreign": [path for _, path in job.mounted],
+        "foreign": [path for _, path in (*job.mounted, *job.overlaid)],
         "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
     }  # fmt: skip
-    return _Start(command, () if filtered is None else (filtered,), limits), spec
+
+    def command(filtered: int | None) -> list[str]:
+        return [*isolation.command(job, scratch, filtered=filtered, shims=shims), *launcher()]
+
+    fork = Fork(isolation=isolation, job=job, scratch=scratch if isolation.overlay else None, shims=shims)
+    return _Start(command, fork, limits, job.network), spec
 
 
 def _plain(job: Job, _: dict[str, int], stack: contextlib.ExitStack) -> tuple[_Start, dict[str, object]]:
@@ -178,7 +191,11 @@ def _plain(job: Job, _: dict[str, int], stack: contextlib.ExitStack) -> tuple[_S
         # AWS's own toolkits look here before /opt/ml.
         "environment": {**environment, "SAGEMAKER_BASE_DIR": ml}, "workdir": relocate(job.workdir, ml),
     }  # fmt: skip
-    return _Start(launcher()), spec
+    return _Start(_beside), spec
+
+
+def _beside(_: int | None) -> list[str]:
+    return launcher()
 
 
 @contextlib.contextmanager
@@ -194,31 +211,46 @@ def _plain_path(ml: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _launched(start: _Start, log: IO[bytes], group: Group) -> Iterator[subprocess.Popen[bytes]]:
-    command, told = start.command, None
-    if start.limits is not None:
-        told, tell = os.pipe()
-        command = [command[0], "--info-fd", str(tell), *command[1:]]
-    descriptors = [*start.descriptors, *([] if told is None else [tell])]
+def _supervised(start: _Start, log: IO[bytes], group: Group) -> Iterator[Supervisor]:
+    with contextlib.closing(_forked(start, log, group) or _started(start, log, group)) as supervisor:
+        yield supervisor
+
+
+def _forked(start: _Start, log: IO[bytes], group: Group) -> Supervisor | None:
+    if start.fork is None:
+        return None
+    most = numbers_of(start.limits) if start.limits and os.geteuid() == 0 and not group.bounds_processes else 0
     try:
+        supervisor = forked(dataclasses.replace(start.fork, most=most), log.fileno())
+    except NotForkedError:
+        return None
+    group.add(supervisor.pid)
+    return supervisor
+
+
+def _started(start: _Start, log: IO[bytes], group: Group) -> Supervisor:
+    with contextlib.ExitStack() as stack:
+        filtered = stack.enter_context(open_filter(network=start.network)) if start.limits is not None else None
+        command, told = start.command(filtered), None
+        descriptors = [] if filtered is None else [filtered]
+        if start.limits is not None:
+            told, tell = os.pipe()
+            stack.callback(os.close, tell)
+            command = [command[0], "--info-fd", str(tell), *command[1:]]
+            descriptors.append(tell)
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             cwd="/", env={}, bufsize=0, start_new_session=True, pass_fds=descriptors,
         )  # fmt: skip
-    finally:
-        if told is not None:
-            os.close(tell)
+    supervisor = Started(process)
     try:
-        pid = process.pid if told is None else _told_pid(told)
-        if pid:
+        if pid := process.pid if told is None else _told_pid(told):
             group.add(pid)
             start.bound(pid, group)
-        yield process
-    finally:
-        # The end of the lifeline makes the supervisor kill whatever is left, also after an exception here.
-        cast("IO[bytes]", process.stdin).close()
-        wait_with_child(process)
-        cast("IO[bytes]", process.stdout).close()
+    except BaseException:
+        supervisor.close()
+        raise
+    return supervisor
 
 
 def _told_pid(told: int) -> int:
@@ -228,33 +260,28 @@ def _told_pid(told: int) -> int:
     return int(found[1]) if found else 0  # bubblewrap has failed, and says so in the log
 
 
-def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
-    pipe = cast("IO[bytes]", process.stdin)
-    with contextlib.suppress(BrokenPipeError):  # the supervisor is gone: its status tells
-        while data:
-            data = data[pipe.write(data) :]
-
-
-def _follow(process: subprocess.Popen[bytes], job: Job | Command, ending: Ending, group: Group) -> JobResult:
+def _follow(supervisor: Supervisor, job: Job | Command, ending: Ending, group: Group) -> JobResult:
     """Wait for the supervisor's answer and tell it to stop the job when it is time."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(cast("IO[bytes]", process.stdout), selectors.EVENT_READ)
-        while not selector.select(_TICK):
-            if order := ending.order():
-                _send(process, order)
-    exit_code, excess = _answer(process, job)
-    return JobResult(end=ending.end, exit_code=exit_code, excess=excess or group.excess(), told=ending.told)
+    poll = select.poll()
+    poll.register(supervisor, select.POLLIN)
+    while not poll.poll(_TICK):
+        if order := ending.order():
+            supervisor.send(order)
+    exit_code, excess = _answer(supervisor, job)
+    if ending.end is not JobEnd.EXITED or exit_code != 0:
+        excess = excess or group.excess()
+    return JobResult(end=ending.end, exit_code=exit_code, excess=excess, told=ending.told)
 
 
-def _answer(process: subprocess.Popen[bytes], job: Job | Command) -> tuple[int, str]:
+def _answer(supervisor: Supervisor, job: Job | Command) -> tuple[int, str]:
     """Return the exit code, and the limit that ended the job, if one did."""
-    said = cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace")
+    said = supervisor.said().decode("utf-8", "replace")
     answers = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
     if "exit" in answers:
         return int(answers["exit"]), answers.get("limit", "")
     if "setup" in answers:
         raise _not_started(job, answers["setup"])
-    code = process.wait()
+    code = supervisor.status()
     if code < 0:  # somebody killed the supervisor, and the job died with it
         return 128 - code, answers.get("limit", "")
     if code == 128 + signal.SIGKILL:  # somebody killed it inside; the kernel for want of memory, mostly

@@ -196,7 +196,7 @@ class _Build:
             network=False,
             hidden=(self.sources.folder.parent,),
         )
-        result = run_job(job, stop=self.sources.stop, private=isolation.private)
+        result = run_job(job, stop=self.sources.stop, private=isolation.private, alone=True)
         if result.exit_code or result.excess:
             raise _not_built(self.source, result.excess or f"it ended with {result.exit_code}", log_tail(job.log, 15))
 

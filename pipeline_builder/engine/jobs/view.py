@@ -13,7 +13,9 @@ from pipeline_builder.engine.jobs.job import OPT_ML, Job
 from pipeline_builder.engine.jobs.shims import NOTHING, package_folders, shim_mounts
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
-SCRATCH = "/run/job"
+SCRATCH, CHANGES = "/run/job", "/run/changes"
+"""What the job has changed of its environment, and of what it was shown: so that it is counted."""
+OVERLAYS = "inputs"
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SYSTEM = ("/usr", "/etc", "/nix/store", "/gnu/store", "/var/lib/ca-certificates")
 # What programs ask the kernel about processors, devices and their own bounds. The rest of /sys is for administrators.
@@ -24,7 +26,8 @@ _PROC = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "
 _DEVICES = ("nvidia*", "dri", "kfd", "dxg", "accel", "neuron*")
 _LINKED = ("/etc/resolv.conf", "/etc/hosts", "/etc/localtime")
 _PARTS = ("bin", "lib", "lib64", "include", "share", "ssl")
-Arguments = tuple[str, ...]
+Layer = tuple[str, list[str]]
+"""A place in the job's view, and bubblewrap's arguments that mount there."""
 INSIDE = Path(__file__).parent.parent / "inside"
 
 
@@ -33,27 +36,48 @@ def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | Non
 
     `shims` is a folder of what stands for this machine's own Pythons.
     """
+    layers, covered = common_layers(job, shims)
+    arguments = [*system_view(), *(("--proc", "/proc") if own_proc else ("--bind", "/proc", "/proc"))]
+    return [*arguments, *proc_view(), *in_order([*layers, *own_layers(job, scratch)]), *read_only([*covered, "/"])]
+
+
+def common_layers(job: Job, shims: Path | None) -> tuple[list[Layer], list[str]]:
+    """Return what is mounted on the machine's own system for all jobs that are like this one, and what of it is hidden.
+
+    `shims` is as for `view_of`.
+    """
     packages = package_folders(_base_prefixes(job)) if shims else ()
     shown = _shown(job, packages)
     places = {*_system_folders(), *shown, *map(str, job.writes)}
-    arguments = [*_base(own_proc=own_proc)]
-    layers = [(_depth(path), _show(path)) for path in shown]
-    occupied = [folder for folder in packages if any(_within(inner, folder) for inner in shown)]
+    layers = [(path, _show(path)) for path in shown]
+    occupied = [folder for folder in packages if any(within(inner, folder) for inner in shown)]
     covered = _covered((*job.hidden, *map(Path, occupied)), places, shown)
-    layers += [(_depth(path), ["--tmpfs", path]) for path in covered]
-    layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
-    layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
-    layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
-    if environment := environment_folder(job):
-        layers.append((_depth(environment), _environment(environment, scratch)))
+    layers += [(path, ["--tmpfs", path]) for path in covered]
+    layers += [(str(path), ["--bind", str(path), str(path)]) for path in job.writes]
     for source, place in _stand_ins(job, shims, [p for p in packages if p not in occupied]) if shims else ():
-        layers.append((_depth(place), ["--ro-bind", source, place]))
-    # Deeper ones last: what is shown within what is hidden is seen, and the other way round.
-    for _, layer in sorted(layers, key=lambda layer: layer[0]):
-        arguments += layer
-    for path in (*covered, "/"):  # last, because mount points are made in them
-        arguments += ["--remount-ro", path]
-    return arguments
+        layers.append((place, ["--ro-bind", source, place]))
+    return layers, covered
+
+
+def own_layers(job: Job, scratch: Path | None) -> list[Layer]:
+    """Return what only this job has: its folders, its data, and its Python environment as it may change it."""
+    layers = [(target, ["--bind", str(source), target]) for source, target in _own(job)]
+    layers += [(target, ["--ro-bind", str(source), target]) for source, target in job.mounted]
+    if job.overlaid and scratch:
+        for number, (source, target) in enumerate(job.overlaid):
+            layers.append((target, _overlay(str(source), scratch / OVERLAYS / str(number), target)))
+        layers.append((CHANGES, ["--ro-bind", str(scratch / OVERLAYS), CHANGES]))
+    return [*layers, *(_environment(environment, scratch) if (environment := environment_folder(job)) else ())]
+
+
+def in_order(layers: Iterable[Layer]) -> list[str]:
+    """Return bubblewrap's arguments; deeper ones last: what is shown within what is hidden is seen, and the reverse."""
+    return [word for _, words in sorted(layers, key=lambda layer: _depth(layer[0])) for word in words]
+
+
+def read_only(paths: Iterable[str]) -> list[str]:
+    """Return what comes last, because mount points are made in there."""
+    return [word for path in paths for word in ("--remount-ro", path)]
 
 
 def environment_folder(job: Job) -> str:
@@ -67,7 +91,8 @@ def launcher_python() -> str:
     return str(getattr(sys, "_base_executable", "") or sys.executable)
 
 
-def _base(*, own_proc: bool) -> Iterator[str]:
+def system_view() -> Iterator[str]:
+    """Yield bubblewrap's arguments for the system itself, without its processes."""
     for name in _MERGED:
         if Path("/", name).is_symlink():
             yield from ("--symlink", str(Path("/", name).readlink()), f"/{name}")
@@ -78,15 +103,23 @@ def _base(*, own_proc: bool) -> Iterator[str]:
         if (target := os.path.realpath(path)) != path and not target.startswith(("/usr/", "/etc/")):
             yield from ("--ro-bind-try", target, target)
     yield from _devices()
-    yield from ("--proc", "/proc") if own_proc else ("--bind", "/proc", "/proc")
-    for path in (*(f"/proc/{name}" for name in _PROC), *(f"/sys/{name}" for name in _SYS)):
-        if os.path.exists(path):  # noqa: PTH110
-            yield from _show(path)
+    for path in _existing(f"/sys/{name}" for name in _SYS):
+        yield from _show(path)
     for entry in _entries_of_opt():
         path = f"/opt/{entry.name}"
         yield from (
             ("--symlink", str(Path(path).readlink()), path) if entry.is_symlink() else ("--ro-bind-try", path, path)
         )
+
+
+def proc_view() -> Iterator[str]:
+    """Yield what only /proc's own administrators write to."""
+    for path in _existing(f"/proc/{name}" for name in _PROC):
+        yield from _show(path)
+
+
+def _existing(paths: Iterable[str]) -> Iterator[str]:
+    return (path for path in paths if os.path.exists(path))  # noqa: PTH110 - each step comes by here
 
 
 def _masks() -> Iterator[str]:
@@ -146,12 +179,18 @@ def _own(job: Job) -> tuple[tuple[Path, str], ...]:
     return ((job.ml, OPT_ML), (job.folder / "tmp", TMP), (job.folder / "home", HOME), *job.places)
 
 
-def _environment(folder: str, scratch: Path | None) -> list[str]:
+def _environment(folder: str, scratch: Path | None) -> list[Layer]:
     """Let the job change its Python environment without changing it for others, where overlays can be mounted."""
     if scratch is None:
-        return ["--ro-bind", folder, folder]
-    overlay = ["--overlay-src", folder, "--overlay", f"{scratch}/upper", f"{scratch}/work", folder]
-    return [*overlay, "--ro-bind", f"{scratch}/upper", SCRATCH]
+        return [(folder, ["--ro-bind", folder, folder])]
+    return [
+        (folder, _overlay(folder, scratch, folder)),
+        (SCRATCH, ["--ro-bind", f"{scratch}/upper", SCRATCH]),
+    ]
+
+
+def _overlay(source: str, scratch: Path, target: str) -> list[str]:
+    return ["--overlay-src", source, "--overlay", f"{scratch}/upper", f"{scratch}/work", target]
 
 
 def _interpreters(job: Job) -> frozenset[str]:
@@ -210,7 +249,7 @@ def _shown(job: Job, packages: Sequence[str] = ()) -> list[str]:
     return sorted(
         path
         for path in set(found)
-        if not any(_within(path, folder) for folder in system) or any(_within(path, folder) for folder in packages)
+        if not any(within(path, folder) for folder in system) or any(within(path, folder) for folder in packages)
     )
 
 
@@ -235,7 +274,7 @@ def _prefixes(python: Path) -> Iterator[Path]:
 
 def _safe_parts(prefix: str, hidden: Sequence[Path]) -> list[str]:
     """Return the prefix, or where it is (or is above) a folder that is hidden, only what Python needs of it."""
-    if not any(_within(str(path), prefix) for path in hidden):
+    if not any(within(str(path), prefix) for path in hidden):
         return [prefix]
     return [part for name in _PARTS if Path(part := f"{prefix.rstrip('/')}/{name}").is_dir()]
 
@@ -248,10 +287,11 @@ def _covered(hidden: Iterable[Path], places: Iterable[str], shown: Sequence[str]
     """Return the hidden folders that would be seen in one of these places."""
     visible = [*places, *(f"/opt/{entry.name}" for entry in _entries_of_opt())]
     paths = {name for path in hidden for name in (str(path), os.path.realpath(path)) if Path(name).is_dir()}
-    return sorted(p for p in paths if p not in shown and any(p != v and _within(p, v) for v in visible))
+    return sorted(p for p in paths if p not in shown and any(p != v and within(p, v) for v in visible))
 
 
-def _within(path: str, folder: str) -> bool:
+def within(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder or below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 

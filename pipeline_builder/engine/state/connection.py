@@ -34,13 +34,15 @@ class Connection:
         with self._lock:
             yield self._current()
 
-    def set_up(self) -> None:
-        """Make the connection, which is held, one that writes."""
+    def set_up(self, *, lasting: bool) -> None:
+        """Make the connection, which is held, one that writes, and where asked waits for the disk."""
         assert self._open
-        if not self._open.writes:
+        if self._open.lasting is None:
             self._open.db.execute("PRAGMA journal_mode = WAL")
             self._open.db.execute("PRAGMA foreign_keys = ON")
-            self._open.writes = True
+        if self._open.lasting is not lasting:
+            self._open.db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+            self._open.lasting = lasting
 
     def drop(self) -> None:
         """Close the connection, so that the next who needs one looks at the file anew."""
@@ -63,7 +65,7 @@ class _Open:
         self.db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         self.db.row_factory = Row
         self.identity = _identity(path)
-        self.writes = False
+        self.lasting: bool | None = None  # as long as it has only read
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # what was committed is in the file, or in the log beside it

@@ -72,8 +72,7 @@ class State:
                 return
             try:
                 # WAL with NORMAL never corrupts; only the very last commits could be missing after a power cut.
-                self._connection.set_up()
-                db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+                self._connection.set_up(lasting=lasting)
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")

@@ -97,5 +97,11 @@ _THIRD = "PRAGMA defer_foreign_keys = ON;\n" + "".join(
     for table, columns in _ARNS.items()
     for column in columns
 )
-MIGRATIONS = tuple(tuple(part for part in text.split(";\n") if part.strip()) for text in (_FIRST, _SECOND, _THIRD))
+# Steps that ask for the same have the same key, and each looks for its own entry only.
+_FOURTH = """
+CREATE INDEX cache_by_step ON cache (pipeline, step, key);
+DROP INDEX cache_by_key
+"""
+_ALL = (_FIRST, _SECOND, _THIRD, _FOURTH)
+MIGRATIONS = tuple(tuple(part for part in text.split(";\n") if part.strip()) for text in _ALL)
 """The statements that lead to each format, from an empty file on; the formats count from 1."""

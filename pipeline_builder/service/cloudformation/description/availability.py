@@ -85,7 +85,7 @@ def _needs(manifest: Manifest) -> Iterator[_Need]:
         what = "the source of the service"
         yield _Need(service=_BY_KIND[manifest.service.source.kind], what=what, place=manifest.service_place)
     for repo in manifest.repos:
-        if not (parse_address(repo.url).relative or stands_still(repo.revision)):
+        if not (parse_address(repo.url).relative or stands_still(repo.revision, repo.trigger.kind)):
             yield from _needs_of(repo, manifest.service.connection)
     for schedule in manifest.schedules:
         what = f"the schedule '{schedule.section.name}'"

@@ -26,9 +26,13 @@ def branch_of(revision: str) -> str | None:
     return revision.removeprefix("refs/heads/")
 
 
-def stands_still(revision: str) -> bool:
-    """Tell whether a revision is a commit or a tag; what is only called like a tag can't be told from a branch."""
-    return bool(_COMMIT.match(revision)) or (revision.startswith(TAGS) and not tag_pattern(revision))
+def stands_still(revision: str, trigger: str = "") -> bool:
+    """Tell whether a revision is a commit or a tag; what is only called like a tag can't be told from a branch.
+
+    A tag can be moved, which only a look ('poll') sees, as `watch` does.
+    """
+    is_tag = revision.startswith(TAGS) and not tag_pattern(revision)
+    return bool(_COMMIT.match(revision)) or (is_tag and trigger != "poll")
 
 
 def ref_expression(revision: str) -> str:

@@ -16,6 +16,7 @@ from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.manifest.tags import tag_pattern
 from pipeline_builder.manifest.texts import inert
 from pipeline_builder.regions.hosts import codecommit_url
+from pipeline_builder.service.cloudformation.description.contents import content_problems
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     branch_of,
@@ -98,7 +99,7 @@ def build_triggers(
     connections, webhooks, events, polled, unlooked = [], [], [], [], []
     for repo in repos:
         address = parse_address(repo.url)
-        problems += _credential_problems(repo, address)
+        problems += [*_credential_problems(repo, address), *content_problems(repo)]
         if repo.trigger.kind == "none" or address.relative or _stands_still(repo, problems):
             continue
         found = list(_problems(repo, address, service, region))
@@ -134,13 +135,13 @@ def _can_be_looked_at(repo: Repo, address: Address) -> bool:
 
 def _stands_still(repo: Repo, problems: list[Problem]) -> bool:
     """Tell whether nothing can start for the revision; whoever asks for a trigger all the same is told."""
-    still = stands_still(repo.revision)
+    still = stands_still(repo.revision, repo.trigger.kind)
     if still and repo.trigger.kind != "poll":
         message = (
             f"the repository '{repo.name}' stands at '{repo.revision}', which doesn't move, so its trigger "
             f"'{repo.trigger.kind}' is left out"
         )
-        hint = "name a branch as 'revision', or say 'trigger: none'"
+        hint = "name a branch as 'revision', or say 'trigger: none'; a tag that is moved is seen by 'trigger: poll'"
         problems.append(Problem(id="PB602", message=message, place=repo.trigger_place, hint=hint, warning=True))
     return still
 

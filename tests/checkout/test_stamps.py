@@ -1,0 +1,98 @@
+"""Stamps of folders: with and without them a checkout says the same, whatever is done to the files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.checkout.checkout import checkout
+from pipeline_builder.checkout.stamps import find_stamp, stamp_of
+from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.manifest.manifest import build_manifest
+from tests.checkout.repositories import ENVIRONMENT
+from tests.checkout.test_checkout import one, root, run
+
+__all__ = ["root"]
+
+
+def made(folder: Path) -> Path:
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a").write_text("aaa")
+    (folder / "sub" / "b").write_text("bbb")
+    return folder
+
+
+def same_size_and_time(folder: Path) -> None:
+    before = (folder / "a").stat()
+    (folder / "a").write_text("AAA")
+    os.utime(folder / "a", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "content of one size and time": same_size_and_time,
+    "a new file": lambda folder: (folder / "sub" / "c").touch(),
+    "one less": lambda folder: (folder / "sub" / "b").unlink(),
+    "another mode": lambda folder: (folder / "a").chmod(0o755),
+    "a link": lambda folder: (folder / "l").symlink_to("a"),
+    "another name": lambda folder: (folder / "a").rename(folder / "z"),
+}
+
+
+@pytest.mark.parametrize("change", list(CHANGES))
+def test_any_change_is_another_stamp(tmp_path: Path, change: str) -> None:
+    folder, clock = made(tmp_path / "f"), tmp_path / "clock"
+    before = find_stamp(folder, clock)
+    assert before
+    assert before == find_stamp(folder, clock)
+    CHANGES[change](folder)
+    assert find_stamp(folder, clock) != before
+
+
+def test_compiled_python_is_none(tmp_path: Path) -> None:
+    folder, clock = made(tmp_path / "f"), tmp_path / "clock"
+    before = find_stamp(folder, clock)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "x.cpython-311.pyc").touch()
+    (folder / "y.pyc").touch()
+    assert find_stamp(folder, clock) == before
+
+
+def test_what_is_as_new_as_the_clock_has_no_stamp(tmp_path: Path) -> None:
+    folder = made(tmp_path / "f")
+
+    class Stopped(type(folder)):  # type: ignore[misc] # a clock that stands where the newest file is
+        def write_bytes(self, data: bytes) -> int:
+            return len(data)
+
+    assert stamp_of(folder, Stopped(folder / "sub" / "b")) == ""
+    assert stamp_of(tmp_path / "none", tmp_path / "clock") == ""
+
+
+def test_with_and_without_it_is_the_same(root: Path) -> None:
+    first = run(root, one())
+    state = root / ".cache" / "a.json"
+    assert json.loads(state.read_text())["stamp"]
+    for noted in ("", "none of any folder", 3):
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"stamp": noted}))
+        again = run(root, one())
+        assert (again.lock, again.repos[0].changed, again.warnings) == (first.lock, False, ())
+    (root / "aws-train" / "a" / "conf" / "conf.yaml").write_text("name: b\n")
+    edited = run(root, one())
+    assert (edited.repos[0].changed, [warning.id for warning in edited.warnings]) == (True, ["PB159"])
+
+
+def test_what_an_unchanged_folder_did_without_is_fetched_for_its_authors(root: Path) -> None:
+    run(root, one())
+    packs = root / ".cache" / "a.git" / "objects" / "pack"
+    shutil.rmtree(packs)
+    packs.mkdir()
+    done = run(root, one())
+    assert (done.repos[0].changed, [*packs.iterdir()]) == (False, [])
+    manifest = build_manifest(parse_yaml(Source("m.yaml", one()), "PB100"))
+    read = checkout(manifest, root=root, cache=root / ".cache", locked=None, environment=ENVIRONMENT, histories={})
+    assert read.histories["a"][0].commit == done.lock.repos[0].commit
