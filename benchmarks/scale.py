@@ -21,12 +21,12 @@ from table import ROOT
 SECTIONS = {
     "checkout": ("checkout.py", "--rounds {pairs} --before {before}"),
     "unchanged": ("unchanged.py", "--runs {pairs} --before {before}"),
-    "validate": ("compose.py", "--runs {pairs} --old {old}"),
+    "validate": ("compose.py", "--sdk --sizes 10 100 1000 --runs {pairs} --old {old}"),
     "growth": ("growth.py", "--runs {pairs} --before {before}"),
     "steps": ("steps.py", "--rounds {pairs} --lengths 20 --old {old}"),
     "schedule": ("schedule.py", "--rounds {pairs} --old {old}"),
-    "inputs": ("inputs.py", "--rounds {pairs} --old {old}"),
-    "passing": ("passing.py", "--rounds {pairs} --old {old}"),
+    "inputs": ("inputs.py", "--files 1000,10000 --rounds {pairs} --old {old}"),
+    "passing": ("passing.py", "--rounds {pairs} --megabytes 256 --old {old}"),
     "transform": ("transform.py", "--rounds {pairs} --old {old}"),
     "chain": ("chain.py", "--rounds {pairs}"),
 }

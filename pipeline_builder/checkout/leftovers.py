@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline_builder.checkout.orphans import end_left
 from pipeline_builder.machine.folders import remove_folder
 
-_IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new")
+_IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new", "*.new.lock")
 # Lock files, new lists of shallow commits, packs and objects that were being written; a fetch's own mark on its pack.
 _IN_BARE = ("*.lock", "shallow_*", "tmp_*", "*.keep", "gc.pid")
 _LEFT = re.compile("|".join(fnmatch.translate(pattern) for pattern in _IN_BARE))

@@ -38,6 +38,9 @@ _FIRST = threading.Lock()
 GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
+# As git chooses its ssh; what it has configured for that is in the variable already.
+_SSH = """if [ "$GIT_SSH_COMMAND" ]; then eval "exec $GIT_SSH_COMMAND \\"\\$@\\""; fi; exec "${GIT_SSH:-ssh}" "$@\""""
+
 _NOTHING = Pass()
 # An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
 CONFIG = (
@@ -108,8 +111,11 @@ class Runner:
         config: Sequence[tuple[str, str]] = (),
         extra: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        told: str = "",
     ) -> str:
         """Run git to its end and return what it printed; `config` and `extra` are on top of what is always set.
+
+        It reads what it is `told`.
 
         Raises:
             GitError: it failed, is not there, took too long, or was stopped.
@@ -117,11 +123,30 @@ class Runner:
 
         def once() -> str:
             command = _command(arguments, repository)
-            said = self._run(command, remote, whose=whose, config=config, extra=extra or {}, folder=folder)
+            told_bytes = told.encode()
+            said = self._run(
+                command, remote, whose=whose, config=config, extra=extra or {}, folder=folder, read=told_bytes
+            )
             return said.decode("utf-8", "replace")
 
         if remote is None or remote.local:
             return once()
+        return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
+
+    def run_at_host(self, remote: Remote, host: Sequence[str], words: str, extra: Mapping[str, str]) -> str:
+        """Run a command at the host of an ssh remote, by the ssh and with the keys that git has there.
+
+        `host` is what ssh is given to find it, `extra` are variables.
+
+        Raises:
+            GitError: as `run`.
+        """
+
+        def once() -> str:
+            command = ["sh", "-c", _SSH, "ssh", *host, words]
+            said = self._run(command, remote, whose="user", config=(), extra=extra, folder=None)
+            return said.decode("utf-8", "replace")
+
         return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
 
     def run_raw(self, arguments: Sequence[str], *, repository: Path, text: str = "") -> bytes:
@@ -304,7 +329,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     finally:
         signal_session(process.pid, signal.SIGKILL)
         process.wait()
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe:
                 pipe.close()
 

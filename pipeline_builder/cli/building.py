@@ -41,6 +41,8 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
     \b
     Example: pipeline-builder checkout --locked
     """
+    from dataclasses import asdict
+
     done = session.checkout(locked=locked)
     repos = [
         {
@@ -51,6 +53,7 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
             "changed": folder.changed,
             "bytes": folder.fetched,
             "seconds": folder.seconds,
+            **({} if r.submodules is None else {"submodules": [asdict(one) for one in r.submodules]}),
         }
         for r, folder in zip(done.lock.repos, done.repos, strict=True)
     ]

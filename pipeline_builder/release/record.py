@@ -16,6 +16,14 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SubmoduleRecord(_Frozen):
+    """A submodule at its commit, below the folder of its repository."""
+
+    path: str
+    url: str
+    commit: str
+
+
 class RepoRecord(_Frozen):
     """A model repository at the commit that was checked out. `url` never has credentials in it."""
 
@@ -28,6 +36,7 @@ class RepoRecord(_Frozen):
     subject: str = ""
     author: str = ""
     path: str = ""
+    submodules: tuple[SubmoduleRecord, ...] = ()
 
 
 class StepRecord(_Frozen):

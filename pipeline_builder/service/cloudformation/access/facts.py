@@ -102,7 +102,7 @@ def service_facts(
             repositories=definition.repositories,
         ),
         fetched=fetched(manifest.repos),
-        polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
+        polled=fetched((repo for repo in manifest.repos if repo.trigger.kind == "poll"), whole=False),
         connections=tuple(sorted({text for text in connections if text})),
         webhooks=tuple(sorted({text for text in hooks or () if text})),
         has_webhooks=hooks is not None,
