@@ -22,6 +22,7 @@ from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
+    from pipeline_builder.checkout.agreement import Compared
     from pipeline_builder.checkout.keys import Keys
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
@@ -329,6 +330,17 @@ class Opened:
         return suggest(
             self.manifest, lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags)
         )
+
+    def compare_lock(self, lock: Lock) -> tuple[Compared, ...]:
+        """Compare a lock with the manifest and with what the remotes have now."""
+        from pipeline_builder.checkout.agreement import compare_lock
+        from pipeline_builder.checkout.git import Git
+        from pipeline_builder.checkout.keys import remote_of
+
+        keys = open_keys(self.workspace)
+        git = Git(environment=self.workspace.environment)
+        jobs = self.workspace.parallel or 8
+        return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
 
     @cached_property
     def target(self) -> Target:
