@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.compose import make_workspace as make_units
 from tests.workspaces import MANIFEST, Ended, Workspace, make_workspace
 
 _SECONDS = re.compile(r"\d+\.\d s$", re.MULTILINE)
@@ -137,6 +138,9 @@ def test_a_file_that_has_just_changed_counts_by_its_content(made: Workspace) -> 
     assert was_known(made)
     assert b"/churn/scripts/train.py" not in entry.read_bytes()
     assert was_known(made)
+    replace(script, "# a", "# b")
+    time.sleep(2.1)
+    assert not was_known(made)
 
 
 @pytest.mark.parametrize("how", ["deleted", "torn", "foreign", "of another version", "no folder"])
@@ -172,5 +176,46 @@ def test_two_at_once_say_the_same(made: Workspace) -> None:
 
 def test_a_link_out_of_the_checkouts_is_looked_at_each_time(made: Workspace) -> None:
     (made.root / "aws-train/churn/scripts/new.md").symlink_to(made.root / "model_repos.yaml")
+    assert made.call("validate").code == 0
+    assert entries(made) == []
+
+
+def test_one_bad_model_among_many_is_told_as_without_the_store(tmp_path: Path) -> None:
+    """With many models only those that are new are checked, and what is wrong with one is said as of the whole."""
+    make_units(tmp_path, 10)
+    made = Workspace(tmp_path)
+    assert made.call("validate").code == 0
+    changed = tmp_path / "aws-train" / "unit0007" / "conf" / "conf.yaml"
+    replace(changed, "entry_point: train.py", NOTED)
+    noted = made.call("validate")
+    assert noted.code == 0
+    assert "PB561" in noted.err
+    replace(changed, "InstanceCount: 2", "InstanceCount: 0")
+    wrong = made.call("validate")
+    assert wrong.code == 1
+    assert "PB257" in wrong.err
+    assert said(made.call("validate")) == said(wrong)
+    assert said(anew(made)) == said(wrong)
+    replace(changed, "InstanceCount: 0", "InstanceCount: 2")
+    assert said(made.call("validate")) == said(noted)
+    assert said(anew(made)) == said(noted)
+
+
+def test_a_definition_is_the_same_bytes_with_and_without_the_store(tmp_path: Path) -> None:
+    make_units(tmp_path, 10)
+    made = Workspace(tmp_path)
+    assert made.call("build").code == 0
+    definition = tmp_path / "build" / "pipeline_definition.json"
+    first = definition.read_bytes()
+    assert made.call("build").code == 0
+    assert definition.read_bytes() == first
+    shutil.rmtree(kept(made))
+    assert made.call("build").code == 0
+    assert definition.read_bytes() == first
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_state_that_cannot_be_written_is_no_failure(made: Workspace) -> None:
+    (made.root / ".pipeline_builder").chmod(0o500)
     assert made.call("validate").code == 0
     assert entries(made) == []
