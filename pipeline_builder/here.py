@@ -14,7 +14,7 @@ from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.engine.execution.ability import Unable
     from pipeline_builder.engine.settings import LocalSettings
 
@@ -99,14 +99,22 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     return replace(composed, warnings=(*composed.warnings, *problems))
 
 
+def looks_elsewhere(manifest: Manifest) -> bool:
+    """Tell whether more of this machine than the checkouts counts for what it can do: other Pythons, or folders."""
+    return bool(manifest.local.sources) or any(image.python for image in manifest.local.images)
+
+
 def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
-    from pipeline_builder.definition.findings import with_places
     from pipeline_builder.engine.document.document import load_definition
     from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
 
     document, stubs = load_definition(composed.definition.content), load_stubs(stub_files)
     found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
+    if not found:
+        return ()
+    from pipeline_builder.definition.findings import with_places
+
     return with_places(found, composed.definition, composed.graph)
 
 

@@ -27,7 +27,7 @@ from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.session import Session
     from pipeline_builder.workspace import Opened
 
@@ -41,6 +41,8 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
     \b
     Example: pipeline-builder checkout --locked
     """
+    from dataclasses import asdict
+
     done = session.checkout(locked=locked)
     repos = [
         {
@@ -51,6 +53,7 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
             "changed": folder.changed,
             "bytes": folder.fetched,
             "seconds": folder.seconds,
+            **({} if r.submodules is None else {"submodules": [asdict(one) for one in r.submodules]}),
         }
         for r, folder in zip(done.lock.repos, done.repos, strict=True)
     ]
@@ -223,11 +226,12 @@ def plan(
     from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
 
     session.given = given
-    planned = session.plan()
+    as_json = as_json or form == "json"
+    planned = session.plan(whole=as_json or out is not None)
     if out:
         write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
     text = render_markdown(planned) if form == "markdown" else coloured(render_plan(planned))
-    show(plan_json(planned), as_json=as_json or form == "json", text=text)
+    show(plan_json(planned), as_json=as_json, text=text)
     if detailed_exitcode and planned.changed:
         raise click.exceptions.Exit(ExitCode.USAGE)
 

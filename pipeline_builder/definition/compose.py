@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
-from pipeline_builder.definition.definition import Definition, read_definition
+from pipeline_builder.definition.composed import Composed, Definition, Whole
+from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
 # What a policy's limits say of a number that is beyond SageMaker's own anyway.
 _LIMITS = ("PB240", "PB241")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
-    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets,
-    `policed` is what values of parameters are held against when it starts.
-    """
-
-    graph: Graph
-    definition: Definition
-    warnings: tuple[Problem, ...]
-    images: Mapping[str, str]
-    policed: Policed
 
 
 def compose(
@@ -88,7 +75,8 @@ def compose(
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
     about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
-    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
+    whole = Whole(graph=graph, policed=policed)
+    return Composed(definition=definition, warnings=warnings, images=resolved, whole=lambda: whole)
 
 
 def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.units import Step
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import Place, Problem

@@ -73,6 +73,11 @@ class Noted(Mapping[str, str]):
         self.names: set[str] = set()
         self.whole = False
 
+    @property
+    def values_of_all(self) -> Mapping[str, str]:
+        """The variables, without noting who asks."""
+        return self._values
+
     def __getitem__(self, name: str) -> str:
         self.names.add(name)
         return self._values[name]

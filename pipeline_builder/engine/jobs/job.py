@@ -34,8 +34,8 @@ class Job:
     environment; its folder comes first on PATH. `timeout` is in seconds, and so is `interrupt`, which plays that the
     machine is taken away. Where jobs are isolated, nothing of `hidden` is seen, even where it lies in a folder of the
     system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here,
-    reads each folder of `mounted` at the path beside it, and finds folders of its own at `places` as well; without
-    `network` it reaches nobody but itself.
+    reads each folder of `mounted` at the path beside it, and those of `overlaid` below its own changes, which go with
+    it, and finds folders of its own at `places` as well; without `network` it reaches nobody but itself.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Job:
     writes: tuple[Path, ...] = ()
     places: tuple[tuple[Path, str], ...] = ()
     mounted: tuple[tuple[Path, str], ...] = ()
+    overlaid: tuple[tuple[Path, str], ...] = ()
 
     @property
     def ml(self) -> Path:
