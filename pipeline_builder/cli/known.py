@@ -55,7 +55,7 @@ class Known:
         self.asked = asked
         self.said: list[str | None] = []
         self._kept = open_kept(asked.state)
-        self._environment = Noted(os.environ)
+        self._environment = Noted(dict(os.environ))
         self._key = self._key_now()
         self._tree: Tree | None = None
         self._opened: Opened | None = None
