@@ -42,7 +42,7 @@ from tests.engine.definitions import (
     read_report,
     script,
 )
-from tests.serve.serving import KEYS, ROLE, serving, until
+from tests.serve.serving import ROLE, serving, until
 from tests.serve.test_packages import SPECIFICATION
 
 # Before the reason of an execution that `serve` answers.
@@ -76,7 +76,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     with serving(tmp_path) as served:
         served.s3.create_bucket(Bucket="local")
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
-        aws = Aws("us-east-1", session=boto3.session.Session(**KEYS))
+        aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
         clock = Clock(sleep=lambda _: time.sleep(0.05))
         yield open_aws_target(AwsSettings(region="us-east-1", role=ROLE, bucket="local"), aws=aws, clock=clock)
         for service in ("sagemaker", "s3", "logs"):

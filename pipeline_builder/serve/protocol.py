@@ -15,7 +15,7 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, limit_per_file
 from pipeline_builder.machine.refusals import is_full
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.regions import inwards
+from pipeline_builder.serve.regions import ACCOUNT, request_inwards
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"
@@ -57,6 +57,7 @@ class Call:
     engine: Engine
     background: Background
     region: str
+    account: str = ACCOUNT
 
     def not_found(self, what: str) -> ServiceError:
         """Return the error for a resource that isn't there, by the code that the operation has for it."""
@@ -75,6 +76,7 @@ def answer_sagemaker(
     background: Background,
     *,
     region: str,
+    account: str = ACCOUNT,
     report: Callable[[str], None],
 ) -> bytes:
     """Return the JSON that answers an operation. An answer that the service would not give is reported: it is a bug.
@@ -87,10 +89,17 @@ def answer_sagemaker(
         known = operation in load_sagemaker().operations
         why = "is not served by the local engine" if known else "is no operation of SageMaker"
         raise ServiceError("UnknownOperationException", f"'{operation}' {why}")
-    request = parse_body(inwards(body, region))
+    request = parse_body(request_inwards(body, region, account))
     _check(operation, request)
     try:
-        call = Call(operation=operation, request=request, engine=engine, background=background, region=region)
+        call = Call(
+            operation=operation,
+            request=request,
+            engine=engine,
+            background=background,
+            region=region,
+            account=account,
+        )
         result = handler(call)
     except PipelineBuilderError as error:
         raise service_error(error) from error

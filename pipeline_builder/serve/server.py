@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
@@ -19,9 +19,13 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve import executions, identity, jobs, logs, models, packages, pipelines, steps, tagging
+from pipeline_builder.serve.access import faults
+from pipeline_builder.serve.access.access import Access, Caller
+from pipeline_builder.serve.access.faults import AccessError, words_of
 from pipeline_builder.serve.background import Background
+from pipeline_builder.serve.kinds import Kind, check_scope, elsewhere, kind_of
 from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
-from pipeline_builder.serve.regions import outwards, region_of
+from pipeline_builder.serve.regions import outwards
 from pipeline_builder.serve.s3 import s3
 
 if TYPE_CHECKING:
@@ -48,11 +52,12 @@ _OF_BROWSERS = ("Origin", "Sec-Fetch-Site")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The WSGI application. `report` gets the text of what nobody expected, which is a bug."""
+    """The WSGI application, for whom `access` lets in. `report` gets the text of what nobody expected, a bug."""
 
     engine: Engine
     background: Background
     report: Callable[[str], None]
+    access: Access = field(default_factory=Access)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -86,40 +91,67 @@ class Application:
         return ServiceError("InternalFailure", f"{type(error).__name__}: {error}", 500)
 
     def _service(self, request: Request) -> Response:
-        service, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
-        if service:
-            region = region_of(request.headers.get("Authorization", ""))
-            answered = self._json(request, service, operation, region)
-            answered.set_data(outwards(answered.get_data(), region))
-            return answered
-        if request.mimetype != "application/x-www-form-urlencoded":
-            request.max_content_length = UPLOAD_LIMIT
-            return s3.answer_s3(request, self.engine.store, self.engine.state)
-        request.max_content_length = request.max_form_memory_size = JSON_LIMIT
-        return identity.answer_query(request.form)
+        kind = kind_of(request)
+        request.max_content_length = UPLOAD_LIMIT if kind is Kind.S3 else JSON_LIMIT
+        request.max_form_memory_size = JSON_LIMIT
+        try:
+            caller = self.access.caller(request)
+            match kind:
+                case Kind.JSON:
+                    return self._json(request, caller)
+                case Kind.QUERY:
+                    check_scope(caller.service, "sts", "iam")
+                    return identity.answer_query(request.values, caller)
+                case Kind.S3:
+                    return s3.answer_s3(request, self.engine.store, self.engine.state, caller)
+                case _:
+                    return json_error(elsewhere(caller.service))
+        except AccessError as error:
+            return unsigned(kind, error, request.path)
 
-    def _json(self, request: Request, service: str, operation: str, region: str) -> Response:
-        request.max_content_length = JSON_LIMIT
+    def _json(self, request: Request, caller: Caller) -> Response:
+        service, _, operation = request.headers["X-Amz-Target"].rpartition(".")
         try:
             match service:
                 case "SageMaker":
-                    body = answer_sagemaker(
-                        OPERATIONS,
-                        operation,
-                        request.get_data(),
-                        self.engine,
-                        self.background,
-                        region=region,
-                        report=self.report,
-                    )
+                    check_scope(caller.service, "sagemaker")
+                    body = self._sagemaker(operation, request.get_data(), caller)
                 case "Logs_20140328":
+                    check_scope(caller.service, "logs")
                     body = logs.answer_logs(operation, request.get_data(), self.engine.state)
                 case _:
                     error = ServiceError("UnknownOperationException", f"'{service}.{operation}' is not served here")
                     return json_error(error)
         except ServiceError as refused:
-            return json_error(refused)
-        return Response(body, content_type="application/x-amz-json-1.1")
+            answered = json_error(refused)
+        else:
+            answered = Response(body, content_type="application/x-amz-json-1.1")
+        answered.set_data(outwards(answered.get_data(), caller.region, caller.account))
+        return answered
+
+    def _sagemaker(self, operation: str, body: bytes, caller: Caller) -> bytes:
+        return answer_sagemaker(
+            OPERATIONS,
+            operation,
+            body,
+            self.engine,
+            self.background,
+            region=caller.region,
+            account=caller.account,
+            report=self.report,
+        )
+
+
+def unsigned(kind: Kind, error: AccessError, path: str) -> Response:
+    """Answer a request that isn't signed as it should be, as its protocol does."""
+    match kind:
+        case Kind.S3:
+            code, message, status = words_of(error, faults.S3)
+            return s3.error_response(code, message, path, status)
+        case Kind.QUERY:
+            return identity.error_response(*words_of(error, faults.QUERY))
+        case _:
+            return json_error(ServiceError(*words_of(error, faults.JSON)))
 
 
 def refused(request: Request) -> Response | None:
@@ -177,7 +209,12 @@ class Server:
 
 
 def make_server_on(
-    port: int, engine: Engine, *, say: Callable[[str], None], report: Callable[[str], None] | None = None
+    port: int,
+    engine: Engine,
+    *,
+    access: Access,
+    say: Callable[[str], None],
+    report: Callable[[str], None] | None = None,
 ) -> Server:
     """Return a server that listens on the port of 127.0.0.1; 0 takes one that is free.
 
@@ -187,7 +224,7 @@ def make_server_on(
         OutsideFailure: PB542 where the port can't be had.
     """
     background = Background(engine, say)
-    application = Application(engine=engine, background=background, report=report or say)
+    application = Application(engine=engine, background=background, report=report or say, access=access)
     listening = listen(port)
     try:
         http = make_server(HOST, port, application, threaded=True, request_handler=Quiet, fd=listening.fileno())

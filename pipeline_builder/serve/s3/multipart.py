@@ -77,7 +77,7 @@ def upload_part(place: Place) -> Response:
     target = folder / f"{int(number)}"
     if "x-amz-copy-source" in place.request.headers:
         return _copy_part(place, target)
-    with received(place.request, place.objects.store.staging()) as upload:
+    with received(place) as upload:
         upload.file.replace(_with_etag(target, upload.md5))
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
 

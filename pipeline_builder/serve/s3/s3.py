@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
@@ -16,9 +17,12 @@ from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve.protocol import FULL, service_error
 from pipeline_builder.serve.s3 import buckets, multipart, objects, versions
+from pipeline_builder.serve.s3.chunks import UploadError
 from pipeline_builder.serve.s3.place import Place, S3Error, check_key
-from pipeline_builder.serve.s3.uploads import UploadError
 from pipeline_builder.serve.s3.xml import Value, render_xml
+
+if TYPE_CHECKING:
+    from pipeline_builder.serve.access.access import Caller
 
 # What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
 _PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
@@ -36,10 +40,14 @@ _EXPECTED: Mapping[type[Exception], tuple[str, str, int]] = {
 }
 
 
-def answer_s3(request: Request, store: LocalStore, state: State) -> Response:
-    """Answer a request of the S3 REST API."""
+def answer_s3(request: Request, store: LocalStore, state: State, caller: Caller) -> Response:
+    """Answer a request of the S3 REST API.
+
+    Raises:
+        AccessError: the body is not the one that was signed.
+    """
     bucket, _, key = request.path.lstrip("/").partition("/")
-    place = Place(request=request, objects=Objects(store, state), bucket=bucket, key=key)
+    place = Place(request=request, objects=Objects(store, state), bucket=bucket, key=key, caller=caller)
     try:
         _check_uri(request)
         check_key(place)
@@ -109,6 +117,14 @@ def _handler(place: Place) -> S3Handler:
 
 
 def _error(place: Place, code: str, message: str, status: int = 400) -> Response:
-    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": f"/{place.bucket}/{place.key}"}
+    response = error_response(code, message, f"/{place.bucket}/{place.key}", status)
+    if place.request.method == "HEAD":
+        response.set_data(b"")
+    return response
+
+
+def error_response(code: str, message: str, path: str, status: int = 400) -> Response:
+    """Return an error as S3 has it."""
+    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": path}
     body = render_xml("Error", content, "").replace(b' xmlns=""', b"")
-    return Response(b"" if place.request.method == "HEAD" else body, status=status, content_type="application/xml")
+    return Response(body, status=status, content_type="application/xml")
