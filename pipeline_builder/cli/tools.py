@@ -53,15 +53,18 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     from pipeline_builder.here import load_local_settings
     from pipeline_builder.serve.access.access import Access
     from pipeline_builder.serve.access.keys import owners_key
+    from pipeline_builder.serve.access.steps import StepKeys
     from pipeline_builder.serve.server import make_server_on
 
     settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
     settings = replace(settings, require_isolation=isolation_required(), stubs=load_stubs(given_stubs()))
+    steps = StepKeys()
+    settings = replace(settings, reach=steps.reach)
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
         say(render_problem(Problem(id="PB590", message=warning, warning=True)))
     key = None if any_key else owners_key(state.absolute())
-    server = make_server_on(port, engine, access=Access(key), say=say)
+    server = make_server_on(port, engine, access=Access(key, steps), steps=steps, say=say)
     exports = {
         "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": key.id if key else "local", "AWS_SECRET_ACCESS_KEY": key.secret if key else "local",

@@ -120,6 +120,9 @@ class LocalSection(Section):
         {},
         description="spot training step: seconds after which its machine is taken away; a list for one after another",
     )
+    aws: bool = Field(
+        False, description="jobs can call AWS's API, answered on this machine, with a key that is their step's own"
+    )
 
 
 class RuleSection(Section):

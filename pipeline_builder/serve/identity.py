@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from werkzeug.wrappers import Response
 
 from pipeline_builder.serve.access.access import Caller
+from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 _STS = "https://sts.amazonaws.com/doc/2011-06-15/"
@@ -16,11 +17,17 @@ _IAM = "https://iam.amazonaws.com/doc/2010-05-08/"
 
 def answer_query(form: Mapping[str, str], caller: Caller) -> Response:
     """Answer a request of the query protocol, whose form says what is asked."""
+    account, step = caller.account, caller.step
     match form.get("Action"):
+        case "GetCallerIdentity" if step is not None:
+            user = {"Arn": step.arn, "UserId": "AROALOCAL:SageMaker", "Account": account}
+            return _result("GetCallerIdentity", user, _STS)
         case "GetCallerIdentity":
-            account = caller.account
             user = {"Arn": f"arn:aws:iam::{account}:user/local", "UserId": "AIDALOCAL", "Account": account}
             return _result("GetCallerIdentity", user, _STS)
+        case "GetRole" if step is not None and form.get("RoleName") != step.role:
+            role = f"arn:aws:iam::{account}:role/{form.get('RoleName')}"
+            return error_response("AccessDenied", denied(step.arn, "iam:GetRole", role), 403)
         case "GetRole" if form.get("RoleName"):
             return _result("GetRole", {"Role": _role(form["RoleName"], caller.account)}, _IAM)
         case other:

@@ -14,8 +14,10 @@ from pipeline_builder.definition.shapes.shapes import Shapes
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, limit_per_file
 from pipeline_builder.machine.refusals import is_full
+from pipeline_builder.serve.access.rights import denied, may_operate, resource_of
+from pipeline_builder.serve.access.steps import StepKey
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.regions import ACCOUNT, request_inwards
+from pipeline_builder.serve.regions import ACCOUNT, HOME_ARN, request_inwards
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"
@@ -77,9 +79,12 @@ def answer_sagemaker(
     *,
     region: str,
     account: str = ACCOUNT,
+    step: StepKey | None = None,
     report: Callable[[str], None],
 ) -> bytes:
-    """Return the JSON that answers an operation. An answer that the service would not give is reported: it is a bug.
+    """Return the JSON that answers an operation; where a job asks, `step` says what it may.
+
+    An answer that the service would not give is reported: it is a bug.
 
     Raises:
         ServiceError: the request is wrong, or can't be done.
@@ -90,6 +95,9 @@ def answer_sagemaker(
         why = "is not served by the local engine" if known else "is no operation of SageMaker"
         raise ServiceError("UnknownOperationException", f"'{operation}' {why}")
     request = parse_body(request_inwards(body, region, account))
+    if step is not None and not may_operate(step, operation, request):
+        resource = resource_of(request, HOME_ARN)
+        raise ServiceError("AccessDeniedException", denied(step.arn, f"sagemaker:{operation}", resource))
     _check(operation, request)
     try:
         call = Call(

@@ -8,6 +8,8 @@ from pipeline_builder.regions.partitions import partition_of
 
 HOME = "localhost"
 ACCOUNT = "000000000000"
+HOME_ARN = f"arn:aws:sagemaker:{HOME}:{ACCOUNT}"
+"""How every ARN of the state begins."""
 # A text that is an ARN of SageMaker from its first letter; not one in a definition, which is a text within the text.
 _WHOLE = rb'(?<!\\)"arn:aws[a-z-]{0,20}:sagemaker:[a-z][a-z0-9-]{1,31}:(?:%s|000000000000):'
 

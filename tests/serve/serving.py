@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from pipeline_builder.engine.local import open_engine
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.serve.access.access import Access
 from pipeline_builder.serve.access.keys import Key, owners_key
+from pipeline_builder.serve.access.steps import StepKeys
 from pipeline_builder.serve.server import Server, make_server_on
 from tests.engine.environments import share_environment
 
@@ -134,12 +135,13 @@ def serving(
 def serving_with(folder: Path, settings: LocalSettings, *, any_key: bool = False) -> Iterator[Served]:
     """Serve the state below the folder by these settings; with `any_key` no signature is verified."""
     share_environment(folder / "state")
-    engine = open_engine(folder / "state", settings)
+    steps = StepKeys()
+    engine = open_engine(folder / "state", replace(settings, reach=steps.reach))
     said: list[str] = []
     reports: list[str] = []
     key = owners_key(folder / "state")
-    access = Access(None if any_key else key)
-    server: Server = make_server_on(0, engine, access=access, say=said.append, report=reports.append)
+    access = Access(None if any_key else key, steps)
+    server: Server = make_server_on(0, engine, access=access, steps=steps, say=said.append, report=reports.append)
     thread = threading.Thread(target=server.serve, name="serve")
     thread.start()
     try:

@@ -25,7 +25,7 @@ from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
-from pipeline_builder.engine.jobs.records import ask_jobs_to_stop, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, job_arn, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
@@ -38,7 +38,16 @@ from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
+from pipeline_builder.target import (
+    Calling,
+    Observer,
+    Reach,
+    ReachGiver,
+    RequestJudge,
+    SecretGiver,
+    reach_nobody,
+    take_all,
+)
 
 Keep = Callable[[], None]
 # Execution variables that are a job's own.
@@ -64,6 +73,7 @@ class Engine:
     hidden: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
+    reach: ReachGiver = reach_nobody
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stubs: Stubs = field(default_factory=dict)
@@ -266,8 +276,8 @@ class Run:
         folder.mkdir(parents=True)
         tools = self._tools(step, folder, state.attempts, lambda note: observe(replace(state, note=note)))
         try:
-            with recorded(self._engine.state, step, request, tools) as job:
-                done = WORK[step.type](step, request, replace(tools, journal=job.journal))
+            with recorded(self._engine.state, step, request, tools) as job, self._reach(step, request, tools) as reach:
+                done = WORK[step.type](step, request, replace(tools, journal=job.journal, reach=reach))
                 job.result = done.result
                 # Inputs and outputs are in the store; only the log is of use later.
                 sweep_folder(folder / "ml")
@@ -282,6 +292,12 @@ class Run:
                 remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
 
         return done, "", keep
+
+    def _reach(self, step: Step, request: dict[str, Any], tools: Tools) -> contextlib.AbstractContextManager[Reach]:
+        if step.type not in KINDS:
+            return contextlib.nullcontext(Reach())
+        job = job_arn(step, request, tools)
+        return self._engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""

@@ -59,6 +59,12 @@ class Outcome:
     complete: Callable[[], None] = lambda: None
 
 
+def job_arn(step: Step, request: Mapping[str, Any], tools: Tools) -> str:
+    """Return the ARN of a step's job."""
+    member, kind = KINDS[step.type]
+    return f"{ACCOUNT}:{kind}/{job_name(tools, step, request.get(member, ''))}"
+
+
 @contextmanager
 def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools) -> Iterator[Outcome]:
     """Keep a record of the step's job while the body does its work; a step without a job leaves none."""

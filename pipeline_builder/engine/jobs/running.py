@@ -85,6 +85,7 @@ def launch(
         writes=tools.shared,
         places=program.places,
         mounted=program.data.mounted,
+        reach=tools.reach,
     )
     return _fed(job, program.data.streams, tools)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
+from pipeline_builder.engine.jobs.calling import PORT, SOCKET, calling_variables, socket_of
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group
 from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
 from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
@@ -123,8 +124,11 @@ def _has_full_file(job: Job, size: int) -> bool:
         return False
 
 
-def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> dict[str, str]:
-    """Return the job's whole environment; `engine` is the engine's own, of which little is taken."""
+def job_environment(job: Job, engine: Mapping[str, str], *, private: bool, cut: bool = False) -> dict[str, str]:
+    """Return the job's whole environment; `engine` is the engine's own, of which little is taken.
+
+    `cut` says that it has no network but its own.
+    """
     inherited = {k: v for k, v in engine.items() if _INHERITED.fullmatch(k) and not _USER_INFO.search(v)}
     venv = job.python.parent.parent
     base = {
@@ -132,7 +136,7 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> di
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv),
     }  # fmt: skip
-    environment = {**base, **inherited, **job.environment}
+    environment = {**base, **inherited, **calling_variables(job, inherited, cut=cut), **job.environment}
     environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or STANDARD_PATH}"
     # `environments.py` puts libraries there that the machine lacks.
     if any((venv / "lib").glob("lib*.so*")):
@@ -157,6 +161,7 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     job = dataclasses.replace(job, reads=(*job.reads, *_certificates(os.environ)))
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
+    cut = not job.network and isolation.network
     scratch = stack.enter_context(scratch_folder(job.folder))
     filtered = stack.enter_context(open_filter(network=job.network))
     command = [*isolation.command(job, scratch, filtered=filtered, shims=shims_of(job)), *launcher()]
@@ -164,7 +169,8 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
         "foreign": [path for _, path in job.mounted],
-        "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
+        "environment": job_environment(job, os.environ, private=True, cut=cut), "workdir": job.workdir,
+        "forward": (PORT, SOCKET) if socket_of(job, cut=cut) else None,
     }  # fmt: skip
     return _Start(command, () if filtered is None else (filtered,), limits), spec
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from pipeline_builder.serve.access.signatures import Chain
+    from pipeline_builder.serve.access.steps import StepKey, StepKeys
 
 _SKEW = timedelta(minutes=5)
 _SKEW_OF_S3 = timedelta(minutes=15)
@@ -26,19 +27,29 @@ _REGION = re.compile(r"[a-z]{2}[a-z0-9-]{1,30}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whom a request is of: account, Region and service of its signature; `chain` for the chunks of its body."""
+    """Whom a request is of: account, Region and service of its signature; of a job, its `step`.
+
+    `chain` is what the chunks of the body are held against.
+    """
 
     account: str = ACCOUNT
     region: str = HOME
     service: str = ""
     chain: Chain | None = None
+    step: StepKey | None = None
 
 
 class Access:
-    """Takes what is signed with the owner's key; without one, all that comes."""
+    """Takes what is signed with the owner's key, or one of the `steps`; without an owner, all that comes."""
 
-    def __init__(self, owner: Key | None = None) -> None:
+    def __init__(self, owner: Key | None = None, steps: StepKeys | None = None, *, only_steps: bool = False) -> None:
         self._owner = owner
+        self._steps = steps
+        self._any = owner is None and not only_steps
+
+    def of_jobs(self) -> Access:
+        """Return who is let in where nobody but jobs can come from."""
+        return Access(steps=self._steps, only_steps=True)
 
     def caller(self, request: Request) -> Caller:
         """Return whom a request is of.
@@ -46,28 +57,30 @@ class Access:
         Raises:
             AccessError: that can't be said, or it isn't who it says.
         """
-        if self._owner is None:
-            return _anybody(request)
-        found = signed(request)
+        try:
+            found = signed(request)
+        except AccessError:
+            if self._any:
+                return Caller()
+            raise
+        step = self._steps.find(found.key) if found and self._steps else None
+        if self._any and (found is None or step is None):
+            return _anybody(found)
         if found is None:
             raise AccessError(Fault.MISSING)
-        known = secrets.compare_digest(found.key.encode(), self._owner.id.encode())
-        if not known:
+        key = step.key if step else self._owner
+        if key is None or not secrets.compare_digest(found.key.encode(), key.id.encode()):
             raise AccessError(Fault.UNKNOWN_KEY)
         _check_time(found)
         # botocore, which is asked here only, needs a while to be imported.
         from pipeline_builder.serve.access.signatures import verify
 
-        chain = verify(request, found, self._owner)
-        return Caller(region=_region(found), service=found.service, chain=chain)
+        chain = verify(request, found, key)
+        return Caller(region=_region(found), service=found.service, chain=chain, step=step)
 
 
-def _anybody(request: Request) -> Caller:
-    """Return whom a request says that it is of; what it says and nobody understands counts for nothing."""
-    try:
-        found = signed(request)
-    except AccessError:
-        found = None
+def _anybody(found: Signed | None) -> Caller:
+    """Return whom a request says that it is of."""
     if found is None:
         return Caller()
     account = found.key if _ACCOUNT.fullmatch(found.key) else ACCOUNT

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts, Objects
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 if TYPE_CHECKING:
@@ -169,6 +170,9 @@ def copy_source(place: Place) -> ObjectFacts:
     """Return the object that x-amz-copy-source names."""
     path = unquote(place.request.headers["x-amz-copy-source"]).lstrip("/")
     bucket, _, key = path.partition("?")[0].partition("/")
+    if place.caller.step is not None and not place.caller.step.may_read(bucket, key):
+        resource = f'"arn:aws:s3:::{bucket}/{key}"'
+        raise S3Error("AccessDenied", denied(place.caller.step.arn, "s3:GetObject", resource), 403)
     return facts(replace(place, bucket=bucket, key=key))
 
 

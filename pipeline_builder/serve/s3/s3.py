@@ -19,6 +19,7 @@ from pipeline_builder.serve.protocol import FULL, service_error
 from pipeline_builder.serve.s3 import buckets, multipart, objects, versions
 from pipeline_builder.serve.s3.chunks import UploadError
 from pipeline_builder.serve.s3.place import Place, S3Error, check_key
+from pipeline_builder.serve.s3.rights import check_right
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _handler(place: Place) -> S3Handler:
     known = routes.get((kind, place.request.method), {})
     name = next((name for name in known if name and name in query), "")
     more = query - {name, *buckets.LIST_QUERY, *versions.LIST_QUERY, *multipart.QUERY}
+    check_right(place, name)
     if name not in known or more:
         what = f"?{min(more)}" if more else ""
         on = {"service": "all buckets", "bucket": "a bucket", "object": "an object"}[kind]
