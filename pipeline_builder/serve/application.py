@@ -15,7 +15,20 @@ from werkzeug.wrappers import Request, Response
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.serve import executions, identity, jobs, logs, models, packages, pipelines, steps, tagging
+from pipeline_builder.serve import (
+    executions,
+    identity,
+    jobs,
+    logs,
+    models,
+    packages,
+    pipelines,
+    search,
+    starting,
+    steps,
+    surroundings,
+    tagging,
+)
 from pipeline_builder.serve.access import faults
 from pipeline_builder.serve.access.access import Access, Caller
 from pipeline_builder.serve.access.faults import AccessError, words_of
@@ -38,9 +51,11 @@ OPERATIONS: dict[str, Handler] = {
     **executions.OPERATIONS,
     **steps.OPERATIONS,
     **jobs.OPERATIONS,
+    **starting.OPERATIONS,
     **models.OPERATIONS,
     **packages.OPERATIONS,
     **tagging.OPERATIONS,
+    **search.OPERATIONS,
 }
 _HOSTS = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d+)?", re.IGNORECASE)
 # What a browser adds to a request that a page has made; no AWS client does.
@@ -117,6 +132,9 @@ class Application:
                     check_scope(caller.service, "logs")
                     check_owner(caller, f"logs:{operation}")
                     body = logs.answer_logs(operation, request.get_data(), self.engine.state)
+                case "AmazonEC2ContainerRegistry_V20150921" | "ServiceQuotasV20190624":
+                    check_owner(caller, f"{caller.service}:{operation}")
+                    body = surroundings.answer(service, operation, request.get_data(), self.engine.images)
                 case _:
                     error = ServiceError("UnknownOperationException", f"'{service}.{operation}' is not served here")
                     return json_error(error)

@@ -11,6 +11,8 @@ from pipeline_builder.serve.access.access import Caller
 from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
+STS = ("GetCallerIdentity",)
+IAM = ("GetRole", "SimulatePrincipalPolicy")
 _STS = "https://sts.amazonaws.com/doc/2011-06-15/"
 _IAM = "https://iam.amazonaws.com/doc/2010-05-08/"
 
@@ -30,6 +32,9 @@ def answer_query(form: Mapping[str, str], caller: Caller) -> Response:
             return error_response("AccessDenied", denied(step.arn, "iam:GetRole", role), 403)
         case "GetRole" if form.get("RoleName"):
             return _result("GetRole", {"Role": _role(form["RoleName"], caller.account)}, _IAM)
+        case "SimulatePrincipalPolicy":
+            who, about = f"arn:aws:iam::{account}:user/local", form.get("PolicySourceArn") or "*"
+            return error_response("AccessDenied", denied(who, "iam:SimulatePrincipalPolicy", about), 403)
         case other:
             return error_response("InvalidAction", f"'{other}' is not served by the local engine")
 

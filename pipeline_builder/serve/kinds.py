@@ -12,7 +12,7 @@ from pipeline_builder.serve.protocol import ServiceError
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-SERVED = ("sagemaker", "s3", "logs", "sts", "iam")
+SERVED = ("sagemaker", "s3", "logs", "sts", "iam", "ecr", "servicequotas")
 _SCOPE = re.compile(r"Credential=[^\s,]+?/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request")
 
 

@@ -23,6 +23,7 @@ VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"
 CONFLICT = "ConflictException"
 TOO_MANY = "ResourceLimitExceeded"
+IN_USE = "ResourceInUse"
 FULL, UNAVAILABLE = 507, 503
 # The codes of problems that are no mistake in the request itself.
 _CODES = {"PB540": CONFLICT}

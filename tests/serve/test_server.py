@@ -88,7 +88,7 @@ def test_it_listens_on_this_machine_only(served: Served) -> None:
 @pytest.mark.parametrize(
     ("target", "text"),
     [
-        ("SageMaker.CreateTrainingJob", "'CreateTrainingJob' is not served by the local engine"),
+        ("SageMaker.CreateAutoMLJob", "'CreateAutoMLJob' is not served by the local engine"),
         ("SageMaker.MakeCoffee", "'MakeCoffee' is no operation of SageMaker"),
         ("Logs_20140328.PutLogEvents", "'PutLogEvents' is not served by the local engine"),
         ("DynamoDB_20120810.ListTables", "'DynamoDB_20120810.ListTables' is not served here"),
@@ -144,7 +144,7 @@ def test_jobs_are_described_and_listed_and_their_logs_read(served: Served) -> No
     listed = served.sagemaker.list_processing_jobs(StatusEquals="Failed")["ProcessingJobSummaries"]
     assert [item["ProcessingJobName"] for item in listed] == [names["B"]]
     assert served.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
-    with refused("ResourceNotFound"):
+    with refused("ValidationException", "Requested resource not found."):
         served.sagemaker.describe_training_job(TrainingJobName="none")
     logs = served.client("logs")
     group = "/aws/sagemaker/ProcessingJobs"

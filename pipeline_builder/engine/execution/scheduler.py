@@ -276,7 +276,10 @@ class Run:
         folder.mkdir(parents=True)
         tools = self._tools(step, folder, state.attempts, lambda note: observe(replace(state, note=note)))
         try:
-            with recorded(self._engine.state, step, request, tools) as job, self._reach(step, request, tools) as reach:
+            with (
+                recorded(self._engine.state, step, request, tools) as job,
+                reach_of(self._engine, step, request, tools) as reach,
+            ):
                 done = WORK[step.type](step, request, replace(tools, journal=job.journal, reach=reach))
                 job.result = done.result
                 # Inputs and outputs are in the store; only the log is of use later.
@@ -292,12 +295,6 @@ class Run:
                 remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
 
         return done, "", keep
-
-    def _reach(self, step: Step, request: dict[str, Any], tools: Tools) -> contextlib.AbstractContextManager[Reach]:
-        if step.type not in KINDS:
-            return contextlib.nullcontext(Reach())
-        job = job_arn(step, request, tools)
-        return self._engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
@@ -326,24 +323,39 @@ class Run:
     def _tools(self, step: Step, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
         engine = self._engine
         stop = self._stops[step.name] = Stop(below=self._stop)
-        return Tools(
-            execution=self._execution.arn,
-            folder=folder,
-            store=engine.store,
-            registry=engine.registry,
-            environments=engine.environments,
-            images=engine.images,
-            secrets=engine.secrets,
-            stop=stop,
-            grace=engine.grace,
-            interrupts=engine.interrupts.get(step.name, ()),
-            private=engine.private,
-            limits=engine.limits,
-            hidden=engine.hidden,
-            shared=engine.shared,
-            observe=observe,
-            attempt=attempt,
-        )
+        tools = tools_of(engine, folder, stop, observe)
+        interrupts = engine.interrupts.get(step.name, ())
+        return replace(tools, execution=self._execution.arn, interrupts=interrupts, attempt=attempt)
+
+
+def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:
+    """Return what a job works with that is of no execution."""
+    return Tools(
+        execution="",
+        folder=folder,
+        store=engine.store,
+        registry=engine.registry,
+        environments=engine.environments,
+        images=engine.images,
+        secrets=engine.secrets,
+        stop=stop,
+        grace=engine.grace,
+        private=engine.private,
+        limits=engine.limits,
+        hidden=engine.hidden,
+        shared=engine.shared,
+        observe=observe,
+    )
+
+
+def reach_of(
+    engine: Engine, step: Step, request: Mapping[str, Any], tools: Tools
+) -> contextlib.AbstractContextManager[Reach]:
+    """Return how the job of a step calls AWS; a step without a job calls nobody."""
+    if step.type not in KINDS:
+        return contextlib.nullcontext(Reach())
+    job = job_arn(step, request, tools)
+    return engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
 
 
 def _nothing() -> None:

@@ -49,7 +49,7 @@ class Tools:
 
     `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
     are the seconds after which a spot training loses its machine, each time it has one; `reach` is how its job calls
-    AWS.
+    AWS; `job` is the name of one that is no step's.
     """
 
     execution: str
@@ -65,6 +65,7 @@ class Tools:
     shared: tuple[Path, ...]
     observe: Callable[[str], None]
     attempt: int = 1
+    job: str = ""
     secrets: SecretGiver = no_secrets
     reach: Reach = field(default_factory=Reach)
     grace: float = GRACE
@@ -79,4 +80,4 @@ class Tools:
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     """Return a job's name as the service makes it; a name in the definition is its prefix."""
-    return made_name(tools.execution, step.name, tools.attempt, prefix)
+    return tools.job or made_name(tools.execution, step.name, tools.attempt, prefix)

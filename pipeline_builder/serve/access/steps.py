@@ -101,7 +101,7 @@ def step_key(calling: Calling) -> StepKey:
     reads, writes = set(_inputs(calling.request)), set(_own(calling))
     execution, job = calling.execution, calling.job
     for base in _shared_outputs(calling.request):  # of functions with `@step`, where all steps have one address
-        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"}
+        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"} if execution else set()
     return StepKey(
         key=draw_key(OF_A_STEP),
         execution=execution,
@@ -134,8 +134,9 @@ def _own(calling: Calling) -> Iterator[str]:
     request, job = calling.request, calling.job.rsplit("/", 1)[-1]
     execution = calling.execution.rsplit("/", 1)[-1]
     for base in _shared_outputs(request):
-        yield f"{base}/{job}"
-        yield f"{base}/{execution}/{calling.step}"
+        yield base if base.rsplit("/", 1)[-1] == job else f"{base}/{job}"
+        if execution:
+            yield f"{base}/{execution}/{calling.step}"
     for output in (request.get("ProcessingOutputConfig") or {}).get("Outputs") or ():
         yield _address(output.get("S3Output"), "S3Uri")
     yield _address(request.get("TransformOutput"), "S3OutputPath")

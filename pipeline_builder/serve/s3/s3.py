@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -16,10 +16,11 @@ from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve.protocol import FULL, service_error
-from pipeline_builder.serve.s3 import buckets, multipart, objects, versions
+from pipeline_builder.serve.s3 import buckets, multipart, versions
 from pipeline_builder.serve.s3.chunks import UploadError
 from pipeline_builder.serve.s3.place import Place, S3Error, check_key
 from pipeline_builder.serve.s3.rights import check_right
+from pipeline_builder.serve.s3.routes import ROUTES, S3Handler
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 # What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
 _PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
-
-
-S3Handler = Callable[[Place], Response]
 
 
 _EXPECTED: Mapping[type[Exception], tuple[str, str, int]] = {
@@ -87,26 +85,7 @@ def _refused(place: Place, error: OutsideFailure) -> Response:
 def _handler(place: Place) -> S3Handler:
     kind = "object" if place.key else "bucket" if place.bucket else "service"
     query = {name for name in place.request.args if not _PLAIN.fullmatch(name)}
-    routes: Mapping[tuple[str, str], Mapping[str, S3Handler]] = {
-        ("service", "GET"): {"": buckets.list_buckets},
-        ("bucket", "GET"): {
-            "location": buckets.get_location,
-            "list-type": buckets.list_v2,
-            "versions": versions.list_versions,
-            "tagging": versions.get_tagging,
-            "": buckets.list_v1,
-        },
-        ("bucket", "HEAD"): {"": buckets.head_bucket},
-        ("bucket", "PUT"): {"": buckets.create_bucket},
-        ("bucket", "DELETE"): {"": buckets.delete_bucket},
-        ("bucket", "POST"): {"delete": buckets.delete_objects},
-        ("object", "GET"): {"": objects.get_object},
-        ("object", "HEAD"): {"": objects.get_object},
-        ("object", "PUT"): {"uploadId": multipart.upload_part, "": objects.put_object},
-        ("object", "DELETE"): {"uploadId": multipart.abort, "": objects.delete_object},
-        ("object", "POST"): {"uploads": multipart.create, "uploadId": multipart.complete},
-    }
-    known = routes.get((kind, place.request.method), {})
+    known = ROUTES.get((kind, place.request.method), {})
     name = next((name for name in known if name and name in query), "")
     more = query - {name, *buckets.LIST_QUERY, *versions.LIST_QUERY, *multipart.QUERY}
     check_right(place, name)
@@ -115,7 +94,7 @@ def _handler(place: Place) -> S3Handler:
         on = {"service": "all buckets", "bucket": "a bucket", "object": "an object"}[kind]
         message = f"{place.request.method} of {on}{what} is not served by the local engine"
         raise S3Error("NotImplemented", message, 501)
-    return known[name]
+    return known[name][1]
 
 
 def _error(place: Place, code: str, message: str, status: int = 400) -> Response:
