@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,24 @@ def checkouts(old: Path | None) -> dict[str, Path]:
     return {**({"before": old.resolve()} if old else {}), "now": ROOT}
 
 
+def environment_of(root: Path) -> dict[str, str]:
+    """Return the environment of a process on that tree's code, which keeps bytecode as everybody's does."""
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "growth-bytecode")}
+
+
+@contextmanager
+def trees_of(before: str) -> Iterator[dict[str, Path]]:
+    """Give this tree, and beside it a folder with the files of a commit where one is named."""
+    if not before:
+        yield {"now": ROOT}
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(["git", "-C", str(ROOT), "archive", before], capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=packed, check=True)
+        yield {"before": Path(folder), "now": ROOT}
+
+
 class Worker:
     """A process of Python code that answers each line with one of JSON; its imports come before and aren't measured."""
 
@@ -36,6 +58,11 @@ class Worker:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
+
+    @property
+    def process(self) -> int:
+        """The process's id, as `figures.watch` wants it."""
+        return self._process.pid
 
     def close(self) -> None:
         """End the process."""

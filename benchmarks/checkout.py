@@ -1,98 +1,273 @@
-"""Checkout of 20 repositories on this machine: cold, unchanged, and GitPython's clone_from in a row.
+"""Checkout beside git itself and other tools, of repositories behind a web server with TLS: turn by turn in one run.
 
-Of 8 folders of one repository of 60 MB behind a server: how often it is fetched, what comes, and how long it takes.
+`cold`: 50 repositories that nothing is there of. `unchanged`: the same again. `folders`: 8 folders of one repository of
+60 MB. `growth`: from 10 to 1,000 small ones, with the exponent. Ours is the whole command, from its start to its end.
+
+`--before COMMIT` measures that commit too, `--peers FOLDER` GitPython, vcs2l and west, which are installed into a
+virtual environment there where they aren't yet; `--only WORD` measures one part.
 """
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from table import ROOT, seconds, show
+from growth import trees_of
+from remotes import git, make_remotes, served
 
-sys.path.insert(0, str(ROOT))
-
-import git
-
-from pipeline_builder.checkout.checkout import checkout
-from pipeline_builder.documents.source import Source, parse_yaml
-from pipeline_builder.manifest.manifest import build_manifest
-from tests.checkout.repositories import commit, make_certificate, make_repository, serve
-
-COUNT = 20
+WORK = Path(__file__).with_name("checkout_work.py")
+PEERS = ("GitPython==3.2.1", "vcs2l", "west")
+COUNT, FILES, SIZE = 50, 50, 20_000
 FOLDERS = 8
+GOALS = {"cold": 1.1, "unchanged": 1.15}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds, CPU seconds of it and all that it started, and the largest process in MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def measure(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Cost:
+    """Run a command to its end; a failure shows what it said."""
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        process = subprocess.Popen([*map(str, command)], cwd=folder, env=environment, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            sys.exit(f"{' '.join(map(str, command))} failed:\n{said.read().decode()[-3000:]}")
+    return Cost(wall=wall, cpu=used.ru_utime + used.ru_stime, peak=used.ru_maxrss / 1024)
+
+
+@dataclass
+class Contest:
+    """Contenders over the same repositories, the first of which the others are measured against."""
+
+    root: Path
+    url: str
+    environment: Mapping[str, str]
+    repos: Sequence[tuple[str, str]]
+    peers: Path | None = None
+    costs: dict[str, list[Cost]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.listed.write_text("".join(f"{name} {commit}\n" for name, commit in self.repos))
+
+    @property
+    def listed(self) -> Path:
+        return self.root / "listed"
+
+    def workspace(self, name: str) -> Path:
+        """Return a folder with our manifest, and that of others, as it was left or new."""
+        folder = self.root / name
+        folder.mkdir(exist_ok=True)
+        lines = "".join(f"  - {{name: {repo}, url: {self.url}/{repo}}}\n" for repo, _ in self.repos)
+        (folder / "model_repos.yaml").write_text(f"version: 1\nrepos:\n{lines}")
+        lines = "".join(f"  {repo}:\n    type: git\n    url: {self.url}/{repo}\n" for repo, _ in self.repos)
+        (folder / "vcs.repos").write_text(f"repositories:\n{lines}")
+        return folder
+
+    def west(self, folder: Path) -> list[str | Path]:
+        """Return west's command, in a folder that is made a workspace of it."""
+        (folder / "manifest").mkdir()
+        (folder / ".west").mkdir()
+        (folder / ".west" / "config").write_text("[manifest]\npath = manifest\nfile = west.yml\n")
+        lines = "".join(f"    - {{name: {repo}, url: {self.url}/{repo}, revision: main}}\n" for repo, _ in self.repos)
+        (folder / "manifest" / "west.yml").write_text(f"manifest:\n  projects:\n{lines}")
+        return [self.bin("west"), "update", "--narrow", "-o=--depth=1"]
+
+    def bin(self, name: str) -> Path:
+        assert self.peers
+        return self.peers / "bin" / name
+
+    def take(self, name: str, command: Sequence[str | Path], folder: Path, tree: Path | None = None) -> None:
+        environment = dict(self.environment)
+        if tree:
+            environment |= {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(self.root / "bytecode" / tree.name)}
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.costs.setdefault(name, []).append(measure(command, environment, folder))
+
+    def ours(self, name: str, tree: Path, folder: Path) -> None:
+        self.take(name, [sys.executable, "-m", "pipeline_builder", "checkout"], folder, tree)
+
+    def other(self, name: str, tool: str, folder: Path, python: str | Path = sys.executable) -> None:
+        self.take(name, [python, WORK, tool, folder, self.url, self.listed], self.root)
+
+    def anew(self, work: Callable[[Path], None], name: str = "work") -> None:
+        """Do it in a new folder, which goes afterwards."""
+        folder = self.workspace(name)
+        work(folder)
+        shutil.rmtree(folder)
+
+    def show(self, title: str, goal: str = "") -> None:
+        """Print a line for each; ratios are medians of those of each turn."""
+        print(f"{title} ({os.cpu_count()} cores)")
+        first, *_ = self.costs.values()
+        for name, costs in self.costs.items():
+            wall, cpu = (statistics.median(getattr(cost, what) for cost in costs) for what in ("wall", "cpu"))
+            ratios = "".join(
+                f"  x{statistics.median(getattr(o, what) / getattr(f, what) for o, f in zip(costs, first, strict=True)):.2f}"
+                for what in ("wall", "cpu")
+            )
+            peak = max(cost.peak for cost in costs)
+            end = f"   n={len(costs)}{f'  goal {goal}' if name == 'now' else ''}"
+            print(f"  {name:<28}{wall:8.2f} s {cpu:8.2f} CPU s {ratios}  {peak:5.0f} MB{end}", flush=True)
+
+
+def cold(contest: Contest, trees: Mapping[str, Path], runs: int) -> None:
+    """Measure repositories of which nothing is there."""
+    for _ in range(runs):
+        contest.anew(lambda folder: contest.other("tuned fetch and export", "tuned", folder))
+        for name, tree in trees.items():
+            contest.anew(lambda folder, n=name, t=tree: contest.ours(n, t, folder))  # type: ignore[misc]
+        contest.anew(lambda folder: contest.other("clone --depth 1", "clone", folder))
+        if contest.peers:
+            vcs = [contest.bin("vcs"), "import", "--shallow", "--workers=8", "--input=vcs.repos", "."]
+            contest.anew(lambda folder: contest.take("vcs2l", vcs, folder))
+            contest.anew(lambda folder: contest.take("west", contest.west(folder), folder))
+            contest.anew(lambda f: contest.other("GitPython, in a row", "gitpython", f, contest.bin("python")))
+    contest.show(f"cold, {len(contest.repos)} repositories", "1.1 of both")
+
+
+def unchanged(contest: Contest, trees: Mapping[str, Path], runs: int) -> None:
+    """Measure the same again, where nothing has moved."""
+    folders = {name: contest.workspace(f"kept-{name}") for name in trees}
+    for name, tree in trees.items():
+        for _ in range(2):
+            contest.ours(name, tree, folders[name])
+    contest.costs.clear()
+    for _ in range(runs):
+        contest.other("ls-remote", "look", contest.root)
+        for name, tree in trees.items():
+            contest.ours(name, tree, folders[name])
+    contest.show(f"unchanged, {len(contest.repos)} repositories", "1.15 of both")
+
+
+def folders(root: Path, trees: Mapping[str, Path], runs: int) -> None:
+    """Measure folders that have an eighth of a repository together, beside clones of the whole and one for each."""
+    remote = root / "remotes" / "all"
+    for number in range(FOLDERS):
+        for name, size in ((f"m{number}", 1_000_000), (f"other{number}", 6_500_000)):
+            (remote / name).mkdir(parents=True)
+            (remote / name / "data.bin").write_bytes(os.urandom(size))
+    make_remotes(root / "remotes", 0, files=0, size=0)
+    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "all")):
+        git(*arguments, folder=remote)
+    git("config", "uploadpack.allowFilter", "true", folder=remote)
+    with served(root / "remotes") as (url, environment):
+        names = [("all", "")] * FOLDERS
+        contest = Contest(root=root, url=url, environment=environment, repos=names)
+        manifest = "".join(f"  - {{name: m{n}, url: {url}/all, path: m{n}}}\n" for n in range(FOLDERS))
+        came: dict[str, float] = {}
+        for _ in range(runs):
+            folder = root / "clones"
+            folder.mkdir()
+            clones = [["git", "clone", "-q", "--depth=1", f"{url}/all", str(folder / str(n))] for n in range(FOLDERS)]
+            script = "import subprocess\nfor p in [subprocess.Popen(c) for c in " + repr(clones) + "]: p.wait()"
+            contest.take(f"{FOLDERS} clones --depth 1", [sys.executable, "-c", script], root)
+            came[f"{FOLDERS} clones --depth 1"] = packs(folder)
+            shutil.rmtree(folder)
+            for name, tree in trees.items():
+                folder = contest.workspace("work")
+                (folder / "model_repos.yaml").write_text(f"version: 1\nrepos:\n{manifest}")
+                contest.ours(name, tree, folder)
+                came[name] = packs(folder)
+                shutil.rmtree(folder)
+        contest.show(f"{FOLDERS} folders of one repository of 60 MB")
+        print("  came: " + ", ".join(f"{name} {size:.1f} MB" for name, size in came.items()))
+
+
+def packs(folder: Path) -> float:
+    """Return the megabytes of packs below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*.pack")) / 1e6
+
+
+def growth(root: Path, trees: Mapping[str, Path], sizes: Sequence[int]) -> None:
+    """Measure once how the command grows, cold and unchanged."""
+    make_remotes(root / "remotes", max(sizes), files=3, size=2_000)
+    with served(root / "remotes") as (url, environment):
+        repos = heads(root / "remotes", max(sizes))
+        for size in sizes:  # the server's answers are kept from here on
+            contest = Contest(root=root, url=url, environment=environment, repos=repos[:size])
+            contest.anew(lambda folder, c=contest: c.ours("once", trees["now"], folder))  # type: ignore[misc]
+        for name, tree in trees.items():
+            found: dict[str, list[Cost]] = {"cold": [], "unchanged": []}
+            for size in sizes:
+                contest = Contest(root=root, url=url, environment=environment, repos=repos[:size])
+                folder = contest.workspace("work")
+                for what in ("cold", "again", "unchanged"):
+                    contest.ours(what, tree, folder)
+                for what, costs in found.items():
+                    costs += contest.costs[what]
+                shutil.rmtree(folder)
+            for what, costs in found.items():
+                exponent = math.log(costs[-1].cpu / costs[0].cpu) / math.log(sizes[-1] / sizes[0])
+                figures = "".join(f"{cost.cpu:9.2f}" for cost in costs)
+                print(f"  {what:<10}{name:<8}{figures} CPU s   n^{exponent:.2f}  {costs[-1].peak:5.0f} MB", flush=True)
+
+
+def heads(remotes: Path, count: int) -> list[tuple[str, str]]:
+    """Return the repositories' names and newest commits."""
+    return [(f"r{n}", git("rev-parse", "HEAD", folder=remotes / f"r{n}")) for n in range(count)]
+
+
+def install(peers: Path) -> None:
+    """Make the environment of the other tools, where it isn't there."""
+    if not (peers / "bin" / "west").exists():
+        subprocess.run([sys.executable, "-m", "venv", peers], check=True)
+        subprocess.run([peers / "bin" / "pip", "install", "--quiet", *PEERS], check=True)
+
+
+def chosen(only: str, parts: Iterable[str]) -> list[str]:
+    return [part for part in parts if only in part]
 
 
 def main() -> None:
-    """Print the table; the ratio is of the same run."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        for number in range(COUNT):
-            remote = root / "remotes" / f"r{number}"
-            remote.mkdir(parents=True)
-            for file in range(50):
-                (remote / f"f{file}.bin").write_bytes(os.urandom(20_000))
-            make_repository(remote)
-            for change in range(5):
-                (remote / "f0.bin").write_bytes(os.urandom(20_000))
-                commit(remote, f"change {change}")
-        lines = "".join(f"  - url: remotes/r{number}\n" for number in range(COUNT))
-        manifest = build_manifest(parse_yaml(Source("m", f"version: 1\nrepos:\n{lines}"), "PB100"))
-
-        def ours(name: str) -> None:
-            checkout(manifest, root=root, cache=root / name, locked=None, environment=dict(os.environ))
-
-        def theirs(name: str) -> None:
-            for number in range(COUNT):
-                git.Repo.clone_from(f"file://{root}/remotes/r{number}", root / name / str(number)).close()
-
-        cold, plain = [], []
-        for turn in range(3):
-            plain.append(seconds(lambda t=turn: theirs(f"plain{t}")))
-            shutil.rmtree(root / "aws-train", ignore_errors=True)
-            cold.append(seconds(lambda t=turn: ours(f"cache{t}")))
-        same = [seconds(lambda: ours("cache2")) for _ in range(5)]
-        rows = [("cold", cold, "-"), ("nothing changed", same, "-"), ("GitPython clone_from in a row", plain, "-")]
-        show(f"checkout of {COUNT} repositories", rows)
-        print(f"  cold against clone_from: {statistics.median(cold) / statistics.median(plain):.2f}")
-
-
-def folders() -> None:
-    """Print a line: of folders that have an eighth of a repository together, and of the whole in one clone."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        remote = root / "remotes" / "all"
-        for number in range(FOLDERS):
-            for name, size in ((f"m{number}", 1_000_000), (f"other{number}", 6_500_000)):
-                (remote / name).mkdir(parents=True)
-                (remote / name / "data.bin").write_bytes(os.urandom(size))
-        make_repository(remote)
-        git.Repo(remote).git.config("uploadpack.allowFilter", "true")
-        certificate = make_certificate(root / "certificate.pem")
-        environment = {**os.environ, "GIT_SSL_CAINFO": str(certificate)}
-        with serve(root / "remotes", certificate=certificate) as (url, log):
-            lines = "".join(f"  - {{name: m{n}, url: {url}/all, path: m{n}}}\n" for n in range(FOLDERS))
-            manifest = build_manifest(parse_yaml(Source("m", f"version: 1\nrepos:\n{lines}"), "PB100"))
-
-            def ours() -> None:
-                checkout(manifest, root=root, cache=root / "cache", locked=None, environment=environment)
-
-            cold = seconds(ours)
-            asked = log.count("GET git-upload-pack")
-            came = sum(path.stat().st_size for path in (root / "cache").rglob("*.pack")) / 1e6
-            again = seconds(ours)
-
-            def theirs() -> None:
-                git.Repo.clone_from(f"{url}/all", root / "clone", depth=1, env=environment).close()
-
-            clone = seconds(theirs)
-        print(f"{FOLDERS} folders of one repository of 60 MB: {asked} connections, {came:.1f} MB, {cold:.1f} s")
-        print(f"  nothing changed: {again:.2f} s; clone --depth 1 of the whole: {clone:.1f} s")
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--before", default="", help="a commit to measure too")
+    parser.add_argument("--peers", type=Path, help="the folder of a virtual environment for the other tools")
+    parser.add_argument("--only", default="", help="cold, unchanged, folders or growth")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
+    asked = parser.parse_args()
+    peers = asked.peers.resolve() if asked.peers else None
+    if peers:
+        install(peers)
+    parts = chosen(asked.only, ("cold", "unchanged", "folders", "growth"))
+    with trees_of(asked.before) as trees, tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        if {"cold", "unchanged"} & {*parts}:
+            make_remotes(root / "fifty" / "remotes", COUNT, files=FILES, size=SIZE)
+            repos = heads(root / "fifty" / "remotes", COUNT)
+            with served(root / "fifty" / "remotes") as (url, environment):
+                for part, work in (("cold", cold), ("unchanged", unchanged)):
+                    if part in parts:
+                        contest = Contest(
+                            root=root / "fifty", url=url, environment=environment, repos=repos, peers=peers
+                        )
+                        work(contest, trees, asked.runs)
+            shutil.rmtree(root / "fifty")
+        if "folders" in parts:
+            folders(root / "one", trees, asked.runs)
+        if "growth" in parts:
+            growth(root / "many", trees, asked.sizes)
 
 
 main()
-folders()

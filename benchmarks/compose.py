@@ -1,28 +1,33 @@
 """Composing many units: validate and build of 1, 10, 100 and 1,000 units of six steps, as commands on files on disk.
 
-With `--sdk` the SageMaker SDK composes the same 10 and 100 units in the same run, as a process of its own too.
+With `--sdk` the SageMaker SDK composes the same 10 and 100 units in the same run, as a process of its own too;
+`--old FOLDER` is another checkout, which takes turns with this one.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from beside import add_old, checkouts, environment_of
+from figures import Figure, Seen, exponent, meter, middle, note, ratio
+from table import ROOT
+
 sys.path.insert(0, str(ROOT))
 
-from tests.tiny import CONF, write_model  # noqa: E402 - the repository isn't installed
+from tests.tiny import CONF, write_model
 
 SDK_SIZES = (10, 100)
 SIZES = (1, 10, 100, 1000)
-RUNS = 3
+GOALS = {("validate", 1): "0.35 s", ("validate", 1000): "1.5 s"}
+UNITS = ("seconds", "processor", "ms a unit", "MB")
+Found = dict[tuple[str, str], list[Seen]]
 
 
 def make_workspace(folder: Path, units: int) -> None:
@@ -47,81 +52,79 @@ def make_workspace(folder: Path, units: int) -> None:
     (folder / "build" / "model_repos.lock.yaml").write_text("".join(lock))
 
 
-def measure(folder: Path, *command: str) -> tuple[float, float, float]:
-    """Return the seconds, those of the processor (medians of RUNS), and the peak memory in MB of a command."""
-    seconds = []
-    used = []
-    peak = 0.0
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "pipeline_builder", *command],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+def measure(folder: Path, root: Path, command: str) -> Seen:
+    """Return what a command takes on the workspace, by the code of a tree."""
+    words = [sys.executable, "-m", "pipeline_builder", command]
+    return meter(words, folder=folder, environment=environment_of(root))
+
+
+def measure_sdk(folder: Path, units: int) -> Seen:
+    """Return what the SDK takes for the units; its environment is there already."""
+    from tests.definition.oracle.environment import sdk_python
+
+    words = [sdk_python("v2"), "-m", "benchmarks.compose_sdk", folder, str(units)]
+    own = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    return meter(words, folder=ROOT, environment=own)
+
+
+def round_of(folder: Path, units: int, trees: dict[str, Path], found: Found, *, with_sdk: bool) -> None:
+    """Measure every command once, turn by turn of the trees."""
+    for command in ("validate", "build", "build again"):
+        for name, root in trees.items():
+            if command == "build":
+                shutil.rmtree(folder / "build" / "code", ignore_errors=True)
+                (folder / "build" / "pipeline_definition.json").unlink(missing_ok=True)
+            found.setdefault((command, name), []).append(measure(folder, root, command.split()[0]))
+    if with_sdk and units in SDK_SIZES:
+        found.setdefault(("build", "SDK v2"), []).append(measure_sdk(folder, units))
+
+
+def show(units: int, found: Found) -> None:
+    """Print the rows of one size."""
+    for (command, name), seen in found.items():
+        note(Figure(work=command, of=name, size=units, seen=seen, goal=GOALS.get((command, units), "")))
+        wall, cpu, peak = middle(seen, "wall"), middle(seen), max(one.peak for one in seen)
+        print(
+            f"  {command:<12} {name:<8} {units:>6} {wall:>8.2f} {cpu:>10.2f} {1000 * cpu / units:>10.2f} {peak:>8.0f}",
+            flush=True,
         )
-        assert child.stderr
-        errors = child.stderr.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        seconds.append(time.perf_counter() - started)
-        used.append(usage.ru_utime + usage.ru_stime)
-        peak = max(peak, usage.ru_maxrss / 1024)
-        if child.returncode:
-            sys.exit(errors.decode())
-    return statistics.median(seconds), statistics.median(used), peak
 
 
-def measure_sdk(folder: Path, units: int) -> float:
-    """Return the seconds (median of RUNS) that the SDK takes for the units; its environment is there already."""
-    from tests.definition.oracle.environment import run_in_sdk
-
-    def compose() -> float:
-        started = time.perf_counter()
-        run_in_sdk("v2", "benchmarks.compose_sdk", str(folder), str(units), home=folder)
-        return time.perf_counter() - started
-
-    return statistics.median(compose() for _ in range(RUNS))
-
-
-def main(*, with_sdk: bool) -> None:
+def main() -> None:
     """Print the table."""
-    if with_sdk:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sdk", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--runs", type=int, default=3)
+    add_old(parser)
+    given = parser.parse_args()
+    if given.sdk:
         from tests.definition.oracle.environment import sdk_python
 
         sdk_python("v2")
-    sdk: dict[int, float] = {}
-    rows = []
-    per_unit: dict[tuple[str, int], float] = {}
-    per_unit_used: dict[tuple[str, int], float] = {}
-    for units in SIZES:
+    print("  {:<12} {:<8} {:>6} {:>8} {:>10} {:>10} {:>8}".format("command", "", "units", *UNITS))
+    used: dict[tuple[str, int], float] = {}
+    for units in given.sizes:
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+            folder, found = Path(name), Found()
             make_workspace(folder, units)
-            for command in ("validate", "build", "build again"):
-                seconds, used, peak = measure(folder, command.split()[0])
-                per_unit[command, units] = seconds / units
-                per_unit_used[command, units] = used / units
-                figures = (f"{seconds:.2f}", f"{used:.2f}", f"{1000 * seconds / units:.2f}", f"{peak:.0f}")
-                rows.append((command, str(units), *figures))
-            if with_sdk and units in SDK_SIZES:
-                sdk[units] = measure_sdk(folder, units)
-                rows.append(("SDK", str(units), f"{sdk[units]:.2f}", "", f"{1000 * sdk[units] / units:.2f}", ""))
-            size = (folder / "build" / "pipeline_definition.json").stat().st_size
-            steps = len(json.loads((folder / "build" / "pipeline_definition.json").read_text())["Steps"])
-            rows.append(("definition", str(units), "", "", f"{size / units / 1000:.1f} kB", f"{steps} steps"))
-    for row in (("command", "units", "seconds", "processor", "ms a unit", "MB"), *rows):
-        print("  {:<12} {:>6} {:>8} {:>10} {:>10} {:>11}".format(*row))
+            for _ in range(given.runs):
+                round_of(folder, units, checkouts(given.old), found, with_sdk=given.sdk)
+            show(units, found)
+            content = (folder / "build" / "pipeline_definition.json").read_bytes()
+            print(
+                f"  definition   {len(content) / units / 1000:.1f} kB a unit, {len(json.loads(content)['Steps'])} steps"
+            )
+        used |= {(command, units): middle(seen) for (command, name), seen in found.items() if name == "now"}
+        if ("build", "SDK v2") in found:
+            times = ratio(found["build", "SDK v2"], found["build", "now"])
+            print(f"  the SDK takes {times:.0f} times as long for {units} units as build")
     for command in ("validate", "build"):
-        ratio = per_unit[command, 1000] / per_unit[command, 100]
-        used = per_unit_used[command, 1000] / per_unit_used[command, 100]
-        print(f"{command}: time a unit at 1,000 is {ratio:.2f} times that at 100; of the processor's {used:.2f} times")
-    for units, seconds in sdk.items():
-        ratio = seconds / (per_unit["build", units] * units)
-        print(f"the SDK takes {ratio:.0f} times as long for {units} units as build")
+        if len(given.sizes) > 1:
+            power = exponent(given.sizes, [used[command, units] for units in given.sizes])
+            print(f"{command}: CPU seconds grow by n^{power:.2f}")
 
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    main(with_sdk="--sdk" in sys.argv[1:])
+    main()

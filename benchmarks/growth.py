@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from beside import environment_of, trees_of
+from figures import Figure, Seen, exponent, note
 from table import ROOT
 
 SIZES = (10, 100, 1000)
@@ -33,24 +31,6 @@ def measure(root: Path, row: str, size: int) -> tuple[float, float]:
     return float(seconds), float(peak)
 
 
-def environment_of(root: Path) -> dict[str, str]:
-    """Return the environment of a process on that tree's code, which keeps bytecode as everybody's does."""
-    own = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return {**own, "PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "growth-bytecode")}
-
-
-@contextmanager
-def trees_of(before: str) -> Iterator[dict[str, Path]]:
-    """Give this tree, and beside it a folder with the files of a commit where one is named."""
-    if not before:
-        yield {"now": ROOT}
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        packed = subprocess.run(["git", "-C", str(ROOT), "archive", before], capture_output=True, check=True).stdout
-        subprocess.run(["tar", "-x", "-C", folder], input=packed, check=True)
-        yield {"before": Path(folder), "now": ROOT}
-
-
 def show_row(row: str, trees: dict[str, Path], sizes: list[int], runs: int) -> None:
     """Measure a row, turn by turn of each tree, and print its lines."""
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
@@ -61,10 +41,13 @@ def show_row(row: str, trees: dict[str, Path], sizes: list[int], runs: int) -> N
     for name in trees:
         middle = [statistics.median(seconds for seconds, _ in found[name, size]) for size in sizes]
         peak = max(peak for _, peak in found[name, sizes[-1]])
-        exponent = math.log(middle[-1] / middle[0]) / math.log(sizes[-1] / sizes[0]) if len(sizes) > 1 else 0.0
+        power = exponent(sizes, middle) if len(sizes) > 1 else 0.0
         figures = "".join(f"{seconds:9.3f}" for seconds in middle)
         goal = f"  goal {GOALS[row]}" if row in GOALS else ""
-        print(f"  {row:<9} {name:<7}{figures}   n^{exponent:.2f}  {peak:5.0f} MB  n={runs}{goal}", flush=True)
+        for size in sizes:
+            seen = [Seen(wall=seconds, cpu=seconds, peak=peak) for seconds, peak in found[name, size]]
+            note(Figure(work=row, of=name, size=size, seen=seen, goal=GOALS.get(row, "") if size == 1000 else ""))
+        print(f"  {row:<9} {name:<7}{figures}   n^{power:.2f}  {peak:5.0f} MB  n={runs}{goal}", flush=True)
     if len(trees) > 1:
         ratios = [
             statistics.median(

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from beside import add_old, checkouts
+from figures import Figure, Seen, note
 from table import show
 
 ONE = """
@@ -67,7 +68,7 @@ def measure(roots: dict[str, Path], count: int, rounds: int) -> dict[str, list[t
 def main() -> None:
     """Print tables of seconds and CPU seconds, ratios, peak memory, and how the work grows."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--files", default="1000,10000", help="numbers of files")
+    parser.add_argument("--files", default="1000,10000,100000", help="numbers of files")
     parser.add_argument("--rounds", type=int, default=5)
     add_old(parser)
     given = parser.parse_args()
@@ -78,6 +79,13 @@ def main() -> None:
     for title, part in (("seconds", 0), ("CPU seconds", 1)):
         goals = {name: "1 s of 10,000" if "cold" in name else "0.2 s of 10,000" for name in found}
         show(title, [(name, [seen[part] for seen in rows], goals[name]) for name, rows in found.items()])
+    for count in counts:
+        for way, goal in (("cold", "1 s"), ("warm", "0.2 s")):
+            for name in checkouts(given.old):
+                rows = found[f"{count:,} files, {way}, {name}"]
+                seen = [Seen(wall=wall, cpu=cpu, peak=peak) for wall, cpu, peak in rows]
+                told = goal if count == 10_000 else f"{10 * float(goal[:-2]):g} s" if count == 100_000 else ""
+                note(Figure(work=f"plan, input of many files, {way}", of=name, size=count, seen=seen, goal=told))
     middle = {name: statistics.median(cpu for _, cpu, _ in rows) for name, rows in found.items()}
     for name, cpu in middle.items():
         before = middle.get(name.replace(", now", ", before"))
@@ -92,4 +100,5 @@ def main() -> None:
     print(f"  all in {children.ru_utime + children.ru_stime:.0f} s of CPU")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from beside import add_old, checkouts
+from figures import Figure, Seen, note, watch
 from table import show
 
 ONE = """
@@ -79,6 +80,7 @@ def main() -> None:
     dag = make(given.steps, 0.3, 3.0)
     roots = checkouts(given.old)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in roots}
+    peaks: dict[str, list[float]] = {name: [] for name in roots}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "dag").write_text(json.dumps(dag), encoding="utf-8")
         for number in range(given.rounds + 1):
@@ -92,16 +94,24 @@ def main() -> None:
                     str(given.jobs),
                     f"{folder}/dag",
                 ]
-                done = subprocess.run(command, input="\n", capture_output=True, text=True, check=True, cwd="/")
+                pipe = subprocess.PIPE
+                one = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd="/")
+                with watch(one.pid) as most:
+                    said, _ = one.communicate("\n")
                 if number:
-                    found[name].append(tuple(json.loads(done.stdout)))
+                    found[name].append(tuple(json.loads(said)))
+                    peaks[name].append(most[0])
     best = played(dag, given.jobs, longest_first=True)
     least = bound(dag, given.jobs)
     print(f"max(critical path, work / {given.jobs}) {least:.2f} s; played without overhead: longest way first")
     print(f"{best:.2f} s, in the definition's order {played(dag, given.jobs, longest_first=False):.2f} s")
     show("seconds", [(name, [wall for wall, _ in rows], f"{1.05 * best:.2f} s") for name, rows in found.items()])
     show("CPU seconds", [(name, [cpu for _, cpu in rows], "-") for name, rows in found.items()])
+    work = f"{given.steps} sleeps, {given.jobs} at once"
+    note(Figure(work=work, of="played", seen=[Seen(wall=best, cpu=0.0)]))
     for name, rows in found.items():
+        seen = [Seen(wall=wall, cpu=cpu, peak=peak) for (wall, cpu), peak in zip(rows, peaks[name], strict=True)]
+        note(Figure(work=work, of=name, seen=seen, goal="1.05 x", bound="played", judged="wall"))
         wall = statistics.median(wall for wall, _ in rows)
         print(f"  {name}: {wall / best:.3f} times what is played without overhead, {wall / least:.3f} times the bound")
 

@@ -7,6 +7,7 @@ import statistics
 import tempfile
 
 from beside import Worker, add_old, checkouts
+from figures import Figure, Seen, note, watch
 from table import show
 
 ONE = """
@@ -26,7 +27,7 @@ for line in sys.stdin:
     print(json.dumps([(time.perf_counter() - began) / length, (sum(now[:2]) - sum(cpu[:2])) / length,
                       (sum(now[2:4]) - sum(cpu[2:4])) / length]), flush=True)
 """
-Seen = tuple[float, float, float]
+Parts = tuple[float, float, float]
 """Seconds of a step, and the CPU seconds of the engine and of all that it starts."""
 
 
@@ -37,17 +38,23 @@ def main() -> None:
     parser.add_argument("--lengths", default="20,100", help="steps of a chain")
     add_old(parser)
     given = parser.parse_args()
-    found: dict[str, list[Seen]] = {}
+    found: dict[str, list[Parts]] = {}
+    seen: dict[tuple[str, int], list[Seen]] = {}
     with tempfile.TemporaryDirectory() as folder:
         engines = {name: Worker(ONE, root, f"{folder}/{name}") for name, root in checkouts(given.old).items()}
         for length in map(int, given.lengths.split(",")):
             for _ in range(given.rounds):
                 for name, engine in engines.items():
-                    found.setdefault(f"a step of {length}, {name}", []).append(engine.ask(str(length)))
+                    with watch(engine.process) as peaks:
+                        found.setdefault(f"a step of {length}, {name}", []).append(engine.ask(str(length)))
+                    wall, own, others = found[f"a step of {length}, {name}"][-1]
+                    seen.setdefault((name, length), []).append(Seen(wall=wall, cpu=own + others, peak=peaks[0]))
         for engine in engines.values():
             engine.close()
+    for (name, length), took in seen.items():
+        note(Figure(work=f"a step, `true`, of a chain of {length}", of=name, seen=took, goal="0.02 s"))
     for title, part in (("seconds", 0), ("CPU seconds of the engine", 1), ("CPU seconds of launcher and job", 2)):
-        show(title, [(name, [seen[part] for seen in rows], "0.02 s in all") for name, rows in found.items()])
+        show(title, [(name, [row[part] for row in rows], "0.02 s in all") for name, rows in found.items()])
     cost = {name: statistics.median(own + others for _, own, others in rows) for name, rows in found.items()}
     for name, cpu in cost.items():
         if before := cost.get(name.replace(", now", ", before")) if ", now" in name else None:

@@ -1,19 +1,19 @@
-"""A second `up` with nothing changed, of 17 and 167 units on this machine: CPU seconds of the command with its git.
+"""`up` and `plan` with nothing changed, of 17 and 167 units on this machine: CPU seconds of the command with its git.
 
-`--before COMMIT` measures that commit on the same workspaces, turn by turn; `--folder` keeps them, for another time.
+`--before COMMIT` measures that commit on copies of the workspaces, turn by turn; `--folder` keeps them for later.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from growth import environment_of, trees_of
+from beside import environment_of, trees_of
+from figures import Figure, Seen, exponent, meter, middle, note, ratio
 from table import ROOT
 
 sys.path.insert(0, str(ROOT))
@@ -22,6 +22,7 @@ from tests.engine.environments import share_environment
 from tests.tiny import CONF, DATA, SCRIPTS
 
 GOALS = {17: "0.6 s", 167: "1.5 s"}
+UP = ("up", "--approve")
 GIT = ["git", "-c", "user.name=b", "-c", "user.email=b@example.com", "-c", "init.defaultBranch=main"]
 
 
@@ -50,15 +51,59 @@ def make_workspace(folder: Path, units: int) -> None:
     share_environment(folder / ".pipeline_builder")
 
 
-def up(root: Path, folder: Path) -> float:
-    """Return the CPU seconds of an `up`, its children's with it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "pipeline_builder", "up", "--approve"]
-    done = subprocess.run(command, cwd=folder, env=environment_of(root), capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def command(root: Path, folder: Path, *words: str) -> Seen:
+    """Return what a command takes, its git's part with it."""
+    words = (sys.executable, "-m", "pipeline_builder", *words)
+    return meter(words, folder=folder, environment=environment_of(root))
+
+
+def measure(
+    trees: dict[str, Path], folders: dict[str, Path], words: tuple[str, ...], runs: int
+) -> dict[str, list[Seen]]:
+    """Return what a command takes of each tree in its own workspace, turn by turn."""
+    for _ in range(3):  # its bytecode is there from then on, and what it keeps
+        for which, root in trees.items():
+            command(root, folders[which], *words)
+    found: dict[str, list[Seen]] = {which: [] for which in trees}
+    for _ in range(runs):
+        for which, root in trees.items():
+            found[which].append(command(root, folders[which], *words))
+    return found
+
+
+def workspaces(parent: Path, size: int, trees: dict[str, Path]) -> dict[str, Path]:
+    """Return a workspace for each tree in which all has run: two versions would undo what the other one keeps."""
+    first = parent / str(size)
+    if not first.exists():
+        make_workspace(first, size)
+        command(ROOT, first, *UP)
+    found = {which: first if which == "now" else parent / f"{size}-{which}" for which in trees}
+    for folder in found.values():
+        if not folder.exists():
+            shutil.copytree(first, folder, symlinks=True, ignore=shutil.ignore_patterns("remotes"))
+    return found
+
+
+def show(work: str, found: dict[int, dict[str, list[Seen]]], goals: dict[int, str]) -> None:
+    """Print the medians of each size and side, the ratio of the pairs, and how they grow."""
+    for size, sides in found.items():
+        for which, seen in sides.items():
+            note(Figure(work=f"no-change {work}", of=which, size=size, seen=seen, goal=goals.get(size, "")))
+            values = [one.cpu for one in seen]
+            spread = f"({min(values):.2f} to {max(values):.2f}, n={len(values)})"
+            peak = max(one.peak for one in seen)
+            goal = f"  goal {goals[size]}" if size in goals and which == "now" else ""
+            print(
+                f"  {work:<5}{size:4} units  {which:<7}{middle(seen):6.2f} s CPU  {spread}  {peak:4.0f} MB{goal}",
+                flush=True,
+            )
+        if "before" in sides:
+            print(f"  {'':<5}{'':4}        ratio  {ratio(sides['now'], sides['before']):6.2f}", flush=True)
+    if len(found) > 1:
+        sizes = list(found)
+        for which in found[sizes[0]]:
+            power = exponent(sizes, [middle(found[size][which]) for size in sizes])
+            print(f"  {work:<5}{which:<7} n^{power:.2f} from {sizes[0]} to {sizes[-1]} units", flush=True)
 
 
 def main() -> None:
@@ -69,25 +114,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(GOALS))
     given = parser.parse_args()
+    found: dict[str, dict[int, dict[str, list[Seen]]]] = {"up": {}, "plan": {}}
     with tempfile.TemporaryDirectory() as name, trees_of(given.before) as trees:
         for size in given.sizes:
-            folder = (given.folder or Path(name)) / str(size)
-            if not folder.exists():
-                make_workspace(folder, size)
-                up(ROOT, folder)
-            for root in trees.values():
-                up(root, folder)  # its bytecode is there from then on
-            found: dict[str, list[float]] = {which: [] for which in trees}
-            for _ in range(given.runs):
-                for which, root in trees.items():
-                    found[which].append(up(root, folder))
-            for which, values in found.items():
-                middle = statistics.median(values)
-                spread = f"({min(values):.2f} to {max(values):.2f}, n={len(values)})"
-                print(
-                    f"  {size:4} units  {which:<7} {middle:6.2f} s CPU  {spread}  goal {GOALS.get(size, '')}",
-                    flush=True,
-                )
+            folders = workspaces(given.folder or Path(name), size, trees)
+            for work, words in (("up", UP), ("plan", ("plan",))):
+                found[work][size] = measure(trees, folders, words, given.runs)
+    for work, by_size in found.items():
+        show(work, by_size, GOALS if work == "up" else {})
 
 
 if __name__ == "__main__":

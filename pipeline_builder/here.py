@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import LocalSection, Manifest, build_local
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.engine.execution.ability import Unable
     from pipeline_builder.engine.settings import LocalSettings
 
 _NOT_HERE = "PB677"
@@ -63,22 +65,37 @@ def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:
     return _settings(manifest_path.parent, local, jobs)
 
 
-def look_here(composed: Composed, settings: LocalSettings) -> Composed:
+def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Composed:
     """Return the composed with a warning for each thing that has no effect on this machine.
+
+    Parts in which nothing was found before, by `passed`, aren't looked at again, but where something else on this
+    machine counts: other Pythons, or folders.
 
     Raises:
         InputProblems: all that this machine can't do of the definition, with its place.
     """
+    from pipeline_builder.definition.check.parts import have_passed, parts_of
     from pipeline_builder.engine.execution.ability import look_at
-    from pipeline_builder.engine.jobs.requirements import included_lines
+    from pipeline_builder.engine.jobs.requirements import included_lines, pythons_of
 
     bundles = composed.definition.bundles
-    found = look_at(
-        composed.definition.content,
-        sources=settings.sources,
-        images=settings.images,
-        requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
-    )
+
+    def look(content: bytes) -> tuple[Unable, ...]:
+        return look_at(
+            content,
+            sources=settings.sources,
+            images=settings.images,
+            requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
+        )
+
+    content, about = composed.definition.content, f"here {settings.images}"
+    if settings.sources or pythons_of(tuple(lines for _, lines in settings.images)):
+        passed = Passed()
+    if have_passed(content, look, passed, about):
+        return composed
+    if not (found := look(content)):
+        passed.mark(parts_of(content), about)
+        return composed
     place = composed.policed.places()
     problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
     if refused := [problem for problem in problems if not problem.warning]:
@@ -86,14 +103,22 @@ def look_here(composed: Composed, settings: LocalSettings) -> Composed:
     return replace(composed, warnings=(*composed.warnings, *problems))
 
 
+def looks_elsewhere(manifest: Manifest) -> bool:
+    """Tell whether more of this machine than the checkouts counts for what it can do: other Pythons, or folders."""
+    return bool(manifest.local.sources) or any(image.python for image in manifest.local.images)
+
+
 def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
-    from pipeline_builder.definition.findings import with_places
     from pipeline_builder.engine.document.document import load_definition
     from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
 
     document, stubs = load_definition(composed.definition.content), load_stubs(stub_files)
     found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
+    if not found:
+        return ()
+    from pipeline_builder.definition.findings import with_places
+
     return with_places(found, composed.definition, composed.graph)
 
 

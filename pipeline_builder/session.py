@@ -8,6 +8,7 @@ here does one stage's output become the next one's input, and only here is it sa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,23 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
-from pipeline_builder.definition.findings import with_places
-from pipeline_builder.descriptions import DeployedPipeline
+from pipeline_builder.descriptions import DeployedPipeline, ExecutionStatus
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
-from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
-from pipeline_builder.release.decisions import Decisions
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
-from pipeline_builder.release.narrowing import Wanted, narrow
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
 from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.promote import Decided, Decision
-from pipeline_builder.release.record import RunRecord, write_record
+from pipeline_builder.release.record import RunRecord, is_reported, note_reported, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
@@ -59,12 +56,15 @@ from pipeline_builder.workspace import (
 if TYPE_CHECKING:
     from pipeline_builder.checkout.agreement import Compared
     from pipeline_builder.checkout.checkout import Checkouts
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import Execution, Selection
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.release.apply import Applied
+    from pipeline_builder.release.decisions import Decisions
+    from pipeline_builder.release.narrowing import Wanted
     from pipeline_builder.release.plan import Plan
+    from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.selection import Found
 
 
@@ -95,13 +95,13 @@ class Session(Opened):
         words: list[str] = []
         yield words
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-        self.say(f"{name:<9} {inert_line(' '.join(words))}  {self.seconds[name]:.1f} s")
+        self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
 
     @property
     def parameters(self) -> dict[str, str]:
         """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
         definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, self.composed.policed)
+        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
         return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
 
     @cached_property
@@ -159,7 +159,7 @@ class Session(Opened):
         with self.stage("preflight") as words:
             composed = self.composed
             found = self.target.preflight(composed.definition.content)
-            found = with_places(found, composed.definition, composed.graph)
+            found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
             self.warn_of(found)
@@ -184,12 +184,12 @@ class Session(Opened):
             words.append(lines.build_line(definition, changed=changed, new=new))
         return folder / DEFINITION
 
-    def plan(self) -> Plan:
-        """Compare with what is deployed."""
+    def plan(self, *, whole: bool = False) -> Plan:
+        """Compare with what is deployed; a `whole` plan tells what the step cache has, also where nothing would run."""
         with self.stage("plan") as words:
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
-            plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline())
+            plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
             words.append(lines.plan_line(plan))
         return plan
 
@@ -199,7 +199,7 @@ class Session(Opened):
 
         with self.stage("apply") as words:
             seen = self.workspace.state / f"seen-{self.target.name}.json"
-            claims = self.composed.policed.claims
+            claims = () if owns_all(self.composed, self.target.registry) else self.composed.policed.claims
             applied = apply(self.composed.definition, plan, self.target, claims=claims, force=force, seen=seen)
             self.warn_of(applied.replaced)
             self.warn_of(applied.ownership.warnings)
@@ -222,6 +222,8 @@ class Session(Opened):
 
     def select(self, wanted: Wanted) -> Found:
         """Limit a run to what is wanted."""
+        from pipeline_builder.release.narrowing import narrow
+
         found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
         return found
@@ -294,8 +296,22 @@ class Session(Opened):
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
-            placed = with_places(error.problems, self.composed.definition, self.composed.graph)
-            raise InputProblems(*placed) from error
+            raise InputProblems(*self._placed(error.problems)) from error
+
+    def _placed(self, found: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        from pipeline_builder.definition.findings import with_places
+
+        return with_places(found, self.composed.definition, self.composed.graph) if found else ()
+
+    def take(self, plan: Plan, eyes: Eyes) -> RunRecord | None:
+        """Judge the execution that a plan has found to have done all that a run would do; None where there is none."""
+        found = self.target.pipelines.describe_execution(plan.unchanged_since) if plan.unchanged_since else None
+        if found is None or found.status is not ExecutionStatus.SUCCEEDED:
+            return None
+        pipeline = self.deployed()
+        if hashlib.sha256(pipeline.definition).hexdigest() != plan.new_sha256:
+            return None
+        return self._follow(lambda: Start(execution=found, origin="unchanged"), eyes, planned=pipeline)
 
     def _note(self, begun: Start) -> None:
         self.begun = begun
@@ -305,14 +321,17 @@ class Session(Opened):
         with self.stage("run") as words:
             self._note(begun := begin())
             self.say(f"          {describe_start(begun)}")
-            execution = follow_shown(self.target, begun, nodes_of(self.composed), eyes)
+            nodes = () if begun.ended else nodes_of(self.composed)
+            execution = follow_shown(self.target, begun, nodes, eyes)
             words.append(f"execution {execution.id} {execution.status.value}")
         return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
 
     def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
-            record = judge_execution(execution, self.target, self.composed, self.lock, planned=planned, reused=reused)
+            record = judge_execution(
+                execution, self.target, self.composed, self.lock, planned=planned, reused=reused, kept=self.kept
+            )
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
@@ -345,6 +364,8 @@ class Session(Opened):
     @property
     def decisions(self) -> Decisions:
         """What decisions are made with."""
+        from pipeline_builder.release.decisions import Decisions
+
         return Decisions(
             target=self.target,
             runs=self.runs,
@@ -383,11 +404,13 @@ class Session(Opened):
         write_junit(self.workspace.build / JUNIT, record)
 
     def report(self, record: RunRecord) -> Path:
-        """Write the report for people."""
-        from pipeline_builder.views.report import render_report
-
+        """Write the report for people, unless it is there already: how long a command's stages took makes no other."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            write_file(path, render_report(record).encode())
+            if not is_reported(self.kept, record, path):
+                from pipeline_builder.views.report import render_report
+
+                write_file(path, content := render_report(record).encode())
+                note_reported(self.kept, record, content)
             words.append(os.path.relpath(path))
         return path

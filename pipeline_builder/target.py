@@ -294,7 +294,9 @@ class Target:
 
     `preflight` looks whether the place has what a definition needs, and returns every finding. `bucket` keeps what is
     ours, below `prefix`: definitions, code, evidence. `image_digest` returns the digest that an image's address stands
-    for now, empty where it can't be told; None where no image is run.
+    for now, empty where it can't be told; None where no image is run. `settled` returns the
+    stamp of each object, empty where there is none, if these tell it from any other that could lie there and it hasn't
+    changed since a time (seconds since 1970); it is None where only reading tells.
     """
 
     name: str
@@ -306,6 +308,7 @@ class Target:
     bucket: str = "local"
     prefix: str = ""
     image_digest: Callable[[str], str] | None = None
+    settled: Callable[[Iterable[str], float], dict[str, str] | None] | None = None
 
     def base(self, pipeline: str) -> str:
         """Return the address that everything of a pipeline lies below."""

@@ -5,25 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
-from pipeline_builder.here import local_settings, look_here, refuse_here
+from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
+from pipeline_builder.machine.kept import Kept, open_kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys
-    from pipeline_builder.definition.compose import Composed
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
+    from pipeline_builder.definition.recalled import Recalled
     from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
@@ -84,17 +87,24 @@ class Workspace:
 
 def load_values(
     environment: Mapping[str, str], env_file: Path | None, target: str, framework: Path
-) -> tuple[dict[str, str], Mapping[str, str]]:
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return the values for placeholders: local defaults, framework file, env file, environment; and the tags.
+
+    The environment is asked for what is needed of it, and never copied: who gives it may want to know what that is.
 
     Raises:
         InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none, PB216 for the
             framework file.
     """
     defaults = dict(LOCAL_DEFAULTS) if target == "local" else {}
-    values = {**_env_file_values(env_file), **environment}
-    found = load_framework(framework, {**defaults, **values})
-    return {**defaults, **found.values, **values}, found.tags
+    layers = (environment, _env_file_values(env_file))
+    found = load_framework(framework, _first_of(*layers, defaults))
+    return _first_of(*layers, found.values, defaults), found.tags
+
+
+def _first_of(*layers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what the first of several mappings has; it is only read."""
+    return ChainMap(*(cast("MutableMapping[str, str]", layer) for layer in layers))
 
 
 def _env_file_values(env_file: Path | None) -> dict[str, str]:
@@ -285,19 +295,45 @@ class Opened:
     @cached_property
     def composed(self) -> Composed:
         """The definition; images that it had to look up go into the lock."""
-        from pipeline_builder.definition.compose import compose
-        from pipeline_builder.machine.collector import without_collector
         from pipeline_builder.manifest.lock import keep_images
 
-        root, values, tags = self.workspace.root, self.values, self.workspace.tags
-        with without_collector():
-            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags)
-        if self.workspace.target == "local":
-            refuse_here(composed.warnings)
-            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs))
-        self.lock = keep_images(self.workspace.lock_path, self.lock, composed.images)
+        recalled, lock = self._recalled(), self.lock
+        composed = recalled.find(partial(self._compose, self.values)) if recalled else None
+        if composed is None:
+            composed = self._compose(recalled.values if recalled else self.values)
+        self.lock = keep_images(self.workspace.lock_path, lock, composed.images)
+        if recalled and composed.known is None and self.lock is lock:
+            recalled.keep(composed)
         self.warn_of(sort_problems(composed.warnings))
         return composed
+
+    def _compose(self, values: Mapping[str, str]) -> Composed:
+        from pipeline_builder.definition.compose import compose
+        from pipeline_builder.machine.collector import without_collector
+        from pipeline_builder.machine.passed import Passed
+
+        root, tags, passed = self.workspace.root, self.workspace.tags, Passed(self.kept)
+        with without_collector():
+            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
+        if self.workspace.target == "local":
+            refuse_here(composed.warnings)
+            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs), passed)
+        with contextlib.suppress(OSError):
+            begin_state(self.workspace.state)
+            passed.save()
+        return composed
+
+    def _recalled(self) -> Recalled | None:
+        """Return what remembers what was composed; None where more than files of the checkouts counts, as on AWS."""
+        from pipeline_builder.definition.recalled import Recalled
+        from pipeline_builder.machine.unchanged import Noted
+
+        workspace, manifest = self.workspace, self.manifest
+        if workspace.target != "local" or looks_elsewhere(manifest):
+            return None
+        about = repr((manifest, self.lock, workspace.root, workspace.tags, workspace.jobs))
+        folder = workspace.root / manifest.training_dir
+        return Recalled(kept=self.kept, about=about, folder=folder, values=Noted(self.values))
 
     @property
     def rules(self) -> Mapping[str, Rules]:
@@ -320,6 +356,11 @@ class Opened:
         target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
         self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
         return target
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What was made of content before."""
+        return open_kept(self.workspace.state)
 
     @cached_property
     def runs(self) -> Runs:

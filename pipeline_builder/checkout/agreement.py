@@ -87,9 +87,20 @@ def _differences(repo: Repo, entry: LockedRepo | None, now: str) -> Iterator[Pro
         message = f"the {key} of '{repo.name}' is '{asked[key]}', and '{had[key]}' in the lock"
         place = repo.revision_place if key == "revision" else repo.place
         yield Problem(id="PB143", message=message, place=place, hint=_ANEW)
+    for key, wanted, has in (
+        ("submodules", repo.submodules, entry.submodules is not None),
+        ("lfs", repo.lfs, entry.lfs),
+    ):
+        if wanted != has:
+            message = f"'{key}' of '{repo.name}' is {_word(wanted)}, and {_word(has)} in the lock"
+            yield Problem(id="PB143", message=message, place=repo.place, hint=_ANEW)
     if now and asked == had and now != entry.commit:
         message = f"'{repo.revision}' of the repository '{repo.name}' has moved from {entry.commit[:12]} to {now[:12]}"
         yield Problem(id="PB141", message=message, place=repo.revision_place, hint=_ANEW)
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _left(manifest: Manifest, lock: Lock) -> Iterator[Compared]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline_builder.checkout.folders import begins_with, same_files
-from pipeline_builder.checkout.git import Git, Measured
+from pipeline_builder.checkout.contents import Contents, Elsewhere, check_locked, open_elsewhere
+from pipeline_builder.checkout.folders import same_files
+from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
+from pipeline_builder.checkout.leftout import left_out
 from pipeline_builder.checkout.leftovers import clear_cache, clear_folder
+from pipeline_builder.checkout.notes import content_of, read_note, write_note
 from pipeline_builder.checkout.remotes import failure_of, in_parallel
 from pipeline_builder.checkout.retries import PAUSES
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.sources import Source, find_sources
+from pipeline_builder.checkout.stamps import find_stamp, stamp_of
+from pipeline_builder.checkout.submodules import MARK
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
@@ -29,11 +33,8 @@ from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
-_LFS = b"version https://git-lfs.github.com/spec/"
 _OF_DAMAGE = ("other", "none", "no answer")
 _UNTOLD = "look at it with 'git status' there"
-_FORM = 2
-"""Of what an export writes; what another form has written isn't taken for the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +89,12 @@ def checkout(
     used = keys or Keys(root=root, environment=environment)
     cache = cache.resolve()
     sources = find_sources(git, cache, manifest.repos)
+    elsewhere = open_elsewhere(git, cache, root, lambda repo: remote_of(repo, used))
     work = {
         repo.name: _Work(
             repo,
             source,
-            remote=lambda repo: remote_of(repo, used),
+            elsewhere=elsewhere,
             root=root,
             training_dir=manifest.training_dir,
             locked=locked,
@@ -102,16 +104,19 @@ def checkout(
         for repo in source.repos
     }
     with alone(cache):
-        clear_cache(cache, [source.bare for source in sources])
+        clear_cache(cache, [*(source.bare for source in sources), *cache.glob(f"{MARK}*.git")])
         names = {*work, *(path.stem for path in cache.glob("*.git"))}
         clear_folder(root / manifest.training_dir, names)
         for left in {cache / f"{name}.git" for name in work} - {source.bare for source in sources}:
             remove_folder(left)  # of when each folder was fetched for itself
         every = in_parallel(git, [partial(_run_all, [work[r.name] for r in source.repos]) for source in sources], jobs)
-    by_name: dict[str, _Outcome | PipelineBuilderError] = {}
-    for source, found in zip(sources, every, strict=True):
-        answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
-        by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+        by_name: dict[str, _Outcome | PipelineBuilderError] = {}
+        for source, found in zip(sources, every, strict=True):
+            answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
+            by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
+        for name, outcome in by_name.items():
+            if isinstance(outcome, _Outcome):
+                work[name].note_stamp(outcome.locked)
     outcomes = [by_name[repo.name] for repo in manifest.repos]
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
@@ -181,7 +186,7 @@ class _Work:
         repo: Repo,
         source: Source,
         *,
-        remote: Callable[[Repo], Remote],
+        elsewhere: Elsewhere,
         root: Path,
         training_dir: str,
         locked: Lock | None,
@@ -192,12 +197,15 @@ class _Work:
         self.root = root
         self.source = source
         self.git = source.git
-        self.remote_of = remote
+        self.remote_of = elsewhere.remote_of
+        self.contents = Contents(repo=repo, source=source, elsewhere=elsewhere)
         self.locked = locked
         self.folder = root / training_dir / repo.name
         self.bare = source.bare
         self.index = source.bare.with_name(f"{repo.name}.index")
         self.state = source.bare.with_name(f"{repo.name}.json")
+        self.clock = source.bare.with_name(f"{repo.name}.new")
+        self.stamp = ""
         self.warnings: list[Problem] = []
 
     def run(self) -> _Outcome:
@@ -210,6 +218,7 @@ class _Work:
                 raise failure_of(self.repo, error, remote) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         remove_folder(self.bare)
+        self.contents.forget()
         self.index.unlink(missing_ok=True)
         try:
             return self.work(remote)
@@ -219,17 +228,22 @@ class _Work:
     def work(self, remote: Remote) -> _Outcome:
         begun, before = time.monotonic(), self.source.fetched
         commit = self.commit(remote)
-        self.fetch(remote, commit)
-        known = self.known()
-        facts = self.facts(commit, known)
-        changed = self.export(facts, known, remote)
+        known, self.stamp = read_note(self.state, self.repo)
+        # What is there as it was left needs nothing of what was fetched.
+        if known and self.is_of(known, commit) and self.stamp and stamp_of(self.folder, self.clock) == self.stamp:
+            changed, facts = False, self.facts(remote, commit, known)
+            self.remember(facts)
+        else:
+            self.fetch(remote, commit)
+            facts = self.facts(remote, commit, known)
+            changed = self.export(facts, known, remote)
         self.warn_of_changes(remote)
         history = self.history(remote, commit)
         checked_out = CheckedOut(
             name=self.repo.name,
             folder=self.folder,
             changed=changed,
-            fetched=self.source.fetched - before,
+            fetched=self.source.fetched - before + self.contents.fetched,
             seconds=round(time.monotonic() - begun, 3),
         )
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
@@ -258,68 +272,79 @@ class _Work:
             hint = "move it away, or name another 'training_dir'"
             raise InputProblems(Problem(id="PB161", message=message, place=self.repo.place, hint=hint))
 
+    def entry(self) -> LockedRepo | None:
+        """Return what the lock has of the repository."""
+        entries = self.locked.repos if self.locked else ()
+        return next((one for one in entries if (one.name, one.url) == (self.repo.name, self.repo.url)), None)
+
     def commit(self, remote: Remote) -> str:
         if self.locked is not None:
-            for entry in self.locked.repos:
-                if entry.name == self.repo.name and entry.url == self.repo.url:
-                    return entry.commit
+            if entry := self.entry():
+                return entry.commit
             message = f"the repository '{self.repo.name}' is not in the lock"
             hint = "run 'pipeline-builder checkout' without --locked"
             raise InputProblems(Problem(id="PB109", message=message, place=self.repo.place, hint=hint))
         return self.source.head(remote)
 
-    def facts(self, commit: str, known: LockedRepo | None) -> LockedRepo:
+    def facts(self, remote: Remote, commit: str, known: LockedRepo | None) -> LockedRepo:
+        """Return the lock's entry, of which the lock that was given has to have the same submodules."""
+        found = self.described(remote, commit, known)
+        if entry := self.entry():
+            check_locked(self.repo, entry, found)
+        return found
+
+    def described(self, remote: Remote, commit: str, known: LockedRepo | None) -> LockedRepo:
         """Return the lock's entry; that of an unchanged commit is remembered."""
-        if known and (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url):
+        if known and self.is_of(known, commit):
             return replace(known, revision=self.repo.revision)
-        found = self.git.describe(self.bare, commit)
+        found, tree = self.git.describe(self.bare, commit, self.repo.path)
         if found.commit != commit == self.repo.revision:  # who looks at heads can't know that it is none
             raise GitError("no commit", f"{commit[:12]} is a tag, expected its commit {found.commit}")
-        return LockedRepo(
+        described = LockedRepo(
             name=self.repo.name,
             url=self.repo.url,
             revision=self.repo.revision,
             commit=found.commit,
-            tree=self.git.tree_of(self.bare, commit, self.repo.path),
+            tree=tree,
             committed=found.committed,
             subject=found.subject,
             author=found.author,
             path=self.repo.path,
         )
+        return self.contents.locked(remote, described)
 
-    def known(self) -> LockedRepo | None:
-        """Return what the last checkout made of the folder; None where there was none, or what it noted is damaged."""
-        try:
-            noted = json.loads(self.state.read_text())
-            return LockedRepo(**noted["locked"]) if noted["form"] == _FORM else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None
+    def is_of(self, known: LockedRepo, commit: str) -> bool:
+        return (known.commit, known.path, known.url) == (commit, self.repo.path, self.repo.url)
 
     def export(self, facts: LockedRepo, known: LockedRepo | None, remote: Remote) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
+        self.stamp = ""
         new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
         unchanged = there and any(self.is_as_in(index) for index in (self.index, new_index))
-        if unchanged and known and known.tree == facts.tree:
+        if unchanged and known and content_of(known) == content_of(facts):
             self.remember(facts)
             return False
         self.source.complete(remote, facts.commit)
-        measured = self.git.measure(self.bare, facts.tree)
+        measured = None if self.contents.asked else self.git.measure(self.bare, facts.tree)
         # The state goes first: killed in between, the next checkout takes the folder for unknown and writes it anew.
         self.state.unlink(missing_ok=True)
         temporary = self.folder.with_name(f".tmp-{self.repo.name}")
         temporary.mkdir(parents=True)
         try:
-            self.git.export(self.bare, facts.tree, temporary, new_index)
+            if measured is None:
+                measured = self.contents.export(remote, facts, temporary, new_index)
+            else:
+                self.git.export(self.bare, facts.tree, temporary, new_index)
             if there and not unchanged and not same_files(self.folder, temporary):
                 self.keep_edited(known)
             self.put(temporary)
         finally:
             remove_folder(temporary)
         new_index.replace(self.index)
-        self.warn_of_left_out(measured)
-        self.remember(facts)
+        self.warnings += left_out(self.repo, self.folder, measured)
+        self.remember(facts, self.contents.kept)
         return True
 
     def is_as_in(self, index: Path) -> bool:
@@ -339,30 +364,14 @@ class _Work:
         temporary.rename(self.folder)
         remove_folder(old)
 
-    def warn_of_left_out(self, measured: Measured) -> None:
-        """Say what is in the repository and isn't in the checkout as its authors have it."""
-        pointers = [name for name in measured.small if begins_with(self.folder / name, _LFS)]
-        name = self.repo.name
-        for problem_id, what, paths in (
-            ("PB158", f"the repository '{name}' has submodules, which are left out", measured.submodules),
-            (
-                "PB162",
-                f"the repository '{name}' has links, which become files with the target in them",
-                measured.links,
-            ),
-            ("PB163", f"the repository '{name}' has files in Git LFS, of which there are only the pointers", pointers),
-        ):
-            if paths:
-                message = f"{what}: {', '.join(paths[:5])}{', …' if len(paths) > 5 else ''}"
-                self.warnings.append(Problem(id=problem_id, message=message, place=self.repo.place, warning=True))
+    def note_stamp(self, facts: LockedRepo) -> None:
+        """Note what the folder's files are like now that nothing is at work on them."""
+        if not self.stamp and (found := find_stamp(self.folder, self.clock)):
+            self.stamp = found
+            self.remember(facts)
 
-    def remember(self, facts: LockedRepo) -> None:
-        text = json.dumps({"form": _FORM, "tree": facts.tree, "locked": asdict(facts)})
-        if self.state.is_file() and self.state.read_text() == text:
-            return
-        temporary = self.state.with_suffix(".new")
-        temporary.write_text(text)
-        temporary.replace(self.state)
+    def remember(self, facts: LockedRepo, kept: Sequence[str] | None = None) -> None:
+        write_note(self.state, self.repo, facts, kept=kept, stamp=self.stamp)
 
     def keep_edited(self, known: LockedRepo | None) -> None:
         """Nobody's work gets lost: a folder with something in it that isn't from a checkout is moved aside."""

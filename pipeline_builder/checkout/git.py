@@ -1,24 +1,28 @@
 """git: what is asked of remotes, of the bare repositories that commits are fetched into, and of those that we make.
 
-GitPython reads the facts of fetched commits, with the runner's environment. Its calls check nothing in their raw form,
-so what talks to a remote, writes files or looks at a working tree runs git itself, through the runner.
+All of them run git itself, through the runner; GitPython reads what it prints of commits. As few processes as can be:
+of a small repository they are most of what a checkout takes.
 """
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
+from pipeline_builder.checkout.advertised import read_advertised
+from pipeline_builder.checkout.bare import has_long_ids, is_whole, make_bare
+from pipeline_builder.checkout.commits import Commit, build_commit, is_long, parse_commit, plain
+from pipeline_builder.checkout.looks import Looks
+from pipeline_builder.checkout.printed import is_nameable, parse_batch, read_fetched
+from pipeline_builder.checkout.retries import PATIENCE, try_again
 from pipeline_builder.checkout.runner import Remote, Runner
+from pipeline_builder.checkout.settings import web_settings
 from pipeline_builder.checkout.variables import Whose
 from pipeline_builder.checkout.words import GitError
-from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.manifest.tags import AmbiguousError, asked_refs, find_commit, tag_pattern
 
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3
@@ -26,25 +30,12 @@ MOST_FOLDERS = 64
 MOST_LETTERS = 1000
 """What a path in a repository may have: folders in each other, and bytes in all; 255 of them in a name."""
 _MOST_IN_NAME = 255
-_SHA1 = 40
 _SHORT = re.compile(r"[0-9a-f]{4,63}")
-_NAMED = "GIT_PYTHON_GIT_EXECUTABLE"
 _LINK = "120000"
 _WITHOUT_FILES = "--filter=blob:none"
 # A pointer has a fixed first line, a SHA-256 and a size.
 _LFS_POINTER = range(120, 200)
 _IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A commit's facts; `committed` is UTC in ISO 8601."""
-
-    commit: str
-    tree: str
-    committed: str
-    subject: str
-    author: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,52 +49,48 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git(Runner):
-    """git on this machine, with verbs."""
+    """git on this machine, with verbs; `looks` ask web servers where they can."""
+
+    looks: Looks = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "looks", Looks(self.environment, web_settings(self.environment)))
 
     # --- remotes
 
     def resolve(self, remote: Remote, revision: str) -> str:
-        """Return the commit id of a branch, tag, HEAD or full ref as the remote has it now.
+        """Return the commit id of a branch, tag, HEAD, full ref or pattern of tags as the remote has it now.
 
         Raises:
             GitError: kind "missing" where it has none, "ambiguous" where a branch and a tag share the name.
         """
-        named = [revision, f"refs/heads/{revision}", f"refs/tags/{revision}"]
-        patterns = [*named, f"{revision}^{{}}", f"refs/tags/{revision}^{{}}"]
-        text = self._ask(remote, [], patterns)
-        refs = {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
-        branch = refs.get(f"refs/heads/{revision}")
-        tag = refs.get(f"refs/tags/{revision}^{{}}") or refs.get(f"refs/tags/{revision}")
-        if branch and tag and branch != tag:
-            raise GitError("ambiguous", f"'{revision}' is a branch and a tag")
-        found = refs.get(f"{revision}^{{}}") or refs.get(revision) or branch or tag
-        if not found:
-            raise self._missing(remote, revision)
-        return found
-
-    def tags(self, remote: Remote) -> dict[str, str]:
-        """Return a remote's tags, each with its commit."""
-        lines = (line.partition("\t") for line in self._ask(remote, ["--tags"], []).splitlines())
-        # An annotated tag is followed by its commit.
-        return {name.removeprefix("refs/tags/").removesuffix("^{}"): commit for commit, _, name in lines}
+        try:
+            found = find_commit(self._refs(remote, asked_refs(revision)), revision)
+        except AmbiguousError as error:
+            raise GitError("ambiguous", str(error)) from None
+        if found:
+            return found
+        if pattern := tag_pattern(revision):
+            raise GitError("missing", f"no tag with a version fits '{pattern}'")
+        raise self._missing(remote, revision)
 
     def leads_to(self, remote: Remote, commit: str, scratch: Path) -> bool:
         """Tell whether a branch or tag of a remote leads to a commit; `scratch` is where its history is fetched to."""
-        lines = self._ask(remote, ["--heads", "--tags"], []).splitlines()
-        if commit in {line.partition("\t")[0] for line in lines}:
+        refs = self._refs(remote, ("refs/heads/", "refs/tags/"))
+        if commit in refs.values():
             return True
-        if not lines:
+        if not refs:
             return False
-        self._make(scratch, "sha256" if _is_long(commit) else "sha1")
+        make_bare(self, scratch, long_ids=is_long(commit))
         arguments = ["fetch", "--quiet", "--filter=tree:0", "--no-tags", "--no-write-fetch-head", "--", remote.url]
-        refs = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
+        every = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
         # Nothing of it is written anywhere; an old fault somewhere in the history is none of ours.
-        self.run([*arguments, *refs], repository=scratch, remote=remote, config=[("transfer.fsckObjects", "false")])
+        self.run([*arguments, *every], repository=scratch, remote=remote, config=[("transfer.fsckObjects", "false")])
         return commit in self.lines(["log", "--all", "-z", "--no-patch", "--no-show-signature", "--format=%H"], scratch)
 
     def _missing(self, remote: Remote, revision: str) -> GitError:
         """Return why a remote has no such revision, and what may be meant."""
-        names = tuple(_plain(line.partition("\t")[2]) for line in self._ask(remote, [], []).splitlines())
+        names = tuple(plain(name) for name in self._refs(remote, ()))
         if not names:
             empty = "the repository is empty: it has no commit yet; push a first one"
             return GitError("missing", "there is no commit yet", advice=empty)
@@ -120,10 +107,19 @@ class Git(Runner):
         tags = tuple(name.removeprefix("refs/tags/") for name in names if name.startswith("refs/tags/"))
         return GitError("missing", f"there is no branch or tag '{revision}'", known + tags, advice=advice)
 
-    def _ask(self, remote: Remote, options: list[str], patterns: list[str]) -> str:
-        """Ask a remote for its refs, in no repository: one that we are in by chance has no say in it."""
-        arguments = ["ls-remote", *options, "--", remote.url, *patterns]
-        return self.run(arguments, repository=Path(os.devnull), remote=remote)
+    def _refs(self, remote: Remote, asked: tuple[str, ...]) -> Mapping[str, str]:
+        """Return what a remote's refs stand at, of some names, of what is below others ('…/'), or of all."""
+        found = try_again(
+            lambda: self.looks.refs(remote, asked), self.stopped.wait, self.pauses, min(self.timeout, PATIENCE)
+        )
+        if found is None:
+            found = read_advertised(self, remote)
+        if found is not None:
+            return found
+        # In no repository: one that we are in by chance has no say in it. Patterns fit ends of names as well.
+        patterns = [f"{name}{end}" for name in asked for end in (("*",) if name.endswith("/") else ("", "^{}"))]
+        text = self.run(["ls-remote", "--", remote.url, *patterns], repository=Path(os.devnull), remote=remote)
+        return {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
 
     def fetch(self, repository: Path, remote: Remote, commit: str, *, files: bool = True) -> None:
         """Get one commit, without its history, into a bare repository, which is made where it isn't there.
@@ -131,46 +127,48 @@ class Git(Runner):
         Without its `files` only where the server can leave them out.
 
         Raises:
-            GitError: kind "no commit" for the id of something else.
+            GitError: it can't be had.
         """
-        if not _is_whole(repository) or _has_long_ids(repository) != _is_long(commit):
-            self._make(repository, "sha256" if _is_long(commit) else "sha1")
-        without = [] if files else [_WITHOUT_FILES]
-        arguments = ["fetch", "--quiet", "--depth=1", *without, "--no-tags", "--no-write-fetch-head", "--"]
-        self.run([*arguments, remote.url, commit], repository=repository, remote=remote)
-        kind = self.run(["cat-file", "-t", commit], repository=repository).strip()
-        if kind in ("blob", "tree"):
-            raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
+        if not is_whole(repository) or has_long_ids(repository) != is_long(commit):
+            make_bare(self, repository, long_ids=is_long(commit))
+        arguments = [*_fetch(files), "--no-write-fetch-head", "--", remote.url, commit]
+        self.run(arguments, repository=repository, remote=remote)
+
+    def fetch_named(self, repository: Path, remote: Remote, revision: str, *, files: bool = True) -> str:
+        """Get the commit of a branch or HEAD into a new bare repository, and return its id: one look less.
+
+        Empty where the answer leaves a doubt, as of tags and of what isn't there: then `resolve` tells.
+
+        Raises:
+            GitError: the remote can't be reached, or lets nobody in.
+        """
+        if not is_nameable(revision):
+            return ""
+        make_bare(self, repository, long_ids=False)
+        try:
+            self.run([*_fetch(files), "--", remote.url, revision], repository=repository, remote=remote)
+        except GitError as error:
+            if error.kind in ("missing", "other", "no answer"):
+                return ""
+            raise
+        return read_fetched(repository, revision)
 
     def get(self, repository: Path, remote: Remote, objects: Sequence[str]) -> None:
         """Get the objects with these ids, and nothing that they lead to, into a repository without all of its files."""
         arguments = ["fetch", "--quiet", _WITHOUT_FILES, "--no-tags", "--no-write-fetch-head", "--", remote.url]
         self.run([*arguments, *objects], repository=repository, remote=remote)
 
-    def _make(self, repository: Path, form: str) -> None:
-        """Make a bare repository, whole or not at all; what is there without being one goes."""
-        new = repository.with_name(f"{repository.name}.new")
-        remove_folder(new)
-        repository.parent.mkdir(parents=True, exist_ok=True)
-        self.run(["init", "--quiet", "--bare", "--template=", f"--object-format={form}"], repository=new)
-        remove_folder(repository)
-        new.rename(repository)
-
     # --- a fetched commit
 
     def has(self, repository: Path, commit: str) -> bool:
         """Tell whether the commit is there with all of its files."""
-        if not _is_whole(repository):
+        if not is_whole(repository):
             return False
         try:
             self.run(["rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}^{{tree}}"], repository=repository)
         except GitError:
             return False
         return True
-
-    def is_partial(self, repository: Path) -> bool:
-        """Tell whether files may be missing in a repository; git notes that there when it fetches without."""
-        return b"promisor" in (repository / "config").read_bytes()
 
     def find_missing(self, repository: Path, commit: str, paths: Sequence[str]) -> list[str]:
         """Return the ids of what isn't there of a commit's folders; one that the commit hasn't is no matter here."""
@@ -182,27 +180,22 @@ class Git(Runner):
         said = self.run([*asked, *trees], repository=repository) if trees else ""
         return [line.removeprefix("?") for line in said.splitlines() if line.startswith("?")]
 
-    def describe(self, repository: Path, commit: str) -> Commit:
-        """Return the facts of a fetched commit.
+    def describe(self, repository: Path, commit: str, path: str = "") -> tuple[Commit, str]:
+        """Return the facts of a fetched commit, and the id of a folder's tree in it; one process reads both.
 
         Raises:
-            GitError: it is damaged.
+            GitError: the commit is damaged, or none (kind "no commit"), or has no such folder (kind "no folder").
         """
-        module = _gitpython(self.environment)
-        environment = {**self._environment("nobody", None, ()), "GIT_DIR": str(repository)}
-        try:
-            with _repo_type(module, environment)(repository, expand_vars=False) as repo:
-                found = repo.commit(commit)
-                return Commit(
-                    commit=found.hexsha,
-                    tree=found.tree.hexsha,
-                    committed=_utc(found.committed_date),
-                    subject=_plain(str(found.summary))[:200],
-                    author=_plain(str(found.author.name))[:100],
-                )
-        except (module.exc.GitError, module.exc.ODBError, OSError, ValueError, LookupError, configparser.Error):
-            # What it can't read, such as an encoding that Python lacks, or a damaged file.
-            return self._read(commit, repository=repository)
+        specs = [f"{commit}^{{commit}}", *([f"{commit}:{path}"] if path else [])]
+        said = self.run_raw(["cat-file", "--batch"], repository=repository, text="".join(f"{s}\n" for s in specs))
+        (found, kind, content), *rest = parse_batch(said, len(specs))
+        if kind != "commit":
+            kind = self.run(["cat-file", "-t", commit], repository=repository).strip()
+            raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
+        facts = parse_commit(found, content, self.environment) or self._read(commit, repository=repository)
+        if any(kind != "tree" for _, kind, _ in rest):
+            raise GitError("no folder", f"there is no folder '{path}' in the commit {commit[:12]}")
+        return facts, rest[0][0] if rest else facts.tree
 
     def describe_in(self, folder: Path, commit: str) -> Commit:
         """Return the facts of a commit of the repository whose working tree a folder is in.
@@ -220,33 +213,9 @@ class Git(Runner):
         said = self.run(arguments, repository=repository, folder=folder, whose=whose).rstrip("\n").split("\0")
         try:
             found, tree, committed, subject, author = said
-            return Commit(
-                commit=found,
-                tree=tree,
-                committed=_utc(int(committed)),
-                subject=_plain(subject)[:200],
-                author=_plain(author)[:100],
-            )
+            return build_commit((found, tree), int(committed), subject, author)
         except (ValueError, OverflowError, OSError) as error:  # of a date that is none
             raise GitError("other", f"cannot read the commit {commit[:12]}: {error}") from error
-
-    def tree_of(self, repository: Path, commit: str, path: str) -> str:
-        """Return the id of a folder's tree.
-
-        Raises:
-            GitError: kind "no folder" where the commit has none of that path.
-        """
-        spec = f"{commit}:{path}" if path else f"{commit}^{{tree}}"
-        try:
-            found = self.run(["rev-parse", "--quiet", "--verify", spec], repository=repository).strip()
-            kind = self.run(["cat-file", "-t", found], repository=repository).strip()
-        except GitError as error:
-            if error.kind != "no answer":
-                raise
-            kind = ""
-        if kind != "tree":
-            raise GitError("no folder", f"there is no folder '{path}' in the commit {commit[:12]}")
-        return found
 
     def measure(self, repository: Path, tree: str) -> Measured:
         """Look at a tree before anything is written: seven small objects can unfold to a hundred thousand files.
@@ -276,8 +245,7 @@ class Git(Runner):
         """Write a tree's files into a folder, plain: links come out as files with their target in them."""
         index.unlink(missing_ok=True)
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
-        self.run(["read-tree", tree], repository=repository, extra=extra)
-        self.run(["checkout-index", "--all", "--force", "-u"], repository=repository, extra=extra, folder=folder)
+        self.run(["read-tree", "--reset", "-u", tree], repository=repository, extra=extra, folder=folder)
 
     def is_unchanged(self, repository: Path, folder: Path, index: Path) -> bool:
         """Tell whether the folder still is what was exported with that index, but for compiled Python files."""
@@ -343,17 +311,10 @@ class Git(Runner):
             return False
 
 
-def _is_whole(repository: Path) -> bool:
-    """Tell whether all is there that makes a bare repository: without one of it git looks for another, or fails."""
-    return all((repository / name).exists() for name in ("HEAD", "config", "objects", "refs"))
-
-
-def _has_long_ids(repository: Path) -> bool:
-    return b"objectformat = sha256" in (repository / "config").read_bytes()
-
-
-def _is_long(commit: str) -> bool:
-    return len(commit) > _SHA1
+def _fetch(files: bool) -> list[str]:
+    """Return the words that get one commit without its history."""
+    without = [] if files else [_WITHOUT_FILES]
+    return ["fetch", "--quiet", "--depth=1", *without, "--no-tags"]
 
 
 def _check_path(path: str) -> None:
@@ -363,37 +324,3 @@ def _check_path(path: str) -> None:
     if len(folders) > MOST_FOLDERS or letters > MOST_LETTERS or longest > _MOST_IN_NAME:
         shown = path if len(path) <= 60 else f"{path[:60]}…"
         raise GitError("deep", f"the path '{shown}' has {len(folders)} folders and {letters} bytes")
-
-
-def _gitpython(environment: Mapping[str, str]) -> ModuleType:
-    """Import GitPython, which takes a sixth of a second, and which would fail by itself where git is missing."""
-    try:
-        import git
-    except ImportError as error:  # it looks for git as it is imported
-        if named := environment.get(_NAMED):
-            message = f"the variable {_NAMED} names '{named}', which is no git that works: unset it, or let it name one"
-            raise GitError("absent", message) from error
-        raise GitError("absent", "the program 'git' is not there") from error
-    return git
-
-
-def _repo_type(module: ModuleType, environment: Mapping[str, str]) -> type[Any]:
-    """Return GitPython's Repo with a git that has this environment, and nothing of our process's."""
-
-    def execute(self: object, command: Sequence[str], *arguments: object, **options: object) -> object:
-        alone = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *command]
-        return module.Git.execute(self, alone, *arguments, **options)
-
-    scrubbed = type("Scrubbed", (module.Git,), {"execute": execute})
-    return type("ScrubbedRepo", (module.Repo,), {"GitCommandWrapperType": scrubbed})
-
-
-def _plain(text: str) -> str:
-    """Take out what a terminal would obey: the text is somebody's commit message."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def _utc(seconds: int) -> str:
-    from datetime import datetime, timezone
-
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 import threading
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any
 
 from pipeline_builder import __version__
 from pipeline_builder.checkout.answers import seconds_of
+from pipeline_builder.checkout.web import Network, breaks_off, make_opener
 
 _TIMEOUT = 30.0
 _MOST_BYTES = 1024 * 1024
@@ -181,7 +181,7 @@ def _ask(
         },
     )
     try:
-        with _opener(url, environment).open(request, timeout=_TIMEOUT) as response:
+        with make_opener(url, Network(environment=environment)).open(request, timeout=_TIMEOUT) as response:
             return _answer(response.status, response)
     except urllib.error.HTTPError as error:
         with error:
@@ -190,14 +190,7 @@ def _ask(
         said = str(getattr(error, "reason", error)) or type(error).__name__
         text = f"GitHub ({url.partition('/app/')[0].partition('/repos/')[0]}) cannot be reached: {said[:200]}"
         hint = "look at the network and the proxy variables; do the same again"
-        raise AppError("unreachable", text, hint, 0.0 if _breaks_off(error) else None) from error
-
-
-def _breaks_off(error: Exception) -> bool:
-    """Tell whether a connection was lost or took too long."""
-    reason = getattr(error, "reason", error)
-    lost = (ConnectionResetError, ConnectionAbortedError, TimeoutError, http.client.IncompleteRead)
-    return isinstance(reason, (*lost, ssl.SSLEOFError, ssl.SSLZeroReturnError))
+        raise AppError("unreachable", text, hint, 0.0 if breaks_off(error) else None) from error
 
 
 def _answer(status: int, response: Any) -> _Answer:
@@ -211,30 +204,6 @@ def _answer(status: int, response: Any) -> _Answer:
         date = None
     pause = seconds_of(response.headers.get("Retry-After", ""))
     return _Answer(status=status, data=data if isinstance(data, dict) else {}, date=date, pause=pause)
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """No other address gets the signature."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
-def _opener(url: str, environment: Mapping[str, str]) -> urllib.request.OpenerDirector:
-    """Return what asks: by the proxies and certificates that the environment names, and without following anybody."""
-    proxies = {
-        name.lower().removesuffix("_proxy"): value
-        for name, value in environment.items()
-        if name.lower().endswith("_proxy") and value
-    }
-    host = urllib.request.Request(url).host or ""  # noqa: S310 - nothing is opened
-    if urllib.request.proxy_bypass_environment(host, proxies):  # type: ignore[attr-defined] # of CPython
-        proxies = {}
-    named = environment.get("SSL_CERT_FILE") or environment.get("GIT_SSL_CAINFO") or None
-    context = ssl.create_default_context(cafile=named, capath=environment.get("SSL_CERT_DIR") or None)
-    return urllib.request.build_opener(
-        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context), _Stay()
-    )
 
 
 def _ends(text: object, now: float) -> float:

@@ -5,16 +5,19 @@ For whoever holds the checkout's lock: then nobody else is at work on what is ta
 
 from __future__ import annotations
 
+import fnmatch
+import os
+import re
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline_builder.checkout.orphans import end_left
 from pipeline_builder.machine.folders import remove_folder
 
-_IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new")
+_IN_CACHE = ("*.index.lock", "*.new-index.lock", "*.git.new", "*.new", "*.new.lock")
 # Lock files, new lists of shallow commits, packs and objects that were being written; a fetch's own mark on its pack.
 _IN_BARE = ("*.lock", "shallow_*", "tmp_*", "*.keep", "gc.pid")
+_LEFT = re.compile("|".join(fnmatch.translate(pattern) for pattern in _IN_BARE))
 
 
 def clear_cache(cache: Path, repositories: Iterable[Path]) -> None:
@@ -36,9 +39,8 @@ def clear_folder(folder: Path, names: Iterable[str]) -> None:
 
 
 def _left_in(repository: Path) -> Iterator[Path]:
-    for path in repository.rglob("*"):
-        if any(fnmatchcase(path.name, pattern) for pattern in _IN_BARE):
-            yield path
+    for folder, folders, files in os.walk(repository):
+        yield from (Path(folder, name) for name in (*folders, *files) if _LEFT.match(name))
     # git gives a pack its index last: without one it is never read.
     packs = repository / "objects" / "pack"
     yield from (path for path in packs.glob("pack-*.*") if not path.with_suffix(".idx").exists())

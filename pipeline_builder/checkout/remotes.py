@@ -17,7 +17,7 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.manifest.tags import find_newest, tag_pattern
+from pipeline_builder.manifest.tags import tag_pattern
 
 Outcome = TypeVar("Outcome")
 
@@ -72,11 +72,6 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
     revision = repo.revision
     if is_commit(revision):
         return revision
-    if pattern := tag_pattern(revision):
-        tags = git.tags(remote)
-        if newest := find_newest(tags, pattern):
-            return tags[newest]
-        raise GitError("missing", f"no tag with a version fits '{pattern}'")
     return git.resolve(remote, revision)
 
 
@@ -137,11 +132,12 @@ def in_parallel(
         except PipelineBuilderError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="git") as pool:
+    with git.looks.kept(), ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="git") as pool:
         try:
             return tuple(pool.map(attempt, work))
         except BaseException:
             git.stopped.set()
+            git.looks.sever()
             raise
 
 

@@ -34,12 +34,16 @@ TIMEOUT = 600.0
 MARK = "--git-dir="
 """How a command names the repository that git works on; nobody but us puts that first."""
 _GLANCE = 0.2
+_FIRST = threading.Lock()
 GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
+# As git chooses its ssh; what it has configured for that is in the variable already.
+_SSH = """if [ "$GIT_SSH_COMMAND" ]; then eval "exec $GIT_SSH_COMMAND \\"\\$@\\""; fi; exec "${GIT_SSH:-ssh}" "$@\""""
+
 _NOTHING = Pass()
 # An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
-_CONFIG = (
+CONFIG = (
     ("safe.bareRepository", "explicit"),
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
@@ -107,8 +111,11 @@ class Runner:
         config: Sequence[tuple[str, str]] = (),
         extra: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        told: str = "",
     ) -> str:
         """Run git to its end and return what it printed; `config` and `extra` are on top of what is always set.
+
+        It reads what it is `told`.
 
         Raises:
             GitError: it failed, is not there, took too long, or was stopped.
@@ -116,11 +123,41 @@ class Runner:
 
         def once() -> str:
             command = _command(arguments, repository)
-            return self._run(command, remote, whose=whose, config=config, extra=extra or {}, folder=folder)
+            told_bytes = told.encode()
+            said = self._run(
+                command, remote, whose=whose, config=config, extra=extra or {}, folder=folder, read=told_bytes
+            )
+            return said.decode("utf-8", "replace")
 
         if remote is None or remote.local:
             return once()
         return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
+
+    def run_at_host(self, remote: Remote, host: Sequence[str], words: str, extra: Mapping[str, str]) -> str:
+        """Run a command at the host of an ssh remote, by the ssh and with the keys that git has there.
+
+        `host` is what ssh is given to find it, `extra` are variables.
+
+        Raises:
+            GitError: as `run`.
+        """
+
+        def once() -> str:
+            command = ["sh", "-c", _SSH, "ssh", *host, words]
+            said = self._run(command, remote, whose="user", config=(), extra=extra, folder=None)
+            return said.decode("utf-8", "replace")
+
+        return try_again(once, self.stopped.wait, self.pauses, min(self.timeout, PATIENCE))
+
+    def run_raw(self, arguments: Sequence[str], *, repository: Path, text: str = "") -> bytes:
+        """Run git on a fetched commit, with `text` to read, and return what it printed.
+
+        Raises:
+            GitError: as of `run`.
+        """
+        command = _command(arguments, repository)
+        read = text.encode("utf-8", "surrogateescape")
+        return self._run(command, None, whose="nobody", config=(), extra={}, folder=None, read=read)
 
     def _run(
         self,
@@ -131,14 +168,15 @@ class Runner:
         config: Sequence[tuple[str, str]],
         extra: Mapping[str, str],
         folder: Path | None,
-    ) -> str:
+        read: bytes = b"",
+    ) -> bytes:
         with remote.access() if remote else open_access() as given:
             if given.hidden:
-                _keep_no_core()
+                keep_no_core()
             environment = self._environment("user" if remote else whose, remote, config, given) | dict(extra)
-            process = _start(command, environment, folder, subprocess.PIPE)
+            process = _start(command, environment, folder, subprocess.PIPE, reads=bool(read))
             try:
-                output, said = self._outputs(process)
+                output, said = self._outputs(process, read)
             except BaseException:
                 _end(process)
                 raise
@@ -149,7 +187,7 @@ class Runner:
             # A page without a line in it passes for a repository of the old kind with nothing in it.
             if answer and (error := answer_error(answer) if answer.is_page else None):
                 raise error
-        return output.decode("utf-8", "replace")
+        return output
 
     def lines(self, arguments: Sequence[str], repository: Path) -> Iterator[str]:
         """Yield NUL-ended records as they come; the process ends with the reader.
@@ -182,7 +220,7 @@ class Runner:
             whose = "machine"  # whose words are trusted on this machine, its own configuration may say
         own = given.own and remote is not None and whose == "user"
         kept = inherited(self.environment, whose, own=own)
-        config = [*(given_by_variables(self.environment) if own else ()), *_CONFIG]
+        config = [*(given_by_variables(self.environment) if own else ()), *CONFIG]
         config += [*(trusted(self.environment) if whose == "machine" else _PLAIN)]
         config += [*(_NOBODYS if whose == "nobody" else ()), *more, *given.config]
         if remote and remote.by_web:  # a setting for an address would win over the one for all
@@ -197,11 +235,11 @@ class Runner:
         traced = TRACED if remote and remote.by_web else {}
         return {**kept, **variables, **given.variables, **traced, **numbered}
 
-    def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def _outputs(self, process: subprocess.Popen[bytes], read: bytes) -> tuple[bytes, bytes]:
         deadline = time.monotonic() + self.timeout
         while not self.stopped.is_set():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=_GLANCE)
+                return process.communicate(read or None, timeout=_GLANCE)
             if time.monotonic() > deadline:
                 raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
         raise GitError("stopped", "interrupted")
@@ -222,20 +260,27 @@ def _command(arguments: Sequence[str], repository: Path | None) -> list[str]:
 
 
 def _start(
-    command: list[str], environment: Mapping[str, str], folder: Path | None, errors: int | IO[bytes]
+    command: list[str],
+    environment: Mapping[str, str],
+    folder: Path | None,
+    errors: int | IO[bytes],
+    *,
+    reads: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start git in a session of its own: killing git alone would leave its helpers behind.
 
     The system closes our files as the process becomes git, and not Python before: until it can be known as git, it
     holds the checkout's lock.
     """
-    _try_git(environment.get("PATH", os.defpath))
+    with _FIRST:
+        program = _try_git(environment.get("PATH", os.defpath))
     try:
         return subprocess.Popen(
             command,
+            executable=program,
             env=dict(environment),
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if reads else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
@@ -248,15 +293,16 @@ def _start(
 
 
 @functools.cache
-def _keep_no_core() -> None:
+def keep_no_core() -> None:
     """Leave no picture of this process or of git on the disk when it crashes: secrets are in it."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 @functools.lru_cache
-def _try_git(path: str) -> None:
-    """Try the first git on a PATH before it is trusted, once; a failure is not remembered, as it may be mended.
+def _try_git(path: str) -> str:
+    """Return the first git on a PATH, which is tried before it is trusted, once; a failure is not remembered, as it may
+    be mended.
 
     Raises:
         GitError: kind "absent" where there is none, or where it doesn't work.
@@ -266,6 +312,7 @@ def _try_git(path: str) -> None:
         raise GitError("absent", "the program 'git' is not there")
     if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
         raise GitError("absent", f"the program '{found}' does not work: {fault}")
+    return str(Path(found).absolute())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -280,7 +327,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     finally:
         signal_session(process.pid, signal.SIGKILL)
         process.wait()
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe:
                 pipe.close()
 

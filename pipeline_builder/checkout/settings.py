@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline_builder.checkout.access import Settings
-from pipeline_builder.checkout.runner import Runner
+from pipeline_builder.checkout.runner import CONFIG, Runner
 from pipeline_builder.checkout.variables import given_by_variables
 from pipeline_builder.checkout.words import GitError
 
@@ -38,6 +38,18 @@ def network_settings(environment: Mapping[str, str]) -> Callable[[], Settings]:
     def read() -> Settings:
         entries = read_setting(environment, ["-z", "--get-regexp", r"^http\."]).split("\0")
         return tuple(setting for entry in entries if entry for setting in _kept(entry))
+
+    return read
+
+
+def web_settings(environment: Mapping[str, str]) -> Callable[[], Settings]:
+    """Return what gives all that the user's git has configured of how web servers, and which, are reached."""
+    ours = {(key.lower(), value) for key, value in CONFIG}
+
+    def read() -> Settings:
+        entries = read_setting(environment, ["-z", "--get-regexp", r"^(http|url|protocol)\."]).split("\0")
+        found = ((key, value) for key, _, value in (entry.partition("\n") for entry in entries if entry))
+        return tuple(pair for pair in found if pair not in ours)
 
     return read
 

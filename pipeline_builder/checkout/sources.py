@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_builder.checkout.authors import read_history
+from pipeline_builder.checkout.bare import is_partial, is_whole
 from pipeline_builder.checkout.git import MOST_FILES, Git
-from pipeline_builder.checkout.remotes import head_of, question_of
+from pipeline_builder.checkout.remotes import head_of, is_commit, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.machine.folders import remove_folder
@@ -48,12 +49,23 @@ class Source:
         """
         if not self.looked:
             try:
-                self.looked = head_of(self.repos[0], remote, self.git)
+                self.looked = self.fetched_head(remote) or head_of(self.repos[0], remote, self.git)
             except GitError as error:
                 self.looked = error
         if isinstance(self.looked, GitError):
             raise self.looked
         return self.looked
+
+    def fetched_head(self, remote: Remote) -> str:
+        """Return the commit that the revision names, and have it; empty where that takes a look first.
+
+        What is there already need not come again, so that it is looked at first as well.
+        """
+        revision = self.repos[0].revision
+        if is_whole(self.bare) or is_commit(revision):
+            return ""
+        with self.counted():
+            return self.git.fetch_named(self.bare, remote, revision, files=self.whole or remote.local)
 
     def fetch(self, remote: Remote, commit: str) -> None:
         """Have the commit, and its files or at least their names.
@@ -72,7 +84,7 @@ class Source:
         Raises:
             GitError: they can't be had, or are too many.
         """
-        if commit == self.completed or not self.git.is_partial(self.bare):
+        if commit == self.completed or not is_partial(self.bare):
             return
         missing = self.git.find_missing(self.bare, commit, [repo.path for repo in self.repos])
         if len(missing) > MOST_FILES * len(self.repos):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.checkout.checkout import alone
+from pipeline_builder.checkout.lfs import FOLDER
+from pipeline_builder.checkout.notes import read_kept
+from pipeline_builder.checkout.submodules import MARK
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.holdings import Holding, changed_at, weigh
 
@@ -15,11 +18,16 @@ _PARTS = (".git", ".index", ".json")
 
 
 def find_unused(cache: Path, names: Collection[str], before: datetime, *, bound: int | None) -> list[Holding]:
-    """Return the repositories that aren't named and were checked out before a time; of too many bytes others too."""
+    """Return the repositories that aren't named and were checked out before a time; of too many bytes others too.
+
+    Submodules and objects of Git LFS that the folders of named ones were made of are named by that.
+    """
     if cache.is_symlink() or not cache.is_dir():
         return []
     stems = {path.name.removesuffix(".git") for path in cache.glob("*.git")}
-    found = sorted((_holding(cache, stem) for stem in stems - {*names}), key=lambda one: one.used)
+    kept = {one for name in names for one in read_kept(cache / f"{name}.json")}
+    holdings = [_holding(cache, stem) for stem in stems - {*names} - kept]
+    found = sorted((*holdings, *_objects(cache, kept)), key=lambda one: one.used)
     total = weigh([cache])
     unused = []
     for one in found:
@@ -34,7 +42,24 @@ def find_foreign(cache: Path) -> list[str]:
     if cache.is_symlink():
         return [str(cache)]
     entries = sorted(cache.iterdir()) if cache.is_dir() else []
-    return [str(path) for path in entries if path.is_symlink() or (path.name != "lock" and path.suffix not in _PARTS)]
+    return [str(path) for path in entries if path.is_symlink() or not _is_ours(path)]
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name in ("lock", FOLDER) or path.suffix in (*_PARTS, ".new")  # which the next checkout takes away
+
+
+def _objects(cache: Path, kept: Collection[str]) -> Iterator[Holding]:
+    """Yield the objects of Git LFS that no named repository's folder has, and what is there of others, by day."""
+    by_day: dict[str, list[Path]] = {}
+    for path in (cache / FOLDER).glob("??/??/*"):
+        if path.stem not in kept:
+            by_day.setdefault(f"{changed_at(path):%Y-%m-%d}", []).append(path)
+    for day, paths in by_day.items():
+        count = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
+        why = f"{count} in Git LFS that no folder of the manifest has, of {day}"
+        used = max(map(changed_at, paths))
+        yield Holding(kind=KIND, name=f"{FOLDER}-{day}", paths=tuple(paths), size=weigh(paths), used=used, why=why)
 
 
 def take(cache: Path, chosen: Collection[Holding]) -> list[Holding]:
@@ -50,5 +75,6 @@ def _holding(cache: Path, stem: str) -> Holding:
     # The note of the checkout goes first: killed in between, the next one takes the folder for unknown.
     paths = tuple(path for part in reversed(_PARTS) if (path := cache / f"{stem}{part}").exists())
     used = max(map(changed_at, paths))
-    why = f"not in the manifest, checked out {used:%Y-%m-%d}"
+    what = "a submodule of none in the manifest" if stem.startswith(MARK) else "not in the manifest"
+    why = f"{what}, checked out {used:%Y-%m-%d}"
     return Holding(kind=KIND, name=stem, paths=paths, size=weigh(paths), used=used, why=why)

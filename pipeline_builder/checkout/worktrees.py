@@ -8,6 +8,8 @@ of ours. What git doesn't tell is said with its own words.
 from __future__ import annotations
 
 import os
+import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,11 @@ from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 
 _MOST_ASKED = 1000
+_STATUS = ["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=dirty"]
+# What a repository can say of itself so that more has to be asked: filters, another working tree, other files.
+_OF_EFFECT = re.compile(rb"filter|include|worktree", re.IGNORECASE)
+# Without a commit it may be a branch that has none yet, or one that is damaged.
+_BRANCH = re.compile(r"# branch\.oid ([0-9a-f]{40,64})\0")
 _FILTER_KEYS = ("clean", "smudge", "process", "required")
 
 
@@ -39,6 +46,8 @@ def look_at(git: Runner, folder: Path) -> WorkTree:
         GitError: kind "stopped".
     """
     top, commit = None, ""
+    if found := _look_at_plain(git, folder):
+        return found
     try:
         top = _top(git, folder)
         if top is None:
@@ -49,6 +58,32 @@ def look_at(git: Runner, folder: Path) -> WorkTree:
         if error.kind == "stopped":
             raise
         return WorkTree(top=top, commit=commit, changed=None, trouble=error)
+
+
+def _look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
+    """Look by one command at the top of a working tree whose configuration says nothing that needs another look.
+
+    None where it does, or where git has something to say: then each is asked for by itself, for the words.
+    """
+    top = folder.resolve()
+    inside = top / ".git"
+    here = {"GIT_CEILING_DIRECTORIES": str(top.parent)}  # what is damaged here is not to be another one around it
+    try:
+        plain = stat.S_ISDIR(inside.lstat().st_mode) and not (inside / "commondir").exists()
+        if not plain or _OF_EFFECT.search((inside / "config").read_bytes()):
+            return None
+        said = git.run([*_STATUS, "--branch", "--no-ahead-behind"], whose="machine", folder=top, extra=here)
+    except GitError as error:
+        if error.kind == "stopped":
+            raise
+        return None
+    except OSError:
+        return None
+    found = _BRANCH.match(said)
+    if found is None:
+        return None
+    entries = (entry for entry in said.split("\0") if entry and not entry.startswith("# "))
+    return WorkTree(top=top, commit=found[1], changed=any(entries))
 
 
 def _top(git: Runner, folder: Path) -> Path | None:
@@ -90,8 +125,7 @@ def _is_changed(git: Runner, folder: Path, top: Path) -> bool:
     without = [
         (f"filter.{name}.{key}", "false" if key == "required" else "") for name in filters for key in _FILTER_KEYS
     ]
-    arguments = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"]
-    arguments += ["--ignore-submodules=dirty", "--", "."]
+    arguments = ["status", "--porcelain=v1", *_STATUS[2:], "--", "."]
     said = git.run(arguments, whose="machine", config=without, folder=folder)
     entries = [entry for entry in said.split("\0") if entry]
     if not filters or any(not entry.startswith(" M ") for entry in entries):

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import FILE, common, parameters_option, stubs_option, target_is_given
+from pipeline_builder.cli.known import Found, Known
+from pipeline_builder.cli.options import (
+    FILE,
+    Asked,
+    common,
+    located,
+    open_session,
+    parameters_option,
+    stubs_option,
+    target_is_given,
+)
 from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
 
 if TYPE_CHECKING:
+    from pipeline_builder.definition.composed import Composed
     from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Opened
 
 
 @main.command()
@@ -28,6 +41,8 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
     \b
     Example: pipeline-builder checkout --locked
     """
+    from dataclasses import asdict
+
     done = session.checkout(locked=locked)
     repos = [
         {
@@ -38,6 +53,7 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
             "changed": folder.changed,
             "bytes": folder.fetched,
             "seconds": folder.seconds,
+            **({} if r.submodules is None else {"submodules": [asdict(one) for one in r.submodules]}),
         }
         for r, folder in zip(done.lock.repos, done.repos, strict=True)
     ]
@@ -45,9 +61,9 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
 
 
 @main.command()
-@common
+@located
 @stubs_option
-def validate(session: Session, *, as_json: bool) -> None:
+def validate(asked: Asked, *, as_json: bool) -> None:
     """Check everything; all problems at once.
 
     Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
@@ -56,13 +72,45 @@ def validate(session: Session, *, as_json: bool) -> None:
     \b
     Example: pipeline-builder validate --json
     """
+    started = time.monotonic()
+    known = Known(asked)
+    if found := known.find():
+        found.repeat(time.monotonic() - started)
+    elif asked.target == "aws":
+        found = _check_on_aws(open_session(asked))
+    else:
+        found = _check_here(known)
+        known.keep(found)
+    show(found.result, as_json=as_json, text=found.text)
+
+
+def _check_here(known: Known) -> Found:
+    """Check everything for this machine; warnings have been said by then."""
+    from pipeline_builder.views.lines import validate_line
+
+    opened = known.open()
+    started = time.monotonic()
+    composed = opened.composed
+    line = validate_line(composed)
+    known.say_line(line, time.monotonic() - started)
+    return _found(composed, [*composed.warnings, *_not_here(opened)], line=line, said=known.said)
+
+
+def _check_on_aws(session: Session) -> Found:
     composed = session.validate()
-    warnings = [*composed.warnings, *_not_here(session)]
-    if session.workspace.target == "aws":
-        warnings += _on_aws(session)
+    return _found(composed, [*composed.warnings, *_on_aws(session)])
+
+
+def _found(
+    composed: Composed, warnings: Sequence[Problem], *, line: str = "", said: Sequence[str | None] = ()
+) -> Found:
     steps = [step.name for step in composed.graph.steps]
-    result = {**problems_json(warnings), "steps": steps}
-    show(result, as_json=as_json, text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps")
+    return Found(
+        result={**problems_json(warnings), "steps": steps},
+        text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps",
+        line=line,
+        said=said,
+    )
 
 
 def _on_aws(session: Session) -> tuple[Problem, ...]:
@@ -80,15 +128,17 @@ def _on_aws(session: Session) -> tuple[Problem, ...]:
     return (*found, *checked)
 
 
-def _not_here(session: Session) -> tuple[Problem, ...]:
+def _not_here(opened: Opened) -> tuple[Problem, ...]:
     """Return a warning for each step that this machine can't run; where it was asked for, they are problems."""
     from dataclasses import replace
 
-    found = session.find_unrunnable()
+    from pipeline_builder.here import find_unrunnable_here
+
+    found = find_unrunnable_here(opened.composed, opened.workspace.stubs)
     if found and (target_is_given() or any(problem.id != "PB501" for problem in found)):
         raise InputProblems(*found)
     warnings = tuple(replace(problem, warning=True) for problem in found)
-    session.warn_of(warnings)
+    opened.warn_of(warnings)
     return warnings
 
 
@@ -176,11 +226,12 @@ def plan(
     from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
 
     session.given = given
-    planned = session.plan()
+    as_json = as_json or form == "json"
+    planned = session.plan(whole=as_json or out is not None)
     if out:
         write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
     text = render_markdown(planned) if form == "markdown" else coloured(render_plan(planned))
-    show(plan_json(planned), as_json=as_json or form == "json", text=text)
+    show(plan_json(planned), as_json=as_json, text=text)
     if detailed_exitcode and planned.changed:
         raise click.exceptions.Exit(ExitCode.USAGE)
 

@@ -242,7 +242,8 @@ def show_run(record: RunRecord, report: Path, *, as_json: bool, ends: bool = Tru
     """
     from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 
-    show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
+    found = json.loads(record.model_dump_json()) if as_json else None
+    show(found, as_json=as_json, text=render_result(record, os.path.relpath(report)))
     problems = failure_problems(record)
     for problem in problems:
         say(render_problem(problem))

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from pipeline_builder.errors import Problem, render_problem
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
+    from pipeline_builder.workspace import Workspace
 
 # Whether a file can be read is said by whoever reads it, as a problem with an id.
 FILE: click.Path = click.Path(path_type=Path, readable=False)
@@ -25,24 +27,48 @@ _TARGETS = click.Choice(["local", "aws"])
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Where a command's things are, and what it was asked for, by its options: the paths are absolute."""
+
+    manifest: Path
+    state: Path
+    build: Path
+    env_file: Path | None
+    target: str
+    jobs: int | None
+
+    @property
+    def framework(self) -> Path:
+        return self.manifest.parent / "framework.yaml"
+
+
 def common(command: Command) -> Command:
     """Give a command the options that all have, and a session made from them."""
 
     @functools.wraps(command)
-    def with_session(
+    def with_session(*, asked: Asked, **arguments: Any) -> Any:
+        return command(open_session(asked), **arguments)
+
+    return located(with_session)  # type: ignore[return-value] # click's options keep the callable
+
+
+def located(command: Command) -> Command:
+    """Give a command the options that all have, as `asked`: a session is made where one is needed."""
+
+    @functools.wraps(command)
+    def with_places(
         *,
         manifest: Path,
         target: str,
         state: Path | None,
         build_dir: Path | None,
         env_file: Path | None,
-        as_json: bool,
         jobs: int | None,
         **arguments: Any,
     ) -> Any:
         places = {"manifest": manifest, "state": state, "build": build_dir, "env_file": env_file}
-        session = make_session(places, target, jobs)
-        return command(session, as_json=as_json, **arguments)
+        return command(asked=_asked(places, target, jobs), **arguments)
 
     options = (
         click.option("--manifest", type=FILE, envvar="SMP_MANIFEST", default="model_repos.yaml", show_default=True),
@@ -60,8 +86,22 @@ def common(command: Command) -> Command:
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
     )
     for option in reversed(options):
-        with_session = option(with_session)
-    return with_session  # type: ignore[return-value] # click's options keep the callable
+        with_places = option(with_places)
+    return with_places  # type: ignore[return-value] # likewise
+
+
+def _asked(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Asked:
+    """Return what was asked for; `places` are the paths that were given, by option."""
+    manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
+    default = manifest.parent / ".env"
+    return Asked(
+        manifest=manifest,
+        state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
+        build=(places["build"] or manifest.parent / "build").absolute(),
+        env_file=places["env_file"] or (default if default.is_file() else None),
+        target=target,
+        jobs=jobs,
+    )
 
 
 def target_is_given() -> bool:
@@ -154,34 +194,41 @@ def given_stubs() -> Mapping[str, Path]:
 
 def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
     """Return the session of a command; `places` are the paths that were given, by option."""
-    from pipeline_builder.manifest.framework import FILE as FRAMEWORK
+    return open_session(_asked(places, target, jobs))
+
+
+def open_session(asked: Asked) -> Session:
+    """Return the session of a command."""
     from pipeline_builder.session import Session
+
+    return Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
+
+
+def open_workspace(asked: Asked, environment: Mapping[str, str] | None = None) -> Workspace:
+    """Return the workspace of a command; `environment` stands for the process's own where placeholders take values."""
     from pipeline_builder.workspace import Workspace, load_values
 
-    manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
-    default = manifest.parent / ".env"
-    env_file = places["env_file"] or (default if default.is_file() else None)
-    values, tags = load_values(os.environ, env_file, target, manifest.parent / FRAMEWORK)
-    if target == "aws" and given_stubs():
+    target, given = asked.target, given_stubs()
+    values, tags = load_values(environment or dict(os.environ), asked.env_file, target, asked.framework)
+    if target == "aws" and given:
         raise click.UsageError("--stub, and SMP_STUBS, are for the local target: on AWS every step runs")
     if target == "aws":
         from pipeline_builder.aws.identity import look_up
 
         values = look_up(values)
-    workspace = Workspace(
-        manifest_path=manifest,
-        state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
-        build=(places["build"] or manifest.parent / "build").absolute(),
+    return Workspace(
+        manifest_path=asked.manifest,
+        state=asked.state,
+        build=asked.build,
         target=target,
-        jobs=jobs or os.cpu_count() or 1,
-        parallel=jobs,
+        jobs=asked.jobs or os.cpu_count() or 1,
+        parallel=asked.jobs,
         environment=dict(os.environ),
         values=values,
         tags=tags,
         require_isolation=isolation_required(),
-        stubs=given_stubs(),
+        stubs=given,
     )
-    return Session(workspace, say=say, warn=lambda problem: say(render_problem(problem)))
 
 
 def reopen_session() -> Session:

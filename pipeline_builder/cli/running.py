@@ -47,6 +47,8 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
     session.build()
     plan = session.plan()
     session.apply(plan, force=force)
+    if not rerun and (taken := session.take(plan, eyes())):
+        return taken
     left = None if rerun else session.leave_whole(plan)
     if left and not left.selection:
         return session.judge(left.last, planned=session.deployed(), reused=True)

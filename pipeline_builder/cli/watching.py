@@ -22,7 +22,7 @@ from pipeline_builder.cli.options import (
     reopen_session,
     timeout_option,
 )
-from pipeline_builder.cli.output import json_text, problems_json, say, show, show_all
+from pipeline_builder.cli.output import json_text, problems_json, say, show, show_all, show_line
 from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pipeline_builder.checkout.heads import Inputs
     from pipeline_builder.gitops.poll import Polled
-    from pipeline_builder.gitops.watch import Loaded, Watch
+    from pipeline_builder.gitops.watch import Loaded, Ran, Watch
     from pipeline_builder.session import Session
 
 
@@ -96,7 +96,7 @@ def watch(
             raise click.exceptions.Exit(code)
         return
     wishes = _Wishes(approve=approve, comment=comment, timeout=timeout, given=given, as_json=as_json)
-    from pipeline_builder.gitops.watch import only_watch
+    from pipeline_builder.gitops.alone import only_watch
 
     state = session.workspace.state
     who = f"process {os.getpid()} on {socket.gethostname()}, since {_now()}"
@@ -185,22 +185,24 @@ def _loop(watch: Watch) -> int:
     return ExitCode.OK
 
 
-def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> int:
+def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> Ran:
     """Do the whole job for these commits; however it ends, the watch goes on."""
-    heads = {name: head.commit for name, head in inputs.heads.items()}
+    from pipeline_builder.gitops.watch import Ran
+
+    text = ""
     try:
-        code, result = _whole_job(loaded, inputs, wishes)
+        code, result, text = _whole_job(loaded, inputs, wishes)
     except (Exception, TimeIsUpError) as error:  # noqa: BLE001 - each run is a command of its own
         code, result = show_failure(error, wants_json=False), _problems(error)
     finally:
         collect_all()
-    if wishes.as_json:
-        click.echo(json_text({"code": int(code), "heads": heads, **result}, indent=None))
-    return code
+    heads = {name: head.commit for name, head in inputs.heads.items()}
+    said = {"code": int(code), "heads": heads, **result}
+    return Ran(code=code, tell=lambda: show_line(said) if wishes.as_json else show({}, as_json=False, text=text))
 
 
-def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object]]:
-    """Return the exit code, and what is said of the run as JSON."""
+def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, dict[str, object], str]:
+    """Return the exit code, and what is said of the run as JSON and as text."""
     from pipeline_builder.checkout.heads import lock_of
     from pipeline_builder.session import Session
     from pipeline_builder.views.summary import failure_code, failure_problems, render_result
@@ -218,15 +220,14 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
         raise failure
     problems = failure_problems(record)
     _report(problems)
-    if not wishes.as_json:
-        show({}, as_json=False, text=render_result(record, os.path.relpath(path)))
     result: dict[str, object] = {
         "execution": record.execution,
         "status": record.status,
         "packages": [{"arn": package.arn, "status": package.status} for package in record.packages],
         "report": str(path),
     }
-    return failure_code(record) if problems else ExitCode.OK, result
+    code = failure_code(record) if problems else ExitCode.OK
+    return code, result, render_result(record, os.path.relpath(path))
 
 
 def _warn(problem: Problem) -> None:

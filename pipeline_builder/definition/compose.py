@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
-from pipeline_builder.definition.definition import Definition, read_definition
+from pipeline_builder.definition.composed import Composed, Definition, Whole
+from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
@@ -22,6 +22,7 @@ from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.explanations import certain_ids
+from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
 if TYPE_CHECKING:
@@ -31,25 +32,19 @@ if TYPE_CHECKING:
 _LIMITS = ("PB240", "PB241")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
-    """The graph, and the definition that was made of it and passed every check; `images` are what the lock gets,
-    `policed` is what values of parameters are held against when it starts.
-    """
-
-    graph: Graph
-    definition: Definition
-    warnings: tuple[Problem, ...]
-    images: Mapping[str, str]
-    policed: Policed
-
-
 def compose(
-    manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str], tags: Mapping[str, str] | None = None
+    manifest: Manifest,
+    lock: Lock,
+    *,
+    root: Path,
+    values: Mapping[str, str],
+    tags: Mapping[str, str] | None = None,
+    passed: Passed | None = None,
 ) -> Composed:
     """Read the conf files of every enabled repository and compose them.
 
-    `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job.
+    `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job; `passed` knows what
+    was checked before.
 
     Raises:
         InputProblems: PB2xx to PB4xx. After a problem the stages go on with the rest, and of what they find all is said
@@ -67,7 +62,7 @@ def compose(
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
     definition, found = read_definition(graph, settings, urls, images, isolated)
     _add_certain(problems, found)
-    _add_certain(problems, findings_of(definition, graph))
+    _add_certain(problems, findings_of(definition, graph, passed or Passed()))
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
@@ -80,7 +75,8 @@ def compose(
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
     about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
-    return Composed(graph=graph, definition=definition, warnings=warnings, images=resolved, policed=policed)
+    whole = Whole(graph=graph, policed=policed)
+    return Composed(definition=definition, warnings=warnings, images=resolved, whole=lambda: whole)
 
 
 def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) -> Iterator[Problem]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
-from pipeline_builder.dag import caching
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
-from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.code import Code, bundle_code, missing_lists
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.ineffective import find_ineffective
 from pipeline_builder.definition.isolated import find_isolated
 from pipeline_builder.definition.names import PIPELINE_NAME
@@ -28,36 +26,6 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """A composed definition.
-
-    `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
-    maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
-    content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
-    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
-    package group to its description, `code` every step with code to the address of its bundle.
-    """
-
-    pipeline: str
-    content: bytes
-    sha256: str
-    bundles: Mapping[str, Bundle]
-    manifests: Mapping[str, bytes]
-    owners: Mapping[str, str]
-    repositories: Mapping[str, str]
-    groups: Mapping[str, str]
-    commit_parameters: Mapping[str, str]
-    code: Mapping[str, str] = field(default_factory=dict)
-    data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    warnings: tuple[Problem, ...] = ()
-
-    @property
-    def own_parameters(self) -> tuple[str, ...]:
-        """The parameters that whoever starts an execution sets, and nobody else."""
-        return (MANIFEST_PARAMETER, *self.commit_parameters.values(), *self.data, caching.PARAMETER)
 
 
 def build_definition(

@@ -10,27 +10,45 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.units import Step
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.errors import Place, Problem
+from pipeline_builder.machine.passed import Passed
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.check.finding import Finding
 
 
-def findings_of(definition: Definition, graph: Graph) -> list[Problem]:
-    """Return what is wrong with a definition, with the defaults of its parameters put in."""
-    from pipeline_builder.definition.check.check import check_definition
+def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Problem]:
+    """Return what is wrong with a definition, with the defaults of its parameters put in.
 
-    found = [_problem(finding, graph, definition) for finding in check_definition(json.loads(definition.content))]
-    return [*found, *given_findings(definition, graph, {})]
+    What has `passed` isn't looked at again; where anything is wrong, the whole is.
+    """
+    from pipeline_builder.definition.check.check import check_definition
+    from pipeline_builder.definition.check.outside import check_outside
+    from pipeline_builder.definition.check.parts import have_passed, parts_of
+
+    def find(content: bytes) -> list[Problem]:
+        found = check_definition(json.loads(content))
+        return [*(_problem(finding, graph, definition) for finding in found), *_given(content, definition, graph, {})]
+
+    content, about = definition.content, f"definition {graph.pipeline}"
+    if not any(check_outside(json.loads(content))) and have_passed(content, find, passed, about):
+        return []
+    if not (found := find(content)):
+        passed.mark(parts_of(content), about)
+    return found
 
 
 def given_findings(definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
     """Return what is wrong with a definition's requests as soon as parameters have these values."""
+    return _given(definition.content, definition, graph, given)
+
+
+def _given(content: bytes, definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
     from pipeline_builder.definition.check.given import check_values
 
-    found = check_values(json.loads(definition.content), given, pipeline=graph.pipeline)
+    found = check_values(json.loads(content), given, pipeline=graph.pipeline)
     return [_problem(finding, graph, definition) for finding in found]
 
 

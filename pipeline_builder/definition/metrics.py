@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.dag.outline import flat_steps
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from pipeline_builder.conf.conf import ParameterSection
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
-from pipeline_builder.definition.steps.context import Context, Mapped
 from pipeline_builder.descriptions import JSON
+
+if TYPE_CHECKING:
+    from pipeline_builder.conf.conf import ParameterSection
+    from pipeline_builder.definition.steps.context import Context, Mapped
 
 MANIFEST_PARAMETER = "ManifestCommit"
 UNKNOWN_COMMIT = "unknown"

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.steps.data import file_uri
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import s3_uri

@@ -125,6 +125,7 @@ def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[
         registry=engine.registry,
         warnings=engine_warnings(engine),
         preflight=lambda definition: tuple(find_unrunnable(load_definition(definition), engine.stubs)),
+        settled=engine.store.settled,
     )
 
 

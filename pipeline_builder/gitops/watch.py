@@ -1,15 +1,15 @@
 """Watch: look where the repositories' revisions stand, again and again, and start a run for what moved.
 
-What a run was made of is noted after it has ended. So a watch that is killed in the middle does the same run again,
-which goes on where that one was; and however often a push is announced or seen, there is one run for it.
+What a run was made of is noted after it has ended, and only then is told how. So a watch that is killed in the middle
+does the same run again, which goes on where that one was; and however often a push is announced or seen, there is one
+run for it, of which no other watch begins anew once somebody was told.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -28,7 +28,9 @@ from pipeline_builder.checkout.heads import (
 )
 from pipeline_builder.checkout.keys import remote_of
 from pipeline_builder.checkout.remotes import fetch_heads
-from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem
+from pipeline_builder.errors import ExitCode, PipelineBuilderError, Problem
+from pipeline_builder.gitops.alone import FOLDER
+from pipeline_builder.machine.deadline import whole
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import Manifest, Repo
 from pipeline_builder.workspace import Workspace, open_keys
@@ -36,7 +38,6 @@ from pipeline_builder.workspace import Workspace, open_keys
 LONGEST_PAUSE = 900.0
 """Seconds until a repository that doesn't answer, or a run that failed, is tried again, at the most."""
 _ANSWER = 60.0
-_FOLDER = "watch"
 # The remote answers, and what it says may change any time: it is asked at each look.
 _ANSWERED = ("PB152", "PB156")
 
@@ -50,8 +51,16 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a run ended: its exit code, and what tells it to whoever reads the results."""
+
+    code: int
+    tell: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a watch is handed: `load` reads the files anew, `run` does a run of these inputs and returns its exit code.
+    """What a watch is handed: `load` reads the files anew, `run` does a run of these inputs.
 
     `files` are looked at for changes: those by their content, `private` ones by time and size, because what is noted of
     them must tell nothing. `say` gets a line for people, `report` problems.
@@ -60,7 +69,7 @@ class Surroundings:
     files: tuple[Path, ...]
     private: tuple[Path, ...]
     load: Callable[[], Loaded]
-    run: Callable[[Loaded, Inputs], int]
+    run: Callable[[Loaded, Inputs], Ran]
     say: Callable[[str], None]
     report: Callable[[Iterable[Problem]], None]
     clock: Clock = field(default_factory=Clock)
@@ -85,7 +94,7 @@ class Watch:
 
     def __init__(self, around: Surroundings, *, state: Path, interval: float, retry_failed: bool) -> None:
         self.around = around
-        self.noted = state / _FOLDER / "heads.json"
+        self.noted = state / FOLDER / "heads.json"
         self.interval = interval
         self.retry_failed = retry_failed
         self.handled = _load_handled(self.noted)
@@ -121,10 +130,14 @@ class Watch:
         for words in self.reasons(inputs):
             self.around.say(words)
         self.running = True
-        code = self.around.run(self.loaded, inputs)
-        self.running = False
-        self.note(inputs, code)
-        return code
+        ran = self.around.run(self.loaded, inputs)
+        try:
+            with whole(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self.note(inputs, ran.code)
+                self.running = False
+        finally:
+            ran.tell()
+        return ran.code
 
     # --- the files
 
@@ -248,31 +261,6 @@ def look_up(workspace: Workspace, repos: Sequence[Repo]) -> dict[str, Head | Pip
     git = Git(environment=workspace.environment, timeout=_ANSWER)
     keys = open_keys(workspace)
     return fetch_heads(repos, git, lambda repo: remote_of(repo, keys))
-
-
-@contextmanager
-def only_watch(state: Path, who: str) -> Iterator[None]:
-    """Be the only watch on a state; `who` is how another one names this one.
-
-    The lock is the system's, so that of a process that was killed is gone with it.
-
-    Raises:
-        PlanRefused: PB680 where there is another.
-    """
-    path = state / _FOLDER / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            message = f"another watch has this state: {file.read(200).strip() or 'it has just started'}"
-            hint = "end that one first, or name another folder with --state"
-            raise PlanRefused(Problem(id="PB680", message=message, hint=hint)) from error
-        file.truncate(0)
-        file.write(who)
-        file.flush()
-        yield
 
 
 def _load_handled(path: Path) -> Handled | None:

@@ -29,16 +29,20 @@ def time_limit(minutes: float | None) -> Iterator[None]:
 
 
 @contextmanager
-def whole() -> Iterator[None]:
-    """Let a time that ends inside end it only afterwards: whoever starts something must know what to stop."""
+def whole(*numbers: signal.Signals) -> Iterator[None]:
+    """Let a time that ends inside, or one of these signals, end it only afterwards.
+
+    Whoever starts something must know what to stop.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield  # no time limit interrupts other threads
+        yield  # nothing interrupts other threads
         return
-    rang: list[object] = []
-    before = signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in (signal.SIGALRM, *numbers)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGALRM, before)
-        if rang:
-            signal.raise_signal(signal.SIGALRM)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])

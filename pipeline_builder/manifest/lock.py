@@ -6,22 +6,36 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
 
 _IDS = {"unknown": "PB108", "missing": "PB108", "value": "PB108", "later": "PB108"}
+_ID = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 _HEADER = "# Written by 'pipeline-builder checkout': the commits that this build is made of.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedSubmodule:
+    """A submodule at its commit; `path` is that in the checkout, `url` the one that it was fetched from."""
+
+    path: str
+    url: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedRepo:
-    """A repository at a commit. `committed` is UTC in ISO 8601; `url` and `path` stand as in the manifest."""
+    """A repository at a commit. `committed` is UTC in ISO 8601; `url` and `path` stand as in the manifest.
+
+    `submodules` is None where they weren't asked for; `lfs` says whether the files in Git LFS are there.
+    """
 
     name: str
     url: str
@@ -32,6 +46,8 @@ class LockedRepo:
     subject: str = ""
     author: str = ""
     path: str = ""
+    submodules: tuple[LockedSubmodule, ...] | None = None
+    lfs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +63,26 @@ class Lock:
     images: Mapping[str, str] = field(default_factory=dict)
 
 
+class _SubmoduleSection(Section):
+    later: ClassVar[Mapping[str, str]] = {}
+    path: str
+    url: str
+    commit: str = Field(pattern=_ID)
+
+
 class _RepoSection(Section):
     later: ClassVar[Mapping[str, str]] = {}
     name: str
     url: str
     revision: str
-    commit: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-    tree: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+    commit: str = Field(pattern=_ID)
+    tree: str = Field(pattern=_ID)
     committed: str
     subject: str = ""
     author: str = ""
     path: str = ""
+    submodules: tuple[_SubmoduleSection, ...] | None = None
+    lfs: bool = False
 
 
 class _LockSection(Section):
@@ -77,12 +102,33 @@ def render_lock(lock: Lock) -> str:
         "repos:",
     ]
     for repo in lock.repos:
-        fields = [f"{key}: {json.dumps(value)}" for key, value in asdict(repo).items()]
+        fields = [f"{key}: {json.dumps(value)}" for key, value in written(repo).items()]
         lines += [f"  - {fields[0]}", *(f"    {field}" for field in fields[1:])]
     if lock.images:
         lines.append("images:")
         lines += [f"  {json.dumps(key)}: {json.dumps(uri)}" for key, uri in sorted(lock.images.items())]
     return _HEADER + "\n".join(lines) + "\n"
+
+
+def written(repo: LockedRepo) -> dict[str, JSON]:
+    """Return a repository as it is written: what wasn't asked for is left out, as it was before it could be."""
+    fields: dict[str, JSON] = asdict(repo)
+    if repo.submodules is None:
+        del fields["submodules"]
+    if not repo.lfs:
+        del fields["lfs"]
+    return fields
+
+
+def read_locked(fields: Mapping[str, Any]) -> LockedRepo:
+    """Return a repository from its fields as they were written.
+
+    Raises:
+        TypeError: they are none.
+    """
+    found = fields.get("submodules")
+    submodules = None if found is None else tuple(LockedSubmodule(**one) for one in found)
+    return LockedRepo(**{**fields, "submodules": submodules})
 
 
 def load_lock(path: Path) -> Lock:
@@ -99,7 +145,7 @@ def load_lock(path: Path) -> Lock:
     return Lock(
         manifest_commit=section.manifest_commit,
         manifest_dirty=section.manifest_dirty,
-        repos=tuple(LockedRepo(**repo.model_dump()) for repo in section.repos),
+        repos=tuple(read_locked(repo.model_dump()) for repo in section.repos),
         images=section.images,
     )
 

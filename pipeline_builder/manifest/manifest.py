@@ -15,8 +15,19 @@ from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem, hide_lines
 from pipeline_builder.manifest.addresses import check_url, default_name, parse_address
 from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
+from pipeline_builder.manifest.hosts import (
+    HOSTS,
+    LFS,
+    SUBMODULES,
+    Hosts,
+    HostSection,
+    KnownHosts,
+    host_problems,
+    names_credentials,
+    variables_of,
+)
+from pipeline_builder.manifest.images import ImageSection
 from pipeline_builder.manifest.interrupts import Interrupts
-from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.limits import KeepSection, LimitsSection
 from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
@@ -26,7 +37,6 @@ from pipeline_builder.manifest.surroundings import environment_problems
 from pipeline_builder.manifest.texts import as_tuple
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-_CREDENTIALS = ("credentials",)
 _IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
 
 
@@ -48,11 +58,6 @@ def _not_empty(value: JSON) -> JSON:
 Name = Annotated[str, AfterValidator(_name)]
 Url = Annotated[str, Field(min_length=1), AfterValidator(check_url)]
 Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
-KnownHosts = Annotated[
-    tuple[str, ...],
-    BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...]),
-    AfterValidator(check_known_hosts),
-]
 _KNOWN_HOSTS = "ssh: keys that the host may have, as lines of a file of known hosts, or the path of such a file"
 
 
@@ -72,6 +77,9 @@ class RepoSection(Section):
         "ssh:PATH, or a GitHub App",
     )
     known_hosts: KnownHosts | None = Field(None, description=_KNOWN_HOSTS)
+    submodules: bool | None = Field(None, description=f"{SUBMODULES}; default: false")
+    lfs: bool | None = Field(None, description=f"{LFS}; default: false")
+    hosts: Hosts | None = Field(None, description=HOSTS)
     groups: Groups = Field((), description="groups that schedules and 'run --group' name")
     trigger: Trigger | None = Field(None, description="what starts the service when this repository changes")
 
@@ -83,27 +91,9 @@ class DefaultsSection(Section):
     tag: Tag | None = Field(None, description=TAG)
     trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
     known_hosts: KnownHosts = Field((), description=_KNOWN_HOSTS)
-
-
-def _version_text(value: object) -> object:
-    """3.9 without quotes reads as a number, and 3.10 as 3.1, which is no version that anybody means."""
-    return str(value) if isinstance(value, float) and value != 3.1 else value
-
-
-def _python(value: str) -> str:
-    if not re.fullmatch(r"(3\.\d{1,2}(\.\d{1,2})?)?", value):
-        raise ValueError(f"'python' is {describe(value)}, expected a version in quotes, such as \"3.10\"")
-    return value
-
-
-class ImageSection(Section):
-    """Which Python packages stand for a container image on the local target."""
-
-    match: Annotated[str, Field(min_length=1)] = Field(description="pattern of the image URI, with * and ?")
-    requirements: tuple[str, ...] = Field((), description="lines as in a requirements file")
-    python: Annotated[
-        str, BeforeValidator(_version_text, json_schema_input_type=str | float), AfterValidator(_python)
-    ] = Field("", description='the image\'s Python, such as "3.10"; this machine has to have one')
+    submodules: bool = Field(False, description=SUBMODULES)
+    lfs: bool = Field(False, description=LFS)
+    hosts: Hosts = Field({}, description=HOSTS)
 
 
 class LocalSection(Section):
@@ -159,6 +149,9 @@ class Repo(Section):
     credentials: CredentialsSection | None = None
     connection: str = ""
     known_hosts: tuple[str, ...] = ()
+    submodules: bool = False
+    lfs: bool = False
+    hosts: Mapping[str, HostSection] = {}
     groups: tuple[str, ...] = ()
     trigger: TriggerSection = TriggerSection()
     place: Place
@@ -252,9 +245,7 @@ def build_manifest(document: Document) -> Manifest:
         raise InputProblems(Problem(id="PB101", message=message, place=document.place()))
     section, problems = read_section(ManifestSection, document.data, document, (), _IDS)
     if section is None:
-        named = {
-            document.place(path) for path in document.values if path[:1] == ("repos",) and path[2:3] == _CREDENTIALS
-        }
+        named = {document.place(path) for path in document.values if names_credentials(path)}
         raise InputProblems(*hide_lines(problems, [found for found in problems if found.place in named]))
     repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
     found = (
@@ -283,9 +274,7 @@ def build_manifest(document: Document) -> Manifest:
         interrupt_places={
             name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt
         },
-        policy=read_policy(
-            section.policy, (repo.credentials.variable for repo in section.repos if repo.credentials), document
-        ),
+        policy=read_policy(section.policy, variables_of(section.repos, section.defaults.hosts), document),
     )
 
 
@@ -299,6 +288,9 @@ def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Doc
         credentials=repo.credentials,
         connection=_connection_of(section, repo),
         known_hosts=_known_hosts_of(section, repo),
+        submodules=section.defaults.submodules if repo.submodules is None else repo.submodules,
+        lfs=section.defaults.lfs if repo.lfs is None else repo.lfs,
+        hosts=section.defaults.hosts if repo.hosts is None else repo.hosts,
         groups=repo.groups,
         trigger=repo.trigger or section.defaults.trigger,
         place=document.place(("repos", index, "url")),
@@ -382,6 +374,14 @@ def _credential_problems(section: ManifestSection, repos: tuple[Repo, ...], docu
             connection=repo.connection,
             full_name=repo.full_name if repo.by_connection or repo.trigger.kind == "connection" else None,
             has_known_hosts=bool(asked.known_hosts),
+            at=partial(_place_of, document, index),
+        )
+        yield from host_problems(
+            repo.hosts,
+            asked=repo.submodules
+            or repo.lfs
+            or asked.hosts is None,  # those of the defaults are for whoever wants them
+            connection=section.service.connection or "",
             at=partial(_place_of, document, index),
         )
 

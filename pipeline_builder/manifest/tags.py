@@ -1,18 +1,58 @@
-"""Tags: which of a repository's tags a pattern such as `v*` stands for, which is the newest by its version.
+"""Tags, branches and HEAD: what a revision names among a remote's refs; of a pattern such as `v*` the newest tag.
 
-The service's first look has this file in its own, so it needs nothing but Python.
+Checkout, `watch` and the service's first look all ask here, so that they mean the same. The first look has this file in
+its own, so it needs nothing but Python.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 TAGS = "refs/tags/"
 _LONGEST = 255
 _WORDS = {"*": "[^/]*", "?": "[^/]"}
 _VERSION = re.compile(r"([0-9]+(?:[._-][0-9]+)*)([^+]*)")
 _SEMANTIC = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+)-([^+]+)")
+
+_BRANCHES = "refs/heads/"
+
+
+class AmbiguousError(Exception):
+    """A name that a branch and a tag have, which stand at different commits."""
+
+
+def find_commit(refs: Mapping[str, str], revision: str) -> str:
+    """Return the commit that a revision names among a remote's refs by name; empty where it names none.
+
+    A full name, or HEAD, is that ref; any other is a branch or a tag. An annotated tag is its commit, which remotes
+    tell as `NAME^{}`. A pattern of tags is the newest of them.
+
+    Raises:
+        AmbiguousError: for a branch and a tag of one name that differ.
+    """
+    if pattern := tag_pattern(revision):
+        names = (name.removeprefix(TAGS) for name in refs if name.startswith(TAGS) and not name.endswith("^{}"))
+        newest = find_newest(names, pattern)
+        return _commit_of(refs, f"{TAGS}{newest}") if newest else ""
+    if exact := _commit_of(refs, revision):
+        return exact
+    branch, tag = _commit_of(refs, f"{_BRANCHES}{revision}"), _commit_of(refs, f"{TAGS}{revision}")
+    if branch and tag and branch != tag:
+        raise AmbiguousError(f"'{revision}' is a branch and a tag")
+    return branch or tag
+
+
+def _commit_of(refs: Mapping[str, str], name: str) -> str:
+    return refs.get(f"{name}^{{}}") or refs.get(name, "")
+
+
+def asked_refs(revision: str) -> tuple[str, ...]:
+    """Return the names of refs, or beginnings of them for a pattern, that `find_commit` has to see."""
+    if tag_pattern(revision):
+        return (TAGS,)
+    return (revision, f"{_BRANCHES}{revision}", f"{TAGS}{revision}")
+
 
 Rank = tuple[bool, tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]
 

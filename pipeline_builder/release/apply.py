@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline_builder.definition.definition import Definition
-from pipeline_builder.definition.policy.groups import Claim
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.temporary import temporary_folder
@@ -15,6 +15,9 @@ from pipeline_builder.release.inventory import look_over
 from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.target import Media, Target
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.policy.groups import Claim
 
 _UPLOADS = 8
 """Objects that are uploaded at once: small ones, whose time is the network's."""

@@ -28,12 +28,13 @@ def evidence_uri(target: Target, pipeline: str, sha256: str) -> str:
     return f"{target.base(pipeline)}/evidence/{sha256}.json"
 
 
-def _newest_uri(target: Target, pipeline: str, execution: str) -> str:
+def newest_uri(target: Target, pipeline: str, execution: str) -> str:
+    """Return where it is noted which evidence of an execution is the newest."""
     return f"{target.base(pipeline)}/evidence/executions/{execution.rsplit('/', 1)[-1]}.json"
 
 
 def keep_evidence(evidence: Evidence, target: Target) -> str:
-    """Keep the evidence, and that it is the newest of its execution; return its digest. Again, it writes nothing new.
+    """Keep the evidence, and that it is the newest of its execution; return its digest. Again, it writes nothing.
 
     Raises:
         InputProblems: PB464 where it is too large.
@@ -45,10 +46,22 @@ def keep_evidence(evidence: Evidence, target: Target) -> str:
         message = f"the evidence has more than {MOST_EVIDENCE >> 20} MB; the largest reports in it: {largest}"
         raise InputProblems(Problem(id="PB464", message=message, hint="write less into the reports"))
     sha256 = hashlib.sha256(content).hexdigest()
-    target.store.put(evidence_uri(target, evidence.pipeline, sha256), content, Media.JSON)
     newest = canonical({"evidence": sha256, "execution": evidence.execution})
-    target.store.put(_newest_uri(target, evidence.pipeline, evidence.execution), newest, Media.JSON)
+    for uri, written in (
+        (evidence_uri(target, evidence.pipeline, sha256), content),
+        (newest_uri(target, evidence.pipeline, evidence.execution), newest),
+    ):
+        if not _is_there(target, uri, written):
+            target.store.put(uri, written, Media.JSON)
     return sha256
+
+
+def _is_there(target: Target, uri: str, content: bytes) -> bool:
+    """Tell whether an object has this content; one that is too large to be ours has another."""
+    try:
+        return _read(target, uri) == content
+    except (KeyError, InputProblems):
+        return False
 
 
 def load_evidence(target: Target, pipeline: str, sha256: str) -> Evidence:
@@ -87,7 +100,7 @@ def find_newest(target: Target, pipeline: str, execution: str) -> str:
     Raises:
         PlanRefused: PB462 where what names it is damaged.
     """
-    uri = _newest_uri(target, pipeline, execution)
+    uri = newest_uri(target, pipeline, execution)
     try:
         content = target.store.get(uri)
     except KeyError:

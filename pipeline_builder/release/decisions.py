@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline_builder.definition.compose import Composed
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.history import Histories

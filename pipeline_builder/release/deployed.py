@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file

@@ -11,7 +11,6 @@ from pathlib import Path
 from pipeline_builder.dag.named import NamedFile
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.release.witness import witness_code
 from pipeline_builder.target import Target
 
 _AT_ONCE = 8
@@ -49,6 +48,8 @@ def look_over(uris: Sequence[str], target: Target, seen: Path | None) -> Invento
 
 
 def _other(uri: str, target: Target) -> Problem | None:
+    from pipeline_builder.release.witness import witness_code
+
     try:
         witness_code([NamedFile(uri=uri)], target)
     except PlanRefused as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.definition.compose import Composed
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock, load_lock

@@ -13,7 +13,7 @@ from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackag
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.metrics import parse_metrics
-from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord
+from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, SubmoduleRecord
 from pipeline_builder.target import Target
 
 _TAIL_LINES = 40
@@ -119,6 +119,9 @@ def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
             subject=repo.subject,
             author=repo.author,
             path=repo.path,
+            submodules=tuple(
+                SubmoduleRecord(path=one.path, url=one.url, commit=one.commit) for one in repo.submodules or ()
+            ),
         )
         for repo in (lock.repos if lock else ())
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
-from pipeline_builder.definition.compose import Composed
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pipeline_builder.definition.policy.groups import Claim
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import ModelRegistry
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.policy.groups import Claim
 
 _AT_ONCE = 8
 # Of a group without a tag that many packages are asked whose they are, newest first.
@@ -34,6 +38,16 @@ class _Look:
     tag: str | None = None
     packages: frozenset[str] = frozenset()
     denied: Problem | None = None
+
+
+def owns_all(composed: Composed, registry: ModelRegistry) -> bool:
+    """Tell whether each group is there and has its owner's tag, of a definition that is known: there is no more to say.
+
+    A target that has to be asked for each over a network is looked at once, by the claims.
+    """
+    if composed.known is None:
+        return False
+    return all(registry.group_owner(group) == owner for group, owner in composed.known.owned.items())
 
 
 def look_at_groups(claims: Iterable[Claim], registry: ModelRegistry) -> Ownership:

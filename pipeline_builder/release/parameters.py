@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.caching import PARAMETER, with_generation
-from pipeline_builder.definition.definition import Definition
-from pipeline_builder.definition.findings import given_findings
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
-from pipeline_builder.definition.policy.policy import Policed, check_policy
 from pipeline_builder.descriptions import Execution, ExecutionStatus
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.target import ObjectStore, PipelineService
 
+if TYPE_CHECKING:
+    from pipeline_builder.definition.policy.policy import Policed
 
-def check_given(given: Mapping[str, str], own: Iterable[str], policed: Policed) -> None:
+
+def check_given(given: Mapping[str, str], own: Iterable[str], policed: Callable[[], Policed]) -> None:
     """Refuse values for parameters that a run sets itself (commits, fingerprints, the cache's generation), those by
     which a step would ask for what SageMaker refuses, and those by which it would get what the policy doesn't allow.
 
@@ -26,9 +28,13 @@ def check_given(given: Mapping[str, str], own: Iterable[str], policed: Policed) 
         raise InputProblems(*(_set_by_run(name) for name in taken))
     if not given:
         return
-    if wrong := given_findings(policed.definition, policed.graph, given):
+    from pipeline_builder.definition.findings import given_findings
+    from pipeline_builder.definition.policy.policy import check_policy
+
+    asked = policed()
+    if wrong := given_findings(asked.definition, asked.graph, given):
         raise InputProblems(*sort_problems(wrong))
-    if refused := check_policy(policed, given):
+    if refused := check_policy(asked, given):
         raise InputProblems(*refused)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline_builder.definition.definition import Definition
-from pipeline_builder.descriptions import DeployedPipeline
+from pipeline_builder.definition.composed import Definition
+from pipeline_builder.descriptions import CachePrediction, DeployedPipeline
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.plan import Plan, build_plan, with_rename
 from pipeline_builder.release.run import find_unchanged
@@ -19,14 +19,18 @@ def make_plan(
     parameters: Mapping[str, str],
     *,
     before: str = "",
+    whole: bool = False,
 ) -> Plan:
     """Compare the definition with what is deployed, and tell what a run with these parameters would do.
 
-    `before` is the name of the pipeline that ran last, empty where none has.
+    `before` is the name of the pipeline that ran last, empty where none has. Where a run would do nothing, only a
+    `whole` plan says of each step what the step cache has of it.
     """
     name, content = definition.pipeline, definition.content
-    values = cached_parameters(service, name, content, parameters)
-    predictions = service.predict_cache(name, content, values)
     same = find_unchanged(service, name, content, parameters)
+    predictions: tuple[CachePrediction, ...] = ()
+    if whole or same is None:
+        values = cached_parameters(service, name, content, parameters)
+        predictions = service.predict_cache(name, content, values)
     plan = build_plan(name, content, deployed, predictions, unchanged_since=same.id if same else "")
     return with_rename(plan, before) if plan.creates and before not in ("", name) else plan

@@ -11,6 +11,7 @@ from pipeline_builder.dag.caching import always_cached, with_generation
 from pipeline_builder.descriptions import DeployedPipeline, Execution, ExecutionStatus, Selection
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, Problem
 from pipeline_builder.machine.deadline import whole
+from pipeline_builder.release.ageing import unexpired_fingerprint
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.parameters import started_for
 from pipeline_builder.target import Observer, PipelineService
@@ -70,8 +71,8 @@ def start(
         parts = (fingerprint, selection.source, *selection.steps)
         fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     executions = service.list_executions(pipeline.name)
-    same = [e for e in executions if e.fingerprint == fingerprint]
-    newest = same[0] if same else None
+    fingerprint = unexpired_fingerprint(service, pipeline.definition, fingerprint, executions)
+    newest = next((e for e in executions if e.fingerprint == fingerprint), None)
     if newest and not rerun:
         match newest.status:
             case ExecutionStatus.SUCCEEDED:
@@ -177,8 +178,7 @@ def find_unchanged(
     service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
 ) -> Execution | None:
     """Return the execution that a run of this definition would take as it is; None where it would start one."""
-    fingerprint = service.fingerprint(definition, parameters)
-    newest = next((e for e in service.list_executions(pipeline) if e.fingerprint == fingerprint), None)
+    newest = _newest(service, pipeline, definition, parameters)
     return newest if newest and newest.status is ExecutionStatus.SUCCEEDED else None
 
 
@@ -186,10 +186,19 @@ def find_open(
     service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
 ) -> Execution | None:
     """Return the execution of everything in this definition that a run would go on with; None where there is none."""
-    fingerprint = service.fingerprint(definition, parameters)
-    newest = next((e for e in service.list_executions(pipeline) if e.fingerprint == fingerprint), None)
+    newest = _newest(service, pipeline, definition, parameters)
     going = (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING, ExecutionStatus.STOPPED)
     return newest if newest and newest.status in going else None
+
+
+def _newest(
+    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+) -> Execution | None:
+    """Return the newest execution of the work that a run of everything in this definition would do."""
+    executions = service.list_executions(pipeline)
+    fingerprint = service.fingerprint(definition, parameters)
+    fingerprint = unexpired_fingerprint(service, definition, fingerprint, executions)
+    return next((e for e in executions if e.fingerprint == fingerprint), None)
 
 
 def follow(service: PipelineService, begun: Start, observe: Observer) -> Execution:

@@ -11,7 +11,7 @@ from pipeline_builder.dag.outline import OutlinedStep, by_name, flat_steps, outl
 from pipeline_builder.descriptions import JSON, Execution, ExecutionStatus, Selection, StepState, StepStatus
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.target import PipelineService
 
 MOST_SELECTED = 50
@@ -142,8 +142,13 @@ def _succeeded(service: PipelineService, pipeline: str) -> tuple[Execution, ...]
 
 def changed_repos(before: Lock, now: Lock) -> tuple[str, ...]:
     """Return the repositories whose files are not those of the earlier lock, new ones too, in the manifest's order."""
-    trees = {repo.name: (repo.tree, repo.path) for repo in before.repos}
-    return tuple(repo.name for repo in now.repos if trees.get(repo.name) != (repo.tree, repo.path))
+    trees = {repo.name: _files_of(repo) for repo in before.repos}
+    return tuple(repo.name for repo in now.repos if trees.get(repo.name) != _files_of(repo))
+
+
+def _files_of(repo: LockedRepo) -> tuple[object, ...]:
+    """Return what decides a repository's files: its tree has the commits of its submodules, if they are there."""
+    return repo.tree, repo.path, repo.submodules is not None, repo.lfs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.errors import Problem
-from pipeline_builder.release.promote import MOST_DESCRIPTION, is_decidable
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.target import Target
@@ -35,10 +34,14 @@ def settle_unsigned(record: RunRecord, target: Target) -> tuple[RunRecord, tuple
 
 
 def _may(record: RunRecord, package: PackageRecord) -> bool:
+    from pipeline_builder.release.promote import is_decidable
+
     return is_decidable(record, package)
 
 
 def _reject(package: PackageRecord, target: Target) -> PackageRecord:
+    from pipeline_builder.release.promote import MOST_DESCRIPTION
+
     reasons = "; ".join(package.verdict.reasons) if package.verdict else "the run failed"
     why = f"blocked by {_GATE}: {reasons}"
     now = target.registry.set_approval(

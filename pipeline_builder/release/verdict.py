@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pipeline_builder.definition.compose import Composed
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.descriptions import DeployedPipeline, Execution
 from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.machine.kept import Kept
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_file
 from pipeline_builder.release.evidence import Evidence, files_of
-from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.record import RunRecord
-from pipeline_builder.release.witness import Asked, witness_run
+from pipeline_builder.release.upheld import Upheld
 from pipeline_builder.target import Target
+
+if TYPE_CHECKING:  # where the verdict stands nothing is judged
+    from pipeline_builder.release.witness import Asked
 
 
 def judge_execution(
@@ -28,21 +33,40 @@ def judge_execution(
     *,
     planned: DeployedPipeline,
     reused: bool,
+    kept: Kept | None = None,
 ) -> RunRecord:
-    """Return the record of an execution, with the verdict on it.
+    """Return the record of an execution, with the verdict on it; one that is `kept` where it still stands.
 
     Raises:
         PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
     """
+    execution = target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
+    upheld = None
+    if kept:
+        definition = composed.definition
+        own = (definition.sha256, definition.owners, definition.data, definition.commit_parameters, composed.judged_by)
+        shown = repr((hashlib.sha256(planned.definition).hexdigest(), own, lock, reused))
+        upheld = Upheld(kept=kept, target=target, execution=execution, asked=shown)
+        if stands := upheld.find():
+            return stands
+    from pipeline_builder.release.judging import judge_evidence
+    from pipeline_builder.release.witness import witness_run
+
+    since = time.time()
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
     evidence = witness_run(record, target, asked_of(composed, planned.definition))
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
-    return judge_evidence(evidence, record)
+    record = judge_evidence(evidence, record)
+    if upheld:
+        upheld.keep(record, evidence, since)
+    return record
 
 
 def asked_of(composed: Composed, planned: bytes) -> Asked:
     """Return what the confs ask of a run of the planned definition."""
+    from pipeline_builder.release.witness import Asked
+
     gates = {name: unit.section.gate for name, unit in composed.graph.units.items()}
     definition = composed.definition
     return Asked(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.service.cloudformation.access.fetched import secrets_of_hosts
 from pipeline_builder.service.cloudformation.description.firing import next_firing
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
@@ -27,6 +28,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
     template = load_template(rendered.service, SERVICE)
     categories = list(_categories(template))
     secrets = {repo.credentials.secret for repo in manifest.repos if repo.credentials}
+    secrets |= {secret for repo in manifest.repos for secret in secrets_of_hosts(repo)}
     secrets |= {variable.secret for variable in model.service.environment.values()}
     return Parts(
         repositories=len(manifest.repos),

@@ -27,6 +27,7 @@ from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.checks.telling import UNHEARD
 from pipeline_builder.service.cloudformation.description.availability import find_regional, find_untold
 from pipeline_builder.service.cloudformation.description.firing import next_firing
+from pipeline_builder.service.cloudformation.description.lasting import touched_problems
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
 from pipeline_builder.service.cloudformation.description.telling import Telling
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
@@ -92,6 +93,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     facts = _facts(model, manifest, composing)
+    if lost := tuple(touched_problems(model, facts.definition, manifest)):
+        raise InputProblems(*lost)
     for problem in sort_problems((*problems, *facts.definition.warnings)):
         opened.warn(problem)
     for problem in not_written(manifest) if checked else ():

@@ -145,7 +145,7 @@ def run_build(session: Session, setting: Setting) -> Staged:
     session.validate()
     session.preflight()
     session.build()
-    plan = session.plan()
+    plan = session.plan(whole=True)
     write_file(session.workspace.build / PLAN, (json.dumps(plan_json(plan), indent=2) + "\n").encode())
     applied = session.apply(plan)
     version = str(applied.pipeline.version)

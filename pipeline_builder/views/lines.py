@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline_builder.inert import inert_line
+
 if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
-    from pipeline_builder.definition.compose import Composed
-    from pipeline_builder.definition.definition import Definition
+    from pipeline_builder.definition.composed import Composed, Definition
     from pipeline_builder.descriptions import ModelPackage
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.record import RunRecord
+
+
+def stage_line(stage: str, words: str, seconds: float) -> str:
+    """Say what a stage did, and how long it took."""
+    return f"{stage:<9} {inert_line(words)}  {seconds:.1f} s"
 
 
 def checkout_line(done: Checkouts) -> str:
@@ -24,7 +30,7 @@ def checkout_line(done: Checkouts) -> str:
 
 def validate_line(composed: Composed) -> str:
     """Say what was found to be in order."""
-    steps, models = len(composed.graph.steps), len({step.unit.name for step in composed.graph.steps})
+    steps, models = composed.counts
     return f"{_count(steps, 'step')} of {_count(models, 'model')}, no problems"
 
 

@@ -11,7 +11,6 @@ from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
 from pipeline_builder.release.metrics import compare_metrics
-from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
 
@@ -149,6 +148,8 @@ def render_result(record: RunRecord, report: str) -> str:
     if record.packages:
         lines += ["", render_evidence(record), ""]
     lines += [f"{inert_line(p.arn)}\n  {p.status}{_why(p)}" for p in record.packages]
+    from pipeline_builder.release.promote import waiting
+
     if models := waiting(record):
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
         lines.append(f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject'")

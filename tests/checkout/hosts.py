@@ -36,7 +36,7 @@ Guard = Callable[[str], bool]
 class Hosts:
     """The hosts of a test: `repositories` by host, the path without `.git`, and the folder; `guards` by host.
 
-    `api` answers requests that aren't git's. `seen` has the host, the path and every Authorization header of each.
+    `api` answers requests that aren't git's, and `raw` those of LFS as they are: url, method, body and headers. `seen` has the host, the path and every Authorization header of each.
     """
 
     environment: dict[str, str]
@@ -44,6 +44,7 @@ class Hosts:
     guards: dict[str, Guard] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     api: Callable[[str, str, str, Any, Mapping[str, str]], tuple[int, Any]] | None = None
+    raw: Callable[[str, str, bytes, Mapping[str, str]], tuple[int, Mapping[str, str], bytes] | None] | None = None
     gateway: list[str] = field(default_factory=list)
     seen: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
 
@@ -106,7 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.hosts.gateway += self.headers.get_all("X-Gateway") or ()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         repository, known = self.find(host, path)
-        if to := self.hosts.redirects.get(host):
+        if self.hosts.raw and (
+            answer := self.hosts.raw(f"https://{host}{self.path}", self.command, body, dict(self.headers))
+        ):
+            self.reply(*answer)
+        elif to := self.hosts.redirects.get(host):
             self.reply(302, {"Location": f"https://{to}{self.path}"}, b"")
         elif repository is None and self.hosts.api:
             data = json.loads(body) if body else None
@@ -243,8 +248,8 @@ class SshHost:
 
 
 @contextmanager
-def ssh_host(allowed: asyncssh.SSHKey, host_key: asyncssh.SSHKey) -> Iterator[SshHost]:
-    """Serve repositories by their absolute paths, over ssh."""
+def ssh_host(allowed: asyncssh.SSHKey, host_key: asyncssh.SSHKey, lfs: str = "") -> Iterator[SshHost]:
+    """Serve repositories by their absolute paths, over ssh; `lfs` is what it answers to 'git-lfs-authenticate'."""
     offered: list[str] = []
     permitted = allowed.export_public_key().decode().split()[1]
 
@@ -261,6 +266,10 @@ def ssh_host(allowed: asyncssh.SSHKey, host_key: asyncssh.SSHKey) -> Iterator[Ss
 
     async def handle(process: Any) -> None:
         program, _, path = process.command.partition(" ")
+        if lfs and program == "git-lfs-authenticate" and path.endswith(" download"):
+            process.stdout.write(lfs.encode())
+            process.exit(0)
+            return
         assert program == "git-upload-pack"
         folder = path.strip("'")
         env = {**ENVIRONMENT, "GIT_PROTOCOL": process.env.get("GIT_PROTOCOL", "")}

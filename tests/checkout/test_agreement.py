@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout.repositories import commit, git, make_certificate, make_repository, serve
+from tests.checkout.test_submodules import add
 from tests.workspaces import Ended, Workspace
 
 
@@ -118,3 +119,16 @@ def test_what_cannot_be_asked_is_another_exit_code_and_hides_nothing(workspace: 
     code, problems = check(workspace)
     assert (code, [problem for problem, _ in problems]) == (4, ["PB141", "PB143", "PB151"])
     assert json.loads(workspace.call("lock", "--check", "--json").out)["repos"][1]["now"] == ""
+
+
+def test_a_lock_of_before_submodules_and_files_in_lfs_were_asked_for(workspace: Workspace) -> None:
+    add(workspace.remote, "lib", "../fraud", git(workspace.root / "remotes" / "fraud", "rev-parse", "HEAD"))
+    workspace.call("checkout")
+    write(workspace.root, "{url: remotes/churn, submodules: true, lfs: true}", "{url: remotes/fraud, path: conf}")
+    assert check(workspace) == (1, [("PB143", "3:11"), ("PB143", "3:11")])
+    (repo, _) = workspace.call("checkout", "--json").json["repos"]
+    assert [one["path"] for one in repo["submodules"]] == ["lib"]
+    assert check(workspace) == (0, [])
+    assert workspace.call("checkout", "--locked").code == 0
+    write(workspace.root, "{url: remotes/churn}", "{url: remotes/fraud, path: conf}")
+    assert check(workspace) == (1, [("PB143", "3:11"), ("PB143", "3:11")])

@@ -162,7 +162,7 @@ def test_what_another_form_has_exported_is_made_anew(root: Path) -> None:
     """An earlier version wrote what the user's configuration made of it, and noted no form."""
     run(root, ENVIRONMENT)
     state = root / ".cache" / "a.json"
-    state.write_text(state.read_text().replace('"form": 2, ', ""))
+    state.write_text(state.read_text().replace('"form": 3, ', ""))
     assert run(root, ENVIRONMENT).repos[0].changed
 
 

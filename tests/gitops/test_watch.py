@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.heads import Head, Inputs
+from pipeline_builder.checkout.heads import Handled, Head, Inputs, parse_handled
 from pipeline_builder.checkout.remotes import fetch_heads
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
-from pipeline_builder.gitops.watch import LONGEST_PAUSE, Loaded, Surroundings, Watch, only_watch
+from pipeline_builder.gitops.alone import only_watch
+from pipeline_builder.gitops.watch import LONGEST_PAUSE, Loaded, Ran, Surroundings, Watch
 from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.workspace import Workspace, load_manifest
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository, serve
@@ -37,6 +39,7 @@ class Place:
     now: float = 1000.0
     runs: list[dict[str, str]] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
+    told: list[Handled | None] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     reported: list[Problem] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
@@ -80,10 +83,15 @@ class Place:
         )
         return Watch(around, state=workspace.state, interval=interval, retry_failed=retry_failed)
 
-    def run(self, loaded: Loaded, inputs: Inputs) -> int:
+    def run(self, loaded: Loaded, inputs: Inputs) -> Ran:
         assert [repo.name for repo in loaded.manifest.repos] == list(inputs.heads)
         self.runs.append({name: head.commit for name, head in inputs.heads.items()})
-        return self.codes.pop(0) if self.codes else 0
+        return Ran(code=self.codes.pop(0) if self.codes else 0, tell=self.tell)
+
+    def tell(self) -> None:
+        """See what is noted, as another watch would that is begun as soon as somebody is told of a run."""
+        noted = self.root / "state" / "watch" / "heads.json"
+        self.told.append(parse_handled(noted.read_bytes()) if noted.exists() else None)
 
     def report(self, problems: Iterable[Problem]) -> None:
         self.reported.extend(problems)
@@ -116,6 +124,30 @@ def test_the_first_look_runs_and_then_each_push_does_once(place: Place) -> None:
     assert place.reported == []
 
 
+@pytest.mark.parametrize("code", [0, 5])
+def test_what_is_told_of_a_run_no_other_watch_does_again(place: Place, code: int) -> None:
+    place.codes = [code]
+    watch = place.watch()
+    assert watch.look() == code
+    assert place.told == [watch.handled]
+    assert (watch.running, place.watch().look(), len(place.runs)) == (False, None, 1)
+
+
+def test_ended_while_it_notes_a_run_it_has_noted_and_told_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = place.watch()
+    noted = watch.note
+
+    def note(inputs: Inputs, code: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        noted(inputs, code)
+
+    monkeypatch.setattr(watch, "note", note)
+    with pytest.raises(KeyboardInterrupt):
+        watch.look()
+    assert place.told == [watch.handled]
+    assert (watch.running, place.watch().look(), len(place.runs)) == (False, None, 1)
+
+
 def test_another_branch_is_nobodys_business(place: Place) -> None:
     watch = place.watch()
     watch.look()
@@ -127,7 +159,7 @@ def test_a_push_during_a_run_comes_right_after_it(place: Place, monkeypatch: pyt
     pushed: list[str] = []
     slept_before: list[int] = []
 
-    def run(loaded: Loaded, inputs: Inputs) -> int:
+    def run(loaded: Loaded, inputs: Inputs) -> Ran:
         slept_before.append(len(place.slept))
         if not pushed:
             pushed.extend([place.push("churn"), place.push("fraud"), place.push("churn")])
@@ -156,7 +188,7 @@ def test_what_is_noted_and_damaged_is_as_none(place: Place) -> None:
 
 
 def test_a_run_that_was_interrupted_is_done_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(loaded: Loaded, inputs: Inputs) -> int:
+    def run(loaded: Loaded, inputs: Inputs) -> Ran:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(place, "run", run)

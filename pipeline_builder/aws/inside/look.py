@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipeline_builder.manifest.tags import TAGS, find_newest, tag_pattern
+from pipeline_builder.manifest.tags import AmbiguousError, find_commit, tag_pattern
 
 _ANSWER = 60.0
 _SILENCE = 15.0
@@ -90,12 +90,12 @@ def find_reasons(
         if (url, revision, commit) == (repo["url"], repo["revision"], repo["revision"]):
             return ""  # it stands at a commit
         try:
-            found = find_commits(ask(repo), repo["revision"])
+            found = commit_of(ask(repo), repo["revision"])
         except Unasked as error:
             return "" if repo["name"] in failing else f"can't be asked from here: {error}"
         if (url, revision) != (repo["url"], repo["revision"]):
             return "is new, or has another address or revision"
-        return "" if commit in found else f"{revision} has moved"
+        return "" if commit == found else f"{revision} has moved"
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         words = pool.map(look, repos)
@@ -119,22 +119,15 @@ def _known(data: Any) -> dict[str, tuple[str, str, str]]:
         return {}
 
 
-def find_commits(refs: dict[str, str], revision: str) -> set[str]:
-    """Return what a revision names among a remote's refs; an annotated tag is its commit, and its own object.
-
-    A pattern of tags is the newest of them.
-    """
-    if pattern := tag_pattern(revision):
-        names = (ref.removeprefix(TAGS) for ref in refs if ref.startswith(TAGS) and not ref.endswith("^{}"))
-        revision = f"{TAGS}{find_newest(names, pattern)}"
-    branch = refs.get(f"refs/heads/{revision}")
-    tags = {refs.get(f"refs/tags/{revision}^{{}}"), refs.get(f"refs/tags/{revision}")} - {None}
-    if branch and tags and branch not in tags:
-        raise Unasked(f"'{revision}' is a branch and a tag")
-    found = {refs.get(f"{revision}^{{}}"), refs.get(revision), branch, *tags} - {None}
+def commit_of(refs: dict[str, str], revision: str) -> str:
+    """Return the commit that a revision names among a remote's refs, as checkout has it."""
+    try:
+        found = find_commit(refs, revision)
+    except AmbiguousError as error:
+        raise Unasked(str(error)) from None
     if not found:
-        raise Unasked(f"there is no branch or tag '{pattern or revision}'")
-    return found  # type: ignore[return-value] # without None
+        raise Unasked(f"there is no branch or tag '{tag_pattern(revision) or revision}'")
+    return found
 
 
 def make_asker(secrets: Any) -> Callable[[dict[str, str]], dict[str, str]]:

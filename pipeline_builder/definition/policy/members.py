@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,7 +64,7 @@ class Holder:
     """A structure of a request at `path`, with the names of all members that its shape has."""
 
     path: DataPath
-    members: frozenset[str]
+    members: Collection[str]
     value: Mapping[str, JSON]
 
 
@@ -77,7 +77,9 @@ def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     items = request.items() if isinstance(request, dict) else ()
     beside = {key: value for key, value in items if key in known.own_keys}
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
-    yield from _walk(shapes.shapes, name, own, ())
+    found: list[Member | Holder] = []
+    _walk(shapes.shapes, name, own, (), found)
+    yield from found
     yield from _loose(beside, ())
     yield from _called(step_type, {**own, **beside})
     if not known.api:
@@ -102,30 +104,31 @@ def _called(step_type: str, request: Mapping[str, JSON]) -> Iterator[Member]:
             yield Member(kind=kind, path=(member,), value=value)
 
 
-def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath) -> Iterator[Member | Holder]:
+def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
+    # Into a list: a generator would hand each member through all levels above it.
     shape = shapes[name]
     match shape["type"]:
         case "structure" if isinstance(value, dict) and not is_expression(value):
             members = shape["members"]
-            yield Holder(path=path, members=frozenset(members), value=value)
-            yield from _sources(value, path)
+            found.append(Holder(path=path, members=members.keys(), value=value))
+            found.extend(_sources(value, path))
             for key, item in value.items():
                 if key in members:
-                    yield from _walk(shapes, members[key]["shape"], item, (*path, key))
+                    _walk(shapes, members[key]["shape"], item, (*path, key), found)
         case "list" if isinstance(value, list):
             for index, item in enumerate(value):
-                yield from _walk(shapes, shape["member"]["shape"], item, (*path, index))
+                _walk(shapes, shape["member"]["shape"], item, (*path, index), found)
         case "map" if isinstance(value, dict) and not is_expression(value):
-            yield from _in_map(value, path)
-            yield from _loose(value, path) if shapes[shape["value"]["shape"]]["type"] == "anything" else ()
+            found.extend(_in_map(value, path))
+            found.extend(_loose(value, path) if shapes[shape["value"]["shape"]]["type"] == "anything" else ())
         case "structure" | "list" | "map":
             return
         case "anything":
-            yield from _loose(value, path)
+            found.extend(_loose(value, path))
         case _:
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
-                yield Member(kind="write" if written else kind, path=path, value=value)
+                found.append(Member(kind="write" if written else kind, path=path, value=value))
 
 
 def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:

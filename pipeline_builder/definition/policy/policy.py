@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.bundle import Bundle
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.policy.addresses import (
     Written,
     check_addresses,

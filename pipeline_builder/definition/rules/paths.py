@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline_builder.definition.shapes.fault import is_reference
 from pipeline_builder.descriptions import JSON
@@ -19,8 +17,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):  # a dataclass takes several times as long to make, and there are dozens to each rule
     """A value and its place, from the request's root on; below a reference it isn't `sure` that there is one."""
 
     path: DataPath
@@ -28,8 +25,7 @@ class Found:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """Where a rule looks from: `here`; its paths may begin at `base` (`/A.B`) or at the whole `request` (`//A.B`)."""
 
     request: Found
@@ -70,38 +66,41 @@ def names_in(path: str) -> frozenset[str]:
 def _find(view: View, path: str) -> tuple[Found, ...]:
     ways, default = _parsed(path)
     for origin, parts in ways:
-        found = [_known(_origin(view, origin))]
-        for part in parts:
-            found = [inner for item in found for inner in _below(item, part)]
-            if not found:
-                break  # most paths of most rules end early
-        else:
-            return tuple(found)
+        if found := _descend(_origin(view, origin), parts):
+            return found
     return () if default is None else (Found(view.here.path, default),)
+
+
+def _descend(origin: Found, parts: tuple[str, ...]) -> tuple[Found, ...]:
+    """Return what is below a place; most paths of most rules end early, and then nothing has been made."""
+    value, sure = _known(origin.value), origin.sure
+    for at, part in enumerate(parts):
+        if isinstance(value, Unknown):
+            return (Found((*origin.path, *parts[:at]), value, False),)
+        if part in ("[]", "*"):
+            path = (*origin.path, *parts[:at])
+            inner = _items(path, value) if part == "[]" else _names(path, value)
+            return tuple(found for item in inner for found in _descend(item, parts[at + 1 :]))
+        value = _known(value.get(part)) if isinstance(value, dict) else None
+        if value is None:
+            return ()
+    return (Found((*origin.path, *parts), value, sure),)
+
+
+def _items(path: DataPath, value: JSON) -> list[Found]:
+    return [Found((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else []
+
+
+def _names(path: DataPath, value: JSON) -> list[Found]:
+    return [Found((*path, key), key) for key in value] if isinstance(value, dict) else []
 
 
 def _origin(view: View, origin: str) -> Found:
     return view.request if origin == "//" else view.base if origin == "/" else view.here
 
 
-def _below(found: Found, part: str) -> Iterable[Found]:
-    value = found.value
-    if isinstance(value, Unknown):
-        return (replace(found, sure=False),)
-    if part == "[]":
-        items = value if isinstance(value, list) else ()
-        return [_known(Found((*found.path, index), item)) for index, item in enumerate(items)]
-    if part == "*":
-        return [Found((*found.path, key), key) for key in value] if isinstance(value, dict) else ()
-    if isinstance(value, dict) and (inner := value.get(part)) is not None:
-        return (_known(Found((*found.path, part), inner)),)
-    return ()
-
-
-def _known(found: Found) -> Found:
-    return (
-        replace(found, value=UNKNOWN) if not isinstance(found.value, Unknown) and is_reference(found.value) else found
-    )
+def _known(value: JSON | Unknown) -> JSON | Unknown:
+    return UNKNOWN if isinstance(value, dict) and is_reference(value) else value
 
 
 @functools.cache

@@ -65,9 +65,10 @@ def resolve(value: Any, scope: Scope) -> Any:
         return str(join["On"]).join(_joined(resolve(item, scope)) for item in join["Values"])
     if "Std:JsonGet" in value and len(value) == 1:
         return _json_get(value["Std:JsonGet"], scope)
-    if any(key.startswith("Std:") for key in value):
-        raise _broken(next(iter(value)), "the local engine doesn't support this function yet")
-    return {key: resolve(item, scope) for key, item in value.items()}
+    for key in value:
+        if key.startswith("Std:"):
+            raise _broken(next(iter(value)), "the local engine doesn't support this function yet")
+    return {key: resolve(item, scope) if isinstance(item, dict | list) else item for key, item in value.items()}
 
 
 def _joined(value: Any) -> str:

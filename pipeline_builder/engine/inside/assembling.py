@@ -7,31 +7,47 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.engine.inside import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline_builder.engine.inside.answers import Answered
 
     Spec = Mapping[str, Any]
 
 
-def assemble(records: Sequence[bytes], answered: Answered, spec: Spec) -> bytes:
-    """Return what a request adds to its file's output; `records` are those of the file, before any filter.
+def assembler(spec: Spec) -> Callable[[Sequence[bytes], Answered], bytes]:
+    """Return what makes of an answer what a request adds to its file's output; how is decided once for all of them.
 
-    Raises:
-        ValueError: the answer can't be joined or filtered.
+    Its records are those of the file, before any filter. It raises ValueError where the answer can't be joined or
+    filtered.
     """
     end = b"\n" if spec["assemble"] == "Line" else b""
     if not spec["join"] and not spec["output_filter"]:
-        return answered.body if answered.body.endswith(b"\n") else answered.body + end
-    kind = next(filter(None, map(rows.kind_of, (spec["accept"], answered.content_type, spec["content_type"]))), "")
+
+        def plain(_: Sequence[bytes], answered: Answered) -> bytes:
+            return answered.body if answered.body.endswith(b"\n") else answered.body + end
+
+        return plain
+    kinds: dict[str, str] = {}
+
+    def assemble(records: Sequence[bytes], answered: Answered) -> bytes:
+        kind = kinds.get(answered.content_type)
+        if kind is None:
+            kind = kinds[answered.content_type] = _kind(answered.content_type, spec)
+        with rows.said_of("JoinSource"):
+            found = _joined(kind, records, answered, spec)
+        if spec["output_filter"]:
+            with rows.said_of("OutputFilter"):
+                found = [rows.filtered(kind, row, spec["output_filter"]) for row in found]
+        return b"\n".join(found) + end
+
+    return assemble
+
+
+def _kind(content_type: str, spec: Spec) -> str:
+    kind = next(filter(None, map(rows.kind_of, (spec["accept"], content_type, spec["content_type"]))), "")
     if not kind:
-        raise rows.RowError(f"an answer of the content type '{answered.content_type}' can't be filtered or joined")
-    with rows.said_of("JoinSource"):
-        found = _joined(kind, records, answered, spec)
-    if spec["output_filter"]:
-        with rows.said_of("OutputFilter"):
-            found = [rows.filtered(kind, row, spec["output_filter"]) for row in found]
-    return b"\n".join(found) + end
+        raise rows.RowError(f"an answer of the content type '{content_type}' can't be filtered or joined")
+    return kind
 
 
 def _joined(kind: str, records: Sequence[bytes], answered: Answered, spec: Spec) -> list[bytes]:

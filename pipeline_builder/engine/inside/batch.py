@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from pipeline_builder.engine.inside.answers import Answered, Asked, ServerError
-from pipeline_builder.engine.inside.assembling import assemble
+from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
 from pipeline_builder.engine.inside.job import here, tell
 from pipeline_builder.engine.inside.patience import ask, within
@@ -88,14 +88,15 @@ def _transform(file: File, spec: Spec, container: Container) -> bool:
     output = here(file.target if spec["last"] else file.passed)
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(output.name + ".part")
-    first = 1
+    first, is_last = 1, spec["last"]
+    assemble = assembler(spec)
     try:
         with ExitStack() as stack:
             result = stack.enter_context(part.open("wb"))
             answers = stack.enter_context(closing(_answers(_works(file, spec, stack), spec, container)))
             for done, answered in answers:
-                if spec["last"]:
-                    result.write(assemble(done.records, answered, spec))
+                if is_last:
+                    result.write(assemble(done.records, answered))
                 else:
                     write_answer(result, answered, done.number)
                 first += done.number
@@ -120,8 +121,9 @@ def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:
     accept = spec["accept"] if spec["last"] else None  # only the last one is told what the job wants
     if spec["first"]:
         stream = stack.enter_context(_opened(here(file.source), spec))
+        kind = spec["content_type"]
         for body, records in requests(stream, spec):
-            yield Work(Asked(body, spec["content_type"], accept), len(records), records)
+            yield Work(Asked(body, kind, accept), len(records), records)
         return
     joins = spec["last"] and spec["join"]
     records_of = cut(stack.enter_context(_opened(here(file.source), spec)), spec, sys.maxsize) if joins else iter(())

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from pipeline_builder.engine.inside import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Spec = Mapping[str, Any]
 
@@ -35,8 +35,9 @@ def requests(stream: IO[bytes], spec: Spec) -> Iterator[Request]:
     sent: list[bytes] = []
     records: list[bytes] = []
     size = 0
+    body_of = _bodies(spec)
     for record in cut(stream, spec, limit):
-        body = _body(record, spec)
+        body = body_of(record) if body_of else record
         if len(body) > limit:
             raise ValueError(f"a record is larger than MaxPayloadInMB, {spec['max_payload_mb']} MB")
         if records and (len(records) >= most or size + len(body) > limit):
@@ -65,17 +66,23 @@ def cut(stream: IO[bytes], spec: Spec, limit: int) -> Iterator[bytes]:
                 yield record
 
 
-def _body(record: bytes, spec: Spec) -> bytes:
-    """Return what is sent of a record."""
+def _bodies(spec: Spec) -> Callable[[bytes], bytes] | None:
+    """Return what makes of a record what is sent of it, decided once for all of them; None where they are the same."""
     if spec["split"] in ("RecordIO", "TFRecord"):
-        return _content(record, spec["split"]) if spec["strategy"] == "SingleRecord" else record
+        split = spec["split"]
+        return (lambda record: _content(record, split)) if spec["strategy"] == "SingleRecord" else None
     path, kind = spec["input_filter"], rows.kind_of(spec["content_type"])
     if not path:
-        return record
-    with rows.said_of("InputFilter"):
-        if kind == rows.JSON_TYPE and spec["split"] == "None":
-            return rows.filtered(kind, record, path)
-        return rows.on_lines(lambda line: rows.filtered(kind, line, path), record)
+        return None
+    whole = kind == rows.JSON_TYPE and spec["split"] == "None"
+
+    def picked(record: bytes) -> bytes:
+        with rows.said_of("InputFilter"):
+            if whole:
+                return rows.filtered(kind, record, path)
+            return rows.on_lines(lambda line: rows.filtered(kind, line, path), record)
+
+    return picked
 
 
 def _content(record: bytes, split: str) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline_builder.engine.jobs.calling import SOCKET, socket_of
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.seccomp import make_filter
-from pipeline_builder.engine.jobs.view import INSIDE, launcher_python, view_of
+from pipeline_builder.engine.jobs.view import INSIDE, OVERLAYS, launcher_python, view_of
 
 _SYSTEMS_OWN = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 _ALL = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--die-with-parent", "--new-session")
@@ -91,18 +91,23 @@ def private_mounts_available() -> bool:
 
 
 @contextlib.contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
-    """Yield a folder for the job's changes to its Python environment; they are gone afterwards, as on AWS."""
+def scratch_folder(folder: Path, overlays: int = 0) -> Iterator[Path]:
+    """Yield a folder for the job's changes to its Python environment, and to so many folders that it is shown.
+
+    They are gone afterwards, as on AWS.
+    """
     from pipeline_builder.machine.folders import sweep_folder
 
     scratch = folder / "environment"
-    for part in ("upper", "work"):
-        (scratch / part).mkdir(parents=True, exist_ok=True)
+    places = [scratch, *(scratch / OVERLAYS / str(number) for number in range(overlays))]
+    for place in places:
+        for part in ("upper", "work"):
+            (place / part).mkdir(parents=True, exist_ok=True)
     try:
         yield scratch
     finally:
         # The kernel leaves an empty folder without any permission in there.
-        for path in (scratch / "work").glob("*"):
+        for path in (path for place in places for path in (place / "work").glob("*")):
             path.chmod(0o700)
         sweep_folder(scratch)
 

@@ -35,8 +35,9 @@ class Job:
     environment; its folder comes first on PATH. `timeout` is in seconds, and so is `interrupt`, which plays that the
     machine is taken away. Where jobs are isolated, nothing of `hidden` is seen, even where it lies in a folder of the
     system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here,
-    reads each folder of `mounted` at the path beside it, and finds folders of its own at `places` as well; without
-    `network` it reaches nobody but itself, and who answers its calls of AWS by `reach`.
+    reads each folder of `mounted` at the path beside it, and those of `overlaid` below its own changes, which go with
+    it, and finds folders of its own at `places` as well; without `network` it reaches nobody but itself, and who
+    answers its calls of AWS by `reach`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Job:
     writes: tuple[Path, ...] = ()
     places: tuple[tuple[Path, str], ...] = ()
     mounted: tuple[tuple[Path, str], ...] = ()
+    overlaid: tuple[tuple[Path, str], ...] = ()
     reach: Reach = field(default_factory=Reach)
 
     @property

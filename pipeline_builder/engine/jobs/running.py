@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.mirrors import Mirrors
 from pipeline_builder.engine.jobs.packages import container_layers, layers_of
-from pipeline_builder.engine.jobs.pipes import Stream, flowing
+from pipeline_builder.engine.jobs.pipes import flowing
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.stopping import Stop
 from pipeline_builder.engine.jobs.tools import JobStoppedError, StepFailedError, StepStoppedError, Tools
@@ -85,17 +85,19 @@ def launch(
         writes=tools.shared,
         places=program.places,
         mounted=program.data.mounted,
+        overlaid=program.data.overlaid,
         reach=tools.reach,
     )
-    return _fed(job, program.data.streams, tools)
+    return _fed(job, program.data, tools)
 
 
-def _fed(job: Job, streams: Sequence[Stream], tools: Tools) -> JobResult:
-    """Run a job while its streams flow; where one of them breaks, the job ends."""
+def _fed(job: Job, data: Brought, tools: Tools) -> JobResult:
+    """Run a job while its streams flow; where one of them breaks, the job ends. What it was shown has to stay."""
     stop, result = Stop(below=tools.stop), None
     try:
-        with flowing(streams, broken=stop.set):
+        with flowing(data.streams, broken=stop.set):
             result = run_job(job, stop=stop, private=tools.private, grace=tools.grace)
+        data.refuse_changed(tools.store)
     except (InputProblems, OSError) as error:
         if result is None:
             raise

@@ -24,7 +24,7 @@ from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.orphans import wait_with_child
 from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
-from pipeline_builder.engine.jobs.view import HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
+from pipeline_builder.engine.jobs.view import CHANGES, HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
@@ -162,13 +162,14 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
     cut = not job.network and isolation.network
-    scratch = stack.enter_context(scratch_folder(job.folder))
+    scratch = stack.enter_context(scratch_folder(job.folder, len(job.overlaid)))
     filtered = stack.enter_context(open_filter(network=job.network))
     command = [*isolation.command(job, scratch, filtered=filtered, shims=shims_of(job)), *launcher()]
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
+    changes += [CHANGES] if job.overlaid else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
-        "foreign": [path for _, path in job.mounted],
+        "foreign": [path for _, path in (*job.mounted, *job.overlaid)],
         "environment": job_environment(job, os.environ, private=True, cut=cut), "workdir": job.workdir,
         "forward": (PORT, SOCKET) if socket_of(job, cut=cut) else None,
     }  # fmt: skip

@@ -132,7 +132,8 @@ class _TrainingJob:
         for folder in (ml, self._tools.folder / "tmp", self._tools.folder / "home"):
             sweep_folder(folder)
         training_files(request, ml=ml)
-        data = bring(training_arrivals(request), self._tools.outputs, private=self._tools.private)
+        places = [str(one.path) for one in kept_folders(request, self.name)]
+        data = bring(training_arrivals(request), self._tools.outputs, private=self._tools.private, outputs=places)
         code = submit_directory(request)
         if code.startswith("s3://"):
             unpack(code_archive(code, self._tools.store), ml / "code")

@@ -13,7 +13,9 @@ from pipeline_builder.engine.jobs.job import OPT_ML, Job
 from pipeline_builder.engine.jobs.shims import NOTHING, package_folders, shim_mounts
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
-SCRATCH = "/run/job"
+SCRATCH, CHANGES = "/run/job", "/run/changes"
+"""What the job has changed of its environment, and of what it was shown: so that it is counted."""
+OVERLAYS = "inputs"
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SYSTEM = ("/usr", "/etc", "/nix/store", "/gnu/store", "/var/lib/ca-certificates")
 # What programs ask the kernel about processors, devices and their own bounds. The rest of /sys is for administrators.
@@ -44,6 +46,12 @@ def view_of(job: Job, *, scratch: Path | None, own_proc: bool, shims: Path | Non
     layers += [(_depth(str(path)), ["--bind", str(path), str(path)]) for path in job.writes]
     layers += [(_depth(target), ["--bind", str(source), target]) for source, target in _own(job)]
     layers += [(_depth(target), ["--ro-bind", str(source), target]) for source, target in job.mounted]
+    if job.overlaid and scratch:
+        layers += [
+            (_depth(target), _overlay(str(source), scratch / OVERLAYS / str(number), target))
+            for number, (source, target) in enumerate(job.overlaid)
+        ]
+        layers.append((_depth(CHANGES), ["--ro-bind", str(scratch / OVERLAYS), CHANGES]))
     if environment := environment_folder(job):
         layers.append((_depth(environment), _environment(environment, scratch)))
     for source, place in _stand_ins(job, shims, [p for p in packages if p not in occupied]) if shims else ():
@@ -150,8 +158,11 @@ def _environment(folder: str, scratch: Path | None) -> list[str]:
     """Let the job change its Python environment without changing it for others, where overlays can be mounted."""
     if scratch is None:
         return ["--ro-bind", folder, folder]
-    overlay = ["--overlay-src", folder, "--overlay", f"{scratch}/upper", f"{scratch}/work", folder]
-    return [*overlay, "--ro-bind", f"{scratch}/upper", SCRATCH]
+    return [*_overlay(folder, scratch, folder), "--ro-bind", f"{scratch}/upper", SCRATCH]
+
+
+def _overlay(source: str, scratch: Path, target: str) -> list[str]:
+    return ["--overlay-src", source, "--overlay", f"{scratch}/upper", f"{scratch}/work", target]
 
 
 def _interpreters(job: Job) -> frozenset[str]:

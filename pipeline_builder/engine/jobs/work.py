@@ -47,8 +47,9 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     name = job_name(tools, step, request.get("ProcessingJobName", ""))
     arn = f"{ACCOUNT}:processing-job/{name}"
     ml = tools.folder / "ml"
-    data = bring(processing_arrivals(request), tools.outputs, private=tools.private)
     outputs = [output["S3Output"] for output in _outputs(request)]
+    places = [output["LocalPath"] for output in outputs]
+    data = bring(processing_arrivals(request), tools.outputs, private=tools.private, outputs=places)
     for output in outputs:
         folder_inside(ml, output["LocalPath"])
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
@@ -92,7 +93,8 @@ def run_transform(step: Step, request: Request, tools: Tools) -> Done:
     uri, arrival = request["TransformOutput"]["S3OutputPath"], transform_arrival(request, INPUT)
     turns = Turns(step.name, request, tools.folder, tools.store, private=tools.private)
     failure: Exception | None = None
-    for turn in turns.of(lambda folder: bring([arrival], replace(tools, folder=folder).outputs, private=tools.private)):
+    # Copied: the engine reads the names of the input's files where they arrive.
+    for turn in turns.of(lambda folder: bring([arrival], replace(tools, folder=folder).outputs, private=False)):
         failure = _turned(step, request, tools, turn) or failure
         if isinstance(failure, StepStoppedError | JobStoppedError):
             break

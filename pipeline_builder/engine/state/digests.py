@@ -94,6 +94,11 @@ def is_fresh(found: os.stat_result) -> bool:
     return abs(time.time_ns() - found.st_ctime_ns) < _FRESH
 
 
+def changed_since(found: os.stat_result, since: float) -> bool:
+    """Tell whether a file may have changed since a time (seconds since 1970), by the ticks that systems count in."""
+    return found.st_ctime_ns > since * 1e9 - _FRESH
+
+
 def _read_new(path: str, new: list[Digest]) -> str:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

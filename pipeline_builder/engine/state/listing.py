@@ -48,13 +48,14 @@ def has_only_files(folder: Path, count: int) -> bool:
     return count == 0
 
 
-def fault_of(path: Path, boundary: Path) -> str:
+def fault_of(path: Path | str, boundary: Path) -> str:
     """Return why what is at a path below the boundary is no object, empty where it is one, or nothing is there."""
-    here = str(boundary)
-    for part in path.relative_to(boundary).parts:
-        here = os.path.join(here, part)  # noqa: PTH118 - a Path of each would take longer than all the rest
-        if os.path.islink(here):  # noqa: PTH114
-            return "" if _stays(path, boundary.resolve()) else LEADS_OUT.format(boundary)
+    here, text = str(boundary), str(path)
+    within = text[len(here) + 1 :] if text.startswith(f"{here}/") else str(Path(path).relative_to(boundary))
+    for part in within.split("/"):
+        here = f"{here}/{part}"
+        if os.path.islink(here):  # noqa: PTH114 - a Path of each would take longer than all the rest
+            return "" if _stays(Path(path), boundary.resolve()) else LEADS_OUT.format(boundary)
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +18,7 @@ MARKER = "\x1ffolder"
 """The file that is a folder marker, an object whose key ends with `/`, in the folder that it marks."""
 
 
+@functools.lru_cache(maxsize=4096)
 def split_address(uri: str) -> tuple[str, str]:
     """Return bucket and key of an address.
 
@@ -49,19 +52,19 @@ class Places:
     def find(self, bucket: str, key: str, left_out: list[str]) -> Path | None:
         """Return the file of an object; `left_out` gets what is at its place and is none, with the reason."""
         for path, boundary in self._candidates(bucket, key):
-            if not path.is_file():
+            if not os.path.isfile(path):  # noqa: PTH113 - a Path of each would take longer than the look
                 continue
             if why := fault_of(path, boundary):
                 left_out.append(f"'{path}' ({why})")
             else:
-                return path
+                return Path(path)
         return None
 
-    def _candidates(self, bucket: str, key: str) -> Iterator[tuple[Path, Path]]:
-        yield self._root / bucket / file_of(key), self._root
+    def _candidates(self, bucket: str, key: str) -> Iterator[tuple[str, Path]]:
+        yield f"{self._root}/{bucket}/{file_of(key)}", self._root
         for folder, rest in self.mounted(bucket, key):
             if rest:
-                yield folder / rest, folder
+                yield f"{folder}/{rest}", folder
 
     def mounted(self, bucket: str, key: str) -> Iterator[tuple[Path, str]]:
         """Yield the mounted folders that a key can be in, with the key below them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import sqlite3
 from collections.abc import Callable
@@ -91,7 +92,11 @@ def _number(value: Any) -> int:
 
 
 def _document(value: Any) -> bytes:
-    found = _bytes(value)
+    return _checked(_bytes(value))
+
+
+@functools.lru_cache(maxsize=4)  # a command asks for the same definition several times
+def _checked(found: bytes) -> bytes:
     _mapping(found.decode())
     return found
 

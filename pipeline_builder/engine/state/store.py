@@ -14,7 +14,7 @@ from typing import IO
 
 from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.engine.state import supply
-from pipeline_builder.engine.state.digests import Digests, read_digest, unchanged
+from pipeline_builder.engine.state.digests import Digests, changed_since, is_fresh, read_digest, unchanged
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.engine.state.listing import fault_of
 from pipeline_builder.engine.state.places import Places, file_of, split_address
@@ -215,8 +215,25 @@ class LocalStore:
 
     def stamps(self, uris: Iterable[str]) -> dict[str, str]:
         """Return what changes with each of the objects that are there."""
-        found = ((uri, self.find(uri)) for uri in uris)
-        return {uri: unchanged(path.stat()) for uri, path in found if path}
+        found = ((uri, path.stat()) for uri in uris if (path := self.find(uri)))
+        return {
+            uri: unchanged(status) if not is_fresh(status) else f"fresh:{uuid.uuid4().hex}" for uri, status in found
+        }
+
+    def settled(self, uris: Iterable[str], since: float) -> dict[str, str] | None:
+        """Return the stamp of each object, an empty one where there is none.
+
+        None where one has changed since a time (seconds since 1970), or so shortly before that it could change again
+        without a trace, and where an address is that of all below it.
+        """
+        found: dict[str, str] = {}
+        for uri in uris:
+            path = self.find(uri)
+            status = path.stat() if path else None
+            if uri.endswith("/") or (status and changed_since(status, since)):
+                return None
+            found[uri] = unchanged(status) if status else ""
+        return found
 
     def look(self, uri: str) -> StoredObject | None:
         """Return the sha256 of an object's content, or of all below a prefix: read now, whatever was known of it."""

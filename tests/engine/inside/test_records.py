@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside.answers import Answered
-from pipeline_builder.engine.inside.assembling import assemble
+from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.batch import DEFAULTS, settled
 from pipeline_builder.engine.inside.records import requests
 from pipeline_builder.engine.inside.rows import fields_of
@@ -99,7 +99,7 @@ def test_fields_are_written_as_they_were() -> None:
 
 
 def assembled(records: list[bytes], answer: bytes, kind: str = "text/csv", **given: Any) -> bytes:
-    return assemble(records, Answered(answer, kind), spec(content_type=kind, **given))
+    return assembler(spec(content_type=kind, **given))(records, Answered(answer, kind))
 
 
 def test_answers_as_they_came() -> None:
@@ -124,9 +124,11 @@ def test_answers_that_are_joined() -> None:
 def test_an_answer_of_another_type_than_was_asked_for() -> None:
     told = {"join": True, "split": "Line", "output_filter": [["name", "SageMakerOutput"]]}
     kinds = spec(content_type="application/jsonlines", **told)
-    assert assemble([b"1\n"], Answered(b"2", "application/octet-stream"), kinds) == b"2"
+    assemble = assembler(kinds)
+    for _ in range(2):
+        assert assemble([b"1\n"], Answered(b"2", "application/octet-stream")) == b"2"
     with pytest.raises(ValueError, match="can't be filtered or joined"):
-        assemble([b"1\n"], Answered(b"2", "image/png"), {**kinds, "content_type": "image/png"})
+        assembler({**kinds, "content_type": "image/png"})([b"1\n"], Answered(b"2", "image/png"))
 
 
 def test_the_service_takes_what_nobody_has_said() -> None:

@@ -19,7 +19,7 @@ from pipeline_builder.engine.inside.answers import Answered, AnswerError, Contai
 from pipeline_builder.engine.inside.serving import codecs
 from pipeline_builder.engine.inside.serving.contexts import Context
 from pipeline_builder.engine.inside.serving.services import body_of
-from pipeline_builder.engine.inside.serving.toolkit import caller, text_of, transform_of
+from pipeline_builder.engine.inside.serving.toolkit import bind, text_of, transform_of
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.inside.answers import Asked
@@ -50,7 +50,7 @@ def open_huggingface(module: types.ModuleType | None, model_dir: str) -> Contain
     context = Context(model_dir)
     defaults = types.SimpleNamespace(input_fn=decode, predict_fn=predict, output_fn=encode)
     transform = transform_of(module, defaults, context)
-    model = caller(context)(getattr(module, "model_fn", None) or load_pipeline, model_dir)
+    model = bind(getattr(module, "model_fn", None) or load_pipeline, 1, context)(model_dir)
 
     def answer(asked: Asked) -> Answered:
         context.begin(asked)

@@ -7,6 +7,7 @@ Sources: aws/sagemaker-tensorflow-serving-container (python_service.py, tfs_util
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import io
@@ -106,12 +107,18 @@ def _handler(module: types.ModuleType, model_dir: Path) -> Callable[[Any, Any], 
     if not (hasattr(module, "input_handler") and hasattr(module, "output_handler")):
         raise ValueError("the program needs both 'input_handler' and 'output_handler', or 'handler'")
 
+    before, after = module.input_handler, module.output_handler  # the image takes them once too
+
     def handle(data: Any, context: Any) -> Any:
-        request = module.input_handler(data, context)
-        response = importlib.import_module("requests").post(context.rest_uri, data=request)
-        return module.output_handler(response, context)
+        request = before(data, context)
+        return after(_requests().post(context.rest_uri, data=request), context)
 
     return handle
+
+
+@functools.cache
+def _requests() -> Any:
+    return importlib.import_module("requests")
 
 
 def _without_proxy(host: str) -> None:

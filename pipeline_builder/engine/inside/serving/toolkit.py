@@ -59,16 +59,16 @@ def open_toolkit(module: types.ModuleType | None, model_dir: str, defaults: Defa
     """
     context = Context(model_dir)
     transform = transform_of(module, defaults, context)
-    call = caller(context)
+    accepted = accept_by_default()
     if hasattr(module, "pre_model_fn"):
-        call(module.pre_model_fn, model_dir)  # type: ignore[union-attr] # None has no such function
-    model = call(getattr(module, "model_fn", defaults.model_fn), model_dir)
+        bind(module.pre_model_fn, 1, context)(model_dir)  # type: ignore[union-attr] # None has no such function
+    model = bind(getattr(module, "model_fn", defaults.model_fn), 1, context)(model_dir)
     if hasattr(module, "model_warmup_fn"):
-        call(module.model_warmup_fn, model_dir, model)  # type: ignore[union-attr]
+        bind(module.model_warmup_fn, 2, context)(model_dir, model)  # type: ignore[union-attr]
 
     def answer(asked: Asked) -> Answered:
         context.begin(asked)
-        kind = accept_of(asked)
+        kind = asked.accept if asked.accept and asked.accept != codecs.ANY else accepted
         try:
             result = transform(model, text_of(asked), asked.content_type, kind)
             if own and (response := read_response(result)):
@@ -90,36 +90,39 @@ def transform_of(module: types.ModuleType | None, defaults: Any, context: Contex
     whole = getattr(module, "transform_fn", None)
     if whole and given:
         raise ValueError(f"the program defines 'transform_fn' and also {', '.join(given)}: one or the other")
-    call = caller(context)
     if whole:
-        return lambda *arguments: call(whole, *arguments)
-    decode, predict, encode = (getattr(module, name, None) or getattr(defaults, name) for name in PARTS)
+        return bind(whole, 4, context)
+    handlers = (getattr(module, name, None) or getattr(defaults, name) for name in PARTS)
+    decode, predict, encode = (bind(function, 2, context) for function in handlers)
 
     def transform(model: Any, body: Any, content_type: str | None, accept: str) -> Any:
-        return call(encode, call(predict, call(decode, body, content_type), model), accept)
+        return encode(predict(decode(body, content_type), model), accept)
 
     return transform
 
 
-def caller(context: Context) -> Function:
-    """Return what calls a handler with its arguments, and with the context where it takes one more.
+def bind(function: Function, given: int, context: Context) -> Function:
+    """Return what calls a handler with so many arguments, and with the context where it takes one more.
 
-    How many a handler takes is looked at once, not for each of the records.
+    How it is called is decided here, once, and not for each of the records; what is wrong with it is said by the call.
     """
-    counts: dict[Function, int] = {}
+    try:
+        count = len(inspect.signature(function).parameters)
+    except (TypeError, ValueError) as error:  # a function that doesn't say what it takes
+        return _failing(error)
+    if count == given:
+        return function
+    if count == given + 1:
+        return lambda *arguments: function(*arguments, context)
+    name = getattr(function, "__name__", "the handler")
+    return _failing(TypeError(f"{name} takes {count} arguments but {given} were given"))
 
-    def call(function: Function, *arguments: Any) -> Any:
-        count = counts.get(function)
-        if count is None:
-            count = counts[function] = len(inspect.signature(function).parameters)
-        if count == len(arguments):
-            return function(*arguments)
-        if count == len(arguments) + 1:
-            return function(*arguments, context)
-        name = getattr(function, "__name__", "the handler")
-        raise TypeError(f"{name} takes {count} arguments but {len(arguments)} were given")
 
-    return call
+def _failing(error: Exception) -> Function:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    return fail
 
 
 def status_of(error: Exception) -> tuple[int, str]:
@@ -135,8 +138,6 @@ def text_of(asked: Asked) -> Any:
     return asked.body.decode("utf-8") if asked.content_type in codecs.TEXT_TYPES else bytearray(asked.body)
 
 
-def accept_of(asked: Asked) -> str:
-    """Return the type that is asked for, by default that of SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT."""
-    if asked.accept and asked.accept != codecs.ANY:
-        return asked.accept
+def accept_by_default() -> str:
+    """Return the type that is asked for where a request asks for none; AWS's toolkits look once, before the model."""
     return os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", codecs.JSON_TYPE)

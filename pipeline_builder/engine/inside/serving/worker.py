@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Container
 from pipeline_builder.engine.inside.serving import codecs, matrices
 from pipeline_builder.engine.inside.serving.responses import body_of_response, flask_answer
-from pipeline_builder.engine.inside.serving.toolkit import PARTS, accept_of
+from pipeline_builder.engine.inside.serving.toolkit import PARTS, accept_by_default
 
 if TYPE_CHECKING:
     import types
@@ -53,6 +53,7 @@ class XgboostDefaults(SklearnDefaults):
 def open_worker(module: types.ModuleType, model_dir: str, defaults: SklearnDefaults) -> Container:
     """Load the model and return what answers with the program's functions, and `defaults` for those it leaves out."""
     transform = _transform_of(module, defaults)
+    accepted = accept_by_default()
     if not hasattr(module, "model_fn"):
         raise NotImplementedError("the program has no 'model_fn', which is needed to load the model")
     model = module.model_fn(model_dir)
@@ -60,8 +61,9 @@ def open_worker(module: types.ModuleType, model_dir: str, defaults: SklearnDefau
     def answer(asked: Asked) -> Answered:
         kind = asked.content_type or codecs.JSON_TYPE
         body = asked.body.decode("utf-8", "replace") if kind in codecs.TEXT_TYPES else asked.body
+        accept = asked.accept if asked.accept and asked.accept != codecs.ANY else accepted
         try:
-            return _answered(transform(model, body, kind, accept_of(asked)))
+            return _answered(transform(model, body, kind, accept))
         except AnswerError:
             raise
         except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.roles import role_name
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.manifest import Manifest
@@ -102,7 +102,7 @@ def service_facts(
             repositories=definition.repositories,
         ),
         fetched=fetched(manifest.repos),
-        polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),
+        polled=fetched((repo for repo in manifest.repos if repo.trigger.kind == "poll"), whole=False),
         connections=tuple(sorted({text for text in connections if text})),
         webhooks=tuple(sorted({text for text in hooks or () if text})),
         has_webhooks=hooks is not None,

@@ -9,6 +9,12 @@ from pipeline_builder.manifest.addresses import parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
 
 
+def secrets_of_hosts(repo: Repo) -> set[str]:
+    """Return the secrets that open the hosts of a repository's submodules and of its files in Git LFS."""
+    sections = repo.hosts.values() if repo.submodules or repo.lfs else ()
+    return {one.credentials.secret for one in sections if one.credentials} - {""}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """What fetching repositories uses: ids or ARNs of secrets, the repositories of each connection by its ARN, and
@@ -20,8 +26,12 @@ class Fetched:
     codecommit: tuple[tuple[str, str], ...] = ()
 
 
-def fetched(repos: Iterable[Repo]) -> Fetched:
-    """Return what builds use to fetch these repositories, by the rules of `checkout/keys.py`."""
+def fetched(repos: Iterable[Repo], *, whole: bool = True) -> Fetched:
+    """Return what builds use to fetch these repositories, by the rules of `checkout/keys.py`.
+
+    `whole` is with what opens the hosts of their submodules and of their files in Git LFS, as far as they are asked
+    for; who only looks at heads needs none of it.
+    """
     secrets, pulls = set(), set()
     connections: dict[str, set[str]] = {}
     for repo in repos:
@@ -32,6 +42,7 @@ def fetched(repos: Iterable[Repo]) -> Fetched:
             pulls.add((found.region, found.name))
         elif repo.by_connection:
             connections.setdefault(repo.connection, set()).add(repo.full_name)
+        secrets |= secrets_of_hosts(repo) if whole else set()
     return Fetched(
         secrets=tuple(sorted(secrets)),
         connections={connection: tuple(sorted(names)) for connection, names in sorted(connections.items())},

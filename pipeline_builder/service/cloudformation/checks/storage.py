@@ -84,15 +84,35 @@ def _bucket(service: Service, bucket: Node) -> Iterator[Problem]:
 
 
 def _lifecycle(service: Service, bucket: Node) -> Iterator[Problem]:
-    """Check that time takes nothing but artifacts and caches: models, evidence, code and records stay."""
+    """Check that time takes nothing but artifacts and caches: models, evidence, code and records stay.
+
+    What was approved stays too when somebody has put something else in its place, or deleted it.
+    """
     thrown = {f"{pipeline.node.at('Name').text[:_ARTIFACTS]}/" for pipeline in service.pipelines}
     for rule in bucket.at("Properties", "LifecycleConfiguration", "Rules").items():
         prefix = rule.at("Prefix").text
-        if not any(rule.at(key).text for key in _EXPIRES) or prefix in thrown or f"/{prefix}".endswith(_CACHES):
+        if rule.at("Status").text == "Disabled" or prefix in thrown or f"/{prefix}".endswith(_CACHES):
             continue
         where = f"below '{prefix}'" if prefix else "in all of it"
-        message = f"the bucket '{bucket.id}' deletes what is {where} after a time: models and evidence could be there"
-        yield rule.problem(DATA, message, "let only artifacts and the builds' caches expire")
+        if any(rule.at(key).text for key in _EXPIRES):
+            message = (
+                f"the bucket '{bucket.id}' deletes what is {where} after a time: models and evidence could be there"
+            )
+            yield rule.problem(DATA, message, "let only artifacts and the builds' caches expire")
+        if _takes_the_last_before(rule):
+            message = (
+                f"the bucket '{bucket.id}' deletes every older version {where} after a time: with it a model that was "
+                "approved, where somebody has put another file in its place"
+            )
+            yield rule.problem(DATA, message, "write 'NewerNoncurrentVersions' beside 'NoncurrentDays'")
+
+
+def _takes_the_last_before(rule: Node) -> bool:
+    """Tell whether a rule leaves nothing of what was overwritten or deleted."""
+    expiration = rule.at("NoncurrentVersionExpiration")
+    days = expiration.at("NoncurrentDays").text or rule.at("NoncurrentVersionExpirationInDays").text
+    kept = expiration.at("NewerNoncurrentVersions").number
+    return bool(days) and not kept
 
 
 def _asks_for_tls(statement: Node) -> bool:

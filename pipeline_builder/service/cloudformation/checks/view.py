@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
@@ -118,7 +119,7 @@ class Action:
         return (self.stage, self.order) < (other.stage, other.order)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pipeline:
     """A CodePipeline: `node` has its properties."""
 
@@ -132,7 +133,7 @@ class Pipeline:
     def stages(self) -> tuple[Node, ...]:
         return self.node.at("Stages").items()
 
-    @property
+    @cached_property
     def actions(self) -> tuple[Action, ...]:
         return tuple(
             Action(node=node, stage=index, order=int(node.at("RunOrder").number or 1))
@@ -145,7 +146,7 @@ class Pipeline:
         return tuple(item.at("Name").text for item in self.node.at("Variables").items())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """Everything that is checked: the templates, worked out, and the buildspec of this repository.
 
@@ -165,13 +166,17 @@ class Service:
 
     def made(self, *types: str) -> Mapping[str, Node]:
         """Return the resources of the types (without any: all) by everything that Ref and GetAtt give for them."""
-        return {value: node for value, node in self.values if not types or node.at("Type").text in types}
+        return {value: node for value, node, kind in self._typed if not types or kind in types}
 
-    @property
+    @cached_property
+    def _typed(self) -> tuple[tuple[str, Node, str], ...]:
+        return tuple((value, node, node.at("Type").text) for value, node in self.values)
+
+    @cached_property
     def pipelines(self) -> tuple[Pipeline, ...]:
         return tuple(Pipeline(node.at("Properties")) for node in self.of_type("AWS::CodePipeline::Pipeline"))
 
-    @property
+    @cached_property
     def projects(self) -> Mapping[str, Node]:
         """The properties of the CodeBuild projects by their names."""
         return {

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.documents.prefix import NAME, RESERVED
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
@@ -19,6 +18,7 @@ from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name
 from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
+from pipeline_builder.service.cloudformation.description.lasting import lasting_problems
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.telling import Telling, telling_problems
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
@@ -219,19 +219,8 @@ _OTHER_MACHINES = re.compile(r"aarch64|lambda|windows|macos")
 
 
 def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
-    where = manifest.service_place
     yield from _source_problems(model.source, manifest.at_service("source"))
-    place = model.place
-    key = f"{place.prefix}{place.pipeline}/"
-    # CodePipeline's artifacts have no prefix; the rest of what the service keeps for itself has it.
-    thrown = (f"{model.artifact_prefix}/", *(f"{place.prefix}{name}/" for name in RESERVED))
-    if key.startswith(thrown):
-        message = (
-            f"the pipeline '{place.pipeline}' keeps its code and models below 's3://{place.bucket}/{key}', where the "
-            "service keeps what it throws away"
-        )
-        hint = "give the service another 'name'" + (f", or choose another {NAME}" if place.prefix else "")
-        yield Problem(id="PB614", message=message, place=where, hint=hint)
+    yield from lasting_problems(model, manifest)
     yield from _tag_problems(model, manifest.at_service("tags"))
     yield from _image_problems(model.service.image, manifest.at_service("image"))
     yield from telling_problems(manifest)

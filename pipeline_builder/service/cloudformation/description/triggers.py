@@ -16,6 +16,7 @@ from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.manifest.tags import tag_pattern
 from pipeline_builder.manifest.texts import inert
 from pipeline_builder.regions.hosts import codecommit_url
+from pipeline_builder.service.cloudformation.description.contents import content_problems
 from pipeline_builder.service.cloudformation.description.hosts import (
     PROVIDERS,
     branch_of,
@@ -98,7 +99,7 @@ def build_triggers(
     connections, webhooks, events, polled, unlooked = [], [], [], [], []
     for repo in repos:
         address = parse_address(repo.url)
-        problems += _credential_problems(repo, address)
+        problems += [*_credential_problems(repo, address), *content_problems(repo)]
         if repo.trigger.kind == "none" or address.relative or _stands_still(repo, problems):
             continue
         found = list(_problems(repo, address, service, region))

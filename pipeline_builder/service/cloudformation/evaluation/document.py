@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
@@ -41,7 +42,7 @@ class Resource:
         return ("Resources", self.id, "Properties")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """A template, as it was written or resolved; functions have their long forms (`Ref`, `Fn::Sub`)."""
 
@@ -56,7 +57,7 @@ class Template:
         assert isinstance(self.document.data, dict)
         return self.document.data
 
-    @property
+    @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """Every resource by its logical id."""
         return {

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.addresses import parse_address
+from pipeline_builder.service.cloudformation.access.fetched import fetched
 from pipeline_builder.service.cloudformation.description.hosts import find_provider, path_expression
 from pipeline_builder.service.cloudformation.description.triggers import (
     ConnectionTrigger,
@@ -326,3 +327,40 @@ def test_a_look_at_the_branches_knows_no_paths() -> None:
     assert faults(repo) == [
         "PB608 a look at the branches tells no paths, so 'include' and 'exclude' of 'b' cannot be kept | leave them out"
     ]
+
+
+ARN = "arn:aws:codeconnections:eu-central-1:123456789012:connection/01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("repo", "found"),
+    [
+        ({"submodules": True, "credentials": "secretsmanager:git/x"}, []),
+        ({"submodules": True}, []),
+        (
+            {"submodules": True, "credentials": f"connection:{ARN}"},
+            ["PB829 the submodules of 'churn' are fetched by its"],
+        ),
+        ({"lfs": True, "credentials": f"connection:{ARN}"}, ["PB829 files of 'churn' in Git LFS are asked for by its"]),
+        ({"hosts": {"x.example.com": {"credentials": "env:X"}}}, ["PB820 'hosts' are of submodules and LFS objects"]),
+        (
+            {"lfs": True, "hosts": {"x.example.com": {"credentials": "env:X"}}},
+            ["PB601 the credentials 'env:X' of the host 'x.example.com' are in"],
+        ),
+        ({"lfs": True, "hosts": {"x.example.com": {"credentials": "secretsmanager:git/x"}}}, []),
+    ],
+)
+def test_submodules_and_lfs_on_aws(repo: Mapping[str, Any], found: list[str]) -> None:
+    entry = {"url": "https://github.com/acme/churn.git", **repo}
+    try:
+        said = faults(entry)
+    except InputProblems as error:
+        said = [f"{problem.id} {problem.message}" for problem in error.problems]
+    assert len(said) == len(found), said
+    assert all(one.startswith(begin) for one, begin in zip(said, found, strict=True)), said
+
+
+def test_secrets_of_hosts_are_for_builds_and_not_for_looks() -> None:
+    entry = {"lfs": True, "hosts": {"x.example.com": {"credentials": "secretsmanager:git/x"}}}
+    repos = parse_manifest({"repos": [{"url": "https://github.com/acme/churn.git", **entry}], "service": SERVICE}).repos
+    assert (fetched(repos).secrets, fetched(repos, whole=False).secrets) == (("git/x",), ())

@@ -1,0 +1,67 @@
+"""Bare repositories: what makes one, and how one is made."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline_builder.checkout.runner import Runner
+from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.machine.temporary import temporary_folder
+
+_PARTS = ("HEAD", "config", "objects", "refs")
+Part = tuple[Path, bytes | None]
+"""A file's path and content; a folder has none."""
+_FIRST = threading.Lock()
+_KNOWN: dict[tuple[int, str], tuple[Part, ...]] = {}
+
+
+def is_whole(repository: Path) -> bool:
+    """Tell whether all is there that makes a bare repository: without one of it git looks for another, or fails."""
+    return all((repository / name).exists() for name in _PARTS)
+
+
+def has_long_ids(repository: Path) -> bool:
+    """Tell whether its ids are of SHA-256."""
+    return b"objectformat = sha256" in (repository / "config").read_bytes()
+
+
+def is_partial(repository: Path) -> bool:
+    """Tell whether files may be missing in a repository; git notes that there when it fetches without."""
+    return b"promisor" in (repository / "config").read_bytes()
+
+
+def make_bare(git: Runner, repository: Path, *, long_ids: bool) -> None:
+    """Make a bare repository, whole or not at all; what is there without being one goes.
+
+    Raises:
+        GitError: git can't.
+    """
+    new = repository.with_name(f"{repository.name}.new")
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    for name, content in _parts(git, repository.parent, "sha256" if long_ids else "sha1"):
+        path = new / name
+        if content is None:
+            path.mkdir(parents=True)
+        else:
+            path.write_bytes(content)
+    remove_folder(repository)
+    new.rename(repository)
+
+
+def _parts(git: Runner, where: Path, form: str) -> Iterable[Part]:
+    """Return what git makes a repository of on the file system of `where`; it is asked once."""
+    key = where.stat().st_dev, form
+    with _FIRST:
+        if key not in _KNOWN:
+            with temporary_folder(where) as folder:
+                made = folder / "made"
+                git.run(["init", "--quiet", "--bare", "--template=", f"--object-format={form}"], repository=made)
+                parts = [(path.relative_to(made), None if path.is_dir() else path.read_bytes()) for path in _walk(made)]
+            _KNOWN[key] = tuple(parts)
+    return _KNOWN[key]
+
+
+def _walk(folder: Path) -> list[Path]:
+    return [folder, *sorted(folder.rglob("*"))]

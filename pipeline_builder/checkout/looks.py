@@ -1,0 +1,255 @@
+"""Looks: where a repository's refs stand, asked of a web server without starting git, and git's own answer otherwise.
+
+git takes a twentieth of a second to be ready for its first word over TLS, for each repository anew; connections of ours
+are kept from one to the next. Only what the server itself says of a repository counts, over TLS that is verified: where
+anything is unusual (a proxy, a setting of the user's git for web servers, a refusal, a page, a silence) there is no
+answer here, and git asks, tells and tries again as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import ssl
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline_builder import __version__
+from pipeline_builder.checkout.access import Pass
+from pipeline_builder.checkout.answers import Answer, seconds_of
+from pipeline_builder.checkout.runner import Remote, keep_no_core
+from pipeline_builder.checkout.words import answer_error
+
+Refs = dict[str, str]
+"""Commits, and other objects, by the names of refs; that of an annotated tag with `^{}` is its commit."""
+
+_SILENCE = 5.0
+_MOST_BYTES = 64 * 1024**2
+_MOST_WORDS = 1000
+_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
+_RESULT = "application/x-git-upload-pack-result"
+_UNUSUAL = re.compile(r"(?i:(?:https?|all)_proxy)|GIT_(?:SSL|HTTP|PROXY)_(?!CAINFO$)\w+|GIT_CURL_\w+")
+_FLUSH, _DELIM = b"0000", b"0001"
+_LINE = re.compile(r"([0-9a-f]{40,64}) (\S+)(.*)")
+
+
+class Looks:
+    """Asks web servers for refs. `settings` are what the user's git has configured for them, read once, when needed."""
+
+    def __init__(self, environment: Mapping[str, str], settings: Callable[[], Sequence[tuple[str, str]]]) -> None:
+        self._environment = environment
+        self._settings = settings
+        self._here = threading.local()
+        self._once = threading.Lock()
+        self._usual: bool | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._keeping = 0
+        self._open: list[http.client.HTTPConnection] = []
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep connections from one look to the next, in each thread, and close them at the end.
+
+        Interrupted, what is being asked ends at once: a server that doesn't answer keeps nobody.
+        """
+        with self._once:
+            self._keeping += 1
+        try:
+            yield
+        finally:
+            with self._once:
+                self._keeping -= 1
+                last = not self._keeping
+            if last:
+                self._close()
+
+    def sever(self) -> None:
+        """End what is being asked, in any thread."""
+        for connection in [*self._open]:
+            with contextlib.suppress(OSError, AttributeError):  # one that has ended meanwhile has no socket
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def _close(self) -> None:
+        while self._open:
+            self._open.pop().close()
+        self._here = threading.local()
+
+    def refs(self, remote: Remote, prefixes: Sequence[str]) -> Refs | None:
+        """Return the refs that begin with one of the prefixes, and maybe others; None where git is to be asked.
+
+        Raises:
+            GitError: what the server says instead.
+        """
+        if not remote.url.startswith(("https://", "http://127.0.0.1:")) or not self._is_usual():
+            return None
+        with remote.access() as given:
+            header = _login_of(remote.url, given)
+            if header is None:
+                return None
+            if given.hidden:
+                keep_no_core()
+            try:
+                with self.kept():
+                    return self._ask(remote.url.rstrip("/"), header, prefixes)
+            except _RefusedError as error:
+                if error.answer.status == 401 and not header:  # the user's git may have what opens it
+                    return None
+                raise answer_error(error.answer, error.said, given.hidden) or error from None
+            except (OSError, ValueError, http.client.HTTPException):
+                return None
+
+    def _is_usual(self) -> bool:
+        """Tell whether nothing of the user's says how web servers are reached, but for a certificate."""
+        with self._once:
+            if self._usual is None:
+                home = self._environment.get("HOME", "")
+                named = any(value and _UNUSUAL.fullmatch(name) for name, value in self._environment.items())
+                self._usual = not named and not (home and Path(home, ".netrc").exists()) and not self._settings()
+            return self._usual
+
+    def _ask(self, url: str, login: Mapping[str, str], prefixes: Sequence[str]) -> Refs | None:
+        headers = {"User-Agent": f"git/2.40 (pipeline-builder {__version__})", "Git-Protocol": "version=2", **login}
+        told = self._exchange("GET", f"{url}/info/refs?service=git-upload-pack", headers, None, _ADVERTISEMENT)
+        lines = [line for line in parse_lines(told) if not line.startswith(b"# service=")]
+        if not lines or lines[0].strip() != b"version 2":
+            return None
+        capabilities = [line.strip().decode() for line in lines[1:]]
+        if not any(word.partition("=")[0] == "ls-refs" for word in capabilities):
+            return None
+        asked = [b"command=ls-refs\n", *(f"{w}\n".encode() for w in capabilities if w.startswith("object-format="))]
+        wanted = [b"peel\n", *(f"ref-prefix {prefix}\n".encode() for prefix in prefixes)]
+        body = b"".join(map(_packed, asked)) + _DELIM + b"".join(map(_packed, wanted)) + _FLUSH
+        sent = {**headers, "Content-Type": "application/x-git-upload-pack-request", "Accept": _RESULT}
+        return _refs_of(parse_lines(self._exchange("POST", f"{url}/git-upload-pack", sent, body, _RESULT)))
+
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, kind: str) -> bytes:
+        """Ask once; a connection that was kept may have ended meanwhile, and is made anew.
+
+        Raises:
+            OSError: there is no answer.
+            HTTPException: it is none of the web.
+            ValueError: it is none of git.
+            _RefusedError: the server refuses.
+        """
+        parts = urllib.parse.urlsplit(url)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection, was_kept = self._connection(parts)
+        try:
+            connection.request(method, target, body, dict(headers))
+            answer = connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            if not was_kept:
+                raise
+            connection, _ = self._connection(parts)
+            connection.request(method, target, body, dict(headers))
+            answer = connection.getresponse()
+        content = answer.read(_MOST_BYTES + 1)
+        if answer.status == 200 and answer.getheader("Content-Type") == kind and len(content) <= _MOST_BYTES:
+            return content
+        connection.close()
+        told = _answer_of(answer)
+        if answer_error(told) is None:
+            raise ValueError(answer.status)
+        is_text = told.media_type == "text/plain"
+        raise _RefusedError(told, [f"remote: {line}" for line in _words(content)] if is_text else [])
+
+    def _connection(self, parts: urllib.parse.SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+        kept: dict[str, http.client.HTTPConnection] = self._here.__dict__.setdefault("kept", {})
+        found = kept.get(parts.netloc)
+        if found is not None and found.sock is not None:
+            return found, True
+        if parts.username is not None:
+            raise ValueError
+        if parts.scheme == "https":
+            made: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.hostname or "", parts.port, timeout=_SILENCE, context=self._context()
+            )
+        else:
+            made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_SILENCE)
+        kept[parts.netloc] = made
+        self._open.append(made)
+        return made, False
+
+    def _context(self) -> ssl.SSLContext:
+        with self._once:
+            if self._tls is None:
+                named = self._environment.get("GIT_SSL_CAINFO") or self._environment.get("SSL_CERT_FILE")
+                self._tls = ssl.create_default_context(cafile=named or None)
+            return self._tls
+
+
+class _RefusedError(Exception):
+    """What a server says instead of what it was asked for; `said` is as git shows the words of it."""
+
+    def __init__(self, answer: Answer, lines: Sequence[str]) -> None:
+        self.answer = answer
+        self.said = "\n".join(lines)
+        super().__init__(answer.status)
+
+
+def _answer_of(answer: http.client.HTTPResponse) -> Answer:
+    return Answer(
+        status=answer.status,
+        media_type=(answer.getheader("Content-Type") or "").partition(";")[0].strip().lower(),
+        location=answer.getheader("Location") or "",
+        pause=seconds_of(answer.getheader("Retry-After") or ""),
+    )
+
+
+def _words(content: bytes) -> list[str]:
+    return content[:_MOST_WORDS].decode("utf-8", "replace").splitlines()
+
+
+def _login_of(url: str, given: Pass) -> Mapping[str, str] | None:
+    """Return the header that a pass logs in with; None where it has more to say than that."""
+    if not given.config:
+        return {}
+    (key, value), *more = given.config
+    name, _, content = value.partition(": ")
+    is_ours = not more and key == f"http.{url}.extraHeader" and name == "Authorization"
+    return {name: content} if is_ours else None
+
+
+def parse_lines(content: bytes) -> list[bytes]:
+    """Read lines with their lengths before them, as git's protocol has them; what only parts them is left out.
+
+    Raises:
+        ValueError: for anything else, and for what ends in the middle.
+    """
+    lines, at = [], 0
+    while at < len(content):
+        size = int(content[at : at + 4], 16)
+        if size < 4:
+            at += 4
+            continue
+        if at + size > len(content):
+            raise ValueError
+        lines.append(content[at + 4 : at + size])
+        at += size
+    if not content.endswith(_FLUSH):
+        raise ValueError
+    return lines
+
+
+def _refs_of(lines: Iterable[bytes]) -> Refs:
+    return dict(pair for line in lines for pair in _pairs_of(line.decode("utf-8", "replace").rstrip("\n")))
+
+
+def _pairs_of(line: str) -> Iterator[tuple[str, str]]:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise ValueError
+    yield found[2], found[1]
+    for word in found[3].split():
+        if word.startswith("peeled:"):
+            yield f"{found[2]}^{{}}", word.removeprefix("peeled:")
+
+
+def _packed(line: bytes) -> bytes:
+    return b"%04x" % (len(line) + 4) + line

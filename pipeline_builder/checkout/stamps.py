@@ -1,0 +1,54 @@
+"""Stamps: what the system says of a folder's files: one that nobody has touched is known without reading it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
+
+_TRIES, _TICK = 3, 0.005
+
+
+def stamp_of(folder: Path, clock: Path) -> str:
+    """Return what is another one when anything in a folder is, but for compiled Python files; empty for a doubt.
+
+    Nobody sets the time of a file's last change. One that is not before the time of `clock`, a file that is written
+    here first, could change once more within the same tick: then there is no stamp.
+    """
+    try:
+        clock.write_bytes(b"")
+        now = clock.stat().st_ctime_ns
+        found = hashlib.sha256()
+        for name, status in sorted(_walk(os.fspath(folder)), key=itemgetter(0)):
+            if status.st_ctime_ns >= now:
+                return ""
+            facts = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            found.update(f"{name}\0{facts}\n".encode("utf-8", "surrogateescape"))
+    except OSError:
+        return ""
+    return found.hexdigest()
+
+
+def find_stamp(folder: Path, clock: Path) -> str:
+    """Return a folder's stamp a tick after it was written; empty where its clock ticks seldom."""
+    for _ in range(_TRIES):
+        if found := stamp_of(folder, clock):
+            return found
+        time.sleep(_TICK)
+    return ""
+
+
+def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield what is in a folder that is no folder itself, links too, as git lists what is another."""
+    waiting = [(folder, "")]
+    while waiting:
+        at, prefix = waiting.pop()
+        with os.scandir(at) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting += [(entry.path, f"{prefix}{entry.name}/")] if entry.name != "__pycache__" else []
+                elif not entry.name.endswith(".pyc"):
+                    yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=False)

@@ -1,0 +1,107 @@
+"""Parts of a definition whose steps don't name each other: nothing that is wrong in one has to do with another."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator
+
+from pipeline_builder.dag.outline import NESTED
+from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
+from pipeline_builder.machine.passed import Passed
+
+# What a text may refer to; a name with other letters is found in no part, and then the whole is checked.
+_NAMED = re.compile(r"(Parameters|Steps)\.([A-Za-z0-9_-]+)")
+
+
+_FEW = 8
+"""One in so many parts is looked at by itself: of more the whole takes less time."""
+
+
+def have_passed(content: bytes, check: Callable[[bytes], object], passed: Passed, about: str) -> bool:
+    """Tell whether a check finds nothing in any part of a definition's content, where few parts are new.
+
+    `about` says which check it is, and all that it reads besides.
+    """
+    parts = parts_of(content)
+    new = passed.new(parts, about)
+    if len(new) * _FEW > len(parts) or any(check(part) for part in new):
+        return False
+    passed.mark(new, about)
+    return True
+
+
+@functools.lru_cache(maxsize=1)  # several checks of a command ask for the same
+def parts_of(content: bytes) -> tuple[bytes, ...]:
+    """Return definitions (JSON, one member order) that have each step of a definition once, in its order.
+
+    Steps that refer to each other, or wait for each other, are together in one, with all parameters that they name. A
+    part in which something is missing after all is one in which a check finds that.
+    """
+    document = json.loads(content)
+    texts = [_text(step) for step in items_of(document, "Steps")]
+    parameters = {text_of(item, "Name"): _text(item) for item in items_of(document, "Parameters")}
+    around = _text({key: value for key, value in document.items() if key not in ("Steps", "Parameters")})
+    named = [_named(text) for text in texts]
+    parts = []
+    for together in _together(items_of(document, "Steps"), [steps for steps, _ in named]):
+        wanted = sorted({name for index in together for name in named[index][1] & parameters.keys()})
+        own = ",".join(parameters[name] for name in wanted)
+        steps = ",".join(texts[index] for index in together)
+        parts.append(f'{around[:-1]},"Parameters":[{own}],"Steps":[{steps}]}}'.encode())
+    return tuple(parts)
+
+
+def _text(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _named(text: str) -> tuple[set[str], set[str]]:
+    """Return the names of the steps, and of the parameters, that a step's text has."""
+    found = set(_NAMED.findall(text))
+    return {name for kind, name in found if kind == "Steps"}, {name for kind, name in found if kind == "Parameters"}
+
+
+def _together(steps: list[JSON], referred: list[set[str]]) -> list[list[int]]:
+    """Return the positions of the steps that belong together, in the order of the first of each."""
+    first: dict[str, int] = {}
+    above = list(range(len(steps)))
+
+    def top(index: int) -> int:
+        while above[index] != index:
+            above[index] = index = above[above[index]]
+        return index
+
+    def join(one: int, other: int) -> None:
+        low, high = sorted((top(one), top(other)))
+        above[high] = low
+
+    for index, step in enumerate(steps):
+        for name in _names(step):
+            join(first.setdefault(name, index), index)
+    for index, step in enumerate(steps):
+        for name in (referred[index] | _waited(step)) & first.keys():
+            join(first[name], index)
+    found: dict[int, list[int]] = {}
+    for index in range(len(steps)):
+        found.setdefault(top(index), []).append(index)
+    return list(found.values())
+
+
+def _names(step: JSON) -> Iterator[str]:
+    """Yield the names of a step and of those inside of it."""
+    yield text_of(step, "Name")
+    for member in NESTED.get(text_of(step, "Type"), ()):
+        for inner in items_of(member_at(step, ("Arguments",)), member):
+            yield from _names(inner)
+
+
+def _waited(step: JSON) -> set[str]:
+    """Return whom a step waits for, and whom those inside of it wait for."""
+    waited = {item if isinstance(item, str) else text_of(item, "Step") for item in items_of(step, "DependsOn")}
+    for member in NESTED.get(text_of(step, "Type"), ()):
+        for inner in items_of(member_at(step, ("Arguments",)), member):
+            waited |= _waited(inner)
+    return waited

@@ -1,0 +1,48 @@
+"""The code that runs: its fingerprint, so that what another version has made is never taken for its own."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_BYTECODE = "__pycache__"
+
+
+@functools.cache
+def fingerprint_code() -> str:
+    """Return a digest of the package's own files, of the packages that are installed beside it, and of Python.
+
+    A developer's edit is another version; a container that is built of the same code again is not.
+    """
+    digest = hashlib.sha256(sys.version.encode())
+    package = Path(__file__).parent.parent
+    for name in sorted(_files(os.fspath(package))):
+        content = Path(name).read_bytes()
+        digest.update(f"{name[len(os.fspath(package)) :]}\0{len(content)}\0".encode())
+        digest.update(content)
+    for name in sorted(set(_distributions())):
+        digest.update(f"{name}\0".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield entry.path
+            elif entry.name != _BYTECODE:
+                yield from _files(entry.path)
+
+
+def _distributions() -> Iterator[str]:
+    """Yield the names of the folders that say what is installed: a distribution's name and version."""
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")  # noqa: PTH208
+        except OSError:  # an archive, or not there
+            continue
+        yield from (name for name in names if name.endswith((".dist-info", ".egg-info")))
