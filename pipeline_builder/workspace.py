@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.definition.recalled import Recalled
+    from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
@@ -166,7 +168,6 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     if workspace.target == "aws":
         return _open_aws(workspace)
     from pipeline_builder.engine.execution.stubs import load_stubs
-    from pipeline_builder.engine.local import open_local_target
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
@@ -176,9 +177,28 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     # Who only uses models has no manifest, and hands no secrets to anybody.
     if manifest is not None:
         settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
-    target = open_local_target(workspace.state, settings)
+    target = _open_local(workspace.state, settings, aws=manifest is not None and manifest.local.aws)
     prefix = read_prefix(workspace.values)
     return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket, prefix=prefix)
+
+
+def _open_local(state: Path, settings: LocalSettings, *, aws: bool) -> Target:
+    """Return this machine as the target; with `aws` its jobs have somebody who answers their calls."""
+    from pipeline_builder.engine.local import LocalPipelines, open_local_target
+
+    if not aws:
+        return open_local_target(state, settings)
+    from pipeline_builder.serve.beside import Beside
+
+    beside = Beside(_report)
+    target = open_local_target(state, replace(settings, reach=beside.reach))
+    assert isinstance(target.pipelines, LocalPipelines)
+    beside.engine = target.pipelines.engine
+    return target
+
+
+def _report(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:

@@ -54,7 +54,7 @@ class Target:
 
         The workspace is that of the build; `show` gets a line for each change of a step.
         """
-        from pipeline_builder.serve.server import Application
+        from pipeline_builder.serve.application import Application
 
         self._show = show
         if self._background is None:
