@@ -15,9 +15,10 @@ from pipeline_builder.descriptions import StepState
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.opened import Opened
 from pipeline_builder.serve.background import Background
 from pipeline_builder.views.progress import describe
-from pipeline_builder.workspace import Opened, Workspace
+from pipeline_builder.workspace import Workspace
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
