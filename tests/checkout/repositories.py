@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
+import functools
 import os
+import shutil
 import ssl
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +44,19 @@ def git(folder: Path, *arguments: str, text: str | None = None) -> str:
     return done.stdout.strip()
 
 
+@functools.cache
+def _empty() -> Path:
+    """Return the `.git` of an empty repository: git makes one, a thousand tests copy it."""
+    folder = Path(tempfile.mkdtemp(prefix="empty-repository-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    git(folder, "init", "--quiet", "--initial-branch=main", "--template=")  # without a dozen samples of hooks
+    return folder / ".git"
+
+
 def make_repository(folder: Path) -> Path:
     """Commit all that is in the folder as the first commit of its branch `main`."""
     folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", "--initial-branch=main", "--template=")  # without a dozen samples of hooks
+    shutil.copytree(_empty(), folder / ".git", dirs_exist_ok=True)
     commit(folder, "first")
     return folder
 
@@ -53,7 +66,9 @@ def commit(folder: Path, subject: str) -> str:
     git(folder, "add", "--all")
     # Each would have one more process see whether there is anything to tidy.
     git(folder, "-c", "maintenance.auto=false", "commit", "--quiet", "--allow-empty", "--message", subject)
-    return git(folder, "rev-parse", "HEAD")
+    head = folder / ".git" / "HEAD"
+    branch = head.parent / head.read_text().strip().removeprefix("ref: ") if head.is_file() else head
+    return branch.read_text().strip() if branch.is_file() else git(folder, "rev-parse", "HEAD")
 
 
 @contextmanager
