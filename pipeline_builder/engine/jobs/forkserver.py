@@ -142,10 +142,11 @@ def _told_pid(lifeline: socket.socket) -> int:
 
 
 class _Servers:
-    """The servers of this process, one for all jobs with the same key."""
+    """The servers of this process, one for all jobs with the same key, in folders that somebody ends them for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._served: list[Path] = []
         self._servers: dict[Key, ForkServer] = {}
         self._unfit: set[Key] = set()
         self._closed: list[ForkServer] = []
@@ -167,6 +168,8 @@ class _Servers:
     def _server(self, key: Key, fork: Fork) -> ForkServer:
         with self._lock:
             self._sweep()
+            if not any(fork.job.folder.is_relative_to(folder) for folder in self._served):
+                raise NotForkedError("it would be left, or it is for this job alone")
             if key in self._unfit:
                 raise NotForkedError("it was tried before")
             if key not in self._servers:
@@ -185,16 +188,27 @@ class _Servers:
         self._closed.append(server)
         return server
 
-    def end(self, folder: Path | None = None, seconds: float = 1.0) -> None:
+    def begin(self, folder: Path) -> None:
+        with self._lock:
+            self._served.append(folder)
+
+    def end(self, folder: Path = Path("/"), seconds: float = 1.0) -> None:
         """End the servers for jobs in a folder, or all; those whose jobs go on end with them."""
         with self._lock:
-            ending = [self._close(key) for key in list(self._servers) if folder is None or key[1] == folder]
-            self._unfit = {key for key in self._unfit if folder is not None and key[1] != folder}
-            if folder is None:
+            if folder in self._served:
+                self._served.remove(folder)
+            ending = [self._close(key) for key in list(self._servers) if _is_in(folder, key)]
+            self._unfit = {key for key in self._unfit if not _is_in(folder, key)}
+            if folder == Path("/"):
                 ending = self._closed
         until = time.monotonic() + seconds
         for server in [server for server in ending if server.owner == os.getpid()]:
             server.has_ended(max(0.001, until - time.monotonic()))
+
+
+def _is_in(folder: Path, key: Key) -> bool:
+    place = key[1]
+    return isinstance(place, Path) and place.is_relative_to(folder)
 
 
 _servers = _Servers()
@@ -221,7 +235,9 @@ def forked(fork: Fork, log: int) -> Forked:
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[None]:
-    """End the servers for jobs in this folder when the body has ended."""
+    """Let jobs in this folder be forked, and end the servers for them when the body has ended."""
+    folder = folder.absolute()
+    _servers.begin(folder)
     try:
         yield
     finally:
