@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -19,6 +19,7 @@ from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
+from pipeline_builder.engine.execution.threads import step_threads
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
@@ -127,26 +128,22 @@ class Run:
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
-            try:
-                while todo or line or running:
-                    if self._asked_to_stop():
-                        todo.clear()
-                        line.clear()
-                    for step in todo.take_skipped():
-                        observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
-                    for step in todo.take_ready():
-                        line.join(step)
-                    for step in line.take(workers - len(running)):
-                        future = pool.submit(self._run_step, step, observe)
-                        running[future] = step
-                        future.add_done_callback(self._ended.put)
-                    if not running:
-                        break
-                    self._collect(running)
-            except BaseException:
-                self._stop.ask(AT_ONCE)
-                raise
+        with step_threads(self._execution.id, workers, self._stop) as pool:
+            while todo or line or running:
+                if self._asked_to_stop():
+                    todo.clear()
+                    line.clear()
+                for step in todo.take_skipped():
+                    observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+                for step in todo.take_ready():
+                    line.join(step)
+                for step in line.take(workers - len(running)):
+                    future = pool.submit(self._run_step, step, observe)
+                    running[future] = step
+                    future.add_done_callback(self._ended.put)
+                if not running:
+                    break
+                self._collect(running)
         if self._stop.is_set():
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
         if not self._failed:
