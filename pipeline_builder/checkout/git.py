@@ -140,7 +140,8 @@ class Git(Runner):
         # In no repository: one that we are in by chance has no say in it. Patterns fit ends of names as well.
         patterns = [f"{name}{end}" for name in asked for end in (("*",) if name.endswith("/") else ("", "^{}"))]
         text = self.run(["ls-remote", "--", remote.url, *patterns], repository=Path(os.devnull), remote=remote)
-        return {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
+        # Not by `splitlines`: names may have what Unicode takes for the end of a line.
+        return {name: commit for commit, _, name in (line.partition("\t") for line in text.split("\n") if line)}
 
     def fetch(self, repository: Path, remote: Remote, commit: str, *, files: bool = True) -> None:
         """Get one commit, without its history, into a bare repository, which is made where it isn't there.

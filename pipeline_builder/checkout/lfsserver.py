@@ -36,6 +36,7 @@ _TYPE = "application/vnd.git-lfs+json"
 _MOST_BYTES = 16 * 1024 * 1024
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "expect", "range"})
 _PORT = 443
+_ANSWER = 120.0
 _SHORTEST = 8
 _WRITE = "write 'url = https://…' below [lfs]"
 AGENT = f"pipeline-builder/{__version__}"
@@ -181,7 +182,7 @@ def _kept(remote: Remote, url: str, git: Git) -> dict[str, str]:
             name, password = found
         else:
             said = git.run(["credential", "fill"], repository=Path(os.devnull), remote=remote, told=told)
-            fields = dict(line.partition("=")[::2] for line in said.splitlines())
+            fields = dict(line.partition("=")[::2] for line in said.split("\n"))
             name, password = fields["username"], fields["password"]
     except (GitError, KeyError):
         return {}
@@ -252,6 +253,7 @@ def _post(url: str, headers: Headers, git: Git, pointers: Sequence[Pointer], hid
         headers={**headers, "Accept": _TYPE, "Content-Type": _TYPE, "User-Agent": AGENT},
         body=json.dumps(body).encode(),
         hidden=hidden,
+        longest=_ANSWER,
     )
     network = network_of(git, url)
 

@@ -22,26 +22,41 @@ from pathlib import Path
 from pipeline_builder import __version__
 from pipeline_builder.checkout.access import Pass
 from pipeline_builder.checkout.answers import Answer, seconds_of
+from pipeline_builder.checkout.patience import limit_answers
 from pipeline_builder.checkout.runner import Remote, keep_no_core
-from pipeline_builder.checkout.words import answer_error
+from pipeline_builder.checkout.words import answer_error, clean_of
 
 Refs = dict[str, str]
 """Commits, and other objects, by the names of refs; that of an annotated tag with `^{}` is its commit."""
 
 _SILENCE = 5.0
+_ANSWER = 60.0
 _MOST_BYTES = 64 * 1024**2
 _MOST_WORDS = 1000
 _ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 _RESULT = "application/x-git-upload-pack-result"
 _UNUSUAL = re.compile(r"(?i:(?:https?|all)_proxy)|GIT_(?:SSL|HTTP|PROXY)_(?!CAINFO$)\w+|GIT_CURL_\w+")
 _FLUSH, _DELIM = b"0000", b"0001"
-_LINE = re.compile(r"([0-9a-f]{40,64}) (\S+)(.*)")
+_ID = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+# A name may have any character but ASCII's blanks: also what Python takes for a space, or for the end of a line.
+_LINE = re.compile(rf"({_ID}) ([^ \n]+)((?: [^ \n]+)*)")
+_PEELED = re.compile(rf"peeled:({_ID})")
 
 
 class Looks:
-    """Asks web servers for refs. `settings` are what the user's git has configured for them, read once, when needed."""
+    """Asks web servers for refs. `settings` are what the user's git has configured for them, read once, when needed.
 
-    def __init__(self, environment: Mapping[str, str], settings: Callable[[], Sequence[tuple[str, str]]]) -> None:
+    An answer may take `longest` seconds.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        settings: Callable[[], Sequence[tuple[str, str]]],
+        *,
+        longest: float = _ANSWER,
+    ) -> None:
+        self._longest = longest
         self._environment = environment
         self._settings = settings
         self._here = threading.local()
@@ -99,7 +114,8 @@ class Looks:
             except _RefusedError as error:
                 if error.answer.status == 401 and not header:  # the user's git may have what opens it
                     return None
-                raise answer_error(error.answer, error.said, given.hidden) or error from None
+                said = clean_of(error.said, given.hidden)
+                raise answer_error(error.answer, said, given.hidden) or error from None
             except (OSError, ValueError, http.client.HTTPException):
                 return None
 
@@ -160,8 +176,8 @@ class Looks:
         raise _RefusedError(told, [f"remote: {line}" for line in _words(content)] if is_text else [])
 
     def _connection(self, parts: urllib.parse.SplitResult) -> tuple[http.client.HTTPConnection, bool]:
-        kept: dict[str, http.client.HTTPConnection] = self._here.__dict__.setdefault("kept", {})
-        found = kept.get(parts.netloc)
+        kept: dict[tuple[str, str], http.client.HTTPConnection] = self._here.__dict__.setdefault("kept", {})
+        found = kept.get((parts.scheme, parts.netloc))
         if found is not None and found.sock is not None:
             return found, True
         if parts.username is not None:
@@ -172,7 +188,7 @@ class Looks:
             )
         else:
             made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_SILENCE)
-        kept[parts.netloc] = made
+        kept[parts.scheme, parts.netloc] = made
         self._open.append(made)
         return made, False
 
@@ -180,7 +196,8 @@ class Looks:
         with self._once:
             if self._tls is None:
                 named = self._environment.get("GIT_SSL_CAINFO") or self._environment.get("SSL_CERT_FILE")
-                self._tls = ssl.create_default_context(cafile=named or None)
+                context = ssl.create_default_context(cafile=named or None)
+                self._tls = limit_answers(context, longest=self._longest)
             return self._tls
 
 
@@ -246,9 +263,9 @@ def _pairs_of(line: str) -> Iterator[tuple[str, str]]:
     if found is None:
         raise ValueError
     yield found[2], found[1]
-    for word in found[3].split():
-        if word.startswith("peeled:"):
-            yield f"{found[2]}^{{}}", word.removeprefix("peeled:")
+    for word in found[3].split(" "):
+        if peeled := _PEELED.fullmatch(word):
+            yield f"{found[2]}^{{}}", peeled[1]
 
 
 def _packed(line: bytes) -> bytes:

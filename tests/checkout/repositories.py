@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,12 +71,19 @@ def commit(folder: Path, subject: str) -> str:
 
 @contextmanager
 def serve(
-    root: Path, *, token: str = "", status: int = 0, certificate: Path | None = None, old: bool = False
+    root: Path,
+    *,
+    token: str = "",
+    status: int = 0,
+    certificate: Path | None = None,
+    old: bool = False,
+    before: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Serve the repositories below `root` over HTTP on 127.0.0.1; gives the url and the log of requests.
 
     With `token` a login is needed, `status` is answered to every request where it is given; with a `certificate` (and
-    its key in the same file) over TLS, on the name localhost. An `old` one speaks git's first protocol only.
+    its key in the same file) over TLS, on the name localhost. An `old` one speaks git's first protocol only; each answer is made after
+    what is done `before`.
     """
     log: list[str] = []
     wanted = "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -95,6 +102,7 @@ def serve(
             path, _, query = self.path.partition("?")
             service = query.partition("service=")[2] or path.rsplit("/", 1)[-1]
             log.append(f"{self.command} {service}")
+            before()
             if status or (token and self.headers.get("Authorization") != wanted):
                 self.send_response(status or 401)
                 self.send_header("WWW-Authenticate", "Basic")
