@@ -54,7 +54,7 @@ class Git(Runner):
     looks: Looks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "looks", Looks(self.environment, web_settings(self.environment)))
+        object.__setattr__(self, "looks", Looks(self.environment, web_settings(self)))
 
     # --- remotes
 

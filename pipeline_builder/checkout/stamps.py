@@ -16,12 +16,13 @@ def stamp_of(folder: Path, clock: Path) -> str:
     """Return what is another one when any file in a folder is, compiled ones of Python too; empty for a doubt.
 
     Nobody sets the time of a file's last change. One that is not before the time of `clock`, a file that is written
-    here first, could change once more within the same tick: then there is no stamp. Nor is there one where the clock is
-    another file system's, which may tick otherwise.
+    here first and goes again, could change once more within the same tick: then there is no stamp. Nor is there one
+    where the clock is another file system's, which may tick otherwise.
     """
     try:
         clock.write_bytes(b"")
         now = clock.stat()
+        clock.unlink()
         found = hashlib.sha256()
         for name, status in sorted(_walk(os.fspath(folder)), key=itemgetter(0)):
             if status.st_ctime_ns >= now.st_ctime_ns or status.st_dev != now.st_dev:

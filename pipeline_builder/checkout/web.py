@@ -51,7 +51,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def make_opener(url: str, network: Network, longest: float) -> urllib.request.OpenerDirector:
+def make_opener(url: str, network: Network, longest: float = math.inf) -> urllib.request.OpenerDirector:
     """Return what asks: by the proxies and certificates that are named, and without following anybody."""
     environment = network.environment
     proxies = {

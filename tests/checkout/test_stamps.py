@@ -107,6 +107,9 @@ def test_what_is_as_new_as_the_clock_has_no_stamp(tmp_path: Path) -> None:
         def write_bytes(self, data: bytes) -> int:
             return len(data)
 
+        def unlink(self, missing_ok: bool = False) -> None:
+            pass
+
     assert stamp_of(folder, Stopped(folder / "sub" / "b")) == ""
     assert stamp_of(tmp_path / "none", tmp_path / "clock") == ""
 
