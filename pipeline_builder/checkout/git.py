@@ -170,7 +170,7 @@ class Git(Runner):
         try:
             self.run([*_fetch(files), "--", remote.url, revision], repository=repository, remote=remote)
         except GitError as error:
-            if error.kind in ("missing", "other", "no answer"):
+            if error.kind in ("missing", "other", "no answer") and not error.passing:
                 return ""
             raise
         return read_fetched(repository, revision)

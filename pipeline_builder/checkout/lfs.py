@@ -30,6 +30,7 @@ _BATCH = 100
 _AT_ONCE = 8
 _BLOCK = 1 << 20
 _REDIRECTS = 3
+_OF_ONE_SERVER = ("authorization", "cookie")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _fetch(git: Git, pointer: Pointer, place: Place, part: Path) -> int:
             if not error.known or not is_web(error.known[0]):
                 raise
             if origin(error.known[0]) != origin(url):
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                headers = {name: value for name, value in headers.items() if name.lower() not in _OF_ONE_SERVER}
             url = error.known[0]
     raise GitError("other", "it is led from one address to another")
 

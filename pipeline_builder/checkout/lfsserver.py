@@ -25,7 +25,7 @@ from pipeline_builder.checkout.pointers import Pointer
 from pipeline_builder.checkout.retries import PATIENCE, try_again
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.settings import read_setting
-from pipeline_builder.checkout.submodules import Part, read_small
+from pipeline_builder.checkout.submodules import Part, config_in, read_small
 from pipeline_builder.checkout.web import Asked, Network, opened
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.addresses import check_url, parse_address
@@ -94,8 +94,7 @@ def _named(git: Git, part: Part) -> str:
     if not read_small(git, part, CONFIG):
         return ""
     try:
-        arguments = ["config", "--blob", f"{part.commit}:{CONFIG}", "--get", "lfs.url"]
-        return git.run(arguments, repository=part.bare).strip()
+        return git.run([*config_in(part, CONFIG), "--get", "lfs.url"], repository=part.bare).strip()
     except GitError as error:
         if error.kind != "no answer":
             raise
