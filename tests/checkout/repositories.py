@@ -77,13 +77,14 @@ def serve(
     status: int = 0,
     certificate: Path | None = None,
     old: bool = False,
+    cut: int = 0,
     before: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Serve the repositories below `root` over HTTP on 127.0.0.1; gives the url and the log of requests.
 
     With `token` a login is needed, `status` is answered to every request where it is given; with a `certificate` (and
     its key in the same file) over TLS, on the name localhost. An `old` one speaks git's first protocol only; each answer is made after
-    what is done `before`.
+    what is done `before`. Of packs the last bytes are `cut` off.
     """
     log: list[str] = []
     wanted = "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -125,6 +126,7 @@ def serve(
             done = subprocess.run(["git", "http-backend"], env=variables, input=body, capture_output=True, check=False)
             head, _, content = done.stdout.partition(b"\r\n\r\n")
             fields = dict(line.split(": ", 1) for line in head.decode().splitlines())
+            content = content[: -cut or None] if b"PACK" in content else content
             self.send_response(int(fields.pop("Status", "200").split()[0]))
             for name, value in fields.items():
                 self.send_header(name, value)

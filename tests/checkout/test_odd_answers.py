@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,30 @@ def test_a_server_that_says_a_byte_now_and_then_is_given_up(tmp_path: Path) -> N
             connection.getresponse()
         connection.close()
     assert len(taken) < 80
+
+
+def test_a_pack_that_is_cut_off_may_pass(tmp_path: Path) -> None:
+    make_repository(tmp_path / "remotes" / "a")
+    with serve(tmp_path / "remotes", cut=100) as (url, log), pytest.raises(GitError) as caught:
+        Git(environment=ENVIRONMENT, pauses=(0.01,)).fetch_named(
+            tmp_path / "a.git", Remote(url=f"{url}/a", local=False), "main"
+        )
+    assert (caught.value.kind, caught.value.passing, log.count("POST git-upload-pack")) == ("unreachable", True, 4)
+
+
+def test_a_server_of_files_is_told_from_one_with_git(tmp_path: Path) -> None:
+    remote = make_repository(tmp_path / "remotes" / "a")
+    git(remote, "update-server-info")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(remote))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    where = Remote(url=f"http://127.0.0.1:{server.server_port}/.git", local=False)
+    tool = Git(environment=ENVIRONMENT)
+    try:
+        found = tool.resolve(where, "main")
+        with pytest.raises(GitError) as caught:
+            tool.fetch(tmp_path / "a.git", where, found)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "git http-backend" in (caught.value.hint or "")
