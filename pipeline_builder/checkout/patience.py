@@ -6,6 +6,7 @@ A time limit of a socket begins anew with every byte: a server that sends one no
 from __future__ import annotations
 
 import math
+import socket
 import ssl
 import time
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 SLOWEST = 1000
 """Bytes a second below which a server is given up, as git does it."""
 SLOW_FOR = 30.0
+SOON = 5.0
+"""Seconds that nothing may come for, where little is asked."""
 
 
 class _Patient(ssl.SSLSocket):
@@ -45,3 +48,13 @@ def limit_answers(context: ssl.SSLContext, *, longest: float = math.inf, slow_fo
     """Let an answer take no longer than so many seconds, and none be slow for so many; return the context."""
     context.sslsocket_class = type("Patient", (_Patient,), {"longest": longest, "slow_for": slow_for})
     return context
+
+
+def allow(connection: socket.socket, longest: float) -> None:
+    """Let the next answer take so many seconds, where the connection has such limits.
+
+    One that may take long may also begin late.
+    """
+    connection.settimeout(min(SLOW_FOR, max(SOON, longest / 20)))
+    if isinstance(connection, _Patient):
+        connection.longest = longest

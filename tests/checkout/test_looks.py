@@ -15,7 +15,8 @@ import pytest
 from pipeline_builder.aws.inside import look
 from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.looks import Looks, parse_lines
+from pipeline_builder.checkout.looks import Looks
+from pipeline_builder.checkout.protocol import parse_lines
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.source import Source, parse_yaml
