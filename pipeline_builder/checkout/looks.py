@@ -1,4 +1,4 @@
-"""Looks: where a repository's refs stand, asked of a web server without starting git, and git's own answer otherwise.
+"""Looks: where a repository's refs stand, and a commit of it, asked of a web server without starting git.
 
 git takes a twentieth of a second to be ready for its first word over TLS, for each repository anew; connections of ours
 are kept from one to the next. Only what the server itself says of a repository counts, over TLS that is verified: where
@@ -131,7 +131,8 @@ class Looks:
             try:
                 with self.kept():
                     answer = self._answer("POST", url, headers, question(commit), longest)
-                    return read_pack(answer.read, file) if _is_of(answer, PACK) else None
+                    shallow = read_pack(answer.read, file) if _is_of(answer, PACK) else None
+                    return shallow if {*(shallow or ())} <= {commit} else None
             except (OSError, ValueError, http.client.HTTPException):
                 return None
 
