@@ -69,7 +69,7 @@ class Noted(Mapping[str, str]):
     """Variables, and the names of those that somebody has asked for; `whole` where it was all."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = dict(values)
+        self._values = values  # no copy: they may be noted below, too
         self.names: set[str] = set()
         self.whole = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import functools
 import os
@@ -47,6 +48,7 @@ def git(folder: Path, *arguments: str, text: str | None = None) -> str:
 def _empty() -> Path:
     """Return the `.git` of an empty repository: git makes one, a thousand tests copy it."""
     folder = Path(tempfile.mkdtemp(prefix="empty-repository-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     git(folder, "init", "--quiet", "--initial-branch=main", "--template=")  # without a dozen samples of hooks
     return folder / ".git"
 

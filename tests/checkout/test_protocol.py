@@ -63,7 +63,7 @@ def test_with_and_without_git_on_the_way_it_is_the_same(tmp_path: Path, form: st
                 root = tmp_path / name
                 root.mkdir(exist_ok=True)
                 (tmp_path / "commands").write_text("")
-                done = run(root, text, **path, **more)
+                done = run(root, text, locked=None, **path, **more)
                 files = {str(p): p.read_bytes() for p in sorted((root / "aws-train").rglob("*")) if p.is_file()}
                 found.append(
                     (done.lock.repos, [*map(len, files.values())], (root / ".cache" / "a.git/shallow").read_text())
