@@ -104,10 +104,10 @@ def _check_on_aws(session: Session) -> Found:
 def _found(
     composed: Composed, warnings: Sequence[Problem], *, line: str = "", said: Sequence[str | None] = ()
 ) -> Found:
-    steps = [step.name for step in composed.graph.steps]
+    steps = [name for name, owner in composed.definition.owners.items() if name == owner]
     return Found(
         result={**problems_json(warnings), "steps": steps},
-        text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps",
+        text=f"valid: pipeline '{composed.definition.pipeline}' with {len(steps)} steps",
         line=line,
         said=said,
     )

@@ -90,11 +90,27 @@ def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territ
     return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts, prefix=settings.prefix)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a policy has been held against: what isn't allowed, and what repositories could take from each other, the
+    addresses that they write to and the groups that they register into.
+    """
+
+    problems: tuple[Problem, ...]
+    written: tuple[Written, ...]
+    groups: tuple[Registering, ...]
+
+
 def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """Return everything that confs ask for and their policies don't allow.
 
     `given` are values of parameters, which stand instead of their defaults.
     """
+    return hold(policed, given).problems
+
+
+def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
+    """Hold the policy against a definition, as `check_policy` does."""
     asking = tuple(_asked(policed, given or {}))
     found = [(one, list(find_members(one.type, one.request))) for one in asking]
     problems: list[Refused] = []
@@ -111,9 +127,9 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
     problems += check_nesting(written)
     problems += _check_name(policed)
-    problems += check_groups(groups, _default_groups(policed.graph))
+    problems += check_groups(groups, default_groups(policed.graph))
     problems += check_indexes(_bundles(policed), policed.rules)
-    return sort_problems(problems)
+    return Held(problems=sort_problems(problems), written=tuple(written), groups=tuple(groups))
 
 
 def own_role(settings: Settings, step: Step) -> str:
@@ -177,7 +193,7 @@ def _of(members: list[Member | Holder], *kinds: str) -> list[Member]:
     return [member for member in members if isinstance(member, Member) and member.kind in kinds]
 
 
-def _default_groups(graph: Graph) -> Mapping[str, str]:
+def default_groups(graph: Graph) -> Mapping[str, str]:
     """Return whose each group is that a model has by its name."""
     return {group_name(graph.pipeline, name): unit.conf.repo for name, unit in graph.units.items()}
 
