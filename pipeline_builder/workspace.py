@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.recalled import Recalled
     from pipeline_builder.definition.record import Record
     from pipeline_builder.machine.passed import Passed
+    from pipeline_builder.machine.unchanged import Tree
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
@@ -231,7 +232,8 @@ def _open_aws(workspace: Workspace) -> Target:
 class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
-    `warn` gets the warnings about it; a `manifest` that is given stands for the file's.
+    `warn` gets the warnings about it; a `manifest` that is given stands for the file's. `before` is how the checkouts
+    were, where somebody has looked before anything of them was read.
     """
 
     def __init__(
@@ -239,6 +241,7 @@ class Opened:
     ) -> None:
         self.workspace = workspace
         self.warn = warn
+        self.before: Tree | None = None
         if manifest is not None:
             self.manifest = manifest
 
@@ -303,7 +306,7 @@ class Opened:
             composed = self._compose(recalled.values)
 
             def note(entries: Iterable[str]) -> Record | None:
-                keep_parsed(self.kept, composed.graph.steps[0].conf)
+                keep_parsed(self.kept, composed.graph.steps[0].conf.document)
                 source = recalled.values.get("SMP_SOURCE_DIR_PATH", "")
                 return record_of(composed, self.workspace.root / self.manifest.training_dir, entries, source)
 
@@ -373,7 +376,9 @@ class Opened:
         about = repr((manifest, self.lock.images, workspace.root, workspace.tags, workspace.jobs))
         commits = hashlib.sha256(repr(self.lock).encode("utf-8", "backslashreplace")).hexdigest()
         folder = workspace.root / manifest.training_dir
-        return Recalled(kept=self.kept, about=about, commits=commits, folder=folder, values=Noted(self.values))
+        return Recalled(
+            kept=self.kept, about=about, commits=commits, folder=folder, values=Noted(self.values), before=self.before
+        )
 
     @property
     def rules(self) -> Mapping[str, Rules]:

@@ -134,7 +134,7 @@ def _not_here(opened: Opened) -> tuple[Problem, ...]:
 
     from pipeline_builder.here import find_unrunnable_here
 
-    found = find_unrunnable_here(opened.composed, opened.workspace.stubs)
+    found = find_unrunnable_here(opened.composed, opened.workspace.stubs, opened.kept)
     if found and (target_is_given() or any(problem.id != "PB501" for problem in found)):
         raise InputProblems(*found)
     warnings = tuple(replace(problem, warning=True) for problem in found)

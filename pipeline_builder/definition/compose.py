@@ -82,7 +82,7 @@ def compose_confs(
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
     rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
-    definition, found = read_definition(graph, settings, urls, images, isolated, others)
+    definition, found = read_definition(graph, settings, urls, images, isolated, others=others)
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
     territory = territory_of(manifest, graph, settings)

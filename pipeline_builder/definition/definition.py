@@ -52,14 +52,15 @@ def read_definition(
     repository_urls: Mapping[str, str],
     images: Mapping[tuple[str, str], str] | None = None,
     isolated: frozenset[str] = frozenset(),
+    *,
     others: frozenset[str] = frozenset(),
 ) -> tuple[Definition, list[Problem]]:
     """Compose what can be composed of the graph; with problems the definition lacks the steps that they are about.
 
     `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
     confs name by framework and version, by model and section, `isolated` the repositories whose jobs are to have no
-    network, `others` those whose steps are in the pipeline too, and not in the graph. Nothing of time, machine or folder
-    gets into the content; commits come in as parameters when an execution starts.
+    network, `others` those whose steps are in the pipeline too, and not in the graph. Nothing of time, machine or
+    folder gets into the content; commits come in as parameters when an execution starts.
     """
     code = bundle_code(graph, settings)
     context = Context(

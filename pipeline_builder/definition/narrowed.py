@@ -44,11 +44,11 @@ class Narrowed:
     confs: tuple[ModelConf, ...]
 
 
-def keep_parsed(kept: Kept, conf: ModelConf) -> None:
+def keep_parsed(kept: Kept, document: Document) -> None:
     """Keep what was parsed of a large file."""
-    text = conf.document.source.text
+    text = document.source.text
     if len(text) > _LARGE:
-        kept.put(_KIND, _digest(text), conf.document.data)
+        kept.put(_KIND, _digest(text), document.data)
 
 
 def read_narrowed(before: Record, changed: frozenset[str], inputs: Inputs) -> Narrowed | None:
@@ -85,9 +85,13 @@ def _own_documents(changed: frozenset[str], inputs: Inputs) -> Mapping[tuple[str
 
 def _document(repo: str, file: str, inputs: Inputs) -> Document:
     path, label = inputs.root / inputs.manifest.training_dir / repo / file, f"{repo}@:{file}"
-    text = path.read_text("utf-8-sig")
-    data = inputs.kept.get(_KIND, _digest(text)) if len(text) > _LARGE else None
-    return Document(Source(label, text), data, {}, {}) if data else load_yaml(path, label, "PB201")
+    if path.stat().st_size > _LARGE:
+        text = path.read_bytes().decode("utf-8-sig")
+        if data := inputs.kept.get(_KIND, _digest(text)):
+            return Document(Source(label, text), data, {}, {})
+    document = load_yaml(path, label, "PB201")
+    keep_parsed(inputs.kept, document)
+    return document
 
 
 def _digest(text: str) -> str:

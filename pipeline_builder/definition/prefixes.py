@@ -35,7 +35,7 @@ def find_neighbours(graph: Graph, definition: Definition, *, bucket: str, prefix
     return [_warning(uri, others, written) for uri, others in beginning.items() if uri in read]
 
 
-def addresses_of(graph: Graph, *, bucket: str, prefix: str = "") -> Mapping[str, set[str]]:
+def addresses_of(graph: Graph, *, bucket: str) -> Mapping[str, set[str]]:
     """Return the addresses of each step that `find_neighbours` looks at."""
     found: dict[str, set[str]] = {}
     for step in graph.steps:

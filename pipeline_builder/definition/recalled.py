@@ -42,7 +42,8 @@ class Changed:
 @dataclass(slots=True, kw_only=True)
 class Recalled:
     """What is kept of one composition: `about` is all that it is made of besides the files of a folder, the checkouts,
-    their `commits`, and the variables that it asks for, which are noted in `values`.
+    their `commits`, and the variables that it asks for, which are noted in `values`. `before` is how the folder was
+    before anything was read.
     """
 
     kept: Kept
@@ -50,29 +51,29 @@ class Recalled:
     commits: str
     folder: Path
     values: Noted
-    _before: Tree | None = field(default=None, init=False)
+    before: Tree | None = None
     _found: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def find(self, again: Callable[[], Composed]) -> Composed | None:
         """Return what was composed; None where nothing was, or something is another. `again` composes all of it."""
         entry = self.kept.get(_KIND, self._key)
-        self._before = look_at_tree(self.folder)
-        if self._before is None or not isinstance(entry, dict):
+        self.before = self.before or look_at_tree(self.folder)
+        if self.before is None or not isinstance(entry, dict):
             return None
         if digest_of(self.values.values_of_all, entry["names"]) != entry["values"]:
             return None
         self._found = entry
-        if entry["stamp"] != self._before.stamp or entry["commits"] != self.commits:
+        if entry["stamp"] != self.before.stamp or entry["commits"] != self.commits:
             return None
         if not are_as_they_were(self.folder, entry["fresh"]):
             return None
-        if entry["fresh"] and not self._before.fresh:  # from now on each change is told by a time
+        if entry["fresh"] and not self.before.fresh:  # from now on each change is told by a time
             self.kept.put(_KIND, self._key, {**entry, "fresh": {}})
         return _read(entry["composed"], again)
 
     def find_changed(self, again: Callable[[], Composed]) -> Changed | None:
         """Return what was composed before, where only files of the checkouts are others since."""
-        entry, now = self._found, self._before
+        entry, now = self._found, self.before
         from pipeline_builder.definition.record import read_record
 
         record = self.kept.get(_RECORD, self._key) if entry else None
@@ -100,7 +101,7 @@ class Recalled:
 
         `record` gives what is noted of it, where anything is.
         """
-        before, after = self._before, look_at_tree(self.folder)
+        before, after = self.before, look_at_tree(self.folder)
         if before is None or after is None or self.values.whole:
             return
         if after.stamp != before.stamp or not are_as_they_were(self.folder, before.fresh):

@@ -41,7 +41,8 @@ class StepRecord(NamedTuple):
     """A step of the conf: what is composed for it and of what, and what it shares with other models' steps.
 
     `parts` are those of the content, `code` the address of its bundle, `data` the parameter with the fingerprint of its
-    data and the addresses of that; `rank` is its place among the steps of its model, `claims` are groups, and whether the policy lists them.
+    data and the addresses of that; `rank` is its place among the steps of its model, `claims` are groups, and whether
+    the policy lists them.
     """
 
     model: str
