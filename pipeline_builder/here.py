@@ -114,10 +114,9 @@ def find_unrunnable_here(
 
     definition = composed.definition
     known = kept if not stub_files else None
-    if known and known.get(_RUNS, composed.before):
-        content = composed.renewed
-    else:
-        content = definition.content
+    if known and known.get(_RUNS, definition.sha256):
+        return ()
+    content = composed.renewed if known and known.get(_RUNS, composed.before) else definition.content
     document, stubs = load_definition(content), load_stubs(stub_files)
     found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
     if not found:

@@ -62,6 +62,8 @@ def read_narrowed(before: Record, changed: frozenset[str], inputs: Inputs) -> Na
         affected = _affected(before, listing, changed, own)
         if affected is None:
             return None
+        if not affected:
+            return Narrowed(affected=affected, confs=())
         confs = [*_confs(before, affected, own, document, inputs)]
     except (InputProblems, OSError, UnicodeDecodeError, _Unsure):
         return None

@@ -51,6 +51,8 @@ def renew(
     narrowed = read_narrowed(before, changed, inputs)
     if narrowed is None or inputs.manifest.local.interrupt:
         return None
+    if not narrowed.affected:
+        return old, before
     rest = _without(before, narrowed.affected)
     others = frozenset(rest.units[step.model].repo for step in rest.steps.values())
     if not (part := _compose(narrowed, inputs, others, passed, look)):
