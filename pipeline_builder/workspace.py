@@ -316,13 +316,13 @@ class Opened:
 
     def _renew(self, recalled: Recalled) -> tuple[Composed, Record] | None:
         """Compose what has changed since the last time; None where the whole is to be composed."""
+        again = partial(self._compose, self.values)
+        if not (changed := recalled.find_changed(again)):
+            return None
         from pipeline_builder.definition.narrowed import Inputs
         from pipeline_builder.definition.renewed import renew
         from pipeline_builder.machine.passed import Passed
 
-        again = partial(self._compose, self.values)
-        if not (changed := recalled.find_changed(again)):
-            return None
         passed = Passed(self.kept)
         inputs = Inputs(
             manifest=self.manifest,

@@ -14,6 +14,7 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:  # who is told what was composed before needs none of what composes
     from pipeline_builder.conf.graph import Graph
+    from pipeline_builder.definition.policy.groups import Claim
     from pipeline_builder.definition.policy.policy import Held, Policed
 
 
@@ -69,6 +70,13 @@ class Whole:
     policed: Policed
     held: Held
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return which repository claims which model package group."""
+        from pipeline_builder.definition.policy.groups import claims_of
+
+        return claims_of(self.held.groups, self.policed.urls)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -122,7 +130,7 @@ class Composed:
         if self.known:
             return self.known
         steps, models = self.counts
-        owned = {claim.group: claim.owner for claim in self.policed.claims if not claim.listed}
+        owned = {claim.group: claim.owner for claim in self.whole().claims if not claim.listed}
         return Facts(steps=steps, models=models, owned=owned, judged_by=self.judged_by)
 
 

@@ -74,13 +74,13 @@ class Recalled:
     def find_changed(self, again: Callable[[], Composed]) -> Changed | None:
         """Return what was composed before, where only files of the checkouts are others since."""
         entry, now = self._found, self.before
-        from pipeline_builder.definition.record import read_record
-
         record = self.kept.get(_RECORD, self._key) if entry else None
         if now is None or now.linked or not record or record["stamp"] != entry["stamp"]:
             return None
         if record["entries"].keys() != now.entries.keys():
             return None
+        from pipeline_builder.definition.record import read_record
+
         changed = {name for name, stamp in record["entries"].items() if now.entries[name] != stamp}
         for name, digest in entry["fresh"].items():
             if not are_as_they_were(self.folder, {name: digest}):

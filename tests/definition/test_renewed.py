@@ -100,6 +100,13 @@ def move_commit(folder: Path) -> None:
     lock.write_text(text.replace("a" * 40, "c" * 40, 3))
 
 
+def add_other(folder: Path) -> None:
+    """Define one more model in the file of the fifth."""
+    other = conf(folder, "unit0004").read_text().partition("  models:\n")[2].replace("unit0004", "other")
+    path = conf(folder, "unit0005")
+    path.write_text(path.read_text() + other)
+
+
 EXTRA = "          - step_name: unit0005-More\n            step_class: Training\n            step_type: train\n"
 FIFTH = "      unit0005:\n        steps:\n"
 TRAIN = "entry_point: train.py"
@@ -189,10 +196,7 @@ GIVEN: Mapping[str, Callable[[Path], None]] = {
         rewrite("unit0005", "{scale: 2}", "{scale: $params.p}"),
     ),
     "two of one file": both(
-        lambda folder: conf(folder, "unit0005").write_text(
-            conf(folder, "unit0005").read_text()
-            + conf(folder, "unit0004").read_text().partition("  models:\n")[2].replace("unit0004", "other")
-        ),
+        add_other,
         listed(FIFTH, "      other:\n        steps:\n          - {step_name: other-Train, step_class: Training}\n" + FIFTH),
     ),
 }  # fmt: skip
