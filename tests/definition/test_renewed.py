@@ -166,9 +166,6 @@ WRONG: Mapping[str, Callable[[Path], None]] = {
     "a group of two": both(rewrite("unit0003", 'ModelRepack: "False"', f"{GROUP}many-unit0004")),
     "no conf": lambda folder: conf(folder, "unit0003").unlink(),
     "a cycle": listed("step_name: unit0003-Preprocess", "step_name: unit0003-Preprocess\n            depends_on: unit0003-Metrics"),
-    "one output in another": both(
-        rewrite("unit0003", TRAIN, f"{OUTPUT}shared"), rewrite("unit0004", TRAIN, f"{OUTPUT}shared/x")
-    ),
 }  # fmt: skip
 
 
@@ -209,6 +206,22 @@ def test_what_hangs_together_is_composed_together(folder: Path, given: Callable[
         found, whole, renewed = kept_then(folder, write(f"{name}/scripts/train.py", f"print('{name}')\n"))
         assert found == whole
         assert renewed
+
+
+def test_an_output_in_one_of_before_is_refused(folder: Path) -> None:
+    replace(folder, "unit0004", TRAIN, f"{OUTPUT}shared/x")
+    found, whole, _ = kept_then(folder, rewrite("unit0003", TRAIN, f"{OUTPUT}shared"))
+    assert found == whole
+    assert [problem.id for problem in found] == ["PB234"]
+
+
+@pytest.mark.long
+def test_of_many_repositories_no_commits_travel(tmp_path: Path) -> None:
+    make_units(tmp_path, 152)
+    found, whole, renewed = kept_then(tmp_path, ALONE["a script"])
+    assert found == whole
+    assert renewed
+    assert found[0]["commit_parameters"] == {}
 
 
 def test_a_variable_counts(folder: Path) -> None:

@@ -25,7 +25,7 @@ def check_rules(step_type: str, request: JSON) -> tuple[Fault, ...]:
     like = (step_type, likeness(step_type, request))
     if like in _KEPT:
         return ()
-    found = _faults(step_type, request)
+    found = broken_rules(step_type, request)
     if not found and len(_KEPT) < _MOST:
         _KEPT.add(like)
     return found
@@ -36,7 +36,8 @@ _KEPT: set[tuple[str, str]] = set()
 _MOST = 10_000
 
 
-def _faults(step_type: str, request: JSON) -> tuple[Fault, ...]:
+def broken_rules(step_type: str, request: JSON) -> tuple[Fault, ...]:
+    """Return what `check_rules` returns, whatever was found in requests like this one."""
     root = start(request)
     found = []
     for group in _breakable(step_type, member_names(request)):
