@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.loaded import document_of
 from pipeline_builder.definition.policy.addresses import (
     Written,
     check_addresses,
@@ -38,6 +38,7 @@ from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.model import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Place, Problem, sort_problems
@@ -138,9 +139,10 @@ def own_role(settings: Settings, step: Step) -> str:
 
 
 def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
-    document = json.loads(policed.definition.content)
-    steps = dict(flat(document.get("Steps")))
-    defaults: dict[str, JSON] = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
+    document = document_of(policed.definition.content)
+    steps = dict(flat(items_of(document, "Steps")))
+    declared = items_of(document, "Parameters")
+    defaults = {text_of(item, "Name"): member_at(item, ("DefaultValue",)) for item in declared}
     known = Known(steps=steps, parameters={**defaults, **given}, pipeline=policed.graph.pipeline)
     for name, composed in steps.items():
         step = policed.graph.by_name.get(policed.definition.owners.get(name, name))

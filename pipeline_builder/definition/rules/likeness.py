@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -35,10 +34,10 @@ def likeness(step_type: str, request: JSON) -> str:
         if not isinstance(value, dict):
             return value
         if is_reference(value):
-            return {"Get": seen.setdefault(json.dumps(value), len(seen))}
-        return {key: reduce(item, key) for key, item in value.items()}
+            return {"Get": seen.setdefault(repr(value), len(seen))}
+        return {key: reduce(item, key) if isinstance(item, str | dict | list) else item for key, item in value.items()}
 
-    return json.dumps(reduce(request, ""))
+    return repr(reduce(request, ""))
 
 
 @functools.cache
