@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.workspace import Opened, Workspace, load_values
+from pipeline_builder.opened import Opened
+from pipeline_builder.workspace import Workspace, load_values
 from tests.many import make_units
 
 UNITS = 8
