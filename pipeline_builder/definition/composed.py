@@ -75,7 +75,7 @@ class Whole:
         """Return which repository claims which model package group."""
         from pipeline_builder.definition.policy.groups import claims_of
 
-        return claims_of(self.held.groups, self.policed.urls)
+        return claims_of(self.held.claimed, self.policed.urls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

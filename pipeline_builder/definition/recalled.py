@@ -75,7 +75,7 @@ class Recalled:
         """Return what was composed before, where only files of the checkouts are others since."""
         entry, now = self._found, self.before
         record = self.kept.get(_RECORD, self._key) if entry else None
-        if now is None or now.linked or not record or record["stamp"] != entry["stamp"]:
+        if now is None or now.linked or not record or record["of"] != entry["record"]:
             return None
         if record["entries"].keys() != now.entries.keys():
             return None
@@ -107,7 +107,7 @@ class Recalled:
         if after.stamp != before.stamp or not are_as_they_were(self.folder, before.fresh):
             return
         names = sorted({*self.values.names, *self._found.get("names", ())})
-        entry = {
+        entry: dict[str, Any] = {
             "stamp": before.stamp,
             "commits": self.commits,
             "fresh": dict(before.fresh),
@@ -115,15 +115,18 @@ class Recalled:
             "values": digest_of(self.values.values_of_all, names),
             "composed": _written(composed),
         }
+        noted = None if before.linked else record(before.entries)
+        about = [entry[name] for name in ("stamp", "commits", "names", "values")]
+        entry["record"] = hashlib.sha256(repr((about, composed.definition.sha256)).encode()).hexdigest() if noted else ""
         self.kept.put(_KIND, self._key, entry)
-        if not before.linked and (noted := record(before.entries)):
-            self._keep_record(composed.definition, before, noted)
+        if noted:
+            self._keep_record(composed.definition, before, noted, entry["record"])
 
-    def _keep_record(self, definition: Definition, before: Tree, record: Record) -> None:
+    def _keep_record(self, definition: Definition, before: Tree, record: Record, of: str) -> None:
         distinct = {id(bundle): bundle for bundle in definition.sources.values()}
         index = {key: number for number, key in enumerate(distinct)}
         entry = {
-            "stamp": before.stamp,
+            "of": of,
             "entries": dict(before.entries),
             "record": record,
             "bundles": [_bundle_written(bundle) for bundle in distinct.values()],

@@ -176,7 +176,7 @@ def _steps(composed: Composed, parts: Mapping[str, tuple[Part, ...]]) -> Iterato
     settings, data = whole.policed.settings, data_parameters(whole.graph)
     addresses = addresses_of(whole.graph, bucket=settings.bucket)
     claims: dict[str, list[tuple[str, bool]]] = {}
-    for one in whole.held.groups:
+    for one in whole.held.claimed:
         claims.setdefault(one.asking.step.name, []).append((one.group, one.listed))
     for step in whole.graph.steps:
         name = step.name

@@ -225,6 +225,16 @@ def test_of_many_repositories_no_commits_travel(tmp_path: Path) -> None:
     assert found[0]["commit_parameters"] == {}
 
 
+def test_a_note_belongs_to_one_composition(folder: Path) -> None:
+    """What was noted with another value of a variable is of no use, though no file has changed since."""
+    replace(folder, "unit0003", "unit0003/numbers.csv", "${SMP_WHICH:-unit0003/numbers.csv}")
+    _ = open_workspace(folder, "kept").composed
+    warned = {"SMP_WHICH": "unit0004/numbers"}
+    assert open_workspace(folder, "kept", **warned).composed.warnings
+    write("unit0005/scripts/train.py", "print(5)\n")(folder)
+    assert result(open_workspace(folder, "kept", **warned)) == result(open_workspace(folder, "anew", **warned))
+
+
 def test_a_variable_counts(folder: Path) -> None:
     found, whole, renewed = kept_then(folder, ALONE["a script"], SMP_S3BUCKETNAME="other")
     assert found == whole

@@ -49,7 +49,7 @@ from pipeline_builder.manifest.refusal import Refused
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 # Types of steps whose requests can name a model package group.
-_REGISTERING = ("RegisterModel", "Training")
+REGISTERING = ("RegisterModel", "Training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Policed:
         asked = (
             (one, _of(list(find_members(one.type, one.request)), "group"))
             for one in _asked(self, {})
-            if one.type in _REGISTERING
+            if one.type in REGISTERING
         )
         found = (group for one, members in asked for group in groups_of(one, members, self.settings.account))
         return claims_of((group for group in found if isinstance(group, Registering)), self.urls)
@@ -100,6 +100,11 @@ class Held:
     problems: tuple[Problem, ...]
     written: tuple[Written, ...]
     groups: tuple[Registering, ...]
+
+    @property
+    def claimed(self) -> tuple[Registering, ...]:
+        """Those of the groups that packages come into; others are only named."""
+        return tuple(one for one in self.groups if one.asking.type in REGISTERING)
 
 
 def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
