@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from pipeline_builder.conf.comparisons import Comparisons, Message
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.conf.variables import refusing
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import read_expressions
-from pipeline_builder.documents.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
+from pipeline_builder.documents.fields import Arguments, EmptyMapping, Later, Names, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
 from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
@@ -92,6 +93,14 @@ class StepSection(Section):
     ] = Field((), description="steps to wait for besides 'dependencies'; a name, or step and trigger")
     arguments: Arguments = Field(
         {}, description="merged over this step's request, after the section's own; of a class without section all of it"
+    )
+    conditions: Annotated[Any, Later(Comparisons)] = Field(
+        None, description="Condition only: entries that all have to hold"
+    )
+    if_steps: Names = Field((), alias="if", description="Condition only: steps that run where the conditions hold")
+    else_steps: Names = Field((), alias="else", description="Condition only: steps that run where they don't")
+    message: Annotated[Any, Later(Message)] = Field(
+        None, description="Fail only: what the execution fails with; a text, or a list of texts and values"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
+from pipeline_builder.conf.branching import names_of, reads_own_report
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag import caching
@@ -111,6 +112,7 @@ def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list
 
 def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
     """Yield every reference in the sections that the step is made of, with the place of it."""
+    yield from names_of(step)
     if not step.unit.conf.has_expressions and not step.asked.arguments:
         return
     sections = step.unit.conf.section_data(step.unit.name)
@@ -166,8 +168,10 @@ def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple
     return kept, {(before, after) for before, after in edges if before in kept and after in kept}
 
 
-def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str, Step]:
-    """Return the steps with all that they depend on."""
+def with_edges(
+    steps: dict[str, Step], edges: set[tuple[str, str]], holders: Mapping[str, tuple[str, str]]
+) -> dict[str, Step]:
+    """Return the steps with all that they depend on; `holders` has the branch of those that stand in one."""
     explicit: dict[str, tuple[str, ...]] = dict.fromkeys(steps, ())
     for before, after in sorted(edges):
         explicit[after] = (*explicit[after], before)
@@ -176,10 +180,13 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
     for name, step in steps.items():
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
         referred = [other for other in referred if other in steps]
-        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred)
+        held = holders.get(name)
+        around = (held[0],) if held else ()
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred, *around)
+        asked = tuple(other for other in explicit[name] if other not in around)
         ends = tuple((d.step, d.trigger) for d in step.asked.depends_on if d.trigger != _COMPLETED and d.step in steps)
-        depends_on = tuple(dict.fromkeys((*implied, *explicit[name], *(other for other, _ in ends))))
-        result[name] = replace(step, depends_on=depends_on, explicit=explicit[name], triggers=ends)
+        depends_on = tuple(dict.fromkeys((*implied, *asked, *(other for other, _ in ends))))
+        result[name] = replace(step, depends_on=depends_on, explicit=asked, triggers=ends, holder=held)
     return result
 
 
@@ -203,6 +210,8 @@ def _implied(
             return tuple(s.name for s in siblings if s.step_class == "CreateModel")
         case "RegisterModel":
             return (*last, *(s.name for s in siblings if s.step_class == "Metrics"))
+        case "Condition" | "Fail" if reads_own_report(step):
+            return tuple(s.name for s in siblings if s.step_class == "Metrics")[-1:]
         case _:
             return ()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.sections import (
@@ -19,7 +20,7 @@ from pipeline_builder.conf.sections import (
     TransformSection,
 )
 from pipeline_builder.documents.fields import TYPED, StepClass
-from pipeline_builder.documents.schema import describe, did_you_mean, known_keys, read_section
+from pipeline_builder.documents.schema import Section, describe, did_you_mean, known_keys, read_section
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
 
@@ -76,6 +77,8 @@ class Step:
     depends_on: tuple[str, ...] = ()
     explicit: tuple[str, ...] = ()
     triggers: tuple[tuple[str, str], ...] = ()
+    own: Section | None = None
+    holder: tuple[str, str] | None = None
 
     @property
     def job(self) -> JobSection | None:
@@ -281,6 +284,7 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         asked=asked,
         conf=owner,
         path=path,
+        own=read_own(asked, owner, path, IDS, problems),
     )
     if step.step_class not in TYPED:
         problems.extend(_section_problems(step))

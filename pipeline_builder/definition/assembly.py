@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.addresses import find_bad_addresses
+from pipeline_builder.definition.branches import else_name, else_names
 from pipeline_builder.definition.secrets import secrets_of
 from pipeline_builder.definition.steps import COMPOSERS
 from pipeline_builder.definition.steps.closing import close_inputs
@@ -93,9 +94,14 @@ def owners_of(graph: Graph) -> Mapping[str, str]:
     owners = {step.name: step.name for step in graph.steps}
     for step in graph.steps:
         if step.step_class == "RegisterModel":
-            owners |= {gate_name(step.name): step.name, fail_name(step.name): step.name}
+            gate = gate_name(step.name)
+            owners |= dict.fromkeys(
+                (gate, fail_name(step.name), *([else_name(gate)] if step.holder else [])), step.name
+            )
         if step.step_class == "Training":
             owners[repack_name(step)] = step.name
         for name in nested_names(step):
             owners.setdefault(name, step.name)
+    for name, step in else_names(graph):
+        owners.setdefault(name, step.name)
     return owners

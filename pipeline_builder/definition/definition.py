@@ -11,6 +11,7 @@ from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
+from pipeline_builder.definition.branches import nest
 from pipeline_builder.definition.code import Code, bundle_code, missing_lists
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.ineffective import find_ineffective
@@ -79,14 +80,14 @@ def read_definition(
 
 def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: bool) -> Definition:
     graph = context.graph
+    owners = owners_of(graph)
     document: JSON = {
         "Version": "2020-12-01",
         "Metadata": {},
         "Parameters": list_parameters(context, steps),
-        "Steps": [*steps],
+        "Steps": [*nest(graph, steps, owners)],
     }
     content = canonical(document)
-    owners = owners_of(graph)
     return Definition(
         pipeline=graph.pipeline,
         content=content,

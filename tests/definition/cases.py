@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.definition.step_cases import CONDITION
 from tests.tiny import CONF, variant
 
 _TRAIN = "        hyperparams: {scale: 2}\n"
@@ -247,4 +248,5 @@ CASES: dict[str, Case] = {
             (_PIPELINE, _PIPELINE + "    dependencies: 'churn-Register>>scorer-Train'\n"),
         )
     ),
+    "condition": Case(CONDITION),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline_builder.conf.graph import Step
+from pipeline_builder.definition.steps.condition import place_in_conf
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 
@@ -62,6 +63,8 @@ def place_of(step: Step, path: DataPath) -> Place:
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
+    if step.own is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
+        return step.conf.document.place(own)
     section = (*step.unit.path, step.section_name)
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())
@@ -75,7 +78,7 @@ def _argument(step: Step, path: DataPath, *, whole: bool) -> Place | None:
     """Return where `arguments` have the member, or where they don't what they have of the way to it."""
     if "Arguments" not in path:
         return None
-    below = path[len(path) - path[::-1].index("Arguments") :]
+    below = _below(path)
     section = "registry" if step.step_class == "RegisterModel" else step.section_name
     unit = step.unit
     for document, base in (
@@ -86,3 +89,8 @@ def _argument(step: Step, path: DataPath, *, whole: bool) -> Place | None:
         if known == len(below) or (known and not whole):
             return document.place((*base, *below[:known]))
     return None
+
+
+def _below(path: DataPath) -> DataPath:
+    """Return what of a path is below the innermost step's arguments."""
+    return path[len(path) - path[::-1].index("Arguments") :]

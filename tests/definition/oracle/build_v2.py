@@ -14,6 +14,7 @@ from typing import Any
 from tests.definition.oracle.aws import BUCKET, ROLE
 
 from tests.definition.oracle.unit_v2 import MANIFEST, SESSION, Unit, closed  # isort: skip # it cuts the network
+from tests.definition.oracle.steps_v2 import condition  # isort: skip
 
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
@@ -234,6 +235,7 @@ CASES: dict[str, Callable[[str], Any]] = {
     "repack": lambda source: tiny(source, repack=True),
     "network-key-and-tags": network_key_and_tags,
     "transform-keys": transform_keys,
+    "condition": lambda source: build(*condition(source)),
 }
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ COMPARED = (
     "repack",
     "network-key-and-tags",
     "transform-keys",
+    "condition",
 )
 
 
