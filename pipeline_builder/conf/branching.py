@@ -65,7 +65,7 @@ def place_branches(steps: Mapping[str, Step], problems: list[Problem]) -> dict[s
     """Return the Condition step and the branch (`if` or `else`) of each step that stands in one."""
     found: dict[str, tuple[str, str]] = {}
     for step in steps.values():
-        for branch in (IF, ELSE) if isinstance(step.own, ConditionSection) else ():
+        for branch in (IF, ELSE) if isinstance(step.written, ConditionSection) else ():
             for index, name in enumerate(members(step, branch)):
                 place = step.conf.document.place((*step.path, branch, index))
                 if name not in steps:
@@ -82,6 +82,6 @@ def place_branches(steps: Mapping[str, Step], problems: list[Problem]) -> dict[s
 
 def members(step: Step, branch: str) -> tuple[str, ...]:
     """Return the names of the steps of a branch."""
-    if not isinstance(step.own, ConditionSection):
+    if not isinstance(step.written, ConditionSection):
         return ()
-    return step.own.if_steps if branch == IF else step.own.else_steps
+    return step.written.if_steps if branch == IF else step.written.else_steps

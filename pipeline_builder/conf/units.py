@@ -77,7 +77,7 @@ class Step:
     depends_on: tuple[str, ...] = ()
     explicit: tuple[str, ...] = ()
     triggers: tuple[tuple[str, str], ...] = ()
-    own: Section | None = None
+    written: Section | None = None
     holder: tuple[str, str] | None = None
 
     @property
@@ -284,7 +284,7 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         asked=asked,
         conf=owner,
         path=path,
-        own=read_own(asked, owner, path, IDS, problems),
+        written=read_own(asked, owner, path, IDS, problems),
     )
     if step.step_class not in TYPED:
         problems.extend(_section_problems(step))

@@ -44,14 +44,14 @@ def else_name(condition: str) -> str:
 def else_names(graph: Graph) -> Iterator[tuple[str, Step]]:
     """Yield the name of each such step that a conf's own condition may need, with that condition."""
     for step in graph.steps:
-        if step.holder and isinstance(step.own, ConditionSection):
+        if step.holder and isinstance(step.written, ConditionSection):
             yield else_name(step.name), step
 
 
 def _filled(graph: Graph, step: Mapped, inside: Mapping[tuple[str, str], list[JSON]]) -> Mapped:
     own = graph.by_name.get(str(step["Name"]))
     arguments = step["Arguments"]
-    if own is None or not isinstance(own.own, ConditionSection) or not isinstance(arguments, dict):
+    if own is None or not isinstance(own.written, ConditionSection) or not isinstance(arguments, dict):
         return step
     filled = {member: inside.get((own.name, branch), []) for branch, member in _MEMBERS.items()}
     return {**step, "Arguments": {**arguments, **filled}}

@@ -34,7 +34,7 @@ def compose_condition(context: Context, step: Step) -> Mapped:
     Raises:
         InputProblems: PB882 for each metric that is in no file.
     """
-    if not isinstance(step.own, ConditionSection):
+    if not isinstance(step.written, ConditionSection):
         return compose_typed(context, step)
     problems: list[Problem] = []
 
@@ -53,9 +53,9 @@ def compose_condition(context: Context, step: Step) -> Mapped:
 
 def compose_fail(context: Context, step: Step) -> Mapped:
     """Return the step with its message: a text, or what is put together when the execution comes to it."""
-    if not isinstance(step.own, FailSection):
+    if not isinstance(step.written, FailSection):
         return compose_typed(context, step)
-    message, path = step.own.message, (*step.path, "message")
+    message, path = step.written.message, (*step.path, "message")
     parts = message if isinstance(message, list) else [message]
     said = [_plain(context, step, part, (*path, index)) for index, part in enumerate(parts)]
     return {"Type": "Fail", "Arguments": {"ErrorMessage": _put_together(said)}}
@@ -63,9 +63,9 @@ def compose_fail(context: Context, step: Step) -> Mapped:
 
 def place_in_conf(step: Step, below: DataPath) -> DataPath | None:
     """Return where in the conf a member below the arguments of a Condition or Fail step is said."""
-    if isinstance(step.own, FailSection) and below[:1] == ("ErrorMessage",):
+    if isinstance(step.written, FailSection) and below[:1] == ("ErrorMessage",):
         return (*step.path, "message")
-    if not isinstance(step.own, ConditionSection) or below[:1] != ("Conditions",):
+    if not isinstance(step.written, ConditionSection) or below[:1] != ("Conditions",):
         return None
     current: Any = list(_conditions(step, lambda _operand, _at: None))
     found: DataPath = (*step.path, "conditions")
@@ -87,8 +87,8 @@ def place_in_conf(step: Step, below: DataPath) -> DataPath | None:
 
 
 def _conditions(step: Step, means: Means) -> Iterator[Said]:
-    assert isinstance(step.own, ConditionSection)
-    for index, entry in enumerate(step.own.conditions):
+    assert isinstance(step.written, ConditionSection)
+    for index, entry in enumerate(step.written.conditions):
         yield from _entry(entry, (*step.path, "conditions", index), means)
 
 

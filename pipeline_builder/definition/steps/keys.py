@@ -63,7 +63,7 @@ def place_of(step: Step, path: DataPath) -> Place:
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
-    if step.own is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
+    if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
     section = (*step.unit.path, step.section_name)
     for member in reversed(path):
