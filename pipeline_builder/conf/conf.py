@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pipeline_builder.conf.comparisons import Comparisons, Message
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
+from pipeline_builder.conf.tuning import MOST_TOP, TuneSection
 from pipeline_builder.conf.variables import refusing
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import read_expressions
@@ -29,10 +30,10 @@ IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205
 class ModelSection(Section):
     """One modeling unit: its scripts and the configuration of its steps.
 
-    A section of another name is a job too, where a Processing or Training step names it as its `step_type`.
+    A section of another name is a job too, where a Processing, Training or Tuning step names it as its `step_type`.
     """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"required": ["entry_point"]}})
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}})
 
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"
@@ -40,6 +41,7 @@ class ModelSection(Section):
     name: Word = Field("", description="name of the SageMaker model")
     preprocess: PreprocessSection | None = Field(None, description="a Processing step's job")
     train: TrainSection | None = Field(None, description="a Training step's job")
+    tune: TuneSection | None = Field(None, description="a Tuning step's job: a Training step's, varied")
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
     evaluate: EvaluateSection | None = Field(None, description="the Metrics step's job")
     registry: RegistrySection | None = Field(None, description="the model package")
@@ -84,6 +86,12 @@ class StepSection(Section):
         "",
         alias="chain_input_additional_prefix",
         description="Transform only: a file below the input, or a folder that ends with '/'",
+    )
+    top_k: int | None = Field(
+        None,
+        ge=0,
+        lt=MOST_TOP,
+        description="which model of a tuning the step takes: 0 the best, which is the default, 1 the second, …",
     )
     depends_on: Annotated[
         tuple[DependencySection, ...],

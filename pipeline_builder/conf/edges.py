@@ -20,6 +20,7 @@ from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import InputProblems, Place, Problem
 
 _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
+_MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
 _TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
 
@@ -57,7 +58,7 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every chained step is there and has an output to take, and that this step can take one."""
     for step in steps.values():
         place = step.conf.document.place((*step.path, "chain_input_source_step"))
-        if step.asked.chained and step.step_class in _TAKE_NONE:
+        if step.asked.chained and not takes_chained(step):
             message = f"step '{step.name}': a {step.step_class} step takes no chained input"
             problems.append(Problem(id="PB314", message=message, place=place))
         if step.asked.prefix and step.step_class != "Transform":
@@ -67,9 +68,39 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
         for source in step.asked.chained:
             if source not in steps:
                 problems.append(_unknown_step(source, steps, place))
-            elif steps[source].step_class not in _CHAINABLE:
+            elif not has_output(steps[source]):
                 message = f"step '{source}' ({steps[source].step_class}) has no output that another step could take"
                 problems.append(Problem(id="PB314", message=message, place=place))
+
+
+def takes_chained(step: Step) -> bool:
+    """Tell whether outputs of other steps can be inputs of this one."""
+    return bool(step.tune_name) or step.step_class not in _TAKE_NONE
+
+
+def has_output(step: Step) -> bool:
+    """Tell whether other steps can take what this one makes."""
+    return bool(step.tune_name) or step.step_class in _CHAINABLE
+
+
+def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
+    """Check that `top_k` chooses among the models of a tuning that has so many."""
+    for step in steps.values():
+        top = step.asked.top_k
+        if top is None:
+            continue
+        place = step.conf.document.place((*step.path, "top_k"))
+        siblings = [other for other in steps.values() if other.unit.name == step.unit.name]
+        named = [steps[name] for name in step.asked.chained if name in steps]
+        found = [other for other in (siblings if step.step_class in _MODELLED else named) if other.tune_name]
+        if not found:
+            message = f"step '{step.name}': 'top_k' chooses a model of a tuning, and the step takes none of any"
+            problems.append(Problem(id="PB854", message=message, place=place))
+        for other in found:
+            most = other.tune.max_jobs if other.tune else None
+            if isinstance(most, int) and top >= most:
+                message = f"step '{step.name}': 'top_k' is {top}, and '{other.name}' trains {most} models, 0 to {most - 1}"
+                problems.append(Problem(id="PB854", message=message, place=place))
 
 
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
@@ -117,6 +148,7 @@ def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
         return
     sections = step.unit.conf.section_data(step.unit.name)
     yield from references(sections.get(step.section_name))
+    yield from references(sections.get(step.tune_name) if step.tune_name else None)
     yield from references(step.asked.arguments)
     if step.step_class == "RegisterModel":
         yield from references(sections.get("gate"))
@@ -124,7 +156,7 @@ def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
 
 def nested_names(step: Step) -> tuple[str, ...]:
     """Return the names of the steps that stand in the arguments of a Condition or ForEach step."""
-    if step.step_class not in TYPED:
+    if not step.is_raw:
         return ()
     return tuple(_nested(step.step_class, step.asked.arguments))
 
@@ -147,7 +179,7 @@ def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
 
 def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
     needs = {"CreateModel": "Training", "RegisterModel": "Training", "Transform": "CreateModel"}
-    there = {(step.unit.name, step.step_class) for step in steps.values()}
+    there = {(step.unit.name, "Training" if step.trains else step.step_class) for step in steps.values()}
     return [
         (step, needed)
         for step in steps.values()
@@ -160,9 +192,9 @@ def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple
     kept = {name: step for name, step in steps.items() if step.is_whole}
     while lonely := _lonely(kept):
         kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
-    sources = {name for name, step in kept.items() if step.step_class in _CHAINABLE}
+    sources = {name for name, step in kept.items() if has_output(step)}
     for name, step in kept.items():
-        takes = step.step_class not in _TAKE_NONE
+        takes = takes_chained(step)
         chained = tuple(source for source in step.asked.chained if takes and source in sources)
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
     return kept, {(before, after) for before, after in edges if before in kept and after in kept}
@@ -219,8 +251,8 @@ def _implied(
 def _last_training(
     step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
-    """Return the unit's last Training step along the DAG; of those that come before the step where any is said to."""
-    training = [s.name for s in siblings if s.step_class == "Training"]
+    """Return the unit's last step that trains along the DAG; of those that come before the step where any is said to."""
+    training = [s.name for s in siblings if s.trains]
     if len(training) < 2:
         return tuple(training)
     before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}

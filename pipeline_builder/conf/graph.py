@@ -12,6 +12,7 @@ from pipeline_builder.conf.edges import (
     check_chains,
     check_parameters,
     check_references,
+    check_top,
     explicit_edges,
     missing_siblings,
     reach,
@@ -76,6 +77,7 @@ def read_graph(
     edges = explicit_edges(owner, pipeline, steps, problems)
     holders = place_branches(steps, problems)
     check_chains(steps, problems)
+    check_top(steps, problems)
     check_arguments(steps.values(), problems)
     check_parameters(owner, pipeline, problems)
     check_references(pipeline, steps, problems)

@@ -19,6 +19,7 @@ from pipeline_builder.conf.sections import (
     TrainSection,
     TransformSection,
 )
+from pipeline_builder.conf.tuning import TuneSection
 from pipeline_builder.documents.fields import TYPED, StepClass
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, known_keys, read_section
 from pipeline_builder.documents.source import DataPath
@@ -40,16 +41,21 @@ _KIND_OF: Mapping[StepClass, type[JobSection]] = {
 }
 JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
 # The classes whose step_type chooses a section.
-_CHOOSING = ("Processing", "Training")
+_CHOOSING = ("Processing", "Training", "Tuning")
+_DEFINITIONS = ("TrainingJobDefinition", "TrainingJobDefinitions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A modeling unit: one model's sections and the folder with its scripts; `jobs` are its job sections by name."""
+    """A modeling unit: one model's sections and the folder with its scripts.
+
+    `jobs` are its job sections by name, `tunings` those that vary one.
+    """
 
     name: str
     section: ModelSection
     jobs: Mapping[str, JobSection]
+    tunings: Mapping[str, TuneSection]
     conf: ModelConf
     source_directory: Path
 
@@ -64,7 +70,8 @@ class Step:
     """A step with the section that configures it, if its class has one.
 
     `depends_on` has every step that it needs, implied or asked for; `triggers` those that it waits for until a certain
-    end of theirs.
+    end of theirs. Of a tuning `section_name` is that of the training job, and `tune_name` its own; one whose request
+    stands in `arguments` has neither.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Step:
     asked: StepSection
     conf: ModelConf
     path: DataPath
+    tune_name: str = ""
     depends_on: tuple[str, ...] = ()
     explicit: tuple[str, ...] = ()
     triggers: tuple[tuple[str, str], ...] = ()
@@ -86,9 +94,31 @@ class Step:
         return self.unit.jobs.get(self.section_name)
 
     @property
+    def tune(self) -> TuneSection | None:
+        """The section of a tuning; None of any other step, and of one whose request stands in `arguments`."""
+        return self.unit.tunings.get(self.tune_name)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether no section configures the step: its request stands in `arguments`."""
+        return self.step_class in TYPED and not self.tune_name
+
+    @property
+    def trains(self) -> bool:
+        """Whether a model comes out of it."""
+        return self.step_class == "Training" or bool(self.tune_name)
+
+    @property
+    def own(self) -> JobSection | TuneSection | None:
+        """The section that has the step's own `cache`, `retry` and `arguments`; None for CreateModel, RegisterModel."""
+        return self.tune or self.job
+
+    @property
     def is_whole(self) -> bool:
         """Whether the section that configures the step is there and is of the right kind."""
         kind = _KIND_OF.get(self.step_class)
+        if self.tune_name:
+            return self.tune is not None and isinstance(self.job, TrainSection)
         if self.step_class in TYPED:
             return True
         return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
@@ -107,6 +137,10 @@ class Step:
     def place(self) -> Place:
         """The place of the step's name."""
         return self.conf.document.place((*self.path, "step_name"))
+
+    def tune_place(self, *keys: str | int) -> Place:
+        """Return the place of a key of a tuning's section, or of the nearest thing around it."""
+        return self.unit.conf.document.place((*self.unit.path, self.tune_name, *keys))
 
     def section_place(self, *keys: str | int) -> Place:
         """Return the place of a key of the step's section, or of the nearest thing around it."""
@@ -161,10 +195,12 @@ def build_units(
         asked = section.source_directory or default_source
         folder = _source_directory(name, asked, conf, training_dir, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
+        jobs, tunings = _jobs(name, conf, steps, problems)
         units[name] = Unit(
             name=name,
             section=section,
-            jobs=_jobs(name, conf, steps, problems),
+            jobs=jobs,
+            tunings=tunings,
             conf=conf,
             source_directory=folder or conf.folder,
         )
@@ -173,11 +209,14 @@ def build_units(
     return units
 
 
-def _jobs(name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]) -> dict[str, JobSection]:
-    """Return the model's job sections; one of another name is what the step that names it makes of it."""
+def _jobs(
+    name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]
+) -> tuple[dict[str, JobSection], dict[str, TuneSection]]:
+    """Return the model's job sections, and its tunings; one of another name is what steps make of it."""
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
-    kinds = {step.step_type: _KIND_OF[step.step_class] for step in steps if step.step_class in _CHOOSING}
+    tunings = {"tune": section.tune} if section.tune else {}
+    kinds = _kinds(section, steps)
     for key, data in section.others.items():
         path: DataPath = ("conf", "models", name, key)
         if key not in kinds:
@@ -186,11 +225,26 @@ def _jobs(name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: 
             place = conf.document.place(path, key=True)
             problems.append(Problem(id=IDS["unknown"], message=message, place=place, hint=hint))
             continue
-        job, found = read_section(kinds[key], data, conf.document, path, IDS)
-        problems.extend(found)
-        if job is not None:
-            jobs[key] = job
-    return jobs
+        found, wrong = read_section(kinds[key], data, conf.document, path, IDS)
+        problems.extend(wrong)
+        if isinstance(found, TuneSection):
+            tunings[key] = found
+        elif isinstance(found, JobSection):
+            jobs[key] = found
+    return jobs, tunings
+
+
+def _kinds(section: ModelSection, steps: tuple[StepSection, ...]) -> dict[str, type[JobSection | TuneSection]]:
+    """Return what the sections of other names are: what steps name, and the trainings that those vary."""
+    kinds: dict[str, type[JobSection | TuneSection]] = {
+        step.step_type: _KIND_OF.get(step.step_class, TuneSection) for step in steps if step.step_class in _CHOOSING
+    }
+    varied = [section.tune.train] if section.tune else []
+    for name, kind in kinds.items():
+        data = section.others.get(name)
+        if kind is TuneSection and isinstance(data, dict) and isinstance(data.get("train"), str):
+            varied.append(str(data["train"]))
+    return {**dict.fromkeys(varied, TrainSection), **kinds}
 
 
 def _source_directory(
@@ -275,20 +329,55 @@ def build_steps(
 
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in _CHOOSING else ""
+    tune_name = _tune_name(unit, asked)
     section_name = chosen or _SECTION_OF.get(asked.step_class, "")
+    if asked.step_class == "Tuning":
+        section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
         unit=unit,
         section_name=section_name,
+        tune_name=tune_name,
         asked=asked,
         conf=owner,
         path=path,
         written=read_own(asked, owner, path, IDS, problems),
     )
-    if step.step_class not in TYPED:
+    if tune_name:
+        problems.extend(_tune_problems(step))
+    elif not step.is_raw:
         problems.extend(_section_problems(step))
     return step
+
+
+def _tune_name(unit: Unit, asked: StepSection) -> str:
+    """Return the name of a tuning's section; empty where its whole request stands in `arguments`."""
+    name = asked.step_type or "tune"
+    if asked.step_class != "Tuning":
+        return ""
+    there = name in unit.tunings or name in unit.section.others
+    return name if there or not any(key in asked.arguments for key in _DEFINITIONS) else ""
+
+
+def _tune_problems(step: Step) -> Iterable[Problem]:
+    """The section of a tuning is there, and the one of the training that it varies."""
+    unit, tune = step.unit, step.tune
+    if tune is None and step.tune_name in unit.section.others:
+        return  # it couldn't be read, which is said
+    if tune is None:
+        message = (
+            f"step '{step.name}' (Tuning) needs the section '{step.tune_name}' of the model '{unit.name}', or its "
+            "whole request in 'arguments'"
+        )
+        place = step.conf.document.place((*step.path, "step_type" if step.asked.step_type else "step_name"))
+        hint = did_you_mean(step.tune_name, unit.tunings)
+        yield Problem(id="PB311", message=message, place=place, hint=hint)
+    elif not isinstance(step.job, TrainSection) and tune.train not in unit.section.others:
+        what = "is not one for a Training step" if step.job else "is not there"
+        message = f"step '{step.name}': the section '{tune.train}', which it varies, {what}"
+        hint = did_you_mean(tune.train, [name for name, job in unit.jobs.items() if isinstance(job, TrainSection)])
+        yield Problem(id="PB857", message=message, place=step.tune_place("train"), hint=hint)
 
 
 def _section_problems(step: Step) -> Iterable[Problem]:

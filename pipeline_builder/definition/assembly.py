@@ -9,7 +9,7 @@ from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.addresses import find_bad_addresses
 from pipeline_builder.definition.branches import else_name, else_names
 from pipeline_builder.definition.secrets import secrets_of
-from pipeline_builder.definition.steps import COMPOSERS
+from pipeline_builder.definition.steps import compose
 from pipeline_builder.definition.steps.closing import close_inputs
 from pipeline_builder.definition.steps.context import Context, Mapped, dependencies, retry_policies
 from pipeline_builder.definition.steps.freshness import with_variables
@@ -62,8 +62,8 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
 
     `before` has the steps that it can refer to.
     """
-    composed = COMPOSERS[step.step_class](context, step)
-    section = step.registry if step.step_class == "RegisterModel" else step.job
+    composed = compose(context, step)
+    section = step.registry if step.step_class == "RegisterModel" else step.own
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
     over = section.arguments if section else {}
@@ -84,22 +84,21 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
 def _repack(context: Context, step: Step) -> list[Mapped]:
     if step.step_class not in ("CreateModel", "RegisterModel") or not needs_repack(step):
         return []
-    training = context.needed(step, "Training")
-    assert training is not None
-    return [compose_repack(context, step, training)]
+    return [compose_repack(context, step, context.trained(step))]
 
 
 def owners_of(graph: Graph) -> Mapping[str, str]:
     """Return the conf's step behind each step that is composed for it."""
     owners = {step.name: step.name for step in graph.steps}
+    tops = {step.asked.top_k for step in graph.steps if step.asked.top_k is not None}
     for step in graph.steps:
         if step.step_class == "RegisterModel":
             gate = gate_name(step.name)
             owners |= dict.fromkeys(
                 (gate, fail_name(step.name), *([else_name(gate)] if step.holder else [])), step.name
             )
-        if step.step_class == "Training":
-            owners[repack_name(step)] = step.name
+        if step.trains:
+            owners |= {repack_name(step, top): step.name for top in (None, *tops)}
         for name in nested_names(step):
             owners.setdefault(name, step.name)
     for name, step in else_names(graph):

@@ -13,7 +13,12 @@ from pipeline_builder.documents.members import member_at
 
 _STEP = re.compile(r"Steps\.(?P<step>[^.\[]+)\.(?P<path>.+)", re.DOTALL)
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
-_OUTPUTS = ("ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts")
+_OUTPUTS = (
+    "ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts",
+    "TrainingJobDefinition.OutputDataConfig.S3OutputPath",
+)  # fmt: skip
+# The name that SageMaker has made for a training of a tuning: letters, digits and '-', which lead nowhere else.
+_MADE_NAME = re.compile(r"(?:BestTrainingJob|TrainingJobSummaries\[\d+\])\.TrainingJobName")
 # All else that an execution knows is nobody's choice; this stands in the conf.
 _PIPELINE = "Execution.PipelineName"
 _ARTIFACT = "ModelArtifacts.S3ModelArtifacts"
@@ -79,6 +84,8 @@ class Known:
             return Meaning(text=None, waits=True)
         arguments = member_at(self.steps.get(name), ("Arguments",))
         output = name if path.startswith(_OUTPUTS) else ""
+        if _MADE_NAME.fullmatch(path) and member_at(self.steps.get(name), ("Type",)) == "Tuning":
+            return Meaning(text=EXECUTION)
         if path == _ARTIFACT:
             folder = self.meaning(member_at(arguments, ("OutputDataConfig", "S3OutputPath")), depth + 1)
             text = f"{folder.text.rstrip('/')}/{EXECUTION}/output/model.tar.gz" if folder.text else None

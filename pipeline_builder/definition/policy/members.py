@@ -110,6 +110,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
     match shape["type"]:
         case "structure" if isinstance(value, dict) and not is_expression(value):
             members = shape["members"]
+            found.extend(_varied(name, value, path))
             found.append(Holder(path=path, members=members.keys(), value=value))
             found.extend(_sources(value, path))
             for key, item in value.items():
@@ -129,6 +130,15 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
                 found.append(Member(kind="write" if written else kind, path=path, value=value))
+
+
+def _varied(shape: str, value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+    """Yield the values that a tuning may give to a hyperparameter which holds the address of code, or to any as one."""
+    values = value.get("Values") if shape == "CategoricalParameterRange" else None
+    for index, item in enumerate(values if isinstance(values, list) else ()):
+        plain = item.strip('"') if isinstance(item, str) else item
+        if value.get("Name") in _CODE or (isinstance(plain, str) and plain.startswith("s3://")):
+            yield Member(kind="read", path=(*path, "Values", index), value=item)
 
 
 def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:

@@ -11,6 +11,7 @@ from pipeline_builder.definition.steps.model import compose_create_model, compos
 from pipeline_builder.definition.steps.processing import compose_metrics, compose_processing
 from pipeline_builder.definition.steps.training import compose_training
 from pipeline_builder.definition.steps.transform import compose_transform
+from pipeline_builder.definition.steps.tuning import compose_tuning
 from pipeline_builder.definition.steps.typed import compose_typed
 from pipeline_builder.documents.fields import TYPED
 
@@ -25,3 +26,8 @@ COMPOSERS: Mapping[str, Callable[[Context, Step], Mapped]] = {
     "Condition": compose_condition,
     "Fail": compose_fail,
 }
+
+
+def compose(context: Context, step: Step) -> Mapped:
+    """Return the step as its class composes it; a tuning without a section is composed of its `arguments`."""
+    return compose_tuning(context, step) if step.tune_name else COMPOSERS[step.step_class](context, step)

@@ -23,6 +23,22 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "TransformJobName": ("base_job_name",),
     "Environment": ("env",),
     "HyperParameters": ("hyperparams", "hyperparameters"),
+    "StaticHyperParameters": ("hyperparams", "hyperparameters"),
+    "HyperParameterTuningJobName": ("base_job_name",),
+    "ParameterRanges": ("ranges",),
+    "Strategy": ("strategy",),
+    "MinResource": ("hyperband", "min_resource"),
+    "MaxResource": ("hyperband", "max_resource"),
+    "StrategyConfig": ("hyperband",),
+    "MetricName": ("objective", "metric"),
+    "HyperParameterTuningJobObjective": ("objective",),
+    "MetricDefinitions": ("metrics", "objective"),
+    "MaxNumberOfTrainingJobs": ("max_jobs",),
+    "MaxParallelTrainingJobs": ("max_parallel_jobs",),
+    "TrainingJobEarlyStoppingType": ("early_stopping",),
+    "TuningJobCompletionCriteria": ("complete",),
+    "WarmStartConfig": ("warm_start",),
+    "RandomSeed": ("seed",),
     "Tags": ("tags",),
     "ChannelName": ("channels",),
     "InputName": ("channels",),
@@ -65,12 +81,13 @@ def place_of(step: Step, path: DataPath) -> Place:
         return argument
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
-    section = (*step.unit.path, step.section_name)
+    sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())
-        for place in ((*section, *keys), *((*section, key) for key in keys)):
-            if keys and place in document.values:
-                return document.place(place)
+        for section in sections if keys else ():
+            for place in ((*section, *keys), *((*section, key) for key in keys)):
+                if place in document.values:
+                    return document.place(place)
     return _argument(step, path, whole=False) or step.place
 
 
@@ -79,15 +96,18 @@ def _argument(step: Step, path: DataPath, *, whole: bool) -> Place | None:
     if "Arguments" not in path:
         return None
     below = _below(path)
-    section = "registry" if step.step_class == "RegisterModel" else step.section_name
+    section = "registry" if step.step_class == "RegisterModel" else step.tune_name or step.section_name
     unit = step.unit
-    for document, base in (
-        (step.conf.document, (*step.path, "arguments")),
-        (unit.conf.document, (*unit.path, section, "arguments")),
-    ):
-        known = next((n for n in range(len(below), 0, -1) if (*base, *below[:n]) in document.values), 0)
-        if known == len(below) or (known and not whole):
-            return document.place((*base, *below[:known]))
+    given = [
+        (step.conf.document, (*step.path, "arguments"), below),
+        (unit.conf.document, (*unit.path, section, "arguments"), below),
+    ]
+    if step.tune_name and below[:1] == ("TrainingJobDefinition",):  # what the training's own section says
+        given.append((unit.conf.document, (*unit.path, step.section_name, "arguments"), below[1:]))
+    for document, base, members in given:
+        known = next((n for n in range(len(members), 0, -1) if (*base, *members[:n]) in document.values), 0)
+        if known == len(members) or (known and not whole):
+            return document.place((*base, *members[:known]))
     return None
 
 

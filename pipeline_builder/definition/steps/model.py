@@ -7,6 +7,7 @@ from pipeline_builder.definition.names import GROUP_NAME, shorten
 from pipeline_builder.definition.steps.context import (
     Context,
     Mapped,
+    model_uri,
     report_uri,
     tag_list,
     vpc_config,
@@ -69,8 +70,7 @@ def container(context: Context, step: Step, *, url: str) -> Mapped:
     container's toolkit where to fetch it from, as the SDK's own models do.
     """
     repack = needs_repack(step)
-    training = context.needed(step, "Training")
-    assert training is not None
+    training, top = context.trained(step), step.asked.top_k
     section = step.unit.section.transform
     environment: Mapped = {}
     if section and section.entry_point:
@@ -82,7 +82,7 @@ def container(context: Context, step: Step, *, url: str) -> Mapped:
         }
     definition: Mapped = {
         "Image": context.image(step, step.registry.inference),
-        url: repacked_uri(training) if repack else get(f"Steps.{training.name}.ModelArtifacts.S3ModelArtifacts"),
+        url: repacked_uri(training, top) if repack else model_uri(training, top),
         "Environment": environment,
     }
     return without_empty(definition)

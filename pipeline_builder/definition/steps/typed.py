@@ -10,7 +10,6 @@ from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.context import Context, Mapped, tag_list, vpc_config, without_empty
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.fields import TYPED
 
 # Where in a request the role, the network and the tags of its jobs stand, by type: filled in where nothing is.
 _ROLE: Mapping[str, tuple[str, ...]] = {
@@ -70,7 +69,7 @@ def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
     Those of a type that has a section are all of the request.
     """
     asked = step.asked.arguments
-    if step.step_class not in TYPED:
+    if not step.is_raw:
         return {}, asked
     step_type = STEP_TYPES[_TYPES.get(step.step_class, step.step_class)]
     named = () if step.step_class in _INPUTS else _ANYWHERE  # whose arguments are inputs of any name

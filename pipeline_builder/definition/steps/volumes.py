@@ -18,6 +18,7 @@ KEY = "VolumeKmsKeyId"
 HOLDERS: Mapping[str, tuple[str, ...]] = {
     "Processing": ("ProcessingResources", "ClusterConfig"),
     "Training": ("ResourceConfig",),
+    "Tuning": ("TrainingJobDefinition", "ResourceConfig"),
     "Transform": ("TransformResources",),
 }
 _PARAMETER = "Parameters."
