@@ -33,7 +33,12 @@ class ModelSection(Section):
     A section of another name is a job too, where a Processing, Training or Tuning step names it as its `step_type`.
     """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}})
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}
+        },
+    )
 
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"

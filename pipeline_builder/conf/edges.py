@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from pipeline_builder.conf.branching import names_of, reads_own_report
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
+from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag import caching
 from pipeline_builder.dag.outline import NESTED
@@ -99,7 +100,9 @@ def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
         for other in found:
             most = other.tune.max_jobs if other.tune else None
             if isinstance(most, int) and top >= most:
-                message = f"step '{step.name}': 'top_k' is {top}, and '{other.name}' trains {most} models, 0 to {most - 1}"
+                message = (
+                    f"step '{step.name}': 'top_k' is {top}, and '{other.name}' trains {most} models, 0 to {most - 1}"
+                )
                 problems.append(Problem(id="PB854", message=message, place=place))
 
 
@@ -183,7 +186,9 @@ def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
     return [
         (step, needed)
         for step in steps.values()
-        if (needed := needs.get(step.step_class)) and (step.unit.name, needed) not in there
+        if (needed := needs.get(step.step_class))
+        and (step.unit.name, needed) not in there
+        and (needed != "Training" or needs_training(step))
     ]
 
 
@@ -234,14 +239,15 @@ def _implied(
     step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
     """Return the steps of the same unit that the step's request refers to."""
-    last = _last_training(step, siblings, explicit, steps)
+    last = _last_training(step, siblings, explicit, steps) if needs_training(step) else ()
+    made = tuple(name for name in sources_of(step) if name in steps)
     match step.step_class:
         case "CreateModel":
-            return last
+            return (*last, *made)
         case "Transform":
             return tuple(s.name for s in siblings if s.step_class == "CreateModel")
         case "RegisterModel":
-            return (*last, *(s.name for s in siblings if s.step_class == "Metrics"))
+            return (*last, *made, *(s.name for s in siblings if s.step_class == "Metrics"))
         case "Condition" | "Fail" if reads_own_report(step):
             return tuple(s.name for s in siblings if s.step_class == "Metrics")[-1:]
         case _:
@@ -253,6 +259,7 @@ def _last_training(
 ) -> tuple[str, ...]:
     """Return the unit's last step that trains along the DAG; of those that come before the step where any is said to."""
     training = [s.name for s in siblings if s.trains]
+    training = [name for name in training if name not in sources_of(step)] or training
     if len(training) < 2:
         return tuple(training)
     before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline_builder.conf.branching import place_branches
 from pipeline_builder.conf.conf import ModelConf, ParameterSection
+from pipeline_builder.conf.containers import check_containers
 from pipeline_builder.conf.edges import (
     check_chains,
     check_parameters,
@@ -76,6 +77,7 @@ def read_graph(
     steps = build_steps(owner, pipeline, models, units, problems)
     edges = explicit_edges(owner, pipeline, steps, problems)
     holders = place_branches(steps, problems)
+    check_containers(steps, problems)
     check_chains(steps, problems)
     check_top(steps, problems)
     check_arguments(steps.values(), problems)

@@ -271,18 +271,22 @@ def _source_directory(
 
 def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
-    for name, section in unit.jobs.items():
-        if not section.entry_point or _is_plain_file(unit.source_directory, section.entry_point):
+    registry = unit.section.registry
+    named: list[tuple[DataPath, str | None]] = [((name,), job.entry_point) for name, job in unit.jobs.items()]
+    for index, one in enumerate(registry.containers if registry else ()):
+        named.append((("registry", "containers", index), one.entry_point))
+    for path, entry_point in named:
+        if not entry_point or _is_plain_file(unit.source_directory, entry_point):
             continue
-        script = Path(os.path.realpath(unit.source_directory / section.entry_point))
-        place = unit.conf.document.place((*unit.path, name, "entry_point"))
+        script = Path(os.path.realpath(unit.source_directory / entry_point))
+        place = unit.conf.document.place((*unit.path, *path, "entry_point"))
         if not script.is_relative_to(unit.source_directory):
-            message = f"the entry point {describe(section.entry_point)} leaves the source directory"
+            message = f"the entry point {describe(entry_point)} leaves the source directory"
             problems.append(Problem(id="PB306", message=message, place=place))
         elif not script.is_file():
             scripts = {str(p.relative_to(unit.source_directory)) for p in unit.source_directory.rglob("*.py")}
-            message = f"the entry point {describe(section.entry_point)} is not in the source directory"
-            hint = did_you_mean(section.entry_point, scripts)
+            message = f"the entry point {describe(entry_point)} is not in the source directory"
+            hint = did_you_mean(entry_point, scripts)
             problems.append(Problem(id="PB307", message=message, place=place, hint=hint))
 
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 
+from pipeline_builder.conf.containers import ContainerSection, containers_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.sections import ImageSection, JobSection
+from pipeline_builder.definition.steps.containers import image_name
+from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Place, Problem
 
+_Imaged = JobSection | InferenceSpecification | ContainerSection
 # The local target's Region isn't one of AWS's; its definitions name the images of this one.
 _LOCAL_REGION = "us-east-1"
 
@@ -71,18 +75,23 @@ def _wanted(graph: Graph) -> Iterator[tuple[tuple[str, str], Wanted]]:
             yield at, _want(step, name, section, section.image)
 
 
-def _sections(step: Step) -> Iterator[tuple[str, JobSection | InferenceSpecification | None]]:
+def _sections(step: Step) -> Iterator[tuple[str, _Imaged | None]]:
     yield step.section_name, step.job
     if step.unit.section.registry:
         yield "registry", step.registry.inference
+        for index, one in enumerate(containers_of(step)):
+            yield image_name(index), one
 
 
-def _want(step: Step, name: str, section: JobSection | InferenceSpecification, image: ImageSection) -> Wanted:
-    path = (*step.unit.path, name, *(("InferenceSpecification",) if name == "registry" else ()), "image")
+def _want(step: Step, name: str, section: _Imaged, image: ImageSection) -> Wanted:
+    path: DataPath = (*step.unit.path, name, *(("InferenceSpecification",) if name == "registry" else ()), "image")
     if isinstance(section, JobSection):
         instance, scope = section.instance_type, "training"
     else:
-        instance, scope = next(iter(section.realtime_instances), ""), "inference"
+        inference = step.registry.inference
+        instance, scope = next(iter(inference.realtime_instances), ""), "inference"
+    if isinstance(section, ContainerSection):
+        path = (*step.unit.path, "registry", "containers", int(name.rpartition(".")[2]), "image")
     return Wanted(
         image=image,
         instance_type=instance if isinstance(instance, str) else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.definition.step_cases import CONDITION
+from tests.definition.step_cases import CONDITION, CONTAINERS
 from tests.tiny import CONF, variant
 
 _TRAIN = "        hyperparams: {scale: 2}\n"
@@ -249,4 +249,5 @@ CASES: dict[str, Case] = {
         )
     ),
     "condition": Case(CONDITION),
+    "containers": Case(CONTAINERS, files={"scale.py": "", "scaler.py": ""}),
 }

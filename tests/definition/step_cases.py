@@ -5,6 +5,26 @@ from __future__ import annotations
 from tests.tiny import variant
 
 REGISTER = "          - step_name: churn-Register\n            step_class: RegisterModel\n"
+CONTAINERS = variant(
+    (
+        "      registry:\n",
+        """\
+      scale:
+        image_uri: example.com/tiny:1
+        entry_point: scale.py
+      registry:
+        containers:
+          - {step: churn-Scale, image_uri: "example.com/scaler:1", entry_point: scaler.py, env: {LEVEL: 2}}
+          - {}
+          - {model_data_uri: s3://SMP_S3BUCKETNAME/models/last.tar.gz, arguments: {Environment: {LAST: "1"}}}
+""",
+    ),
+    (
+        "          - step_name: churn-CreateModel\n",
+        "          - {step_name: churn-Scale, step_class: Training, step_type: scale}\n"
+        "          - step_name: churn-CreateModel\n",
+    ),
+)
 CONDITION = variant(
     (
         REGISTER,

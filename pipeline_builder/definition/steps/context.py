@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline_builder.conf.containers import sources_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, TrainSection
@@ -85,7 +86,8 @@ class Context:
 
     def trained(self, step: Step) -> Step:
         """Return the step of the same model whose model this one takes: a training, or a tuning."""
-        return [s for s in self.graph.by_unit[step.unit.name] if s.trains and s.name in step.depends_on][-1]
+        found = [s for s in self.graph.by_unit[step.unit.name] if s.trains and s.name in step.depends_on]
+        return ([s for s in found if s.name not in sources_of(step)] or found)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

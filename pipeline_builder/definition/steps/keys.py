@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.steps.condition import place_in_conf
 from pipeline_builder.documents.source import DataPath
@@ -74,11 +75,22 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# By the member of one of several containers.
+_OF_CONTAINER: Mapping[str, tuple[str, ...]] = {
+    "Image": ("image_uri", "image"),
+    "ModelDataUrl": ("step", "model_data_uri"),
+    "Environment": ("env", "entry_point"),
+    "ContainerHostname": ("hostname",),
+}
+
+
 def place_of(step: Step, path: DataPath) -> Place:
     """Return the place that a member of a request most likely comes from in the conf: the nearest key, or the step."""
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
+    if of_container := _of_container(step, path):
+        return of_container
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
     sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
@@ -89,6 +101,19 @@ def place_of(step: Step, path: DataPath) -> Place:
                 if place in document.values:
                     return document.place(place)
     return _argument(step, path, whole=False) or step.place
+
+
+def _of_container(step: Step, path: DataPath) -> Place | None:
+    """Return where a member of one of several containers stands, or that container."""
+    at = path.index("Containers") + 1 if "Containers" in path else 0
+    index = path[at] if at and at < len(path) else None
+    if not containers_of(step) or not isinstance(index, int):
+        return None
+    base: DataPath = (*step.unit.path, "registry", "containers", index)
+    keys = _OF_CONTAINER.get(str(path[at + 1]), ()) if len(path) > at + 1 else ()
+    document = step.unit.conf.document
+    found = next((key for key in keys if (*base, key) in document.values), None)
+    return document.place((*base, found)) if found else document.place(base)
 
 
 def _argument(step: Step, path: DataPath, *, whole: bool) -> Place | None:

@@ -6,6 +6,7 @@ job whose output has a fixed name, so that the step cache can answer and no seco
 
 from __future__ import annotations
 
+from pipeline_builder.conf.containers import needs_training
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.names import STEP_NAME, shorten
 from pipeline_builder.definition.steps.context import (
@@ -39,7 +40,7 @@ _SCRIPT = (
 def needs_repack(step: Step) -> bool:
     """Tell whether the model of a CreateModel or RegisterModel step gets its inference code into the archive."""
     transform = step.unit.section.transform
-    return step.registry.repack and bool(transform and transform.entry_point)
+    return step.registry.repack and needs_training(step) and bool(transform and transform.entry_point)
 
 
 def repack_name(training: Step, top: int | None = None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.definition.oracle.aws import BUCKET, ROLE
 
 from tests.definition.oracle.unit_v2 import MANIFEST, SESSION, Unit, closed  # isort: skip # it cuts the network
-from tests.definition.oracle.steps_v2 import condition  # isort: skip
+from tests.definition.oracle.steps_v2 import Several, condition  # isort: skip
 
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
@@ -186,6 +186,11 @@ def spot(source: str) -> Any:
     )
 
 
+def _several(source: str) -> Any:
+    unit = Several(name="churn", pipeline="tiny", source=source)
+    return build(unit, unit.steps())
+
+
 def main(folder: str, *names: str) -> None:
     """Write the cases' definitions to `definitions.json`, because the SDK itself prints to stdout."""
     definitions = {name: CASES[name](str(Path(folder) / name)) for name in names}
@@ -235,6 +240,7 @@ CASES: dict[str, Callable[[str], Any]] = {
     "repack": lambda source: tiny(source, repack=True),
     "network-key-and-tags": network_key_and_tags,
     "transform-keys": transform_keys,
+    "containers": _several,
     "condition": lambda source: build(*condition(source)),
 }
 

@@ -121,7 +121,7 @@ LISTED = (
         "SKLEARN",
         NOTHING,
         "the SDK's class is of one framework; we know an image's address only",
-        but=("repack",),
+        but=("repack", "containers"),
     ),
     Listed(
         "RegisterModel.Arguments.SecurityConfig",

@@ -72,6 +72,7 @@ COMPARED = (
     "network-key-and-tags",
     "transform-keys",
     "condition",
+    "containers",
 )
 
 
