@@ -26,13 +26,23 @@ from pipeline_builder.manifest.policy import Rules
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
+_OTHERS: dict[str, JSON] = {
+    "additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}
+}
+
+
 class ModelSection(Section):
     """One modeling unit: its scripts and the configuration of its steps.
 
     A section of another name is a job too, where a Processing, Training or Tuning step names it as its `step_type`.
     """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}})
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}
+        },
+    )
 
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"

@@ -98,7 +98,9 @@ def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
         for other in found:
             most = other.tune.max_jobs if other.tune else None
             if isinstance(most, int) and top >= most:
-                message = f"step '{step.name}': 'top_k' is {top}, and '{other.name}' trains {most} models, 0 to {most - 1}"
+                message = (
+                    f"step '{step.name}': 'top_k' is {top}, and '{other.name}' trains {most} models, 0 to {most - 1}"
+                )
                 problems.append(Problem(id="PB854", message=message, place=place))
 
 
@@ -242,7 +244,7 @@ def _implied(
 def _last_training(
     step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
-    """Return the unit's last step that trains along the DAG; of those that come before the step where any is said to."""
+    """Return the unit's last step that trains, along the DAG; of those before the step where any is said to be."""
     training = [s.name for s in siblings if s.trains]
     if len(training) < 2:
         return tuple(training)

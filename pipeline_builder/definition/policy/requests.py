@@ -111,7 +111,9 @@ def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refus
         total += count or 0
     parallel = _parallel(asking)
     if parallel > 1 and total * parallel > asking.rules.count:
-        message = f"{parallel} trainings at once of {total} instances are more than the {asking.rules.count} of the policy"
+        message = (
+            f"{parallel} trainings at once of {total} instances are more than the {asking.rules.count} of the policy"
+        )
         yield asking.refuse("PB240", "count", total * parallel, message, _PARALLEL)
     elif total > asking.rules.count:
         message = f"{total} instances are more than the {asking.rules.count} of the policy"
@@ -133,7 +135,9 @@ def _check_default_runtime(asking: Asking, found: list[Member | Holder]) -> Iter
     if asking.type in _JOBS and not said and asking.rules.max_runtime < _DEFAULT_RUNTIME:
         allowed = shown_span(asking.rules.max_runtime)
         message = f"without 'MaxRuntimeInSeconds' the job may run for 1d, more than the {allowed} of the policy"
-        yield asking.refuse("PB241", "max_runtime", _DEFAULT_RUNTIME, message, (*_JOBS[asking.type], "StoppingCondition"))
+        yield asking.refuse(
+            "PB241", "max_runtime", _DEFAULT_RUNTIME, message, (*_JOBS[asking.type], "StoppingCondition")
+        )
 
 
 def _check_network(asking: Asking) -> Iterator[Refused]:
