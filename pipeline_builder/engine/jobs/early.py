@@ -59,10 +59,17 @@ class Early:
         ]
 
     def _is_worse(self, number: int, past: Sequence[Sequence[float]]) -> bool:
-        """Compare with the median of the running averages of those that have ended, up to the same epoch."""
+        """Compare with the median of the running averages of those that have ended, up to the same epoch.
+
+        Of the epochs that a look has missed, that is the last one that enough of them have come to.
+        """
         own = self._series.get(number) or []
-        others = [statistics.fmean(series[: len(own)]) for series in past if len(series) >= len(own)]
-        return bool(own) and len(others) >= _FEWEST and own[-1] > statistics.median(others)
+        lengths = sorted((len(series) for series in past), reverse=True)
+        if not own or len(lengths) < _FEWEST:
+            return False
+        epoch = min(len(own), lengths[_FEWEST - 1])
+        averages = [statistics.fmean(series[:epoch]) for series in past if len(series) >= epoch]
+        return own[epoch - 1] > statistics.median(averages)
 
     def _is_late(self, number: int) -> bool:
         """Tell whether a trial is at a rung, and not in the best third of those that have come there."""
