@@ -27,6 +27,11 @@ from pipeline_builder.manifest.policy import Rules
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
+_OTHERS: dict[str, JSON] = {
+    "additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}
+}
+
+
 class ModelSection(Section):
     """One modeling unit: its scripts and the configuration of its steps.
 

@@ -257,7 +257,7 @@ def _implied(
 def _last_training(
     step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
-    """Return the unit's last step that trains along the DAG; of those that come before the step where any is said to."""
+    """Return the unit's last step that trains, along the DAG; of those before the step where any is said to be."""
     training = [s.name for s in siblings if s.trains]
     training = [name for name in training if name not in sources_of(step)] or training
     if len(training) < 2:

@@ -27,9 +27,7 @@ def _lower(value: JSON) -> JSON:
 
 
 # Both strict, so that 1 stays an integer, 1.0 doesn't become one, and true is neither.
-End = Annotated[
-    Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Expression, REFERABLE
-]
+End = Annotated[Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Expression, REFERABLE]
 
 
 class RangeSection(Section):

@@ -10,7 +10,8 @@ from pipeline_builder.errors import Place, Problem
 
 _MEMBER = "EnableNetworkIsolation"
 _READERS = {
-    "Training": "the training image", "Tuning": "the training image", "Processing": "the job itself", "CreateModel": "the inference image",
+    "Training": "the training image", "Tuning": "the training image",
+    "Processing": "the job itself", "CreateModel": "the inference image",
 }  # fmt: skip
 
 

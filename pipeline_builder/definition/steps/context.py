@@ -139,8 +139,8 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
 def model_uri(trained: Step, top: int | None = None) -> Mapped:
     """Return the address of the model that a step has trained; of a tuning the best, or the one that `top` counts to.
 
-    A tuning tells the names of its trainings, and no address. Where its models go by a reference, such as to a folder of
-    the execution, that folder is taken from the tuning job itself: one out of the step cache is of another execution.
+    A tuning tells the names of its trainings, and no address. Where its models go by a reference, such as to a folder
+    of the execution, that folder is the tuning job's own: one out of the step cache is of another execution.
     """
     if not trained.tune_name:
         return get(f"Steps.{trained.name}.ModelArtifacts.S3ModelArtifacts")

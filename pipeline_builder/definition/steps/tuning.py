@@ -18,7 +18,12 @@ from pipeline_builder.documents.members import items_of, member_at
 from pipeline_builder.errors import InputProblems, Problem
 
 _STRATEGIES = {"bayesian": "Bayesian", "random": "Random", "grid": "Grid", "hyperband": "Hyperband"}
-_SCALES = {"auto": "Auto", "linear": "Linear", "logarithmic": "Logarithmic", "reverse_logarithmic": "ReverseLogarithmic"}
+_SCALES = {
+    "auto": "Auto",
+    "linear": "Linear",
+    "logarithmic": "Logarithmic",
+    "reverse_logarithmic": "ReverseLogarithmic",
+}
 _WARM = {"identical": "IdenticalDataAndAlgorithm", "transfer": "TransferLearning"}
 _RANGES = {"integer": "IntegerParameterRanges", "continuous": "ContinuousParameterRanges",
            "categorical": "CategoricalParameterRanges"}  # fmt: skip
@@ -45,7 +50,10 @@ def compose_tuning(context: Context, step: Step) -> Mapped:
     training = merge(compose_training(context, step)["Arguments"], job.arguments)
     assert isinstance(training, dict)
     metrics = _metrics(tune, training)
-    problems = [*check_tuning(step, tune, job, [str(member_at(m, ("Name",))) for m in metrics]), *_not_taken(step, training)]
+    problems = [
+        *check_tuning(step, tune, job, [str(member_at(m, ("Name",))) for m in metrics]),
+        *_not_taken(step, training),
+    ]
     if problems:
         raise InputProblems(*problems)
     request: Mapped = {
@@ -61,7 +69,9 @@ def compose_tuning(context: Context, step: Step) -> Mapped:
 def _definition(training: Mapped, tune: TuneSection, metrics: list[JSON]) -> Mapped:
     """Return the training's request as each of the trainings has it, what is varied left out."""
     given = training.get("HyperParameters")
-    static = {name: value for name, value in given.items() if name not in tune.ranges} if isinstance(given, dict) else {}
+    static = (
+        {name: value for name, value in given.items() if name not in tune.ranges} if isinstance(given, dict) else {}
+    )
     algorithm = training.get("AlgorithmSpecification")
     assert isinstance(algorithm, dict)
     return without_empty(
@@ -158,10 +168,16 @@ def _warm_start(tune: TuneSection) -> Mapped:
 def _not_taken(step: Step, training: Mapped) -> Iterator[Problem]:
     """Members that `arguments` of the training's section add and that a tuning has no place for."""
     algorithm = training.get("AlgorithmSpecification")
-    inner = [("AlgorithmSpecification", name) for name in algorithm if name not in _ALGORITHM] if isinstance(algorithm, dict) else []
+    inner = (
+        [("AlgorithmSpecification", name) for name in algorithm if name not in _ALGORITHM]
+        if isinstance(algorithm, dict)
+        else []
+    )
     outer = [(name,) for name in training if name not in (*_TAKEN, *_OF_THE_JOB)]
     for path in (*outer, *inner):
-        message = f"step '{step.name}': the trainings of a tuning take no '{'.'.join(path)}', which a training by itself does"
+        message = (
+            f"step '{step.name}': the trainings of a tuning take no '{'.'.join(path)}', which a training by itself does"
+        )
         place = step.section_place("arguments", *path)
         hint = "take it out, or write a section of its own for the tuning's trainings and name it as 'train'"
         yield Problem(id="PB852", message=message, place=place, hint=hint)

@@ -90,7 +90,9 @@ def _strategy(step: Step, tune: TuneSection, job: TrainSection) -> Iterator[Prob
     least = tune.hyperband.min_resource if tune.hyperband else None
     if most is None and not any(name in job.hyperparameters for name in _EPOCHS):
         hint = "give 'hyperband: {max_resource: …}', or the training the hyperparameter 'epochs'"
-        yield said("PB853", "the strategy 'hyperband' has to know how many epochs there are at most", ("strategy",), hint)
+        yield said(
+            "PB853", "the strategy 'hyperband' has to know how many epochs there are at most", ("strategy",), hint
+        )
     if isinstance(most, int) and isinstance(least, int) and least > most:
         where = ("hyperband", "min_resource")
         yield said("PB853", f"'min_resource' is {least}, and 'max_resource' {most}", where, None)
@@ -100,7 +102,9 @@ def _limits(step: Step, tune: TuneSection) -> Iterator[Problem]:
     said, jobs, parallel = _say(step), tune.max_jobs, tune.max_parallel_jobs
     if jobs is None and tune.strategy != "grid":
         hint = "every training costs: give 'max_jobs'"
-        yield said("PB855", f"nothing says how many trainings the strategy '{tune.strategy}' may run", ("ranges",), hint)
+        yield said(
+            "PB855", f"nothing says how many trainings the strategy '{tune.strategy}' may run", ("ranges",), hint
+        )
     if isinstance(jobs, int) and isinstance(parallel, int) and parallel > jobs:
         where = ("max_parallel_jobs",)
         yield said("PB855", f"{parallel} trainings at once are more than the {jobs} that there are", where, None)

@@ -16,12 +16,13 @@ from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_t
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages, images_of
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
+from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
 
 Request = Mapping[str, Any]
-_JOBS = ("Processing", "Training", "Transform")
+_JOBS = ("Processing", "Training", "Transform", "Tuning")
 _MOST_STEPS = 5
 
 
@@ -110,7 +111,7 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
         return
     if means.secrets:
         try:
-            secrets_of(request, means.secrets)
+            secrets_of(as_training(step, request)[1], means.secrets)
         except InputProblems as error:
             yield from (Seen(path=("Environment",), problem=problem) for problem in error.problems)
     try:

@@ -4,6 +4,7 @@ Run as `python metrics.py spec.json`; standard library only. The expressions are
 to an end on some line is given up after `seconds`, the others are found. The spec, and what is written to `result`:
 
     {"log": path, "definitions": [{"Name": …, "Regex": …}, …], "seconds": 2.0, "result": path}
+    (with "Every" all values of a definition)
     {"found": {name: [value, where its line ends in the log]}, "given_up": {name: why}}
 """
 
@@ -17,7 +18,7 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -26,6 +27,10 @@ BLOCK = 1 << 20
 LONGEST_LINE = 1 << 16
 """Bytes of a line that are looked at."""
 MEMORY = 1 << 30
+MOST_VALUES = 10_000
+
+
+Find = Callable[[Path, str], Any]
 
 
 class GivenUpError(Exception):
@@ -42,7 +47,8 @@ def main(arguments: list[str]) -> int:
     for definition in spec["definitions"]:
         name = definition["Name"]
         try:
-            found = _timed(Path(spec["log"]), definition["Regex"], spec["seconds"])
+            find = find_all if definition.get("Every") else find_last
+            found = _timed(find, Path(spec["log"]), definition["Regex"], spec["seconds"])
         except GivenUpError:
             result["given_up"][name] = f"its expression takes more than {spec['seconds']:g} s on this log"
         except OSError as error:
@@ -61,13 +67,27 @@ def _give_up(number: int, frame: FrameType | None) -> None:
     raise GivenUpError
 
 
-def _timed(log: Path, expression: str, seconds: float) -> tuple[float, int] | None:
+def _timed(find: Find, log: Path, expression: str, seconds: float) -> Any:
     # The regular expressions of Python look for signals now and then, also in the middle of a match.
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        return find_last(log, expression)
+        return find(log, expression)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def find_all(log: Path, expression: str) -> list[float]:
+    """Return the numbers that an expression finds in a log, in their order; of very many the last."""
+    wanted = re.compile(expression)
+    found: list[float] = []
+    with os.fdopen(os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        for line, _ in _lines_backwards(file):
+            text = line[:LONGEST_LINE].decode("utf-8", "replace")
+            numbers = [_number(match[1] if wanted.groups else match[0]) for match in wanted.finditer(text)]
+            found += [number for number in reversed(numbers) if number is not None]
+            if len(found) >= MOST_VALUES:
+                break
+    return found[::-1]
 
 
 def find_last(log: Path, expression: str) -> tuple[float, int] | None:

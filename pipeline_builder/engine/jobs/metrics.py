@@ -77,7 +77,14 @@ def collect_metrics(definitions: Definitions, growth: Growth, outputs: Outputs) 
     ]
 
 
-def _search(definitions: Definitions, log: Path) -> tuple[dict[str, tuple[float, int]], dict[str, str]]:
+def objectives_so_far(definition: Mapping[str, str], log: Path) -> list[float]:
+    """Return every value of a metric that the log of a running job has; none where that can't be found out."""
+    found, _ = _search([{**definition, "Every": "1"}], log)
+    values = found.get(definition["Name"], [])
+    return [float(value) for value in values]
+
+
+def _search(definitions: Definitions, log: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Let a process look, which can be ended: an expression may take for ever, or all memory."""
     with temporary_folder() as folder:
         result = folder / "result.json"

@@ -12,8 +12,9 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.limits import JobLimits
-from pipeline_builder.engine.jobs.names import made_name
+from pipeline_builder.engine.jobs.names import LONGEST_TUNING, made_name
 from pipeline_builder.engine.jobs.outputs import Outputs
+from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import GRACE, Stop
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import LocalStore
@@ -48,7 +49,8 @@ class Tools:
     """What a step works with; `folder` is the step's own and empty.
 
     `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
-    are the seconds after which a spot training loses its machine, each time it has one.
+    are the seconds after which a spot training loses its machine, each time it has one. `slots` are the places for
+    jobs, of which the step has one.
     """
 
     execution: str
@@ -68,6 +70,7 @@ class Tools:
     grace: float = GRACE
     interrupts: tuple[float, ...] = ()
     journal: Journal = field(default_factory=Journal)
+    slots: Slots = field(default_factory=lambda: Slots(1))
 
     @property
     def outputs(self) -> Outputs:
@@ -77,4 +80,5 @@ class Tools:
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     """Return a job's name as the service makes it; a name in the definition is its prefix."""
-    return made_name(tools.execution, step.name, tools.attempt, prefix)
+    longest = (LONGEST_TUNING,) if step.type == "Tuning" else ()
+    return made_name(tools.execution, step.name, tools.attempt, prefix, *longest)
