@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServerlessSection, NotebookSection
+from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
 from pipeline_builder.conf.comparisons import Comparisons, Message
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
@@ -40,9 +42,7 @@ class ModelSection(Section):
 
     model_config = ConfigDict(
         extra="allow",
-        json_schema_extra={
-            "additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}
-        },
+        json_schema_extra={"additionalProperties": {"type": "object"}},
     )
 
     source_directory: RelativePath | None = Field(
@@ -55,6 +55,14 @@ class ModelSection(Section):
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
     evaluate: EvaluateSection | None = Field(None, description="the Metrics step's job")
     registry: RegistrySection | None = Field(None, description="the model package")
+    quality_check: Annotated[Any, Later(QualityCheckSection)] = Field(None, description="a QualityCheck step's job")
+    clarify_check: Annotated[Any, Later(ClarifyCheckSection)] = Field(None, description="a ClarifyCheck step's job")
+    emr: Annotated[Any, Later(EMRSection)] = Field(None, description="an EMR step's work")
+    emr_serverless: Annotated[Any, Later(EMRServerlessSection)] = Field(
+        None, description="an EMRServerless step's work"
+    )
+    automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
+    notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from pipeline_builder.conf.branching import names_of, reads_own_report
+from pipeline_builder.conf.checks import is_check, models_of, takes_dataset
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
 from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
@@ -76,7 +77,7 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
 
 def takes_chained(step: Step) -> bool:
     """Tell whether outputs of other steps can be inputs of this one."""
-    return bool(step.tune_name) or step.step_class not in _TAKE_NONE
+    return bool(step.tune_name) or step.step_class not in _TAKE_NONE or takes_dataset(step)
 
 
 def has_output(step: Step) -> bool:
@@ -247,7 +248,9 @@ def _implied(
         case "Transform":
             return tuple(s.name for s in siblings if s.step_class == "CreateModel")
         case "RegisterModel":
-            return (*last, *made, *(s.name for s in siblings if s.step_class == "Metrics"))
+            return (*last, *made, *(s.name for s in siblings if s.step_class == "Metrics" or is_check(s)))
+        case "ClarifyCheck":
+            return tuple(name for name in models_of(step, siblings) if name in steps)
         case "Condition" | "Fail" if reads_own_report(step):
             return tuple(s.name for s in siblings if s.step_class == "Metrics")[-1:]
         case _:

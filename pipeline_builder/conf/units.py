@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
 from pipeline_builder.conf.registration import RegistrySection
+from pipeline_builder.conf.requests import (
+    RequestSection,
+    hint_for,
+    missing_request,
+    read_requests,
+    request_name,
+)
+from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -49,13 +55,15 @@ _DEFINITIONS = ("TrainingJobDefinition", "TrainingJobDefinitions")
 class Unit:
     """A modeling unit: one model's sections and the folder with its scripts.
 
-    `jobs` are its job sections by name, `tunings` those that vary one.
+    `jobs` are its job sections by name, `tunings` those that vary one; `requests` the sections of
+    classes that run no script of the model's, None where one couldn't be read.
     """
 
     name: str
     section: ModelSection
     jobs: Mapping[str, JobSection]
     tunings: Mapping[str, TuneSection]
+    requests: Mapping[str, RequestSection | None]
     conf: ModelConf
     source_directory: Path
 
@@ -114,13 +122,18 @@ class Step:
         return self.tune or self.job
 
     @property
+    def request(self) -> RequestSection | None:
+        """The section of a step that runs no script of the model's; None where its request stands in `arguments`."""
+        return self.written if isinstance(self.written, RequestSection) else None
+
+    @property
     def is_whole(self) -> bool:
         """Whether the section that configures the step is there and is of the right kind."""
         kind = _KIND_OF.get(self.step_class)
         if self.tune_name:
             return self.tune is not None and isinstance(self.job, TrainSection)
         if self.step_class in TYPED:
-            return True
+            return self.request is not None or not self.section_name
         return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
 
     @property
@@ -193,32 +206,39 @@ def build_units(
     for name, conf in models.items():
         section = conf.section.models[name]
         asked = section.source_directory or default_source
-        folder = _source_directory(name, asked, conf, training_dir, problems)
+        folder = find_source_directory(name, asked, conf, training_dir, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
-        jobs, tunings = _jobs(name, conf, steps, problems)
+        requests = read_requests(name, conf, steps, IDS, problems)
+        jobs, tunings = _jobs(name, conf, steps, requests, problems)
         units[name] = Unit(
             name=name,
             section=section,
             jobs=jobs,
             tunings=tunings,
+            requests=requests,
             conf=conf,
             source_directory=folder or conf.folder,
         )
         if folder:
-            _check_entry_points(units[name], problems)
+            check_entry_points(units[name], problems)
     return units
 
 
 def _jobs(
-    name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]
+    name: str, conf: ModelConf, steps: tuple[StepSection, ...], read: Collection[str], problems: list[Problem]
 ) -> tuple[dict[str, JobSection], dict[str, TuneSection]]:
-    """Return the model's job sections, and its tunings; one of another name is what steps make of it."""
+    """Return the model's job sections, and its tunings; one of another name is what steps make of it.
+
+    Those that are `read` already are neither.
+    """
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
     tunings = {"tune": section.tune} if section.tune else {}
     kinds = _kinds(section, steps)
     for key, data in section.others.items():
         path: DataPath = ("conf", "models", name, key)
+        if key in read:
+            continue
         if key not in kinds:
             hint = did_you_mean(key, known_keys(ModelSection))
             message = f"the key '{key}' is not known here"
@@ -245,57 +265,6 @@ def _kinds(section: ModelSection, steps: tuple[StepSection, ...]) -> dict[str, t
         if kind is TuneSection and isinstance(data, dict) and isinstance(data.get("train"), str):
             varied.append(str(data["train"]))
     return {**dict.fromkeys(varied, TrainSection), **kinds}
-
-
-def _source_directory(
-    name: str, asked: str, conf: ModelConf, training_dir: Path, problems: list[Problem]
-) -> Path | None:
-    place = conf.document.place(("conf", "models", name, "source_directory"))
-    if not asked:
-        message = f"the model '{name}' has no 'source_directory'"
-        problems.append(Problem(id="PB305", message=message, place=place, hint="name the folder with its scripts"))
-        return None
-    for base in (training_dir, conf.folder):
-        folder = (base / asked).resolve()
-        if folder.is_dir():
-            if folder.is_relative_to(training_dir.resolve()):
-                return folder
-            message = f"the source directory {describe(asked)} leaves the training directory"
-            problems.append(Problem(id="PB306", message=message, place=place))
-            return None
-    message = f"the source directory {describe(asked)} of the model '{name}' is not there"
-    hint = f"it was looked for below '{training_dir.name}' and in the repository '{conf.repo}'"
-    problems.append(Problem(id="PB305", message=message, place=place, hint=hint))
-    return None
-
-
-def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
-    """Every named script is there and stays in the source directory."""
-    registry = unit.section.registry
-    named: list[tuple[DataPath, str | None]] = [((name,), job.entry_point) for name, job in unit.jobs.items()]
-    for index, one in enumerate(registry.containers if registry else ()):
-        named.append((("registry", "containers", index), one.entry_point))
-    for path, entry_point in named:
-        if not entry_point or _is_plain_file(unit.source_directory, entry_point):
-            continue
-        script = Path(os.path.realpath(unit.source_directory / entry_point))
-        place = unit.conf.document.place((*unit.path, *path, "entry_point"))
-        if not script.is_relative_to(unit.source_directory):
-            message = f"the entry point {describe(entry_point)} leaves the source directory"
-            problems.append(Problem(id="PB306", message=message, place=place))
-        elif not script.is_file():
-            scripts = {str(p.relative_to(unit.source_directory)) for p in unit.source_directory.rglob("*.py")}
-            message = f"the entry point {describe(entry_point)} is not in the source directory"
-            hint = did_you_mean(entry_point, scripts)
-            problems.append(Problem(id="PB307", message=message, place=place, hint=hint))
-
-
-def _is_plain_file(folder: Path, name: str) -> bool:
-    """Tell whether a file lies directly in the folder and is no link: then nothing has to be resolved."""
-    try:
-        return "/" not in name and stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)
-    except OSError:
-        return False
 
 
 def build_steps(
@@ -337,6 +306,9 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
     section_name = chosen or _SECTION_OF.get(asked.step_class, "")
     if asked.step_class == "Tuning":
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
+    written = read_own(asked, owner, path, IDS, problems)
+    if requested := request_name(unit, asked):
+        section_name, written = requested, unit.requests.get(requested)
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
@@ -346,8 +318,11 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         asked=asked,
         conf=owner,
         path=path,
-        written=read_own(asked, owner, path, IDS, problems),
+        written=written,
     )
+    for message in missing_request(unit, asked, requested) if requested else ():
+        place = owner.document.place((*path, "step_type" if asked.step_type else "step_name"))
+        problems.append(Problem(id="PB311", message=message, place=place, hint=hint_for(unit, requested)))
     if tune_name:
         problems.extend(_tune_problems(step))
     elif not step.is_raw:

@@ -16,7 +16,7 @@ from pipeline_builder.definition.steps.freshness import with_variables
 from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
-from pipeline_builder.definition.steps.typed import split_arguments
+from pipeline_builder.definition.steps.typed import split_arguments, split_given
 from pipeline_builder.definition.steps.volumes import without_own_key
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -63,17 +63,19 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     `before` has the steps that it can refer to.
     """
     composed = compose(context, step)
-    section = step.registry if step.step_class == "RegisterModel" else step.own
+    section = step.registry if step.step_class == "RegisterModel" else step.own or step.request
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
     over = section.arguments if section else {}
-    arguments = merge(request, over)
+    beside, over_request = split_given(step, over) if step.request else ({}, over)
+    arguments = merge(request, over_request)
     members, asked = split_arguments(step)
     found: Mapped = {
         "Name": step.name,
         **composed,
         "Arguments": merge(arguments, asked),
         **retry_policies(step),
+        **beside,
         **members,
         **dependencies(step),
     }

@@ -19,6 +19,7 @@ from pipeline_builder.definition.isolated import find_isolated
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters
 from pipeline_builder.definition.secrets import secret_defaults
+from pipeline_builder.definition.steps.checks import analysis_file, check_sections
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters
@@ -120,7 +121,7 @@ def _name_problems(graph: Graph) -> list[Problem]:
 
 def _manifests(context: Context) -> dict[str, bytes]:
     """Return the content of every manifest that the steps name, by its address."""
-    found: dict[str, bytes] = {}
+    found = dict(analysis_file(context.base, section) for section in check_sections(context.graph))
     for step in context.graph.steps:
         inputs: tuple[DataInput, ...] = ()
         if isinstance(step.job, TrainSection):

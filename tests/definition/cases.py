@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.definition.step_cases import CONDITION, CONTAINERS
+from tests.definition.step_cases import ANALYTICS, CHECKS, CONDITION, CONTAINERS
 from tests.tiny import CONF, variant
 
 _TRAIN = "        hyperparams: {scale: 2}\n"
@@ -249,5 +249,7 @@ CASES: dict[str, Case] = {
         )
     ),
     "condition": Case(CONDITION),
+    "checks": Case(CHECKS),
+    "analytics": Case(ANALYTICS),
     "containers": Case(CONTAINERS, files={"scale.py": "", "scaler.py": ""}),
 }

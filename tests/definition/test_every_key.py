@@ -236,6 +236,7 @@ ELSEWHERE = {
     "better": "test_metrics", "parameters": "golden", "name": "golden: parameters", "type": "golden: parameters",
     "default": "golden: parameters", "steps": "every row", "models": "every row", "sagemakerPipeline": "every row",
     "conf": "every row", "InferenceSpecification": "every row", "preprocess": "every row", "train": "every row",
+    **dict.fromkeys(("quality_check", "clarify_check", "emr", "emr_serverless", "automl", "notebook"), "test_request_sections"),
     "containers": "golden: containers", "mode": "test_containers",
     "conditions": "golden: condition", "if": "golden: condition", "else": "golden: condition", "message": "golden: condition",
     "transform": "every row", "evaluate": "every row", "registry": "every row",

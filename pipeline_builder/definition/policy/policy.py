@@ -35,7 +35,7 @@ from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
-from pipeline_builder.definition.steps.model import group_name
+from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath

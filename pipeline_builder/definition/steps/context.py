@@ -24,6 +24,7 @@ OWN_FOLDERS = ("code", "definitions", "evidence", "executions", "manifests")
 _STEP_ERRORS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
 _JOB_ERRORS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
 _ATTEMPTS = 5
+_ELSEWHERE = ("EMR", "EMRServerless")  # whose jobs are none of SageMaker's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,10 +232,12 @@ def dependencies(step: Step) -> Mapped:
 def retry_policies(step: Step) -> Mapped:
     """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
     section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.own
+    asked = section.retry if section else step.request.attempts if step.request else ()
+    has_job = step.job is not None or (step.request is not None and step.step_class not in _ELSEWHERE)
     policies: list[JSON] = []
-    for retry in section.retry if section else ():
+    for retry in asked:
         policy: Mapped = {
-            "ExceptionType": list(retry.exceptions or (*_STEP_ERRORS, *(_JOB_ERRORS if step.job else ()))),
+            "ExceptionType": list(retry.exceptions or (*_STEP_ERRORS, *(_JOB_ERRORS if has_job else ()))),
             "IntervalSeconds": retry.interval_seconds,
             "BackoffRate": retry.backoff_rate,
         }

@@ -10,6 +10,20 @@ from pipeline_builder.definition.steps.condition import place_in_conf
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 
+# By the member's name, of steps that run no script of the model's.
+OF_REQUESTS: Mapping[str, str] = {
+    "ClusterId": "cluster_id", "ClusterConfig": "cluster", "Jar": "jar", "MainClass": "main_class", "Args": "args",
+    "Properties": "properties", "ExecutionRoleArn": "execution_role", "ApplicationId": "application_id",
+    "ApplicationConfig": "application", "entryPoint": "entry_point", "entryPointArguments": "args", "query": "query",
+    "sparkSubmitParameters": "spark_submit", "configurationOverrides": "configuration",
+    "executionTimeoutMinutes": "max_runtime_minutes", "TargetAttributeName": "target", "ProblemType": "problem_type",
+    "AutoMLJobObjective": "objective", "MaxCandidates": "max_candidates", "Mode": "mode",
+    "SM_INPUT_NOTEBOOK_NAME": "notebook", "SM_KERNEL_NAME": "kernel",
+    "SkipCheck": "skip_check", "FailOnViolation": "fail_on_violation",
+    "RegisterNewBaseline": "register_new_baseline",
+    "SuppliedBaselineConstraints": "supplied_baseline_constraints",
+    "SuppliedBaselineStatistics": "supplied_baseline_statistics", "problem_type": "problem_type",
+}  # fmt: skip
 # By the member's name.
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "InstanceType": ("instance_type",),
@@ -41,10 +55,11 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "WarmStartConfig": ("warm_start",),
     "RandomSeed": ("seed",),
     "Tags": ("tags",),
+    **{key: (name,) for key, name in OF_REQUESTS.items()},
     "ChannelName": ("channels",),
     "InputName": ("channels",),
     "LocalPath": ("inputLocalFilepath", "channels"),
-    "S3Uri": ("channels",),
+    "S3Uri": ("channels", "dataset", "folder"),
     "S3OutputPath": ("output_path",),
     "ContainerEntrypoint": ("entry_point",),
     "ContainerArguments": ("args",),
@@ -93,6 +108,9 @@ def place_of(step: Step, path: DataPath) -> Place:
         return of_container
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
+    if step.request is not None and "ClusterConfig" in path:
+        inner = (*step.unit.path, step.section_name, "cluster", *path[path.index("ClusterConfig") + 1 :])
+        return document.place(inner)
     sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())

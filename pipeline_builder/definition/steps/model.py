@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.definition.names import GROUP_NAME, shorten
+from pipeline_builder.definition.steps.checks import registered_baselines
 from pipeline_builder.definition.steps.containers import model_containers
 from pipeline_builder.definition.steps.context import (
     Context,
@@ -14,6 +14,7 @@ from pipeline_builder.definition.steps.context import (
     vpc_config,
     without_empty,
 )
+from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.documents.expressions import get
 
 # The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
@@ -40,6 +41,7 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
     """Return the step: a new version of the model's package group, with metrics and provenance."""
     registry, unit = step.registry, step.unit
     inference = registry.inference
+    calculated, baselines = registered_baselines(context, step)
     specification: Mapped = {
         "Containers": model_containers(context, step),
         "SupportedContentTypes": list(inference.content_types),
@@ -52,25 +54,22 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
         "ModelPackageDescription": registry.description,
         "ModelApprovalStatus": registry.approval,
         "InferenceSpecification": without_empty(specification),
-        "ModelMetrics": _metrics(context, step),
+        "ModelMetrics": _metrics(context, step, calculated),
+        "DriftCheckBaselines": baselines,
         "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
         **_provenance(context, step),
     }
     return {"Type": "RegisterModel", "Arguments": without_empty(request)}
 
 
-def group_name(pipeline: str, model: str) -> str:
-    """Return the default model package group: `<pipeline>-<model>` in the letters that the service takes."""
-    plain = "".join(char if char.isalnum() else "-" for char in f"{pipeline}-{model}")
-    return shorten(plain, GROUP_NAME)
-
-
-def _metrics(context: Context, step: Step) -> Mapped:
+def _metrics(context: Context, step: Step, calculated: Mapped) -> Mapped:
+    """The report of the Metrics step is what the model is judged by; what checks have found stands beside it."""
     metrics = context.needed(step, "Metrics")
     if metrics is None:
-        return {}
+        return calculated
     statistics: Mapped = {"ContentType": "application/json", "S3Uri": report_uri(metrics)}
-    return {"ModelQuality": {"Statistics": statistics}}
+    quality = calculated.get("ModelQuality")
+    return {**calculated, "ModelQuality": {**(quality if isinstance(quality, dict) else {}), "Statistics": statistics}}
 
 
 def _provenance(context: Context, step: Step) -> Mapped:

@@ -68,9 +68,11 @@ def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
 
     Those of a type that has a section are all of the request.
     """
-    asked = step.asked.arguments
-    if not step.is_raw:
-        return {}, asked
+    return split_given(step, step.asked.arguments) if step.is_raw else ({}, step.asked.arguments)
+
+
+def split_given(step: Step, asked: dict[str, Any]) -> tuple[Mapped, dict[str, Any]]:
+    """Return the members of what a step asks for that stand beside its request, and those of the request."""
     step_type = STEP_TYPES[_TYPES.get(step.step_class, step.step_class)]
     named = () if step.step_class in _INPUTS else _ANYWHERE  # whose arguments are inputs of any name
     beside = (*step_type.keys, "RetryPolicies", *named)

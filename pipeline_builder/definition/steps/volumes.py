@@ -20,6 +20,7 @@ HOLDERS: Mapping[str, tuple[str, ...]] = {
     "Training": ("ResourceConfig",),
     "Tuning": ("TrainingJobDefinition", "ResourceConfig"),
     "Transform": ("TransformResources",),
+    **dict.fromkeys(("QualityCheck", "ClarifyCheck"), ("ProcessingResources", "ClusterConfig")),
 }
 _PARAMETER = "Parameters."
 

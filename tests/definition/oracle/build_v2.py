@@ -14,7 +14,7 @@ from typing import Any
 from tests.definition.oracle.aws import BUCKET, ROLE
 
 from tests.definition.oracle.unit_v2 import MANIFEST, SESSION, Unit, closed  # isort: skip # it cuts the network
-from tests.definition.oracle.steps_v2 import Several, condition  # isort: skip
+from tests.definition.oracle.steps_v2 import Several, analytics, checks, condition  # isort: skip
 
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
@@ -240,6 +240,8 @@ CASES: dict[str, Callable[[str], Any]] = {
     "repack": lambda source: tiny(source, repack=True),
     "network-key-and-tags": network_key_and_tags,
     "transform-keys": transform_keys,
+    "checks": lambda source: build(*checks(source)),
+    "analytics": lambda source: build(*analytics(source)),
     "containers": _several,
     "condition": lambda source: build(*condition(source)),
 }

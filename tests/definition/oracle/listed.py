@@ -113,9 +113,21 @@ LISTED = (
         "the SDK has a class for each kind of exception, so two policies; with us one policy counts all attempts",
         cases=("retries",),
     ),
-    Listed("RegisterModel.Arguments.ModelMetrics.Bias", {}, NOTHING, "an empty mapping says nothing"),
-    Listed("RegisterModel.Arguments.ModelMetrics.Explainability", {}, NOTHING, "an empty mapping says nothing"),
+    Listed("RegisterModel.Arguments.ModelMetrics.Bias", {}, NOTHING, "an empty mapping says nothing", but=("checks",)),
+    Listed(
+        "RegisterModel.Arguments.ModelMetrics.Explainability",
+        {},
+        NOTHING,
+        "an empty mapping says nothing",
+        but=("checks",),
+    ),
     Listed("RegisterModel.Arguments.SkipModelValidation", "None", NOTHING, "the service's default"),
+    *(
+        Listed(f"{kind}.Arguments.AppSpecification.ImageUri", ANYTHING, image, "the SDK knows AWS's image", ("checks",))
+        for kind, image in (("QualityCheck", "example.com/monitor:1"), ("ClarifyCheck", "example.com/clarify:1"))
+    ),
+    Listed("Steps[churn-Spark]", NOTHING, ANYTHING, "version 2 has no step of EMR Serverless", ("analytics",)),
+    Listed("Steps[churn-Report]", NOTHING, ANYTHING, "its input is named after the time: by eye", ("analytics",)),
     Listed(
         "RegisterModel.Arguments.InferenceSpecification.Containers[0].Framework",
         "SKLEARN",

@@ -73,6 +73,8 @@ COMPARED = (
     "transform-keys",
     "condition",
     "containers",
+    "checks",
+    "analytics",
 )
 
 
