@@ -323,6 +323,9 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
     for message in missing_request(unit, asked, requested) if requested else ():
         place = owner.document.place((*path, "step_type" if asked.step_type else "step_name"))
         problems.append(Problem(id="PB311", message=message, place=place, hint=hint_for(unit, requested)))
+    if asked.step_class == "Raw" and not asked.step_type:
+        message = f"step '{step.name}': a Raw step says its type in the definition: 'step_type' is missing"
+        problems.append(Problem(id="PB885", message=message, place=step.place))
     if tune_name:
         problems.extend(_tune_problems(step))
     elif not step.is_raw:

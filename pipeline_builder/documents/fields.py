@@ -21,7 +21,7 @@ TypedClass = Literal[
     "Athena", "AutoML", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockModelImport",
     "BedrockProvisionedModelThroughput", "Callback", "ClarifyCheck", "Cleanup", "Condition", "EMR", "EMRServerless",
     "Endpoint", "EndpointConfig", "Fail", "ForEach", "HubContent", "InferenceComponent", "Job", "Lambda", "Lineage",
-    "Model", "NotebookJob", "QualityCheck", "Tuning",
+    "Model", "NotebookJob", "QualityCheck", "Raw", "Tuning",
 ]  # fmt: skip
 TYPED: tuple[str, ...] = get_args(TypedClass)
 StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel", TypedClass]

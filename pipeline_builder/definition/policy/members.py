@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
-from pipeline_builder.definition.shapes.kinds import STEP_TYPES
+from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
@@ -70,9 +70,7 @@ class Holder:
 
 def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     """Yield every member of a step's request that a policy has to do with, and every structure in it."""
-    known = STEP_TYPES.get(step_type)
-    if known is None:
-        return
+    known = STEP_TYPES.get(step_type, ANY_TYPE)
     shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
     beside = {key: value for key, value in items if key in known.own_keys}
