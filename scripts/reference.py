@@ -34,6 +34,7 @@ from pipeline_builder.conf import (
     containers,
     registration,
     sections,
+    tuning,
 )
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
 from pipeline_builder.definition.rules.table import TABLES, Rule, load_table
@@ -107,7 +108,7 @@ def points_table() -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    of_conf = (conf, sections, channels, attempts, registration, comparisons, containers, checks, analytics)
+    of_conf = (conf, sections, channels, attempts, registration, comparisons, containers, checks, analytics, tuning)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest,)}
     *prefix, plain = name.split(" ")
     candidates = (

@@ -18,7 +18,18 @@ from werkzeug.wrappers import Request, Response
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.serve import executions, identity, jobs, logs, models, packages, pipelines, steps, tagging
+from pipeline_builder.serve import (
+    executions,
+    identity,
+    jobs,
+    logs,
+    models,
+    packages,
+    pipelines,
+    steps,
+    tagging,
+    tunings,
+)
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.regions import outwards, region_of
@@ -37,6 +48,7 @@ OPERATIONS: dict[str, Handler] = {
     **executions.OPERATIONS,
     **steps.OPERATIONS,
     **jobs.OPERATIONS,
+    **tunings.OPERATIONS,
     **models.OPERATIONS,
     **packages.OPERATIONS,
     **tagging.OPERATIONS,

@@ -74,7 +74,8 @@ def look_at(
 ) -> tuple[Unable, ...]:
     """Return what this machine can't do of a definition that nobody has deployed, with its parameters' defaults.
 
-    `requirements` returns the lines beside the code at an address.
+    `requirements` returns the lines beside the code at an address. What it can't do of a tuning is said by
+    `find_unrunnable`: as the steps that it runs none of, one may have a stub.
 
     Raises:
         InputProblems: PB501 to PB503 of `load_definition`.
@@ -87,7 +88,9 @@ def look_at(
         return (*_image_layers(step, request, images), requirements(code))
 
     means = Means(elsewhere=Elsewhere(sources), layers=layers, images=images)
-    return find_unable(document, Scope(parameters=defaults, execution={}), means)
+    found = find_unable(document, Scope(parameters=defaults, execution={}), means)
+    tunings = {step.name for step in document.steps if step.type == "Tuning"}
+    return tuple(one for one in found if one.problem.warning or one.step not in tunings)
 
 
 def refuse_unable(found: Iterable[Unable], more: Iterable[Problem] = ()) -> None:

@@ -8,6 +8,7 @@ says (aws/amazon-sagemaker-examples, issue 2437).
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -45,6 +46,10 @@ from pipeline_builder.machine.folders import sweep_folder
 _MOST_FAILED = 5
 """Trainings that may fail before one succeeds; then the service gives the tuning up."""
 _LOOK = 0.5
+_TOLD = (
+    "TrainingJobName", "TrainingJobStatus", "TunedHyperParameters", "FinalHyperParameterTuningJobObjectiveMetric",
+    "TrainingStartTime", "TrainingEndTime",
+)  # fmt: skip
 
 
 def run_tuning(step: Step, request: Request, tools: Tools) -> Done:
@@ -208,10 +213,9 @@ class _TuningJob:
     def _end_some(self) -> None:
         """Stop the trials that somebody has asked to stop, that aren't worth going on, or that come too late."""
         trials = {trial.number: trial for trial in self._running.values()}
-        for name in stopping_steps(self._state, self._tools.execution):
-            if (trial := trials.get(trial_number(self._step.name, name) or -1)) or (
-                name == trial_step(self._step).name and (trial := trials.get(0))
-            ):
+        asked = {trial_number(self._step.name, name) for name in stopping_steps(self._state, self._tools.execution)}
+        for number, trial in trials.items():
+            if number in asked:
                 trial.stop.ask(self._tools.grace)
         for number in self._worse(trials):
             trials[number].stop.ask(self._tools.grace)
@@ -308,7 +312,12 @@ class _TuningJob:
         }
         kept = [number for number, summary in self._ended.items() if value_of(summary) is not None]
         outputs = tuple(self._artifacts[number] for number in sorted(kept))
-        return Done(result=result, metadata={"TuningJob": self.arn}, outputs=outputs)
+        return Done(result=result, metadata=self._metadata(result["TrainingJobSummaries"]), outputs=outputs)
+
+    def _metadata(self, summaries: list[dict[str, Any]]) -> dict[str, str]:
+        """Return what is kept with the step: the job, and for reports its trials, without the words of failures."""
+        told = [{key: value for key, value in each.items() if key in _TOLD} for each in summaries]
+        return {"TuningJob": self.arn, "Trials": json.dumps(told)}
 
     def _why_failed(self) -> str:
         """Say it in the service's words, with what the first training has failed with."""

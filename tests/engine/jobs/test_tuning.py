@@ -67,7 +67,8 @@ def test_the_best_of_a_grid_is_what_others_refer_to(tmp_path: Path) -> None:
     state = State(tmp_path / "state" / "state.db")
     environment = list_jobs(state, "processing-job")[0].request["Environment"]
     assert environment == {"BEST": best["TrainingJobName"], "LAST": ranked[3], "VALUE": "1"}
-    assert states["tune"].metadata == {"TuningJob": tuned_job.arn}
+    assert states["tune"].metadata["TuningJob"] == tuned_job.arn
+    assert [trial["TrainingJobName"] for trial in json.loads(states["tune"].metadata["Trials"])] == ranked
 
 
 def test_names_are_as_the_service_makes_them(tmp_path: Path) -> None:
@@ -126,13 +127,15 @@ def test_trainings_that_never_say_the_objective_are_no_success(tmp_path: Path) -
 
 def test_a_target_and_a_lack_of_improvement_end_it(tmp_path: Path) -> None:
     grid = {"x": ["9", "5", "8", "8", "8", "1", "1"]}
-    few = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 5.0}}
+    few: dict[str, Any] = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 5.0}}
     run(
         target(tmp_path / "a"),
         definition(tuning("tune", "say(hp['x'])", grid, strategy="Grid", parallel=1, jobs=7, **few)),
     )
     assert values(trials(tmp_path / "a")) == ["9", "5"]
-    idle = {"TuningJobCompletionCriteria": {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}}
+    idle: dict[str, Any] = {
+        "TuningJobCompletionCriteria": {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
+    }
     run(
         target(tmp_path / "b"),
         definition(tuning("tune", "say(hp['x'])", grid, strategy="Grid", parallel=1, jobs=7, **idle)),

@@ -211,7 +211,7 @@ def _unknown_kinds(steps: Mapping[str, JSON]) -> Iterator[Problem]:
             hint = "make the execution role yourself ('execution_role: given')"
             yield Problem(id="PB642", message=message, hint=hint, warning=True)
         elif kind == "ClarifyCheck" and isinstance(step, dict) and step.get("ModelName"):
-            message = f"the check '{name}' asks its model by an endpoint that its job makes and deletes, and no role may"
+            message = f"the check '{name}' asks its model by an endpoint that its job makes, and no role may"
             hint = "make the roles yourself ('execution_role: given'), with what Clarify's shadow endpoints take"
             yield Problem(id="PB642", message=message, hint=hint, warning=True)
 
