@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _Flag = Annotated[Switch | Expression, REFERABLE]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
+_ELSEWHERE = frozenset(("model_name", "endpoint_name"))
 _MODEL = ("predictor", "predicted_label", "model")
 
 
@@ -102,14 +103,24 @@ class ClarifyCheckSection(CheckSection):
             raise ValueError("a check of bias needs 'facets' and 'label_values'")
         if self.check == "data_bias" and (other := [key for key in _MODEL if getattr(self, key)]):
             raise ValueError(f"'{other[0]}' is for a check of a model, and 'data_bias' is one of data")
-        for path in _expressions(self):
+        parts = (self.shap, self.pdp, self.predictor, self.predicted_label, self.analysis)
+        for path, _ in references(parts):
             raise ValueError(f"the analysis configuration is a file, and {describe(path)} is known only in a run")
+        for hidden in _hidden(parts):
+            raise ValueError(
+                f"the analysis configuration names {describe(hidden)}, which no policy and no role would see"
+            )
         return self
 
 
-def _expressions(section: ClarifyCheckSection) -> Iterator[str]:
-    for value in (section.shap, section.pdp, section.predictor, section.predicted_label, section.analysis):
-        yield from (path for path, _ in references(value))
+def _hidden(value: Any) -> Iterator[str]:
+    """Yield what a configuration leads to: an address of data, a model or an endpoint that is somebody's."""
+    if isinstance(value, str) and value.startswith(("s3://", "arn:")):
+        yield value
+    if isinstance(value, dict):
+        yield from (str(value[key]) for key in _ELSEWHERE & value.keys())
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from _hidden(item)
 
 
 def is_check(step: Step) -> bool:

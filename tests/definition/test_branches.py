@@ -104,6 +104,7 @@ def test_a_gate_within_a_branch_stands_beside_it(tmp_path: Path) -> None:
     assert steps["churn-Register-Gate"]["DependsOn"] == ["Decide"]
 
 
+@pytest.mark.long
 def test_the_branch_that_is_taken_runs_and_both_rejoin(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=WORK)
     workspace.push("scripts/work.py", "print('worked')\n")

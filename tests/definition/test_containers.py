@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.definition.composing import compose_definition
 from tests.definition.test_branches import problems
 from tests.tiny import variant
@@ -40,6 +42,7 @@ def composed(tmp_path: Path, conf: str, **files: str) -> dict[str, Any]:
     return {step["Name"]: step["Arguments"] for step in steps}
 
 
+@pytest.mark.long
 def test_a_transform_goes_through_the_containers_in_their_order(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=with_containers("{step: churn-Train, entry_point: scaler.py}", "{}"))
     workspace.push("scripts/scaler.py", SCALER)

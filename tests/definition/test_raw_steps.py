@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.composing import compose_graph
@@ -70,7 +72,7 @@ def test_what_can_be_told_of_a_raw_step_is(tmp_path: Path) -> None:
     assert {line.split(" ")[1] for line in problems(tmp_path / "c", conf(known))} >= {"PB401", "PB402"}
 
 
-def test_the_policy_sees_all_of_it_and_a_stub_gives_its_result(tmp_path: Path) -> None:
+def test_the_policy_sees_all_of_it(tmp_path: Path) -> None:
     there = NEXT + "              Data: {Uri: s3://payroll/x, RoleArn: arn:aws:iam::123456789012:role/admin}\n"
     workspace = make_workspace(tmp_path, conf=conf(there))
     workspace.call("checkout")
@@ -78,7 +80,11 @@ def test_the_policy_sees_all_of_it_and_a_stub_gives_its_result(tmp_path: Path) -
     assert "PB231 step 'churn-Next'" in refused
     assert "s3://payroll/x" in refused
     assert "PB235 step 'churn-Next'" in refused
-    workspace.push("conf/conf.yaml", conf(NEXT))
+
+
+@pytest.mark.long
+def test_a_stub_gives_its_result(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, conf=conf(NEXT))
     assert "PB501 step 'churn-Next': the local engine can't run a 'QuantumJob' step" in workspace.call("up").err
     (workspace.root / "next.json").write_text("{}")
     ended = workspace.call("up", "--stub", "churn-Next=next.json")

@@ -74,6 +74,15 @@ BAD = {
     "quality_check: {image_uri: i}": ("QualityCheck", "PB884"),
     "clarify_check: {image_uri: i, dataset: s3://b/x}": ("ClarifyCheck", "PB204"),
     "clarify_check: {image_uri: i, dataset: s3://b/x, check: explainability}": ("ClarifyCheck", "PB204"),
+    "clarify_check: {image_uri: i, dataset: s3://b/x, check: explainability, shap: {baseline: s3://payroll/x}}": (
+        "ClarifyCheck",
+        "PB204",
+    ),
+    "clarify_check: {dataset: s3://b/x, check: explainability, shap: {a: 1}, predictor: {endpoint_name: e}}": (
+        "ClarifyCheck",
+        "PB204",
+    ),
+    "clarify_check: {dataset: s3://b/x, check: explainability, shap: {a: $params.x}}": ("ClarifyCheck", "PB204"),
     "emr: {jar: s3://b/a.jar}": ("EMR", "PB204"),
     "emr: {cluster_id: j-1}": ("EMR", "PB203"),
     "emr_serverless: {application_id: a}": ("EMRServerless", "PB204"),
@@ -118,6 +127,7 @@ def test_arguments_go_over_the_request_and_beside_it(tmp_path: Path) -> None:
     assert (step["FailOnViolation"], step["Arguments"]["StoppingCondition"]) == (False, {"MaxRuntimeInSeconds": 60})
 
 
+@pytest.mark.long
 def test_here_they_are_checked_planned_and_take_stubs(tmp_path: Path) -> None:
     conf = CHECKS.replace("[{name: first", "[{name: day, default: d}, {name: first")
     workspace = make_workspace(tmp_path, conf=conf)
