@@ -82,7 +82,10 @@ BAD = {
         "ClarifyCheck",
         "PB204",
     ),
-    "clarify_check: {dataset: s3://b/x, check: explainability, shap: {a: $params.x}}": ("ClarifyCheck", "PB204"),
+    "clarify_check: {dataset: s3://b/x, check: explainability, shap: {a: {Get: Execution.PipelineName}}}": (
+        "ClarifyCheck",
+        "PB204",
+    ),
     "emr: {jar: s3://b/a.jar}": ("EMR", "PB204"),
     "emr: {cluster_id: j-1}": ("EMR", "PB203"),
     "emr_serverless: {application_id: a}": ("EMRServerless", "PB204"),
