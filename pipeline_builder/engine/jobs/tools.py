@@ -12,6 +12,7 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.limits import JobLimits
+from pipeline_builder.engine.jobs.metrics import Search, search_once
 from pipeline_builder.engine.jobs.names import LONGEST_TUNING, made_name
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.slots import Slots
@@ -50,7 +51,7 @@ class Tools:
 
     `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
     are the seconds after which a spot training loses its machine, each time it has one. `slots` are the places for
-    jobs, of which the step has one.
+    jobs, of which the step has one; `search` looks for metrics in a log.
     """
 
     execution: str
@@ -71,6 +72,7 @@ class Tools:
     interrupts: tuple[float, ...] = ()
     journal: Journal = field(default_factory=Journal)
     slots: Slots = field(default_factory=lambda: Slots(1))
+    search: Search = search_once
 
     @property
     def outputs(self) -> Outputs:
