@@ -69,8 +69,10 @@ def measure_sdk(folder: Path, units: int) -> Seen:
 
 def round_of(folder: Path, units: int, trees: dict[str, Path], found: Found, *, with_sdk: bool) -> None:
     """Measure every command once, turn by turn of the trees."""
-    for command in ("validate", "build", "build again"):
+    for command in ("validate", "validate again", "build", "build again"):
         for name, root in trees.items():
+            if "again" not in command:  # nothing that the command before has kept
+                shutil.rmtree(folder / ".pipeline_builder", ignore_errors=True)
             if command == "build":
                 shutil.rmtree(folder / "build" / "code", ignore_errors=True)
                 (folder / "build" / "pipeline_definition.json").unlink(missing_ok=True)

@@ -124,9 +124,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, trees_of(given.before) as trees:
         file = Path(folder, "figures")
-        print(
-            f"scale: turn by turn, medians of {given.pairs} ({os.cpu_count()} cores, Python {platform.python_version()})"
-        )
+        print(f"scale: in turns, medians of {given.pairs} ({os.cpu_count()} cores, Python {platform.python_version()})")
         print(
             f"  {'work':<48}{'before':>9}{'now':>9} {'':<5} {'range':<17}{'':>7}  {'goal':<12}{'peak':>9}", flush=True
         )

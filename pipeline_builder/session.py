@@ -8,7 +8,6 @@ here does one stage's output become the next one's input, and only here is it sa
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,25 +17,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.bundle import write_bundles
-from pipeline_builder.descriptions import DeployedPipeline, ExecutionStatus
+from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
+from pipeline_builder.opened import Opened, callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
-from pipeline_builder.release.planning import make_plan
-from pipeline_builder.release.record import RunRecord, is_reported, note_reported, write_record
+from pipeline_builder.release.planning import find_done, make_plan
+from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
-from pipeline_builder.release.whole import Left, leave_whole
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
+from pipeline_builder.views.reported import write_report
 from pipeline_builder.workspace import (
     APPLIED,
     AUTHORS,
@@ -45,16 +45,13 @@ from pipeline_builder.workspace import (
     JUNIT,
     REPORT,
     RUN,
-    Opened,
     Workspace,
     begin_state,
-    callers_names,
     load_workspace_lock,
     open_keys,
 )
 
 if TYPE_CHECKING:
-    from pipeline_builder.checkout.agreement import Compared
     from pipeline_builder.checkout.checkout import Checkouts
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import Execution, Selection
@@ -66,6 +63,7 @@ if TYPE_CHECKING:
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.selection import Found
+    from pipeline_builder.release.whole import Left
 
 
 class Session(Opened):
@@ -136,17 +134,6 @@ class Session(Opened):
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
         return done
-
-    def compare_lock(self, lock: Lock) -> tuple[Compared, ...]:
-        """Compare a lock with the manifest and with what the remotes have now."""
-        from pipeline_builder.checkout.agreement import compare_lock
-        from pipeline_builder.checkout.git import Git
-        from pipeline_builder.checkout.keys import remote_of
-
-        keys = open_keys(self.workspace)
-        git = Git(environment=self.workspace.environment)
-        jobs = self.workspace.parallel or 8
-        return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
 
     def validate(self) -> Composed:
         """Compose and check everything, offline."""
@@ -233,6 +220,8 @@ class Session(Opened):
 
         An execution of everything that goes on, or was stopped, is gone on with as it is.
         """
+        from pipeline_builder.release.whole import leave_whole
+
         definition, pipelines = self.composed.definition, self.target.pipelines
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
             return None
@@ -305,13 +294,9 @@ class Session(Opened):
 
     def take(self, plan: Plan, eyes: Eyes) -> RunRecord | None:
         """Judge the execution that a plan has found to have done all that a run would do; None where there is none."""
-        found = self.target.pipelines.describe_execution(plan.unchanged_since) if plan.unchanged_since else None
-        if found is None or found.status is not ExecutionStatus.SUCCEEDED:
-            return None
         pipeline = self.deployed()
-        if hashlib.sha256(pipeline.definition).hexdigest() != plan.new_sha256:
-            return None
-        return self._follow(lambda: Start(execution=found, origin="unchanged"), eyes, planned=pipeline)
+        done = find_done(self.target.pipelines, pipeline, plan)
+        return self._follow(lambda: done, eyes, planned=pipeline) if done else None
 
     def _note(self, begun: Start) -> None:
         self.begun = begun
@@ -404,13 +389,9 @@ class Session(Opened):
         write_junit(self.workspace.build / JUNIT, record)
 
     def report(self, record: RunRecord) -> Path:
-        """Write the report for people, unless it is there already: how long a command's stages took makes no other."""
+        """Write the report for people, unless it is there already."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            if not is_reported(self.kept, record, path):
-                from pipeline_builder.views.report import render_report
-
-                write_file(path, content := render_report(record).encode())
-                note_reported(self.kept, record, content)
+            write_report(path, record, self.kept)
             words.append(os.path.relpath(path))
         return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout.repositories import git, make_repository
+from tests.cli.terminals import on_terminal
 from tests.definition.cases import CASES
 from tests.doors import Door
 from tests.tiny import DATA, EVALUATE, TRAIN, variant
@@ -415,20 +415,15 @@ def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
 
 
 def test_the_prompt_on_a_terminal(workspace: Workspace) -> None:
-    main, side = pty.openpty()
     environment = workspace.environment(TERM="xterm", COLUMNS="100", LINES="40")
-    process = subprocess.Popen(
-        workspace.command("up"), cwd=workspace.root, env=environment, stdin=side, stdout=side, stderr=side
-    )
-    os.close(side)
-    seen = read_until(main, "yes / no (reject) / later")
-    assert "mae" in seen
-    os.write(main, b"yes\n")
-    read_until(main, "Comment")
-    os.write(main, b"looks right\n")
-    seen = read_until(main, "report: ")
-    assert process.wait(30) == 0
-    os.close(main)
+    with on_terminal(workspace.command("up"), workspace.root, environment) as (process, main):
+        seen = read_until(main, "yes / no (reject) / later")
+        assert "mae" in seen
+        os.write(main, b"yes\n")
+        read_until(main, "Comment")
+        os.write(main, b"looks right\n")
+        seen = read_until(main, "report: ")
+        assert process.wait(60) == 0
     assert "Approved: approved by ada: looks right" in seen
 
 

@@ -236,10 +236,12 @@ class Runner:
         return {**kept, **variables, **given.variables, **traced, **numbered}
 
     def _outputs(self, process: subprocess.Popen[bytes], read: bytes) -> tuple[bytes, bytes]:
-        deadline = time.monotonic() + self.timeout
+        deadline, given = time.monotonic() + self.timeout, read or None
         while not self.stopped.is_set():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.communicate(read or None, timeout=_GLANCE)
+            try:
+                return process.communicate(given, timeout=_GLANCE)
+            except subprocess.TimeoutExpired:
+                given = None  # it is on its way
             if time.monotonic() > deadline:
                 raise GitError("timeout", f"no answer within {self.timeout:.0f} s")
         raise GitError("stopped", "interrupted")

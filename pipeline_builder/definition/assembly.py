@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.tuning import MOST_TOP
 from pipeline_builder.definition.addresses import find_bad_addresses
 from pipeline_builder.definition.secrets import secrets_of
 from pipeline_builder.definition.steps import compose
@@ -88,13 +89,25 @@ def _repack(context: Context, step: Step) -> list[Mapped]:
 
 def owners_of(graph: Graph) -> Mapping[str, str]:
     """Return the conf's step behind each step that is composed for it."""
-    owners = {step.name: step.name for step in graph.steps}
-    tops = {step.asked.top_k for step in graph.steps if step.asked.top_k is not None}
-    for step in graph.steps:
-        if step.step_class == "RegisterModel":
-            owners |= {gate_name(step.name): step.name, fail_name(step.name): step.name}
-        if step.trains:
-            owners |= {repack_name(step, top): step.name for top in (None, *tops)}
-        for name in nested_names(step):
-            owners.setdefault(name, step.name)
+    return owners_among((step.name, made_for(step), nested_names(step)) for step in graph.steps)
+
+
+def made_for(step: Step) -> tuple[str, ...]:
+    """Return the names of all that may be composed for a step besides its own."""
+    if step.step_class == "RegisterModel":
+        return gate_name(step.name), fail_name(step.name)
+    if not step.trains:
+        return ()
+    tops = range(MOST_TOP) if step.tune_name else ()
+    return (repack_name(step), *(repack_name(step, top) for top in tops))
+
+
+def owners_among(steps: Iterable[tuple[str, Iterable[str], Iterable[str]]]) -> Mapping[str, str]:
+    """Return the owners of what is made for steps; each comes with the names of that, and of what stands inside it."""
+    listed = [*steps]
+    owners = {name: name for name, _, _ in listed}
+    for name, made, inner in listed:
+        owners |= dict.fromkeys(made, name)
+        for one in inner:
+            owners.setdefault(one, name)
     return owners

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.units import Step
 from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.loaded import document_of
 from pipeline_builder.definition.steps.keys import place_of
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.passed import Passed
 
@@ -28,27 +30,28 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
     from pipeline_builder.definition.check.outside import check_outside
     from pipeline_builder.definition.check.parts import have_passed, parts_of
 
-    def find(content: bytes) -> list[Problem]:
-        found = check_definition(json.loads(content))
-        return [*(_problem(finding, graph, definition) for finding in found), *_given(content, definition, graph, {})]
+    def find(document: JSON) -> list[Problem]:
+        found = check_definition(document)
+        return [*(_problem(finding, graph, definition) for finding in found), *_given(document, definition, graph, {})]
 
     content, about = definition.content, f"definition {graph.pipeline}"
-    if not any(check_outside(json.loads(content))) and have_passed(content, find, passed, about):
+    document = document_of(content)
+    if not any(check_outside(document)) and have_passed(content, lambda part: find(json.loads(part)), passed, about):
         return []
-    if not (found := find(content)):
+    if not (found := find(document)):
         passed.mark(parts_of(content), about)
     return found
 
 
 def given_findings(definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
     """Return what is wrong with a definition's requests as soon as parameters have these values."""
-    return _given(definition.content, definition, graph, given)
+    return _given(json.loads(definition.content), definition, graph, given)
 
 
-def _given(content: bytes, definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
+def _given(document: JSON, definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
     from pipeline_builder.definition.check.given import check_values
 
-    found = check_values(json.loads(content), given, pipeline=graph.pipeline)
+    found = check_values(document, given, pipeline=graph.pipeline)
     return [_problem(finding, graph, definition) for finding in found]
 
 

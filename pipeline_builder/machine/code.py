@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _BYTECODE = "__pycache__"
+_INSTALLED = (".dist-info", ".egg-info")
 
 
 @functools.cache
@@ -41,8 +43,6 @@ def _files(folder: str) -> Iterator[str]:
 def _distributions() -> Iterator[str]:
     """Yield the names of the folders that say what is installed: a distribution's name and version."""
     for folder in sys.path:
-        try:
-            names = os.listdir(folder or ".")  # noqa: PTH208
-        except OSError:  # an archive, or not there
-            continue
-        yield from (name for name in names if name.endswith((".dist-info", ".egg-info")))
+        if folder.endswith(("site-packages", "dist-packages")):
+            with contextlib.suppress(OSError):
+                yield from (name for name in os.listdir(folder) if name.endswith(_INSTALLED))  # noqa: PTH208

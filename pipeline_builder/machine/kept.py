@@ -13,13 +13,16 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.machine.code import fingerprint_code
+from pipeline_builder.machine.holdings import Holding, weigh
 
+KIND = "kept"
 KEPT = 256 << 20
 """Bytes that are kept where nothing else is said."""
 DAYS = 30
@@ -33,7 +36,7 @@ _TEMPORARY = ".new-"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of the store: when it was last asked for (seconds since 1970, by the hour), and its size in bytes."""
+    """A file of the store: when it was last asked for (seconds since 1970, by the day), and its size in bytes."""
 
     used: float
     size: int
@@ -104,9 +107,16 @@ class Kept:
                 os.unlink(temporary)  # noqa: PTH108
                 raise
 
-    def unneeded(self) -> list[Entry]:
+    def unneeded(self) -> list[Holding]:
         """Return the entries that are past the bound, or that nobody has asked for in a long time."""
-        return [entry for name in _SHARDS for entry in self._past(self.folder / name, 0)]
+        return [_holding(entry) for name in _SHARDS for entry in self._past(self.folder / name, 0)]
+
+    def take(self, chosen: Iterable[Holding]) -> list[Holding]:
+        """Remove entries; return them."""
+        gone = [*chosen]
+        for path in (path for item in gone for path in item.paths):
+            path.unlink(missing_ok=True)
+        return gone
 
     def _path(self, kind: str, key: str) -> Path:
         digest = hashlib.sha256(f"{self.code}\0{kind}\0{key}".encode()).hexdigest()
@@ -126,6 +136,12 @@ class Kept:
             size += entry.size
             if entry.used < oldest or size > self.bound // len(_SHARDS):
                 yield entry
+
+
+def _holding(entry: Entry) -> Holding:
+    used = datetime.fromtimestamp(entry.used, tz=timezone.utc)
+    why = f"last asked for {used:%Y-%m-%d}, or one too many; it is made again where it is needed"
+    return Holding(kind=KIND, name=entry.path.name, paths=(entry.path,), size=weigh([entry.path]), used=used, why=why)
 
 
 def open_kept(state: Path) -> Kept:

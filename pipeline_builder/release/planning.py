@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from pipeline_builder.definition.composed import Definition
-from pipeline_builder.descriptions import CachePrediction, DeployedPipeline
+from pipeline_builder.descriptions import CachePrediction, DeployedPipeline, ExecutionStatus
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.plan import Plan, build_plan, with_rename
-from pipeline_builder.release.run import find_unchanged
+from pipeline_builder.release.run import Start, find_unchanged
 from pipeline_builder.target import PipelineService
 
 
@@ -34,3 +35,12 @@ def make_plan(
         predictions = service.predict_cache(name, content, values)
     plan = build_plan(name, content, deployed, predictions, unchanged_since=same.id if same else "")
     return with_rename(plan, before) if plan.creates and before not in ("", name) else plan
+
+
+def find_done(service: PipelineService, pipeline: DeployedPipeline, plan: Plan) -> Start | None:
+    """Return the execution that has done all that a run would do, by a plan of just now, and of what is deployed."""
+    found = service.describe_execution(plan.unchanged_since) if plan.unchanged_since else None
+    if found is None or found.status is not ExecutionStatus.SUCCEEDED:
+        return None
+    same = hashlib.sha256(pipeline.definition).hexdigest() == plan.new_sha256
+    return Start(execution=found, origin="unchanged") if same else None

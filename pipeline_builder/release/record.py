@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
-
-_REPORT = "report"
 
 
 class _Frozen(BaseModel):
@@ -174,21 +170,3 @@ def load_record(path: Path) -> RunRecord | None:
 def write_record(path: Path, record: RunRecord) -> None:
     """Write the record, which the next stage reads."""
     write_file(path, record.model_dump_json(indent=2).encode() + b"\n")
-
-
-def is_reported(kept: Kept, record: RunRecord, path: Path) -> bool:
-    """Tell whether a file is the report that this version has made of a record, whatever its stages took."""
-    digest = kept.get(_REPORT, _shown(record))
-    try:
-        return digest is not None and hashlib.sha256(path.read_bytes()).hexdigest() == digest
-    except OSError:
-        return False
-
-
-def note_reported(kept: Kept, record: RunRecord, content: bytes) -> None:
-    """Note what was made of a record."""
-    kept.put(_REPORT, _shown(record), hashlib.sha256(content).hexdigest())
-
-
-def _shown(record: RunRecord) -> str:
-    return hashlib.sha256(record.model_copy(update={"stages": ()}).model_dump_json().encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -12,6 +13,9 @@ from botocore.stub import Stubber
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.images import image_digest
 from pipeline_builder.aws.store import S3Store
+from pipeline_builder.release.archive import keep_evidence
+from pipeline_builder.release.evidence import Evidence
+from pipeline_builder.target import Target
 from tests.aws.mocked import REGION, mocked
 
 IMAGE = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/churn:3"
@@ -78,3 +82,31 @@ def test_a_large_upload_is_told_as_well(aws: Aws, tmp_path: Path) -> None:
     found = S3Store(aws).look("s3://models/model.tar.gz")
     assert found is not None
     assert (found.size, found.etag[-2:]) == (9 << 20, "-2")
+
+
+def test_evidence_that_is_there_is_not_written_again(aws: Aws) -> None:
+    aws.call("s3", "put_bucket_versioning", Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+    target = aws_target(S3Store(aws))
+    evidence = Evidence(
+        pipeline="tiny",
+        execution="arn:e/1",
+        status="Succeeded",
+        definition_sha256="",
+        planned_sha256="",
+        fingerprint="",
+    )
+    for one in (evidence, evidence, evidence.model_copy(update={"status": "Failed"}), evidence):
+        keep_evidence(one, target)
+    found = aws.call("s3", "list_object_versions", Bucket="models")["Versions"]
+    written = [version["Key"] for version in found]
+    # Two contents once each, and what names the newest of them: first the one, then the other, then the one again.
+    assert {key: written.count(key) for key in written} == {
+        f"tiny/evidence/{evidence.sha256}.json": 1,
+        f"tiny/evidence/{evidence.model_copy(update={'status': 'Failed'}).sha256}.json": 1,
+        "tiny/evidence/executions/1.json": 3,
+    }
+
+
+def aws_target(store: S3Store) -> Target:
+    nothing: Any = None
+    return Target(name="aws", pipelines=nothing, store=store, registry=nothing, bucket="models")

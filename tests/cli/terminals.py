@@ -5,28 +5,42 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def on_terminal(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run a command on a terminal; where a test fails, it is killed, and nothing of it is left open."""
+    main, side = pty.openpty()
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=side, stdout=side, stderr=side)
+    os.close(side)
+    try:
+        yield process, main
+    finally:
+        process.kill()
+        process.wait()
+        os.close(main)
 
 
 def answer(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], *answers: tuple[str, str]
 ) -> tuple[int, str]:
     """Run a command on a terminal; return its exit code and all that was seen. `answers` are questions and replies."""
-    main, side = pty.openpty()
     shown = {**environment, "TERM": "xterm", "COLUMNS": "150", "LINES": "60"}
-    process = subprocess.Popen(command, cwd=folder, env=shown, stdin=side, stdout=side, stderr=side)
-    os.close(side)
-    seen = before = ""
-    for question, reply in answers:
-        while question not in seen:
-            seen += os.read(main, 65536).decode()
-        before, seen = before + seen, ""
-        os.write(main, f"{reply}\n".encode())
-    try:
-        while part := os.read(main, 65536):
-            seen += part.decode(errors="replace")
-    except OSError:
-        pass  # the other end is closed
-    os.close(main)
-    return process.wait(60), before + seen
+    with on_terminal(command, folder, shown) as (process, main):
+        seen = before = ""
+        for question, reply in answers:
+            while question not in seen:
+                seen += os.read(main, 65536).decode()
+            before, seen = before + seen, ""
+            os.write(main, f"{reply}\n".encode())
+        try:
+            while part := os.read(main, 65536):
+                seen += part.decode(errors="replace")
+        except OSError:
+            pass  # the other end is closed
+        return process.wait(60), before + seen

@@ -11,7 +11,8 @@ from pipeline_builder.conf.conf import load_conf
 from pipeline_builder.conf.graph import Graph, build_graph
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.check.check import check_definition
-from pipeline_builder.definition.definition import Definition, build_definition
+from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.tiny import CONF, write_model
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline_builder.definition.check.check import check_definition
-from pipeline_builder.definition.definition import Definition, build_definition
+from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.definition.policy.policy import check_policy
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.composing import compose_definition, load_graph

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.definition import Definition
+from pipeline_builder.definition.composed import Definition
 from pipeline_builder.descriptions import StepStatus
 from pipeline_builder.target import Target
 from tests.definition.cases import CASES

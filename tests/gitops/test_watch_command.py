@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +24,7 @@ from tests.tiny import CONF, EVALUATE, TRAIN, write_model
 from tests.workspaces import MANIFEST, Workspace, make_workspace
 
 QUICK = ("--interval", "0.2")
+LONGEST_ANSWER = 60  # seconds that a look gives git
 
 
 class Watching:
@@ -36,6 +37,9 @@ class Watching:
         self.out: list[str] = []
         self.err: list[str] = []
         self._readers = [self._read(process.stdout, self.out), self._read(process.stderr, self.err)]
+
+    def close(self) -> None:
+        self.end()
 
     @staticmethod
     def _read(stream: IO[str], lines: list[str]) -> threading.Thread:
@@ -57,27 +61,34 @@ class Watching:
         return False
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it and return its exit code; where it doesn't end, it is killed, and nothing of it is left open."""
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(number)
+            code = self.process.wait(timeout=60)
+        finally:
+            self._close()
+        assert "Traceback" not in "".join(self.err), "".join(self.err)
+        return code
+
+    def _close(self) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
+            self.process.kill()
+            self.process.wait(timeout=60)
         for reader in self._readers:
-            reader.join(30)
+            reader.join(60)
         for stream in (self.process.stdout, self.process.stderr):
             assert stream
             stream.close()
-        assert "Traceback" not in "".join(self.err), "".join(self.err)
-        return code
 
 
 @contextmanager
 def watching(workspace: Workspace, *arguments: str, anew: dict[str, str] | None = None) -> Iterator[Watching]:
     """Watch; with variables that count when a process begins, `anew` in a Python of its own."""
     given = ("watch", *QUICK, "--json", *arguments)
-    found = Watching(workspace.start(*given) if anew is None else _started_anew(workspace, given, anew))
-    try:
+    process = workspace.start(*given) if anew is None else _started_anew(workspace, given, anew)
+    with closing(Watching(process)) as found:
         yield found
-    finally:
-        found.end()
 
 
 def _started_anew(workspace: Workspace, given: tuple[str, ...], variables: dict[str, str]) -> subprocess.Popen[str]:
@@ -162,10 +173,10 @@ def test_restarted_it_sees_what_was_pushed_meanwhile_and_nothing_twice(workspace
 
 def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace, door: Door) -> None:
     push(workspace, "scripts/train.py", door.wait + TRAIN)
-    watch = Watching(workspace.start("watch", *QUICK, "--json"))
-    watch.has_said("churn-Train        Executing")
-    os.killpg(watch.process.pid, signal.SIGKILL)
-    assert watch.end() == -signal.SIGKILL
+    with closing(Watching(workspace.start("watch", *QUICK, "--json"))) as watch:
+        watch.has_said("churn-Train        Executing")
+        os.killpg(watch.process.pid, signal.SIGKILL)
+        assert watch.end() == -signal.SIGKILL
     door.open()
     with watching(workspace) as watch:
         assert watch.results(1)[0]["code"] == 0
@@ -177,9 +188,9 @@ def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace, door: Do
 def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number: signal.Signals, door: Door) -> None:
     door.open()
     push(workspace, "scripts/train.py", door.enter + ENDLESS)
-    watch = Watching(workspace.start("watch", *QUICK))
-    until(door.knocked)
-    assert watch.end(number) == 130
+    with closing(Watching(workspace.start("watch", *QUICK))) as watch:
+        until(door.knocked)
+        assert watch.end(number) == 130
     assert watch.err[-1] == "interrupted; the same command goes on from here\n"
     assert processes_of(workspace.root) == []
     push(workspace, "scripts/train.py", TRAIN)
@@ -291,7 +302,7 @@ def test_two_that_cron_starts_at_the_same_time(workspace: Workspace, door: Door)
     until(lambda: "churn-Train" in workspace.call("status").out)
     second = workspace.run("watch", "--once")
     door.open()
-    out, err = first.communicate(timeout=60)
+    out, err = first.communicate(timeout=300)
     assert (first.returncode, second.code) == (0, 0), err
     assert "nothing done" in second.err
     assert "Succeeded" in out
@@ -303,13 +314,11 @@ def test_ended_while_a_server_does_not_answer(workspace: Workspace, number: sign
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}/churn.git"
         (workspace.root / "model_repos.yaml").write_text(MANIFEST.replace("remotes/churn", url))
-        watch = Watching(workspace.start("watch", *QUICK))
-        server.settimeout(30)
-        connection, _ = server.accept()
-        begun = time.monotonic()
-        assert watch.end(number) == 0
-        assert time.monotonic() - begun < 5
-        connection.close()
+        server.settimeout(60)
+        with closing(Watching(workspace.start("watch", *QUICK))) as watch, server.accept()[0]:
+            begun = time.monotonic()
+            assert watch.end(number) == 0
+            assert time.monotonic() - begun < LONGEST_ANSWER / 2  # it doesn't wait for git's own patience to end
     assert processes_of(workspace.root) == []
 
 

@@ -126,7 +126,9 @@ def test_what_a_killed_command_left_goes_too(tmp_path: Path) -> None:
     left = files(tmp_path)[0].with_name(".new-abcd")
     left.write_bytes(b"half")
     age(left, 0)
-    assert [entry.path for entry in kept(tmp_path, now=1e9).unneeded()] == [left]
+    assert [entry.paths for entry in kept(tmp_path, now=1e9).unneeded()] == [(left,)]
+    assert store.take(store.unneeded())
+    assert not left.exists()
 
 
 def test_two_commands_at_once_write_whole_entries(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import html
 import itertools
 import json
 import os
-import pty
 import re
 import runpy
 import shlex
@@ -26,6 +25,7 @@ from markdown_it import MarkdownIt
 from pipeline_builder.engine.jobs.installer import find_uv
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.checkout.repositories import commit, git, make_repository
+from tests.cli.terminals import on_terminal
 from tests.definition.composing import load_graph
 from tests.engine.environments import equip, imports, share_environments
 from tests.places import ROOT
@@ -618,19 +618,14 @@ def answered(workspace: Workspace, arguments: list[str], answers: list[str]) -> 
     """Run `new` on a terminal and type the answers; return its exit code, and what was to be seen."""
     from tests.test_up import read_until
 
-    main, side = pty.openpty()
     environment = workspace.environment(TERM="xterm", COLUMNS="200")
-    command = workspace.command("new", *arguments)
-    process = subprocess.Popen(command, cwd=workspace.root, env=environment, stdin=side, stdout=side, stderr=side)
-    os.close(side)
-    seen = ""
-    for answer in answers:
-        seen += read_until(main, "]: ")
-        os.write(main, f"{answer}\n".encode())
-    seen += read_until(main, "never to be seen")
-    code = process.wait(30)
-    os.close(main)
-    return code, seen
+    with on_terminal(workspace.command("new", *arguments), workspace.root, environment) as (process, main):
+        seen = ""
+        for answer in answers:
+            seen += read_until(main, "]: ")
+            os.write(main, f"{answer}\n".encode())
+        seen += read_until(main, "never to be seen")
+        return process.wait(60), seen
 
 
 def test_questions(empty: Workspace) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline_builder.definition.compose import Composed, compose
+from pipeline_builder.definition.compose import compose
+from pipeline_builder.definition.composed import Composed
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS
 from pipeline_builder.errors import InputProblems, Problem

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
@@ -315,7 +313,7 @@ def test_a_kill_between_two_models_loses_and_doubles_nothing(trio: Trio) -> None
         process = trio.start("promote", "--comment", "all")
         while not decided(db):
             time.sleep(0.001)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # on a loaded machine it may have decided about all of them before this is seen
         process.communicate()
         decided(db)
     before = len(trio.changes())

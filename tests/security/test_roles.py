@@ -13,7 +13,8 @@ import pytest
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.definition.compose import compose
-from pipeline_builder.definition.definition import Definition, build_definition
+from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.definition.roles import job_role, role_name
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems

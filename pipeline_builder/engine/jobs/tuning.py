@@ -173,7 +173,9 @@ class _TuningJob:
         try:
             with recorded(self._state, step, request, tools) as job:
                 job.journal.add(TuningJobArn=self.arn)
-                job.result = run_training(step, request, replace(tools, journal=job.journal)).result
+                with tools.calling(step, request, tools) as reach:
+                    own = replace(tools, journal=job.journal, reach=reach)
+                    job.result = run_training(step, request, own).result
                 sweep_folder(folder / "ml")
             job.complete()
         except (StepFailedError, StepStoppedError, PipelineBuilderError, OSError):

@@ -70,7 +70,7 @@ def test_a_pipe_that_nobody_reads_or_only_begins_to_read_ends_with_the_job(tmp_p
     os.close(reader)
     with flowing([stream(tmp_path / "other", b"x")]):
         pass
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("pipe-")]
 
 

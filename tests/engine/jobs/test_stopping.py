@@ -49,6 +49,6 @@ def test_whoever_is_less_patient_later_shortens_the_time(tmp_path: Path) -> None
     begun = time.monotonic()
     stop.ask(0.2)
     thread.join()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30  # of 120 s of patience
     assert (results[0].end, results[0].exit_code, log.read_text().count("told")) == (JobEnd.STOPPED, 137, 1)
     assert results[0].told is not None

@@ -118,7 +118,7 @@ def test_who_does_not_save_in_time_is_killed(tmp_path: Path) -> None:
                     StoppingCondition={"MaxRuntimeInSeconds": 1})  # fmt: skip
     begun = time.monotonic()
     local, _, _, job = ran(tmp_path, step, grace=0.3)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60  # of 120 s of patience
     assert job.result["SecondaryStatus"] == "MaxRuntimeExceeded"
     assert archived(local, job) == {"m": "1\n"}
 

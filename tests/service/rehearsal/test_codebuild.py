@@ -196,7 +196,7 @@ def test_the_time_of_a_build_is_limited(tmp_path: Path) -> None:
     )
     assert ran.phases == [("build", "TimedOut")]
     assert ran.built.status == "TimedOut"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
 
 

@@ -27,7 +27,8 @@ _LONGEST = {
 }
 # A statement is cut for less room than a policy has only where there is at least so much of it.
 _LONG = 1_500
-_AROUND = len(json.dumps({"Version": "2012-10-17", "Statement": []}, separators=(",", ":")))
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+_AROUND = len(_compact({"Version": "2012-10-17", "Statement": []}))
 
 
 def pack(roles: Iterable[Role]) -> tuple[Role, ...]:
@@ -114,7 +115,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
 
 
 def _size(value: Any) -> int:
-    text = json.dumps(value, separators=(",", ":"))
+    text = _compact(value)
     for placeholder, longest in _LONGEST.items():
         text = text.replace(placeholder, longest)
     return len(text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def quote(value: str) -> str:
     """Return the text as a double-quoted YAML string on one line: what is in it stays text, whatever it looks like.
@@ -13,7 +15,7 @@ def quote(value: str) -> str:
     """
     if not isinstance(value, str):
         raise TypeError(f"only texts are quoted, not {value!r}")
-    quoted = json.dumps(value, ensure_ascii=False)
+    quoted = _as_json(value)
     if quoted.isprintable():
         return quoted
     return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
