@@ -26,6 +26,7 @@ from pipeline_builder.conf.sections import (
     TransformSection,
 )
 from pipeline_builder.conf.tuning import TuneSection
+from pipeline_builder.conf.tunings import name_of_tuning, tuning_problems
 from pipeline_builder.documents.fields import TYPED, StepClass
 from pipeline_builder.documents.schema import Section, describe, did_you_mean, known_keys, read_section
 from pipeline_builder.documents.source import DataPath
@@ -48,7 +49,6 @@ _KIND_OF: Mapping[StepClass, type[JobSection]] = {
 JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
 # The classes whose step_type chooses a section.
 _CHOOSING = ("Processing", "Training", "Tuning")
-_DEFINITIONS = ("TrainingJobDefinition", "TrainingJobDefinitions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +302,7 @@ def build_steps(
 
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in _CHOOSING else ""
-    tune_name = _tune_name(unit, asked)
+    tune_name = name_of_tuning(unit, asked)
     section_name = chosen or _SECTION_OF.get(asked.step_class, "")
     if asked.step_class == "Tuning":
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
@@ -327,39 +327,10 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         message = f"step '{step.name}': a Raw step says its type in the definition: 'step_type' is missing"
         problems.append(Problem(id="PB885", message=message, place=step.place))
     if tune_name:
-        problems.extend(_tune_problems(step))
+        problems.extend(tuning_problems(step))
     elif not step.is_raw:
         problems.extend(_section_problems(step))
     return step
-
-
-def _tune_name(unit: Unit, asked: StepSection) -> str:
-    """Return the name of a tuning's section; empty where its whole request stands in `arguments`."""
-    name = asked.step_type or "tune"
-    if asked.step_class != "Tuning":
-        return ""
-    there = name in unit.tunings or name in unit.section.others
-    return name if there or not any(key in asked.arguments for key in _DEFINITIONS) else ""
-
-
-def _tune_problems(step: Step) -> Iterable[Problem]:
-    """The section of a tuning is there, and the one of the training that it varies."""
-    unit, tune = step.unit, step.tune
-    if tune is None and step.tune_name in unit.section.others:
-        return  # it couldn't be read, which is said
-    if tune is None:
-        message = (
-            f"step '{step.name}' (Tuning) needs the section '{step.tune_name}' of the model '{unit.name}', or its "
-            "whole request in 'arguments'"
-        )
-        place = step.conf.document.place((*step.path, "step_type" if step.asked.step_type else "step_name"))
-        hint = did_you_mean(step.tune_name, unit.tunings)
-        yield Problem(id="PB311", message=message, place=place, hint=hint)
-    elif not isinstance(step.job, TrainSection) and tune.train not in unit.section.others:
-        what = "is not one for a Training step" if step.job else "is not there"
-        message = f"step '{step.name}': the section '{tune.train}', which it varies, {what}"
-        hint = did_you_mean(tune.train, [name for name, job in unit.jobs.items() if isinstance(job, TrainSection)])
-        yield Problem(id="PB857", message=message, place=step.tune_place("train"), hint=hint)
 
 
 def _section_problems(step: Step) -> Iterable[Problem]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.tuning import MOST_TOP
 from pipeline_builder.definition.addresses import find_bad_addresses
-from pipeline_builder.definition.branches import else_name, else_names
+from pipeline_builder.definition.branches import else_name
 from pipeline_builder.definition.secrets import secrets_of
 from pipeline_builder.definition.steps import compose
 from pipeline_builder.definition.steps.closing import close_inputs
@@ -91,18 +92,28 @@ def _repack(context: Context, step: Step) -> list[Mapped]:
 
 def owners_of(graph: Graph) -> Mapping[str, str]:
     """Return the conf's step behind each step that is composed for it."""
-    owners = {step.name: step.name for step in graph.steps}
-    tops = {step.asked.top_k for step in graph.steps if step.asked.top_k is not None}
-    for step in graph.steps:
-        if step.step_class == "RegisterModel":
-            gate = gate_name(step.name)
-            owners |= dict.fromkeys(
-                (gate, fail_name(step.name), *([else_name(gate)] if step.holder else [])), step.name
-            )
-        if step.trains:
-            owners |= {repack_name(step, top): step.name for top in (None, *tops)}
-        for name in nested_names(step):
-            owners.setdefault(name, step.name)
-    for name, step in else_names(graph):
-        owners.setdefault(name, step.name)
+    return owners_among((step.name, made_for(step), nested_names(step)) for step in graph.steps)
+
+
+def made_for(step: Step) -> tuple[str, ...]:
+    """Return the names of all that may be composed for a step besides its own."""
+    if step.step_class == "RegisterModel":
+        gate = gate_name(step.name)
+        return (gate, fail_name(step.name), *([else_name(gate)] if step.holder else []))
+    if step.step_class == "Condition":
+        return (else_name(step.name),) if step.holder and step.written else ()
+    if not step.trains:
+        return ()
+    tops = range(MOST_TOP) if step.tune_name else ()
+    return (repack_name(step), *(repack_name(step, top) for top in tops))
+
+
+def owners_among(steps: Iterable[tuple[str, Iterable[str], Iterable[str]]]) -> Mapping[str, str]:
+    """Return the owners of what is made for steps; each comes with the names of that, and of what stands inside it."""
+    listed = [*steps]
+    owners = {name: name for name, _, _ in listed}
+    for name, made, inner in listed:
+        owners |= dict.fromkeys(made, name)
+        for one in inner:
+            owners.setdefault(one, name)
     return owners

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline_builder.conf.branching import ELSE, IF
 from pipeline_builder.conf.comparisons import ConditionSection
-from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.graph import Graph
 from pipeline_builder.dag.outline import referred_steps
 from pipeline_builder.definition.names import STEP_NAME, shorten
 from pipeline_builder.definition.steps.condition import none_or_some
@@ -39,13 +39,6 @@ def nest(graph: Graph, steps: Iterable[Mapped], owners: Mapping[str, str]) -> li
 def else_name(condition: str) -> str:
     """Return the name of the Condition step that stands for the other branch of one within a branch."""
     return shorten(f"{condition}-Else", STEP_NAME)
-
-
-def else_names(graph: Graph) -> Iterator[tuple[str, Step]]:
-    """Yield the name of each such step that a conf's own condition may need, with that condition."""
-    for step in graph.steps:
-        if step.holder and isinstance(step.written, ConditionSection):
-            yield else_name(step.name), step
 
 
 def _filled(graph: Graph, step: Mapped, inside: Mapping[tuple[str, str], list[JSON]]) -> Mapped:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -19,13 +20,14 @@ from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
+from pipeline_builder.engine.execution.threads import step_threads
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
-from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, job_arn, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
@@ -39,7 +41,16 @@ from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
+from pipeline_builder.target import (
+    Calling,
+    Observer,
+    Reach,
+    ReachGiver,
+    RequestJudge,
+    SecretGiver,
+    reach_nobody,
+    take_all,
+)
 
 Keep = Callable[[], None]
 # Execution variables that are a job's own.
@@ -65,6 +76,7 @@ class Engine:
     hidden: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
+    reach: ReachGiver = reach_nobody
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stubs: Stubs = field(default_factory=dict)
@@ -120,28 +132,24 @@ class Run:
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
-            try:
-                while todo or line or running:
-                    if self._asked_to_stop():
-                        todo.clear()
-                        line.clear()
-                    for step in todo.take_skipped():
-                        observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
-                    for step in todo.take_ready():
-                        line.join(step)
-                    while line and self._slots.seize():
-                        (step,) = line.take(1)
-                        future = pool.submit(self._run_step, step, observe)
-                        running[future] = step
-                        future.add_done_callback(self._ended.put)
-                    self._slots.want(bool(line))
-                    if not running:
-                        break
-                    self._collect(running)
-            except BaseException:
-                self._stop.ask(AT_ONCE)
-                raise
+        with step_threads(self._execution.id, workers, self._stop) as pool:
+            while todo or line or running:
+                if self._asked_to_stop():
+                    todo.clear()
+                    line.clear()
+                for step in todo.take_skipped():
+                    observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+                for step in todo.take_ready():
+                    line.join(step)
+                while line and self._slots.seize():
+                    (step,) = line.take(1)
+                    future = pool.submit(self._run_step, step, observe)
+                    running[future] = step
+                    future.add_done_callback(self._ended.put)
+                self._slots.want(bool(line))
+                if not running:
+                    break
+                self._collect(running)
         if self._stop.is_set():
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
         if not self._failed:
@@ -278,7 +286,8 @@ class Run:
                 with self._engine.state.transaction():  # that it runs, and as which job
                     self._engine.state.put_step(self._execution.arn, state)
                     job = work.enter_context(recorded(self._engine.state, step, request, tools))
-                done = WORK[step.type](step, request, replace(tools, journal=job.journal))
+                reach = work.enter_context(reach_of(self._engine, step, request, tools))
+                done = WORK[step.type](step, request, replace(tools, journal=job.journal, reach=reach))
                 job.result = done.result
                 # Inputs and outputs are in the store; only the log is of use later.
                 sweep_folder(folder / "ml")
@@ -321,25 +330,46 @@ class Run:
     def _tools(self, step: Step, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
         engine = self._engine
         stop = self._stops[step.name] = Stop(below=self._stop)
-        return Tools(
+        tools = tools_of(engine, folder, stop, observe)
+        interrupts = engine.interrupts.get(step.name, ())
+        return replace(
+            tools,
             execution=self._execution.arn,
-            folder=folder,
-            store=engine.store,
-            registry=engine.registry,
-            environments=engine.environments,
-            images=engine.images,
-            secrets=engine.secrets,
-            stop=stop,
-            grace=engine.grace,
-            interrupts=engine.interrupts.get(step.name, ()),
-            private=engine.private,
-            limits=engine.limits,
-            hidden=engine.hidden,
-            shared=engine.shared,
-            observe=observe,
+            interrupts=interrupts,
             attempt=attempt,
             slots=self._slots,
+            calling=partial(reach_of, engine),
         )
+
+
+def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:
+    """Return what a job works with that is of no execution."""
+    return Tools(
+        execution="",
+        folder=folder,
+        store=engine.store,
+        registry=engine.registry,
+        environments=engine.environments,
+        images=engine.images,
+        secrets=engine.secrets,
+        stop=stop,
+        grace=engine.grace,
+        private=engine.private,
+        limits=engine.limits,
+        hidden=engine.hidden,
+        shared=engine.shared,
+        observe=observe,
+    )
+
+
+def reach_of(
+    engine: Engine, step: Step, request: Mapping[str, Any], tools: Tools
+) -> contextlib.AbstractContextManager[Reach]:
+    """Return how the job of a step calls AWS; a step without a job calls nobody."""
+    if step.type not in KINDS:
+        return contextlib.nullcontext(Reach())
+    job = job_arn(step, request, tools)
+    return engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
 
 
 def _nothing() -> None:

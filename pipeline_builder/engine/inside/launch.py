@@ -7,8 +7,10 @@ another such line may leave it less. Its end of file means that the engine is go
 Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, and last
 `exit <code>`, or `setup <what failed>` where the job could not be started.
 
-    {"private": bool, "limits": {name: number}, "folders": [path, ...], "foreign": [path, ...],
-     "command": [...], "environment": {...}, "workdir": path}
+    {"private": bool, "limits": {name: number}, "folders": [path, ...],
+     "command": [...], "environment": {...}, "workdir": path, "forward": (port, path of a socket)}
+
+`forward`, where it is, is what a job without a network can reach: its port leads to the socket.
 
 Marshal and not JSON, because `json` would add a third to the time that this program needs to start, and both ends are
 the same interpreter.
@@ -64,6 +66,8 @@ def main() -> int:
                     title.show(spec["command"])
             # Neither watched nor changed by the job, which has the same user.
             prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
+        if spec.get("forward"):
+            _start_forward(*spec["forward"])
         child = _start_job(spec)
     except OSError as error:
         _say(f"setup {error.strerror or error}: {error.filename or ''}")
@@ -105,12 +109,7 @@ def wake_on_child() -> int:
 def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
     """Wait for the child, obey the lifeline and the limits, kill what is left; return the exit code."""
     kill = _kill_all if spec["private"] else _kill_tree
-    foreign = spec.get("foreign", [])
-    watch = (
-        usage.Watch(spec["limits"], spec["folders"], private=spec["private"], foreign=foreign)
-        if spec["limits"]
-        else None
-    )
+    watch = usage.Watch(spec["limits"], spec["folders"], private=spec["private"]) if spec["limits"] else None
     code: int | None = None
     deadline: float | None = None
     while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):
@@ -244,6 +243,20 @@ def _forever(body: Callable[[], int]) -> NoReturn:
         os._exit(NOT_RUNNABLE)
 
 
+def _start_forward(port: int, path: str) -> None:
+    if TYPE_CHECKING:
+        from pipeline_builder.engine.inside import forward
+    else:
+        import forward  # few jobs need it
+
+    listening = forward.listen(port)
+    if os.fork() == 0:
+        os.close(0)  # the lifeline is the supervisor's
+        os.dup2(2, 1)
+        _forever(lambda: forward.forward(listening, path))
+    listening.close()
+
+
 def _start_job(spec: Spec) -> int:
     pid = os.fork()
     if pid == 0:
@@ -259,7 +272,7 @@ def _become_job(spec: Spec) -> int:
         os.setpgid(0, 0)
     if LINUX and not spec["private"]:
         prctl(SET_DEATH_SIGNAL, signals.SIGKILL)
-    _bind(spec["limits"], private=spec["private"])
+    _bind(spec["limits"], private=spec["private"], forwarding=bool(spec.get("forward")))
     # Python ignores these two, and an ignored signal stays ignored in the new program.
     for number in (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGTERM, signals.SIGINT):
         signals.signal(number, signals.SIG_DFL)
@@ -282,7 +295,7 @@ def _become_job(spec: Spec) -> int:
         return NOT_FOUND if missing else NOT_RUNNABLE
 
 
-def _bind(limits: dict[str, int], *, private: bool) -> None:
+def _bind(limits: dict[str, int], *, private: bool, forwarding: bool) -> None:
     """Set what the kernel itself holds; never the address space, which much is only reserved of."""
     # 1 is the one size that also keeps a core from a program that collects them for the whole machine.
     _limit(resource.RLIMIT_CORE, 1)
@@ -290,7 +303,7 @@ def _bind(limits: dict[str, int], *, private: bool) -> None:
         return
     _limit(resource.RLIMIT_FSIZE, limits["file_size"])
     if private:  # counted in the job's own user namespace; elsewhere it would count all that the user runs
-        _limit(resource.RLIMIT_NPROC, limits["processes"] + 1)  # and its supervisor
+        _limit(resource.RLIMIT_NPROC, limits["processes"] + 1 + forwarding)  # and its supervisor
     if LINUX:
         with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write(str(FIRST_VICTIM))

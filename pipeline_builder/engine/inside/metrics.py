@@ -1,6 +1,7 @@
 """The last value of each metric of a log, found by its regular expression; in a process of its own.
 
-Run as `python metrics.py spec.json`; standard library only. The expressions are another team's: one that never comes
+Run as `python metrics.py spec.json`, or without an argument to get a spec in each line of the input and answer in the
+output's; standard library only. The expressions are another team's: one that never comes
 to an end on some line is given up after `seconds`, the others are found. The spec, and what is written to `result`:
 
     {"log": path, "definitions": [{"Name": …, "Regex": …}, …], "seconds": 2.0, "result": path}
@@ -39,10 +40,21 @@ class GivenUpError(Exception):
 
 def main(arguments: list[str]) -> int:
     """Find the metrics of a spec."""
-    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _give_up)
+    if not arguments:
+        for line in sys.stdin:
+            sys.stdout.write(json.dumps(_searched(json.loads(line))) + "\n")
+            sys.stdout.flush()
+        return 0
+    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    Path(spec["result"]).write_text(json.dumps(_searched(spec)), encoding="utf-8")
+    return 0
+
+
+def _searched(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a spec asks for."""
     result: dict[str, dict[str, Any]] = {"found": {}, "given_up": {}}
     for definition in spec["definitions"]:
         name = definition["Name"]
@@ -58,8 +70,7 @@ def main(arguments: list[str]) -> int:
         else:
             if found:
                 result["found"][name] = found
-    Path(spec["result"]).write_text(json.dumps(result), encoding="utf-8")
-    return 0
+    return result
 
 
 def _give_up(number: int, frame: FrameType | None) -> None:

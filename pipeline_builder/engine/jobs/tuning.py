@@ -25,6 +25,7 @@ from pipeline_builder.engine.jobs.logs import append_line
 from pipeline_builder.engine.jobs.metrics import definitions_of, objectives_so_far
 from pipeline_builder.engine.jobs.proposals import Values, ranges_of
 from pipeline_builder.engine.jobs.records import JobRecord, find_job, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.searching import searching
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Stop
 from pipeline_builder.engine.jobs.summaries import MOST_TOLD, best_first, counters, is_better, summary_of, value_of
 from pipeline_builder.engine.jobs.tools import (
@@ -95,7 +96,9 @@ class _TuningJob:
         for job in ended_before(self._state, self._tools.execution, self._step.name):
             self._take(job)
         seed = f"{self._tools.execution}/{self._step.name}"
-        with choosing(self._request, self._tools, seed, warm=bool(self._before)) as chooser:
+        warm = bool(self._before)
+        with searching() as search, choosing(self._request, self._tools, seed, warm=warm) as chooser:
+            self._tools = replace(self._tools, search=search)
             self._all(chooser)
         return self._done()
 
@@ -170,7 +173,9 @@ class _TuningJob:
         try:
             with recorded(self._state, step, request, tools) as job:
                 job.journal.add(TuningJobArn=self.arn)
-                job.result = run_training(step, request, replace(tools, journal=job.journal)).result
+                with tools.calling(step, request, tools) as reach:
+                    own = replace(tools, journal=job.journal, reach=reach)
+                    job.result = run_training(step, request, own).result
                 sweep_folder(folder / "ml")
             job.complete()
         except (StepFailedError, StepStoppedError, PipelineBuilderError, OSError):
@@ -236,7 +241,7 @@ class _TuningJob:
         wanted = [item for item in definitions_of(self._request[DEFINITION]) if item["Name"] == goal]
         if self._early.is_wanted and wanted:
             log = self._tools.folder.parent / trial_step(self._step, number).name / "log.txt"
-            self._early.see(number, objectives_so_far(wanted[0], log))
+            self._early.see(number, objectives_so_far(wanted[0], log, self._tools.search))
 
     def _is_over(self) -> bool:
         """Tell whether no more trials begin: the tuning is stopped, or has enough."""

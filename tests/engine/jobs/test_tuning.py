@@ -199,7 +199,13 @@ def test_what_the_machine_cannot_choose_is_refused_before_anything_runs(tmp_path
     step["Arguments"]["TrainingJobDefinition"]["InputDataConfig"] = [{"ChannelName": "x", "DataSource": {}}]
     with pytest.raises(InputProblems) as caught:
         run(target(tmp_path), definition(step))
-    assert sorted(problem.id for problem in caught.value.problems) == ["PB560", "PB560"]
+    (problem,) = caught.value.problems
+    assert problem.id == "PB501"
+    assert "'Autotune'" in problem.message
+    assert "the input 'x' has no source" in problem.message
+    stubs = {"tune": {"BestTrainingJob": {"TrainingJobName": "t"}}}
+    _, ended, states = run(target(tmp_path, settings={"stubs": stubs}), definition(step))
+    assert (ended.status, states["tune"].stub != "") == (ExecutionStatus.SUCCEEDED, True)
     assert not trials(tmp_path)
 
 
