@@ -14,7 +14,7 @@ from typing import Any
 from pipeline_builder.errors import InputProblems, Problem
 
 VERSION = "2020-12-01"
-STEP_TYPES = ("Processing", "Training", "Model", "Transform", "RegisterModel", "Condition", "Fail")
+STEP_TYPES = ("Processing", "Training", "Tuning", "Model", "Transform", "RegisterModel", "Condition", "Fail")
 """The types that are run here; a step of any other needs a stub."""
 # What a step of one of these may have besides; anything else asks for something that would not happen.
 _STEP_KEYS = {

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -28,6 +29,7 @@ from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, job_arn, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
+from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.jobs.work import WORK
@@ -114,7 +116,9 @@ class Run:
         self._known = engine.state.steps(execution.arn)
         self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
         self._frontier = Frontier(document.steps, self._todo(), self._results, self._failed)
-        self._ended: SimpleQueue[Future[Done | None]] = SimpleQueue()
+        self._ended: SimpleQueue[Future[Done | None] | None] = SimpleQueue()
+        workers = min(limits.parallel or engine.jobs, engine.jobs)
+        self._slots = Slots(workers, wake=lambda: self._ended.put(None))
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -137,10 +141,12 @@ class Run:
                     observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
                 for step in todo.take_ready():
                     line.join(step)
-                for step in line.take(workers - len(running)):
+                while line and self._slots.seize():
+                    (step,) = line.take(1)
                     future = pool.submit(self._run_step, step, observe)
                     running[future] = step
                     future.add_done_callback(self._ended.put)
+                self._slots.want(bool(line))
                 if not running:
                     break
                 self._collect(running)
@@ -179,14 +185,17 @@ class Run:
             # A time-out now and then, because a wait without end can't be interrupted on every system.
             future = self._ended.get(timeout=0.5)
             while True:
-                step = running.pop(future)
-                done = future.result()
-                if done is None:
-                    self._failed.add(step.name)
-                else:
-                    self._results[step.name] = done.result
-                self._frontier.end(step.name)
+                if future is not None:  # else a tuning has given a place back
+                    self._end(running.pop(future), future.result())
                 future = self._ended.get_nowait()
+
+    def _end(self, step: Step, done: Done | None) -> None:
+        self._slots.give()
+        if done is None:
+            self._failed.add(step.name)
+        else:
+            self._results[step.name] = done.result
+        self._frontier.end(step.name)
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
         """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
@@ -223,7 +232,7 @@ class Run:
             status=StepStatus.EXECUTING,
             started=now(),
             attempts=(known.attempts if known else 0) + 1,
-            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
+            log=str(folder / "log.txt") if step.type in KINDS else "",
         )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
@@ -260,7 +269,7 @@ class Run:
             return self._stubbed(step, request, stub, state.attempts), "", _nothing
         if self._ours:
             check_named(request, self._engine.store)
-        key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
+        key = self._key(step, request) if step.cached and step.type in KINDS else None
         if key and self._limits.use_cache:
             held.enter_context(referring(self._engine.state))
             if hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key):
@@ -323,7 +332,14 @@ class Run:
         stop = self._stops[step.name] = Stop(below=self._stop)
         tools = tools_of(engine, folder, stop, observe)
         interrupts = engine.interrupts.get(step.name, ())
-        return replace(tools, execution=self._execution.arn, interrupts=interrupts, attempt=attempt)
+        return replace(
+            tools,
+            execution=self._execution.arn,
+            interrupts=interrupts,
+            attempt=attempt,
+            slots=self._slots,
+            calling=partial(reach_of, engine),
+        )
 
 
 def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:
