@@ -12,7 +12,8 @@ from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.passed import Passed
-from pipeline_builder.manifest.manifest import LocalSection, Manifest, build_local
+from pipeline_builder.manifest.local import LocalSection
+from pipeline_builder.manifest.manifest import Manifest, build_local
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed

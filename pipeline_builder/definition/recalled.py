@@ -117,9 +117,8 @@ class Recalled:
         }
         noted = None if before.linked else record(before.entries)
         about = [entry[name] for name in ("stamp", "commits", "names", "values")]
-        entry["record"] = (
-            hashlib.sha256(repr((about, composed.definition.sha256)).encode()).hexdigest() if noted else ""
-        )
+        made_of = repr((about, composed.definition.sha256)).encode()
+        entry["record"] = hashlib.sha256(made_of).hexdigest() if noted else ""
         self.kept.put(_KIND, self._key, entry)
         if noted:
             self._keep_record(composed.definition, before, noted, entry["record"])
