@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from pipeline_builder.aws.facts import Facts, read_facts
-from pipeline_builder.dag.caching import COMPARED, FIRST, PARAMETER, VARIABLE, current_generation, without_cache
+from pipeline_builder.dag.caching import (
+    COMPARED,
+    FIRST,
+    HYPERPARAMETER,
+    PARAMETER,
+    VARIABLE,
+    current_generation,
+    without_cache,
+)
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.steps.freshness import MOST_VARIABLES
 from pipeline_builder.descriptions import Execution, ExecutionStatus
@@ -100,10 +108,14 @@ def test_every_cached_step_of_every_case_carries_it_and_no_other(tmp_path: Path,
     document = composed(tmp_path, case.conf, files=case.files, tags=case.tags, **case.values)
     cached = {step["Name"] for step in document["Steps"] if "CacheConfig" in step}
     carrying = {name for name, found in environments(document).items() if found.get(VARIABLE) == CARRIED[VARIABLE]}
+    tunings = [step for step in document["Steps"] if step["Type"] == "Tuning"]
+    static = {step["Name"]: step["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"] for step in tunings}
+    carrying |= {name for name, found in static.items() if found.get(HYPERPARAMETER) == CARRIED[VARIABLE]}
     assert carrying == cached
     declared = [item for item in document["Parameters"] if item["Name"] == PARAMETER]
     assert declared == [{"Name": PARAMETER, "Type": "String", "DefaultValue": FIRST}]
-    assert all("Environment" in COMPARED[step["Type"]] for step in document["Steps"] if "CacheConfig" in step)
+    members = {"Environment", "StaticHyperParameters"}
+    assert all(members & {*COMPARED[step["Type"]]} for step in document["Steps"] if "CacheConfig" in step)
 
 
 def test_a_definition_without_a_cached_step_has_no_parameter_for_it(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def ended_before(state: State, execution: str, step: str) -> Iterator[JobRecord]
     A tuning that has failed by itself begins anew. A training that was stopped with all is run again, one that wasn't
     worth going on is not: the tuning has told of that.
     """
-    tunings = [job for job in jobs_like(state, KIND, execution, step) if job.status not in ("InProgress", "Stopping")]
+    known = [job for job in jobs_like(state, KIND, execution, step) if job.step == step]  # `_` is any letter there
+    tunings = [job for job in known if job.status not in ("InProgress", "Stopping")]
     last = tunings[-1] if tunings else None
     if last is None or not (last.reason == ENGINE_ENDED or last.status == "Stopped"):
         return
@@ -50,7 +51,8 @@ def parents_of(
         for job in jobs_like(state, "training-job", jobs[-1].execution, f"{jobs[-1].step}.%"):
             summary = summary_of(job, request, names)
             values = summary["TunedHyperParameters"]
-            if value_of(summary) is not None and _is_within(request, values):
+            own = trial_number(jobs[-1].step, job.step) is not None
+            if own and value_of(summary) is not None and _is_within(request, values):
                 found.append((values, value_of(summary), summary))
     return found
 
