@@ -116,7 +116,7 @@ def _handler(module: types.ModuleType, model_dir: Path) -> Callable[[Any, Any], 
     return handle
 
 
-@functools.cache
+@functools.lru_cache
 def _requests() -> Any:
     return importlib.import_module("requests")
 
