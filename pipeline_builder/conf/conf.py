@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from pipeline_builder.conf.calls import CallbackSection, LambdaSection
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.conf.variables import refusing
@@ -25,13 +26,18 @@ from pipeline_builder.manifest.policy import Rules
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
+# What a section of another name has at least, so that a misspelt one is none.
+_SECTIONS: list[JSON] = [{"required": [key]} for key in ("entry_point", "function", "sqs_queue", "inputs", "outputs")]
+
+
 class ModelSection(Section):
     """One modeling unit: its scripts and the configuration of its steps.
 
-    A section of another name is a job too, where a Processing or Training step names it as its `step_type`.
+    A section of another name is one too, where a Processing, Training, Lambda or Callback step names it as its
+    `step_type`.
     """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"required": ["entry_point"]}})
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"anyOf": _SECTIONS}})
 
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"
@@ -42,6 +48,8 @@ class ModelSection(Section):
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
     evaluate: EvaluateSection | None = Field(None, description="the Metrics step's job")
     registry: RegistrySection | None = Field(None, description="the model package")
+    function: LambdaSection | None = Field(None, alias="lambda", description="a Lambda step's function")
+    callback: CallbackSection | None = Field(None, description="a Callback step's queue, and what it waits for")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
 
     @property

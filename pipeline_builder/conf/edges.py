@@ -20,6 +20,7 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 
 _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
 _COMPLETED = "Completed"
+_CALLS = ("Lambda", "Callback")
 _TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
 
 
@@ -56,7 +57,7 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every chained step is there and has an output to take, and that this step can take one."""
     for step in steps.values():
         place = step.conf.document.place((*step.path, "chain_input_source_step"))
-        if step.asked.chained and step.step_class in _TAKE_NONE:
+        if step.asked.chained and not _takes(step):
             message = f"step '{step.name}': a {step.step_class} step takes no chained input"
             problems.append(Problem(id="PB314", message=message, place=place))
         if step.asked.prefix and step.step_class != "Transform":
@@ -66,9 +67,24 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
         for source in step.asked.chained:
             if source not in steps:
                 problems.append(_unknown_step(source, steps, place))
-            elif steps[source].step_class not in _CHAINABLE:
-                message = f"step '{source}' ({steps[source].step_class}) has no output that another step could take"
-                problems.append(Problem(id="PB314", message=message, place=place))
+            elif not _gives(steps[source], step):
+                problems.append(_outputless(steps[source], place))
+
+
+def _takes(step: Step) -> bool:
+    """Tell whether a step can take what others put out: of the types without a section none can."""
+    return step.call is not None or step.step_class not in _TAKE_NONE
+
+
+def _gives(source: Step, step: Step) -> bool:
+    """Tell whether a step has outputs that the other can take; those of a call are values, which only calls take."""
+    return source.step_class in _CHAINABLE or (source.call is not None and step.step_class in _CALLS)
+
+
+def _outputless(source: Step, place: Place) -> Problem:
+    message = f"step '{source.name}' ({source.step_class}) has no output that another step could take"
+    value = f"write {{Get: \"Steps.{source.name}.OutputParameters['name']\"}} where the value is wanted"
+    return Problem(id="PB314", message=message, place=place, hint=value if source.step_class in _CALLS else None)
 
 
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
@@ -158,10 +174,8 @@ def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple
     kept = {name: step for name, step in steps.items() if step.is_whole}
     while lonely := _lonely(kept):
         kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
-    sources = {name for name, step in kept.items() if step.step_class in _CHAINABLE}
     for name, step in kept.items():
-        takes = step.step_class not in _TAKE_NONE
-        chained = tuple(source for source in step.asked.chained if takes and source in sources)
+        chained = tuple(s for s in step.asked.chained if _takes(step) and s in kept and _gives(kept[s], step))
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
     return kept, {(before, after) for before, after in edges if before in kept and after in kept}
 

@@ -6,9 +6,10 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.sections import (
@@ -30,6 +31,8 @@ _SECTION_OF: Mapping[StepClass, str] = {
     "Transform": "transform",
     "Metrics": "evaluate",
     "RegisterModel": "registry",
+    "Lambda": "lambda",
+    "Callback": "callback",
 }
 _KIND_OF: Mapping[StepClass, type[JobSection]] = {
     "Processing": PreprocessSection,
@@ -37,20 +40,26 @@ _KIND_OF: Mapping[StepClass, type[JobSection]] = {
     "Transform": TransformSection,
     "Metrics": EvaluateSection,
 }
+# Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
+_CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
 JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
 # The classes whose step_type chooses a section.
-_CHOOSING = ("Processing", "Training")
+_CHOOSING = ("Processing", "Training", *_CALL_OF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A modeling unit: one model's sections and the folder with its scripts; `jobs` are its job sections by name."""
+    """A modeling unit: one model's sections and the folder with its scripts; `jobs` are its job sections by name.
+
+    `calls` are those of Lambda and Callback steps.
+    """
 
     name: str
     section: ModelSection
     jobs: Mapping[str, JobSection]
     conf: ModelConf
     source_directory: Path
+    calls: Mapping[str, CallSection] = field(default_factory=dict)
 
     @property
     def path(self) -> DataPath:
@@ -81,6 +90,12 @@ class Step:
     def job(self) -> JobSection | None:
         """The section of the step's job; None for CreateModel and RegisterModel."""
         return self.unit.jobs.get(self.section_name)
+
+    @property
+    def call(self) -> CallSection | None:
+        """The section of a Lambda or Callback step; None where all of the step stands in `arguments`."""
+        found = self.unit.calls.get(self.section_name)
+        return found if isinstance(found, _CALL_OF.get(self.step_class, ())) else None
 
     @property
     def is_whole(self) -> bool:
@@ -158,10 +173,12 @@ def build_units(
         asked = section.source_directory or default_source
         folder = _source_directory(name, asked, conf, training_dir, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
+        jobs, calls = _sections(name, conf, steps, problems)
         units[name] = Unit(
             name=name,
             section=section,
-            jobs=_jobs(name, conf, steps, problems),
+            jobs=jobs,
+            calls=calls,
             conf=conf,
             source_directory=folder or conf.folder,
         )
@@ -170,11 +187,17 @@ def build_units(
     return units
 
 
-def _jobs(name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]) -> dict[str, JobSection]:
-    """Return the model's job sections; one of another name is what the step that names it makes of it."""
+def _sections(
+    name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]
+) -> tuple[dict[str, JobSection], dict[str, CallSection]]:
+    """Return the sections of the model's jobs and calls; one of another name is what the step that names it makes it.
+
+    """
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
-    kinds = {step.step_type: _KIND_OF[step.step_class] for step in steps if step.step_class in _CHOOSING}
+    named = {"lambda": section.function, "callback": section.callback}
+    calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
+    kinds = {s.step_type: {**_KIND_OF, **_CALL_OF}[s.step_class] for s in steps if s.step_class in _CHOOSING}
     for key, data in section.others.items():
         path: DataPath = ("conf", "models", name, key)
         if key not in kinds:
@@ -183,11 +206,13 @@ def _jobs(name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: 
             place = conf.document.place(path, key=True)
             problems.append(Problem(id=IDS["unknown"], message=message, place=place, hint=hint))
             continue
-        job, found = read_section(kinds[key], data, conf.document, path, IDS)
+        read, found = read_section(kinds[key], data, conf.document, path, IDS)
         problems.extend(found)
-        if job is not None:
-            jobs[key] = job
-    return jobs
+        if isinstance(read, JobSection):
+            jobs[key] = read
+        elif isinstance(read, CallSection):
+            calls[key] = read
+    return jobs, calls
 
 
 def _source_directory(
@@ -214,7 +239,8 @@ def _source_directory(
 
 def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
-    for name, section in unit.jobs.items():
+    handlers = {name: call for name, call in unit.calls.items() if isinstance(call, LambdaSection)}
+    for name, section in {**unit.jobs, **handlers}.items():
         if not section.entry_point or _is_plain_file(unit.source_directory, section.entry_point):
             continue
         script = Path(os.path.realpath(unit.source_directory / section.entry_point))
@@ -282,31 +308,32 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         conf=owner,
         path=path,
     )
-    if step.step_class not in TYPED:
+    if step.step_class not in TYPED or (step.step_class in _CALL_OF and not asked.arguments):
         problems.extend(_section_problems(step))
     return step
 
 
 def _section_problems(step: Step) -> Iterable[Problem]:
     """The section that configures the step is there and is of the right kind."""
-    unit, kind = step.unit, _KIND_OF.get(step.step_class)
+    unit, kind = step.unit, _KIND_OF.get(step.step_class) or _CALL_OF.get(step.step_class)
     if kind is None:
         found = unit.section.registry is not None
     else:  # a section of another name that couldn't be read has had its problems said already
-        found = step.section_name in unit.jobs or step.section_name in unit.section.others
-    if not found and unit.section.others.keys() - unit.jobs.keys():
+        read = {**unit.jobs, **unit.calls}
+        found = step.section_name in read or step.section_name in unit.section.others
+    if not found and unit.section.others.keys() - unit.jobs.keys() - unit.calls.keys():
         return  # a misspelt section is said already, and is most likely the one
     if not found and step.asked.step_type and step.step_class in _CHOOSING:
         message = f"step '{step.name}': there is no section '{step.section_name}'"
         place = step.conf.document.place((*step.path, "step_type"))
-        yield Problem(id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, unit.jobs))
+        yield Problem(id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, {**unit.jobs, **unit.calls}))
     elif not found:
         message = (
             f"step '{step.name}' ({step.step_class}) needs the section '{step.section_name}' of the model '{unit.name}'"
         )
         place = unit.conf.document.place(unit.path, key=True)
         yield Problem(id="PB311", message=message, place=place, related=(step.place,))
-    elif kind is not None and step.job is not None and not isinstance(step.job, kind):
+    elif kind is not None and (read := step.job or unit.calls.get(step.section_name)) and not isinstance(read, kind):
         message = f"step '{step.name}': the section '{step.section_name}' is not one for a {step.step_class} step"
         place = step.conf.document.place((*step.path, "step_type"))
         yield Problem(id="PB311", message=message, place=place)

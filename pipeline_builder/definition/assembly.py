@@ -62,17 +62,20 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     `before` has the steps that it can refer to.
     """
     composed = COMPOSERS[step.step_class](context, step)
-    section = step.registry if step.step_class == "RegisterModel" else step.job
+    section = step.registry if step.step_class == "RegisterModel" else step.job or step.call
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
-    over = section.arguments if section else {}
+    own, over = {}, section.arguments if section else {}
+    if step.call:
+        own, over = split_arguments(step, over)
     arguments = merge(request, over)
-    members, asked = split_arguments(step)
+    members, asked = split_arguments(step, step.asked.arguments)
     found: Mapped = {
         "Name": step.name,
         **composed,
         "Arguments": merge(arguments, asked),
         **retry_policies(step),
+        **own,
         **members,
         **dependencies(step),
     }

@@ -66,7 +66,7 @@ class Asking:
         if not self.own:
             return None
         section = "registry" if step.step_class == "RegisterModel" else step.section_name
-        job = unit.section.registry if section == "registry" else step.job
+        job = unit.section.registry if section == "registry" else step.job or step.call
         below = _match(step.asked.arguments, self.request, path)
         if below:
             return step.conf.document.place((*step.path, "arguments", *below))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pipeline_builder.conf.graph import Step
+from pipeline_builder.definition.steps.calls import compose_callback, compose_lambda
 from pipeline_builder.definition.steps.context import Context, Mapped
 from pipeline_builder.definition.steps.model import compose_create_model, compose_register_model
 from pipeline_builder.definition.steps.processing import compose_metrics, compose_processing
@@ -21,4 +22,6 @@ COMPOSERS: Mapping[str, Callable[[Context, Step], Mapped]] = {
     "Metrics": compose_metrics,
     "RegisterModel": compose_register_model,
     **dict.fromkeys(TYPED, compose_typed),
+    "Lambda": compose_lambda,
+    "Callback": compose_callback,
 }

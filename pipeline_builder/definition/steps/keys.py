@@ -54,6 +54,9 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
         "SupportedRealtimeInferenceInstanceTypes",
     ),
     "SupportedTransformInstanceTypes": ("InferenceSpecification", "SupportedTransformInstanceTypes"),
+    "FunctionArn": ("function", "entry_point"),
+    "SqsQueueUrl": ("sqs_queue",),
+    "OutputParameters": ("outputs",),
 }
 
 
@@ -63,6 +66,9 @@ def place_of(step: Step, path: DataPath) -> Place:
     if argument := _argument(step, path, whole=True):
         return argument
     section = (*step.unit.path, step.section_name)
+    given = (*section, "inputs", *(path[path.index("Arguments") + 1 :] if "Arguments" in path else path))
+    if step.call and given in document.values:
+        return document.place(given)
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())
         for place in ((*section, *keys), *((*section, key) for key in keys)):

@@ -64,12 +64,11 @@ def compose_typed(context: Context, step: Step) -> Mapped:
     return {"Type": _TYPES.get(kind, kind), "Arguments": without_empty(request), **cache}
 
 
-def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
+def split_arguments(step: Step, asked: dict[str, Any]) -> tuple[Mapped, dict[str, Any]]:
     """Return the members of `arguments` that stand beside the request in the definition, and those of the request.
 
-    Those of a type that has a section are all of the request.
+    Those of a job that has a section are all of the request.
     """
-    asked = step.asked.arguments
     if step.step_class not in TYPED:
         return {}, asked
     step_type = STEP_TYPES[_TYPES.get(step.step_class, step.step_class)]

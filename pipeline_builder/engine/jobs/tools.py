@@ -67,6 +67,7 @@ class Tools:
     secrets: SecretGiver = no_secrets
     grace: float = GRACE
     interrupts: tuple[float, ...] = ()
+    halted: Callable[[], bool] = lambda: False
     journal: Journal = field(default_factory=Journal)
 
     @property

@@ -12,6 +12,7 @@ from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.arrivals import processing_arrivals, transform_arrival
 from pipeline_builder.engine.jobs.bringing import bring
+from pipeline_builder.engine.jobs.functions import run_lambda
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, folder_inside
@@ -36,6 +37,7 @@ from pipeline_builder.engine.jobs.tools import (
 )
 from pipeline_builder.engine.jobs.training_job import run_training
 from pipeline_builder.engine.jobs.transforming import INPUT, OUTPUT, Turn, Turns, refusals_of
+from pipeline_builder.engine.jobs.waiting import run_callback
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import render_some
 
@@ -172,4 +174,6 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
     "RegisterModel": run_register_model,
     "Condition": run_condition,
     "Fail": run_fail,
+    "Lambda": run_lambda,
+    "Callback": run_callback,
 }
