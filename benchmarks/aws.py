@@ -36,15 +36,24 @@ HOURS = 8
 @contextmanager
 def served(folder: Path) -> Iterator[None]:
     """Run the server in a process of its own; this one's clients find it."""
-    command = [sys.executable, "-m", "pipeline_builder", "serve", "--port", "0", "--state", str(folder / "state")]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline_builder",
+        "serve",
+        "--json",
+        "--port",
+        "0",
+        "--state",
+        str(folder / "state"),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     server = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
     )
     assert server.stdout
     try:
-        os.environ["AWS_ENDPOINT_URL"] = server.stdout.readline().strip().partition("=")[2]
-        os.environ.update(AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
+        os.environ.update(json.loads(server.stdout.readline()))
         Aws("us-east-1").client("s3").create_bucket(Bucket="bucket")
         yield
     finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.passed import Passed
-from pipeline_builder.manifest.manifest import Manifest, build_manifest
+from pipeline_builder.manifest.manifest import LocalSection, Manifest, build_local
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
@@ -23,22 +23,26 @@ _NOT_HERE = "PB677"
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
     """Return how this machine runs jobs; `root` is the folder of the manifest, where there is one."""
+    return _settings(root, manifest.local if manifest else None, jobs)
+
+
+def _settings(root: Path, local: LocalSection | None, jobs: int) -> LocalSettings:
     from pipeline_builder.engine.jobs.limits import JobLimits
     from pipeline_builder.engine.jobs.requirements import image_lines
     from pipeline_builder.engine.settings import LocalSettings
 
     home = Path("~").expanduser()
-    if manifest is None:
+    if local is None:
         return LocalSettings(jobs=jobs, hidden=(home,), judge=_refusal_of)
     return LocalSettings(
         jobs=jobs,
         judge=_refusal_of,
-        limits=JobLimits(**dict(manifest.local.limits)),
+        limits=JobLimits(**dict(local.limits)),
         hidden=(home, root.absolute()),
-        images=tuple((image.match, image_lines(image.requirements, image.python)) for image in manifest.local.images),
-        mounts={name: root / folder for name, folder in manifest.local.s3.items()},
-        interrupts=manifest.local.interrupt,
-        sources={name: root / folder for name, folder in manifest.local.sources.items()},
+        images=tuple((image.match, image_lines(image.requirements, image.python)) for image in local.images),
+        mounts={name: root / folder for name, folder in local.s3.items()},
+        interrupts=local.interrupt,
+        sources={name: root / folder for name, folder in local.sources.items()},
     )
 
 
@@ -50,15 +54,15 @@ def _refusal_of(step_type: str, request: Mapping[str, Any]) -> str:
 
 
 def load_local_settings(manifest_path: Path | None, jobs: int) -> LocalSettings:
-    """Return how this machine runs jobs, by the manifest's `local` section where there is one.
+    """Return how this machine runs jobs, by the manifest's `local` section if any; it needs no repositories.
 
     Raises:
         InputProblems: PB100 to PB107 for the manifest.
     """
     if manifest_path is None:
         return local_settings(Path(), None, jobs)
-    manifest = build_manifest(load_yaml(manifest_path, os.path.relpath(manifest_path), "PB100"))
-    return local_settings(manifest_path.parent, manifest, jobs)
+    local = build_local(load_yaml(manifest_path, os.path.relpath(manifest_path), "PB100"))
+    return _settings(manifest_path.parent, local, jobs)
 
 
 def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Composed:

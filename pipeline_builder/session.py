@@ -22,6 +22,7 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
+from pipeline_builder.opened import Opened, callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
@@ -44,10 +45,8 @@ from pipeline_builder.workspace import (
     JUNIT,
     REPORT,
     RUN,
-    Opened,
     Workspace,
     begin_state,
-    callers_names,
     load_workspace_lock,
     open_keys,
 )

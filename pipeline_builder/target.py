@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,39 @@ class GitSigner(Protocol):
 
 SecretGiver = Callable[[str, str], str]
 """Returns the text of the secret that a job is given as the variable of that name, by what the definition calls it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calling:
+    """A job that may want to call AWS: of which execution (its ARN) and step, its own ARN, and what was asked for."""
+
+    execution: str
+    step: str
+    job: str
+    request: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where a job's calls of AWS are answered, if anywhere, and the variables by which it is somebody there.
+
+    A job without a network reaches the `socket` alone, and has an address of its own that leads there.
+    """
+
+    url: str = ""
+    socket: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+ReachGiver = Callable[[Calling], AbstractContextManager[Reach]]
+"""Returns how a job calls AWS, which ends when the context does."""
+
+
+def reach_nobody(calling: Calling) -> AbstractContextManager[Reach]:
+    """Leave a job without anybody to call."""
+    del calling
+    return nullcontext(Reach())
+
 
 RequestJudge = Callable[[str, Mapping[str, Any]], str]
 """Returns why the service would refuse to make the job of a step, by the step's type and its request; empty if not."""

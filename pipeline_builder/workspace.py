@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import sys
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
-from pipeline_builder.errors import InputProblems, Place, Problem, limit_per_file, sort_problems
-from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
-from pipeline_builder.machine.kept import Kept, open_kept
+from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.here import local_settings
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 if TYPE_CHECKING:
-    from pipeline_builder.checkout.agreement import Compared
     from pipeline_builder.checkout.keys import Keys
-    from pipeline_builder.definition.composed import Composed
-    from pipeline_builder.definition.policy.suggestion import Suggestion
-    from pipeline_builder.definition.recalled import Recalled
+    from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
-    from pipeline_builder.manifest.policy import Rules
-    from pipeline_builder.release.runs import Runs
     from pipeline_builder.target import SecretReader, Target
 
 LOCK = "model_repos.lock.yaml"
@@ -166,7 +159,6 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     if workspace.target == "aws":
         return _open_aws(workspace)
     from pipeline_builder.engine.execution.stubs import load_stubs
-    from pipeline_builder.engine.local import open_local_target
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
@@ -176,9 +168,28 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     # Who only uses models has no manifest, and hands no secrets to anybody.
     if manifest is not None:
         settings = replace(settings, secrets=give_secrets(manifest, workspace.environment, open_secrets(workspace)))
-    target = open_local_target(workspace.state, settings)
+    target = _open_local(workspace.state, settings, aws=manifest is not None and manifest.local.aws)
     prefix = read_prefix(workspace.values)
     return replace(target, bucket=workspace.values.get("SMP_S3BUCKETNAME") or target.bucket, prefix=prefix)
+
+
+def _open_local(state: Path, settings: LocalSettings, *, aws: bool) -> Target:
+    """Return this machine as the target; with `aws` its jobs have somebody who answers their calls."""
+    from pipeline_builder.engine.local import LocalPipelines, open_local_target
+
+    if not aws:
+        return open_local_target(state, settings)
+    from pipeline_builder.serve.beside import Beside
+
+    beside = Beside(_report)
+    target = open_local_target(state, replace(settings, reach=beside.reach))
+    assert isinstance(target.pipelines, LocalPipelines)
+    beside.engine = target.pipelines.engine
+    return target
+
+
+def _report(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def open_secrets(workspace: Workspace) -> SecretReader:
@@ -223,162 +234,3 @@ def _open_aws(workspace: Workspace) -> Target:
             parallel=workspace.parallel,
         )
     )
-
-
-class Opened:
-    """A workspace with what is in it, which is read when it is first asked for, and once.
-
-    `warn` gets the warnings about it; a `manifest` that is given stands for the file's.
-    """
-
-    def __init__(
-        self, workspace: Workspace, *, warn: Callable[[Problem], None], manifest: Manifest | None = None
-    ) -> None:
-        self.workspace = workspace
-        self.warn = warn
-        if manifest is not None:
-            self.manifest = manifest
-
-    def warn_of(self, found: Iterable[Problem]) -> None:
-        """Pass on every warning."""
-        kept, left = limit_per_file(found)
-        for problem in kept:
-            self.warn(problem)
-        for file, count in left.items():
-            message = f"{count:,} more warnings are left out"
-            self.warn(Problem(id="PB670", message=message, place=Place(file) if file else None, warning=True))
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        return load_manifest(self.workspace)
-
-    @cached_property
-    def lock(self) -> Lock:
-        from pipeline_builder.manifest.lock import check_locked
-
-        return check_locked(load_workspace_lock(self.workspace), [repo.name for repo in self.manifest.repos])
-
-    @cached_property
-    def values(self) -> Mapping[str, str]:
-        """The values for a definition: on AWS with the roles that the service has made for its repositories.
-
-        In the service's own builds its stack says which there are; whatever the manifest says, they may not be yet.
-        """
-        from pipeline_builder.definition.roles import made_roles
-
-        service, values = self.manifest.service, self.workspace.values
-        told = values.get("SMP_JOBROLES", "").strip() or values.get("SMP_CODEPIPELINE", "").strip()
-        if self.workspace.target != "aws" or told or service.execution_role != "per-repository":
-            return values
-        account, region = (values.get(name, "").strip() for name in ("SMP_ACCOUNTID", "SMP_REGION"))
-        return {**values, "SMP_JOBROLES": made_roles(service.name, account=account, region=region)}
-
-    @cached_property
-    def composed(self) -> Composed:
-        """The definition; images that it had to look up go into the lock."""
-        from pipeline_builder.manifest.lock import keep_images
-
-        recalled, lock = self._recalled(), self.lock
-        composed = recalled.find(partial(self._compose, self.values)) if recalled else None
-        if composed is None:
-            composed = self._compose(recalled.values if recalled else self.values)
-        self.lock = keep_images(self.workspace.lock_path, lock, composed.images)
-        if recalled and composed.known is None and self.lock is lock:
-            recalled.keep(composed)
-        self.warn_of(sort_problems(composed.warnings))
-        return composed
-
-    def _compose(self, values: Mapping[str, str]) -> Composed:
-        from pipeline_builder.definition.compose import compose
-        from pipeline_builder.machine.collector import without_collector
-        from pipeline_builder.machine.passed import Passed
-
-        root, tags, passed = self.workspace.root, self.workspace.tags, Passed(self.kept)
-        with without_collector():
-            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
-        if self.workspace.target == "local":
-            refuse_here(composed.warnings)
-            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs), passed)
-        with contextlib.suppress(OSError):
-            begin_state(self.workspace.state)
-            passed.save()
-        return composed
-
-    def _recalled(self) -> Recalled | None:
-        """Return what remembers what was composed; None where more than files of the checkouts counts, as on AWS."""
-        from pipeline_builder.definition.recalled import Recalled
-        from pipeline_builder.machine.unchanged import Noted
-
-        workspace, manifest = self.workspace, self.manifest
-        if workspace.target != "local" or looks_elsewhere(manifest):
-            return None
-        about = repr((manifest, self.lock, workspace.root, workspace.tags, workspace.jobs))
-        folder = workspace.root / manifest.training_dir
-        return Recalled(kept=self.kept, about=about, folder=folder, values=Noted(self.values))
-
-    @property
-    def rules(self) -> Mapping[str, Rules]:
-        """What the confs of each repository may ask for."""
-        return {repo.name: self.manifest.policy.rules(repo.name, self.workspace.values) for repo in self.manifest.repos}
-
-    def suggest_policy(self) -> Suggestion:
-        """Return a policy that allows what today's confs ask for."""
-        from pipeline_builder.definition.compose import compose
-        from pipeline_builder.definition.policy.suggestion import suggest
-
-        root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
-        return suggest(
-            self.manifest, lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags)
-        )
-
-    def compare_lock(self, lock: Lock) -> tuple[Compared, ...]:
-        """Compare a lock with the manifest and with what the remotes have now."""
-        from pipeline_builder.checkout.agreement import compare_lock
-        from pipeline_builder.checkout.git import Git
-        from pipeline_builder.checkout.keys import remote_of
-
-        keys = open_keys(self.workspace)
-        git = Git(environment=self.workspace.environment)
-        jobs = self.workspace.parallel or 8
-        return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
-
-    @cached_property
-    def target(self) -> Target:
-        # Only this machine has settings in the manifest; who only uses models on AWS has none.
-        target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
-        self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
-        return target
-
-    @cached_property
-    def kept(self) -> Kept:
-        """What was made of content before."""
-        return open_kept(self.workspace.state)
-
-    @cached_property
-    def runs(self) -> Runs:
-        """What has run so far."""
-        from pipeline_builder.release.runs import Runs
-
-        path = self.workspace.build / RUN
-        return Runs(target=self.target, path=path, composed=lambda: self.composed.definition.pipeline)
-
-
-def callers_names(workspace: Workspace) -> tuple[str, ...]:
-    """Return what this machine and the target know of who runs the command: login, git's name and address, and on AWS
-    whose credentials these are.
-    """
-    from pipeline_builder.checkout.runner import Runner
-    from pipeline_builder.checkout.words import GitError
-
-    environment = workspace.environment
-    found = [environment.get(name, "") for name in ("SMP_APPROVER", "LOGNAME", "USER")]
-    git = Runner(environment=environment)
-    for key in ("user.email", "user.name"):
-        with contextlib.suppress(GitError):  # which isn't set, or not there
-            found.append(git.run(["config", "--get", key], whose="user", folder=workspace.root).strip())
-    if workspace.target == "aws":
-        from pipeline_builder.aws.client import Aws
-        from pipeline_builder.aws.identity import caller_name
-
-        found.append(caller_name(Aws(workspace.region)))
-    return tuple(dict.fromkeys(name for name in found if name))

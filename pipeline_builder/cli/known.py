@@ -17,7 +17,7 @@ from pipeline_builder.machine.kept import open_kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
 
 if TYPE_CHECKING:
-    from pipeline_builder.workspace import Opened
+    from pipeline_builder.opened import Opened
 
 _KIND = "validated"
 _LOCK = "model_repos.lock.yaml"
@@ -75,7 +75,7 @@ class Known:
 
     def open(self) -> Opened:
         """Return what is in the workspace, of which all is noted that it reads and says; there is no session to it."""
-        from pipeline_builder.workspace import Opened
+        from pipeline_builder.opened import Opened
 
         opened = Opened(open_workspace(self.asked, self._environment), warn=self._warn)
         if self._key and _is_all(opened):

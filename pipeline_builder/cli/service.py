@@ -44,10 +44,10 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
     from pipeline_builder.aws.stacks import Stacks
+    from pipeline_builder.opened import Opened
     from pipeline_builder.service.deploy import ServiceTexts
     from pipeline_builder.service.deploy import deploy as deploy_service
     from pipeline_builder.service.render import render
-    from pipeline_builder.workspace import Opened
 
     workspace = on_aws(session.workspace)
     opened = Opened(workspace, warn=session.warn, manifest=_decided(session.manifest, workspace))

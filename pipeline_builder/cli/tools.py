@@ -30,16 +30,18 @@ from pipeline_builder.errors import Problem, render_problem
     help="Take images and mounted data from its 'local' section.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Jobs of an execution that run at once.")
+@click.option("--any-key", is_flag=True, help="Verify no signature; a key id of twelve digits is the account.")
 @isolation_option
 @stubs_option
-@click.option("--json", "as_json", is_flag=True, help="The address as JSON, for machines.")
-def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Address and key as JSON, for machines.")
+def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, any_key: bool, as_json: bool) -> None:
     """Be SageMaker on 127.0.0.1: boto3 and the SageMaker SDK work against the local engine.
 
     Answers the calls on pipelines, executions, model packages and jobs, and those of S3, STS, IAM and CloudWatch Logs
-    around them. Any access key will do: signatures are not verified, so every user and program of this machine can
-    start jobs, with your rights where they can't be isolated. It listens on 127.0.0.1 only. Ctrl-C ends it and its
-    jobs; executions that were on their way go on when it is started again.
+    around them. Requests are taken that are signed with the key of the state's owner, which is printed as exports and
+    kept in the state; with '--any-key' every user and program of this machine can start jobs, with your rights where
+    they can't be isolated. It listens on 127.0.0.1 only. Ctrl-C ends it and its jobs; executions that were on their
+    way go on when it is started again.
 
     \b
     Example: pipeline-builder serve --port 8265 --state .pipeline_builder
@@ -49,20 +51,27 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, as
     from pipeline_builder.engine.execution.stubs import load_stubs
     from pipeline_builder.engine.local import engine_warnings, open_engine
     from pipeline_builder.here import load_local_settings
+    from pipeline_builder.serve.access.access import Access
+    from pipeline_builder.serve.access.keys import owners_key
+    from pipeline_builder.serve.access.steps import StepKeys
     from pipeline_builder.serve.server import make_server_on
 
     settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
     settings = replace(settings, require_isolation=isolation_required(), stubs=load_stubs(given_stubs()))
+    steps = StepKeys()
+    settings = replace(settings, reach=steps.reach)
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
         say(render_problem(Problem(id="PB590", message=warning, warning=True)))
-    server = make_server_on(port, engine, say=say)
-    show({"AWS_ENDPOINT_URL": server.url}, as_json=as_json, text=f"AWS_ENDPOINT_URL={server.url}")
-    say(
-        f"export AWS_ENDPOINT_URL={server.url} AWS_DEFAULT_REGION=us-east-1 "
-        "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
-        "\npython -c \"import boto3; print(boto3.client('sagemaker').list_pipelines()['PipelineSummaries'])\""
-    )
+    key = None if any_key else owners_key(state.absolute())
+    server = make_server_on(port, engine, access=Access(key, steps), steps=steps, say=say)
+    exports = {
+        "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": key.id if key else "local", "AWS_SECRET_ACCESS_KEY": key.secret if key else "local",
+    }  # fmt: skip
+    exported = "export " + " ".join(f"{name}={value}" for name, value in exports.items())
+    show(exports, as_json=as_json, text=f"AWS_ENDPOINT_URL={server.url}\n{exported}")
+    say("python -c \"import boto3; print(boto3.client('sagemaker').list_pipelines()['PipelineSummaries'])\"")
     try:
         server.serve()
     except KeyboardInterrupt:

@@ -90,6 +90,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         hidden=(state, *settings.hidden, *settings.mounts.values(), *settings.sources.values()),
         shared=settings.shared,
         secrets=settings.secrets,
+        reach=settings.reach,
         grace=settings.grace,
         interrupts=settings.interrupts,
         stubs=settings.stubs,

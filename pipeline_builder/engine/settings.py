@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.stopping import GRACE
-from pipeline_builder.target import RequestJudge, SecretGiver, take_all
+from pipeline_builder.target import ReachGiver, RequestJudge, SecretGiver, reach_nobody, take_all
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.execution.stubs import Stubs
@@ -23,9 +23,10 @@ class LocalSettings:
     `jobs` run at once; `images` are (pattern of the image URI, lines of `image_lines`), the first match wins; `mounts`
     maps a bucket or bucket/prefix to a folder with its data, `sources` an address that is none of S3's. Jobs are bound
     by `limits`, see nothing of `hidden`, and meet in the `shared` folders; where this machine can't keep them apart,
-    `require_isolation` refuses to open it. `secrets` gives those of jobs, `judge` says which requests the service would
-    refuse, `stubs` has the results of steps that are not to run. A job that is stopped has `grace` seconds to save what
-    it has; `interrupts` are, by steps, the seconds after which a spot training loses its machine, each time it has one.
+    `require_isolation` refuses to open it. `secrets` gives those of jobs, `reach` how they call AWS, `judge` says which
+    requests the service would refuse, `stubs` has the results of steps that are not to run. A job that is stopped has
+    `grace` seconds to save what it has; `interrupts` are, by steps, the seconds after which a spot training loses its
+    machine, each time it has one.
     """
 
     jobs: int = 2
@@ -37,6 +38,7 @@ class LocalSettings:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, Path] = field(default_factory=dict)
     secrets: SecretGiver = no_secrets
+    reach: ReachGiver = reach_nobody
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stubs: Stubs = field(default_factory=dict)

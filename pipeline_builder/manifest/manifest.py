@@ -110,6 +110,9 @@ class LocalSection(Section):
         {},
         description="spot training step: seconds after which its machine is taken away; a list for one after another",
     )
+    aws: bool = Field(
+        False, description="jobs can call AWS's API, answered on this machine, with a key that is their step's own"
+    )
 
 
 class RuleSection(Section):
@@ -207,6 +210,28 @@ class Manifest(Section):
     def groups(self) -> tuple[str, ...]:
         """Every group that a repository is in, sorted."""
         return tuple(sorted({group for repo in self.repos for group in repo.groups}))
+
+
+class _LocalFile(Section):
+    """A manifest of which only this machine's settings are read."""
+
+    version: Literal[1] = Field(description="version of this format: 1")
+    local: LocalSection = Field(LocalSection(), description="only for the local target")
+
+
+def build_local(document: Document) -> LocalSection:
+    """Return the settings of the local target that a parsed file has; where it has no repositories, no other is read.
+
+    Raises:
+        InputProblems: PB101 to PB107.
+    """
+    if not isinstance(document.data, dict) or document.data.get("repos"):
+        return build_manifest(document).local
+    read = {name: value for name, value in document.data.items() if name in _LocalFile.model_fields}
+    section, problems = read_section(_LocalFile, read, document, (), _IDS)
+    if section is None:
+        raise InputProblems(*problems)
+    return section.local
 
 
 def build_manifest(document: Document) -> Manifest:

@@ -164,10 +164,8 @@ def _summary(call: Call, item: Execution) -> dict[str, Any]:
 
 
 def _reason(execution: Execution) -> str | None:
-    """Return why an execution failed: the service's own words, which clients look for, and then which steps."""
-    return (
-        f"Step failure: One or multiple steps failed. {execution.failure_reason}" if execution.failure_reason else None
-    )
+    """Return why an execution failed, in the service's own words: which steps have, and why, is theirs to say."""
+    return "Step failure: One or multiple steps failed" if execution.failure_reason else None
 
 
 def list_pipeline_parameters_for_execution(call: Call) -> Mapping[str, Any]:
@@ -205,8 +203,7 @@ def stop_pipeline_execution(call: Call) -> Mapping[str, Any]:
 
     def stop() -> str:
         if not starts.ask_to_stop(db, found.arn):
-            message = f"Pipeline execution '{found.arn}' is {found.status.value}: only one that goes on can be stopped."
-            raise ServiceError(VALIDATION, message)
+            raise ServiceError(VALIDATION, "Only pipelines with 'Executing' status can be stopped")
         return found.arn
 
     with call.engine.state.transaction() as db:
@@ -235,7 +232,14 @@ def retry_pipeline_execution(call: Call) -> Mapping[str, Any]:
     return {"PipelineExecutionArn": found.arn}
 
 
+def send_step_result(call: Call) -> Mapping[str, Any]:
+    """Take a word about a step that waits for one, by its token; none does here, where no Callback step runs."""
+    raise call.not_found(f"There is no step that waits with the callback token '{call.request['CallbackToken']}'.")
+
+
 OPERATIONS: Mapping[str, Handler] = {
+    "SendPipelineExecutionStepSuccess": send_step_result,
+    "SendPipelineExecutionStepFailure": send_step_result,
     "StartPipelineExecution": start_pipeline_execution,
     "DescribePipelineExecution": describe_pipeline_execution,
     "UpdatePipelineExecution": update_pipeline_execution,

@@ -1,4 +1,4 @@
-"""The operations on jobs: described and listed as SageMaker does it, made by executions only."""
+"""The operations on jobs: described and listed as SageMaker does it, executions', and those of their own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from typing import Any
 from pipeline_builder.engine.jobs.records import JobRecord, ask_jobs_to_stop, find_job, list_jobs
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import VALIDATION, Call, Handler, ServiceError
+from pipeline_builder.serve.reasons import as_service
 
 # What SageMaker takes where a request leaves it out.
 _RUN_TIME = {"MaxRuntimeInSeconds": 86_400}
+# SageMaker's own words; where its documentation has ResourceNotFound, it answers so all the same.
+_NOT_FOUND = {
+    "training-job": "Requested resource not found.",
+    "processing-job": "Could not find requested job with name: {}",
+    "transform-job": "Could not find requested job with name: {}",
+}
 _TRAINING_STATUS = {"InProgress": "Starting", "Stopping": "Stopping"}
 
 
@@ -53,7 +60,12 @@ def _transitions(job: JobRecord) -> list[dict[str, Any]]:
     training = {"Status": status, "StartTime": job.started, "EndTime": job.ended}
     if job.ended is None:
         return [training]
-    end = {"Status": job.status, "StartTime": job.ended, "EndTime": job.ended, "StatusMessage": job.reason or None}
+    end = {
+        "Status": job.status,
+        "StartTime": job.ended,
+        "EndTime": job.ended,
+        "StatusMessage": as_service(job.reason) or None,
+    }
     return [training, end]
 
 
@@ -65,7 +77,7 @@ def describe_transform_job(call: Call) -> Mapping[str, Any]:
 def _find(call: Call, kind: str, name: str) -> JobRecord:
     job = find_job(call.engine.state, kind, name)
     if job is None:
-        raise call.not_found(f"Could not find the requested job with name: {name}")
+        raise ServiceError(VALIDATION, _NOT_FOUND[kind].format(name))
     return job
 
 
@@ -76,7 +88,7 @@ def _basics(job: JobRecord, word: str) -> dict[str, Any]:
         f"{word}JobName": job.name,
         f"{word}JobArn": job.arn,
         f"{word}JobStatus": job.status,
-        "FailureReason": job.reason or None,
+        "FailureReason": as_service(job.reason) or None,
         "CreationTime": job.started,
         f"{word}StartTime": job.started,
         f"{word}EndTime": job.ended,

@@ -31,7 +31,7 @@ def answer_logs(operation: str, body: bytes, state: State) -> bytes:
     Raises:
         ServiceError: the operation is not served, or the request is wrong.
     """
-    handler = _OPERATIONS.get(operation)
+    handler = OPERATIONS.get(operation)
     if handler is None:
         raise ServiceError("UnknownOperationException", f"'{operation}' is not served by the local engine")
     return json.dumps(handler(parse_body(body), state)).encode()
@@ -148,7 +148,7 @@ def _filter_events(request: Mapping[str, Any], state: State) -> dict[str, Any]:
     return {"events": found[begin:end], "searchedLogStreams": [], **more}
 
 
-_OPERATIONS: Mapping[str, Handler] = {
+OPERATIONS: Mapping[str, Handler] = {
     "DescribeLogGroups": _describe_groups,
     "DescribeLogStreams": _describe_streams,
     "GetLogEvents": _get_events,

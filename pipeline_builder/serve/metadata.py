@@ -8,6 +8,7 @@ from typing import Any
 from pipeline_builder.descriptions import StepState
 from pipeline_builder.engine.jobs.records import JobRecord
 from pipeline_builder.engine.jobs.work import came_to
+from pipeline_builder.serve.reasons import as_service
 
 # The member of the metadata that has the ARN of a step's job, by the kind of the job.
 _BY_KIND = {
@@ -75,7 +76,9 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
 
 def reason_of(state: StepState) -> str:
     """Return why a step failed, as the service says it: a Fail step without a message has no reason."""
-    return "" if state.type == "Fail" and state.failure_reason == came_to(state.name) else state.failure_reason
+    if state.type == "Fail":
+        return "" if state.failure_reason == came_to(state.name) else state.failure_reason
+    return as_service(state.failure_reason)
 
 
 def _of_stub(kind: str, result: Mapping[str, Any]) -> dict[str, Any] | None:

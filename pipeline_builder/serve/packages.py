@@ -135,6 +135,25 @@ def _package(item: PackageRecord) -> dict[str, Any]:
     }
 
 
+def batch_describe(call: Call) -> Mapping[str, Any]:
+    """Describe many packages in short; what can't be described is said for each."""
+    arns = call.request["ModelPackageArnList"]
+    known = {arn: details.find_package(call.engine.state, arn) for arn in arns}
+    found = {
+        # The answer has to have an InferenceSpecification, and a package needs none.
+        arn: {**item.members, **_package(item)}
+        for arn, item in known.items()
+        if item is not None and "InferenceSpecification" in item.members
+    }
+    why = {arn: "does not exist." if item is None else "has no InferenceSpecification." for arn, item in known.items()}
+    failed = {
+        arn: {"ErrorCode": VALIDATION, "ErrorResponse": f"ModelPackage {arn} {why[arn]}"}
+        for arn in arns
+        if arn not in found
+    }
+    return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": failed}
+
+
 def update_model_package(call: Call) -> Mapping[str, Any]:
     """Approve or reject, add and take away metadata, change what else a package lets one change."""
     item = _find_package(call, call.request["ModelPackageArn"])
@@ -201,5 +220,6 @@ OPERATIONS: Mapping[str, Handler] = {
     "DescribeModelPackage": describe_model_package,
     "UpdateModelPackage": update_model_package,
     "DeleteModelPackage": delete_model_package,
+    "BatchDescribeModelPackage": batch_describe,
     "ListModelPackages": list_model_packages,
 }

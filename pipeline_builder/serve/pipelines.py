@@ -80,7 +80,7 @@ def _definition(call: Call) -> bytes | None:
     if "VersionId" in place:
         raise ServiceError(VALIDATION, f"objects have no versions here, so '{uri}' can't be had by its VersionId")
     try:
-        return inwards(call.engine.store.get(uri), call.region)
+        return inwards(call.engine.store.get(uri), call.region, call.account)
     except KeyError:
         raise ServiceError(VALIDATION, f"there is no pipeline definition at '{uri}'") from None
 

@@ -14,13 +14,16 @@ from pipeline_builder.definition.shapes.shapes import Shapes
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, limit_per_file
 from pipeline_builder.machine.refusals import is_full
+from pipeline_builder.serve.access.rights import denied, may_operate, resource_of
+from pipeline_builder.serve.access.steps import StepKey
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.regions import inwards
+from pipeline_builder.serve.regions import ACCOUNT, HOME_ARN, request_inwards
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"
 CONFLICT = "ConflictException"
 TOO_MANY = "ResourceLimitExceeded"
+IN_USE = "ResourceInUse"
 FULL, UNAVAILABLE = 507, 503
 # The codes of problems that are no mistake in the request itself.
 _CODES = {"PB540": CONFLICT}
@@ -57,6 +60,7 @@ class Call:
     engine: Engine
     background: Background
     region: str
+    account: str = ACCOUNT
 
     def not_found(self, what: str) -> ServiceError:
         """Return the error for a resource that isn't there, by the code that the operation has for it."""
@@ -75,9 +79,13 @@ def answer_sagemaker(
     background: Background,
     *,
     region: str,
+    account: str = ACCOUNT,
+    step: StepKey | None = None,
     report: Callable[[str], None],
 ) -> bytes:
-    """Return the JSON that answers an operation. An answer that the service would not give is reported: it is a bug.
+    """Return the JSON that answers an operation; where a job asks, `step` says what it may.
+
+    An answer that the service would not give is reported: it is a bug.
 
     Raises:
         ServiceError: the request is wrong, or can't be done.
@@ -87,10 +95,20 @@ def answer_sagemaker(
         known = operation in load_sagemaker().operations
         why = "is not served by the local engine" if known else "is no operation of SageMaker"
         raise ServiceError("UnknownOperationException", f"'{operation}' {why}")
-    request = parse_body(inwards(body, region))
+    request = parse_body(request_inwards(body, region, account))
+    if step is not None and not may_operate(step, operation, request):
+        resource = resource_of(request, HOME_ARN)
+        raise ServiceError("AccessDeniedException", denied(step.arn, f"sagemaker:{operation}", resource))
     _check(operation, request)
     try:
-        call = Call(operation=operation, request=request, engine=engine, background=background, region=region)
+        call = Call(
+            operation=operation,
+            request=request,
+            engine=engine,
+            background=background,
+            region=region,
+            account=account,
+        )
         result = handler(call)
     except PipelineBuilderError as error:
         raise service_error(error) from error

@@ -1,142 +1,26 @@
-"""The HTTP side: one address for all services, told apart by what a request says; only for this machine."""
+"""The HTTP side: who listens on 127.0.0.1, and for jobs without a network on a socket of their own."""
 
 from __future__ import annotations
 
-import json
-import re
-import secrets
+import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
-from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.serve import executions, identity, jobs, logs, models, packages, pipelines, steps, tagging
+from pipeline_builder.machine.temporary import temporary_folder
+from pipeline_builder.serve.access.access import Access
+from pipeline_builder.serve.access.steps import StepKeys
+from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
-from pipeline_builder.serve.regions import outwards, region_of
-from pipeline_builder.serve.s3 import s3
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 HOST = "127.0.0.1"
-JSON_LIMIT = 16 << 20
-"""Bytes of a request that is no upload; a definition has at most one megabyte."""
-UPLOAD_LIMIT = 5 << 30
-"""Bytes of one upload; S3's own limit for one PutObject or part."""
-OPERATIONS: dict[str, Handler] = {
-    **pipelines.OPERATIONS,
-    **executions.OPERATIONS,
-    **steps.OPERATIONS,
-    **jobs.OPERATIONS,
-    **models.OPERATIONS,
-    **packages.OPERATIONS,
-    **tagging.OPERATIONS,
-}
-_HOSTS = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d+)?", re.IGNORECASE)
-# What a browser adds to a request that a page has made; no AWS client does.
-_OF_BROWSERS = ("Origin", "Sec-Fetch-Site")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """The WSGI application. `report` gets the text of what nobody expected, which is a bug."""
-
-    engine: Engine
-    background: Background
-    report: Callable[[str], None]
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        number = secrets.token_hex(16)
-        response = self._answer(request)
-        response.headers["x-amzn-RequestId"] = response.headers["x-amz-request-id"] = number
-        return response(environ, start_response)
-
-    def _answer(self, request: Request) -> Response:
-        try:
-            return refused(request) or self._service(request)
-        except ClientDisconnected:
-            return Response(status=400)
-        except Exception as error:  # noqa: BLE001 - the boundary: a bug in one request must not end the server
-            return json_error(self._said(error))
-
-    def _said(self, error: Exception) -> ServiceError:
-        """Return what is answered instead of a result; what nobody expected is reported."""
-        match error:
-            case RequestEntityTooLarge():
-                return ServiceError("RequestEntityTooLarge", "the request's body is too large", 413)
-            case HTTPException():
-                return ServiceError("BadRequest", error.description or "", error.code or 400)
-            case OutsideFailure():
-                return service_error(error)
-            case OSError() if is_of_this_machine(error):
-                return service_error(refusal(error))
-        import traceback
-
-        self.report("".join(traceback.format_exception(error)))
-        return ServiceError("InternalFailure", f"{type(error).__name__}: {error}", 500)
-
-    def _service(self, request: Request) -> Response:
-        service, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
-        if service:
-            region = region_of(request.headers.get("Authorization", ""))
-            answered = self._json(request, service, operation, region)
-            answered.set_data(outwards(answered.get_data(), region))
-            return answered
-        if request.mimetype != "application/x-www-form-urlencoded":
-            request.max_content_length = UPLOAD_LIMIT
-            return s3.answer_s3(request, self.engine.store, self.engine.state)
-        request.max_content_length = request.max_form_memory_size = JSON_LIMIT
-        return identity.answer_query(request.form)
-
-    def _json(self, request: Request, service: str, operation: str, region: str) -> Response:
-        request.max_content_length = JSON_LIMIT
-        try:
-            match service:
-                case "SageMaker":
-                    body = answer_sagemaker(
-                        OPERATIONS,
-                        operation,
-                        request.get_data(),
-                        self.engine,
-                        self.background,
-                        region=region,
-                        report=self.report,
-                    )
-                case "Logs_20140328":
-                    body = logs.answer_logs(operation, request.get_data(), self.engine.state)
-                case _:
-                    error = ServiceError("UnknownOperationException", f"'{service}.{operation}' is not served here")
-                    return json_error(error)
-        except ServiceError as refused:
-            return json_error(refused)
-        return Response(body, content_type="application/x-amz-json-1.1")
-
-
-def refused(request: Request) -> Response | None:
-    """Answer what no AWS client on this machine sends: another host's name, or a page in a browser."""
-    if not _HOSTS.fullmatch(request.headers.get("Host", "")):
-        return json_error(ServiceError("AccessDeniedException", "the host must be 127.0.0.1 or localhost", 403))
-    if any(name in request.headers for name in _OF_BROWSERS):
-        return json_error(ServiceError("AccessDeniedException", "requests of web pages are not answered", 403))
-    return None
-
-
-def json_error(error: ServiceError) -> Response:
-    """Return an error as the JSON protocols have it."""
-    body = json.dumps({"__type": error.code, "Message": error.message, "message": error.message})
-    response = Response(body, status=error.status, content_type="application/x-amz-json-1.1")
-    response.headers["x-amzn-ErrorType"] = error.code
-    return response
 
 
 class Quiet(WSGIRequestHandler):
@@ -157,6 +41,8 @@ class Server:
 
     background: Background
     http: BaseWSGIServer
+    application: Application
+    steps: StepKeys | None = None
 
     @property
     def url(self) -> str:
@@ -164,12 +50,13 @@ class Server:
 
     def serve(self) -> None:
         """Go on with what was interrupted, and answer requests."""
-        self.background.resume()
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.background.end)
+            stack.callback(self.http.server_close)
+            if self.steps is not None:
+                self.steps.at(self.url, stack.enter_context(door_for_jobs(self.application)))
+            self.background.resume()
             self.http.serve_forever(poll_interval=0.1)
-        finally:
-            self.http.server_close()
-            self.background.end()
 
     def close(self) -> None:
         """Let `serve` come to its end."""
@@ -177,23 +64,62 @@ class Server:
 
 
 def make_server_on(
-    port: int, engine: Engine, *, say: Callable[[str], None], report: Callable[[str], None] | None = None
+    port: int,
+    engine: Engine,
+    *,
+    access: Access,
+    steps: StepKeys | None = None,
+    say: Callable[[str], None],
+    report: Callable[[str], None] | None = None,
 ) -> Server:
     """Return a server that listens on the port of 127.0.0.1; 0 takes one that is free.
 
-    `say` gets a line for people about each execution that starts or ends.
+    `steps` has the keys of the engine's jobs, `say` gets a line for people about each execution that starts or ends.
 
     Raises:
         OutsideFailure: PB542 where the port can't be had.
     """
     background = Background(engine, say)
-    application = Application(engine=engine, background=background, report=report or say)
+    application = Application(engine=engine, background=background, report=report or say, access=access)
     listening = listen(port)
     try:
         http = make_server(HOST, port, application, threaded=True, request_handler=Quiet, fd=listening.fileno())
     finally:
         listening.close()  # the server has a copy
-    return Server(background=background, http=http)
+    return Server(background=background, http=http, application=application, steps=steps)
+
+
+@contextmanager
+def door_for_jobs(application: Application) -> Iterator[Path]:
+    """Answer at a socket as well, where nobody but jobs can come from and nobody but jobs is let in."""
+    inside = replace(application, access=application.access.of_jobs())
+    with temporary_folder() as folder:
+        path = folder / "aws"
+        http = make_server(f"unix://{path}", 0, inside, threaded=True, request_handler=Quiet)
+        with answering(http):
+            yield path
+
+
+@contextmanager
+def answering(http: BaseWSGIServer) -> Iterator[None]:
+    """Let a server answer in a thread of its own, which ends at once."""
+    ending = threading.Event()
+
+    def answer() -> None:
+        while not ending.is_set():
+            http.handle_request()
+
+    http.timeout = None
+    thread = threading.Thread(target=answer, name="answering", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        with contextlib.suppress(OSError), socket.socket(http.address_family, socket.SOCK_STREAM) as last:
+            last.connect(http.socket.getsockname())
+        thread.join()
+        http.server_close()
 
 
 def listen(port: int) -> socket.socket:

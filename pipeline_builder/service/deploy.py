@@ -104,10 +104,10 @@ def deploy(service: ServiceTexts, stacks: StackService, manner: Manner) -> tuple
     """Deploy the storage stack, then the service's own with its outputs.
 
     Raises:
-        PlanRefused: PB667 where data would be lost and it isn't forced, PB668 where nobody agreed, PB674 where a stack
+        PlanRefused: PB667 where data would be lost and it isn't forced, PB668 where nobody agreed, PB686 where a stack
             of that name is not this service's, PB765 where somebody else changes one again and again.
-        OutsideFailure: PB666 for a stack that takes no update, PB669 where there can be no change set, PB670 where the
-            deployment failed, PB673 where the storage stack lacks an output.
+        OutsideFailure: PB666 for a stack that takes no update, PB669 where there can be no change set, PB682 where the
+            deployment failed, PB685 where the storage stack lacks an output.
     """
     wanted = WantedStack(name=storage_name(service.name), template=service.storage, tags=service.tags, protected=True)
     storage = deploy_stack(wanted, service.name, stacks, manner)
@@ -271,13 +271,13 @@ def _join(stack: Stack, wanted: WantedStack, stacks: StackService, manner: Manne
 
 def _raise_where_failed(wanted: WantedStack, ended: Ended) -> None:
     if ended.failed or ended.stack is None:  # somebody has deleted it meanwhile
-        raise OutsideFailure(failure_problem(wanted.name, ended, problem="PB670", what="the deployment"))
+        raise OutsideFailure(failure_problem(wanted.name, ended, problem="PB682", what="the deployment"))
 
 
 def _raise_where_not_deleted(stack: Stack, stacks: StackService, watch: Watch) -> None:
     ended = stacks.delete(stack, watch)
     if ended.failed or ended.stack:
-        raise OutsideFailure(failure_problem(stack.name, ended, problem="PB671", what="the deletion"))
+        raise OutsideFailure(failure_problem(stack.name, ended, problem="PB683", what="the deletion"))
 
 
 def _from_storage(template: Template, storage: Stack) -> dict[str, str]:
@@ -288,7 +288,7 @@ def _from_storage(template: Template, storage: Stack) -> dict[str, str]:
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
         message = f"the stack '{storage.name}' ({storage.status}) has no output {names}"
-        raise OutsideFailure(Problem(id="PB673", message=message, hint="deploy without --dry-run brings it up to date"))
+        raise OutsideFailure(Problem(id="PB685", message=message, hint="deploy without --dry-run brings it up to date"))
     return {name: storage.outputs[output] for name, output in needed.items()}
 
 

@@ -94,8 +94,8 @@ def destroy(
     `bucket_name` is what the artifact bucket is called, for a storage stack that is already gone.
 
     Raises:
-        PlanRefused: PB668 where nobody agreed, PB674 where a stack of that name is not this service's.
-        OutsideFailure: PB671 where a deletion failed, PB672 where somebody has protected the service's stack.
+        PlanRefused: PB668 where nobody agreed, PB686 where a stack of that name is not this service's.
+        OutsideFailure: PB683 where a deletion failed, PB684 where somebody has protected the service's stack.
     """
     own = _settled(service, service, stacks, manner)
     storage = _settled(storage_name(service), service, stacks, manner)
@@ -103,7 +103,7 @@ def destroy(
         command = "aws cloudformation update-termination-protection --no-enable-termination-protection"
         message = f"the stack '{own.name}' is protected against deletion; somebody has switched that on"
         raise OutsideFailure(
-            Problem(id="PB672", message=message, hint=f"where it is to go: '{command} --stack-name {own.name}'")
+            Problem(id="PB684", message=message, hint=f"where it is to go: '{command} --stack-name {own.name}'")
         )
     plan = _plan(service, own, storage, bucket_name, with_data=with_data, stacks=stacks, buckets=buckets)
     manner.show(plan)
@@ -173,7 +173,7 @@ def _delete(stack: Stack, stacks: DemolitionService, manner: DestroyManner) -> N
     with manner.watching() as watch:
         ended = stacks.delete(stack, watch)
     if ended.failed or ended.stack:
-        raise OutsideFailure(failure_problem(stack.name, ended, problem="PB671", what="the deletion"))
+        raise OutsideFailure(failure_problem(stack.name, ended, problem="PB683", what="the deletion"))
 
 
 def _unprotect(storage: Stack, stacks: DemolitionService) -> None:

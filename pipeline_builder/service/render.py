@@ -19,6 +19,7 @@ from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.surroundings import reached_by_builds_alone
+from pipeline_builder.opened import Opened
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.people import people
@@ -41,7 +42,6 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
 from pipeline_builder.service.costs import Parts, Use, month_of, size_of
 from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.unwritten import not_written
-from pipeline_builder.workspace import Opened
 
 BUILDSPEC = "buildspec.yml"
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)

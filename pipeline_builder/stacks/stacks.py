@@ -190,7 +190,7 @@ def foreign_problem(stack: Stack, service: str) -> Problem | None:
         return None
     found = f"of the service '{owner}'" if owner else f"not of this tool (it has no tag '{OWNER_TAG}')"
     message = f"the stack '{stack.name}' is {found}; nothing was changed"
-    return Problem(id="PB674", message=message, hint="give the service another name in the manifest ('service: name:')")
+    return Problem(id="PB686", message=message, hint="give the service another name in the manifest ('service: name:')")
 
 
 def first_failure(events: Iterable[StackEvent]) -> StackEvent | None:

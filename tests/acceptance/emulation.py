@@ -113,7 +113,11 @@ def accounting(folder: Path) -> Iterator[Account]:
     """Give the account; the bucket that CloudFormation would make is there once its stack is."""
     emulated = folder / "emulated"
     emulated.mkdir(parents=True)
-    with serving(folder / "served") as served, forming() as (url, formation), emulating(emulated) as emulator:
+    with (
+        serving(folder / "served", any_key=True) as served,
+        forming() as (url, formation),
+        emulating(emulated) as emulator,
+    ):
         formation.at_once, formation.page = 30, 60
 
         def fetch(address: str) -> str:

@@ -35,7 +35,7 @@ from pipeline_builder.release.run import Start, go_on, start
 from pipeline_builder.target import Target
 from tests.definition.composing import compose_definition
 from tests.engine.definitions import definition, script
-from tests.serve.serving import KEYS, ROLE, Served, serving
+from tests.serve.serving import ROLE, Served, serving
 
 Send = Callable[..., Any]
 
@@ -99,7 +99,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setup]:
     with serving(tmp_path) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
         served.s3.create_bucket(Bucket="local")
-        aws = Aws("us-east-1", session=boto3.session.Session(**KEYS))
+        aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
         settings = AwsSettings(region="us-east-1", role=ROLE, bucket="local")
         yield Setup(open_aws_target(settings, aws=aws), aws, served)
 

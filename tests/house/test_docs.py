@@ -33,6 +33,11 @@ def test_every_problem_is_explained_and_no_other() -> None:
     assert list(load_explanations()) == sorted(load_explanations())
 
 
+def test_no_problem_has_two_causes() -> None:
+    ids = re.findall(r"^(PB\d{3}):", (ROOT / "pipeline_builder/problems.yaml").read_text("utf-8"), flags=re.MULTILINE)
+    assert sorted(ids) == sorted(load_explanations())
+
+
 def test_explanations_are_sentences() -> None:
     for explanation in load_explanations().values():
         assert explanation.cause[-1] == explanation.mend[-1] == ".", explanation

@@ -97,7 +97,7 @@ def served(folder: Path) -> None:
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.store import S3Store
     from pipeline_builder.errors import InputProblems
-    from tests.serve.serving import KEYS, serving
+    from tests.serve.serving import serving
 
     threading.stack_size(1 << 20)
     file = large(folder / "file")
@@ -111,7 +111,7 @@ def served(folder: Path) -> None:
         part = here.s3.upload_part_copy(**which, PartNumber=1, CopySource="b/one")["CopyPartResult"]["ETag"]
         here.s3.complete_multipart_upload(**which, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
         os.environ["AWS_ENDPOINT_URL"] = here.url
-        aws = Aws("us-east-1", session=boto3.session.Session(**KEYS))
+        aws = Aws("us-east-1", session=boto3.session.Session(**here.keys))
         store = S3Store(aws)
         store.put("s3://b/large", file)
         for key in ("copied", "parts"):

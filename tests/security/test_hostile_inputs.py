@@ -49,8 +49,8 @@ from pipeline_builder.release.junit import render_junit, render_junit_problems
 from pipeline_builder.release.metrics import MOST_LEVELS, MOST_NAME, MOST_NUMBERS, MOST_VALUES, parse_metrics
 from pipeline_builder.release.plan import load_plan
 from pipeline_builder.release.record import RunRecord, StepRecord, VerdictRecord
+from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.server import Application
 from pipeline_builder.views.drawing import render_svg
 from pipeline_builder.views.progress import describe
 from pipeline_builder.views.report import render_report
@@ -493,7 +493,7 @@ with (disk / "fill").open("wb", buffering=0) as file:
         pass
 from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.server import Application
+from pipeline_builder.serve.application import Application
 from werkzeug.test import Client
 code = Tree(root=disk / "code")
 said = []

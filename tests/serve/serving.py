@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,9 @@ from pipeline_builder.definition.check.refusal import refusal_of
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.local import open_engine
 from pipeline_builder.engine.settings import LocalSettings
+from pipeline_builder.serve.access.access import Access
+from pipeline_builder.serve.access.keys import Key, owners_key
+from pipeline_builder.serve.access.steps import StepKeys
 from pipeline_builder.serve.server import Server, make_server_on
 from tests.engine.environments import share_environment
 
@@ -27,6 +30,7 @@ Found = dict[str, Any]
 T = TypeVar("T")
 ENDS = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+"""For a server that takes any key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class Served:
 
     url: str
     engine: Engine
+    key: Key
     said: list[str]
     reports: list[str]
     clients: dict[str, Any] = field(default_factory=dict)
@@ -53,14 +58,20 @@ class Served:
             "SMP_ROLE": ROLE,
             "SMP_S3BUCKETNAME": "local",
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": self.key.id,
+            "AWS_SECRET_ACCESS_KEY": self.key.secret,
         }
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What makes a session of boto3 the owner's."""
+        keys = {"aws_access_key_id": self.key.id, "aws_secret_access_key": self.key.secret}
+        return {**keys, "region_name": "us-east-1"}
 
     def client(self, service: str, **config: Any) -> Any:
         """Make boto3's client of a service; it asks once only, so that an error is seen."""
         settings = Config(retries={"total_max_attempts": 1}, **config)
-        return boto3.session.Session(**KEYS).client(service, endpoint_url=self.url, config=settings)
+        return boto3.session.Session(**self.keys).client(service, endpoint_url=self.url, config=settings)
 
     @property
     def sagemaker(self) -> Any:
@@ -111,25 +122,30 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
 
 
 @contextmanager
-def serving(folder: Path, *, jobs: int = 4, settings: Any = None, **mounts: Path) -> Iterator[Served]:
+def serving(
+    folder: Path, *, jobs: int = 4, any_key: Any = False, settings: Any = None, **mounts: Path
+) -> Iterator[Served]:
     """Serve the state below the folder; at the end the server is gone, and it has reported no bug."""
     own = {"jobs": jobs, "mounts": mounts, "shared": (folder,), "judge": refusal_of, **(settings or {})}
-    with serving_with(folder, LocalSettings(**own)) as served:
+    with serving_with(folder, LocalSettings(**own), any_key=any_key) as served:
         yield served
 
 
 @contextmanager
-def serving_with(folder: Path, settings: LocalSettings) -> Iterator[Served]:
-    """Serve the state below the folder by these settings."""
+def serving_with(folder: Path, settings: LocalSettings, *, any_key: bool = False) -> Iterator[Served]:
+    """Serve the state below the folder by these settings; with `any_key` no signature is verified."""
     share_environment(folder / "state")
-    engine = open_engine(folder / "state", settings)
+    steps = StepKeys()
+    engine = open_engine(folder / "state", replace(settings, reach=steps.reach))
     said: list[str] = []
     reports: list[str] = []
-    server: Server = make_server_on(0, engine, say=said.append, report=reports.append)
+    key = owners_key(folder / "state")
+    access = Access(None if any_key else key, steps)
+    server: Server = make_server_on(0, engine, access=access, steps=steps, say=said.append, report=reports.append)
     thread = threading.Thread(target=server.serve, name="serve")
     thread.start()
     try:
-        yield (served := Served(url=server.url, engine=engine, said=said, reports=reports))
+        yield (served := Served(url=server.url, engine=engine, key=key, said=said, reports=reports))
     finally:
         server.close()
         thread.join(60)

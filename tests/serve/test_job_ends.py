@@ -74,14 +74,14 @@ def test_a_training_that_is_stopped_by_its_name_saves_and_its_step_fails(served:
     assert served.end(arn)["PipelineExecutionStatus"] == "Failed"
     steps = served.steps(arn)
     assert {name: step["StepStatus"] for name, step in steps.items()} == {"T": "Failed", "Other": "Succeeded"}
-    assert steps["T"]["FailureReason"] == "the job was stopped"
+    assert steps["T"]["FailureReason"] == "ClientError: the job was stopped"
     job = describe(served, steps["T"])
     assert (job["TrainingJobStatus"], job["SecondaryStatus"], "FailureReason" in job) == ("Stopped", "Stopped", False)
     assert story(job)[-3:] == ["Stopping", "Uploading", "Stopped"]
     assert objects(served, f"models/{job['TrainingJobName']}") == ["model.tar.gz"]
     with refused("ValidationException", "The request was rejected because the training job is in status Stopped."):
         served.sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
-    with refused("ResourceNotFound"):
+    with refused("ValidationException", "Could not find requested job"):
         served.sagemaker.stop_processing_job(ProcessingJobName="none")
 
 

@@ -12,38 +12,23 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from pipeline_builder.serve.regions import inwards, outwards, region_of
+from pipeline_builder.serve.regions import inwards, outwards
 from tests.engine.definitions import definition, fail
-from tests.serve.serving import KEYS, ROLE, Served, refused, serving
+from tests.serve.serving import ROLE, Served, refused, serving
 
 US, HOME = (f"arn:aws:sagemaker:{region}:000000000000:" for region in ("us-west-2", "localhost"))
-SIGNED = "AWS4-HMAC-SHA256 Credential={}, SignedHeaders=host, Signature=0"
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(Path(tmp_path_factory.mktemp("regions"))) as found:
+    with serving(Path(tmp_path_factory.mktemp("regions")), any_key=True) as found:
         yield found
 
 
 def client(served: Served, **session: Any) -> Any:
     config = Config(retries={"total_max_attempts": 1}, **({"signature_version": UNSIGNED} if not session else {}))
-    kept = {**KEYS, **session}
+    kept = {**served.keys, **session}
     return boto3.session.Session(**kept).client("sagemaker", endpoint_url=served.url, config=config)
-
-
-@pytest.mark.parametrize(
-    ("header", "region"),
-    [
-        (SIGNED.format("local/20261129/us-west-2/sagemaker/aws4_request"), "us-west-2"),
-        (SIGNED.format("a/b+c/20261129/us-gov-west-1/sagemaker/aws4_request"), "us-gov-west-1"),
-        (SIGNED.format("local/20261129/../sagemaker/aws4_request"), "localhost"),
-        (SIGNED.format('local/20261129/"x/sagemaker/aws4_request'), "localhost"),
-        ("", "localhost"),
-    ],
-)
-def test_the_region_of_a_signature(header: str, region: str) -> None:
-    assert region_of(header) == region
 
 
 def test_only_our_own_arns_change() -> None:
@@ -67,10 +52,28 @@ def test_arns_come_and_go_in_the_region_of_the_client(served: Served) -> None:
     assert unsigned.describe_pipeline(PipelineName=f"{HOME}pipeline/p")["PipelineArn"] == f"{HOME}pipeline/p"
     with refused("ResourceNotFound", f"Pipeline '{US}pipeline/none' does not exist"):
         west.describe_pipeline(PipelineName=f"{US}pipeline/none")
-    with refused("ResourceNotFound", "arn:aws:sagemaker:eu-west-1:000000000000:pipeline/p"):
-        west.describe_pipeline(PipelineName="arn:aws:sagemaker:eu-west-1:000000000000:pipeline/p")
+    for region in ("eu-west-1", "localhost"):  # there is one state for all of them
+        again = west.describe_pipeline(PipelineName=f"arn:aws:sagemaker:{region}:000000000000:pipeline/p")
+        assert (again["PipelineArn"], again["PipelineDefinition"]) == (f"{US}pipeline/p", text)
+    with refused("ResourceNotFound", "arn:aws:sagemaker:us-west-2:123456789012:pipeline/p"):
+        west.describe_pipeline(PipelineName="arn:aws:sagemaker:us-west-2:123456789012:pipeline/p")
     [row] = served.engine.state.query("SELECT arn FROM executions")
     assert str(row["arn"]).startswith(f"{HOME}pipeline/p/execution/")
+
+
+def test_a_key_of_twelve_digits_is_the_account(served: Served) -> None:
+    theirs = client(served, region_name="eu-central-1", aws_access_key_id="123456789012")
+    arn = theirs.create_pipeline(
+        PipelineName="of", PipelineDefinition=definition(fail("End", "no")).decode(), RoleArn=ROLE
+    )
+    assert arn["PipelineArn"] == "arn:aws:sagemaker:eu-central-1:123456789012:pipeline/of"
+    assert theirs.describe_pipeline(PipelineName=arn["PipelineArn"])["PipelineArn"] == arn["PipelineArn"]
+    session = boto3.session.Session(**{**served.keys, "aws_access_key_id": "123456789012"})
+    sts, s3 = (session.client(name, endpoint_url=served.url) for name in ("sts", "s3"))
+    assert sts.get_caller_identity()["Account"] == "123456789012"
+    s3.head_bucket(Bucket="sagemaker-us-east-1-123456789012")
+    for one in (theirs, sts, s3):
+        one.close()
 
 
 def test_a_definition_in_the_store_is_taken_alike(served: Served) -> None:

@@ -27,7 +27,9 @@ def test_the_sdk_makes_and_runs_a_pipeline(tmp_path: Path, version: str) -> None
     config.write_text(NO_TELEMETRY)
     with serving(tmp_path) as served:
         served.s3.create_bucket(Bucket="local")
-        run_in_sdk(version, f"tests.definition.oracle.serve_{version}", served.url, str(folder), home=tmp_path)
+        keys = {name: value for name, value in served.environment.items() if name.startswith("AWS_")}
+        module = f"tests.definition.oracle.serve_{version}"
+        run_in_sdk(version, module, served.url, str(folder), home=tmp_path, variables=keys)
         done = json.loads((folder / "done.json").read_text())
         assert served.sagemaker.list_pipelines()["PipelineSummaries"] == []  # it has deleted it at its end
         found = served.client("logs").filter_log_events(

@@ -113,7 +113,8 @@ def test_preflight_says_what_it_finds(workspace: Workspace, served: Served) -> N
 
 
 def test_no_secret_is_in_any_output_or_file(workspace: Workspace, served: Served) -> None:
-    canaries = {name: f"canary{number}{'k' * 12}" for number, name in enumerate(("KEY", "TOKEN", "OTHER"))}
+    canaries = {name: f"canary{number}{'k' * 12}" for number, name in enumerate(("TOKEN", "OTHER"))}
+    canaries["KEY"] = served.key.secret
     workspace.push("scripts/train.py", "import os\nprint(sorted(os.environ.items()))\n" + TRAIN)
     said = ""
     for command in (("up", "--approve"), ("status",), ("plan",), ("logs", "churn-Train"), ("history", "--json")):
@@ -121,7 +122,6 @@ def test_no_secret_is_in_any_output_or_file(workspace: Workspace, served: Served
             *command,
             **served.environment
             | {
-                "AWS_SECRET_ACCESS_KEY": canaries["KEY"],
                 "AWS_SESSION_TOKEN": canaries["TOKEN"],
                 "MY_PASSWORD": canaries["OTHER"],
             },
@@ -135,4 +135,4 @@ def test_no_secret_is_in_any_output_or_file(workspace: Workspace, served: Served
             for path in workspace.root.parent.rglob("*")
             if path.is_file() and not path.is_symlink() and canary.encode() in path.read_bytes()
         ]
-        assert holders == []
+        assert [path for path in holders if path.parts[-2:] != ("serve", "key.json")] == []  # where serve itself has it

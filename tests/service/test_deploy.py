@@ -226,7 +226,7 @@ def test_without_a_yes_nothing_happens(desk: Desk) -> None:
 def test_a_failed_creation_tells_its_first_reason_and_the_next_one_begins_anew(desk: Desk) -> None:
     desk.formation.fails = {"Topic": 'Resource handler returned message:\n "Invalid parameter: Topic Name" (…)'}
     problem = desk.problem(OutsideFailure)
-    assert problem.id == "PB670"
+    assert problem.id == "PB682"
     assert problem.message == (
         "the deployment of the stack 'demo' failed: 'Topic' (AWS::SNS::Topic): "
         'Resource handler returned message: "Invalid parameter: Topic Name" (…)'
@@ -310,7 +310,7 @@ def test_somebody_elses_stack_is_left_alone(desk: Desk) -> None:
     desk.deploy()
     desk.formation.stack("demo").tags = {}
     problem = desk.problem(PlanRefused)
-    assert (problem.id, "no tag 'pipeline-builder:service'" in problem.message) == ("PB674", True)
+    assert (problem.id, "no tag 'pipeline-builder:service'" in problem.message) == ("PB686", True)
     desk.formation.stack("demo").tags = {"pipeline-builder:service": "other"}
     assert "of the service 'other'" in desk.problem(PlanRefused).message
 

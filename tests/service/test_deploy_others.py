@@ -113,7 +113,7 @@ def test_a_stack_that_somebody_deletes_while_it_is_deployed_is_a_failure(desk: D
 
     desk.formation.before = once("DescribeStackEvents", delete, number=2)
     problem = desk.problem(OutsideFailure)
-    assert (problem.id, str(problem.hint).endswith("the stack is gone")) == ("PB670", True)
+    assert (problem.id, str(problem.hint).endswith("the stack is gone")) == ("PB682", True)
     desk.deploy()
     assert statuses(desk) == DONE
 

@@ -170,11 +170,11 @@ def test_stacks_that_are_not_ours_or_are_protected(site: Site) -> None:
     site.formation.stack("demo").protected = True
     with pytest.raises(OutsideFailure) as protected:
         site.destroy()
-    assert [problem.id for problem in protected.value.problems] == ["PB672"]
+    assert [problem.id for problem in protected.value.problems] == ["PB684"]
     site.formation.stack("demo").tags = {}
     with pytest.raises(PlanRefused) as foreign:
         site.destroy()
-    assert [problem.id for problem in foreign.value.problems] == ["PB674"]
+    assert [problem.id for problem in foreign.value.problems] == ["PB686"]
     assert len(site.statuses()) == 2
 
 

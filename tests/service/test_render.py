@@ -294,7 +294,7 @@ def test_what_the_region_lacks_is_said_at_its_place(workspace: Workspace) -> Non
 
 
 def test_validation_for_aws_says_it_too(workspace: Workspace, tmp_path: Path) -> None:
-    with serving(tmp_path / "aws") as served:
+    with serving(tmp_path / "aws", any_key=True) as served:
         served.s3.create_bucket(Bucket="local")
         keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": served.url}
         china = {**keys, "SMP_REGION": "cn-north-1", "SMP_ACCOUNTID": "000000000000", "SMP_S3BUCKETNAME": "local"}

@@ -25,7 +25,7 @@ from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
-from pipeline_builder.engine.jobs.records import ask_jobs_to_stop, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, job_arn, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
@@ -38,7 +38,16 @@ from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import Observer, RequestJudge, SecretGiver, take_all
+from pipeline_builder.target import (
+    Calling,
+    Observer,
+    Reach,
+    ReachGiver,
+    RequestJudge,
+    SecretGiver,
+    reach_nobody,
+    take_all,
+)
 
 Keep = Callable[[], None]
 # Execution variables that are a job's own.
@@ -64,6 +73,7 @@ class Engine:
     hidden: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
     secrets: SecretGiver = no_secrets
+    reach: ReachGiver = reach_nobody
     grace: float = GRACE
     interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stubs: Stubs = field(default_factory=dict)
@@ -270,7 +280,8 @@ class Run:
                 with self._engine.state.transaction():  # that it runs, and as which job
                     self._engine.state.put_step(self._execution.arn, state)
                     job = work.enter_context(recorded(self._engine.state, step, request, tools))
-                done = WORK[step.type](step, request, replace(tools, journal=job.journal))
+                reach = work.enter_context(reach_of(self._engine, step, request, tools))
+                done = WORK[step.type](step, request, replace(tools, journal=job.journal, reach=reach))
                 job.result = done.result
                 # Inputs and outputs are in the store; only the log is of use later.
                 sweep_folder(folder / "ml")
@@ -313,24 +324,39 @@ class Run:
     def _tools(self, step: Step, folder: Path, attempt: int, observe: Callable[[str], None]) -> Tools:
         engine = self._engine
         stop = self._stops[step.name] = Stop(below=self._stop)
-        return Tools(
-            execution=self._execution.arn,
-            folder=folder,
-            store=engine.store,
-            registry=engine.registry,
-            environments=engine.environments,
-            images=engine.images,
-            secrets=engine.secrets,
-            stop=stop,
-            grace=engine.grace,
-            interrupts=engine.interrupts.get(step.name, ()),
-            private=engine.private,
-            limits=engine.limits,
-            hidden=engine.hidden,
-            shared=engine.shared,
-            observe=observe,
-            attempt=attempt,
-        )
+        tools = tools_of(engine, folder, stop, observe)
+        interrupts = engine.interrupts.get(step.name, ())
+        return replace(tools, execution=self._execution.arn, interrupts=interrupts, attempt=attempt)
+
+
+def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:
+    """Return what a job works with that is of no execution."""
+    return Tools(
+        execution="",
+        folder=folder,
+        store=engine.store,
+        registry=engine.registry,
+        environments=engine.environments,
+        images=engine.images,
+        secrets=engine.secrets,
+        stop=stop,
+        grace=engine.grace,
+        private=engine.private,
+        limits=engine.limits,
+        hidden=engine.hidden,
+        shared=engine.shared,
+        observe=observe,
+    )
+
+
+def reach_of(
+    engine: Engine, step: Step, request: Mapping[str, Any], tools: Tools
+) -> contextlib.AbstractContextManager[Reach]:
+    """Return how the job of a step calls AWS; a step without a job calls nobody."""
+    if step.type not in KINDS:
+        return contextlib.nullcontext(Reach())
+    job = job_arn(step, request, tools)
+    return engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
 
 
 def _nothing() -> None:

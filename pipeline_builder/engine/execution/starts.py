@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepStatus
-from pipeline_builder.engine.document.document import Step, load_definition, with_nested
+from pipeline_builder.engine.document.document import Document, Step, load_definition, with_nested
 from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.parameters import parameter_values
@@ -75,11 +75,22 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
         if before not in done or done[before].status is not StepStatus.SUCCEEDED:
             where = f"did not succeed in '{request.source}'" if request.source else "is not selected"
             raise _refused(f"the selected step '{name}' needs the step '{before}', which {where}")
+    check_able(engine, document, scope, [step for step in chosen if step.name not in engine.stubs], note=note)
+    return tuple(needed)
+
+
+def check_able(
+    engine: Engine, document: Document, scope: Scope, running: Sequence[Step], *, note: Callable[[str], None]
+) -> None:
+    """Refuse what this machine can't do of the steps that are to run; `note` gets what has no effect on it.
+
+    Raises:
+        InputProblems: PB578, and what `find_unable` refuses.
+    """
     refusing = engine.secrets if engine.secrets is no_secrets else None
     means = Means(
         elsewhere=engine.store.elsewhere, layers=partial(_layers, engine), images=engine.images, secrets=refusing
     )
-    running = [step for step in chosen if step.name not in engine.stubs]
     found = find_unable(document, scope, means, steps={step.name for step in running}) if running else ()
     named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}
     # An address that is none is SageMaker's to refuse: when the job is made.
@@ -87,7 +98,6 @@ def check_request(engine: Engine, request: Request, *, note: Callable[[str], Non
     refuse_unable(found, absent(named, engine.state))
     for unable in found:
         note(unable.problem.message)
-    return tuple(needed)
 
 
 def _layers(engine: Engine, step: Step, request: Mapping[str, Any]) -> Layers:

@@ -8,7 +8,9 @@ Standard error is the job's log. Standard output carries a line `limit <name>` w
 `exit <code>`, or `setup <what failed>` where the job could not be started.
 
     {"private": bool, "limits": {name: number}, "folders": [path, ...], "foreign": [path, ...],
-     "command": [...], "environment": {...}, "workdir": path}
+     "command": [...], "environment": {...}, "workdir": path, "forward": (port, path of a socket)}
+
+`forward`, where it is, is what a job without a network can reach: its port leads to the socket.
 
 Marshal and not JSON, because `json` would add a third to the time that this program needs to start, and both ends are
 the same interpreter.
@@ -64,6 +66,8 @@ def main() -> int:
                     title.show(spec["command"])
             # Neither watched nor changed by the job, which has the same user.
             prctl(*((SET_DUMPABLE, 0) if spec["private"] else (SET_SUBREAPER, 1)))
+        if spec.get("forward"):
+            _start_forward(*spec["forward"])
         child = _start_job(spec)
     except OSError as error:
         _say(f"setup {error.strerror or error}: {error.filename or ''}")
@@ -244,6 +248,20 @@ def _forever(body: Callable[[], int]) -> NoReturn:
         os._exit(NOT_RUNNABLE)
 
 
+def _start_forward(port: int, path: str) -> None:
+    if TYPE_CHECKING:
+        from pipeline_builder.engine.inside import forward
+    else:
+        import forward  # few jobs need it
+
+    listening = forward.listen(port)
+    if os.fork() == 0:
+        os.close(0)  # the lifeline is the supervisor's
+        os.dup2(2, 1)
+        _forever(lambda: forward.forward(listening, path))
+    listening.close()
+
+
 def _start_job(spec: Spec) -> int:
     pid = os.fork()
     if pid == 0:
@@ -259,7 +277,7 @@ def _become_job(spec: Spec) -> int:
         os.setpgid(0, 0)
     if LINUX and not spec["private"]:
         prctl(SET_DEATH_SIGNAL, signals.SIGKILL)
-    _bind(spec["limits"], private=spec["private"])
+    _bind(spec["limits"], private=spec["private"], forwarding=bool(spec.get("forward")))
     # Python ignores these two, and an ignored signal stays ignored in the new program.
     for number in (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGTERM, signals.SIGINT):
         signals.signal(number, signals.SIG_DFL)
@@ -282,7 +300,7 @@ def _become_job(spec: Spec) -> int:
         return NOT_FOUND if missing else NOT_RUNNABLE
 
 
-def _bind(limits: dict[str, int], *, private: bool) -> None:
+def _bind(limits: dict[str, int], *, private: bool, forwarding: bool) -> None:
     """Set what the kernel itself holds; never the address space, which much is only reserved of."""
     # 1 is the one size that also keeps a core from a program that collects them for the whole machine.
     _limit(resource.RLIMIT_CORE, 1)
@@ -290,7 +308,7 @@ def _bind(limits: dict[str, int], *, private: bool) -> None:
         return
     _limit(resource.RLIMIT_FSIZE, limits["file_size"])
     if private:  # counted in the job's own user namespace; elsewhere it would count all that the user runs
-        _limit(resource.RLIMIT_NPROC, limits["processes"] + 1)  # and its supervisor
+        _limit(resource.RLIMIT_NPROC, limits["processes"] + 1 + forwarding)  # and its supervisor
     if LINUX:
         with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write(str(FIRST_VICTIM))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.calling import SOCKET, socket_of
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.seccomp import make_filter
 from pipeline_builder.engine.jobs.view import INSIDE, OVERLAYS, launcher_python, view_of
@@ -65,7 +66,10 @@ class Isolation:
         else:
             arguments.append("--disable-userns")
         changes = scratch if self.overlay else None
-        return [*arguments, *view_of(job, scratch=changes, own_proc=self.own_proc, shims=shims), "--"]
+        view = view_of(job, scratch=changes, own_proc=self.own_proc, shims=shims)
+        if socket := socket_of(job, cut=not job.network and self.network):
+            arguments += ["--ro-bind", str(socket), SOCKET]
+        return [*arguments, *view, "--"]
 
 
 _known: dict[int, Isolation] = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.target import Reach
 
 OPT_ML = "/opt/ml"
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -35,7 +36,8 @@ class Job:
     machine is taken away. Where jobs are isolated, nothing of `hidden` is seen, even where it lies in a folder of the
     system, and beside its own folders the job reads `reads` and writes to `writes`, by the paths that they have here,
     reads each folder of `mounted` at the path beside it, and those of `overlaid` below its own changes, which go with
-    it, and finds folders of its own at `places` as well; without `network` it reaches nobody but itself.
+    it, and finds folders of its own at `places` as well; without `network` it reaches nobody but itself, and who
+    answers its calls of AWS by `reach`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Job:
     places: tuple[tuple[Path, str], ...] = ()
     mounted: tuple[tuple[Path, str], ...] = ()
     overlaid: tuple[tuple[Path, str], ...] = ()
+    reach: Reach = field(default_factory=Reach)
 
     @property
     def ml(self) -> Path:

@@ -59,6 +59,12 @@ class Outcome:
     complete: Callable[[], None] = lambda: None
 
 
+def job_arn(step: Step, request: Mapping[str, Any], tools: Tools) -> str:
+    """Return the ARN of a step's job."""
+    member, kind = KINDS[step.type]
+    return f"{ACCOUNT}:{kind}/{job_name(tools, step, request.get(member, ''))}"
+
+
 @contextmanager
 def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools) -> Iterator[Outcome]:
     """Keep a record of the step's job while the body does its work; a step without a job leaves none."""
@@ -72,7 +78,11 @@ def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools)
     name = job_name(tools, step, request.get(member, ""))
     outcome = Outcome(journal=Journal(lambda members: _keep(state, (kind, name), members)))
     outcome.complete = lambda: _end(state, (kind, name), "Completed", "", outcome.result)
-    _begin(state, step, (kind, name, str(tools.folder / "log.txt")), request, tools)
+    log = str(tools.folder / "log.txt")
+    if tools.job:
+        _log_of(state, (kind, name), log)
+    else:
+        _begin(state, step, (kind, name, log), request, tools)
     try:
         yield outcome
     except (StepStoppedError, JobStoppedError):
@@ -97,6 +107,47 @@ def _begin(state: State, step: Step, job: tuple[str, str, str], request: Mapping
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )
+
+
+def _log_of(state: State, job: tuple[str, str], log: str) -> None:
+    """Note where the log is of a job that is on record already."""
+    with state.transaction() as db:
+        db.execute("UPDATE jobs SET log = ? WHERE kind = ? AND name = ?", (log, *job))
+
+
+def put_job(db: sqlite3.Connection, kind: str, name: str, request: Mapping[str, Any]) -> bool:
+    """Record a job that is no step's, before it runs; False where there is one of this name."""
+    values = (kind, name, f"{ACCOUNT}:{kind}/{name}", json.dumps(request), now().isoformat())
+    sql = (
+        "INSERT OR IGNORE INTO jobs (kind, name, arn, execution, step, status, request, started) "
+        "VALUES (?, ?, ?, '', '', 'InProgress', ?, ?)"
+    )
+    return db.execute(sql, values).rowcount == 1
+
+
+def reopen_job(state: State, kind: str, name: str) -> None:
+    """Let a job that was cut off be on its way again, as it was asked for."""
+    with state.transaction() as db:
+        anew = "status = 'InProgress', reason = '', result = '{}', ended = NULL"
+        db.execute(f"UPDATE jobs SET {anew} WHERE kind = ? AND name = ?", (kind, name))  # noqa: S608 - fixed texts
+
+
+def fail_job(state: State, kind: str, name: str, reason: str) -> None:
+    """End the record of a job that could not be begun."""
+    _end(state, (kind, name), "Failed", reason)
+
+
+def stop_job(state: State, kind: str, name: str) -> None:
+    """End the record of a job that was stopped before it had begun."""
+    _end(state, (kind, name), "Stopped", "")
+
+
+def open_jobs(state: State) -> tuple[tuple[str, str], ...]:
+    """Return kind and name of each job that is no step's and has not ended."""
+    rows = state.query(
+        "SELECT kind, name FROM jobs WHERE execution = '' AND status IN ('InProgress', 'Stopping') ORDER BY number"
+    )
+    return tuple((str(row["kind"]), str(row["name"])) for row in rows)
 
 
 def _put_model(state: State, step: Step, request: Mapping[str, Any], tools: Tools, result: Mapping[str, Any]) -> None:

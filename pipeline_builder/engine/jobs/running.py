@@ -86,6 +86,7 @@ def launch(
         places=program.places,
         mounted=program.data.mounted,
         overlaid=program.data.overlaid,
+        reach=tools.reach,
     )
     return _fed(job, program.data, tools)
 

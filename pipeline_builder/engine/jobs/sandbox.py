@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from pipeline_builder.engine.jobs.calling import PORT, SOCKET, calling_variables, socket_of
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group, numbers_of
 from pipeline_builder.engine.jobs.forkserver import Fork, NotForkedError, forked
 from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
@@ -132,8 +133,11 @@ def _has_full_file(job: Job, size: int) -> bool:
         return False
 
 
-def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> dict[str, str]:
-    """Return the job's whole environment; `engine` is the engine's own, of which little is taken."""
+def job_environment(job: Job, engine: Mapping[str, str], *, private: bool, cut: bool = False) -> dict[str, str]:
+    """Return the job's whole environment; `engine` is the engine's own, of which little is taken.
+
+    `cut` says that it has no network but its own.
+    """
     inherited = {k: engine[k] for k in engine if _INHERITED.fullmatch(k) and not _USER_INFO.search(engine[k])}
     venv = job.python.parent.parent
     base = {
@@ -141,7 +145,7 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool) -> di
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv),
     }  # fmt: skip
-    environment = {**base, **inherited, **job.environment}
+    environment = {**base, **inherited, **calling_variables(job, inherited, cut=cut), **job.environment}
     environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or STANDARD_PATH}"
     # `environments.py` puts libraries there that the machine lacks.
     if any((venv / "lib").glob("lib*.so*")):
@@ -166,13 +170,15 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     job = dataclasses.replace(job, reads=(*job.reads, *_certificates(os.environ)))
     if not isolation.private:
         raise _not_started(job, f"it can't be isolated: {isolation.why}")
+    cut = not job.network and isolation.network
     scratch, shims = stack.enter_context(scratch_folder(job.folder, len(job.overlaid))), shims_of(job)
     changes = [SCRATCH] if isolation.overlay and environment_folder(job) else []
     changes += [CHANGES] if job.overlaid else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
         "foreign": [path for _, path in (*job.mounted, *job.overlaid)],
-        "environment": job_environment(job, os.environ, private=True), "workdir": job.workdir,
+        "environment": job_environment(job, os.environ, private=True, cut=cut), "workdir": job.workdir,
+        "forward": (PORT, SOCKET) if socket_of(job, cut=cut) else None,
     }  # fmt: skip
 
     def command(filtered: int | None) -> list[str]:

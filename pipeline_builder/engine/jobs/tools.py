@@ -17,7 +17,7 @@ from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.stopping import GRACE, Stop
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import LocalStore
-from pipeline_builder.target import SecretGiver
+from pipeline_builder.target import Reach, SecretGiver
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 
@@ -48,7 +48,8 @@ class Tools:
     """What a step works with; `folder` is the step's own and empty.
 
     `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
-    are the seconds after which a spot training loses its machine, each time it has one.
+    are the seconds after which a spot training loses its machine, each time it has one; `reach` is how its job calls
+    AWS; `job` is the name of one that is no step's.
     """
 
     execution: str
@@ -64,7 +65,9 @@ class Tools:
     shared: tuple[Path, ...]
     observe: Callable[[str], None]
     attempt: int = 1
+    job: str = ""
     secrets: SecretGiver = no_secrets
+    reach: Reach = field(default_factory=Reach)
     grace: float = GRACE
     interrupts: tuple[float, ...] = ()
     halted: Callable[[], bool] = lambda: False
@@ -78,4 +81,4 @@ class Tools:
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     """Return a job's name as the service makes it; a name in the definition is its prefix."""
-    return made_name(tools.execution, step.name, tools.attempt, prefix)
+    return tools.job or made_name(tools.execution, step.name, tools.attempt, prefix)

@@ -144,7 +144,9 @@ def _why(one: Execution) -> str:
 def _foreign(upkeep: Upkeep, ids: Collection[str], found: Belongings) -> list[str]:
     """Return what lies among what is looked after, and isn't this program's."""
     left = [str(path) for path in found.foreign]
-    for folder, known in ((upkeep.jobs, ids.__contains__), (upkeep.environments, is_environment)):
+    alone = upkeep.state.query("SELECT kind, name FROM jobs WHERE execution = ''")
+    jobs = {*ids, *(f"{row['kind']}-{row['name']}" for row in alone)}
+    for folder, known in ((upkeep.jobs, jobs.__contains__), (upkeep.environments, is_environment)):
         if folder.is_symlink():
             left.append(str(folder))
         elif folder.is_dir():

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, document, iso, number_of, xml_response
+from pipeline_builder.serve.s3.rights import check_object
 from pipeline_builder.serve.s3.xml import Value, read_xml
 
 LIST_QUERY = (
@@ -76,22 +77,26 @@ def delete_objects(place: Place) -> Response:
     done: list[Value] = []
     failed: list[Value] = []
     for key in keys:
-        if _deleted(place, key):
-            done.append({"Key": key})
+        if why := _not_deleted(place, key):
+            failed.append({"Key": key, "Code": "AccessDenied", "Message": why})
         else:
-            failed.append({"Key": key, "Code": "AccessDenied", "Message": "it is in a mounted folder"})
+            done.append({"Key": key})
     shown = [] if root.findtext("Quiet") == "true" else done
     return xml_response("DeleteResult", {"Deleted": shown, "Error": failed})
 
 
-def _deleted(place: Place, key: str) -> bool:
+def _not_deleted(place: Place, key: str) -> str:
+    """Delete an object, or return why it isn't."""
     try:
+        check_object(place, "DeleteObject", place.bucket, key)
         place.objects.delete(f"s3://{place.bucket}/{key}")
+    except S3Error as error:
+        return str(error)
     except PermissionError:
-        return False
+        return "it is in a mounted folder"
     except InputProblems:
         pass  # there can be no such object
-    return True
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

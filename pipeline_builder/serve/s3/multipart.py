@@ -28,10 +28,10 @@ from pipeline_builder.serve.s3.place import (
 from pipeline_builder.serve.s3.uploads import received
 from pipeline_builder.serve.s3.xml import read_xml
 
-QUERY = ("uploads", "uploadId", "partNumber")
-_ABOUT = "upload.json"
+QUERY = ("uploads", "uploadId", "partNumber", "part-number-marker", "max-parts", "upload-id-marker", "max-uploads")
+ABOUT = "upload.json"
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
-_MOST_PARTS = 10_000
+MOST_PARTS = 10_000
 
 
 def create(place: Place) -> Response:
@@ -41,7 +41,7 @@ def create(place: Place) -> Response:
     number = secrets.token_hex(16)
     folder = _folder(place, number)
     folder.mkdir(parents=True)
-    (folder / _ABOUT).write_text(json.dumps({"uri": place.uri, "headers": kept_headers(place.request)}))
+    (folder / ABOUT).write_text(json.dumps({"uri": place.uri, "headers": kept_headers(place.request)}))
     answer = {"Bucket": place.bucket, "Key": place.key, "UploadId": number}
     return xml_response("InitiateMultipartUploadResult", answer)
 
@@ -56,11 +56,11 @@ def _nothing() -> S3Error:
     return S3Error("NoSuchUpload", "The specified multipart upload does not exist.", 404)
 
 
-def _found(place: Place) -> Path:
+def found_upload(place: Place) -> Path:
     """Return the folder of the upload that the request names, which is one of this object."""
     folder = _folder(place, place.request.args["uploadId"])
     try:
-        about = json.loads((folder / _ABOUT).read_text())
+        about = json.loads((folder / ABOUT).read_text())
     except (OSError, ValueError):  # one that a full disk has left half written is none
         raise _nothing() from None
     if about["uri"] != place.uri:
@@ -70,14 +70,14 @@ def _found(place: Place) -> Path:
 
 def upload_part(place: Place) -> Response:
     """Take a part; the same number again takes the place of the one before."""
-    folder = _found(place)
+    folder = found_upload(place)
     number = place.request.args.get("partNumber", "")
-    if not number_of(number, _MOST_PARTS + 1) or number_of(number, _MOST_PARTS + 1) == _MOST_PARTS + 1:
-        raise S3Error("InvalidArgument", f"a part's number is 1 to {_MOST_PARTS}, not '{number}'")
+    if not number_of(number, MOST_PARTS + 1) or number_of(number, MOST_PARTS + 1) == MOST_PARTS + 1:
+        raise S3Error("InvalidArgument", f"a part's number is 1 to {MOST_PARTS}, not '{number}'")
     target = folder / f"{int(number)}"
     if "x-amz-copy-source" in place.request.headers:
         return _copy_part(place, target)
-    with received(place.request, place.objects.store.staging()) as upload:
+    with received(place) as upload:
         upload.file.replace(_with_etag(target, upload.md5))
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
 
@@ -110,11 +110,11 @@ def _copy_part(place: Place, target: Path) -> Response:
 
 def complete(place: Place) -> Response:
     """Make one object of the parts that the request lists, in its order."""
-    folder = _found(place)
+    folder = found_upload(place)
     parts = [_part(folder, *item) for item in _listed(place)]
     digests = b"".join(bytes.fromhex(part.suffix[1:]) for part in parts)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    headers = json.loads((folder / _ABOUT).read_text())["headers"]
+    headers = json.loads((folder / ABOUT).read_text())["headers"]
     new = place.request.headers.get("If-None-Match") == "*"
     with place.objects.store.staged() as (file, path):
         hashing = Hashing(file)
@@ -137,15 +137,15 @@ def _listed(place: Place) -> list[tuple[int, str]]:
         root = read_xml(document(place.request))
         listed = [
             (
-                number_of(part.findtext("PartNumber") or "", _MOST_PARTS + 1) or 0,
+                number_of(part.findtext("PartNumber") or "", MOST_PARTS + 1) or 0,
                 (part.findtext("ETag") or "").strip('"'),
             )
             for part in root.findall("Part")
         ]
     except ValueError as error:
         raise S3Error("MalformedXML", str(error)) from error
-    if not 1 <= len(listed) <= _MOST_PARTS:
-        raise S3Error("MalformedXML", f"an upload has 1 to {_MOST_PARTS:,} parts, the request lists {len(listed):,}")
+    if not 1 <= len(listed) <= MOST_PARTS:
+        raise S3Error("MalformedXML", f"an upload has 1 to {MOST_PARTS:,} parts, the request lists {len(listed):,}")
     if any(after[0] <= before[0] for before, after in itertools.pairwise(listed)):
         raise S3Error("InvalidPartOrder", "The list of parts was not in ascending order.")
     return listed
@@ -160,5 +160,5 @@ def _part(folder: Path, number: int, etag: str) -> Path:
 
 def abort(place: Place) -> Response:
     """Throw an upload away."""
-    shutil.rmtree(_found(place))
+    shutil.rmtree(found_upload(place))
     return Response(status=204)

@@ -78,7 +78,7 @@ def put_object(place: Place) -> Response:
         return _copy(place)
     check_if_match(place)
     new = place.request.headers.get("If-None-Match") == "*"
-    with received(place.request, place.objects.store.staging()) as upload:
+    with received(place) as upload:
         headers = {**kept_headers(place.request), **upload.checksums}
         try:
             place.objects.put(place.uri, upload.file, upload.md5, headers, sha256=upload.sha256, new=new)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts, Objects
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.s3.xml import Value, render_xml
+
+if TYPE_CHECKING:
+    from pipeline_builder.serve.access.access import Caller
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DOCUMENT_LIMIT = 8 << 20
 _DIGITS = 18
+_SHA256 = 64
 LONGEST_KEY = 1024
 """Bytes of a key, as S3 has it."""
 _LONGEST_PART = 255
@@ -37,12 +44,13 @@ class S3Error(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a request is about: a bucket, or an object in it. `key` is empty for a bucket."""
+    """What a request is about: a bucket, or an object in it. `key` is empty for a bucket, `caller` asks."""
 
     request: Request
     objects: Objects
     bucket: str
     key: str
+    caller: Caller
 
     @property
     def uri(self) -> str:
@@ -57,7 +65,21 @@ def xml_response(name: str, value: Mapping[str, Value]) -> Response:
 def document(request: Request) -> bytes:
     """Return a request's body where it is an XML document, which is small."""
     request.max_content_length = _DOCUMENT_LIMIT
-    return request.get_data()
+    content = request.get_data()
+    check_sha256(request, hashlib.sha256(content).hexdigest())
+    return content
+
+
+def check_sha256(request: Request, sha256: str) -> None:
+    """Hold a body against the digest that the request says of it, which is signed; what else it can say is no digest.
+
+    Raises:
+        S3Error: XAmzContentSHA256Mismatch.
+    """
+    named = request.headers.get("x-amz-content-sha256", "")
+    if len(named) == _SHA256 and named != sha256:
+        message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        raise S3Error("XAmzContentSHA256Mismatch", message)
 
 
 def number_of(text: str, most: int) -> int | None:
@@ -76,7 +98,7 @@ def check_key(place: Place) -> None:
         )
 
 
-_OF_THE_SDK = re.compile(r"sagemaker-[a-z0-9-]{1,30}-000000000000")
+_OF_THE_SDK = re.compile(r"sagemaker-[a-z0-9-]{1,30}-([0-9]{12})")
 
 
 def check_bucket(place: Place) -> None:
@@ -86,7 +108,8 @@ def check_bucket(place: Place) -> None:
     """
     if place.bucket in place.objects.store.buckets():
         return
-    if not _OF_THE_SDK.fullmatch(place.bucket):
+    named = _OF_THE_SDK.fullmatch(place.bucket)
+    if named is None or named[1] != place.caller.account:
         raise S3Error("NoSuchBucket", "The specified bucket does not exist", 404)
     place.objects.store.bucket(place.bucket).mkdir(parents=True, exist_ok=True)
 
@@ -147,7 +170,10 @@ def copy_source(place: Place) -> ObjectFacts:
     """Return the object that x-amz-copy-source names."""
     path = unquote(place.request.headers["x-amz-copy-source"]).lstrip("/")
     bucket, _, key = path.partition("?")[0].partition("/")
-    return facts(Place(request=place.request, objects=place.objects, bucket=bucket, key=key))
+    if place.caller.step is not None and not place.caller.step.may_read(bucket, key):
+        resource = f'"arn:aws:s3:::{bucket}/{key}"'
+        raise S3Error("AccessDenied", denied(place.caller.step.arn, "s3:GetObject", resource), 403)
+    return facts(replace(place, bucket=bucket, key=key))
 
 
 def iso(found: ObjectFacts) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
@@ -15,16 +16,18 @@ from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve.protocol import FULL, service_error
-from pipeline_builder.serve.s3 import buckets, multipart, objects, versions
+from pipeline_builder.serve.s3 import buckets, multipart, versions
+from pipeline_builder.serve.s3.chunks import UploadError
 from pipeline_builder.serve.s3.place import Place, S3Error, check_key
-from pipeline_builder.serve.s3.uploads import UploadError
+from pipeline_builder.serve.s3.rights import check_right
+from pipeline_builder.serve.s3.routes import ROUTES, S3Handler
 from pipeline_builder.serve.s3.xml import Value, render_xml
+
+if TYPE_CHECKING:
+    from pipeline_builder.serve.access.access import Caller
 
 # What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
 _PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
-
-
-S3Handler = Callable[[Place], Response]
 
 
 _EXPECTED: Mapping[type[Exception], tuple[str, str, int]] = {
@@ -36,10 +39,14 @@ _EXPECTED: Mapping[type[Exception], tuple[str, str, int]] = {
 }
 
 
-def answer_s3(request: Request, store: LocalStore, state: State) -> Response:
-    """Answer a request of the S3 REST API."""
+def answer_s3(request: Request, store: LocalStore, state: State, caller: Caller) -> Response:
+    """Answer a request of the S3 REST API.
+
+    Raises:
+        AccessError: the body is not the one that was signed.
+    """
     bucket, _, key = request.path.lstrip("/").partition("/")
-    place = Place(request=request, objects=Objects(store, state), bucket=bucket, key=key)
+    place = Place(request=request, objects=Objects(store, state), bucket=bucket, key=key, caller=caller)
     try:
         _check_uri(request)
         check_key(place)
@@ -78,37 +85,27 @@ def _refused(place: Place, error: OutsideFailure) -> Response:
 def _handler(place: Place) -> S3Handler:
     kind = "object" if place.key else "bucket" if place.bucket else "service"
     query = {name for name in place.request.args if not _PLAIN.fullmatch(name)}
-    routes: Mapping[tuple[str, str], Mapping[str, S3Handler]] = {
-        ("service", "GET"): {"": buckets.list_buckets},
-        ("bucket", "GET"): {
-            "location": buckets.get_location,
-            "list-type": buckets.list_v2,
-            "versions": versions.list_versions,
-            "tagging": versions.get_tagging,
-            "": buckets.list_v1,
-        },
-        ("bucket", "HEAD"): {"": buckets.head_bucket},
-        ("bucket", "PUT"): {"": buckets.create_bucket},
-        ("bucket", "DELETE"): {"": buckets.delete_bucket},
-        ("bucket", "POST"): {"delete": buckets.delete_objects},
-        ("object", "GET"): {"": objects.get_object},
-        ("object", "HEAD"): {"": objects.get_object},
-        ("object", "PUT"): {"uploadId": multipart.upload_part, "": objects.put_object},
-        ("object", "DELETE"): {"uploadId": multipart.abort, "": objects.delete_object},
-        ("object", "POST"): {"uploads": multipart.create, "uploadId": multipart.complete},
-    }
-    known = routes.get((kind, place.request.method), {})
+    known = ROUTES.get((kind, place.request.method), {})
     name = next((name for name in known if name and name in query), "")
     more = query - {name, *buckets.LIST_QUERY, *versions.LIST_QUERY, *multipart.QUERY}
+    check_right(place, name)
     if name not in known or more:
         what = f"?{min(more)}" if more else ""
         on = {"service": "all buckets", "bucket": "a bucket", "object": "an object"}[kind]
         message = f"{place.request.method} of {on}{what} is not served by the local engine"
         raise S3Error("NotImplemented", message, 501)
-    return known[name]
+    return known[name][1]
 
 
 def _error(place: Place, code: str, message: str, status: int = 400) -> Response:
-    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": f"/{place.bucket}/{place.key}"}
+    response = error_response(code, message, f"/{place.bucket}/{place.key}", status)
+    if place.request.method == "HEAD":
+        response.set_data(b"")
+    return response
+
+
+def error_response(code: str, message: str, path: str, status: int = 400) -> Response:
+    """Return an error as S3 has it."""
+    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": path}
     body = render_xml("Error", content, "").replace(b' xmlns=""', b"")
-    return Response(b"" if place.request.method == "HEAD" else body, status=status, content_type="application/xml")
+    return Response(body, status=status, content_type="application/xml")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,19 +15,11 @@ from typing import IO, Protocol
 from werkzeug.wrappers import Request
 
 from pipeline_builder.machine.streams import BLOCK
+from pipeline_builder.serve.s3.chunks import SIGNED, UploadError, chunks_of
+from pipeline_builder.serve.s3.place import Place, check_sha256
 
-_LINE = 8192
-_MOST_TRAILERS = 16
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"
-
-
-class UploadError(Exception):
-    """The body is not what the request says it is; `code` is S3's."""
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code
-        super().__init__(message)
 
 
 class _Digest(Protocol):
@@ -67,27 +58,34 @@ class Upload:
 
 
 @contextmanager
-def received(request: Request, staging: Path) -> Iterator[Upload]:
+def received(place: Place) -> Iterator[Upload]:
     """Give the request's body as a file of the staging folder; what is left of it afterwards is deleted.
 
     Raises:
-        UploadError: BadDigest, XAmzContentSHA256Mismatch, IncompleteBody.
+        UploadError: BadDigest, IncompleteBody.
+        S3Error: XAmzContentSHA256Mismatch.
+        AccessError: a chunk has another signature.
     """
-    with tempfile.NamedTemporaryFile(dir=staging, delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
         path = Path(file.name)
         try:
-            upload = _receive(request, file, path)
+            upload = _receive(place, file, path)
             file.close()
             yield upload
         finally:
             path.unlink(missing_ok=True)
 
 
-def _receive(request: Request, file: IO[bytes], path: Path) -> Upload:
+def _receive(place: Place, file: IO[bytes], path: Path) -> Upload:
+    request = place.request
     trailers: dict[str, str] = {}
     named = request.headers.get("x-amz-content-sha256", "")
     signed_chunks = named.startswith(_STREAMING) or "aws-chunked" in request.headers.get("Content-Encoding", "")
-    blocks = _chunks(request, trailers) if signed_chunks else iter(lambda: request.stream.read(BLOCK), b"")
+    blocks = (
+        chunks_of(request, trailers, place.caller.chain if named.startswith(SIGNED) else None)
+        if signed_chunks
+        else iter(lambda: request.stream.read(BLOCK), b"")
+    )
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     wanted = _wanted(request)
     size = 0
@@ -97,9 +95,7 @@ def _receive(request: Request, file: IO[bytes], path: Path) -> Upload:
         for digest in (md5, sha256, *wanted.values()):
             digest.update(block)
     _check_size(request, size, chunked=signed_chunks)
-    if len(named) == 64 and named != sha256.hexdigest():
-        message = "The provided 'x-amz-content-sha256' header does not match what was computed."
-        raise UploadError("XAmzContentSHA256Mismatch", message)
+    check_sha256(request, sha256.hexdigest())
     given = request.headers.get("Content-MD5")
     if given and given != base64.b64encode(md5.digest()).decode():
         raise UploadError("BadDigest", "The Content-MD5 you specified did not match what we received.")
@@ -130,29 +126,3 @@ def _check_size(request: Request, size: int, *, chunked: bool) -> None:
     named = request.headers.get("x-amz-decoded-content-length") if chunked else request.headers.get("Content-Length")
     if named is not None and named != str(size):
         raise UploadError("IncompleteBody", f"The request said {named} bytes, {size} came.")
-
-
-def _chunks(request: Request, trailers: dict[str, str]) -> Iterator[bytes]:
-    """Yield the content of an aws-chunked body (`<hex size>[;chunk-signature=…]`, content, …); keep its trailers."""
-    stream = request.stream
-    while True:
-        head = stream.readline(_LINE)
-        size = head.split(b";")[0].strip()
-        try:
-            left = int(size if re.fullmatch(rb"[0-9a-fA-F]{1,15}", size) else b"", 16)
-        except ValueError:
-            raise UploadError("IncompleteBody", "the body is not aws-chunked, or ends too early") from None
-        if left == 0:
-            break
-        while left:
-            block = stream.read(min(left, BLOCK))
-            if not block:
-                raise UploadError("IncompleteBody", "the body ends within a chunk")
-            left -= len(block)
-            yield block
-        stream.readline(_LINE)
-    while line := stream.readline(_LINE).strip():
-        if len(trailers) == _MOST_TRAILERS:
-            raise UploadError("IncompleteBody", f"the body has more than {_MOST_TRAILERS} trailers")
-        name, _, value = line.decode("latin-1").partition(":")
-        trailers[name.strip().lower()] = value.strip()

@@ -21,8 +21,9 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from pipeline_builder.definition.shapes.services import load_service
+from pipeline_builder.serve.application import JSON_LIMIT, json_error, refused
 from pipeline_builder.serve.protocol import ServiceError, fit, parse_body
-from pipeline_builder.serve.server import HOST, JSON_LIMIT, Quiet, json_error, listen, refused
+from pipeline_builder.serve.server import HOST, Quiet, listen
 from pipeline_builder.service.rehearsal import states
 from pipeline_builder.service.rehearsal.approvals import put_approval_result
 from pipeline_builder.service.rehearsal.record import Book

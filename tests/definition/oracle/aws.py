@@ -30,11 +30,12 @@ def cut_the_network() -> None:
 
 
 def only_this_machine(url: str) -> None:
-    """Let AWS's clients talk to the address, which is one of this machine, and make every other connection an error."""
+    """Let AWS's clients talk to the address, which is one of this machine, and make every other connection an error.
+
+    The key is that of the environment.
+    """
     os.environ.update(
         AWS_ENDPOINT_URL=url,
-        AWS_ACCESS_KEY_ID="local",
-        AWS_SECRET_ACCESS_KEY="local",
         AWS_DEFAULT_REGION=REGION,
         AWS_EC2_METADATA_DISABLED="true",
         SAGEMAKER_TELEMETRY_OPT_OUT="true",

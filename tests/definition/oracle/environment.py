@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.places import ROOT
@@ -42,10 +43,12 @@ def sdk_python(version: str) -> Path:
     return folder / "bin" / "python"
 
 
-def run_in_sdk(version: str, module: str, *arguments: str, home: Path) -> None:
+def run_in_sdk(
+    version: str, module: str, *arguments: str, home: Path, variables: Mapping[str, str] | None = None
+) -> None:
     """Run a module of the tests in the SDK's environment.
 
-    `home` is a folder with no AWS configuration in it; the module itself cuts the network, see `aws.py`.
+    `home` is a folder with no AWS configuration in it, `variables` are what the module finds besides; the module itself cuts the network, see `aws.py`.
     """
     environment = {
         "PATH": os.environ["PATH"],
@@ -54,6 +57,7 @@ def run_in_sdk(version: str, module: str, *arguments: str, home: Path) -> None:
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+        **(variables or {}),
     }
     command = [str(sdk_python(version)), "-m", module, *arguments]
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)

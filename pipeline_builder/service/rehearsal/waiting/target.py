@@ -15,9 +15,10 @@ from pipeline_builder.descriptions import StepState
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.opened import Opened
 from pipeline_builder.serve.background import Background
 from pipeline_builder.views.progress import describe
-from pipeline_builder.workspace import Opened, Workspace
+from pipeline_builder.workspace import Workspace
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -54,7 +55,7 @@ class Target:
 
         The workspace is that of the build; `show` gets a line for each change of a step.
         """
-        from pipeline_builder.serve.server import Application
+        from pipeline_builder.serve.application import Application
 
         self._show = show
         if self._background is None:

@@ -19,10 +19,10 @@ from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.local import LocalPipelines, open_engine
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.state import now
+from pipeline_builder.serve.application import Application as SageMaker
+from pipeline_builder.serve.application import json_error
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.protocol import ServiceError
-from pipeline_builder.serve.server import Application as SageMaker
-from pipeline_builder.serve.server import json_error
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.rehearsal.endpoint import Application, answer_at
 from pipeline_builder.service.rehearsal.record import Book, DecisionRecord, MachineRecord, Rehearsal, plan_stages
