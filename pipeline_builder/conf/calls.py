@@ -134,4 +134,3 @@ class CallbackSection(CallSection):
     timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT)] | None = Field(
         None, description="seconds to wait for an answer, on this machine; SageMaker waits as long as it does"
     )
-

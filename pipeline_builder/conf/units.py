@@ -34,7 +34,7 @@ _SECTION_OF: Mapping[StepClass, str] = {
     "Lambda": "lambda",
     "Callback": "callback",
 }
-_KIND_OF: Mapping[StepClass, type[JobSection]] = {
+_KIND_OF: Mapping[str, type[JobSection]] = {
     "Processing": PreprocessSection,
     "Training": TrainSection,
     "Transform": TransformSection,
@@ -42,6 +42,7 @@ _KIND_OF: Mapping[StepClass, type[JobSection]] = {
 }
 # Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
 _CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
+_CALLED = frozenset(("FunctionArn", "SqsQueueUrl"))
 JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
 # The classes whose step_type chooses a section.
 _CHOOSING = ("Processing", "Training", *_CALL_OF)
@@ -93,7 +94,11 @@ class Step:
 
     @property
     def call(self) -> CallSection | None:
-        """The section of a Lambda or Callback step; None where all of the step stands in `arguments`."""
+        """The section of a Lambda or Callback step; None where all of the step stands in `arguments`, as whom it calls
+        does, and no `step_type` names a section.
+        """
+        if not self.asked.step_type and _CALLED & self.asked.arguments.keys():
+            return None
         found = self.unit.calls.get(self.section_name)
         return found if isinstance(found, _CALL_OF.get(self.step_class, ())) else None
 
@@ -190,14 +195,12 @@ def build_units(
 def _sections(
     name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]
 ) -> tuple[dict[str, JobSection], dict[str, CallSection]]:
-    """Return the sections of the model's jobs and calls; one of another name is what the step that names it makes it.
-
-    """
+    """Return the sections of the model's jobs and calls; one of another name is what the step that names it makes it."""
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
     named = {"lambda": section.function, "callback": section.callback}
     calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
-    kinds = {s.step_type: {**_KIND_OF, **_CALL_OF}[s.step_class] for s in steps if s.step_class in _CHOOSING}
+    kinds = {s.step_type: kind for s in steps if s.step_class in _CHOOSING and (kind := _kind_of(s.step_class))}
     for key, data in section.others.items():
         path: DataPath = ("conf", "models", name, key)
         if key not in kinds:
@@ -213,6 +216,11 @@ def _sections(
         elif isinstance(read, CallSection):
             calls[key] = read
     return jobs, calls
+
+
+def _kind_of(step_class: str) -> type[JobSection | CallSection] | None:
+    """Return the section that configures a step of the class; None for that of the registry."""
+    return _KIND_OF.get(step_class) or _CALL_OF.get(step_class)
 
 
 def _source_directory(
@@ -240,7 +248,8 @@ def _source_directory(
 def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
     handlers = {name: call for name, call in unit.calls.items() if isinstance(call, LambdaSection)}
-    for name, section in {**unit.jobs, **handlers}.items():
+    named: dict[str, JobSection | LambdaSection] = {**unit.jobs, **handlers}
+    for name, section in named.items():
         if not section.entry_point or _is_plain_file(unit.source_directory, section.entry_point):
             continue
         script = Path(os.path.realpath(unit.source_directory / section.entry_point))
@@ -315,18 +324,19 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
 
 def _section_problems(step: Step) -> Iterable[Problem]:
     """The section that configures the step is there and is of the right kind."""
-    unit, kind = step.unit, _KIND_OF.get(step.step_class) or _CALL_OF.get(step.step_class)
+    unit, kind = step.unit, _kind_of(step.step_class)
     if kind is None:
         found = unit.section.registry is not None
     else:  # a section of another name that couldn't be read has had its problems said already
-        read = {**unit.jobs, **unit.calls}
-        found = step.section_name in read or step.section_name in unit.section.others
+        found = step.section_name in {*unit.jobs, *unit.calls} or step.section_name in unit.section.others
     if not found and unit.section.others.keys() - unit.jobs.keys() - unit.calls.keys():
         return  # a misspelt section is said already, and is most likely the one
     if not found and step.asked.step_type and step.step_class in _CHOOSING:
         message = f"step '{step.name}': there is no section '{step.section_name}'"
         place = step.conf.document.place((*step.path, "step_type"))
-        yield Problem(id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, {**unit.jobs, **unit.calls}))
+        yield Problem(
+            id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, {**unit.jobs, **unit.calls})
+        )
     elif not found:
         message = (
             f"step '{step.name}' ({step.step_class}) needs the section '{step.section_name}' of the model '{unit.name}'"

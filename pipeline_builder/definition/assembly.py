@@ -65,7 +65,8 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     section = step.registry if step.step_class == "RegisterModel" else step.job or step.call
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
-    own, over = {}, section.arguments if section else {}
+    own: Mapped = {}
+    over = section.arguments if section else {}
     if step.call:
         own, over = split_arguments(step, over)
     arguments = merge(request, over)

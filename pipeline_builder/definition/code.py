@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline_builder.conf.calls import LambdaSection
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.units import Unit
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.definition.handing import launcher_files
 from pipeline_builder.definition.lists import inclusions
@@ -54,8 +55,7 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
     if job is None or not job.entry_point:
         return None
     added = launcher_files(job) if step.job is job else {}
-    handlers = [call for call in step.unit.calls.values() if isinstance(call, LambdaSection)]
-    others = [other.entry_point for other in (*step.unit.jobs.values(), *handlers) if other.entry_point]
+    others = _entry_points(step.unit)
     return bundler.bundle(
         step.unit.source_directory, entry_point=job.entry_point, others=others, include=job.include, added=added
     )
@@ -66,9 +66,14 @@ def _handler(step: Step, call: LambdaSection, bundler: Bundler) -> Bundle | None
     if call.entry_point is None:
         return None
     unit = step.unit
-    handlers = [other.entry_point for other in unit.calls.values() if isinstance(other, LambdaSection)]
-    others = [name for name in (*handlers, *(job.entry_point for job in unit.jobs.values())) if name]
-    return bundler.bundle(unit.source_directory, entry_point=call.entry_point, others=others, include=call.include)
+    return bundler.bundle(
+        unit.source_directory, entry_point=call.entry_point, others=_entry_points(unit), include=call.include
+    )
+
+
+def _entry_points(unit: Unit) -> list[str]:
+    handlers = [call.entry_point for call in unit.calls.values() if isinstance(call, LambdaSection)]
+    return [name for name in (*(job.entry_point for job in unit.jobs.values()), *handlers) if name]
 
 
 def missing_lists(graph: Graph, code: Code) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.descriptions import StepState
+from pipeline_builder.engine.execution.cache import CALLS
 from pipeline_builder.engine.jobs.records import JobRecord
 from pipeline_builder.engine.jobs.work import came_to
 from pipeline_builder.serve.reasons import as_service
@@ -66,12 +67,24 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
         return {"Fail": {"ErrorMessage": reason_of(state)}}
     if state.stub:
         return _of_stub(state.type, result)
+    if state.type in CALLS:
+        return _of_call(state, result)
     known: dict[str, Any] = {
         kind: {"Outcome" if kind == "Condition" else "Arn": value} for kind, value in state.metadata.items()
     }
     if not known and job is not None:
         known = {_BY_KIND[job.kind]: {"Arn": job.arn}}
     return known or None
+
+
+def _of_call(state: StepState, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the metadata of a function that was called, or of a message that was, or is to be, answered."""
+    found = _of_stub(state.type, result) or {state.type: {}}
+    if token := state.metadata.get("Callback"):
+        found[state.type]["CallbackToken"] = token
+    if arn := state.metadata.get("Lambda"):
+        found[state.type]["Arn"] = arn
+    return found if found[state.type] else None
 
 
 def reason_of(state: StepState) -> str:

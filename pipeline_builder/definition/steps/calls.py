@@ -35,7 +35,9 @@ def compose_callback(context: Context, step: Step) -> Mapped:
     inputs = _inputs(context, step, section)
     if section.timeout is not None:
         inputs[f"{RESERVED}timeout"] = section.timeout
-    url: JSON = section.sqs_queue or queue_url(context.settings.region, context.settings.account, made_queue(context, step))
+    url: JSON = section.sqs_queue or queue_url(
+        context.settings.region, context.settings.account, made_queue(context, step)
+    )
     return _step("Callback", step, inputs, SqsQueueUrl=url)
 
 

@@ -157,8 +157,8 @@ def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> It
 def _refused(step: Mapping[str, Any], names: Mapping[str, int], referred: dict[str, list[str]]) -> Iterator[Problem]:
     """Yield what is wrong with a step; `referred` gets the steps that it refers to, which takes a walk through it."""
     name = step["Name"]
-    known = _STEP_KEYS | _CALL_KEYS.get(str(step.get("Type")), frozenset())
-    for key in sorted(set(step) - known) if step.get("Type") in STEP_TYPES else ():
+    taken = _STEP_KEYS | _CALL_KEYS.get(str(step.get("Type")), frozenset())
+    for key in sorted(set(step) - taken) if step.get("Type") in STEP_TYPES else ():
         yield _problem("PB501", f"step '{name}': the local engine doesn't support '{key}' yet")
     if names[name] > 1:
         yield _problem("PB502", f"step '{name}' stands {names[name]} times in the definition")

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, resolve
-from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.cache import CACHED, Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
@@ -50,6 +50,9 @@ from pipeline_builder.target import (
 )
 
 Keep = Callable[[], None]
+WAITS = "Callback"
+"""The type of a step that only waits: it takes no place of those that run at once."""
+_LOGGED = ("Processing", "Training", "Transform", "Lambda")
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
@@ -127,7 +130,10 @@ class Run:
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
+        with (
+            ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool,
+            ThreadPoolExecutor(max_workers=max(1, self._waiting()), thread_name_prefix="wait") as room,
+        ):
             try:
                 while todo or line or running:
                     if self._asked_to_stop():
@@ -136,11 +142,12 @@ class Run:
                     for step in todo.take_skipped():
                         observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
                     for step in todo.take_ready():
-                        line.join(step)
-                    for step in line.take(workers - len(running)):
-                        future = pool.submit(self._run_step, step, observe)
-                        running[future] = step
-                        future.add_done_callback(self._ended.put)
+                        if step.type == WAITS:
+                            self._submit(room, step, observe, running)
+                        else:
+                            line.join(step)
+                    for step in line.take(workers - sum(step.type != WAITS for step in running.values())):
+                        self._submit(pool, step, observe, running)
                     if not running:
                         break
                     self._collect(running)
@@ -153,6 +160,17 @@ class Run:
             return ExecutionStatus.SUCCEEDED
         caught = todo.are_caught(self._failed)
         return ExecutionStatus.COMPLETED_WITH_FAILURES if caught else ExecutionStatus.FAILED
+
+    def _waiting(self) -> int:
+        """Return how many steps may wait for an answer at once: they take nobody's turn."""
+        return sum(step.type == WAITS for step in self._document.steps)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, step: Step, observe: Observer, running: dict[Future[Done | None], Step]
+    ) -> None:
+        future = pool.submit(self._run_step, step, observe)
+        running[future] = step
+        future.add_done_callback(self._ended.put)
 
     def _todo(self) -> list[Step]:
         selected = self._limits.selected
@@ -226,7 +244,7 @@ class Run:
             status=StepStatus.EXECUTING,
             started=now(),
             attempts=(known.attempts if known else 0) + 1,
-            log=str(folder / "log.txt") if step.type in ("Processing", "Training", "Transform") else "",
+            log=str(folder / "log.txt") if step.type in _LOGGED else "",
         )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
@@ -263,7 +281,8 @@ class Run:
             return self._stubbed(step, request, stub, state.attempts), "", _nothing
         if self._ours:
             check_named(request, self._engine.store)
-        key = self._key(step, request) if step.cached and step.type in ("Processing", "Training", "Transform") else None
+        step = self._called(step)
+        key = self._key(step, request) if step.cached and step.type in CACHED else None
         if key and self._limits.use_cache:
             held.enter_context(referring(self._engine.state))
             if hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key):
@@ -297,6 +316,10 @@ class Run:
 
         return done, "", keep
 
+    def _called(self, step: Step) -> Step:
+        """Return a step with what it names beside its arguments, such as whom it calls, without references."""
+        return replace(step, beside=resolve(step.beside, replace(self._scope, results=self._results)))
+
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
         scope = replace(self._scope, results=self._results)
@@ -326,7 +349,9 @@ class Run:
         stop = self._stops[step.name] = Stop(below=self._stop)
         tools = tools_of(engine, folder, stop, observe)
         interrupts = engine.interrupts.get(step.name, ())
-        return replace(tools, execution=self._execution.arn, interrupts=interrupts, attempt=attempt)
+        return replace(
+            tools, execution=self._execution.arn, interrupts=interrupts, attempt=attempt, halted=self._halted
+        )
 
 
 def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:

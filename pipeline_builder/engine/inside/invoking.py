@@ -8,7 +8,7 @@ raises goes to `failure`, as Lambda writes it: errorMessage, errorType, stackTra
 """
 
 # A function's code may be for a Python that is older than ours, and this runs in it.
-# ruff: noqa: PTH123, UP006, UP035, UP045
+# ruff: noqa: PTH, UP006, UP035, UP045
 from __future__ import annotations
 
 import importlib.util
@@ -56,7 +56,7 @@ def main(path: str) -> int:
     return 0
 
 
-def _called(spec: "dict[str, Any]") -> str:
+def _called(spec: dict[str, Any]) -> str:
     name, _, function = spec["handler"].rpartition(":")
     sys.path.insert(0, os.getcwd())
     sys.path.insert(0, os.path.dirname(os.path.abspath(name)))
@@ -69,7 +69,7 @@ def _called(spec: "dict[str, Any]") -> str:
     return json.dumps(getattr(module, function)(spec["event"], Context(spec["arn"], spec["seconds"])))
 
 
-def described(error: BaseException) -> "dict[str, Any]":
+def described(error: BaseException) -> dict[str, Any]:
     """Return an error as a function's answer has it."""
     trace = [line for line in traceback.format_tb(error.__traceback__) if __file__ not in line]
     return {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": trace}

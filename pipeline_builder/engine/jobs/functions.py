@@ -69,9 +69,9 @@ def run_lambda(step: Step, request: Request, tools: Tools) -> Done:
     except StepFailedError as error:
         raise StepFailedError(_failure(ml, arn) or str(error)) from error
     answer = _answer(ml, arn)
-    outputs = {name: answer[name] for name in declared(step)} if not (why := wrong_outputs(declared(step), answer)) else {}
-    if why:
+    if why := wrong_outputs(declared(step), answer):
         raise StepFailedError(f"Lambda function {arn}: {'; '.join(why)}")
+    outputs = {name: answer[name] for name in declared(step)}
     return Done(result={**event, "FunctionArn": arn, "OutputParameters": outputs}, metadata={"Lambda": arn})
 
 

@@ -6,14 +6,14 @@ import json
 import secrets
 import sqlite3
 import string
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from pipeline_builder.descriptions import WaitingStep
 from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.jobs.functions import OWN, Outputs, declared
 from pipeline_builder.engine.jobs.container import Request
+from pipeline_builder.engine.jobs.functions import OWN, declared
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
@@ -26,30 +26,13 @@ _REASON = 256
 _WORDS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A step that waits, or has waited, for an answer; `status` is Waiting, Succeeded, Failed or Closed.
-
-    `outputs` are those that it declares, with their types; `answer` those that it was given, or {"reason": …}.
-    """
-
-    token: str
-    execution: str
-    step: str
-    queue: str
-    outputs: Outputs
-    inputs: Mapping[str, Any]
-    status: str
-    answer: Mapping[str, Any]
-    created: datetime
-
-
 def run_callback(step: Step, request: Request, tools: Tools) -> Done:
     """Wait for the answer to the step's token; one that was drawn before goes on."""
     state = tools.registry.state
     waiting = _waiting(state, step, request, tools)
-    limit = request.get(f"{OWN}timeout")
-    until = waiting.created + timedelta(seconds=float(limit)) if limit else None
+    limit = float(request.get(f"{OWN}timeout") or 0)
+    until = waiting.created + timedelta(seconds=limit) if limit else None
+    _note(state, waiting)
     tools.observe(how_to_answer(waiting))
     while waiting.status == "Waiting":
         if tools.stop.wait(_LOOK):
@@ -57,7 +40,7 @@ def run_callback(step: Step, request: Request, tools: Tools) -> Done:
                 _close(state, waiting.token)
             raise StepStoppedError
         if until and now() >= until and _close(state, waiting.token):
-            raise StepFailedError(f"no answer to the callback token {waiting.token} within {float(limit):.0f} s")
+            raise StepFailedError(f"no answer to the callback token {waiting.token} within {limit:.0f} s")
         waiting = find_waiting(state, waiting.token) or waiting
     if waiting.status == "Failed":
         raise StepFailedError(str(waiting.answer.get("reason") or "the callback was answered with a failure"))
@@ -67,15 +50,20 @@ def run_callback(step: Step, request: Request, tools: Tools) -> Done:
     return Done(result=result, metadata={"Callback": waiting.token})
 
 
-def how_to_answer(waiting: Waiting) -> str:
+def _note(state: State, waiting: WaitingStep) -> None:
+    """Let whoever describes the step see its token."""
+    values = (json.dumps({"Callback": waiting.token}), waiting.execution, waiting.step)
+    with state.transaction() as db:
+        db.execute("UPDATE steps SET metadata = ? WHERE execution = ? AND name = ?", values)
+
+
+def how_to_answer(waiting: WaitingStep) -> str:
     """Say what a step waits for, and how it is answered."""
     outputs = "".join(f" {name}=…" for name in waiting.outputs)
-    return (
-        f"waits for an answer: pipeline-builder callback {waiting.token} --success{outputs}, or --failure REASON"
-    )
+    return f"waits for an answer: pipeline-builder callback {waiting.token} --success{outputs}, or --failure REASON"
 
 
-def _waiting(state: State, step: Step, request: Request, tools: Tools) -> Waiting:
+def _waiting(state: State, step: Step, request: Request, tools: Tools) -> WaitingStep:
     """Return the step's token of this try: that of before the engine was killed, or a new one."""
     with state.transaction() as db:
         rows = state.query(
@@ -98,13 +86,13 @@ def _waiting(state: State, step: Step, request: Request, tools: Tools) -> Waitin
     return made
 
 
-def find_waiting(state: State, token: str) -> Waiting | None:
+def find_waiting(state: State, token: str) -> WaitingStep | None:
     """Return the step of a token; None where nobody has drawn it."""
     rows = state.query("SELECT * FROM callbacks WHERE token = ?", token)
     return _read(rows[0]) if rows else None
 
 
-def list_waiting(state: State) -> tuple[Waiting, ...]:
+def list_waiting(state: State) -> tuple[WaitingStep, ...]:
     """Return every step that waits, oldest first."""
     return tuple(_read(row) for row in state.query("SELECT * FROM callbacks WHERE status = 'Waiting' ORDER BY number"))
 
@@ -115,7 +103,7 @@ def token_of(state: State, execution: str, step: str) -> str:
     return next((str(row["token"]) for row in state.query(sql, execution, step)), "")
 
 
-def answer_success(state: State, token: str, given: Mapping[str, str]) -> Waiting:
+def answer_success(state: State, token: str, given: Mapping[str, str]) -> WaitingStep:
     """Answer a step that waits; the texts that are given become values of the types that it declares.
 
     Raises:
@@ -124,7 +112,7 @@ def answer_success(state: State, token: str, given: Mapping[str, str]) -> Waitin
     return _answer(state, token, lambda waiting: ("Succeeded", _values(waiting, given)))
 
 
-def answer_failure(state: State, token: str, reason: str) -> Waiting:
+def answer_failure(state: State, token: str, reason: str) -> WaitingStep:
     """Let a step that waits fail.
 
     Raises:
@@ -136,13 +124,15 @@ def answer_failure(state: State, token: str, reason: str) -> Waiting:
     return _answer(state, token, lambda _: ("Failed", {"reason": reason}))
 
 
-def _answer(state: State, token: str, decide: Any) -> Waiting:
+def _answer(state: State, token: str, decide: Callable[[WaitingStep], tuple[str, dict[str, Any]]]) -> WaitingStep:
     with state.transaction() as db:
         waiting = find_waiting(state, token)
         if waiting is None or waiting.status != "Waiting":
             why = "nobody has drawn it" if waiting is None else f"it is {waiting.status.lower()} already"
             hint = "'pipeline-builder callback' lists the steps that wait"
-            raise InputProblems(Problem(id="PB870", message=f"no step waits with the token '{token}': {why}", hint=hint))
+            raise InputProblems(
+                Problem(id="PB870", message=f"no step waits with the token '{token}': {why}", hint=hint)
+            )
         status, answer = decide(waiting)
         _put(db, token, status, answer)
     return waiting
@@ -159,7 +149,7 @@ def _close(state: State, token: str) -> bool:
         return _put(db, token, "Closed", {})
 
 
-def _values(waiting: Waiting, given: Mapping[str, str]) -> dict[str, Any]:
+def _values(waiting: WaitingStep, given: Mapping[str, str]) -> dict[str, Any]:
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for name in given:
@@ -195,8 +185,8 @@ def _unfit(message: str) -> Problem:
     return Problem(id="PB871", message=message)
 
 
-def _read(row: Row) -> Waiting:
-    return Waiting(
+def _read(row: Row) -> WaitingStep:
+    return WaitingStep(
         token=row["token"],
         execution=row["execution"],
         step=row["step"],

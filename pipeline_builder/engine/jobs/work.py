@@ -12,8 +12,8 @@ from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.arrivals import processing_arrivals, transform_arrival
 from pipeline_builder.engine.jobs.bringing import bring
-from pipeline_builder.engine.jobs.functions import run_lambda
 from pipeline_builder.engine.jobs.container import Request
+from pipeline_builder.engine.jobs.functions import run_lambda
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, folder_inside
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
