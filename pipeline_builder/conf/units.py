@@ -195,7 +195,7 @@ def build_units(
 def _sections(
     name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]
 ) -> tuple[dict[str, JobSection], dict[str, CallSection]]:
-    """Return the sections of the model's jobs and calls; one of another name is what the step that names it makes it."""
+    """Return the sections of the model's jobs and calls; one of another name is what its step makes of it."""
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
     named = {"lambda": section.function, "callback": section.callback}

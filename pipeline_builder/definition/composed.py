@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.bundle import Bundle
+from pipeline_builder.definition.made import Made
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER
 from pipeline_builder.errors import Problem
 
@@ -25,7 +26,8 @@ class Definition:
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
     name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
-    package group to its description, `code` every step with code to the address of its bundle.
+    package group to its description, `code` every step with code to the address of its bundle; `made` is what the
+    service makes for steps.
     """
 
     pipeline: str
@@ -40,6 +42,7 @@ class Definition:
     code: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    made: Made = field(default_factory=Made)
 
     @property
     def own_parameters(self) -> tuple[str, ...]:

@@ -6,15 +6,15 @@ import re
 
 from pipeline_builder.conf.calls import RESERVED, CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.definition.names import plain_name
+from pipeline_builder.dag import caching
+from pipeline_builder.definition.made import function_arn, function_of, queue_of
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.typed import compose_typed
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get
-from pipeline_builder.regions.hosts import queue_url
-from pipeline_builder.regions.partitions import partition_of
 
-FUNCTION_NAME, QUEUE_NAME = 64, 80
+GENERATION = f"{RESERVED}generation"
+"""The input that keeps a cached call's result within its generation, as a variable does that of a job."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -24,7 +24,8 @@ def compose_lambda(context: Context, step: Step) -> Mapped:
     if not isinstance(section, LambdaSection):
         return compose_typed(context, step)
     own = _handler(context, step, section) if section.entry_point else {}
-    return _step("Lambda", step, {**_inputs(context, step, section), **own}, FunctionArn=_function(context, step))
+    inputs = {**_inputs(context, step, section), **own}
+    return _step("Lambda", step, inputs, FunctionArn=_function(context, step, section))
 
 
 def compose_callback(context: Context, step: Step) -> Mapped:
@@ -35,35 +36,16 @@ def compose_callback(context: Context, step: Step) -> Mapped:
     inputs = _inputs(context, step, section)
     if section.timeout is not None:
         inputs[f"{RESERVED}timeout"] = section.timeout
-    url: JSON = section.sqs_queue or queue_url(
-        context.settings.region, context.settings.account, made_queue(context, step)
-    )
+    made = next(queue_of(step, context.graph.pipeline, context.settings), None)
+    url: JSON = made.url if made else section.sqs_queue
     return _step("Callback", step, inputs, SqsQueueUrl=url)
 
 
-def made_function(context: Context, step: Step) -> str:
-    """Return the name of the function that the service makes for a step's section."""
-    return _made(context, step, "fn", FUNCTION_NAME)
-
-
-def made_queue(context: Context, step: Step) -> str:
-    """Return the name of the queue that the service makes for a step's section."""
-    return _made(context, step, "cb", QUEUE_NAME)
-
-
-def _made(context: Context, step: Step, kind: str, limit: int) -> str:
-    service = context.settings.service or context.graph.pipeline
-    return plain_name(f"{service}-{kind}-{step.repository}-{step.unit.name}-{step.section_name}", limit)
-
-
-def _function(context: Context, step: Step) -> JSON:
-    section = step.call
-    assert isinstance(section, LambdaSection)
-    name = made_function(context, step) if section.entry_point else section.function
-    if not isinstance(name, str) or not _PLAIN.fullmatch(name):
-        return name
-    region, account = context.settings.region, context.settings.account
-    return f"arn:{partition_of(region).name}:lambda:{region}:{account}:function:{name}"
+def _function(context: Context, step: Step, section: LambdaSection) -> JSON:
+    name = section.function
+    if made := next(function_of(step, context.graph.pipeline, context.settings), None):
+        return made.arn
+    return function_arn(name, context.settings) if isinstance(name, str) and _PLAIN.fullmatch(name) else name
 
 
 def _handler(context: Context, step: Step, section: LambdaSection) -> Mapped:
@@ -95,4 +77,5 @@ def _step(kind: str, step: Step, inputs: Mapped, **beside: JSON) -> Mapped:
     cache: Mapped = {}
     if step.asked.enable_cache:
         cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": section.cache.expire_after}}
+        inputs = {**inputs, GENERATION: get(f"Parameters.{caching.PARAMETER}")}
     return {"Type": kind, "Arguments": inputs, **beside, "OutputParameters": outputs, **cache}

@@ -64,10 +64,10 @@ class Step:
     A nested step waits for its Condition step too, and `arguments` of a Condition step are its conditions only: the
     steps inside are steps of their own. `property_files` maps names to (output, path below it).
 
-    `beside` has the members beside the arguments that only types have which are not run here, or call somebody. `triggers` maps those of
-    `before` that the step waits for by a run condition to the end that lets it run. Of each group of `rejoins`, steps
-    of both branches of a condition, those count that aren't skipped; `inner` are the steps of conditions that it waits
-    for as a whole, skipped or not.
+    `beside` has the members beside the arguments of types that no job is of. `triggers` maps those of `before` that the
+    step waits for by a run condition to the end that lets it run. Of each group of `rejoins`, steps of both branches of
+    a condition, those count that aren't skipped; `inner` are the steps of conditions that it waits for as a whole,
+    skipped or not.
     """
 
     name: str

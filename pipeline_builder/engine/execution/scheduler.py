@@ -139,13 +139,8 @@ class Run:
                     if self._asked_to_stop():
                         todo.clear()
                         line.clear()
-                    for step in todo.take_skipped():
-                        observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
-                    for step in todo.take_ready():
-                        if step.type == WAITS:
-                            self._submit(room, step, observe, running)
-                        else:
-                            line.join(step)
+                    for step in self._waiting_ready(line, observe):
+                        self._submit(room, step, observe, running)
                     for step in line.take(workers - sum(step.type != WAITS for step in running.values())):
                         self._submit(pool, step, observe, running)
                     if not running:
@@ -160,6 +155,16 @@ class Run:
             return ExecutionStatus.SUCCEEDED
         caught = todo.are_caught(self._failed)
         return ExecutionStatus.COMPLETED_WITH_FAILURES if caught else ExecutionStatus.FAILED
+
+    def _waiting_ready(self, line: Line, observe: Observer) -> list[Step]:
+        """Let what is ready join the line; return those that only wait, and say which will never run."""
+        for step in self._frontier.take_skipped():
+            observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+        ready = list(self._frontier.take_ready())
+        for step in ready:
+            if step.type != WAITS:
+                line.join(step)
+        return [step for step in ready if step.type == WAITS]
 
     def _waiting(self) -> int:
         """Return how many steps may wait for an answer at once: they take nobody's turn."""
