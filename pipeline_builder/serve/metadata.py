@@ -91,7 +91,7 @@ def reason_of(state: StepState) -> str:
     """Return why a step failed, as the service says it: a Fail step without a message has no reason."""
     if state.type == "Fail":
         return "" if state.failure_reason == came_to(state.name) else state.failure_reason
-    return as_service(state.failure_reason)
+    return state.failure_reason if state.type in CALLS else as_service(state.failure_reason)
 
 
 def _of_stub(kind: str, result: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -24,8 +24,9 @@ class Facts:
     polled; `connections` are those of source actions, `webhooks` those of projects with webhooks; `has_looks` says that
     a function looks at polled repositories first, `clones` that builds clone the manifest's repository themselves.
     `role` is the role of the pipeline, `statuses` has by repository the approval that its packages may begin with,
-    `functions` are those that the service makes for handlers, `has_queues` that it makes some, in the network of jobs (`subnets`, `security_groups`);
-    `artifacts` is the artifact bucket, `bucket` that for data where it is another, `key` that of jobs.
+    `functions` are those that the service makes for handlers, in the network of jobs (`subnets`, `security_groups`),
+    `has_queues` says that it makes queues; `artifacts` is the artifact bucket, `bucket` that for data where it is
+    another, `key` that of jobs.
     """
 
     service: ServiceSection
