@@ -98,8 +98,14 @@ def read_service(
     }
     model, problems = build_model(manifest, Place(**values))
     made = made or Made()
-    network = {key: tuple(filter(None, values[key].split(","))) for key in ("subnets", "security_groups")}
-    facts = replace(_facts(model, manifest), functions=made.functions, has_queues=bool(made.queues), **network)
+    subnets, groups = (tuple(filter(None, values[key].split(","))) for key in ("subnets", "security_groups"))
+    facts = replace(
+        _facts(model, manifest),
+        functions=made.functions,
+        has_queues=bool(made.queues),
+        subnets=subnets,
+        security_groups=groups,
+    )
     return replace(model, roles=build_access(facts), people=tuple(people(facts).values()), made=made), problems
 
 
