@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from acceptance.answers import Report
 from acceptance.points import load_points
 from pipeline_builder.cli import main as command_line
-from pipeline_builder.conf import attempts, channels, conf, registration, sections
+from pipeline_builder.conf import attempts, calls, channels, conf, registration, sections
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
 from pipeline_builder.definition.rules.table import TABLES, Rule, load_table
 from pipeline_builder.documents.schema import Section, spellings
@@ -99,7 +99,7 @@ def points_table() -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    of_conf = (conf, sections, channels, attempts, registration)
+    of_conf = (conf, calls, sections, channels, attempts, registration)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest,)}
     *prefix, plain = name.split(" ")
     candidates = (
