@@ -78,3 +78,19 @@ def test_a_run_that_waits_outlives_a_kill_and_goes_on_with_its_answer(workspace:
     assert {step["status"] for step in steps} == {"Succeeded"}
     twice = workspace.call("callback", one["token"], "--failure", "no")
     assert "PB870" in twice.err
+
+
+def test_a_failure_that_is_answered_while_nobody_runs_it_counts(workspace: Workspace) -> None:
+    first = workspace.start("up")
+    (one,) = until(lambda: waiting(workspace))
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert workspace.call("callback", one["token"], "--failure", "nobody looked").code == 0
+    again = workspace.run("up")
+    assert (again.code, "nobody looked" in again.err + again.out) == (5, True)
+
+
+def test_how_it_is_called(workspace: Workspace) -> None:
+    assert workspace.call("callback").out.strip() == "no step waits for an answer"
+    for wrong in ((), ("--success", "--failure", "x"), ("a=1",), ("--success", "a"), ("--success", "a=1", "a=2")):
+        assert workspace.call("callback", "a1B2c3D4e5", *wrong).code == 2

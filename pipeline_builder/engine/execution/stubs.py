@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.document.calls import is_handler
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
-from pipeline_builder.engine.jobs.functions import is_handler
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.errors import InputProblems, Problem
 

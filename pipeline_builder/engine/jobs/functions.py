@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.document.calls import OWN, Outputs, declared, without_own
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import invoking
 from pipeline_builder.engine.jobs.archives import unpack
@@ -20,7 +21,6 @@ from pipeline_builder.engine.jobs.running import Program, run_program
 from pipeline_builder.engine.jobs.tools import Done, JobStoppedError, StepFailedError, Tools
 from pipeline_builder.machine.tree import Tree, read_beginning
 
-OWN = "smp_"
 _VARIABLE = "smp_env_"
 LONGEST = 600
 """Seconds that SageMaker waits for a function ["Pipelines steps", Lambda step]."""
@@ -30,19 +30,6 @@ _SPEC, _RESULT, _FAILURE = (f"{OPT_ML}/{name}" for name in ("call.json", "output
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,), "Integer": (int,), "Boolean": (bool,), "Float": (int, float),
 }  # fmt: skip
-Outputs = Mapping[str, str]
-"""Output parameters by name, with the type of each."""
-
-
-def is_handler(arguments: Mapping[str, Any]) -> bool:
-    """Tell whether a Lambda step has its handler in the repository: any other function is on AWS alone."""
-    return f"{OWN}code" in arguments and f"{OWN}handler" in arguments
-
-
-def declared(step: Step) -> Outputs:
-    """Return the outputs that a Lambda or Callback step declares."""
-    listed = step.beside.get("OutputParameters") or ()
-    return {str(item["OutputName"]): str(item["OutputType"]) for item in listed}
 
 
 def run_lambda(step: Step, request: Request, tools: Tools) -> Done:
@@ -52,7 +39,7 @@ def run_lambda(step: Step, request: Request, tools: Tools) -> Done:
     seconds = min(float(request.get(f"{OWN}timeout") or LONGEST), LONGEST)
     unpack(code_archive(str(request[f"{OWN}code"]), tools.store), ml / "code")
     (ml / "output").mkdir(parents=True)
-    event = {name: value for name, value in request.items() if not name.startswith(OWN)}
+    event = without_own(request)
     spec = {
         "handler": request[f"{OWN}handler"], "event": event, "seconds": seconds, "arn": arn,
         "result": _RESULT, "failure": _FAILURE,

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline_builder.descriptions import WaitingStep
+from pipeline_builder.engine.document.calls import OWN, declared, without_own
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.container import Request
-from pipeline_builder.engine.jobs.functions import OWN, declared
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
@@ -43,6 +43,7 @@ def run_callback(step: Step, request: Request, tools: Tools) -> Done:
             raise StepFailedError(f"no answer to the callback token {waiting.token} within {limit:.0f} s")
         waiting = find_waiting(state, waiting.token) or waiting
     if waiting.status == "Failed":
+        _take(state, waiting.token)
         raise StepFailedError(str(waiting.answer.get("reason") or "the callback was answered with a failure"))
     if waiting.status == "Closed":
         raise StepFailedError(f"the callback token {waiting.token} was closed")
@@ -70,9 +71,9 @@ def _waiting(state: State, step: Step, request: Request, tools: Tools) -> Waitin
             "SELECT * FROM callbacks WHERE execution = ? AND step = ? ORDER BY number DESC LIMIT 1",
             *(tools.execution, step.name),
         )
-        if rows and (found := _read(rows[0])).status in ("Waiting", "Succeeded"):
+        if rows and not rows[0]["taken"] and (found := _read(rows[0])).status != "Closed":
             return found
-        inputs = {name: value for name, value in request.items() if not name.startswith(OWN)}
+        inputs = without_own(request)
         token = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_TOKEN))
         queue = str(step.beside.get("SqsQueueUrl") or "")
         db.execute(
@@ -141,6 +142,12 @@ def _answer(state: State, token: str, decide: Callable[[WaitingStep], tuple[str,
 def _put(db: sqlite3.Connection, token: str, status: str, answer: Mapping[str, Any]) -> bool:
     sql = "UPDATE callbacks SET status = ?, answer = ? WHERE token = ? AND status = 'Waiting'"
     return db.execute(sql, (status, json.dumps(dict(answer)), token)).rowcount == 1
+
+
+def _take(state: State, token: str) -> None:
+    """Let the next try draw a token of its own: this answer has been heard."""
+    with state.transaction() as db:
+        db.execute("UPDATE callbacks SET taken = 1 WHERE token = ?", (token,))
 
 
 def _close(state: State, token: str) -> bool:

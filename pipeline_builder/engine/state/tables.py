@@ -107,7 +107,7 @@ _FIFTH = """
 CREATE TABLE callbacks (
   number INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, execution TEXT NOT NULL, step TEXT NOT NULL,
   queue TEXT NOT NULL, outputs TEXT NOT NULL, inputs TEXT NOT NULL, status TEXT NOT NULL,
-  answer TEXT NOT NULL DEFAULT '{}', created TEXT NOT NULL
+  answer TEXT NOT NULL DEFAULT '{}', taken INTEGER NOT NULL DEFAULT 0, created TEXT NOT NULL
 );
 CREATE INDEX callbacks_by_step ON callbacks (execution, step)
 """

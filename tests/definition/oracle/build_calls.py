@@ -47,7 +47,7 @@ def build() -> str:
         inputs={"by": wait.properties.Outputs["by"]},
         depends_on=[ask],
     )
-    return Pipeline(name="tiny", parameters=[day], steps=[ask, wait, tell]).definition()
+    return str(Pipeline(name="tiny", parameters=[day], steps=[ask, wait, tell]).definition())
 
 
 if __name__ == "__main__":

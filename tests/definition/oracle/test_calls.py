@@ -12,7 +12,6 @@ from tests.definition.composing import compose_definition
 from tests.definition.oracle.environment import run_in_sdk
 from tests.tiny import CONF
 
-VALUES = {"SMP_REGION": "us-east-1"}
 SECTIONS = """\
       lambda:
         function: ask
@@ -40,7 +39,7 @@ def test_our_steps_are_the_sdks_but_for_the_generation_of_the_cache(tmp_path: Pa
     sdk = json.loads((tmp_path / "sdk.json").read_text())
     assert check_definition(sdk) == ()
     conf = CONF.replace("  sagemakerPipeline:\n", f"{SECTIONS}  sagemakerPipeline:\n", 1) + STEPS
-    ours = json.loads(compose_definition(tmp_path / "ours", conf, **VALUES).content)
+    ours = json.loads(compose_definition(tmp_path / "ours", conf, SMP_REGION="us-east-1").content)
     found = {step["Name"]: step for step in ours["Steps"]}
     generation = found["churn-Ask"]["Arguments"].pop("smp_generation")
     assert generation == {"Get": "Parameters.CacheGeneration"}

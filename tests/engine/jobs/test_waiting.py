@@ -115,3 +115,21 @@ def test_a_wrong_answer_is_refused_as_a_whole_and_the_step_still_waits(tmp_path:
 def test_time_is_up(tmp_path: Path) -> None:
     going = Going(target(tmp_path), definition(wait(smp_timeout=1)))
     assert "no answer to the callback token" in going.end()["Wait"].failure_reason
+
+
+def test_a_failure_is_heard_once_and_the_next_try_waits_anew(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    going = Going(local, definition(wait()))
+    (one,) = waiting(local)
+    local.pipelines.answer_step(one.token, outputs=None, reason="no")
+    assert going.end()["Wait"].failure_reason == "no"
+    local.pipelines.retry_execution(going.arn)
+    again = threading.Thread(
+        target=lambda: local.pipelines.follow_execution(going.arn, lambda _state: None), daemon=True
+    )
+    again.start()
+    (two,) = waiting(local)
+    assert two.token != one.token
+    local.pipelines.answer_step(two.token, outputs=ANSWER)
+    again.join(30)
+    assert local.pipelines.list_steps(going.arn)[0].status is StepStatus.SUCCEEDED
