@@ -73,7 +73,7 @@ def _inputs(context: Context, step: Step, section: CallSection) -> Mapped:
 def _step(kind: str, step: Step, inputs: Mapped, **beside: JSON) -> Mapped:
     section = step.call
     assert section is not None
-    outputs: list[JSON] = [{"OutputName": name, "OutputType": type_} for name, type_ in section.outputs.items()]
+    outputs: list[JSON] = [{"OutputName": name, "OutputType": type_} for name, type_ in sorted(section.outputs.items())]
     cache: Mapped = {}
     if step.asked.enable_cache:
         cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": section.cache.expire_after}}
