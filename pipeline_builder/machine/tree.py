@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,8 +74,12 @@ class Passage:
         return block
 
     def can_move(self, folder: Path) -> bool:
-        """Tell whether the file can be put into a folder as it is: it is ours, has no other name, and no way to go."""
-        return self._alone and folder.stat().st_dev == self._device
+        """Tell whether the file can be put into a folder as it is.
+
+        It is ours, has no other name, no way to go, and no attributes of its user's: by some of those an overlay would
+        take it for something else.
+        """
+        return self._alone and folder.stat().st_dev == self._device and not _has_attributes(self._descriptor)
 
     def status(self) -> os.stat_result:
         """Return what the system says of the file now."""
@@ -143,6 +148,13 @@ def read_beginning(tree: Tree, name: str, limit: int) -> bytes:
             return file.read(limit)
     except InputProblems:
         return b""
+
+
+def _has_attributes(file: int) -> bool:
+    try:
+        return sys.platform == "linux" and any(name.startswith("user.") for name in os.listxattr(file))
+    except OSError:  # a file system without them
+        return False
 
 
 def _entries(tree: Tree, top: int, here: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -28,7 +28,7 @@ def content(command: str) -> bytes:
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    with serving(tmp_path) as found:
+    with serving(tmp_path, any_key=True) as found:
         monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS["aws_access_key_id"])
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS["aws_secret_access_key"])

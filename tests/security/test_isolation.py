@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.engine.jobs.forkserver import serving
 from pipeline_builder.engine.jobs.isolation import find_isolation, private_mounts_available
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import JobLimits
@@ -38,7 +39,8 @@ def make_job(folder: Path, *command: str, **more: Any) -> Job:
 
 
 def run(job: Job) -> JobResult:
-    return run_job(job, stop=threading.Event(), private=True)
+    with serving(job.folder.parent):
+        return run_job(job, stop=threading.Event(), private=True)
 
 
 def lay_out(root: Path) -> dict[str, Any]:
@@ -258,6 +260,7 @@ print(json.dumps(found))
 PROBE = """
 import json, os, sys, threading
 from pathlib import Path
+from pipeline_builder.engine.jobs.forkserver import serving
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.limits import JobLimits
@@ -268,7 +271,8 @@ ended = []
 for number, (code, bounds) in enumerate(json.loads(sys.argv[2])):
     job = Job(name="j", folder=folder / str(number), command=("python", "-c", code), environment={}, timeout=30,
               python=Path(sys.executable), workdir="/opt/ml", limits=JobLimits(**bounds))
-    result = run_job(job, stop=threading.Event(), private=isolation.private)
+    with serving(folder):
+        result = run_job(job, stop=threading.Event(), private=isolation.private)
     ended.append([result.exit_code, result.excess.partition(":")[0], job.log.read_text(errors="replace")])
 print(json.dumps([isolation.missing, ended]))
 """

@@ -52,7 +52,13 @@ def waiting(folder: Path, name: str = "Wait") -> dict[str, Any]:
 
 
 def running(served: Served, arn: str, step: str = "Wait") -> bool:
-    return served.steps(arn).get(step, {}).get("StepStatus") == "Executing"
+    return status_of(served, arn, step) == "Executing"
+
+
+def status_of(served: Served, arn: str, step: str) -> str | None:
+    """Return the step's status; None where it isn't listed yet."""
+    status: str | None = served.steps(arn).get(step, {}).get("StepStatus")
+    return status
 
 
 def test_an_execution_runs_its_steps_and_tells_of_them(served: Served) -> None:
@@ -327,7 +333,7 @@ def test_the_next_server_goes_on_with_what_was_on_its_way(tmp_path: Path) -> Non
             "p", definition(script("Before", WRITE), waiting(tmp_path), script("After", "true", DependsOn=["Wait"]))
         )
         arn = served.start("p")
-        until(lambda: running(served, arn) and served.steps(arn)["Before"]["StepStatus"] == "Succeeded")
+        until(lambda: running(served, arn) and status_of(served, arn, "Before") == "Succeeded")
     (tmp_path / "open").touch()
     with serving(tmp_path) as served:
         assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -19,6 +19,7 @@ from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
+from pipeline_builder.engine.execution.threads import step_threads
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
@@ -130,25 +131,17 @@ class Run:
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        with (
-            ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool,
-            ThreadPoolExecutor(max_workers=max(1, self._waiting()), thread_name_prefix="wait") as room,
-        ):
-            try:
-                while todo or line or running:
-                    if self._asked_to_stop():
-                        todo.clear()
-                        line.clear()
-                    for step in self._waiting_ready(line, observe):
-                        self._submit(room, step, observe, running)
-                    for step in line.take(workers - sum(step.type != WAITS for step in running.values())):
-                        self._submit(pool, step, observe, running)
-                    if not running:
-                        break
-                    self._collect(running)
-            except BaseException:
-                self._stop.ask(AT_ONCE)
-                raise
+        with step_threads(self._execution.id, workers + self._waiting(), self._stop) as pool:
+            while todo or line or running:
+                if self._asked_to_stop():
+                    todo.clear()
+                    line.clear()
+                waiting = self._waiting_ready(line, observe)
+                for step in (*waiting, *line.take(workers - sum(step.type != WAITS for step in running.values()))):
+                    self._submit(pool, step, observe, running)
+                if not running:
+                    break
+                self._collect(running)
         if self._stop.is_set():
             return ExecutionStatus.EXECUTING if self._halted() else ExecutionStatus.STOPPED
         if not self._failed:

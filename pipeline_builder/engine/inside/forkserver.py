@@ -85,6 +85,8 @@ def _become_supervisor(order: dict[str, Any], lifeline: int, log: int) -> None:
         for number, descriptor in ((0, lifeline), (1, lifeline), (2, log)):
             os.dup2(descriptor, number)
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        if select.select([0], [], [], 0)[0]:  # nothing is said before READY: whoever has asked waits no longer
+            os._exit(1)
         os.setsid()
         signals.signal(signals.SIGCHLD, signals.SIG_DFL)
         namespaces.enter(order["mounts"], most=order["most"], user=order["user"], filtered=order["filter"])

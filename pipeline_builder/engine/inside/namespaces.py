@@ -10,6 +10,7 @@ file system is at MACHINE until all is mounted.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 
@@ -17,9 +18,9 @@ TYPE_CHECKING = False  # `typing` would take as long as all the other imports
 if TYPE_CHECKING:
     from typing import Any
 
-    from pipeline_builder.engine.inside.places import MACHINE
+    from pipeline_builder.engine.inside.places import MACHINE, SHARED_MEMORY
 else:
-    from places import MACHINE  # the file beside this one
+    from places import MACHINE, SHARED_MEMORY  # the file beside this one
 
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
@@ -33,6 +34,7 @@ _OPEN_TREE, _MOVE_MOUNT, _SET_ATTRIBUTES = 428, 429, 442
 _HERE, _EMPTY_PATH, _RECURSIVE, _CLONE, _FROM_EMPTY, _TO_EMPTY = -100, 0x1000, 0x8000, 1, 0x04, 0x40
 _DUMPABLE, _SECCOMP, _DROP_BOUND, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 4, 22, 24, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
+_LONGEST_OPTIONS = os.sysconf("SC_PAGE_SIZE")
 
 
 class _Attributes(ctypes.Structure):
@@ -60,10 +62,10 @@ def enter(mounts: list[str], *, most: int, user: tuple[int, int], filtered: byte
     _mount("proc", "/proc", "proc", _NO_SETUID | _NO_PROGRAMS | _NO_DEVICES)
     if most:
         _write("/proc/sys/kernel/pid_max", str(most))
-    _mount("devpts", "/dev/pts", "devpts", _NO_SETUID | _NO_PROGRAMS, "newinstance,ptmxmode=0666,mode=620")
+    _mount("tmpfs", SHARED_MEMORY, "tmpfs", _NO_SETUID | _NO_DEVICES, "mode=1777")
     _mount_all(mounts)
     _call("umount2", MACHINE.encode(), _DETACH | _NO_FOLLOW)
-    _mount("tmpfs", MACHINE, "tmpfs", _NO_SETUID | _NO_DEVICES, "mode=1777")
+    _mount("devpts", "/dev/pts", "devpts", _NO_SETUID | _NO_PROGRAMS, "newinstance,ptmxmode=0666,mode=620")
     os.umask(umask)
     os.chdir("/")
     _become(*user)
@@ -118,7 +120,7 @@ def _bind(source: str, target: str, *, fixed: bool) -> None:
     """Show a source at a target; it is nowhere to be seen before it has all its flags."""
     tree = _call("syscall", _OPEN_TREE, _HERE, os.fsencode(source), _CLONE | _RECURSIVE)
     try:
-        _set(tree, _NO_SETUID | _NO_DEVICES | (_READ_ONLY if fixed else 0))
+        _set(tree, _NO_SETUID | _NO_DEVICES | (_READ_ONLY if fixed else 0), _RECURSIVE)
         with _Point(target, folder=stat.S_ISDIR(os.fstat(tree).st_mode)) as point:
             _call("syscall", _MOVE_MOUNT, tree, b"", point, b"", _FROM_EMPTY | _TO_EMPTY)
     finally:
@@ -128,8 +130,11 @@ def _bind(source: str, target: str, *, fixed: bool) -> None:
 def _overlay(lower: str, upper: str, work: str, target: str) -> None:
     options = [f"{name}={_escaped(MACHINE + path)}" for name, path in
                (("lowerdir", lower), ("upperdir", upper), ("workdir", work))]  # fmt: skip
+    words = ",".join(["userxattr", *options])
+    if len(os.fsencode(words)) >= _LONGEST_OPTIONS:  # the kernel takes the beginning of longer ones for all
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), target)
     with _Point(target) as point:
-        _mount("overlay", point, "overlay", _NO_SETUID | _NO_DEVICES, ",".join([*options, "userxattr"]))
+        _mount("overlay", point, "overlay", _NO_SETUID | _NO_DEVICES, words)
 
 
 def _escaped(path: str) -> str:
@@ -166,11 +171,11 @@ class _Point:
         os.close(self._at)
 
 
-def _set(mount: int, flags: int) -> None:
-    """Set flags of a mount and of all below it; those that it has stay."""
+def _set(mount: int, flags: int, below: int = 0) -> None:
+    """Set flags of a mount, and with _RECURSIVE of all below it; those that it has stay."""
     attributes = _Attributes(set=flags)
     size = ctypes.sizeof(attributes)
-    _call("syscall", _SET_ATTRIBUTES, mount, b"", _EMPTY_PATH | _RECURSIVE, ctypes.byref(attributes), size)
+    _call("syscall", _SET_ATTRIBUTES, mount, b"", _EMPTY_PATH | below, ctypes.byref(attributes), size)
 
 
 def _mount(source: str, target: str | int, kind: str, flags: int, options: str = "") -> None:

@@ -14,7 +14,7 @@ from pipeline_builder.engine.jobs.pipes import Stream
 from pipeline_builder.engine.jobs.streams import open_content
 from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.store import LocalStore
-from pipeline_builder.engine.state.supply import folder_of
+from pipeline_builder.engine.state.supply import PREFIX, folder_of
 from pipeline_builder.errors import InputProblems, Problem
 
 Mounted = tuple[tuple[Path, str], ...]
@@ -27,7 +27,15 @@ class Shown:
 
     address: str
     kind: str
+    folder: Path
     sha256: str
+
+    def is_there(self, store: LocalStore) -> bool:
+        """Tell whether the folder still has the same data and, where more could be in it than they, nothing else."""
+        if store.digest(self.address, kind=self.kind) != self.sha256:
+            return False
+        is_all = self.kind == PREFIX and self.folder == store.root / self.address.removeprefix("s3://").rstrip("/")
+        return is_all or folder_of(store, self.address, self.kind) == self.folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +56,7 @@ class Brought:
         Raises:
             InputProblems: PB830.
         """
-        changed = [one for one in self.shown if store.digest(one.address, kind=one.kind) != one.sha256]
+        changed = [one for one in self.shown if not one.is_there(store)]
         if changed:
             raise InputProblems(*(_changed(one) for one in changed))
 
@@ -84,7 +92,7 @@ def bring(arrivals: Iterable[Arrival], kept: Outputs, *, private: bool, outputs:
         elif own:
             overlaid.append((own, arrival.path))
         if own and not is_elsewhere(arrival.address):
-            shown.append(_shown(arrival, kept.store))
+            shown.append(_shown(arrival, own, kept.store))
     return Brought(streams=tuple(streams), mounted=tuple(mounted), overlaid=tuple(overlaid), shown=tuple(shown))
 
 
@@ -110,9 +118,9 @@ def _is_apart(path: str, others: Sequence[str]) -> bool:
     return not any(other.is_relative_to(own) or own.is_relative_to(other) for other in paths)
 
 
-def _shown(arrival: Arrival, store: LocalStore) -> Shown:
+def _shown(arrival: Arrival, folder: Path, store: LocalStore) -> Shown:
     sha256 = store.digest(arrival.address, kind=arrival.kind)
-    return Shown(address=arrival.address, kind=arrival.kind, sha256=sha256)
+    return Shown(address=arrival.address, kind=arrival.kind, folder=folder, sha256=sha256)
 
 
 def _changed(shown: Shown) -> Problem:

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import marshal
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from pipeline_builder.engine.inside.places import MACHINE, READY
 from pipeline_builder.engine.jobs.isolation import Isolation, launcher
 from pipeline_builder.engine.jobs.job import Job
-from pipeline_builder.engine.jobs.layers import Parts, parts_of
+from pipeline_builder.engine.jobs.layers import Parts, ground_of, parts_of
 from pipeline_builder.engine.jobs.seccomp import make_filter
 from pipeline_builder.engine.jobs.supervisor import Forked
 from pipeline_builder.engine.jobs.view import INSIDE
@@ -50,7 +51,7 @@ class Fork:
         """Return what jobs have in common that may have one server."""
         job = self.job
         seen = (job.python, job.hidden, job.reads, job.writes, bool(job.overlaid))
-        return (self.isolation, job.folder.parent, self.shims, *seen)
+        return (self.isolation, job.folder.parent, self.shims, *seen, ground_of(job))
 
 
 class ForkServer:
@@ -59,8 +60,11 @@ class ForkServer:
     def __init__(self, fork: Fork) -> None:
         self.parts: Parts = parts_of(fork.job, fork.shims, scratch=fork.scratch is not None)
         self.owner = os.getpid()
+        self.has_served = False
         self._until = time.monotonic() + _AGE
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._orders.settimeout(_PATIENCE)
+        self._ordering = threading.Lock()  # nothing is sent through a number that is another file's by then
         # As root of that namespace alone, which has the rights of whoever runs this. No `--die-with-parent`, for that
         # would be the thread; it ends because its socket does. The last word is for whoever looks for processes of an
         # execution, and room for a job's command line.
@@ -94,23 +98,36 @@ class ForkServer:
         try:
             with theirs:
                 ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-                socket.send_fds(self._orders, [order], [theirs.fileno(), log])
-            return Forked(ours, _told_pid(ours))
+                with self._ordering:
+                    socket.send_fds(self._orders, [order], [theirs.fileno(), log])
+            supervisor = Forked(ours, _told_pid(ours))
         except BaseException as error:
             ours.close()
             if not isinstance(error, OSError):
                 raise
             raise NotForkedError(str(error)) from error
+        self.has_served = True
+        return supervisor
 
     def close(self) -> None:
         """Let it end with the last of its jobs."""
-        self._orders.close()
+        with self._ordering:
+            self._orders.close()
 
     def has_ended(self, seconds: float = 0.0) -> bool:
-        """Tell whether it has ended by now, or within so many seconds."""
+        """Tell whether it has ended by now, or within so many seconds; somebody may have stopped it."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
+        if self._process.returncode is None and seconds:
+            self._wake()
         return self._process.returncode is not None
+
+    def _wake(self) -> None:
+        bubblewrap = self._process.pid
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{bubblewrap}/task/{bubblewrap}/children").read_text("ascii")
+            for process in (bubblewrap, *map(int, children.split())):
+                os.kill(process, signal.SIGCONT)
 
 
 def _told_pid(lifeline: socket.socket) -> int:
@@ -125,10 +142,11 @@ def _told_pid(lifeline: socket.socket) -> int:
 
 
 class _Servers:
-    """The servers of this process, one for all jobs with the same key."""
+    """The servers of this process, one for all jobs with the same key, in folders that somebody ends them for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._served: list[Path] = []
         self._servers: dict[Key, ForkServer] = {}
         self._unfit: set[Key] = set()
         self._closed: list[ForkServer] = []
@@ -143,13 +161,15 @@ class _Servers:
             return server.fork(mounts, fork.most, log)
         except NotForkedError:
             with self._lock:
-                if server.is_fit:  # it was not killed: another one would do no better
+                if server.is_fit or not server.has_served:  # it was not killed: another one would do no better
                     self._unfit.add(key)
             raise
 
     def _server(self, key: Key, fork: Fork) -> ForkServer:
         with self._lock:
             self._sweep()
+            if not any(fork.job.folder.is_relative_to(folder) for folder in self._served):
+                raise NotForkedError("it would be left, or it is for this job alone")
             if key in self._unfit:
                 raise NotForkedError("it was tried before")
             if key not in self._servers:
@@ -162,20 +182,33 @@ class _Servers:
                 self._close(key)
         self._closed = [server for server in self._closed if server.owner == os.getpid() and not server.has_ended()]
 
-    def _close(self, key: Key) -> None:
+    def _close(self, key: Key) -> ForkServer:
         server = self._servers.pop(key)
         server.close()
         self._closed.append(server)
+        return server
 
-    def end(self, folder: Path | None = None, seconds: float = 1.0) -> None:
+    def begin(self, folder: Path) -> None:
+        with self._lock:
+            self._served.append(folder)
+
+    def end(self, folder: Path = Path("/"), seconds: float = 1.0) -> None:
         """End the servers for jobs in a folder, or all; those whose jobs go on end with them."""
         with self._lock:
-            for key in [key for key in self._servers if folder is None or key[1] == folder]:
-                self._close(key)
-            self._unfit = {key for key in self._unfit if folder is not None and key[1] != folder}
-            until = time.monotonic() + seconds
-            left = [it for it in self._closed if it.owner == os.getpid()]
-            self._closed = [it for it in left if not it.has_ended(max(0.0, until - time.monotonic()))]
+            if folder in self._served:
+                self._served.remove(folder)
+            ending = [self._close(key) for key in list(self._servers) if _is_in(folder, key)]
+            self._unfit = {key for key in self._unfit if not _is_in(folder, key)}
+            if folder == Path("/"):
+                ending = self._closed
+        until = time.monotonic() + seconds
+        for server in [server for server in ending if server.owner == os.getpid()]:
+            server.has_ended(max(0.001, until - time.monotonic()))
+
+
+def _is_in(folder: Path, key: Key) -> bool:
+    place = key[1]
+    return isinstance(place, Path) and place.is_relative_to(folder)
 
 
 _servers = _Servers()
@@ -202,7 +235,9 @@ def forked(fork: Fork, log: int) -> Forked:
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[None]:
-    """End the servers for jobs in this folder when the body has ended."""
+    """Let jobs in this folder be forked, and end the servers for them when the body has ended."""
+    folder = folder.absolute()
+    _servers.begin(folder)
     try:
         yield
     finally:

@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.engine.inside.places import MACHINE
+from pipeline_builder.engine.inside.places import MACHINE, SHARED_MEMORY
 from pipeline_builder.engine.jobs.job import OPT_ML, Job
 from pipeline_builder.engine.jobs.view import (
+    CHANGES,
     HOME,
+    LINKED,
     SCRATCH,
     TMP,
     Layer,
     common_layers,
     environment_folder,
     in_order,
+    masked_paths,
     own_layers,
     proc_view,
     read_only,
@@ -30,7 +33,8 @@ class Parts:
     """`common` are bubblewrap's arguments for the first part; the second is made by `own`.
 
     A common layer that lies within a folder of the job's own, such as an interpreter in /tmp, can't be mounted before
-    that, so it is of the second part as well.
+    that, so it is of the second part as well. So is what hides a folder: it would go with that to another place, and
+    hide nothing of what is made in its stead.
     """
 
     common: tuple[str, ...]
@@ -62,21 +66,40 @@ def parts_of(job: Job, shims: Path | None, *, scratch: bool) -> Parts:
         OPT_ML,
         TMP,
         HOME,
+        SHARED_MEMORY,
+        *([CHANGES] if job.overlaid else []),
         *([environment] if environment else []),
         *([SCRATCH] if environment and scratch else []),
     )
     layers, covered = common_layers(job, shims)
+    later = (*roots, *covered)
     points = [(root, ["--dir", root]) for root in roots if not _is_below(root, [it for it in roots if it != root])]
-    first = in_order([*(layer for layer in layers if not _is_below(layer[0], roots)), *points])
-    hidden = [path for path in covered if not _is_below(path, roots)]
-    common = [*system_view(), "--proc", "/proc", "--bind", "/", MACHINE, *first, *read_only([*hidden, "/"])]
+    first = in_order([*(layer for layer in layers if not _is_below(layer[0], later)), *points])
+    common = [*system_view(), "--proc", "/proc", "--bind", "/", MACHINE, *first, *read_only(["/"])]
     return Parts(
         tuple(common),
         tuple(proc_view()),
         roots,
-        tuple(_with_real_sources(layer) for layer in layers if _is_below(layer[0], roots)),
-        tuple(path for path in covered if _is_below(path, roots)),
+        tuple(_with_real_sources(layer) for layer in layers if _is_below(layer[0], later)),
+        tuple(covered),
     )
+
+
+def ground_of(job: Job) -> tuple[object, ...]:
+    """Return what is hidden from the job, and which files are shown by themselves, as they are at this moment.
+
+    Where that isn't what it was, a view that was made before may show what has taken the place of what it hides.
+    """
+    folders = (os.path.realpath(path) if os.path.isdir(path) else "" for path in job.hidden)  # noqa: PTH112 - each step comes by here
+    return (*folders, *map(_identity, masked_paths()), *map(_identity, LINKED))
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - each step comes by here
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _with_real_sources(layer: Layer, folder: tuple[str, str] = ("", "")) -> Layer:

@@ -17,7 +17,7 @@ from pipeline_builder.machine.processes import list_processes
 
 
 def end_left(jobs: Path, execution: str) -> None:
-    """End every bubblewrap of an execution's jobs, and those of any other that nobody waits for any more.
+    """End every bubblewrap and fork server of an execution's jobs, and those that nobody waits for any more.
 
     For whoever holds the execution's lock, and before a job is started.
     """
@@ -36,20 +36,21 @@ def wait_with_child(process: subprocess.Popen[bytes]) -> None:
 
 
 def _names(command: bytes, folder: Path) -> bool:
-    return _is_bubblewrap(command) and os.fsencode(f"{folder.absolute()}{os.sep}") in command
+    return _is_ours(command) and os.fsencode(f"{folder.absolute()}{os.sep}") in command
 
 
-def _is_bubblewrap(command: bytes) -> bool:
-    return b"bwrap" in command.partition(b"\0")[0]
+def _is_ours(command: bytes) -> bool:
+    """Tell whether it is of a bubblewrap or a fork server, or of a supervisor as long as it hasn't its job's."""
+    return b"bwrap" in command.partition(b"\0")[0] or b"import forkserver;" in command
 
 
 def _is_left(process: int) -> bool:
-    """Tell whether a bubblewrap is the child of one that is gone: in a namespace below ours, with another parent."""
+    """Tell whether one of them is the child of one that is gone: in a namespace below ours, with another parent."""
     try:
         status = _status_of(str(process))
         parent = Path(f"/proc/{int(status['PPid'])}/cmdline")
         below = len(status["NSpid"].split()) > len(_status_of("self")["NSpid"].split())
-        return below and not _is_bubblewrap(parent.read_bytes())
+        return below and not _is_ours(parent.read_bytes())
     except (OSError, KeyError, ValueError):
         return False
 

@@ -62,12 +62,20 @@ class Started:
 
 
 class Forked:
-    """A supervisor that was forked by a `ForkServer`; `lifeline` is a socket for both directions."""
+    """A supervisor that was forked by a `ForkServer`; `lifeline` is a socket for both directions.
+
+    OSError where it is gone already: the number may be another process's then.
+    """
 
     def __init__(self, lifeline: socket.socket, pid: int) -> None:
         self._lifeline = lifeline
         self._process = os.pidfd_open(pid)
         self.pid = pid
+        poll = select.poll()
+        poll.register(lifeline, select.POLLIN)
+        if poll.poll(0):  # it has nothing to say yet, so that is the end of the lifeline
+            os.close(self._process)
+            raise ConnectionResetError(f"process {pid} is gone")
 
     def fileno(self) -> int:
         return self._lifeline.fileno()

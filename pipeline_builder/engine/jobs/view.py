@@ -24,7 +24,7 @@ _SYS = ("block", "bus", "class", "dev", "devices", "module", "fs/cgroup", "kerne
 _PROC = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "pressure",
          "driver/nvram")  # fmt: skip
 _DEVICES = ("nvidia*", "dri", "kfd", "dxg", "accel", "neuron*")
-_LINKED = ("/etc/resolv.conf", "/etc/hosts", "/etc/localtime")
+LINKED = ("/etc/resolv.conf", "/etc/hosts", "/etc/localtime")
 _PARTS = ("bin", "lib", "lib64", "include", "share", "ssl")
 Layer = tuple[str, list[str]]
 """A place in the job's view, and bubblewrap's arguments that mount there."""
@@ -99,7 +99,7 @@ def system_view() -> Iterator[str]:
     for path in _system_folders():
         yield from _show(path)
     yield from _masks()
-    for path in _LINKED:
+    for path in LINKED:
         if (target := os.path.realpath(path)) != path and not target.startswith(("/usr/", "/etc/")):
             yield from ("--ro-bind-try", target, target)
     yield from _devices()
@@ -123,7 +123,7 @@ def _existing(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _masks() -> Iterator[str]:
-    for path in _masked_paths():
+    for path in masked_paths():
         try:
             found = os.stat(path)  # noqa: PTH116 - each step comes by here, and a Path of each would take half of it
         except OSError:  # it has gone since
@@ -157,7 +157,7 @@ def _entries_of_opt() -> list[os.DirEntry[str]]:
 
 
 @functools.cache
-def _masked_paths() -> tuple[str, ...]:
+def masked_paths() -> tuple[str, ...]:
     """Return what in /etc is not for everybody, such as keys and password hashes: a job may run as root."""
     found: list[str] = []
     for folder, folders, files in os.walk("/etc"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,27 @@ def test_a_script_that_fails_is_never_tried_again(tmp_path: Path) -> None:
     kinds = [SERVICE_FAULT, "Step.THROTTLING", "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"]
     step = script("a", "exit 1", RetryPolicies=[policy(ExceptionType=kinds)])
     assert run(target(tmp_path), definition(step))[2]["a"].attempts == 1
+
+
+def test_a_run_that_is_stopped_as_it_begins_has_no_thread_left(tmp_path: Path) -> None:
+    """The interruption comes while the run waits for the thread of its first step to say that it is there.
+
+    And once more while it waits for that to end.
+    """
+    local = unreliable(tmp_path, 100)
+    deployed = local.pipelines.put_pipeline("p", definition(script("a", "true")))
+
+    def observe(_: Any) -> None:
+        import _thread
+
+        _thread.interrupt_main()
+        time.sleep(0.2)
+
+    execution = local.pipelines.start_execution("p", deployed.version, {}, fingerprint="f")
+    with pytest.raises(KeyboardInterrupt):
+        local.pipelines.follow_execution(execution.arn, observe)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("step")]
+    assert local.pipelines.list_steps(execution.arn)[0].status.value == "Stopped"
 
 
 def test_a_run_that_is_stopped_waits_no_longer(tmp_path: Path) -> None:

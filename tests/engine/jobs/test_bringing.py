@@ -108,6 +108,18 @@ def test_what_changes_under_a_job_is_no_result(tmp_path: Path, mode: str) -> Non
     assert ended(local, open_gate)[0]
 
 
+@pytest.mark.parametrize("mode", ["File", "FastFile"])
+def test_what_comes_beside_the_data_and_is_none_of_them_is_no_result_either(tmp_path: Path, mode: str) -> None:
+    """The job may have seen it in the folder, where on AWS it finds only what begins like its input."""
+    data = stored(tmp_path, train="1")
+    gate = tmp_path / "gate"
+    command = f"touch {gate}; while test -e {gate}; do sleep 0.01; done; ls {CHANNEL}"
+    with _changing(gate, data / "other"):
+        succeeded, why, _ = ended(open_target(tmp_path), training("a", command, **channel(mode, "s3://b/data/tr")))
+    assert not succeeded
+    assert "the data at 's3://b/data/tr' have changed while the job read them" in why
+
+
 def test_what_is_written_again_as_it_was_has_not_changed(tmp_path: Path) -> None:
     data = stored(tmp_path, a="1")
     gate = tmp_path / "gate"

@@ -116,10 +116,11 @@ def test_so_does_that_of_an_unprivileged_user() -> None:
         sys.path.insert(0, {str(ROOT)!r})
         sys.path.append({sysconfig.get_path("purelib")!r})  # for bubblewrap's program only
         from pathlib import Path
+        from pipeline_builder.engine.jobs.forkserver import serving
         from pipeline_builder.engine.jobs.job import Job
         from pipeline_builder.engine.jobs.sandbox import run_job
         said = []
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, serving(Path(folder)):
             for name, alone in (("forked", False), ("alone", True)):
                 job = Job(name="j", folder=Path(folder, name), environment={{}}, python=Path(sys.executable),
                           command=("python3", "-c", {EVERYTHING!r}), workdir="/opt/ml", timeout=30)
@@ -227,6 +228,16 @@ def test_jobs_that_are_not_like_the_others_have_their_own(folder: Path) -> None:
     assert do(cut).exit_code == 0
     assert [path.name for path in shared.iterdir()] == ["b"]
     assert "eth0:" not in cut.log.read_text()
+
+
+def test_a_job_that_nobody_ends_a_server_for_has_a_supervisor_of_its_own(folder: Path) -> None:
+    """Such as one that is no step's, or builds a package: it would be left with this program, for one job."""
+    job = make_job(folder.parent / "another" / "a", "true")
+    assert do(job).exit_code == 0
+    assert not processes_with(f"{folder.parent}/another/")
+    deeper = make_job(folder / "step" / "turn", "true")
+    assert do(deeper).exit_code == 0
+    assert processes_with(f"{folder}/step/")  # which ends with the others
 
 
 def test_no_server_outlives_its_execution(tmp_path: Path) -> None:

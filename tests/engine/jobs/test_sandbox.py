@@ -12,10 +12,12 @@ import sysconfig
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.engine.jobs.forkserver import serving
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.sandbox import job_environment, relocate, run_job
@@ -28,6 +30,13 @@ PRIVATE = pytest.param(
     True, marks=pytest.mark.skipif(not private_mounts_available(), reason="no unprivileged namespaces"), id="private"
 )
 BOTH = pytest.mark.parametrize("private", [PRIVATE, pytest.param(False, id="plain")])
+
+
+@pytest.fixture(autouse=True)
+def _forked(tmp_path: Path) -> Iterator[None]:
+    """Where jobs can be forked they are, as those of steps are."""
+    with serving(tmp_path.parent):
+        yield
 
 
 def make_job(folder: Path, *command: str, timeout: float = 30, **environment: str) -> Job:
@@ -281,13 +290,15 @@ def test_nothing_stays_when_the_engine_is_killed(tmp_path: Path, private: bool) 
     code = f"""
         import subprocess, sys, threading, time
         from pathlib import Path
+        from pipeline_builder.engine.jobs.forkserver import serving
         from pipeline_builder.engine.jobs.job import Job
         from pipeline_builder.engine.jobs.sandbox import run_job
         script = "import subprocess as s, time; "
         script += "s.Popen(['sleep', '{marker}'], start_new_session=True); time.sleep(1000)"
         job = Job(name="j", folder=Path({str(tmp_path)!r}), command=("python", "-c", script), environment={{}},
                   python=Path(sys.executable), workdir="/", timeout=1000)
-        run_job(job, stop=threading.Event(), private={private})
+        with serving(job.folder.parent):
+            run_job(job, stop=threading.Event(), private={private})
     """
     engine = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT)
     try:

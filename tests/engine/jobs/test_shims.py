@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.forkserver import serving
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
@@ -30,7 +31,8 @@ def said(folder: Path, python: Path, command: str, *reads: Path, **environment: 
         name="job", folder=folder, command=("bash", "-c", command), environment=environment, python=python,
         workdir="/opt/ml", timeout=60, reads=reads,
     )  # fmt: skip
-    result = run_job(job, stop=threading.Event(), private=True)
+    with serving(folder.parent):
+        result = run_job(job, stop=threading.Event(), private=True)
     assert result.exit_code == 0, job.log.read_text()
     return job.log.read_text().splitlines()
 
