@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from tests.security.policing import refusals
-from tests.tiny import SCRIPTS, variant
+from pipeline_builder.errors import InputProblems
+from tests.security.policing import compose_all, read_manifest, refusals, renamed
+from tests.tiny import CONF, SCRIPTS, variant
 
 LAST = "            step_class: RegisterModel\n"
 STEP = "          - {step_name: churn-Ask, step_class: Lambda}\n"
@@ -66,3 +68,21 @@ def test_a_function_is_not_isolated(tmp_path: Path) -> None:
 )
 def test_what_no_conf_may_say(tmp_path: Path, section: str) -> None:
     assert {one.id for one in refusals(tmp_path, conf(section), "")} == {"PB204"}
+
+
+def test_another_repositorys_function_and_queue_are_not_its_own(tmp_path: Path) -> None:
+    name = plain_function("churn")
+    theirs = f"arn:aws:lambda:local:000000000000:function:{name}"
+    price = "          - {step_name: price-Ask, step_class: Lambda, arguments: {FunctionArn: 'THEIRS', smp_code: x}}\n"
+    both = conf(step=STEP) + "      price:\n        steps:\n" + price.replace("THEIRS", theirs)
+    manifest = read_manifest("policy: {read: []}\n")
+    with pytest.raises(InputProblems, match=f"PB231 step 'price-Ask': .* read '{theirs[:60]}"):
+        compose_all(tmp_path, {"churn": both, "price": renamed(CONF)}, manifest)
+    own = both.replace("price-Ask, step_class", "other-Ask, step_class").replace("      price:\n        steps:\n", "")
+    assert not refusals(tmp_path / "own", own, "policy: {read: []}\n")
+
+
+def plain_function(model: str) -> str:
+    """Return the name of the function of a model's section `lambda`, for the pipeline-builder service."""
+    whose = hashlib.sha256(f"{model}\0lambda".encode()).hexdigest()[:8]
+    return f"pipeline-builder-fn-{model}-lambda-{whose}"

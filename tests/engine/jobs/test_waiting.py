@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.run import Start, follow, start
 from pipeline_builder.target import Target
 from tests.engine.definitions import definition, script, target
+from tests.serve.serving import until
 
 QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/answers"
 OUTPUTS = {"approved": "Boolean", "share": "Float", "count": "Integer", "by": "String"}
@@ -50,24 +49,17 @@ class Going:
         self.ended = follow(self.local.pipelines, Start(execution=found, origin="started"), self.seen.append)
 
     def end(self) -> dict[str, StepState]:
-        self._thread.join(30)
+        self._thread.join(60)
         assert self.ended is not None
         return {state.name: state for state in self.local.pipelines.list_steps(self.arn)}
 
 
-def until(found: Callable[[], Any]) -> Any:
-    for _ in range(300):
-        if value := found():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it never came")
-
-
 def waiting(local: Target, count: int = 1) -> tuple[WaitingStep, ...]:
-    found: tuple[WaitingStep, ...] = until(
-        lambda: found if len(found := local.pipelines.list_waiting()) == count else None
-    )
-    return found
+    def found() -> tuple[WaitingStep, ...]:
+        listed = local.pipelines.list_waiting()
+        return listed if len(listed) == count else ()
+
+    return until(found)
 
 
 def test_it_waits_says_how_to_answer_and_takes_no_place(tmp_path: Path) -> None:
@@ -131,5 +123,5 @@ def test_a_failure_is_heard_once_and_the_next_try_waits_anew(tmp_path: Path) -> 
     (two,) = waiting(local)
     assert two.token != one.token
     local.pipelines.answer_step(two.token, outputs=ANSWER)
-    again.join(30)
+    again.join(60)
     assert local.pipelines.list_steps(going.arn)[0].status is StepStatus.SUCCEEDED
