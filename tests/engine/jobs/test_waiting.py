@@ -68,11 +68,12 @@ def test_it_waits_says_how_to_answer_and_takes_no_place(tmp_path: Path) -> None:
     values = [{"Get": f"Steps.Wait.OutputParameters['{name}']"} for name in ("by", "approved", "share", "count")]
     told["Arguments"]["Environment"] = {"BY": {"Std:Join": {"On": " ", "Values": values}}}
     going = Going(local, definition(wait(), wait("Wait2", {}), script("Beside", "true"), told))
-    first, second = waiting(local, 2)
+    first, second = sorted(waiting(local, 2), key=lambda one: one.step)
     until(lambda: local.pipelines.list_steps(going.arn)[2].status is StepStatus.SUCCEEDED)  # with one place for jobs
     assert (first.step, dict(first.inputs), first.queue) == ("Wait", {"model": "churn"}, QUEUE)
     assert len(first.token) == 10
-    assert any(f"pipeline-builder callback {first.token} --success approved=…" in state.note for state in going.seen)
+    said = f"pipeline-builder callback {first.token} --success approved=…"
+    until(lambda: any(said in state.note for state in going.seen))
     assert local.pipelines.answer_step(first.token, outputs=ANSWER) == going.arn
     local.pipelines.answer_step(second.token, outputs={})
     assert {state.status for state in going.end().values()} == {StepStatus.SUCCEEDED}
