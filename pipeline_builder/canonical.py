@@ -9,5 +9,7 @@ from pipeline_builder.descriptions import JSON
 
 def canonical(value: JSON) -> bytes:
     """Return the one way in which a JSON value is written: sorted keys, fixed separators, a final newline, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    return _WRITER.encode(value).encode() + b"\n"
+
+
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

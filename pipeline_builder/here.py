@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.passed import Passed
-from pipeline_builder.manifest.manifest import LocalSection, Manifest, build_local
+from pipeline_builder.manifest.local import LocalSection
+from pipeline_builder.manifest.manifest import Manifest, build_local
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.engine.execution.ability import Unable
     from pipeline_builder.engine.settings import LocalSettings
 
-_NOT_HERE = "PB677"
+_NOT_HERE, _RUNS = "PB677", "runs"
 
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
@@ -108,14 +110,23 @@ def looks_elsewhere(manifest: Manifest) -> bool:
     return bool(manifest.local.sources) or any(image.python for image in manifest.local.images)
 
 
-def find_unrunnable_here(composed: Composed, stub_files: Mapping[str, Path]) -> tuple[Problem, ...]:
+def find_unrunnable_here(
+    composed: Composed, stub_files: Mapping[str, Path], kept: Kept | None = None
+) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
     from pipeline_builder.engine.document.document import load_definition
     from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
 
-    document, stubs = load_definition(composed.definition.content), load_stubs(stub_files)
+    definition = composed.definition
+    known = kept if not stub_files else None
+    if known and known.get(_RUNS, definition.sha256):
+        return ()
+    content = composed.renewed if known and known.get(_RUNS, composed.before) else definition.content
+    document, stubs = load_definition(content), load_stubs(stub_files)
     found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
     if not found:
+        if known:
+            known.put(_RUNS, definition.sha256, value=True)
         return ()
     from pipeline_builder.definition.findings import with_places
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.definition.recalled import Recalled
+    from pipeline_builder.definition.record import Record
+    from pipeline_builder.machine.passed import Passed
+    from pipeline_builder.machine.unchanged import Tree
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
@@ -35,7 +39,8 @@ if TYPE_CHECKING:
 class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
-    `warn` gets the warnings about it; a `manifest` that is given stands for the file's.
+    `warn` gets the warnings about it; a `manifest` that is given stands for the file's. `before` is how the checkouts
+    were, where somebody has looked before anything of them was read.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Opened:
     ) -> None:
         self.workspace = workspace
         self.warn = warn
+        self.before: Tree | None = None
         if manifest is not None:
             self.manifest = manifest
 
@@ -88,12 +94,64 @@ class Opened:
         recalled, lock = self._recalled(), self.lock
         composed = recalled.find(partial(self._compose, self.values)) if recalled else None
         if composed is None:
-            composed = self._compose(recalled.values if recalled else self.values)
+            composed = self._compose_and_keep(recalled) if recalled else self._compose(self.values)
         self.lock = keep_images(self.workspace.lock_path, lock, composed.images)
-        if recalled and composed.known is None and self.lock is lock:
-            recalled.keep(composed)
         self.warn_of(sort_problems(composed.warnings))
         return composed
+
+    def _compose_and_keep(self, recalled: Recalled) -> Composed:
+        """Compose what has changed since, or the whole; keep that, but where an image isn't in the lock yet."""
+        from pipeline_builder.definition.narrowed import keep_parsed
+        from pipeline_builder.definition.record import record_of
+        from pipeline_builder.machine.collector import without_collector
+
+        with without_collector():
+            if renewed := self._renew(recalled):
+                composed, record = renewed
+                recalled.keep(composed, lambda _: record)
+                return composed
+            composed = self._compose(recalled.values)
+
+            def note(entries: Iterable[str]) -> Record | None:
+                keep_parsed(self.kept, composed.graph.steps[0].conf.document)
+                source = recalled.values.get("SMP_SOURCE_DIR_PATH", "")
+                return record_of(composed, self.workspace.root / self.manifest.training_dir, entries, source)
+
+            if composed.images == self.lock.images:
+                recalled.keep(composed, note)
+        return composed
+
+    def _renew(self, recalled: Recalled) -> tuple[Composed, Record] | None:
+        """Compose what has changed since the last time; None where the whole is to be composed."""
+        again = partial(self._compose, self.values)
+        if not (changed := recalled.find_changed(again)):
+            return None
+        from pipeline_builder.definition.narrowed import Inputs
+        from pipeline_builder.definition.renewed import renew
+        from pipeline_builder.machine.passed import Passed
+
+        passed = Passed(self.kept)
+        inputs = Inputs(
+            manifest=self.manifest,
+            lock=self.lock,
+            root=self.workspace.root,
+            values=recalled.values,
+            tags=self.workspace.tags,
+            kept=self.kept,
+        )
+        renewed = renew(
+            changed.composed,
+            changed.record,
+            changed.folders,
+            inputs,
+            entries=changed.entries,
+            passed=passed,
+            look=partial(self._look_here, passed=passed),
+            again=again,
+        )
+        if renewed:
+            passed.save()
+        return renewed
 
     def _compose(self, values: Mapping[str, str]) -> Composed:
         from pipeline_builder.definition.compose import compose
@@ -104,12 +162,15 @@ class Opened:
         with without_collector():
             composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
         if self.workspace.target == "local":
-            refuse_here(composed.warnings)
-            composed = look_here(composed, local_settings(root, self.manifest, self.workspace.jobs), passed)
+            composed = self._look_here(composed, passed)
         with contextlib.suppress(OSError):
             begin_state(self.workspace.state)
             passed.save()
         return composed
+
+    def _look_here(self, composed: Composed, passed: Passed) -> Composed:
+        refuse_here(composed.warnings)
+        return look_here(composed, local_settings(self.workspace.root, self.manifest, self.workspace.jobs), passed)
 
     def _recalled(self) -> Recalled | None:
         """Return what remembers what was composed; None where more than files of the checkouts counts, as on AWS."""
@@ -119,9 +180,12 @@ class Opened:
         workspace, manifest = self.workspace, self.manifest
         if workspace.target != "local" or looks_elsewhere(manifest):
             return None
-        about = repr((manifest, self.lock, workspace.root, workspace.tags, workspace.jobs))
+        about = repr((manifest, self.lock.images, workspace.root, workspace.tags, workspace.jobs))
+        commits = hashlib.sha256(repr(self.lock).encode("utf-8", "backslashreplace")).hexdigest()
         folder = workspace.root / manifest.training_dir
-        return Recalled(kept=self.kept, about=about, folder=folder, values=Noted(self.values))
+        return Recalled(
+            kept=self.kept, about=about, commits=commits, folder=folder, values=Noted(self.values), before=self.before
+        )
 
     @property
     def rules(self) -> Mapping[str, Rules]:

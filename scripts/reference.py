@@ -30,7 +30,17 @@ from pipeline_builder.definition.rules.table import TABLES, Rule, load_table
 from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.engine.document.members import load_members
 from pipeline_builder.explanations import Explanation, load_explanations
-from pipeline_builder.manifest import framework, manifest, notifications, policy, service, surroundings
+from pipeline_builder.manifest import (
+    framework,
+    images,
+    limits,
+    local,
+    manifest,
+    notifications,
+    policy,
+    service,
+    surroundings,
+)
 from pipeline_builder.serve.operations import served_operations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,10 +110,12 @@ def points_table() -> str:
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
     of_conf = (conf, calls, sections, channels, attempts, registration)
-    modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest,)}
+    modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest, images)}
     *prefix, plain = name.split(" ")
     candidates = (
-        modules[prefix[0]] if prefix else (*of_conf, manifest, service, notifications, surroundings, framework, policy)
+        modules[prefix[0]]
+        if prefix
+        else (*of_conf, manifest, limits, local, service, notifications, surroundings, framework, policy)
     )
     found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
     return found

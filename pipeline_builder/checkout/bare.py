@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,8 @@ from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.temporary import temporary_folder
 
 _PARTS = ("HEAD", "config", "objects", "refs")
+# The index last: a pack without one is never read.
+_OF_A_PACK = (".rev", ".pack", ".idx")
 Part = tuple[Path, bytes | None]
 """A file's path and content; a folder has none."""
 _FIRST = threading.Lock()
@@ -30,6 +33,30 @@ def has_long_ids(repository: Path) -> bool:
 def is_partial(repository: Path) -> bool:
     """Tell whether files may be missing in a repository; git notes that there when it fetches without."""
     return b"promisor" in (repository / "config").read_bytes()
+
+
+def note_shallow(repository: Path, commits: Iterable[str]) -> None:
+    """Note that these commits are there without their parents, beside those of before."""
+    path = repository / "shallow"
+    known = path.read_text().split() if path.exists() else []
+    if new := [commit for commit in commits if commit not in known]:
+        temporary = repository / "shallow_new"
+        temporary.write_text("".join(f"{commit}\n" for commit in sorted([*known, *new])))
+        temporary.replace(path)
+
+
+def put_pack(pack: Path, name: str) -> None:
+    """Put a pack that git has indexed where it reads packs, under the name that it gives it."""
+    for ending in _OF_A_PACK:
+        if (part := pack.with_suffix(ending)).exists():
+            part.replace(pack.with_name(f"pack-{name}{ending}"))
+
+
+def clear_pack(pack: Path) -> None:
+    """Take away what is left of a pack that wasn't put anywhere."""
+    for ending in _OF_A_PACK:
+        with contextlib.suppress(OSError):
+            pack.with_suffix(ending).unlink()
 
 
 def make_bare(git: Runner, repository: Path, *, long_ids: bool) -> None:

@@ -112,9 +112,6 @@ def checkout(
         for source, found in zip(sources, every, strict=True):
             answers = [found] * len(source.repos) if isinstance(found, PipelineBuilderError) else found
             by_name |= zip((repo.name for repo in source.repos), answers, strict=True)
-        for name, outcome in by_name.items():
-            if isinstance(outcome, _Outcome):
-                work[name].note_stamp(outcome.locked)
     outcomes = [by_name[repo.name] for repo in manifest.repos]
     failures = [error for error in outcomes if isinstance(error, PipelineBuilderError)]
     if failures:
@@ -304,9 +301,10 @@ class _Work:
 
     def export(self, facts: LockedRepo, known: LockedRepo | None, remote: Remote) -> bool:
         """Write the folder unless it is that tree already; tell whether it had to be written."""
-        self.stamp = ""
         new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
+        # Before the look: of what is edited after it, the stamp is another one.
+        self.stamp = find_stamp(self.folder, self.clock) if there else ""
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
         unchanged = there and any(self.is_as_in(index) for index in (self.index, new_index))
         if unchanged and known and content_of(known) == content_of(facts):
@@ -323,6 +321,7 @@ class _Work:
                 measured = self.contents.export(remote, facts, temporary, new_index)
             else:
                 self.git.export(self.bare, facts.tree, temporary, new_index)
+            self.stamp = find_stamp(temporary, self.clock)
             if there and not unchanged and not same_files(self.folder, temporary):
                 self.keep_edited(known)
             self.put(temporary)
@@ -349,12 +348,6 @@ class _Work:
             self.folder.rename(old)
         temporary.rename(self.folder)
         remove_folder(old)
-
-    def note_stamp(self, facts: LockedRepo) -> None:
-        """Note what the folder's files are like now that nothing is at work on them."""
-        if not self.stamp and (found := find_stamp(self.folder, self.clock)):
-            self.stamp = found
-            self.remember(facts)
 
     def remember(self, facts: LockedRepo, kept: Sequence[str] | None = None) -> None:
         write_note(self.state, self.repo, facts, kept=kept, stamp=self.stamp)

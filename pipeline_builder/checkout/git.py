@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.checkout.advertised import read_advertised
-from pipeline_builder.checkout.bare import has_long_ids, is_whole, make_bare
+from pipeline_builder.checkout.bare import clear_pack, has_long_ids, is_whole, make_bare, note_shallow, put_pack
 from pipeline_builder.checkout.commits import Commit, build_commit, is_long, parse_commit, plain
 from pipeline_builder.checkout.looks import Looks
 from pipeline_builder.checkout.printed import is_nameable, parse_batch, read_fetched
@@ -54,7 +54,7 @@ class Git(Runner):
     looks: Looks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "looks", Looks(self.environment, web_settings(self.environment)))
+        object.__setattr__(self, "looks", Looks(self.environment, web_settings(self)))
 
     # --- remotes
 
@@ -130,9 +130,7 @@ class Git(Runner):
 
     def _refs(self, remote: Remote, asked: tuple[str, ...]) -> Mapping[str, str]:
         """Return what a remote's refs stand at, of some names, of what is below others ('…/'), or of all."""
-        found = try_again(
-            lambda: self.looks.refs(remote, asked), self.stopped.wait, self.pauses, min(self.timeout, PATIENCE)
-        )
+        found = self._look(remote, asked)
         if found is None:
             found = read_advertised(self, remote)
         if found is not None:
@@ -140,7 +138,14 @@ class Git(Runner):
         # In no repository: one that we are in by chance has no say in it. Patterns fit ends of names as well.
         patterns = [f"{name}{end}" for name in asked for end in (("*",) if name.endswith("/") else ("", "^{}"))]
         text = self.run(["ls-remote", "--", remote.url, *patterns], repository=Path(os.devnull), remote=remote)
-        return {name: commit for commit, _, name in (line.partition("\t") for line in text.splitlines())}
+        # Not by `splitlines`: names may have what Unicode takes for the end of a line.
+        return {name: commit for commit, _, name in (line.partition("\t") for line in text.split("\n") if line)}
+
+    def _look(self, remote: Remote, asked: tuple[str, ...]) -> Mapping[str, str] | None:
+        """Return the refs as we see them ourselves; None where git has to look."""
+        return try_again(
+            lambda: self.looks.refs(remote, asked), self.stopped.wait, self.pauses, min(self.timeout, PATIENCE)
+        )
 
     def fetch(self, repository: Path, remote: Remote, commit: str, *, files: bool = True) -> None:
         """Get one commit, without its history, into a bare repository, which is made where it isn't there.
@@ -152,8 +157,44 @@ class Git(Runner):
         """
         if not is_whole(repository) or has_long_ids(repository) != is_long(commit):
             make_bare(self, repository, long_ids=is_long(commit))
+        if files and self._take(repository, remote, commit):
+            return
         arguments = [*_fetch(files), "--no-write-fetch-head", "--", remote.url, commit]
         self.run(arguments, repository=repository, remote=remote)
+
+    def _take(self, repository: Path, remote: Remote, commit: str) -> bool:
+        """Get a commit over a connection of ours; False where git has to, or has to say what is wrong with it."""
+        pack = repository / "objects" / "pack" / "tmp_taken.pack"
+        try:
+            with pack.open("wb") as file:
+                shallow = self.looks.pack(remote, commit, file, self.timeout)
+            if shallow is None:
+                return False
+            note_shallow(repository, shallow)
+            # It reads all of what came, and wants all of what that names.
+            name = self.run(["index-pack", "--strict", str(pack)], repository=repository).strip()
+            put_pack(pack, name)
+            return self.has(repository, commit)
+        except GitError as error:
+            if error.kind in ("stopped", "timeout", "absent"):
+                raise
+            return False
+        except OSError:  # a full disk too, of which git says more
+            return False
+        finally:
+            clear_pack(pack)
+
+    def named(self, remote: Remote, revision: str) -> str:
+        """Return the commit that a revision names as we see it ourselves, empty where it takes git to tell.
+
+        Raises:
+            GitError: the server refuses.
+        """
+        refs = self._look(remote, asked_refs(revision))
+        try:
+            return find_commit(refs or {}, revision)
+        except AmbiguousError:
+            return ""
 
     def fetch_named(self, repository: Path, remote: Remote, revision: str, *, files: bool = True) -> str:
         """Get the commit of a branch or HEAD into a new bare repository, and return its id: one look less.
@@ -169,7 +210,7 @@ class Git(Runner):
         try:
             self.run([*_fetch(files), "--", remote.url, revision], repository=repository, remote=remote)
         except GitError as error:
-            if error.kind in ("missing", "other", "no answer"):
+            if error.kind in ("missing", "other", "no answer") and not error.passing:
                 return ""
             raise
         return read_fetched(repository, revision)

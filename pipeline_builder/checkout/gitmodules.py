@@ -57,7 +57,7 @@ def read_entries(settings: str, text: str) -> Mapping[str, Named]:
         key, _, value = entry.partition("\n")
         if match := _KEY.fullmatch(key):
             found.setdefault(match["name"], {})[match["key"]] = value
-    lines = text.splitlines()
+    lines = text.split("\n")
     return {
         posixpath.normpath(values["path"]): _named(name, values.get("url", ""), lines)
         for name, values in found.items()

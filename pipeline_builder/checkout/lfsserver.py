@@ -25,7 +25,7 @@ from pipeline_builder.checkout.pointers import Pointer
 from pipeline_builder.checkout.retries import PATIENCE, try_again
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.settings import read_setting
-from pipeline_builder.checkout.submodules import Part, read_small
+from pipeline_builder.checkout.submodules import Part, config_in, read_small
 from pipeline_builder.checkout.web import Asked, Network, opened
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.addresses import check_url, parse_address
@@ -36,6 +36,7 @@ _TYPE = "application/vnd.git-lfs+json"
 _MOST_BYTES = 16 * 1024 * 1024
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "expect", "range"})
 _PORT = 443
+_ANSWER = 120.0
 _SHORTEST = 8
 _WRITE = "write 'url = https://…' below [lfs]"
 AGENT = f"pipeline-builder/{__version__}"
@@ -93,8 +94,7 @@ def _named(git: Git, part: Part) -> str:
     if not read_small(git, part, CONFIG):
         return ""
     try:
-        arguments = ["config", "--blob", f"{part.commit}:{CONFIG}", "--get", "lfs.url"]
-        return git.run(arguments, repository=part.bare).strip()
+        return git.run([*config_in(part, CONFIG), "--get", "lfs.url"], repository=part.bare).strip()
     except GitError as error:
         if error.kind != "no answer":
             raise
@@ -181,7 +181,7 @@ def _kept(remote: Remote, url: str, git: Git) -> dict[str, str]:
             name, password = found
         else:
             said = git.run(["credential", "fill"], repository=Path(os.devnull), remote=remote, told=told)
-            fields = dict(line.partition("=")[::2] for line in said.splitlines())
+            fields = dict(line.partition("=")[::2] for line in said.split("\n"))
             name, password = fields["username"], fields["password"]
     except (GitError, KeyError):
         return {}
@@ -252,6 +252,7 @@ def _post(url: str, headers: Headers, git: Git, pointers: Sequence[Pointer], hid
         headers={**headers, "Accept": _TYPE, "Content-Type": _TYPE, "User-Agent": AGENT},
         body=json.dumps(body).encode(),
         hidden=hidden,
+        longest=_ANSWER,
     )
     network = network_of(git, url)
 

@@ -1,4 +1,4 @@
-"""Looks: where a repository's refs stand, asked of a web server without starting git, and git's own answer otherwise.
+"""Looks: where a repository's refs stand, and a commit of it, asked of a web server without starting git.
 
 git takes a twentieth of a second to be ready for its first word over TLS, for each repository anew; connections of ours
 are kept from one to the next. Only what the server itself says of a repository counts, over TLS that is verified: where
@@ -15,33 +15,42 @@ import socket
 import ssl
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline_builder import __version__
 from pipeline_builder.checkout.access import Pass
 from pipeline_builder.checkout.answers import Answer, seconds_of
+from pipeline_builder.checkout.patience import SOON, allow, limit_answers
+from pipeline_builder.checkout.protocol import PACK, Refs, parse_lines, question, question_of_refs, read_pack, refs_of
 from pipeline_builder.checkout.runner import Remote, keep_no_core
-from pipeline_builder.checkout.words import answer_error
+from pipeline_builder.checkout.words import answer_error, clean_of
 
-Refs = dict[str, str]
-"""Commits, and other objects, by the names of refs; that of an annotated tag with `^{}` is its commit."""
-
-_SILENCE = 5.0
+_ANSWER = 60.0
 _MOST_BYTES = 64 * 1024**2
 _MOST_WORDS = 1000
 _ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
-_RESULT = "application/x-git-upload-pack-result"
+_ASKED = "application/x-git-upload-pack-request"
+_HEADERS = {"User-Agent": f"git/2.40 (pipeline-builder {__version__})", "Git-Protocol": "version=2"}
 _UNUSUAL = re.compile(r"(?i:(?:https?|all)_proxy)|GIT_(?:SSL|HTTP|PROXY)_(?!CAINFO$)\w+|GIT_CURL_\w+")
-_FLUSH, _DELIM = b"0000", b"0001"
-_LINE = re.compile(r"([0-9a-f]{40,64}) (\S+)(.*)")
 
 
 class Looks:
-    """Asks web servers for refs. `settings` are what the user's git has configured for them, read once, when needed."""
+    """Asks web servers for refs. `settings` are what the user's git has configured for them, read once, when needed.
 
-    def __init__(self, environment: Mapping[str, str], settings: Callable[[], Sequence[tuple[str, str]]]) -> None:
+    An answer may take `longest` seconds.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        settings: Callable[[], Sequence[tuple[str, str]]],
+        *,
+        longest: float = _ANSWER,
+    ) -> None:
+        self._longest = longest
         self._environment = environment
         self._settings = settings
         self._here = threading.local()
@@ -85,7 +94,7 @@ class Looks:
         Raises:
             GitError: what the server says instead.
         """
-        if not remote.url.startswith(("https://", "http://127.0.0.1:")) or not self._is_usual():
+        if not self._may_ask(remote):
             return None
         with remote.access() as given:
             header = _login_of(remote.url, given)
@@ -99,9 +108,36 @@ class Looks:
             except _RefusedError as error:
                 if error.answer.status == 401 and not header:  # the user's git may have what opens it
                     return None
-                raise answer_error(error.answer, error.said, given.hidden) or error from None
+                said = clean_of(error.said, given.hidden)
+                raise answer_error(error.answer, said, given.hidden) or error from None
             except (OSError, ValueError, http.client.HTTPException):
                 return None
+
+    def pack(self, remote: Remote, commit: str, file: BinaryIO, longest: float) -> tuple[str, ...] | None:
+        """Write the pack of a commit without its history into a file, and return the commits without their parents.
+
+        None where git is to fetch it. It may take `longest` seconds.
+        """
+        if not self._may_ask(remote):
+            return None
+        with remote.access() as given:
+            login = _login_of(remote.url, given)
+            if login is None:
+                return None
+            if given.hidden:
+                keep_no_core()
+            url = f"{remote.url.rstrip('/')}/git-upload-pack"
+            headers = {**_HEADERS, **login, "Content-Type": _ASKED, "Accept": PACK}
+            try:
+                with self.kept():
+                    answer = self._answer("POST", url, headers, question(commit), longest)
+                    shallow = read_pack(answer.read, file) if _is_of(answer, PACK) else None
+                    return shallow if {*(shallow or ())} <= {commit} else None
+            except (OSError, ValueError, http.client.HTTPException):
+                return None
+
+    def _may_ask(self, remote: Remote) -> bool:
+        return remote.url.startswith(("https://", "http://127.0.0.1:")) and self._is_usual()
 
     def _is_usual(self) -> bool:
         """Tell whether nothing of the user's says how web servers are reached, but for a certificate."""
@@ -113,7 +149,7 @@ class Looks:
             return self._usual
 
     def _ask(self, url: str, login: Mapping[str, str], prefixes: Sequence[str]) -> Refs | None:
-        headers = {"User-Agent": f"git/2.40 (pipeline-builder {__version__})", "Git-Protocol": "version=2", **login}
+        headers = {**_HEADERS, **login}
         told = self._exchange("GET", f"{url}/info/refs?service=git-upload-pack", headers, None, _ADVERTISEMENT)
         lines = [line for line in parse_lines(told) if not line.startswith(b"# service=")]
         if not lines or lines[0].strip() != b"version 2":
@@ -121,11 +157,9 @@ class Looks:
         capabilities = [line.strip().decode() for line in lines[1:]]
         if not any(word.partition("=")[0] == "ls-refs" for word in capabilities):
             return None
-        asked = [b"command=ls-refs\n", *(f"{w}\n".encode() for w in capabilities if w.startswith("object-format="))]
-        wanted = [b"peel\n", *(f"ref-prefix {prefix}\n".encode() for prefix in prefixes)]
-        body = b"".join(map(_packed, asked)) + _DELIM + b"".join(map(_packed, wanted)) + _FLUSH
-        sent = {**headers, "Content-Type": "application/x-git-upload-pack-request", "Accept": _RESULT}
-        return _refs_of(parse_lines(self._exchange("POST", f"{url}/git-upload-pack", sent, body, _RESULT)))
+        body = question_of_refs(capabilities, prefixes)
+        sent = {**headers, "Content-Type": _ASKED, "Accept": PACK}
+        return refs_of(parse_lines(self._exchange("POST", f"{url}/git-upload-pack", sent, body, PACK)))
 
     def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, kind: str) -> bytes:
         """Ask once; a connection that was kept may have ended meanwhile, and is made anew.
@@ -136,43 +170,46 @@ class Looks:
             ValueError: it is none of git.
             _RefusedError: the server refuses.
         """
-        parts = urllib.parse.urlsplit(url)
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        connection, was_kept = self._connection(parts)
-        try:
-            connection.request(method, target, body, dict(headers))
-            answer = connection.getresponse()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            if not was_kept:
-                raise
-            connection, _ = self._connection(parts)
-            connection.request(method, target, body, dict(headers))
-            answer = connection.getresponse()
+        answer = self._answer(method, url, headers, body, self._longest)
         content = answer.read(_MOST_BYTES + 1)
-        if answer.status == 200 and answer.getheader("Content-Type") == kind and len(content) <= _MOST_BYTES:
+        if _is_of(answer, kind) and len(content) <= _MOST_BYTES:
             return content
-        connection.close()
         told = _answer_of(answer)
         if answer_error(told) is None:
             raise ValueError(answer.status)
         is_text = told.media_type == "text/plain"
         raise _RefusedError(told, [f"remote: {line}" for line in _words(content)] if is_text else [])
 
+    def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, longest: float
+    ) -> http.client.HTTPResponse:
+        """Ask, and return the answer, of which nothing is read yet."""
+        parts = urllib.parse.urlsplit(url)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection, was_kept = self._connection(parts)
+        try:
+            return _asked(connection, (method, target, headers, body), longest)
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            if not was_kept:
+                raise
+            connection, _ = self._connection(parts)
+            return _asked(connection, (method, target, headers, body), longest)
+
     def _connection(self, parts: urllib.parse.SplitResult) -> tuple[http.client.HTTPConnection, bool]:
-        kept: dict[str, http.client.HTTPConnection] = self._here.__dict__.setdefault("kept", {})
-        found = kept.get(parts.netloc)
+        kept: dict[tuple[str, str], http.client.HTTPConnection] = self._here.__dict__.setdefault("kept", {})
+        found = kept.get((parts.scheme, parts.netloc))
         if found is not None and found.sock is not None:
             return found, True
         if parts.username is not None:
             raise ValueError
         if parts.scheme == "https":
             made: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, timeout=_SILENCE, context=self._context()
+                parts.hostname or "", parts.port, timeout=SOON, context=self._context()
             )
         else:
-            made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_SILENCE)
-        kept[parts.netloc] = made
+            made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=SOON)
+        kept[parts.scheme, parts.netloc] = made
         self._open.append(made)
         return made, False
 
@@ -180,8 +217,20 @@ class Looks:
         with self._once:
             if self._tls is None:
                 named = self._environment.get("GIT_SSL_CAINFO") or self._environment.get("SSL_CERT_FILE")
-                self._tls = ssl.create_default_context(cafile=named or None)
+                context = ssl.create_default_context(cafile=named or None)
+                self._tls = limit_answers(context, longest=self._longest)
             return self._tls
+
+
+def _asked(
+    connection: http.client.HTTPConnection, asked: tuple[str, str, Mapping[str, str], bytes | None], longest: float
+) -> http.client.HTTPResponse:
+    method, target, headers, body = asked
+    if connection.sock is None:
+        connection.connect()
+    allow(connection.sock, longest)
+    connection.request(method, target, body, dict(headers))
+    return connection.getresponse()
 
 
 class _RefusedError(Exception):
@@ -216,40 +265,5 @@ def _login_of(url: str, given: Pass) -> Mapping[str, str] | None:
     return {name: content} if is_ours else None
 
 
-def parse_lines(content: bytes) -> list[bytes]:
-    """Read lines with their lengths before them, as git's protocol has them; what only parts them is left out.
-
-    Raises:
-        ValueError: for anything else, and for what ends in the middle.
-    """
-    lines, at = [], 0
-    while at < len(content):
-        size = int(content[at : at + 4], 16)
-        if size < 4:
-            at += 4
-            continue
-        if at + size > len(content):
-            raise ValueError
-        lines.append(content[at + 4 : at + size])
-        at += size
-    if not content.endswith(_FLUSH):
-        raise ValueError
-    return lines
-
-
-def _refs_of(lines: Iterable[bytes]) -> Refs:
-    return dict(pair for line in lines for pair in _pairs_of(line.decode("utf-8", "replace").rstrip("\n")))
-
-
-def _pairs_of(line: str) -> Iterator[tuple[str, str]]:
-    found = _LINE.fullmatch(line)
-    if found is None:
-        raise ValueError
-    yield found[2], found[1]
-    for word in found[3].split():
-        if word.startswith("peeled:"):
-            yield f"{found[2]}^{{}}", word.removeprefix("peeled:")
-
-
-def _packed(line: bytes) -> bytes:
-    return b"%04x" % (len(line) + 4) + line
+def _is_of(answer: http.client.HTTPResponse, kind: str) -> bool:
+    return answer.status == 200 and answer.getheader("Content-Type") == kind

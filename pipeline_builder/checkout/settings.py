@@ -12,6 +12,7 @@ from pipeline_builder.checkout.runner import CONFIG, Runner
 from pipeline_builder.checkout.variables import given_by_variables
 from pipeline_builder.checkout.words import GitError
 
+_TIMEOUT = 30.0
 # With credentials of ours nobody else logs in, and nobody leads elsewhere.
 _NOT_OURS = (".followredirects", ".proactiveauth", ".emptyauth")
 
@@ -19,7 +20,7 @@ _NOT_OURS = (".followredirects", ".proactiveauth", ".emptyauth")
 def read_setting(environment: Mapping[str, str], arguments: list[str]) -> str:
     """Return what the user's git has configured, nothing where it has nothing."""
     try:
-        git = Runner(environment=environment)
+        git = Runner(environment=environment, timeout=_TIMEOUT)
         own = tuple(given_by_variables(environment))
         return git.run(["config", *arguments], repository=Path(os.devnull), whose="user", config=own)
     except GitError as error:
@@ -42,12 +43,22 @@ def network_settings(environment: Mapping[str, str]) -> Callable[[], Settings]:
     return read
 
 
-def web_settings(environment: Mapping[str, str]) -> Callable[[], Settings]:
-    """Return what gives all that the user's git has configured of how web servers, and which, are reached."""
+def web_settings(git: Runner) -> Callable[[], Settings]:
+    """Return what gives all that the user's git has configured of how web servers, and which, are reached.
+
+    Where git can't read it there may be anything: what it says then stands for a setting.
+    """
     ours = {(key.lower(), value) for key, value in CONFIG}
 
     def read() -> Settings:
-        entries = read_setting(environment, ["-z", "--get-regexp", r"^(http|url|protocol)\."]).split("\0")
+        try:
+            arguments = ["config", "-z", "--get-regexp", r"^(http|url|protocol)\."]
+            own = tuple(given_by_variables(git.environment))
+            entries = git.run(arguments, repository=Path(os.devnull), whose="user", config=own).split("\0")
+        except GitError as error:
+            if error.kind in ("absent", "stopped"):
+                raise
+            return () if error.kind == "no answer" else (("", str(error)),)
         found = ((key, value) for key, _, value in (entry.partition("\n") for entry in entries if entry))
         return tuple(pair for pair in found if pair not in ours)
 

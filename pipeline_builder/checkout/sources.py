@@ -65,8 +65,11 @@ class Source:
         revision = self.repos[0].revision
         if is_whole(self.bare) or is_commit(revision):
             return ""
+        files = self.whole or remote.local
+        if files and (found := self.git.named(remote, revision)):
+            return found
         with self.counted():
-            self.had = self.git.fetch_named(self.bare, remote, revision, files=self.whole or remote.local)
+            self.had = self.git.fetch_named(self.bare, remote, revision, files=files)
         return self.had
 
     def fetch(self, remote: Remote, commit: str) -> None:

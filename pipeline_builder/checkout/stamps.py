@@ -13,17 +13,19 @@ _TRIES, _TICK = 3, 0.005
 
 
 def stamp_of(folder: Path, clock: Path) -> str:
-    """Return what is another one when anything in a folder is, but for compiled Python files; empty for a doubt.
+    """Return what is another one when any file in a folder is, compiled ones of Python too; empty for a doubt.
 
     Nobody sets the time of a file's last change. One that is not before the time of `clock`, a file that is written
-    here first, could change once more within the same tick: then there is no stamp.
+    here first and goes again, could change once more within the same tick: then there is no stamp. Nor is there one
+    where the clock is another file system's, which may tick otherwise.
     """
     try:
         clock.write_bytes(b"")
-        now = clock.stat().st_ctime_ns
+        now = clock.stat()
+        clock.unlink()
         found = hashlib.sha256()
         for name, status in sorted(_walk(os.fspath(folder)), key=itemgetter(0)):
-            if status.st_ctime_ns >= now:
+            if status.st_ctime_ns >= now.st_ctime_ns or status.st_dev != now.st_dev:
                 return ""
             facts = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
             found.update(f"{name}\0{facts}\n".encode("utf-8", "surrogateescape"))
@@ -33,7 +35,10 @@ def stamp_of(folder: Path, clock: Path) -> str:
 
 
 def find_stamp(folder: Path, clock: Path) -> str:
-    """Return a folder's stamp a tick after it was written; empty where its clock ticks seldom."""
+    """Return a folder's stamp a tick after it was written; empty where its clock ticks seldom.
+
+    Whoever looks at the files, or writes them, takes it before anybody else can have changed them.
+    """
     for _ in range(_TRIES):
         if found := stamp_of(folder, clock):
             return found
@@ -49,6 +54,6 @@ def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
         with os.scandir(at) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    waiting += [(entry.path, f"{prefix}{entry.name}/")] if entry.name != "__pycache__" else []
-                elif not entry.name.endswith(".pyc"):
+                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                else:
                     yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=False)

@@ -228,8 +228,15 @@ def _entries(git: Git, part: Part) -> dict[str, Named]:
     text = read_small(git, part, FILE)
     if not text:
         return {}
-    settings = git.run(["config", "--blob", f"{part.commit}:{FILE}", "-z", "--list"], repository=part.bare)
+    settings = git.run([*config_in(part, FILE), "-z", "--list"], repository=part.bare)
     return dict(read_entries(settings, text))
+
+
+def config_in(part: Part, path: str) -> list[str]:
+    """Return the words by which git reads a file of settings in a part's commit, and nothing that the file includes:
+    that would be files of this machine.
+    """
+    return ["config", "--no-includes", "--blob", f"{part.commit}:{path}"]
 
 
 def read_small(git: Git, part: Part, path: str) -> str:

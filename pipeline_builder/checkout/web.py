@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import ssl
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.checkout.answers import Answer, seconds_of
+from pipeline_builder.checkout.patience import limit_answers
 from pipeline_builder.checkout.words import GitError, answer_error, clean_of
 
 TIMEOUT = 30.0
@@ -32,13 +34,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request; nothing of `hidden` is in what is said of its failure."""
+    """A request, whose answer may take `longest` seconds; nothing of `hidden` is in what is said of its failure."""
 
     url: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     hidden: tuple[str, ...] = ()
+    longest: float = math.inf
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -48,7 +51,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def make_opener(url: str, network: Network) -> urllib.request.OpenerDirector:
+def make_opener(url: str, network: Network, longest: float = math.inf) -> urllib.request.OpenerDirector:
     """Return what asks: by the proxies and certificates that are named, and without following anybody."""
     environment = network.environment
     proxies = {
@@ -63,6 +66,7 @@ def make_opener(url: str, network: Network) -> urllib.request.OpenerDirector:
         proxies["https"] = network.proxy if "://" in network.proxy else f"http://{network.proxy}"
     named = network.authority or environment.get("SSL_CERT_FILE") or environment.get("GIT_SSL_CAINFO") or None
     context = ssl.create_default_context(cafile=named, capath=environment.get("SSL_CERT_DIR") or None)
+    limit_answers(context, longest=longest)
     return urllib.request.build_opener(
         urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context), _Stay()
     )
@@ -79,7 +83,7 @@ def opened(asked: Asked, network: Network) -> Iterator[Any]:
     headers = {**dict(network.headers), **asked.headers}
     try:
         request = urllib.request.Request(asked.url, method=asked.method, data=asked.body, headers=headers)  # noqa: S310
-        with make_opener(asked.url, network).open(request, timeout=TIMEOUT) as response:
+        with make_opener(asked.url, network, asked.longest).open(request, timeout=TIMEOUT) as response:
             yield response
     except urllib.error.HTTPError as error:
         with error:

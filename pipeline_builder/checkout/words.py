@@ -90,6 +90,20 @@ _PASSING = re.compile(
 _MAY_PASS = ("unreachable", "other")
 _PROXY = re.compile(r"HTTP code (\d+) from proxy|CONNECT tunnel failed, response (\d+)")
 _ASK_PROXY = "look at the proxy that 'https_proxy' or git's 'http.proxy' names, and what it wants"
+_ADVICE = (
+    (
+        r"(?i)certificate verif|SSL certificate problem",
+        "name the certificate of its authority: GIT_SSL_CAINFO=FILE, or git config --global http.sslCAInfo FILE",
+    ),
+    (
+        r"dumb http transport",
+        "its web server gives out files, and has to run git: 'git http-backend', or a host such as GitLab",
+    ),
+)
+_SAID_ALREADY = re.compile(
+    r"^unable to access '.*': |The requested URL returned error: \d+(?: .*)?$|^repository '.*' not found$"
+)
+_HAS_TROUBLE = "the server has trouble, and had it each time it was asked: do the same again later"
 _ASKS_LATER = "the server asks to come again after {seconds:.0f} s; do the same then"
 
 
@@ -112,9 +126,10 @@ def error_of(
     first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
     if answer and (found := answer_error(answer, clean, hidden)):
         return found
-    otherwise = "other" if words or code < 0 else "no answer"
+    otherwise = "unreachable" if passing else "other" if words or code < 0 else "no answer"
     kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), otherwise)
-    return GitError(kind, first[:300], passing=passing and kind in _MAY_PASS)
+    advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, clean)), None)
+    return GitError(kind, first[:300], passing=passing and kind in _MAY_PASS, advice=advice)
 
 
 def clean_of(text: str, hidden: Sequence[str]) -> str:
@@ -141,7 +156,7 @@ def answer_error(answer: Answer, said: str = "", hidden: Sequence[str] = ()) -> 
         advice = f"look whether that is yours, and write the url as '{to}'"
         return GitError("moved", f"HTTP {answer.status}: it is at '{to}' now", advice=advice)
     if answer.is_busy:
-        later = _ASKS_LATER.format(seconds=answer.pause) if answer.pause else None
+        later = _ASKS_LATER.format(seconds=answer.pause) if answer.pause else _HAS_TROUBLE
         return GitError("unreachable", text[:300], passing=True, pause=answer.pause, advice=later)
     kinds = {401: "authentication", 403: "authentication", 404: "not found", 410: "not found"}
     kind = kinds.get(answer.status, "unreachable" if answer.status >= 400 else "")
@@ -155,5 +170,5 @@ def _words_of(said: str) -> str:
     if words := " ".join(told):
         return f": {words}"
     own = next((line.partition(": ")[2] for line in lines if line.startswith(("fatal:", "error:"))), "")
-    own = re.sub(r"^unable to access '.*': |The requested URL returned error: \d+(?: .*)?$", "", own)
+    own = _SAID_ALREADY.sub("", own)
     return f": {own}" if own else ""

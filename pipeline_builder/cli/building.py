@@ -104,10 +104,10 @@ def _check_on_aws(session: Session) -> Found:
 def _found(
     composed: Composed, warnings: Sequence[Problem], *, line: str = "", said: Sequence[str | None] = ()
 ) -> Found:
-    steps = [step.name for step in composed.graph.steps]
+    steps = [name for name, owner in composed.definition.owners.items() if name == owner]
     return Found(
         result={**problems_json(warnings), "steps": steps},
-        text=f"valid: pipeline '{composed.graph.pipeline}' with {len(steps)} steps",
+        text=f"valid: pipeline '{composed.definition.pipeline}' with {len(steps)} steps",
         line=line,
         said=said,
     )
@@ -134,7 +134,7 @@ def _not_here(opened: Opened) -> tuple[Problem, ...]:
 
     from pipeline_builder.here import find_unrunnable_here
 
-    found = find_unrunnable_here(opened.composed, opened.workspace.stubs)
+    found = find_unrunnable_here(opened.composed, opened.workspace.stubs, opened.kept)
     if found and (target_is_given() or any(problem.id != "PB501" for problem in found)):
         raise InputProblems(*found)
     warnings = tuple(replace(problem, warning=True) for problem in found)

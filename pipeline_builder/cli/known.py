@@ -66,7 +66,7 @@ class Known:
         if entry is None or digest_of(os.environ, entry["names"]) != entry["values"]:
             return None
         folder = self.asked.manifest.parent / entry["folder"]
-        tree = look_at_tree(folder)
+        tree = self._tree = look_at_tree(folder)
         if tree is None or tree.stamp != entry["stamp"] or not are_as_they_were(folder, entry["fresh"]):
             return None
         if entry["fresh"] and not tree.fresh:  # from now on each change is told by a time
@@ -80,7 +80,7 @@ class Known:
         opened = Opened(open_workspace(self.asked, self._environment), warn=self._warn)
         if self._key and _is_all(opened):
             self._opened = opened
-            self._tree = look_at_tree(_folder(opened))
+            self._tree = opened.before = self._tree or look_at_tree(_folder(opened))
         return opened
 
     def say_line(self, line: str, seconds: float) -> None:

@@ -167,6 +167,11 @@ class ModelConf:
     data: JSON
 
     @property
+    def file(self) -> str:
+        """The file's path in the repository, with which people know it."""
+        return self.document.source.label.partition(":")[2]
+
+    @property
     def has_expressions(self) -> bool:
         """Whether there can be an expression in the file; most have none, and then nobody has to look for one."""
         text = self.document.source.text
@@ -210,6 +215,13 @@ def read_conf(
         document = load_yaml(path, label, "PB201")
     except InputProblems as error:
         return None, error.problems
+    return conf_of(document, repo=repo, folder=folder, values=values, rules=rules)
+
+
+def conf_of(
+    document: Document, *, repo: str, folder: Path, values: Mapping[str, str], rules: Rules | None = None
+) -> tuple[ModelConf | None, tuple[Problem, ...]]:
+    """Read a conf file that is parsed already, as `read_conf` does."""
     if not isinstance(document.data, dict):
         message = f"the file is {describe(document.data)}, expected a mapping with 'conf'"
         return None, (Problem(id="PB201", message=message, place=document.place()),)

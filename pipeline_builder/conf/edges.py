@@ -229,7 +229,7 @@ def _last_training(
     if len(training) < 2:
         return tuple(training)
     before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}
-    order = list(_topological(before, tuple(steps)))
+    order = list(in_order(before, tuple(steps)))
     ancestors = reach(step.name, lambda name: before[name])
     candidates = [name for name in training if name in ancestors] or training
     return (max(candidates, key=order.index),)
@@ -247,7 +247,7 @@ def reach(name: str, before: Callable[[str], Iterable[str]]) -> set[str]:
     return found
 
 
-def _topological(before: Mapping[str, Iterable[str]], names: tuple[str, ...]) -> tuple[str, ...]:
+def in_order(before: Mapping[str, Iterable[str]], names: tuple[str, ...]) -> tuple[str, ...]:
     """Order the names; of those that are ready the first listed comes first. A cycle leaves them as listed."""
     try:
         sorter = graphlib.TopologicalSorter({name: sorted(before[name]) for name in names})
@@ -275,7 +275,7 @@ def topological_order(steps: dict[str, Step], owner: ModelConf) -> tuple[Step, .
     except graphlib.CycleError as error:
         cycle = min((_shortest_cycle(name, before) for name in error.args[1][1:]), key=len)
         raise InputProblems(_cycle(cycle, steps, owner)) from None
-    return tuple(steps[name] for name in _topological(before, tuple(steps)))
+    return tuple(steps[name] for name in in_order(before, tuple(steps)))
 
 
 def _shortest_cycle(name: str, before: Mapping[str, tuple[str, ...]]) -> list[str]:

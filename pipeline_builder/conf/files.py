@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline_builder.conf.conf import ModelConf, read_conf
@@ -19,20 +19,28 @@ def read_confs(
     commits = {locked.name: locked.commit for locked in lock.repos}
     confs: list[ModelConf | None] = []
     problems: list[Problem] = []
-    matches = _matches(manifest, root / manifest.training_dir, values)
+    files = find_files(manifest, manifest.repos, root=root, values=values)
     for repo in manifest.repos:
         folder = root / manifest.training_dir / repo.name
-        files = _files(repo, folder, matches)
-        if not files:
+        if not files[repo.name]:
             confs.append(None)
             problems.append(_no_file(repo, folder, manifest, values))
-        for path in files:
+        for path in files[repo.name]:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
             rules = manifest.policy.rules(repo.name, values)
             conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values, rules=rules)
             confs.append(conf)
             problems.extend(found)
     return tuple(confs), problems
+
+
+def find_files(
+    manifest: Manifest, repos: Iterable[Repo], *, root: Path, values: Mapping[str, str]
+) -> Mapping[str, tuple[Path, ...]]:
+    """Return the conf files of each of the manifest's repositories, in order."""
+    base = root / manifest.training_dir
+    matches = _matches(manifest, base, values)
+    return {repo.name: _files(repo, base / repo.name, matches) for repo in repos}
 
 
 def _matches(manifest: Manifest, training_dir: Path, values: Mapping[str, str]) -> Mapping[str, list[Path]]:

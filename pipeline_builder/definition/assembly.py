@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Graph, Step
@@ -94,12 +94,22 @@ def _repack(context: Context, step: Step) -> list[Mapped]:
 
 def owners_of(graph: Graph) -> Mapping[str, str]:
     """Return the conf's step behind each step that is composed for it."""
-    owners = {step.name: step.name for step in graph.steps}
-    for step in graph.steps:
-        if step.step_class == "RegisterModel":
-            owners |= {gate_name(step.name): step.name, fail_name(step.name): step.name}
-        if step.step_class == "Training":
-            owners[repack_name(step)] = step.name
-        for name in nested_names(step):
-            owners.setdefault(name, step.name)
+    return owners_among((step.name, made_for(step), nested_names(step)) for step in graph.steps)
+
+
+def made_for(step: Step) -> tuple[str, ...]:
+    """Return the names of all that may be composed for a step besides its own."""
+    if step.step_class == "RegisterModel":
+        return gate_name(step.name), fail_name(step.name)
+    return (repack_name(step),) if step.step_class == "Training" else ()
+
+
+def owners_among(steps: Iterable[tuple[str, Iterable[str], Iterable[str]]]) -> Mapping[str, str]:
+    """Return the owners of what is made for steps; each comes with the names of that, and of what stands inside it."""
+    listed = [*steps]
+    owners = {name: name for name, _, _ in listed}
+    for name, made, inner in listed:
+        owners |= dict.fromkeys(made, name)
+        for one in inner:
+            owners.setdefault(one, name)
     return owners

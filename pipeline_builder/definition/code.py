@@ -18,10 +18,13 @@ from pipeline_builder.errors import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """The s3:// address of the code of each step that has some, and the bundle that goes to each address."""
+    """The s3:// address of the code of each step that has some, the bundle that goes to each address, and the step's
+    own: the same may lie in several folders.
+    """
 
     addresses: Mapping[str, str] = field(default_factory=dict)
     bundles: Mapping[str, Bundle] = field(default_factory=dict)
+    own: Mapping[str, Bundle] = field(default_factory=dict)
 
     @property
     def requirements(self) -> frozenset[str]:
@@ -33,6 +36,7 @@ def bundle_code(graph: Graph, settings: Settings) -> Code:
     """Bundle the code of every step; the address of a bundle is that of its content."""
     addresses: dict[str, str] = {}
     bundles: dict[str, Bundle] = {}
+    own: dict[str, Bundle] = {}
     bundler = Bundler()
     for step in graph.steps:
         bundle = _bundle(step, bundler)
@@ -40,8 +44,8 @@ def bundle_code(graph: Graph, settings: Settings) -> Code:
             continue
         uri = f"{settings.base(graph.pipeline)}/code/{bundle.sha256}/{ARCHIVE}"
         addresses[step.name] = uri
-        bundles[uri] = bundle
-    return Code(addresses=addresses, bundles=bundles)
+        bundles[uri] = own[step.name] = bundle
+    return Code(addresses=addresses, bundles=bundles, own=own)
 
 
 def _bundle(step: Step, bundler: Bundler) -> Bundle | None:

@@ -16,7 +16,7 @@ from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
-from pipeline_builder.definition.policy.policy import Policed, check_policy, territory_of
+from pipeline_builder.definition.policy.policy import Policed, hold, territory_of
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
@@ -52,6 +52,28 @@ def compose(
             that doesn't come from the problem itself.
     """
     confs, problems = read_confs(manifest, lock, root=root, values=values)
+    return compose_confs(
+        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed or Passed(), before=problems
+    )
+
+
+def compose_confs(
+    confs: tuple[ModelConf | None, ...],
+    manifest: Manifest,
+    lock: Lock,
+    *,
+    root: Path,
+    values: Mapping[str, str],
+    tags: Mapping[str, str] | None,
+    passed: Passed,
+    before: Iterable[Problem] = (),
+    others: frozenset[str] = frozenset(),
+) -> Composed:
+    """Compose what could be read of conf files, as `compose` does; `before` are the problems in them.
+
+    `others` are the repositories of what is in the pipeline too, and not in these files.
+    """
+    problems = [*before]
     settings = _settings(values, tags, manifest, problems)
     graph = _graph(confs, problems, root / manifest.training_dir, values)
     if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
@@ -61,22 +83,22 @@ def compose(
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
     rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
-    definition, found = read_definition(graph, settings, urls, images, isolated)
+    definition, found = read_definition(graph, settings, urls, images, isolated, others=others)
     _add_certain(problems, found)
-    _add_certain(problems, findings_of(definition, graph, passed or Passed()))
+    _add_certain(problems, findings_of(definition, graph, passed))
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
     )
     beyond = {problem.place for problem in problems if problem.id == OUT_OF_RANGE}
-    found_by_policy = check_policy(policed)
-    problems.extend(p for p in found_by_policy if p.id not in _LIMITS or p.place not in beyond)
+    held = hold(policed)
+    problems.extend(p for p in held.problems if p.id not in _LIMITS or p.place not in beyond)
     if problems:
         raise InputProblems(*problems)
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
     about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
-    whole = Whole(graph=graph, policed=policed)
+    whole = Whole(graph=graph, policed=policed, held=held)
     return Composed(definition=definition, warnings=warnings, images=resolved, whole=lambda: whole)
 
 

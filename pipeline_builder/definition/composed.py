@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.bundle import Bundle
@@ -15,7 +15,19 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:  # who is told what was composed before needs none of what composes
     from pipeline_builder.conf.graph import Graph
-    from pipeline_builder.definition.policy.policy import Policed
+    from pipeline_builder.definition.policy.groups import Claim
+    from pipeline_builder.definition.policy.policy import Held, Policed
+
+
+class Part(NamedTuple):
+    """A step as it is in a definition's content: its bytes there, whether the step cache may answer, and the model
+    package groups that it registers into with their descriptions.
+    """
+
+    name: str
+    size: int
+    cached: bool
+    groups: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +38,8 @@ class Definition:
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
     name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
-    package group to its description, `code` every step with code to the address of its bundle; `made` is what the
-    service makes for steps.
+    package group to its description, `code` every step with code to the address of its bundle, `sources` to what that
+    was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them.
     """
 
     pipeline: str
@@ -43,6 +55,8 @@ class Definition:
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     made: Made = field(default_factory=Made)
+    parts: tuple[Part, ...] = ()
+    sources: Mapping[str, Bundle] = field(default_factory=dict)
 
     @property
     def own_parameters(self) -> tuple[str, ...]:
@@ -52,10 +66,18 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """The graph, and what values of parameters are held against when it starts."""
+    """The graph, what values of parameters are held against when it starts, and what the policy was held against."""
 
     graph: Graph
     policed: Policed
+    held: Held
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return which repository claims which model package group."""
+        from pipeline_builder.definition.policy.groups import claims_of
+
+        return claims_of(self.held.claimed, self.policed.urls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +96,8 @@ class Facts:
 class Composed:
     """The definition, which has passed every check, and what gives the `whole` that it was made of; `images` are what
     the lock gets, `known` the facts where they are known already.
+
+    `renewed` is the definition of what has changed since another, whose sha256 is `before`: all else was checked then.
     """
 
     definition: Definition
@@ -81,6 +105,8 @@ class Composed:
     images: Mapping[str, str]
     whole: Callable[[], Whole]
     known: Facts | None = None
+    renewed: bytes = b""
+    before: str = ""
 
     @property
     def graph(self) -> Graph:
@@ -106,7 +132,7 @@ class Composed:
         if self.known:
             return self.known
         steps, models = self.counts
-        owned = {claim.group: claim.owner for claim in self.policed.claims if not claim.listed}
+        owned = {claim.group: claim.owner for claim in self.whole().claims if not claim.listed}
         return Facts(steps=steps, models=models, owned=owned, judged_by=self.judged_by)
 
 
@@ -115,6 +141,11 @@ def _counts(graph: Graph) -> tuple[int, int]:
 
 
 def _judged_by(graph: Graph) -> str:
-    drawn = [(step.name, step.step_class, step.unit.name) for step in graph.steps]
-    gates = {name: unit.section.gate for name, unit in graph.units.items()}
-    return hashlib.sha256(repr((drawn, gates)).encode("utf-8", "backslashreplace")).hexdigest()
+    gates = ((name, repr(unit.section.gate)) for name, unit in graph.units.items())
+    return judged_by(((step.name, step.step_class, step.unit.name) for step in graph.steps), gates)
+
+
+def judged_by(drawn: Iterable[tuple[str, str, str]], gates: Iterable[tuple[str, str]]) -> str:
+    """Return the digest of what is drawn of each step, and of each model's bounds, as they are shown."""
+    bounds = ", ".join(f"{name!r}: {shown}" for name, shown in gates)
+    return hashlib.sha256(f"({[*drawn]!r}, {{{bounds}}})".encode("utf-8", "backslashreplace")).hexdigest()

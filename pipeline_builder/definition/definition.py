@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.conf.graph import Graph
@@ -12,7 +13,7 @@ from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, T
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
 from pipeline_builder.definition.code import Code, bundle_code, missing_lists
-from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.composed import Definition, Part
 from pipeline_builder.definition.ineffective import find_ineffective
 from pipeline_builder.definition.isolated import find_isolated
 from pipeline_builder.definition.made import made_for
@@ -52,13 +53,15 @@ def read_definition(
     repository_urls: Mapping[str, str],
     images: Mapping[tuple[str, str], str] | None = None,
     isolated: frozenset[str] = frozenset(),
+    *,
+    others: frozenset[str] = frozenset(),
 ) -> tuple[Definition, list[Problem]]:
     """Compose what can be composed of the graph; with problems the definition lacks the steps that they are about.
 
     `repository_urls` has the url of each repository that a unit may come from, `images` the address of each image that
     confs name by framework and version, by model and section, `isolated` the repositories whose jobs are to have no
-    network. Nothing of time, machine or folder gets into the content; commits come in as parameters when an execution
-    starts.
+    network, `others` those whose steps are in the pipeline too, and not in the graph. Nothing of time, machine or
+    folder gets into the content; commits come in as parameters when an execution starts.
     """
     code = bundle_code(graph, settings)
     context = Context(
@@ -66,7 +69,7 @@ def read_definition(
         settings=settings,
         code=code.addresses,
         requirements=code.requirements,
-        commit_parameters=commit_parameters(step.repository for step in graph.steps),
+        commit_parameters=commit_parameters([*others, *(step.repository for step in graph.steps)]),
         data_parameters=data_parameters(graph),
         manifest_parameter=MANIFEST_PARAMETER,
         repository_urls=repository_urls,
@@ -80,13 +83,8 @@ def read_definition(
 
 def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: bool) -> Definition:
     graph = context.graph
-    document: JSON = {
-        "Version": "2020-12-01",
-        "Metadata": {},
-        "Parameters": list_parameters(context, steps),
-        "Steps": [*steps],
-    }
-    content = canonical(document)
+    texts = [canonical(step)[:-1] for step in steps]
+    content = content_of(list_parameters(context, steps), texts)
     owners = owners_of(graph)
     return Definition(
         pipeline=graph.pipeline,
@@ -100,6 +98,8 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         commit_parameters=context.commit_parameters,
         code=code.addresses,
         made=made_for(graph, context.settings),
+        parts=tuple(_part(graph, step, len(text)) for step, text in zip(steps, texts, strict=True)),
+        sources=code.own,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
@@ -107,6 +107,25 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
             *find_left_out(graph, steps, owners, context.settings),
         ),
     )
+
+
+_BEFORE, _STEPS, _AFTER = b'{"Metadata":{},"Parameters":', b',"Steps":[', b'],"Version":"2020-12-01"}\n'
+
+
+def content_of(parameters: list[JSON], steps: Iterable[bytes]) -> bytes:
+    """Return a definition as canonical JSON; each step is that already, without the line's end."""
+    return b"".join((_BEFORE, canonical(parameters)[:-1], _STEPS, b",".join(steps), _AFTER))
+
+
+def steps_in(content: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """Return the steps that a definition was made of, by their sizes."""
+    begin = len(content) - len(_AFTER) - sum(sizes) - max(0, len(sizes) - 1)
+    begins = accumulate((size + 1 for size in sizes), initial=begin)
+    return [content[at : at + size] for at, size in zip(begins, sizes, strict=False)]
+
+
+def _part(graph: Graph, step: Mapped, size: int) -> Part:
+    return Part(str(step["Name"]), size, "CacheConfig" in step, _groups(graph, [step]))
 
 
 def _name_problems(graph: Graph) -> list[Problem]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.units import Step
 from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.loaded import document_of
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import Place, Problem
@@ -34,7 +35,7 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
         return [*(_problem(finding, graph, definition) for finding in found), *_given(document, definition, graph, {})]
 
     content, about = definition.content, f"definition {graph.pipeline}"
-    document = json.loads(content)
+    document = document_of(content)
     if not any(check_outside(document)) and have_passed(content, lambda part: find(json.loads(part)), passed, about):
         return []
     if not (found := find(document)):

@@ -97,3 +97,13 @@ def _name(step: Step, service: str, kind: str, limit: int) -> str:
     """Return a name that no other section's has: 'a-b' with 'c' and 'a' with 'b-c' stay apart."""
     whose = hashlib.sha256(f"{step.unit.name}\0{step.section_name}".encode()).hexdigest()[:8]
     return f"{plain_name(f'{service}-{kind}-{step.unit.name}-{step.section_name}', limit - 9)}-{whose}"
+
+
+def joined(old: Made, new: Made, content: bytes) -> Made:
+    """Return what is made for the steps of a definition, of which some were composed before and some are new."""
+    functions = {one.name: one for one in (*old.functions, *new.functions) if f'"{one.arn}"'.encode() in content}
+    queues = {one.name: one for one in (*old.queues, *new.queues) if f'"{one.url}"'.encode() in content}
+    return Made(
+        functions=tuple(functions[name] for name in sorted(functions)),
+        queues=tuple(queues[name] for name in sorted(queues)),
+    )

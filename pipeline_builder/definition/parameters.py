@@ -27,12 +27,19 @@ def commit_parameters(repos: Iterable[str]) -> Mapping[str, str]:
 
 def list_parameters(context: Context, steps: list[Mapped]) -> list[JSON]:
     """Return every parameter as the definition declares it; that of the step cache only where a step is cached."""
-    names = (MANIFEST_PARAMETER, *context.commit_parameters.values(), *context.data_parameters.values())
-    defaults = dict.fromkeys(names, UNKNOWN_COMMIT)
-    if any("CacheConfig" in step for step in steps):
+    commits, data = context.commit_parameters.values(), context.data_parameters.values()
+    return declare(commits, data, context.graph.parameters, cached=any("CacheConfig" in step for step in steps))
+
+
+def declare(
+    commits: Iterable[str], data: Iterable[str], asked: Iterable[ParameterSection], *, cached: bool
+) -> list[JSON]:
+    """Return the parameters that carry commits and fingerprints of data, that of the step cache, and those of confs."""
+    defaults = dict.fromkeys((MANIFEST_PARAMETER, *commits, *data), UNKNOWN_COMMIT)
+    if cached:
         defaults[caching.PARAMETER] = caching.FIRST
     own: list[JSON] = [{"Name": n, "Type": "String", "DefaultValue": default} for n, default in defaults.items()]
-    return [*own, *(_parameter(parameter) for parameter in context.graph.parameters)]
+    return [*own, *(_parameter(parameter) for parameter in asked)]
 
 
 def _parameter(parameter: ParameterSection) -> JSON:

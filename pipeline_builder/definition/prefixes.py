@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 
 from pipeline_builder.conf.graph import Graph, Step
@@ -33,6 +33,21 @@ def find_neighbours(graph: Graph, definition: Definition, *, bucket: str, prefix
     # Most confs have none: then nobody has to look at the definition.
     read = _read(json.loads(definition.content)) if beginning else set()
     return [_warning(uri, others, written) for uri, others in beginning.items() if uri in read]
+
+
+def addresses_of(graph: Graph, *, bucket: str) -> Mapping[str, set[str]]:
+    """Return the addresses of each step that `find_neighbours` looks at."""
+    found: dict[str, set[str]] = {}
+    for step in graph.steps:
+        found.setdefault(step.name, set()).update(uri for uri, _ in _written_by(step, bucket))
+    return found
+
+
+def are_apart(own: Iterable[str], others: Iterable[str]) -> bool:
+    """Tell whether none of some addresses begins one of the others, or one of these begins one of them."""
+    these = {*own}
+    beginning = _beginning(sorted({*these, *others})) if these else {}
+    return not any(uri in these or these.intersection(longer) for uri, longer in beginning.items())
 
 
 def find_empty_names(graph: Graph, *, bucket: str, prefix: str = "") -> list[Problem]:
@@ -85,16 +100,20 @@ def _read(value: JSON) -> set[str]:
 def _written(graph: Graph, bucket: str, prefix: str) -> Iterator[tuple[str, Where]]:
     """Yield every address of the confs that is known before a run, and the folder of the pipeline itself."""
     for step in graph.steps:
-        section = (*step.unit.path, step.section_name)
-        for keys, uri in (*_files(step), *_outputs(step, bucket)):
-            if isinstance(uri, str) and uri.startswith("s3://"):
-                yield uri, (step.unit.conf.document, (*section, *keys))
-        for keys, uri in _texts(step.asked.arguments, ("arguments",)):
-            yield uri, (step.conf.document, (*step.path, *keys))
+        yield from _written_by(step, bucket)
         yield (
             f"s3://{bucket}/{prefix}{graph.pipeline}/",
             (step.conf.document, ("conf", "sagemakerPipeline", "pipelineName")),
         )
+
+
+def _written_by(step: Step, bucket: str) -> Iterator[tuple[str, Where]]:
+    section = (*step.unit.path, step.section_name)
+    for keys, uri in (*_files(step), *_outputs(step, bucket)):
+        if isinstance(uri, str) and uri.startswith("s3://"):
+            yield uri, (step.unit.conf.document, (*section, *keys))
+    for keys, uri in _texts(step.asked.arguments, ("arguments",)):
+        yield uri, (step.conf.document, (*step.path, *keys))
 
 
 def _files(step: Step) -> Iterator[tuple[DataPath, JSON]]:

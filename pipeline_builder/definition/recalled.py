@@ -1,4 +1,4 @@
-"""Recalled: what was composed before, where nothing that it was composed of is another; failures are never kept.
+"""Recalled: what was composed before, and which of what it was composed of is another; failures are never kept.
 
 The graph isn't: who needs it, for a place in a conf, has all of it composed again.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.composed import Composed, Definition, Facts
@@ -20,52 +20,121 @@ from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
 
-_KIND = "composed"
+if TYPE_CHECKING:
+    from pipeline_builder.definition.record import Record
+
+_KIND, _RECORD = "composed", "record"
 _RAW = "latin-1"
 """How bytes are texts in JSON: each is one character."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What was composed before, what is noted of it, and in which folders of the checkouts anything is another now;
+    `entries` are all that there are.
+    """
+
+    composed: Composed
+    record: Record
+    folders: frozenset[str]
+    entries: tuple[str, ...]
 
 
 @dataclass(slots=True, kw_only=True)
 class Recalled:
     """What is kept of one composition: `about` is all that it is made of besides the files of a folder, the checkouts,
-    and the variables that it asks for, which are noted in `values`.
+    their `commits`, and the variables that it asks for, which are noted in `values`. `before` is how the folder was
+    before anything was read.
     """
 
     kept: Kept
     about: str
+    commits: str
     folder: Path
     values: Noted
-    _before: Tree | None = field(default=None, init=False)
+    before: Tree | None = None
+    _found: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def find(self, again: Callable[[], Composed]) -> Composed | None:
         """Return what was composed; None where nothing was, or something is another. `again` composes all of it."""
         entry = self.kept.get(_KIND, self._key)
-        self._before = look_at_tree(self.folder)
-        if self._before is None or not isinstance(entry, dict) or entry.get("stamp") != self._before.stamp:
+        self.before = self.before or look_at_tree(self.folder)
+        if self.before is None or not isinstance(entry, dict):
             return None
         if digest_of(self.values.values_of_all, entry["names"]) != entry["values"]:
             return None
+        self._found = entry
+        if entry["stamp"] != self.before.stamp or entry["commits"] != self.commits:
+            return None
         if not are_as_they_were(self.folder, entry["fresh"]):
             return None
-        if entry["fresh"] and not self._before.fresh:  # from now on each change is told by a time
+        if entry["fresh"] and not self.before.fresh:  # from now on each change is told by a time
             self.kept.put(_KIND, self._key, {**entry, "fresh": {}})
         return _read(entry["composed"], again)
 
-    def keep(self, composed: Composed) -> None:
-        """Keep what was composed since nothing was found, if all that it was made of is as it was then."""
-        before, after = self._before, look_at_tree(self.folder)
+    def find_changed(self, again: Callable[[], Composed]) -> Changed | None:
+        """Return what was composed before, where only files of the checkouts are others since."""
+        entry, now = self._found, self.before
+        record = self.kept.get(_RECORD, self._key) if entry else None
+        if now is None or now.linked or not record or record["of"] != entry["record"]:
+            return None
+        if record["entries"].keys() != now.entries.keys():
+            return None
+        from pipeline_builder.definition.record import read_record
+
+        changed = {name for name, stamp in record["entries"].items() if now.entries[name] != stamp}
+        for name, digest in entry["fresh"].items():
+            if not are_as_they_were(self.folder, {name: digest}):
+                changed.add(name.split("/", 2)[1])
+        bundles = [_bundle_read(bundle) for bundle in record["bundles"]]
+        sources = {name: bundles[index] for name, index in record["sources"].items()}
+        composed = _read(entry["composed"], again)
+        definition = replace(composed.definition, sources=sources)
+        return Changed(
+            composed=replace(composed, definition=definition),
+            record=read_record(record["record"]),
+            folders=frozenset(changed),
+            entries=tuple(now.entries),
+        )
+
+    def keep(self, composed: Composed, record: Callable[[Iterable[str]], Record | None]) -> None:
+        """Keep what was composed since nothing was found, if all that it was made of is as it was then.
+
+        `record` gives what is noted of it, where anything is.
+        """
+        before, after = self.before, look_at_tree(self.folder)
         if before is None or after is None or self.values.whole:
             return
         if after.stamp != before.stamp or not are_as_they_were(self.folder, before.fresh):
             return
-        entry = {
+        names = sorted({*self.values.names, *self._found.get("names", ())})
+        entry: dict[str, Any] = {
             "stamp": before.stamp,
+            "commits": self.commits,
             "fresh": dict(before.fresh),
-            "names": sorted(self.values.names),
-            "values": digest_of(self.values.values_of_all, self.values.names),
+            "names": names,
+            "values": digest_of(self.values.values_of_all, names),
             "composed": _written(composed),
         }
+        noted = None if before.linked else record(before.entries)
+        about = [entry[name] for name in ("stamp", "commits", "names", "values")]
+        made_of = repr((about, composed.definition.sha256)).encode()
+        entry["record"] = hashlib.sha256(made_of).hexdigest() if noted else ""
         self.kept.put(_KIND, self._key, entry)
+        if noted:
+            self._keep_record(composed.definition, before, noted, entry["record"])
+
+    def _keep_record(self, definition: Definition, before: Tree, record: Record, of: str) -> None:
+        distinct = {id(bundle): bundle for bundle in definition.sources.values()}
+        index = {key: number for number, key in enumerate(distinct)}
+        entry = {
+            "of": of,
+            "entries": dict(before.entries),
+            "record": record,
+            "bundles": [_bundle_written(bundle) for bundle in distinct.values()],
+            "sources": {name: index[id(bundle)] for name, bundle in definition.sources.items()},
+        }
+        self.kept.put(_RECORD, self._key, entry)
 
     @property
     def _key(self) -> str:

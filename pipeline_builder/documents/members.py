@@ -32,13 +32,13 @@ def subject(path: DataPath) -> str:
 
 def items_of(value: JSON, key: str) -> list[JSON]:
     """Return the list at the key; none where it is no list."""
-    inner = member_at(value, (key,))
+    inner = value.get(key) if isinstance(value, dict) else None
     return inner if isinstance(inner, list) else []
 
 
 def text_of(value: JSON, key: str) -> str:
     """Return the text at the key; empty where it is no text."""
-    inner = member_at(value, (key,))
+    inner = value.get(key) if isinstance(value, dict) else None
     return inner if isinstance(inner, str) else ""
 
 

@@ -19,10 +19,14 @@ _MOST_FRESH = 64 << 20
 class Tree:
     """All that is below a folder: `stamp` changes with each file, `fresh` are the digests of those that have changed so
     lately that the next change might not be told by it.
+
+    `entries` are the stamps of what is directly in the folder, `linked` whether there is any link below it.
     """
 
     stamp: str
     fresh: Mapping[str, str] = field(default_factory=dict)
+    entries: Mapping[str, str] = field(default_factory=dict)
+    linked: bool = False
 
 
 def look_at_tree(folder: Path, now: float | None = None) -> Tree | None:
@@ -33,27 +37,35 @@ def look_at_tree(folder: Path, now: float | None = None) -> Tree | None:
     """
     base = os.path.realpath(folder)
     newest = int(((now or time.time()) - FRESH) * 1e9)
-    lines: list[str] = []
+    lines: dict[str, list[str]] = {}
     fresh: dict[str, str] = {}
+    linked = False
     try:
         for path, found in _walk(base):
             name, mode = path[len(base) :], found.st_mode
+            of_entry = lines.setdefault(name.split("/", 2)[1], [])
             if stat.S_ISDIR(mode):
-                lines.append(f"{name}/{mode}")
+                of_entry.append(f"{name}/{mode}")
                 continue
-            lines.append(
+            of_entry.append(
                 f"{name}\0{mode}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}:{found.st_dev}"
             )
-            if stat.S_ISLNK(mode) and not _inside(path, base):
-                return None
+            if stat.S_ISLNK(mode):
+                linked = True
+                if not _inside(path, base):
+                    return None
             if found.st_ctime_ns > newest and stat.S_ISREG(mode):
                 fresh[name] = _digest(path)
     except OSError:
         return None
     if sum(os.path.getsize(base + name) for name in fresh) > _MOST_FRESH:  # noqa: PTH202
         return None
-    content = "\n".join(sorted(lines)).encode("utf-8", "surrogateescape")
-    return Tree(hashlib.sha256(content).hexdigest(), fresh)
+    entries = {name: _stamp(found) for name, found in sorted(lines.items())}
+    return Tree(_stamp(f"{name}\0{digest}" for name, digest in entries.items()), fresh, entries, linked)
+
+
+def _stamp(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def are_as_they_were(folder: Path, digests: Mapping[str, str]) -> bool:

@@ -26,10 +26,8 @@ from pipeline_builder.manifest.hosts import (
     names_credentials,
     variables_of,
 )
-from pipeline_builder.manifest.images import ImageSection
-from pipeline_builder.manifest.interrupts import Interrupts
-from pipeline_builder.manifest.limits import KeepSection, LimitsSection
-from pipeline_builder.manifest.paths import DataFolder, RelativePath, Source
+from pipeline_builder.manifest.local import LocalSection
+from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
 from pipeline_builder.manifest.revisions import TAG, Revision, Tag, asked_revision, revision_place, revision_problems
 from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection
@@ -94,25 +92,6 @@ class DefaultsSection(Section):
     submodules: bool = Field(False, description=SUBMODULES)
     lfs: bool = Field(False, description=LFS)
     hosts: Hosts = Field({}, description=HOSTS)
-
-
-class LocalSection(Section):
-    """Settings of the local target."""
-
-    s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
-    sources: dict[Source, DataFolder] = Field(
-        {}, description="filesystem://, athena:// or redshift:// address, or its beginning: folder with its data"
-    )
-    images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
-    limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
-    keep: KeepSection = Field(KeepSection(), description="how much 'gc' keeps of what has run")
-    interrupt: Interrupts = Field(
-        {},
-        description="spot training step: seconds after which its machine is taken away; a list for one after another",
-    )
-    aws: bool = Field(
-        False, description="jobs can call AWS's API, answered on this machine, with a key that is their step's own"
-    )
 
 
 class RuleSection(Section):

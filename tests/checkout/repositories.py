@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,12 +73,20 @@ def commit(folder: Path, subject: str) -> str:
 
 @contextmanager
 def serve(
-    root: Path, *, token: str = "", status: int = 0, certificate: Path | None = None, old: bool = False
+    root: Path,
+    *,
+    token: str = "",
+    status: int = 0,
+    certificate: Path | None = None,
+    old: bool = False,
+    cut: int = 0,
+    before: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Serve the repositories below `root` over HTTP on 127.0.0.1; gives the url and the log of requests.
 
     With `token` a login is needed, `status` is answered to every request where it is given; with a `certificate` (and
-    its key in the same file) over TLS, on the name localhost. An `old` one speaks git's first protocol only.
+    its key in the same file) over TLS, on the name localhost. An `old` one speaks git's first protocol only; each answer is made after
+    what is done `before`. Of packs the last bytes are `cut` off.
     """
     log: list[str] = []
     wanted = "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -97,6 +105,7 @@ def serve(
             path, _, query = self.path.partition("?")
             service = query.partition("service=")[2] or path.rsplit("/", 1)[-1]
             log.append(f"{self.command} {service}")
+            before()
             if status or (token and self.headers.get("Authorization") != wanted):
                 self.send_response(status or 401)
                 self.send_header("WWW-Authenticate", "Basic")
@@ -119,6 +128,7 @@ def serve(
             done = subprocess.run(["git", "http-backend"], env=variables, input=body, capture_output=True, check=False)
             head, _, content = done.stdout.partition(b"\r\n\r\n")
             fields = dict(line.split(": ", 1) for line in head.decode().splitlines())
+            content = content[: -cut or None] if b"PACK" in content else content
             self.send_response(int(fields.pop("Status", "200").split()[0]))
             for name, value in fields.items():
                 self.send_header(name, value)

@@ -15,7 +15,8 @@ import pytest
 from pipeline_builder.aws.inside import look
 from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.looks import Looks, parse_lines
+from pipeline_builder.checkout.looks import Looks
+from pipeline_builder.checkout.protocol import parse_lines
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.source import Source, parse_yaml
@@ -159,6 +160,7 @@ def test_settings_of_the_users_git_and_its_logins_are_gits(world: World, tmp_pat
         ("[user]\n\tname = x\n", True),
         (f'[url "https://elsewhere/"]\n\tinsteadOf = {world.url}\n', False),
         ("[http]\n\tproxy = http://127.0.0.1:1\n", False),
+        ("[http\n", False),  # nobody knows what is meant
     ):
         settings.write_text(text)
         tool = Git(environment=world.environment | {"GIT_CONFIG_GLOBAL": str(settings)})

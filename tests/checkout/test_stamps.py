@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.stamps import find_stamp, stamp_of
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.manifest.manifest import build_manifest
-from tests.checkout.repositories import ENVIRONMENT
+from tests.checkout.repositories import ENVIRONMENT, commit, make_certificate, serve
 from tests.checkout.test_checkout import one, root, run
 
 __all__ = ["root"]
@@ -53,13 +56,48 @@ def test_any_change_is_another_stamp(tmp_path: Path, change: str) -> None:
     assert find_stamp(folder, clock) != before
 
 
-def test_compiled_python_is_none(tmp_path: Path) -> None:
-    folder, clock = made(tmp_path / "f"), tmp_path / "clock"
-    before = find_stamp(folder, clock)
+def test_compiled_python_takes_a_look_which_knows_what_the_commit_has_of_it(root: Path) -> None:
+    repository = root / "remotes" / "a"
+    (repository / "kept.pyc").write_text("as committed")
+    commit(repository, "compiled")
+    run(root, one())
+    folder = root / "aws-train" / "a"
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "x.cpython-311.pyc").touch()
-    (folder / "y.pyc").touch()
-    assert find_stamp(folder, clock) == before
+    assert run(root, one()).repos[0].changed is False
+    (folder / "kept.pyc").write_text("AS COMMITTED")
+    assert run(root, one()).repos[0].changed is True
+    assert (folder / "kept.pyc").read_text() == "as committed"
+
+
+def test_what_is_edited_while_others_are_checked_out_is_noticed(root: Path) -> None:
+    """The second repository's server begins to answer when the first one's folder was edited."""
+    folder = root / "aws-train" / "a"
+    certificate = make_certificate(root / "certificate.pem")
+    edit = partial(edit_once, folder / "conf" / "conf.yaml")
+    with serve(root / "remotes", certificate=certificate, before=edit) as (url, _):
+        text = f"{one()}  - {{name: b, url: '{url}/a'}}\n"
+        first = run(root, text, GIT_SSL_CAINFO=str(certificate))
+    assert (folder / "conf" / "conf.yaml").read_text() == "edited"
+    assert first.repos[0].changed
+    again = run(root, one())
+    assert (again.repos[0].changed, [warning.id for warning in again.warnings]) == (True, ["PB159"])
+
+
+def edit_once(path: Path) -> None:
+    until = time.monotonic() + 20
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    path.write_text("edited")
+
+
+def test_a_clock_of_another_file_system_says_nothing(tmp_path: Path) -> None:
+    folder = made(tmp_path / "f")
+    if folder.stat().st_dev == Path("/dev/shm").stat().st_dev:
+        pytest.skip("there is one file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        assert find_stamp(folder, Path(other, "clock")) == ""
+    assert find_stamp(folder, tmp_path / "clock")
 
 
 def test_what_is_as_new_as_the_clock_has_no_stamp(tmp_path: Path) -> None:
@@ -68,6 +106,9 @@ def test_what_is_as_new_as_the_clock_has_no_stamp(tmp_path: Path) -> None:
     class Stopped(type(folder)):  # type: ignore[misc] # a clock that stands where the newest file is
         def write_bytes(self, data: bytes) -> int:
             return len(data)
+
+        def unlink(self, missing_ok: bool = False) -> None:
+            pass
 
     assert stamp_of(folder, Stopped(folder / "sub" / "b")) == ""
     assert stamp_of(tmp_path / "none", tmp_path / "clock") == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import CONF, write_model
+from tests.many import make_units
 from tests.workspaces import MANIFEST, Ended, Workspace, make_workspace
 
 _SECONDS = re.compile(r"\d+\.\d s$", re.MULTILINE)
@@ -178,28 +178,6 @@ def test_a_link_out_of_the_checkouts_is_looked_at_each_time(made: Workspace) -> 
     (made.root / "aws-train/churn/scripts/new.md").symlink_to(made.root / "model_repos.yaml")
     assert made.call("validate").code == 0
     assert entries(made) == []
-
-
-def make_units(folder: Path, units: int) -> None:
-    """Write a manifest, its checkouts and the lock, as 'checkout' leaves them, of so many models in one pipeline."""
-    head, steps = CONF.split("  sagemakerPipeline:\n")
-    listed = steps.split("    models:\n")[1]
-    names = [f"unit{number:04d}" for number in range(units)]
-    for name in names:
-        write_model(folder / "aws-train" / name, head.replace("churn", name))
-    first = folder / "aws-train" / names[0] / "conf" / "conf.yaml"
-    pipeline = "  sagemakerPipeline:\n    pipelineName: many\n    models:\n"
-    first.write_text(first.read_text() + pipeline + "".join(listed.replace("churn", name) for name in names))
-    urls = {name: f"https://git.example.com/{name}.git" for name in names}
-    (folder / "model_repos.yaml").write_text(
-        "version: 1\nrepos:\n" + "".join(f"  - url: {url}\n" for url in urls.values())
-    )
-    at = f"revision: main, commit: {'a' * 40}, tree: {'b' * 40}, committed: '2026-01-01T00:00:00Z'"
-    (folder / "build").mkdir()
-    (folder / "build" / "model_repos.lock.yaml").write_text(
-        "version: 1\nmanifest_commit: ''\nmanifest_dirty: false\nrepos:\n"
-        + "".join(f"  - {{name: {name}, url: '{url}', {at}}}\n" for name, url in urls.items())
-    )
 
 
 def test_one_bad_model_among_many_is_told_as_without_the_store(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import pytest
 from pipeline_builder.engine.jobs.forkserver import Fork, NotForkedError, can_fork, forked, serving
 from pipeline_builder.engine.jobs.isolation import Isolation, find_isolation
 from pipeline_builder.engine.jobs.job import Job, JobResult
+from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.shims import shims_of
@@ -136,6 +137,24 @@ def test_an_environment_below_what_is_hidden_can_be_changed(folder: Path, tmp_pa
     said(dataclasses.replace(job, python=state / "env" / "bin" / "python"))
     assert server_of(folder)
     assert not (state / "env" / "mark").exists()
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_environment_in_tmp_is_no_file_of_the_jobs_there(folder: Path, tmp_path: Path, alone: bool) -> None:
+    """Neither is it counted, nor walked through each second."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    (tmp_path / "env" / "large").write_bytes(b"x" * 25_000_000)
+    job = make_job(folder / "a", "sleep", "1.3", limits=JobLimits(disk=20_000_000))
+    said(dataclasses.replace(job, python=tmp_path / "env" / "bin" / "python"), alone=alone)
+
+
+def test_what_lies_where_data_were_mounted_is_counted(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    fill = "; ".join(f"head -c 8000000 /dev/zero > {CHANNEL}/{n}" for n in range(5))
+    command = f"mv /opt/ml/input /opt/ml/moved && mkdir -p {CHANNEL} && {fill}; sleep 20"
+    job = make_job(folder / "a", "sh", "-c", command, limits=JobLimits(disk=20_000_000))
+    job = dataclasses.replace(job, overlaid=((tmp_path / "data", CHANNEL),))
+    assert run_job(job, stop=threading.Event(), private=True).excess.startswith("the job reached its limit of disk")
 
 
 MOUNTS = r"""

@@ -142,6 +142,16 @@ def test_files_that_git_would_obey(root: Path, text: str) -> None:
     assert not (root / "aws-train" / "churn").exists()
 
 
+def test_a_file_of_this_machine_is_no_part_of_a_commits_settings(root: Path) -> None:
+    churn = root / "remotes" / "churn"
+    add(churn, "libs", "../lib", head(root / "remotes" / "lib"))
+    (root / "own").write_text((churn / ".gitmodules").read_text())
+    (churn / ".gitmodules").write_text(f"[include]\n\tpath = {root / 'own'}\n")
+    git(churn, "commit", "--quiet", "--all", "--message", "x")
+    (problem,) = failures(root, "url: remotes/churn", "submodules: true")
+    assert (problem.id, "has no url" in problem.message) == ("PB821", True)
+
+
 def test_settings_that_git_would_obey_count_for_nothing(root: Path) -> None:
     churn, lib = root / "remotes" / "churn", root / "remotes" / "lib"
     at = head(lib)
@@ -224,6 +234,17 @@ def test_answers_that_are_none(root: Path, world: Hosts, answer: object) -> None
     with pytest.raises(PipelineBuilderError) as caught:
         bring(root, *lines, env={**world.environment, "TOKEN": "good"})
     assert {problem.id for problem in caught.value.problems} <= {"PB825", "PB826"}
+
+
+def test_a_file_of_this_machine_names_no_server(root: Path, world: Hosts) -> None:
+    server = LfsServer()
+    server.put(SECRET)
+    lines = of_lfs(root, world, server)
+    (root / "own").write_text("[lfs]\n\turl = https://git.example.com/elsewhere\n")
+    (root / "remotes" / "model" / ".lfsconfig").write_text(f"[include]\n\tpath = {root / 'own'}\n")
+    commit(root / "remotes" / "model", "settings")
+    bring(root, *lines, env={**world.environment, "TOKEN": "good"})
+    assert {path.partition("/objects/")[0] for _, path, _ in server.asked} == {"/acme/model.git/info/lfs"}
 
 
 def test_what_is_said_has_no_login_in_it(root: Path, world: Hosts) -> None:

@@ -54,10 +54,13 @@ def _check_step(place: Place, scope: Scope, known: Mapping[str, JSON], given: Ma
     shapes, name = shape_at(step_type.request)
     references = References(scope, {}, text_of(place.step, "Name"))
     for path, reference in _references(own, ()):
-        value, names = fill_in(reference, known), tuple(dict.fromkeys(_names(reference)))
-        if not names or isinstance(value, dict) or shapes.check_at(name, path, reference, references):
-            continue  # not known yet, or said of the reference itself
-        for fault in shapes.check_at(name, path, value):
+        names = tuple(dict.fromkeys(_names(reference)))
+        value = fill_in(reference, known) if names else {}
+        if isinstance(value, dict) or not (faults := shapes.check_at(name, path, value)):
+            continue  # not known yet, or as it should be
+        if shapes.check_at(name, path, reference, references):
+            continue  # said of the reference itself
+        for fault in faults:
             yield _said(fault.below("Arguments", *path), names, given)
 
 

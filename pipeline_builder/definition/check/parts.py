@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Callable, Iterator
 
+from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.outline import NESTED
+from pipeline_builder.definition.loaded import document_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.machine.passed import Passed
@@ -40,10 +41,11 @@ def parts_of(content: bytes) -> tuple[bytes, ...]:
     Steps that refer to each other, or wait for each other, are together in one, with all parameters that they name. A
     part in which something is missing after all is one in which a check finds that.
     """
-    document = json.loads(content)
+    document = document_of(content)
     texts = [_text(step) for step in items_of(document, "Steps")]
     parameters = {text_of(item, "Name"): _text(item) for item in items_of(document, "Parameters")}
-    around = _text({key: value for key, value in document.items() if key not in ("Steps", "Parameters")})
+    members = document.items() if isinstance(document, dict) else ()
+    around = _text({key: value for key, value in members if key not in ("Steps", "Parameters")})
     named = [_named(text) for text in texts]
     parts = []
     for together in _together(items_of(document, "Steps"), [steps for steps, _ in named]):
@@ -55,7 +57,7 @@ def parts_of(content: bytes) -> tuple[bytes, ...]:
 
 
 def _text(value: JSON) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return canonical(value)[:-1].decode()
 
 
 def _named(text: str) -> tuple[set[str], set[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
@@ -44,9 +44,18 @@ class Known:
     steps: Mapping[str, JSON]
     parameters: Mapping[str, JSON]
     pipeline: str
+    _told: dict[int, tuple[JSON, Meaning]] = field(default_factory=dict, repr=False, compare=False)
 
     def meaning(self, value: JSON, depth: int = 0) -> Meaning:
         """Return what a scalar of a request, or the expression that stands for it, is before a run."""
+        if depth or not isinstance(value, dict):
+            return self._meaning(value, depth)
+        told = self._told.get(id(value))  # several rules ask for the same; what is kept is nobody else's id
+        if told is None or told[0] is not value:
+            told = self._told[id(value)] = (value, self._meaning(value, 0))
+        return told[1]
+
+    def _meaning(self, value: JSON, depth: int) -> Meaning:
         if isinstance(value, bool):
             return Meaning(text="true" if value else "false")
         if isinstance(value, str | int | float):

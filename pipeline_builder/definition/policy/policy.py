@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.loaded import document_of
 from pipeline_builder.definition.policy.addresses import (
     Written,
     check_addresses,
@@ -39,6 +39,7 @@ from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.model import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Place, Problem, sort_problems
@@ -49,7 +50,7 @@ from pipeline_builder.manifest.refusal import Refused
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
 # Types of steps whose requests can name a model package group.
-_REGISTERING = ("RegisterModel", "Training")
+REGISTERING = ("RegisterModel", "Training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class Policed:
         asked = (
             (one, _of(list(find_members(one.type, one.request)), "group"))
             for one in _asked(self, {})
-            if one.type in _REGISTERING
+            if one.type in REGISTERING
         )
         found = (group for one, members in asked for group in groups_of(one, members, self.settings.account))
         return claims_of((group for group in found if isinstance(group, Registering)), self.urls)
@@ -91,11 +92,32 @@ def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territ
     return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts, prefix=settings.prefix)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a policy has been held against: what isn't allowed, and what repositories could take from each other, the
+    addresses that they write to and the groups that they register into.
+    """
+
+    problems: tuple[Problem, ...]
+    written: tuple[Written, ...]
+    groups: tuple[Registering, ...]
+
+    @property
+    def claimed(self) -> tuple[Registering, ...]:
+        """Those of the groups that packages come into; others are only named."""
+        return tuple(one for one in self.groups if one.asking.type in REGISTERING)
+
+
 def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """Return everything that confs ask for and their policies don't allow.
 
     `given` are values of parameters, which stand instead of their defaults.
     """
+    return hold(policed, given).problems
+
+
+def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
+    """Hold the policy against a definition, as `check_policy` does."""
     asking = tuple(_asked(policed, given or {}))
     found = [(one, list(find_members(one.type, one.request))) for one in asking]
     problems: list[Refused] = []
@@ -113,9 +135,9 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
     problems += check_nesting(written)
     problems += _check_name(policed)
-    problems += check_groups(groups, _default_groups(policed.graph))
+    problems += check_groups(groups, default_groups(policed.graph))
     problems += check_indexes(_bundles(policed), policed.rules)
-    return sort_problems(problems)
+    return Held(problems=sort_problems(problems), written=tuple(written), groups=tuple(groups))
 
 
 def own_role(settings: Settings, step: Step) -> str:
@@ -124,9 +146,10 @@ def own_role(settings: Settings, step: Step) -> str:
 
 
 def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
-    document = json.loads(policed.definition.content)
-    steps = dict(flat(document.get("Steps")))
-    defaults: dict[str, JSON] = {item["Name"]: item.get("DefaultValue") for item in document.get("Parameters", ())}
+    document = document_of(policed.definition.content)
+    steps = dict(flat(items_of(document, "Steps")))
+    declared = items_of(document, "Parameters")
+    defaults = {text_of(item, "Name"): member_at(item, ("DefaultValue",)) for item in declared}
     known = Known(steps=steps, parameters={**defaults, **given}, pipeline=policed.graph.pipeline)
     for name, composed in steps.items():
         step = policed.graph.by_name.get(policed.definition.owners.get(name, name))
@@ -180,7 +203,7 @@ def _of(members: list[Member | Holder], *kinds: str) -> list[Member]:
     return [member for member in members if isinstance(member, Member) and member.kind in kinds]
 
 
-def _default_groups(graph: Graph) -> Mapping[str, str]:
+def default_groups(graph: Graph) -> Mapping[str, str]:
     """Return whose each group is that a model has by its name."""
     return {group_name(graph.pipeline, name): unit.conf.repo for name, unit in graph.units.items()}
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 
 from pipeline_builder.definition.rules.kinds import KINDS, Break
+from pipeline_builder.definition.rules.likeness import likeness
 from pipeline_builder.definition.rules.matching import holds
 from pipeline_builder.definition.rules.paths import Unknown, View, start
 from pipeline_builder.definition.rules.relevance import member_names
@@ -21,6 +22,22 @@ def check_rules(step_type: str, request: JSON) -> tuple[Fault, ...]:
     A rule that looks at a reference is silent: put in what is known before. A Transform's `Model` is what its model is
     made of, as the local engine adds it. Faults are in the request's own order of rules, their paths from its root on.
     """
+    like = (step_type, likeness(step_type, request))
+    if like in _KEPT:
+        return ()
+    found = broken_rules(step_type, request)
+    if not found and len(_KEPT) < _MOST:
+        _KEPT.add(like)
+    return found
+
+
+_KEPT: set[tuple[str, str]] = set()
+"""Requests in which nothing was found: models are mostly made like each other."""
+_MOST = 10_000
+
+
+def broken_rules(step_type: str, request: JSON) -> tuple[Fault, ...]:
+    """Return what `check_rules` returns, whatever was found in requests like this one."""
     root = start(request)
     found = []
     for group in _breakable(step_type, member_names(request)):

@@ -27,11 +27,15 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
     `steps` are those that the request can refer to, by name: an address that ends with `/` gets no second one.
     `defaults` are the default values of parameters.
     """
+    # No call for a scalar: most of what is in a thousand models' requests is one.
     if isinstance(request, list):
-        return [close_inputs(item, steps, defaults) for item in request]
+        return [close_inputs(item, steps, defaults) if isinstance(item, dict | list) else item for item in request]
     if not isinstance(request, dict):
         return request
-    closed = {key: close_inputs(item, steps, defaults) for key, item in request.items()}
+    closed = {
+        key: close_inputs(item, steps, defaults) if isinstance(item, dict | list) else item
+        for key, item in request.items()
+    }
     if request.get("S3DataType") == _PREFIX:
         closed["S3Uri"] = _closed(request.get("S3Uri"), steps, defaults)
     return closed

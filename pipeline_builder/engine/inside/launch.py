@@ -7,7 +7,7 @@ another such line may leave it less. Its end of file means that the engine is go
 Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, and last
 `exit <code>`, or `setup <what failed>` where the job could not be started.
 
-    {"private": bool, "limits": {name: number}, "folders": [path, ...], "foreign": [path, ...],
+    {"private": bool, "limits": {name: number}, "folders": [path, ...],
      "command": [...], "environment": {...}, "workdir": path, "forward": (port, path of a socket)}
 
 `forward`, where it is, is what a job without a network can reach: its port leads to the socket.
@@ -109,12 +109,7 @@ def wake_on_child() -> int:
 def _supervise(child: int, wake: int, spec: Spec, said: bytes) -> int:
     """Wait for the child, obey the lifeline and the limits, kill what is left; return the exit code."""
     kill = _kill_all if spec["private"] else _kill_tree
-    foreign = spec.get("foreign", [])
-    watch = (
-        usage.Watch(spec["limits"], spec["folders"], private=spec["private"], foreign=foreign)
-        if spec["limits"]
-        else None
-    )
+    watch = usage.Watch(spec["limits"], spec["folders"], private=spec["private"]) if spec["limits"] else None
     code: int | None = None
     deadline: float | None = None
     while (code := _reap(child, code)) is None or (deadline and _group_alive(child)):

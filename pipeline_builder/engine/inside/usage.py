@@ -23,11 +23,13 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job's own one
 
 
 class Watch:
-    """Compares what the job has with its limits, every LOG_PERIOD seconds; what is in `foreign` folders isn't its."""
+    """Compares what the job has with its limits, every LOG_PERIOD seconds.
 
-    def __init__(self, limits: dict[str, int], folders: list[str], *, private: bool, foreign: list[str]) -> None:
+    What is mounted in one of its folders isn't its: data, or an interpreter in /tmp.
+    """
+
+    def __init__(self, limits: dict[str, int], folders: list[str], *, private: bool) -> None:
         self._limits = limits
-        self._foreign = frozenset(foreign)
         self._folders = folders
         self._private = private
         self._next_look = self._next_walk = time.monotonic() + PERIOD
@@ -58,7 +60,9 @@ class Watch:
     def _disk(self, now: float) -> str:
         if now < self._next_walk:
             return ""
-        used = sum(_size_of(folder, self._foreign) for folder in self._folders)
+        # Each time, because a job may move a folder with a mount in it, and fill one that has its name then.
+        foreign = frozenset(_mount_points() if self._private else ())
+        used = sum(_size_of(folder, foreign) for folder in self._folders)
         self._next_walk = time.monotonic() + max(PERIOD, _SHARE * (time.monotonic() - now)) - PERIOD / 2
         return "disk" if used >= self._limits["disk"] else ""
 
@@ -116,6 +120,15 @@ def _used(mount: str) -> int:
     except OSError:
         return 0
     return (system.f_blocks - system.f_bfree) * system.f_frsize
+
+
+def _mount_points() -> Iterator[str]:
+    with suppress(OSError), open("/proc/self/mountinfo", "rb") as file:
+        for line in file:
+            path = line.split()[4]
+            for letter in (b" ", b"\t", b"\n", b"\\"):  # the last one last, which the others are written with
+                path = path.replace(b"\\%03o" % letter[0], letter)
+            yield os.fsdecode(path)
 
 
 def _size_of(folder: str, foreign: frozenset[str]) -> int:

@@ -176,7 +176,6 @@ def _private(job: Job, limits: dict[str, int], stack: contextlib.ExitStack) -> t
     changes += [CHANGES] if job.overlaid else []
     spec: dict[str, object] = {
         "private": True, "folders": [OPT_ML, TMP, HOME, *changes], "command": job.command,
-        "foreign": [path for _, path in (*job.mounted, *job.overlaid)],
         "environment": job_environment(job, os.environ, private=True, cut=cut), "workdir": job.workdir,
         "forward": (PORT, SOCKET) if socket_of(job, cut=cut) else None,
     }  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pipeline_builder.definition.rules.kinds import KINDS
-from pipeline_builder.definition.rules.rules import check_rules
+from pipeline_builder.definition.rules.rules import broken_rules, check_rules
 from pipeline_builder.definition.rules.storage import local_storage
 from pipeline_builder.definition.rules.table import TABLES, load_table
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
@@ -123,6 +123,20 @@ def test_a_planted_fault_is_found_and_its_neighbour_is_not(
 
 
 @pytest.mark.parametrize("table", TABLE_NAMES)
+def test_requests_that_are_taken_for_alike_break_the_same_rules(table: str) -> None:
+    """Each text of each request that breaks nothing becomes another as long, and one that is there already."""
+    for _, _, step_type, case in (case.values for case in cases() if case.values[0] == table):
+        good = changed(base_of(table, step_type, case), PLACES.get((table, step_type), ""), case["good"])
+        assert check_rules(step_type, good) == ()
+        paths = [path for path in paths_of(good) if isinstance(at(good, path), str)]
+        for path, other in zip(paths, [*paths[1:], *paths[:1]], strict=True):
+            for text in ("y" * len(at(good, path)), at(good, other)):
+                request = copy.deepcopy(good)
+                at(request, path[:-1])[path[-1]] = text
+                assert check_rules(step_type, request) == broken_rules(step_type, request), (path, text)
+
+
+@pytest.mark.parametrize("table", TABLE_NAMES)
 def test_no_row_lacks_its_case(table: str) -> None:
     rows = yaml.safe_load((CASES / f"{table}.yaml").read_text("utf-8"))
     assert list(rows) == [rule.name for rule in load_table(table)]
@@ -144,6 +158,12 @@ def test_what_isnt_known_yet_breaks_nothing(step_type: str) -> None:
             holder = holder[part]
         holder[path[-1]] = {"Get": "Steps.before.Something"}
         assert check_rules(kind, request) == (), path
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for part in path:
+        value = value[part]
+    return value
 
 
 def paths_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
