@@ -24,7 +24,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from acceptance.answers import Report
 from acceptance.points import load_points
 from pipeline_builder.cli import main as command_line
-from pipeline_builder.conf import attempts, calls, channels, conf, registration, sections
+from pipeline_builder.conf import (
+    analytics,
+    attempts,
+    calls,
+    channels,
+    checks,
+    comparisons,
+    conf,
+    containers,
+    registration,
+    sections,
+    tuning,
+)
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
 from pipeline_builder.definition.rules.table import TABLES, Rule, load_table
 from pipeline_builder.documents.schema import Section, spellings
@@ -109,7 +121,8 @@ def points_table() -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    of_conf = (conf, calls, sections, channels, attempts, registration)
+    more = (calls, comparisons, containers, checks, analytics, tuning)
+    of_conf = (conf, sections, channels, attempts, registration, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest, images)}
     *prefix, plain = name.split(" ")
     candidates = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_builder.dag.caching import COMPARED
+from pipeline_builder.dag.caching import COMPARED, compared
 from pipeline_builder.dag.outline import OutlinedStep, flat_steps, outline, referred_steps
 from pipeline_builder.descriptions import CachePrediction, Execution
 from pipeline_builder.durations import duration
@@ -73,12 +73,13 @@ def _reason(
         return _NEVER.get(kind, f"{kind} steps are not cached")
     if not _caches(step):
         return "the cache is off for this step"
-    compared = {member: step["Arguments"].get(member) for member in COMPARED[kind]}
-    if after := next((name for name in referred_steps(compared) if name in runs), ""):
+    now_compared = compared(kind, step["Arguments"])
+    if after := next((name for name in referred_steps(now_compared) if name in runs), ""):
         return f"after '{after}', which runs"
     if earlier is None or before is None:
         return "it has not run before"
-    changed = ", ".join(member for member, value in compared.items() if before["Arguments"].get(member) != value)
+    then = compared(kind, before["Arguments"])
+    changed = ", ".join(member for member, value in now_compared.items() if then[member] != value)
     return f"changed: {changed}" if changed else _outdated(step, before, earlier.execution.started, now)
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServerlessSection, NotebookSection
 from pipeline_builder.conf.calls import CallbackSection, LambdaSection
+from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
+from pipeline_builder.conf.comparisons import Comparisons, Message
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
+from pipeline_builder.conf.tuning import MOST_TOP, TuneSection
 from pipeline_builder.conf.variables import refusing
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import read_expressions
-from pipeline_builder.documents.fields import Arguments, EmptyMapping, Names, StepClass, Switch, Word
+from pipeline_builder.documents.fields import Arguments, EmptyMapping, Later, Names, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
 from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
@@ -26,18 +30,17 @@ from pipeline_builder.manifest.policy import Rules
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
-# What a section of another name has at least, so that a misspelt one is none.
-_SECTIONS: list[JSON] = [{"required": [key]} for key in ("entry_point", "function", "sqs_queue", "inputs", "outputs")]
-
-
 class ModelSection(Section):
     """One modeling unit: its scripts and the configuration of its steps.
 
-    A section of another name is one too, where a Processing, Training, Lambda or Callback step names it as its
-    `step_type`.
+    A section of another name is a job too, where a Processing, Training, Tuning, Lambda or Callback step names it as
+    its `step_type`.
     """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": {"anyOf": _SECTIONS}})
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"additionalProperties": {"type": "object"}},
+    )
 
     source_directory: RelativePath | None = Field(
         None, description="scripts of all steps, relative to the training directory or the repository"
@@ -45,11 +48,20 @@ class ModelSection(Section):
     name: Word = Field("", description="name of the SageMaker model")
     preprocess: PreprocessSection | None = Field(None, description="a Processing step's job")
     train: TrainSection | None = Field(None, description="a Training step's job")
+    tune: TuneSection | None = Field(None, description="a Tuning step's job: a Training step's, varied")
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
     evaluate: EvaluateSection | None = Field(None, description="the Metrics step's job")
     registry: RegistrySection | None = Field(None, description="the model package")
     function: LambdaSection | None = Field(None, alias="lambda", description="a Lambda step's function")
     callback: CallbackSection | None = Field(None, description="a Callback step's queue, and what it waits for")
+    quality_check: Annotated[Any, Later(QualityCheckSection)] = Field(None, description="a QualityCheck step's job")
+    clarify_check: Annotated[Any, Later(ClarifyCheckSection)] = Field(None, description="a ClarifyCheck step's job")
+    emr: Annotated[Any, Later(EMRSection)] = Field(None, description="an EMR step's work")
+    emr_serverless: Annotated[Any, Later(EMRServerlessSection)] = Field(
+        None, description="an EMRServerless step's work"
+    )
+    automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
+    notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
 
     @property
@@ -92,6 +104,12 @@ class StepSection(Section):
         alias="chain_input_additional_prefix",
         description="Transform only: a file below the input, or a folder that ends with '/'",
     )
+    top_k: int | None = Field(
+        None,
+        ge=0,
+        lt=MOST_TOP,
+        description="which model of a tuning the step takes: 0 the best, which is the default, 1 the second, …",
+    )
     depends_on: Annotated[
         tuple[DependencySection, ...],
         BeforeValidator(
@@ -100,6 +118,14 @@ class StepSection(Section):
     ] = Field((), description="steps to wait for besides 'dependencies'; a name, or step and trigger")
     arguments: Arguments = Field(
         {}, description="merged over this step's request, after the section's own; of a class without section all of it"
+    )
+    conditions: Annotated[Any, Later(Comparisons)] = Field(
+        None, description="Condition only: entries that all have to hold"
+    )
+    if_steps: Names = Field((), alias="if", description="Condition only: steps that run where the conditions hold")
+    else_steps: Names = Field((), alias="else", description="Condition only: steps that run where they don't")
+    message: Annotated[Any, Later(Message)] = Field(
+        None, description="Fail only: what the execution fails with; a text, or a list of texts and values"
     )
 
 

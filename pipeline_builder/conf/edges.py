@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
+from pipeline_builder.conf.branching import names_of, reads_own_report
+from pipeline_builder.conf.checks import is_check, models_of, takes_dataset
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
+from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag import caching
 from pipeline_builder.dag.outline import NESTED
@@ -19,6 +22,7 @@ from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import InputProblems, Place, Problem
 
 _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
+_MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
 _CALLS = ("Lambda", "Callback")
 _TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
@@ -57,7 +61,7 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every chained step is there and has an output to take, and that this step can take one."""
     for step in steps.values():
         place = step.conf.document.place((*step.path, "chain_input_source_step"))
-        if step.asked.chained and not _takes(step):
+        if step.asked.chained and not takes_chained(step):
             message = f"step '{step.name}': a {step.step_class} step takes no chained input"
             problems.append(Problem(id="PB314", message=message, place=place))
         if step.asked.prefix and step.step_class != "Transform":
@@ -71,20 +75,47 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
                 problems.append(_outputless(steps[source], place))
 
 
-def _takes(step: Step) -> bool:
-    """Tell whether a step can take what others put out: of the types without a section none can."""
-    return step.call is not None or step.step_class not in _TAKE_NONE
-
-
 def _gives(source: Step, step: Step) -> bool:
     """Tell whether a step has outputs that the other can take; those of a call are values, which only calls take."""
-    return source.step_class in _CHAINABLE or (source.call is not None and step.step_class in _CALLS)
+    return has_output(source) or (source.call is not None and step.step_class in _CALLS)
 
 
 def _outputless(source: Step, place: Place) -> Problem:
     message = f"step '{source.name}' ({source.step_class}) has no output that another step could take"
     value = f"write {{Get: \"Steps.{source.name}.OutputParameters['name']\"}} where the value is wanted"
     return Problem(id="PB314", message=message, place=place, hint=value if source.step_class in _CALLS else None)
+
+
+def takes_chained(step: Step) -> bool:
+    """Tell whether outputs of other steps can be inputs of this one."""
+    return bool(step.tune_name or step.call) or step.step_class not in _TAKE_NONE or takes_dataset(step)
+
+
+def has_output(step: Step) -> bool:
+    """Tell whether other steps can take what this one makes."""
+    return bool(step.tune_name) or step.step_class in _CHAINABLE
+
+
+def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
+    """Check that `top_k` chooses among the models of a tuning that has so many."""
+    for step in steps.values():
+        top = step.asked.top_k
+        if top is None:
+            continue
+        place = step.conf.document.place((*step.path, "top_k"))
+        siblings = [other for other in steps.values() if other.unit.name == step.unit.name]
+        named = [steps[name] for name in step.asked.chained if name in steps]
+        found = [other for other in (siblings if step.step_class in _MODELLED else named) if other.tune_name]
+        if not found:
+            message = f"step '{step.name}': 'top_k' chooses a model of a tuning, and the step takes none of any"
+            problems.append(Problem(id="PB854", message=message, place=place))
+        for other in found:
+            most = other.tune.max_jobs if other.tune else None
+            if isinstance(most, int) and top >= most:
+                message = (
+                    f"step '{step.name}': 'top_k' is {top}, and '{other.name}' trains {most} models, 0 to {most - 1}"
+                )
+                problems.append(Problem(id="PB854", message=message, place=place))
 
 
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
@@ -127,10 +158,12 @@ def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list
 
 def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
     """Yield every reference in the sections that the step is made of, with the place of it."""
+    yield from names_of(step)
     if not step.unit.conf.has_expressions and not step.asked.arguments:
         return
     sections = step.unit.conf.section_data(step.unit.name)
     yield from references(sections.get(step.section_name))
+    yield from references(sections.get(step.tune_name) if step.tune_name else None)
     yield from references(step.asked.arguments)
     if step.step_class == "RegisterModel":
         yield from references(sections.get("gate"))
@@ -138,7 +171,7 @@ def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
 
 def nested_names(step: Step) -> tuple[str, ...]:
     """Return the names of the steps that stand in the arguments of a Condition or ForEach step."""
-    if step.step_class not in TYPED:
+    if not step.is_raw:
         return ()
     return tuple(_nested(step.step_class, step.asked.arguments))
 
@@ -161,11 +194,13 @@ def missing_siblings(steps: dict[str, Step]) -> Iterable[Problem]:
 
 def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
     needs = {"CreateModel": "Training", "RegisterModel": "Training", "Transform": "CreateModel"}
-    there = {(step.unit.name, step.step_class) for step in steps.values()}
+    there = {(step.unit.name, "Training" if step.trains else step.step_class) for step in steps.values()}
     return [
         (step, needed)
         for step in steps.values()
-        if (needed := needs.get(step.step_class)) and (step.unit.name, needed) not in there
+        if (needed := needs.get(step.step_class))
+        and (step.unit.name, needed) not in there
+        and (needed != "Training" or needs_training(step))
     ]
 
 
@@ -175,13 +210,15 @@ def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple
     while lonely := _lonely(kept):
         kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
     for name, step in kept.items():
-        chained = tuple(s for s in step.asked.chained if _takes(step) and s in kept and _gives(kept[s], step))
+        chained = tuple(s for s in step.asked.chained if takes_chained(step) and s in kept and _gives(kept[s], step))
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
     return kept, {(before, after) for before, after in edges if before in kept and after in kept}
 
 
-def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str, Step]:
-    """Return the steps with all that they depend on."""
+def with_edges(
+    steps: dict[str, Step], edges: set[tuple[str, str]], holders: Mapping[str, tuple[str, str]]
+) -> dict[str, Step]:
+    """Return the steps with all that they depend on; `holders` has the branch of those that stand in one."""
     explicit: dict[str, tuple[str, ...]] = dict.fromkeys(steps, ())
     for before, after in sorted(edges):
         explicit[after] = (*explicit[after], before)
@@ -190,10 +227,13 @@ def with_edges(steps: dict[str, Step], edges: set[tuple[str, str]]) -> dict[str,
     for name, step in steps.items():
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
         referred = [other for other in referred if other in steps]
-        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred)
+        held = holders.get(name)
+        around = (held[0],) if held else ()
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred, *around)
+        asked = tuple(other for other in explicit[name] if other not in around)
         ends = tuple((d.step, d.trigger) for d in step.asked.depends_on if d.trigger != _COMPLETED and d.step in steps)
-        depends_on = tuple(dict.fromkeys((*implied, *explicit[name], *(other for other, _ in ends))))
-        result[name] = replace(step, depends_on=depends_on, explicit=explicit[name], triggers=ends)
+        depends_on = tuple(dict.fromkeys((*implied, *asked, *(other for other, _ in ends))))
+        result[name] = replace(step, depends_on=depends_on, explicit=asked, triggers=ends, holder=held)
     return result
 
 
@@ -209,14 +249,19 @@ def _implied(
     step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
     """Return the steps of the same unit that the step's request refers to."""
-    last = _last_training(step, siblings, explicit, steps)
+    last = _last_training(step, siblings, explicit, steps) if needs_training(step) else ()
+    made = tuple(name for name in sources_of(step) if name in steps)
     match step.step_class:
         case "CreateModel":
-            return last
+            return (*last, *made)
         case "Transform":
             return tuple(s.name for s in siblings if s.step_class == "CreateModel")
         case "RegisterModel":
-            return (*last, *(s.name for s in siblings if s.step_class == "Metrics"))
+            return (*last, *made, *(s.name for s in siblings if s.step_class == "Metrics" or is_check(s)))
+        case "ClarifyCheck":
+            return tuple(name for name in models_of(step, siblings) if name in steps)
+        case "Condition" | "Fail" if reads_own_report(step):
+            return tuple(s.name for s in siblings if s.step_class == "Metrics")[-1:]
         case _:
             return ()
 
@@ -224,8 +269,9 @@ def _implied(
 def _last_training(
     step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
 ) -> tuple[str, ...]:
-    """Return the unit's last Training step along the DAG; of those that come before the step where any is said to."""
-    training = [s.name for s in siblings if s.step_class == "Training"]
+    """Return the unit's last step that trains, along the DAG; of those before the step where any is said to be."""
+    training = [s.name for s in siblings if s.trains]
+    training = [name for name in training if name not in sources_of(step)] or training
     if len(training) < 2:
         return tuple(training)
     before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}

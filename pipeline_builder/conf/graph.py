@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.conf.branching import place_branches
 from pipeline_builder.conf.conf import ModelConf, ParameterSection
+from pipeline_builder.conf.containers import check_containers
 from pipeline_builder.conf.edges import (
     check_chains,
     check_parameters,
     check_references,
+    check_top,
     explicit_edges,
     missing_siblings,
     reach,
@@ -73,7 +76,10 @@ def read_graph(
     units = build_units(models, pipeline, training_dir, default_source, problems)
     steps = build_steps(owner, pipeline, models, units, problems)
     edges = explicit_edges(owner, pipeline, steps, problems)
+    holders = place_branches(steps, problems)
+    check_containers(steps, problems)
     check_chains(steps, problems)
+    check_top(steps, problems)
     check_arguments(steps.values(), problems)
     check_parameters(owner, pipeline, problems)
     check_references(pipeline, steps, problems)
@@ -82,7 +88,7 @@ def read_graph(
     if problems:
         steps, edges = without_broken(steps, edges)
     try:
-        ordered = topological_order(with_edges(steps, edges), owner)
+        ordered = topological_order(with_edges(steps, edges, _there(holders, steps)), owner)
     except InputProblems as error:
         return None, [*problems, *error.problems]
     graph = Graph(
@@ -94,3 +100,8 @@ def read_graph(
         parameters=pipeline.parameters,
     )
     return graph if ordered else None, problems
+
+
+def _there(holders: Mapping[str, tuple[str, str]], steps: Mapping[str, Step]) -> dict[str, tuple[str, str]]:
+    """Return the branches whose Condition step is there."""
+    return {name: held for name, held in holders.items() if held[0] in steps}

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import Retry
+from pipeline_builder.conf.containers import ContainerSection
 from pipeline_builder.conf.sections import ImageSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Approval, Arguments, Image, Number, Regression, Switch, Word, Words
@@ -67,6 +68,12 @@ class RegistrySection(Section):
         True, alias="ModelRepack", description="puts the inference code of transform.entry_point into the model archive"
     )
     inference: InferenceSpecification = Field(alias="InferenceSpecification", description="how the model is served")
+    containers: tuple[ContainerSection, ...] = Field(
+        (), description="several containers, which a request goes through in this order, instead of the model's one"
+    )
+    mode: Annotated[Literal["Serial", "Direct"] | Expression | None, REFERABLE] = Field(
+        None, description="how several containers are called: one after the other, which is the default, or each alone"
+    )
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
     arguments: Arguments = Field({}, description="merged over the CreateModelPackage request, and checked like it")
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
 from pipeline_builder.conf.registration import RegistrySection
+from pipeline_builder.conf.requests import (
+    RequestSection,
+    hint_for,
+    missing_request,
+    read_requests,
+    request_name,
+)
+from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -19,8 +26,10 @@ from pipeline_builder.conf.sections import (
     TrainSection,
     TransformSection,
 )
+from pipeline_builder.conf.tuning import TuneSection
+from pipeline_builder.conf.tunings import name_of_tuning, tuning_problems
 from pipeline_builder.documents.fields import TYPED, StepClass
-from pipeline_builder.documents.schema import describe, did_you_mean, known_keys, read_section
+from pipeline_builder.documents.schema import Section, describe, did_you_mean, known_keys, read_section
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
 
@@ -45,19 +54,23 @@ _CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback"
 _CALLED = frozenset(("FunctionArn", "SqsQueueUrl"))
 JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
 # The classes whose step_type chooses a section.
-_CHOOSING = ("Processing", "Training", *_CALL_OF)
+_CHOOSING = ("Processing", "Training", "Tuning", *_CALL_OF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A modeling unit: one model's sections and the folder with its scripts; `jobs` are its job sections by name.
+    """A modeling unit: one model's sections and the folder with its scripts.
 
-    `calls` are those of Lambda and Callback steps.
+    `jobs` are its job sections by name, `tunings` those that vary one; `requests` the sections of
+    classes that run no script of the model's, None where one couldn't be read. `calls` are those of Lambda and
+    Callback steps.
     """
 
     name: str
     section: ModelSection
     jobs: Mapping[str, JobSection]
+    tunings: Mapping[str, TuneSection]
+    requests: Mapping[str, RequestSection | None]
     conf: ModelConf
     source_directory: Path
     calls: Mapping[str, CallSection] = field(default_factory=dict)
@@ -73,7 +86,8 @@ class Step:
     """A step with the section that configures it, if its class has one.
 
     `depends_on` has every step that it needs, implied or asked for; `triggers` those that it waits for until a certain
-    end of theirs.
+    end of theirs. Of a tuning `section_name` is that of the training job, and `tune_name` its own; one whose request
+    stands in `arguments` has neither.
     """
 
     name: str
@@ -83,9 +97,12 @@ class Step:
     asked: StepSection
     conf: ModelConf
     path: DataPath
+    tune_name: str = ""
     depends_on: tuple[str, ...] = ()
     explicit: tuple[str, ...] = ()
     triggers: tuple[tuple[str, str], ...] = ()
+    written: Section | None = None
+    holder: tuple[str, str] | None = None
 
     @property
     def job(self) -> JobSection | None:
@@ -103,11 +120,40 @@ class Step:
         return found if isinstance(found, _CALL_OF.get(self.step_class, ())) else None
 
     @property
+    def tune(self) -> TuneSection | None:
+        """The section of a tuning; None of any other step, and of one whose request stands in `arguments`."""
+        return self.unit.tunings.get(self.tune_name)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether no section configures the step: its request stands in `arguments`."""
+        return self.step_class in TYPED and not self.tune_name and self.call is None
+
+    @property
+    def trains(self) -> bool:
+        """Whether a model comes out of it."""
+        return self.step_class == "Training" or bool(self.tune_name)
+
+    @property
+    def own(self) -> JobSection | TuneSection | None:
+        """The section that has the step's own `cache`, `retry` and `arguments`; None for CreateModel, RegisterModel."""
+        return self.tune or self.job
+
+    @property
+    def request(self) -> RequestSection | None:
+        """The section of a step that runs no script of the model's; None where its request stands in `arguments`."""
+        return self.written if isinstance(self.written, RequestSection) else None
+
+    @property
     def is_whole(self) -> bool:
         """Whether the section that configures the step is there and is of the right kind."""
         kind = _KIND_OF.get(self.step_class)
+        if self.tune_name:
+            return self.tune is not None and isinstance(self.job, TrainSection)
+        if self.step_class in _CALL_OF:
+            return self.call is not None or bool(self.asked.arguments)
         if self.step_class in TYPED:
-            return True
+            return self.request is not None or not self.section_name
         return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
 
     @property
@@ -124,6 +170,10 @@ class Step:
     def place(self) -> Place:
         """The place of the step's name."""
         return self.conf.document.place((*self.path, "step_name"))
+
+    def tune_place(self, *keys: str | int) -> Place:
+        """Return the place of a key of a tuning's section, or of the nearest thing around it."""
+        return self.unit.conf.document.place((*self.unit.path, self.tune_name, *keys))
 
     def section_place(self, *keys: str | int) -> Place:
         """Return the place of a key of the step's section, or of the nearest thing around it."""
@@ -176,46 +226,57 @@ def build_units(
     for name, conf in models.items():
         section = conf.section.models[name]
         asked = section.source_directory or default_source
-        folder = _source_directory(name, asked, conf, training_dir, problems)
+        folder = find_source_directory(name, asked, conf, training_dir, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
-        jobs, calls = _sections(name, conf, steps, problems)
+        requests = read_requests(name, conf, steps, IDS, problems)
+        jobs, tunings, calls = _sections(name, conf, steps, requests, problems)
         units[name] = Unit(
             name=name,
             section=section,
             jobs=jobs,
             calls=calls,
+            tunings=tunings,
+            requests=requests,
             conf=conf,
             source_directory=folder or conf.folder,
         )
         if folder:
-            _check_entry_points(units[name], problems)
+            check_entry_points(units[name], problems)
     return units
 
 
 def _sections(
-    name: str, conf: ModelConf, steps: tuple[StepSection, ...], problems: list[Problem]
-) -> tuple[dict[str, JobSection], dict[str, CallSection]]:
-    """Return the sections of the model's jobs and calls; one of another name is what its step makes of it."""
+    name: str, conf: ModelConf, steps: tuple[StepSection, ...], read: Collection[str], problems: list[Problem]
+) -> tuple[dict[str, JobSection], dict[str, TuneSection], dict[str, CallSection]]:
+    """Return the model's job sections, its tunings and its calls; one of another name is what steps make of it.
+
+    Those that are `read` already are none of these.
+    """
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
+    tunings = {"tune": section.tune} if section.tune else {}
     named = {"lambda": section.function, "callback": section.callback}
     calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
-    kinds = {s.step_type: kind for s in steps if s.step_class in _CHOOSING and (kind := _kind_of(s.step_class))}
+    kinds = _kinds(section, steps)
     for key, data in section.others.items():
         path: DataPath = ("conf", "models", name, key)
+        if key in read:
+            continue
         if key not in kinds:
             hint = did_you_mean(key, known_keys(ModelSection))
             message = f"the key '{key}' is not known here"
             place = conf.document.place(path, key=True)
             problems.append(Problem(id=IDS["unknown"], message=message, place=place, hint=hint))
             continue
-        read, found = read_section(kinds[key], data, conf.document, path, IDS)
-        problems.extend(found)
-        if isinstance(read, JobSection):
-            jobs[key] = read
-        elif isinstance(read, CallSection):
-            calls[key] = read
-    return jobs, calls
+        found, wrong = read_section(kinds[key], data, conf.document, path, IDS)
+        problems.extend(wrong)
+        if isinstance(found, TuneSection):
+            tunings[key] = found
+        elif isinstance(found, JobSection):
+            jobs[key] = found
+        elif isinstance(found, CallSection):
+            calls[key] = found
+    return jobs, tunings, calls
 
 
 def _kind_of(step_class: str) -> type[JobSection | CallSection] | None:
@@ -223,53 +284,19 @@ def _kind_of(step_class: str) -> type[JobSection | CallSection] | None:
     return _KIND_OF.get(step_class) or _CALL_OF.get(step_class)
 
 
-def _source_directory(
-    name: str, asked: str, conf: ModelConf, training_dir: Path, problems: list[Problem]
-) -> Path | None:
-    place = conf.document.place(("conf", "models", name, "source_directory"))
-    if not asked:
-        message = f"the model '{name}' has no 'source_directory'"
-        problems.append(Problem(id="PB305", message=message, place=place, hint="name the folder with its scripts"))
-        return None
-    for base in (training_dir, conf.folder):
-        folder = (base / asked).resolve()
-        if folder.is_dir():
-            if folder.is_relative_to(training_dir.resolve()):
-                return folder
-            message = f"the source directory {describe(asked)} leaves the training directory"
-            problems.append(Problem(id="PB306", message=message, place=place))
-            return None
-    message = f"the source directory {describe(asked)} of the model '{name}' is not there"
-    hint = f"it was looked for below '{training_dir.name}' and in the repository '{conf.repo}'"
-    problems.append(Problem(id="PB305", message=message, place=place, hint=hint))
-    return None
-
-
-def _check_entry_points(unit: Unit, problems: list[Problem]) -> None:
-    """Every named script is there and stays in the source directory."""
-    handlers = {name: call for name, call in unit.calls.items() if isinstance(call, LambdaSection)}
-    named: dict[str, JobSection | LambdaSection] = {**unit.jobs, **handlers}
-    for name, section in named.items():
-        if not section.entry_point or _is_plain_file(unit.source_directory, section.entry_point):
-            continue
-        script = Path(os.path.realpath(unit.source_directory / section.entry_point))
-        place = unit.conf.document.place((*unit.path, name, "entry_point"))
-        if not script.is_relative_to(unit.source_directory):
-            message = f"the entry point {describe(section.entry_point)} leaves the source directory"
-            problems.append(Problem(id="PB306", message=message, place=place))
-        elif not script.is_file():
-            scripts = {str(p.relative_to(unit.source_directory)) for p in unit.source_directory.rglob("*.py")}
-            message = f"the entry point {describe(section.entry_point)} is not in the source directory"
-            hint = did_you_mean(section.entry_point, scripts)
-            problems.append(Problem(id="PB307", message=message, place=place, hint=hint))
-
-
-def _is_plain_file(folder: Path, name: str) -> bool:
-    """Tell whether a file lies directly in the folder and is no link: then nothing has to be resolved."""
-    try:
-        return "/" not in name and stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)
-    except OSError:
-        return False
+def _kinds(
+    section: ModelSection, steps: tuple[StepSection, ...]
+) -> dict[str, type[JobSection | TuneSection | CallSection]]:
+    """Return what the sections of other names are: what steps name, and the trainings that those vary."""
+    kinds: dict[str, type[JobSection | TuneSection | CallSection]] = {
+        step.step_type: _kind_of(step.step_class) or TuneSection for step in steps if step.step_class in _CHOOSING
+    }
+    varied = [section.tune.train] if section.tune else []
+    for name, kind in kinds.items():
+        data = section.others.get(name)
+        if kind is TuneSection and isinstance(data, dict) and isinstance(data.get("train"), str):
+            varied.append(str(data["train"]))
+    return {**dict.fromkeys(varied, TrainSection), **kinds}
 
 
 def build_steps(
@@ -307,17 +334,33 @@ def build_steps(
 
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in _CHOOSING else ""
+    tune_name = name_of_tuning(unit, asked)
     section_name = chosen or _SECTION_OF.get(asked.step_class, "")
+    if asked.step_class == "Tuning":
+        section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
+    written = read_own(asked, owner, path, IDS, problems)
+    if requested := request_name(unit, asked):
+        section_name, written = requested, unit.requests.get(requested)
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
         unit=unit,
         section_name=section_name,
+        tune_name=tune_name,
         asked=asked,
         conf=owner,
         path=path,
+        written=written,
     )
-    if step.step_class not in TYPED or (step.step_class in _CALL_OF and not asked.arguments):
+    for message in missing_request(unit, asked, requested) if requested else ():
+        place = owner.document.place((*path, "step_type" if asked.step_type else "step_name"))
+        problems.append(Problem(id="PB311", message=message, place=place, hint=hint_for(unit, requested)))
+    if asked.step_class == "Raw" and not asked.step_type:
+        message = f"step '{step.name}': a Raw step says its type in the definition: 'step_type' is missing"
+        problems.append(Problem(id="PB885", message=message, place=step.place))
+    if tune_name:
+        problems.extend(tuning_problems(step))
+    elif not step.is_raw or (step.step_class in _CALL_OF and not asked.arguments):
         problems.extend(_section_problems(step))
     return step
 

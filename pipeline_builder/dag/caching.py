@@ -20,13 +20,26 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
         "InputDataConfig",
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    "Tuning": (
+        "AlgorithmSpecification", "HyperParameterRanges", "HyperParameterTuningJobConfig", "InputDataConfig",
+        "StaticHyperParameters", "TrainingJobDefinitions", "TuningObjective",
+    ),
 }  # fmt: skip
 """Members of a request that SageMaker compares, by step type; steps of the others are never cached [documentation]."""
 PARAMETER = "CacheGeneration"
 VARIABLE = "SMP_CACHE_GENERATION"
 """The environment variable; its name says to whoever finds it in a job where it comes from."""
+HYPERPARAMETER = "sagemaker_smp_cache_generation"
+"""What a tuning carries instead: of its trainings no variable is compared. The toolkit keeps names that begin so."""
 FIRST = "first"
 """The generation before any execution has begun one; the parameter's default."""
+
+
+def compared(kind: str, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what the cache compares of a request; of a tuning's training definition single members are."""
+    inner = arguments.get("TrainingJobDefinition") if kind == "Tuning" else None
+    known = {**inner, **arguments} if isinstance(inner, dict) else arguments
+    return {member: known.get(member) for member in COMPARED[kind]}
 
 
 def current_generation(executions: Iterable[Execution]) -> str:
@@ -74,4 +87,7 @@ def _is_cached(step: JSON) -> bool:
 def _carries_generation(step: JSON) -> bool:
     arguments = step.get("Arguments") if isinstance(step, dict) else None
     environment = arguments.get("Environment") if isinstance(arguments, dict) else None
-    return isinstance(environment, dict) and environment.get(VARIABLE) == {"Get": f"Parameters.{PARAMETER}"}
+    definition = arguments.get("TrainingJobDefinition") if isinstance(arguments, dict) else None
+    static = definition.get("StaticHyperParameters") if isinstance(definition, dict) else None
+    carried = ((environment, VARIABLE), (static, HYPERPARAMETER))
+    return any(isinstance(it, dict) and it.get(name) == {"Get": f"Parameters.{PARAMETER}"} for it, name in carried)

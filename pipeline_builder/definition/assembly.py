@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping
 
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.tuning import MOST_TOP
 from pipeline_builder.definition.addresses import find_bad_addresses
+from pipeline_builder.definition.branches import else_name
 from pipeline_builder.definition.secrets import secrets_of
-from pipeline_builder.definition.steps import COMPOSERS
+from pipeline_builder.definition.steps import compose
 from pipeline_builder.definition.steps.closing import close_inputs
 from pipeline_builder.definition.steps.context import Context, Mapped, dependencies, retry_policies
 from pipeline_builder.definition.steps.freshness import with_variables
 from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
-from pipeline_builder.definition.steps.typed import split_arguments
+from pipeline_builder.definition.steps.typed import split_arguments, split_given
 from pipeline_builder.definition.steps.volumes import without_own_key
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -61,22 +63,20 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
 
     `before` has the steps that it can refer to.
     """
-    composed = COMPOSERS[step.step_class](context, step)
-    section = step.registry if step.step_class == "RegisterModel" else step.job or step.call
+    composed = compose(context, step)
+    section = step.registry if step.step_class == "RegisterModel" else step.own or step.request or step.call
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
-    own: Mapped = {}
     over = section.arguments if section else {}
-    if step.call:
-        own, over = split_arguments(step, over)
-    arguments = merge(request, over)
-    members, asked = split_arguments(step, step.asked.arguments)
+    beside, over_request = split_given(step, over) if step.request or step.call else ({}, over)
+    arguments = merge(request, over_request)
+    members, asked = split_arguments(step)
     found: Mapped = {
         "Name": step.name,
         **composed,
         "Arguments": merge(arguments, asked),
         **retry_policies(step),
-        **own,
+        **beside,
         **members,
         **dependencies(step),
     }
@@ -87,9 +87,7 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
 def _repack(context: Context, step: Step) -> list[Mapped]:
     if step.step_class not in ("CreateModel", "RegisterModel") or not needs_repack(step):
         return []
-    training = context.needed(step, "Training")
-    assert training is not None
-    return [compose_repack(context, step, training)]
+    return [compose_repack(context, step, context.trained(step))]
 
 
 def owners_of(graph: Graph) -> Mapping[str, str]:
@@ -100,8 +98,14 @@ def owners_of(graph: Graph) -> Mapping[str, str]:
 def made_for(step: Step) -> tuple[str, ...]:
     """Return the names of all that may be composed for a step besides its own."""
     if step.step_class == "RegisterModel":
-        return gate_name(step.name), fail_name(step.name)
-    return (repack_name(step),) if step.step_class == "Training" else ()
+        gate = gate_name(step.name)
+        return (gate, fail_name(step.name), *([else_name(gate)] if step.holder else []))
+    if step.step_class == "Condition":
+        return (else_name(step.name),) if step.holder and step.written else ()
+    if not step.trains:
+        return ()
+    tops = range(MOST_TOP) if step.tune_name else ()
+    return (repack_name(step), *(repack_name(step, top) for top in tops))
 
 
 def owners_among(steps: Iterable[tuple[str, Iterable[str], Iterable[str]]]) -> Mapping[str, str]:

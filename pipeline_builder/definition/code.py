@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.conf.calls import LambdaSection
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.units import Unit
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
@@ -56,6 +57,10 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
     job = step.job if step.step_class != "Transform" else None
     if step.step_class in ("CreateModel", "RegisterModel"):
         job = section.transform
+    scripts = [one.entry_point for one in containers_of(step) if one.entry_point]
+    if scripts:
+        own = [job.entry_point] if job and job.entry_point else []
+        return _of_containers(step, [*own, *scripts], bundler, job.include if job else ())
     if job is None or not job.entry_point:
         return None
     added = launcher_files(job) if step.job is job else {}
@@ -78,6 +83,14 @@ def _handler(step: Step, call: LambdaSection, bundler: Bundler) -> Bundle | None
 def _entry_points(unit: Unit) -> list[str]:
     handlers = [call.entry_point for call in unit.calls.values() if isinstance(call, LambdaSection)]
     return [name for name in (*(job.entry_point for job in unit.jobs.values()), *handlers) if name]
+
+
+def _of_containers(step: Step, scripts: list[str], bundler: Bundler, include: tuple[str, ...]) -> Bundle:
+    """Return the code of a model of several containers: what each of their scripts needs."""
+    jobs = step.unit.jobs.values()
+    others = [str(other.entry_point) for other in jobs if other.entry_point and other.entry_point not in scripts]
+    kept = (*include, *scripts) if include else ()
+    return bundler.bundle(step.unit.source_directory, entry_point=scripts[0], others=others, include=kept)
 
 
 def missing_lists(graph: Graph, code: Code) -> Iterator[Problem]:

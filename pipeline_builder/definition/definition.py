@@ -12,6 +12,7 @@ from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
+from pipeline_builder.definition.branches import nest
 from pipeline_builder.definition.code import Code, bundle_code, missing_lists
 from pipeline_builder.definition.composed import Definition, Part
 from pipeline_builder.definition.ineffective import find_ineffective
@@ -20,6 +21,7 @@ from pipeline_builder.definition.made import made_for
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters
 from pipeline_builder.definition.secrets import secret_defaults
+from pipeline_builder.definition.steps.checks import analysis_file, check_sections
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters
@@ -83,9 +85,10 @@ def read_definition(
 
 def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: bool) -> Definition:
     graph = context.graph
-    texts = [canonical(step)[:-1] for step in steps]
-    content = content_of(list_parameters(context, steps), texts)
     owners = owners_of(graph)
+    nested = nest(graph, steps, owners)
+    texts = [canonical(step)[:-1] for step in nested]
+    content = content_of(list_parameters(context, steps), texts)
     return Definition(
         pipeline=graph.pipeline,
         content=content,
@@ -98,7 +101,7 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         commit_parameters=context.commit_parameters,
         code=code.addresses,
         made=made_for(graph, context.settings),
-        parts=tuple(_part(graph, step, len(text)) for step, text in zip(steps, texts, strict=True)),
+        parts=tuple(_part(graph, step, len(text)) for step, text in zip(nested, texts, strict=True)),
         sources=code.own,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=(
@@ -140,7 +143,7 @@ def _name_problems(graph: Graph) -> list[Problem]:
 
 def _manifests(context: Context) -> dict[str, bytes]:
     """Return the content of every manifest that the steps name, by its address."""
-    found: dict[str, bytes] = {}
+    found = dict(analysis_file(context.base, section) for section in check_sections(context.graph))
     for step in context.graph.steps:
         inputs: tuple[DataInput, ...] = ()
         if isinstance(step.job, TrainSection):

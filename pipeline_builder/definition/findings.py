@@ -12,10 +12,16 @@ from pipeline_builder.conf.graph import Graph
 from pipeline_builder.conf.units import Step
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.loaded import document_of
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.keys import place_of
+from pipeline_builder.definition.steps.typed import RAW, type_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.passed import Passed
+
+# A member of a step at the top: Steps, its number, the member. Of these the language says what they are.
+_MEMBER = 3
+_KNOWN = ("Name", "DependsOn", "DisplayName", "Description")
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.check.finding import Finding
@@ -32,6 +38,7 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
 
     def find(document: JSON) -> list[Problem]:
         found = check_definition(document)
+        found = tuple(finding for finding in found if not _is_raw(finding, graph))
         return [*(_problem(finding, graph, definition) for finding in found), *_given(document, definition, graph, {})]
 
     content, about = definition.content, f"definition {graph.pipeline}"
@@ -41,6 +48,13 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
     if not (found := find(document)):
         passed.mark(parts_of(content), about)
     return found
+
+
+def _is_raw(finding: Finding, graph: Graph) -> bool:
+    """Tell whether it is about the type of a Raw step, or a member of it, which nobody here knows."""
+    step = graph.by_name.get(finding.step)
+    own = len(finding.path) == _MEMBER and finding.path[-1] not in _KNOWN
+    return step is not None and step.step_class == RAW and type_of(step) not in STEP_TYPES and own
 
 
 def given_findings(definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:

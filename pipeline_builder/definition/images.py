@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 
+from pipeline_builder.conf.checks import CheckSection
+from pipeline_builder.conf.containers import ContainerSection, containers_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.sections import ImageSection, JobSection
+from pipeline_builder.definition.steps.containers import image_name
+from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Place, Problem
 
+_Imaged = JobSection | InferenceSpecification | ContainerSection | CheckSection
+# The images of AWS's own that a check runs in, unless its section names another.
+_OF_CHECKS: Mapping[str, str] = {"QualityCheck": "model-monitor", "ClarifyCheck": "clarify"}
 # The local target's Region isn't one of AWS's; its definitions name the images of this one.
 _LOCAL_REGION = "us-east-1"
 
@@ -65,24 +72,40 @@ def _wanted(graph: Graph) -> Iterator[tuple[tuple[str, str], Wanted]]:
     for step in graph.steps:
         for name, section in _sections(step):
             at = (step.unit.name, name)
-            if section is None or section.image is None or at in seen:
+            image = _image_of(step, section)
+            if section is None or image is None or at in seen:
                 continue
             seen.add(at)
-            yield at, _want(step, name, section, section.image)
+            yield at, _want(step, name, section, image)
 
 
-def _sections(step: Step) -> Iterator[tuple[str, JobSection | InferenceSpecification | None]]:
-    yield step.section_name, step.job
+def _image_of(step: Step, section: _Imaged | None) -> ImageSection | None:
+    """Return the image that a section names by its framework; a check has one by itself."""
+    if isinstance(section, CheckSection):
+        known = ImageSection(framework=_OF_CHECKS[step.step_class], version="")
+        return None if section.image_uri else known
+    return section.image if section else None
+
+
+def _sections(step: Step) -> Iterator[tuple[str, _Imaged | None]]:
+    yield step.section_name, step.request if isinstance(step.request, CheckSection) else step.job
     if step.unit.section.registry:
         yield "registry", step.registry.inference
+        for index, one in enumerate(containers_of(step)):
+            yield image_name(index), one
 
 
-def _want(step: Step, name: str, section: JobSection | InferenceSpecification, image: ImageSection) -> Wanted:
-    path = (*step.unit.path, name, *(("InferenceSpecification",) if name == "registry" else ()), "image")
+def _want(step: Step, name: str, section: _Imaged, image: ImageSection) -> Wanted:
+    path: DataPath = (*step.unit.path, name, *(("InferenceSpecification",) if name == "registry" else ()), "image")
     if isinstance(section, JobSection):
         instance, scope = section.instance_type, "training"
+    elif isinstance(section, CheckSection):
+        instance, scope, path = "", "", (*step.unit.path, name)
     else:
-        instance, scope = next(iter(section.realtime_instances), ""), "inference"
+        inference = step.registry.inference
+        instance, scope = next(iter(inference.realtime_instances), ""), "inference"
+    if isinstance(section, ContainerSection):
+        path = (*step.unit.path, "registry", "containers", int(name.rpartition(".")[2]), "image")
     return Wanted(
         image=image,
         instance_type=instance if isinstance(instance, str) else "",
@@ -106,10 +129,10 @@ def _ask_sdk(wanted: Wanted, region: str) -> str:
             image_uris.retrieve(
                 image.framework,
                 region,
-                version=image.version,
+                version=image.version or None,
                 py_version=image.py_version,
                 instance_type=wanted.instance_type or None,
-                image_scope=wanted.scope,
+                image_scope=wanted.scope or None,
                 base_framework_version=image.base_framework_version,
             )
         )

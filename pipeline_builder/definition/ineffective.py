@@ -73,8 +73,8 @@ def find_ineffective(step: Step) -> list[Problem]:
             message = f"'{key}' has no effect in '{step.section_name}': {why}"
             found.append(Problem(id="PB230", message=message, place=document.place(path, key=True), warning=True))
     found += _without_code(step)
-    if step.job.cache.data and (why := without_data(step)):
-        place = step.section_place("cache", "data")
+    if step.own and step.own.cache.data and (why := without_data(step)):
+        place = step.tune_place("cache", "data") if step.tune_name else step.section_place("cache", "data")
         message = f"'data' has no effect in 'cache' of '{step.name}': {why}"
         found.append(Problem(id="PB230", message=message, place=place, warning=True))
     return found

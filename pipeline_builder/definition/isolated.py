@@ -10,7 +10,8 @@ from pipeline_builder.errors import Place, Problem
 
 _MEMBER = "EnableNetworkIsolation"
 _READERS = {
-    "Training": "the training image", "Processing": "the job itself", "CreateModel": "the inference image",
+    "Training": "the training image", "Tuning": "the training image",
+    "Processing": "the job itself", "CreateModel": "the inference image",
 }  # fmt: skip
 
 
@@ -33,8 +34,8 @@ def find_isolated(graph: Graph, steps: Iterable[Mapped], requirements: frozenset
 def _is_isolated(arguments: object) -> bool:
     if not isinstance(arguments, Mapping):
         return False
-    network = arguments.get("NetworkConfig")
-    return arguments.get(_MEMBER) is True or (isinstance(network, Mapping) and network.get(_MEMBER) is True)
+    inner = (arguments, *(arguments.get(name) for name in ("NetworkConfig", "TrainingJobDefinition")))
+    return any(isinstance(given, Mapping) and given.get(_MEMBER) is True for given in inner)
 
 
 def _place(step: Step) -> Place:

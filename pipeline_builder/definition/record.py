@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from pipeline_builder.canonical import canonical
+from pipeline_builder.conf.checks import CheckSection
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Unit
 from pipeline_builder.definition.assembly import made_for
@@ -15,7 +16,7 @@ from pipeline_builder.definition.composed import Composed, Part
 from pipeline_builder.definition.prefixes import addresses_of
 from pipeline_builder.definition.steps.freshness import data_parameters
 from pipeline_builder.definition.steps.gate import gate_name
-from pipeline_builder.definition.steps.model import group_name
+from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.descriptions import JSON
 
 
@@ -167,8 +168,11 @@ def _reads(unit: Unit, folder: Path, entries: frozenset[str], source: str) -> tu
 
 
 def _has_images(unit: Unit) -> bool:
-    inference = unit.section.registry.inference if unit.section.registry else None
-    return any(section is not None and section.image is not None for section in (*unit.jobs.values(), inference))
+    registry = unit.section.registry
+    images = [job.image for job in unit.jobs.values()]
+    images += [registry.inference.image, *(one.image for one in registry.containers)] if registry else []
+    checks = (one for one in unit.requests.values() if isinstance(one, CheckSection))
+    return any(image is not None for image in images) or any(not one.image_uri for one in checks)
 
 
 def _steps(composed: Composed, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[tuple[str, StepRecord]]:

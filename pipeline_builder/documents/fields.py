@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -12,12 +12,16 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.schema import describe
 
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
 # Types of the definition's own, which have no section: what they ask for stands in `arguments`.
 TypedClass = Literal[
     "Athena", "AutoML", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockModelImport",
     "BedrockProvisionedModelThroughput", "Callback", "ClarifyCheck", "Cleanup", "Condition", "EMR", "EMRServerless",
     "Endpoint", "EndpointConfig", "Fail", "ForEach", "HubContent", "InferenceComponent", "Job", "Lambda", "Lineage",
-    "Model", "NotebookJob", "QualityCheck", "Tuning",
+    "Model", "NotebookJob", "QualityCheck", "Raw", "Tuning",
 ]  # fmt: skip
 TYPED: tuple[str, ...] = get_args(TypedClass)
 StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel", TypedClass]
@@ -133,4 +137,26 @@ Tags = Annotated[
 # Anything, merged over a request of the service and checked there.
 Arguments = Annotated[dict[str, Any], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Any] | None)]
 EmptyList = BeforeValidator(_empty_list)
+
+
+class Later:
+    """Of a value that is read where its step is: as it is written now, described as the type that it will be read as.
+
+    What few confs have costs nothing where it isn't.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.any_schema()
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        from pydantic import TypeAdapter
+
+        return handler(TypeAdapter(self.kind).core_schema)
+
+
 EmptyMapping = BeforeValidator(_empty_mapping)

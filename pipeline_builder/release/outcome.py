@@ -14,6 +14,7 @@ from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, SubmoduleRecord
+from pipeline_builder.release.trials import read_trials
 from pipeline_builder.target import Target
 
 _TAIL_LINES = 40
@@ -103,6 +104,7 @@ def _step(state: StepState, node: Node | None, depends_on: tuple[str, ...], log:
         log=state.log,
         link=state.link,
         stub=state.stub,
+        trials=read_trials(state.metadata),
         log_tail=tuple(log.splitlines()[-_TAIL_LINES:]),
     )
 

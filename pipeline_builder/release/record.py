@@ -39,10 +39,26 @@ class RepoRecord(_Frozen):
     submodules: tuple[SubmoduleRecord, ...] = ()
 
 
+class TrialRecord(_Frozen):
+    """A training of a tuning: its objective, None where it has none, and the values that it was given.
+
+    `begun` is in seconds since 1970.
+    """
+
+    name: str
+    status: str
+    metric: str = ""
+    objective: float | None = None
+    values: dict[str, str] = {}
+    begun: float | None = None
+    seconds: float | None = None
+
+
 class StepRecord(_Frozen):
     """A step with what became of it. Times are UTC; `cache_hit` is the ARN of the execution it was taken from.
 
-    `stub` is the sha256 of the result that was given for it instead of running it.
+    `stub` is the sha256 of the result that was given for it instead of running it. `trials` are a tuning's, the best
+    first.
     """
 
     name: str
@@ -59,6 +75,7 @@ class StepRecord(_Frozen):
     log_tail: tuple[str, ...] = ()
     link: str = ""
     stub: str = ""
+    trials: tuple[TrialRecord, ...] = ()
 
 
 class VerdictRecord(_Frozen):

@@ -29,6 +29,7 @@ from pipeline_builder.serve import (
     steps,
     surroundings,
     tagging,
+    tunings,
 )
 from pipeline_builder.serve.access import faults
 from pipeline_builder.serve.access.access import Access, Caller
@@ -53,6 +54,7 @@ OPERATIONS: dict[str, Handler] = {
     **executions.OPERATIONS,
     **steps.OPERATIONS,
     **jobs.OPERATIONS,
+    **tunings.OPERATIONS,
     **starting.OPERATIONS,
     **models.OPERATIONS,
     **packages.OPERATIONS,

@@ -17,7 +17,10 @@ _BY_KIND = {
     "training-job": "TrainingJob",
     "transform-job": "TransformJob",
     "model": "Model",
+    "hyper-parameter-tuning-job": "TuningJob",
 }
+# What the engine keeps with a step for reports, and the API has no place for.
+_OWN = ("Trials",)
 # Of steps that were not run here, by their type: the metadata's member, and where each of its own is in the result.
 _BY_TYPE: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "Processing": ("ProcessingJob", {"Arn": "ProcessingJobArn"}),
@@ -70,7 +73,9 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
     if state.type in CALLS:
         return _of_call(state, result)
     known: dict[str, Any] = {
-        kind: {"Outcome" if kind == "Condition" else "Arn": value} for kind, value in state.metadata.items()
+        kind: {"Outcome" if kind == "Condition" else "Arn": value}
+        for kind, value in state.metadata.items()
+        if kind not in _OWN
     }
     if not known and job is not None:
         known = {_BY_KIND[job.kind]: {"Arn": job.arn}}

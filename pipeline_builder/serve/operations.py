@@ -16,6 +16,7 @@ from pipeline_builder.serve import (
     steps,
     surroundings,
     tagging,
+    tunings,
 )  # fmt: skip
 from pipeline_builder.serve.s3.routes import COPIES, ROUTES
 
@@ -25,7 +26,7 @@ def served_operations() -> dict[str, dict[str, tuple[str, ...]]]:
     sagemaker = {
         "pipelines": pipelines.OPERATIONS,
         "executions": {**callbacks.OPERATIONS, **executions.OPERATIONS, **steps.OPERATIONS},
-        "jobs": {**starting.OPERATIONS, **jobs.OPERATIONS},
+        "jobs": {**starting.OPERATIONS, **jobs.OPERATIONS, **tunings.OPERATIONS},
         "models": models.OPERATIONS,
         "model packages and their groups": packages.OPERATIONS,
         "tags, search": {**tagging.OPERATIONS, **search.OPERATIONS},

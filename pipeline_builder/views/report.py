@@ -25,6 +25,7 @@ from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.bounds import MOST_LABELS, MOST_METRICS, MOST_POINTS, bounded, corner, left_out
 from pipeline_builder.views.drawing import render_svg
+from pipeline_builder.views.trials import HEIGHT, WIDTH, tuned_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -84,6 +85,9 @@ def render_report(record: RunRecord) -> str:
         packages=[_package(package) for package in record.packages],
         failed=failed,
         bars=_bars(record),
+        tuned=[tuned_of(step) for step in record.steps if step.trials],
+        wide=WIDTH,
+        high=HEIGHT,
         left=left_out(whole, record),
         # The drawing escapes every name itself.
         svg=_safe(render_svg(_nodes(record.steps))),

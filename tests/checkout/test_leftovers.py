@@ -204,6 +204,10 @@ def test_the_longest_path_that_is_taken(root: Path) -> None:
 # --- how git is ended
 
 
+BY_GIT = {"GIT_HTTP_USER_AGENT": "git/2.40"}
+"""A variable that says how web servers are reached: then it is git that asks."""
+
+
 def fake_git(folder: Path, script: str) -> Git:
     """Return a git that is this script: what a git does that hangs can't be had from the real one at will."""
     (folder / "bin").mkdir()
@@ -262,7 +266,7 @@ def start(root: Path, manifest: str, **environment: str) -> subprocess.Popen[byt
 def test_a_git_whose_checkout_was_killed_alone_is_ended_by_the_next(root: Path) -> None:
     run(root, one())
     with silent_server() as (url, server):
-        process = start(root, one(url=url, revision=f"'{'1' * 40}'"))
+        process = start(root, one(url=url, revision=f"'{'1' * 40}'"), **BY_GIT)
         with server.accept()[0]:  # git waits for an answer now
             (orphan,) = gits_in(root / ".cache")
             process.kill()
@@ -288,7 +292,9 @@ def test_a_process_that_is_about_to_become_git_is_ended_too(root: Path) -> None:
     """Killed as it starts git, a checkout leaves a process that is not git yet; a long PATH makes that moment long."""
     run(root, one())
     with silent_server() as (url, server):
-        process = start(root, one(url=url, revision=f"'{'1' * 40}'"), PATH="/x:" * 40_000 + os.environ["PATH"])
+        process = start(
+            root, one(url=url, revision=f"'{'1' * 40}'"), **BY_GIT, PATH="/x:" * 40_000 + os.environ["PATH"]
+        )
         begun: set[int] = set()
         while len(begun) < 3 and not select.select([server], [], [], 0)[0]:  # git is tried, asked, and fetches
             begun |= {child for child in children_of(process.pid) if is_python(child)}
@@ -399,7 +405,7 @@ def test_interrupted_at_any_moment_and_repeated(root: Path, manner: str) -> None
 
 def test_an_interruption_ends_git_and_says_so(root: Path) -> None:
     with silent_server() as (url, server):
-        process = start(root, one(url=url, revision=f"'{'1' * 40}'"))
+        process = start(root, one(url=url, revision=f"'{'1' * 40}'"), **BY_GIT)
         with server.accept()[0]:
             left = gits_in(root / ".cache") if Path("/proc/self/cmdline").exists() else []
             process.send_signal(signal.SIGINT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.definition.step_cases import ANALYTICS, CHECKS, CONDITION, CONTAINERS
 from tests.tiny import CONF, variant
 
 _TRAIN = "        hyperparams: {scale: 2}\n"
@@ -81,6 +82,16 @@ _CALL_STEPS = """\
               x: 1
 """
 _HANDLER = "def ask(event, context):\n    return {'fresh': True, 'rows': 3}\n"
+TUNE = """\
+      tune:
+        objective: {metric: mean, type: minimize, regex: 'mean: ([0-9.]+)'}
+        ranges:
+          scale: {min: 1, max: 9}
+        max_jobs: 12
+        max_parallel_jobs: 4
+"""
+_TUNING = ("step_class: Training", "step_class: Tuning")
+
 CASES: dict[str, Case] = {
     "lambda-and-callback": Case(
         variant(
@@ -291,6 +302,64 @@ CASES: dict[str, Case] = {
                 "            chain_input_source_step: [churn-Preprocess, churn-Train]\n",
             ),
             (_PIPELINE, _PIPELINE + "    dependencies: 'churn-Register>>scorer-Train'\n"),
+        )
+    ),
+    "condition": Case(CONDITION),
+    "checks": Case(CHECKS),
+    "analytics": Case(ANALYTICS),
+    "containers": Case(CONTAINERS, files={"scale.py": "", "scaler.py": ""}),
+    "tuning": Case(
+        variant(
+            (
+                _TRAIN,
+                "        hyperparams: {scale: 2, deep: [1], kind: fast}\n        tags: {stage: train}\n"
+                "        arguments: {EnableManagedSpotTraining: true, StoppingCondition: {MaxWaitTimeInSeconds: 7200}}\n"
+                "      tune:\n"
+                "        objective: {metric: mean, type: Maximize, regex: 'mean: ([0-9.]+)'}\n"
+                "        metrics: {rows: 'rows: ([0-9]+)'}\n"
+                "        ranges:\n"
+                "          scale: {min: 1, max: 9, scale: linear}\n"
+                "          rate: {min: 0.001, max: $params.Most, scale: Logarithmic}\n"
+                "          share: {min: 0, max: 0.9, type: continuous, scale: ReverseLogarithmic}\n"
+                "          kind: [fast, 'slow']\n"
+                "          layers: {values: [1, 2.5, true]}\n"
+                "        strategy: Hyperband\n"
+                "        hyperband: {min_resource: 1, max_resource: 9}\n"
+                "        max_jobs: 12\n        max_parallel_jobs: 4\n        max_runtime_seconds: 86400\n"
+                "        complete: {target: 0.95, not_improving: 5, convergence: true}\n"
+                "        warm_start: {parents: [churn-before, {Get: Steps.churn-Tune.HyperParameterTuningJobName}], type: transfer}\n"
+                "        seed: 17\n        base_job_name: churn\n        tags: {team: churn}\n"
+                "        cache: {expire_after: P10D}\n        retry: 2\n"
+                "        arguments: {TrainingJobDefinition: {RetryStrategy: {MaximumRetryAttempts: 2}}}\n"
+                "      first:\n"
+                "        train: train\n"
+                "        objective: {metric: mean, type: minimize, regex: 'mean: ([0-9.]+)'}\n"
+                "        ranges: {kind: [fast, slow]}\n"
+                "        strategy: grid\n"
+                "        early_stopping: true\n",
+            ),
+            _TUNING,
+            (
+                "          - step_name: churn-CreateModel\n",
+                "          - step_name: churn-Tune\n            step_class: Tuning\n            step_type: first\n"
+                "            chain_input_source_step: churn-Preprocess\n          - step_name: churn-CreateModel\n",
+            ),
+            (_PIPELINE, _PIPELINE + "    parameters: [{name: Most, type: Float, default: 0.3}]\n"),
+        )
+    ),
+    "second-best-of-a-tuning": Case(
+        variant(
+            (_TRAIN, _TRAIN + "        output_path: s3://models/churn/\n" + TUNE),
+            _TUNING,
+            (_REGISTRY, ""),
+            (
+                "          - step_name: churn-CreateModel\n            step_class: CreateModel\n",
+                "          - step_name: churn-CreateModel\n            step_class: CreateModel\n            top_k: 1\n",
+            ),
+            (
+                "[churn-Transform, churn-Preprocess]",
+                "[churn-Transform, churn-Preprocess, churn-Train]\n            top_k: 0",
+            ),
         )
     ),
 }

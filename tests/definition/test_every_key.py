@@ -233,10 +233,14 @@ ELSEWHERE = {
     "framework": "test_images", "version": "test_images", "py_version": "test_images", "base_framework_version": "test_images",
     "lambda": "golden: lambda-and-callback", "callback": "golden: lambda-and-callback",
     "include": "test_bundle", "data": "golden: cached-by-data, and test_definition", "ModelRepack": "test_sample_faults a12 and a13", "source_directory": "test_conf_and_graph",
+    "tune": "test_tuning", "top_k": "test_tuning",
     "secrets": "tests/security/test_secrets", "ModelPackageGroupDescription": "below", "max_regression": "test_metrics",
     "better": "test_metrics", "parameters": "golden", "name": "golden: parameters", "type": "golden: parameters",
     "default": "golden: parameters", "steps": "every row", "models": "every row", "sagemakerPipeline": "every row",
     "conf": "every row", "InferenceSpecification": "every row", "preprocess": "every row", "train": "every row",
+    **dict.fromkeys(("quality_check", "clarify_check", "emr", "emr_serverless", "automl", "notebook"), "test_request_sections"),
+    "containers": "golden: containers", "mode": "test_containers",
+    "conditions": "golden: condition", "if": "golden: condition", "else": "golden: condition", "message": "golden: condition",
     "transform": "every row", "evaluate": "every row", "registry": "every row",
 }  # fmt: skip
 # Keys that are read for compatibility only; the warning says so, and `test_what_does_nothing_is_said` holds it.

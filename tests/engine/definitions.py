@@ -139,3 +139,44 @@ def run(
         begun = Start(execution=fresh, origin="started")
     ended = follow(local.pipelines, begun, lambda _state: None)
     return begun, ended, {state.name: state for state in local.pipelines.list_steps(ended.arn)}
+
+
+def tuning(
+    name: str,
+    program: str,
+    ranges: dict[str, Any],
+    *,
+    strategy: str = "Random",
+    jobs: int | None = 4,
+    parallel: int = 2,
+    better: str = "Minimize",
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a Tuning step whose trainings run a Python program that has `hp`, the hyperparameters, and `say(loss)`.
+
+    `ranges` are lists of categories, or (least, greatest), integers where both are; `more` goes into the config.
+    """
+    said = f"import json,time\nhp=json.load(open('/opt/ml/input/config/hyperparameters.json'))\n{_SAY}\n{program}"
+    definition = training(name, "", metrics={"loss": "loss=(\\S+)"})["Arguments"]
+    definition["AlgorithmSpecification"]["ContainerEntrypoint"] = ["python", "-u", "-c", said]
+    found: dict[str, list[Any]] = {}
+    for key, given in ranges.items():
+        if isinstance(given, list):
+            found.setdefault("CategoricalParameterRanges", []).append({"Name": key, "Values": given})
+            continue
+        kind = "Integer" if all(isinstance(end, int) for end in given) else "Continuous"
+        ends = {"Name": key, "MinValue": str(given[0]), "MaxValue": str(given[1])}
+        found.setdefault(f"{kind}ParameterRanges", []).append(ends)
+    limits = {"MaxParallelTrainingJobs": parallel, **({"MaxNumberOfTrainingJobs": jobs} if jobs else {})}
+    config = {
+        "Strategy": strategy,
+        "HyperParameterTuningJobObjective": {"Type": better, "MetricName": "loss"},
+        "ResourceLimits": limits,
+        "ParameterRanges": found,
+        **more,
+    }
+    arguments = {"HyperParameterTuningJobConfig": config, "TrainingJobDefinition": definition}
+    return {"Name": name, "Type": "Tuning", "Arguments": arguments}
+
+
+_SAY = "def say(x): print(f'loss={x}')"

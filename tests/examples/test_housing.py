@@ -44,8 +44,13 @@ def test_the_price_model_takes_the_trained_pca_model() -> None:
     golden = json.loads((ROOT / "tests" / "golden" / "examples" / "housing.json").read_text())
     steps = {step["Name"]: step for step in golden["Steps"]}
     inputs = {item["InputName"]: item["S3Input"] for item in steps["price-Preprocess"]["Arguments"]["ProcessingInputs"]}
-    assert inputs["pca-Train-input-train"]["S3Uri"] == {"Get": "Steps.pca-Train.ModelArtifacts.S3ModelArtifacts"}
-    assert inputs["pca-Train-input-train"]["LocalPath"] == "/opt/ml/processing/input/pca-Train-input-train"
+    best = [
+        {"Get": "Steps.pca-Tune.TrainingJobDefinition.OutputDataConfig.S3OutputPath"},
+        {"Get": "Steps.pca-Tune.BestTrainingJob.TrainingJobName"},
+        "output/model.tar.gz",
+    ]
+    assert inputs["pca-Tune-input-train"]["S3Uri"] == {"Std:Join": {"On": "/", "Values": best}}
+    assert inputs["pca-Tune-input-train"]["LocalPath"] == "/opt/ml/processing/input/pca-Tune-input-train"
     (register,) = steps["price-Register-Gate"]["Arguments"]["IfSteps"]
     assert (register["Name"], register["DependsOn"]) == ("price-Register", ["pca-Register"])
 
@@ -73,6 +78,9 @@ def test_the_whole_job_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest
     metrics = price["metrics"]["regression_metrics"]
     assert 0.35 < metrics["rmse"]["value"] < 0.6
     assert metrics["r2"]["value"] > 0.7
+    (tuned,) = [step["trials"] for step in record["steps"] if step["trials"]]
+    assert (len(tuned), {trial["status"] for trial in tuned}) == (12, {"Completed"})
+    assert pca["model_data_url"].endswith(f"/{tuned[0]['name']}/output/model.tar.gz")
     ended = {step["name"]: step["ended"] for step in record["steps"] if step["ended"]}
     assert ended["pca-Register"] < ended["price-Register"]
     again = run()

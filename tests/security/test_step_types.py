@@ -44,6 +44,21 @@ def tuning(**changes: Any) -> dict[str, Any]:
     }
 
 
+def varied(name: str, *values: str) -> dict[str, Any]:
+    """A tuning that would give its trainings an address as a hyperparameter."""
+    found = tuning()
+    ranges = {"CategoricalParameterRanges": [{"Name": name, "Values": ["a", *values]}]}
+    found["HyperParameterTuningJobConfig"]["ParameterRanges"] = ranges
+    return found
+
+
+def side_by_side(count: int) -> dict[str, Any]:
+    found = tuning()
+    limits = {"MaxNumberOfTrainingJobs": count, "MaxParallelTrainingJobs": count}
+    found["HyperParameterTuningJobConfig"]["ResourceLimits"] = limits
+    return found
+
+
 def body(**changes: Any) -> dict[str, Any]:
     return {"Name": "inner", "Type": "Model", "Arguments": {**BODY, **changes}}
 
@@ -91,6 +106,9 @@ ATTACKS: list[tuple[str, Any, str]] = [
     ("Tuning", tuning(OutputDataConfig={"S3OutputPath": "s3://local/tiny/code/x"}), "PB233"),
     ("Tuning", tuning(ResourceConfig={**CLUSTER, "InstanceType": "ml.p4d.24xlarge"}), "PB240"),
     ("Tuning", tuning(StoppingCondition={"MaxRuntimeInSeconds": 1_000_000}), "PB241"),
+    ("Tuning", varied("sagemaker_submit_directory", f'"{ELSEWHERE}"'), "PB231"),
+    ("Tuning", varied("data", ELSEWHERE), "PB231"),
+    ("Tuning", side_by_side(1000), "PB240"),
     (
         "QualityCheck",
         {

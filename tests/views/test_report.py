@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.machine.programs import find_working
-from pipeline_builder.release.record import RunRecord, VerdictRecord
+from pipeline_builder.release.record import RunRecord, TrialRecord, VerdictRecord
 from pipeline_builder.views.report import format_duration, format_number, render_report
 from tests.release.records import CHAMPION, METRICS, package, run_record, steps
 
@@ -164,3 +164,19 @@ def test_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
         assert said == [page_file.as_uri()]
         assert wide <= width
         assert boxes == len(record.steps)
+
+
+def test_the_trainings_of_a_tuning_are_a_table_and_a_drawing() -> None:
+    trials = tuple(
+        TrialRecord(name=name, status=status, metric="auc", objective=value, values={"rate": rate, HOSTILE: "1"}, begun=at, seconds=1.5)
+        for name, status, value, rate, at in (
+            ("t-2", "Completed", 0.9, "0.1", 2.0), ("t-1", "Stopped", 0.7, "0.2", 1.0), ("t-3", "Failed", None, "0.3", 3.0),
+        )
+    )  # fmt: skip
+    text = render_report(run_record(steps=steps("churn", trials=trials)))
+    page = Page(text)
+    assert "Trials of churn-RegisterModel" in page.text
+    assert text.index("t-2<br>") < text.index(">t-1<") < text.index(">t-3<")
+    assert text.count("<circle") == 2
+    assert [tag for tag in page.tags if tag in ("script", "img")] == []
+    assert "Trials of" not in render_report(run_record())

@@ -36,6 +36,8 @@ def check_step(place: Place, references: References) -> Iterator[Fault]:
         yield from below(("Arguments",), check_arguments(STEP_TYPES[kind], step, references))
         yield from check_own_keys(STEP_TYPES[kind], step, references)
         yield from below(("PropertyFiles",), check_property_files(step))
+    elif isinstance(step, dict):  # of a type that isn't known only what it refers to is
+        yield from below(("Arguments",), references.anywhere(step.get("Arguments")))
 
 
 def _check_dependency(item: JSON, references: References) -> Iterator[Fault]:

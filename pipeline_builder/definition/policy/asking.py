@@ -19,6 +19,8 @@ from pipeline_builder.errors import Place
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
 
+# The structure of a request that says whether the job has a network, where that isn't the request itself.
+_NETWORKS: Mapping[str, tuple[str, ...]] = {"Processing": ("NetworkConfig",), "Tuning": ("TrainingJobDefinition",)}
 _NAMES = ("OutputName", "InputName", "ChannelName")
 
 
@@ -41,7 +43,7 @@ class Asking:
     @property
     def is_isolated(self) -> bool:
         """Whether the request has network isolation, wherever one of its type says so."""
-        path = ("NetworkConfig",) if self.type == "Processing" else ()
+        path = _NETWORKS.get(self.type, ())
         value = member_at(self.request, (*path, "EnableNetworkIsolation"))
         return self.known.meaning(value).text == "true"
 
@@ -65,13 +67,16 @@ class Asking:
         step, unit = self.step, self.step.unit
         if not self.own:
             return None
-        section = "registry" if step.step_class == "RegisterModel" else step.section_name
-        job = unit.section.registry if section == "registry" else step.job or step.call
+        section = "registry" if step.step_class == "RegisterModel" else step.tune_name or step.section_name
+        job = unit.section.registry if section == "registry" else step.own or step.call
         below = _match(step.asked.arguments, self.request, path)
         if below:
             return step.conf.document.place((*step.path, "arguments", *below))
         below = _match(job.arguments if job else {}, self.request, path)
-        return unit.conf.document.place((*unit.path, section, "arguments", *below)) if below else None
+        if below:
+            return unit.conf.document.place((*unit.path, section, "arguments", *below))
+        below = _match(step.job.arguments, at(self.request, path[:1]), path[1:]) if step.tune_name and step.job else ()
+        return step.section_place("arguments", *below) if below else None
 
     def _file(self, path: DataPath) -> Place | None:
         """A data file whose address it is."""

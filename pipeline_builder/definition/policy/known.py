@@ -13,7 +13,14 @@ from pipeline_builder.documents.members import member_at
 
 _STEP = re.compile(r"Steps\.(?P<step>[^.\[]+)\.(?P<path>.+)", re.DOTALL)
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
-_OUTPUTS = ("ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts")
+_OUTPUTS = (
+    "ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts",
+    "TrainingJobDefinition.OutputDataConfig.S3OutputPath",
+)  # fmt: skip
+# The name that SageMaker has made for a training of a tuning: letters, digits and '-', which lead nowhere else.
+_MADE_NAME = re.compile(r"(?:BestTrainingJob|TrainingJobSummaries\[\d+\])\.TrainingJobName")
+_CHECKS = ("QualityCheck", "ClarifyCheck")
+_BASELINE = re.compile(r"(?P<which>CalculatedBaseline|BaselineUsedForDriftCheck)(?P<what>Constraints|Statistics)")
 # All else that an execution knows is nobody's choice; this stands in the conf.
 _PIPELINE = "Execution.PipelineName"
 _ARTIFACT = "ModelArtifacts.S3ModelArtifacts"
@@ -88,12 +95,28 @@ class Known:
             return Meaning(text=None, waits=True)
         arguments = member_at(self.steps.get(name), ("Arguments",))
         output = name if path.startswith(_OUTPUTS) else ""
+        if _MADE_NAME.fullmatch(path) and member_at(self.steps.get(name), ("Type",)) == "Tuning":
+            return Meaning(text=EXECUTION)
+        if (check := _BASELINE.fullmatch(path)) and member_at(self.steps.get(name), ("Type",)) in _CHECKS:
+            return self._baseline(name, check["which"], check["what"], depth)
         if path == _ARTIFACT:
             folder = self.meaning(member_at(arguments, ("OutputDataConfig", "S3OutputPath")), depth + 1)
             text = f"{folder.text.rstrip('/')}/{EXECUTION}/output/model.tar.gz" if folder.text else None
             return Meaning(text=text, waits=folder.waits, output=output)
         found = self.meaning(_follow(arguments, path), depth + 1)
         return Meaning(text=found.text, waits=found.waits, output=output)
+
+    def _baseline(self, name: str, which: str, what: str, depth: int) -> Meaning:
+        """A check's baseline is a file of its output; the one that it was held against may be supplied."""
+        supplied = member_at(self.steps.get(name), (f"SuppliedBaseline{what}",))
+        if which == "BaselineUsedForDriftCheck" and supplied:
+            return self.meaning(supplied, depth + 1)
+        address = ("Arguments", "ProcessingOutputConfig", "Outputs")
+        outputs = member_at(self.steps.get(name), address)
+        first = outputs[0] if isinstance(outputs, list) and outputs else None
+        folder = self.meaning(member_at(first, ("S3Output", "S3Uri")), depth + 1)
+        text = f"{folder.text.rstrip('/')}/{what.lower()}.json" if folder.text else None
+        return Meaning(text=text, waits=folder.waits, output=name)
 
     def _join(self, joined: dict[str, JSON], depth: int) -> Meaning:
         values, on = joined.get("Values"), joined.get("On", "")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
-from pipeline_builder.definition.shapes.kinds import STEP_TYPES
+from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
@@ -70,9 +70,7 @@ class Holder:
 
 def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     """Yield every member of a step's request that a policy has to do with, and every structure in it."""
-    known = STEP_TYPES.get(step_type)
-    if known is None:
-        return
+    known = STEP_TYPES.get(step_type, ANY_TYPE)
     shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
     beside = {key: value for key, value in items if key in known.own_keys}
@@ -110,6 +108,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
     match shape["type"]:
         case "structure" if isinstance(value, dict) and not is_expression(value):
             members = shape["members"]
+            found.extend(_varied(name, value, path))
             found.append(Holder(path=path, members=members.keys(), value=value))
             found.extend(_sources(value, path))
             for key, item in value.items():
@@ -129,6 +128,15 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
                 found.append(Member(kind="write" if written else kind, path=path, value=value))
+
+
+def _varied(shape: str, value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+    """Yield the values that a tuning may give to a hyperparameter which holds the address of code, or to any as one."""
+    values = value.get("Values") if shape == "CategoricalParameterRange" else None
+    for index, item in enumerate(values if isinstance(values, list) else ()):
+        plain = item.strip('"') if isinstance(item, str) else item
+        if value.get("Name") in _CODE or (isinstance(plain, str) and plain.startswith("s3://")):
+            yield Member(kind="read", path=(*path, "Values", index), value=item)
 
 
 def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:

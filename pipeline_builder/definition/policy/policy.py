@@ -36,7 +36,7 @@ from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
-from pipeline_builder.definition.steps.model import group_name
+from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
@@ -49,6 +49,8 @@ from pipeline_builder.manifest.refusal import Refused
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
+# What every step has; of a type that only its conf knows all else is asked for.
+_AROUND = ("Name", "Type", "Arguments", "DependsOn", "CacheConfig", "RetryPolicies", "DisplayName", "Description")
 # Types of steps whose requests can name a model package group.
 REGISTERING = ("RegisterModel", "Training")
 
@@ -168,7 +170,8 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
 def _request(composed: Mapping[str, JSON]) -> JSON:
     """Return what a step asks for: its arguments, and of a type that has some the members beside them."""
     arguments, known = composed.get("Arguments"), STEP_TYPES.get(str(composed.get("Type")))
-    beside = {key: composed[key] for key in (known.own_keys if known else ()) if key in composed}
+    keys = known.own_keys if known else [key for key in composed if key not in _AROUND]
+    beside = {key: composed[key] for key in keys if key in composed}
     return {**arguments, **beside} if isinstance(arguments, dict) else arguments
 
 

@@ -10,6 +10,7 @@ from pipeline_builder.definition.policy.members import Holder, Member
 from pipeline_builder.definition.steps.volumes import KEY as VOLUME_KEY
 from pipeline_builder.definition.steps.volumes import has_local_storage
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.manifest.patterns import fits_any
@@ -21,8 +22,9 @@ UNKNOWABLE = (
 )
 # What the service takes where a request doesn't say it [CreateTrainingJob, CreateProcessingJob].
 _DEFAULT_RUNTIME = 86_400
-_JOBS = ("Training", "Processing")
-_ISOLATED = {"Training": (), "Model": (), "Processing": ("NetworkConfig",)}
+# By type: the structure that says how long a job may run, and the one that says whether it has a network.
+_JOBS: Mapping[str, tuple[str, ...]] = {"Training": (), "Processing": (), "Tuning": ("TrainingJobDefinition",)}
+_ISOLATED: Mapping[str, tuple[str, ...]] = {**_JOBS, "Model": (), "Processing": ("NetworkConfig",)}
 # By the kind of a member: the problem's id, the policy's key, what it is.
 _LISTS = {
     "role": ("PB235", "roles", "the role"),
@@ -35,7 +37,8 @@ _LISTS = {
 _WITH_IMAGE = ("AlgorithmName", "ModelPackageName")
 # Stands for the address of an image that couldn't be told, which is a problem of its own.
 UNRESOLVED = "unknown"
-_TAGGED = ("Training", "Processing", "Transform", "Model")
+_PARALLEL = ("HyperParameterTuningJobConfig", "ResourceLimits", "MaxParallelTrainingJobs")
+_TAGGED = ("Training", "Processing", "Transform", "Model", "Tuning")
 
 
 def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -> Iterator[Refused]:
@@ -106,18 +109,35 @@ def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refus
         if count is None and not meaning.waits:
             yield _unknowable(asking, member.path, "PB240", "the number of instances")
         total += count or 0
-    if total > asking.rules.count:
+    parallel = _parallel(asking)
+    if parallel > 1 and total * parallel > asking.rules.count:
+        message = (
+            f"{parallel} trainings at once of {total} instances are more than the {asking.rules.count} of the policy"
+        )
+        yield asking.refuse("PB240", "count", total * parallel, message, _PARALLEL)
+    elif total > asking.rules.count:
         message = f"{total} instances are more than the {asking.rules.count} of the policy"
         yield asking.refuse("PB240", "count", total, message, counts[0].path)
 
 
+def _parallel(asking: Asking) -> int:
+    """Return how many jobs of a tuning run at once, 1 for any other step."""
+    value = member_at(asking.request, _PARALLEL) if asking.type == "Tuning" else None
+    return _whole(asking.known.meaning(value)) or 1
+
+
 def _check_default_runtime(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
-    """A request that says no time gets the service's own, which can be more than the policy has."""
-    said = any(isinstance(member, Member) and member.kind == "runtime" for member in found)
+    """A request that says no time gets the service's own, which can be more than the policy has.
+
+    The time of a whole tuning says nothing about each of its trainings.
+    """
+    said = any(isinstance(m, Member) and m.kind == "runtime" and "ResourceLimits" not in m.path for m in found)
     if asking.type in _JOBS and not said and asking.rules.max_runtime < _DEFAULT_RUNTIME:
         allowed = shown_span(asking.rules.max_runtime)
         message = f"without 'MaxRuntimeInSeconds' the job may run for 1d, more than the {allowed} of the policy"
-        yield asking.refuse("PB241", "max_runtime", _DEFAULT_RUNTIME, message, ("StoppingCondition",))
+        yield asking.refuse(
+            "PB241", "max_runtime", _DEFAULT_RUNTIME, message, (*_JOBS[asking.type], "StoppingCondition")
+        )
 
 
 def _check_network(asking: Asking) -> Iterator[Refused]:

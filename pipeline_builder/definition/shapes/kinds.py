@@ -59,6 +59,8 @@ _UNDOCUMENTED = (
     "Athena", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockModelImport",
     "BedrockProvisionedModelThroughput", "HubContent",
 )  # fmt: skip
+ANY_TYPE = StepType("own:any arguments", ("own:Anything",), "", _JOB)
+"""Of a type that only its conf knows."""
 STEP_TYPES: Mapping[str, StepType] = {
     "Processing": _of(
         _PROCESSING[0],

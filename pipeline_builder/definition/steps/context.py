@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline_builder.conf.containers import sources_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
-from pipeline_builder.conf.sections import EvaluateSection, JobSection
+from pipeline_builder.conf.sections import EvaluateSection, JobSection, TrainSection
 from pipeline_builder.definition.names import CHANNEL_NAME, shorten
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.documents.values import Settings
 
 Mapped = dict[str, JSON]
@@ -22,6 +24,7 @@ OWN_FOLDERS = ("code", "definitions", "evidence", "executions", "manifests")
 _STEP_ERRORS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
 _JOB_ERRORS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
 _ATTEMPTS = 5
+_ELSEWHERE = ("EMR", "EMRServerless")  # whose jobs are none of SageMaker's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,11 @@ class Context:
         found = [s for s in self.unit_steps(step, step_class) if s.name in step.depends_on]
         return found[-1] if found else None
 
+    def trained(self, step: Step) -> Step:
+        """Return the step of the same model whose model this one takes: a training, or a tuning."""
+        found = [s for s in self.graph.by_unit[step.unit.name] if s.trains and s.name in step.depends_on]
+        return ([s for s in found if s.name not in sources_of(step)] or found)[-1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chained:
@@ -124,11 +132,35 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
         elif source.step_class == "Metrics":
             label = report_output(source)
             outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
-        elif source.step_class == "Training":
-            outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts")))
+        elif source.trains:
+            outputs.append(Chained(step=name, label=single, uri=model_uri(source, step.asked.top_k)))
         else:
             outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.TransformOutput.S3OutputPath")))
     return tuple(outputs)
+
+
+def model_uri(trained: Step, top: int | None = None) -> Mapped:
+    """Return the address of the model that a step has trained; of a tuning the best, or the one that `top` counts to.
+
+    A tuning tells the names of its trainings, and no address. Where its models go by a reference, such as to a folder
+    of the execution, that folder is the tuning job's own: one out of the step cache is of another execution.
+    """
+    if not trained.tune_name:
+        return get(f"Steps.{trained.name}.ModelArtifacts.S3ModelArtifacts")
+    which = "BestTrainingJob" if top is None else f"TrainingJobSummaries[{top}]"
+    own = get(f"Steps.{trained.name}.TrainingJobDefinition.OutputDataConfig.S3OutputPath")
+    folder, name = _models_of(trained), get(f"Steps.{trained.name}.{which}.TrainingJobName")
+    return join("/", folder.rstrip("/") if isinstance(folder, str) else own, name, "output/model.tar.gz")
+
+
+def _models_of(tuning: Step) -> JSON:
+    """Return the folder of a tuning's models, as `arguments` or the training's section say it; None where none does."""
+    path, job, tune = ("OutputDataConfig", "S3OutputPath"), tuning.job, tuning.tune
+    assert isinstance(job, TrainSection)
+    assert tune is not None
+    over = [(given, ("TrainingJobDefinition", *path)) for given in (tuning.asked.arguments, tune.arguments)]
+    found = (member_at(given, at) for given, at in (*over, (job.arguments, path)))
+    return next((uri for uri in found if uri), job.output_path or None)
 
 
 def output_channels(step: Step) -> tuple[str, ...]:
@@ -187,9 +219,9 @@ def vpc_config(settings: Settings) -> Mapped:
 
 def cache_config(step: Step) -> Mapped:
     """Return the step cache's configuration, off unless the step turns it on."""
-    if not step.asked.enable_cache or step.job is None:
+    if not step.asked.enable_cache or step.own is None:
         return {}
-    return {"CacheConfig": {"Enabled": True, "ExpireAfter": step.job.cache.expire_after}}
+    return {"CacheConfig": {"Enabled": True, "ExpireAfter": step.own.cache.expire_after}}
 
 
 def dependencies(step: Step) -> Mapped:
@@ -201,11 +233,13 @@ def dependencies(step: Step) -> Mapped:
 
 def retry_policies(step: Step) -> Mapped:
     """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
-    section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.job
+    section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.own
+    asked = section.retry if section else step.request.attempts if step.request else ()
+    has_job = step.job is not None or (step.request is not None and step.step_class not in _ELSEWHERE)
     policies: list[JSON] = []
-    for retry in section.retry if section else ():
+    for retry in asked:
         policy: Mapped = {
-            "ExceptionType": list(retry.exceptions or (*_STEP_ERRORS, *(_JOB_ERRORS if step.job else ()))),
+            "ExceptionType": list(retry.exceptions or (*_STEP_ERRORS, *(_JOB_ERRORS if has_job else ()))),
             "IntervalSeconds": retry.interval_seconds,
             "BackoffRate": retry.backoff_rate,
         }

@@ -16,9 +16,11 @@ from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.definition.steps.data import files_of
 from pipeline_builder.documents.expressions import get, is_expression
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.errors import InputProblems, Place, Problem
 
 VARIABLE = "SMP_DATA_FINGERPRINT"
+_HYPERPARAMETER = "sagemaker_smp_data_fingerprint"
 MOST_VARIABLES: Mapping[str, int] = {"Processing": 100, "Training": 100, "Transform": 16}
 """Variables that a job's environment takes, by step type [service model]."""
 
@@ -28,7 +30,7 @@ def data_parameters(graph: Graph) -> Mapping[str, str]:
     return {
         step.name: parameter_name("Data", step.name)
         for step in graph.steps
-        if step.job and step.job.cache.data and not without_data(step)
+        if step.own and step.own.cache.data and not without_data(step)
     }
 
 
@@ -75,6 +77,8 @@ def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> 
             one that has such a variable already.
     """
     arguments = composed["Arguments"]
+    if step.tune_name and composed["Type"] == "Tuning":
+        return _tuned(step, composed, data_parameter)
     if "CacheConfig" not in composed or not isinstance(arguments, dict) or composed["Type"] not in MOST_VARIABLES:
         return composed
     before = arguments.get("Environment", {})
@@ -90,6 +94,23 @@ def with_variables(step: Step, composed: Mapped, data_parameter: str | None) -> 
     if len(environment) > MOST_VARIABLES[str(composed["Type"])]:
         raise InputProblems(_full(step, str(composed["Type"]), len(environment)))
     return {**composed, "Arguments": {**arguments, "Environment": environment}}
+
+
+def _tuned(step: Step, composed: Mapped, data_parameter: str | None) -> Mapped:
+    """Return a tuning with the same among the hyperparameters of its trainings: their variables aren't compared."""
+    arguments = composed["Arguments"]
+    definition = member_at(arguments, ("TrainingJobDefinition",))
+    if "CacheConfig" not in composed or not isinstance(arguments, dict) or not isinstance(definition, dict):
+        return composed
+    before = definition.get("StaticHyperParameters", {})
+    if not isinstance(before, dict) or is_expression(before):
+        return composed
+    added: Mapped = {caching.HYPERPARAMETER: get(f"Parameters.{caching.PARAMETER}")}
+    if data_parameter:
+        data_addresses(step)
+        added[_HYPERPARAMETER] = get(f"Parameters.{data_parameter}")
+    inner: Mapped = {**definition, "StaticHyperParameters": {**before, **added}}
+    return {**composed, "Arguments": {**arguments, "TrainingJobDefinition": inner}}
 
 
 def _taken(step: Step, name: str) -> Problem:

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
+from pipeline_builder.definition.steps.condition import place_in_conf
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 
+# By the member's name, of steps that run no script of the model's.
+OF_REQUESTS: Mapping[str, str] = {
+    "ClusterId": "cluster_id", "ClusterConfig": "cluster", "Jar": "jar", "MainClass": "main_class", "Args": "args",
+    "Properties": "properties", "ExecutionRoleArn": "execution_role", "ApplicationId": "application_id",
+    "ApplicationConfig": "application", "entryPoint": "entry_point", "entryPointArguments": "args", "query": "query",
+    "sparkSubmitParameters": "spark_submit", "configurationOverrides": "configuration",
+    "executionTimeoutMinutes": "max_runtime_minutes", "TargetAttributeName": "target", "ProblemType": "problem_type",
+    "AutoMLJobObjective": "objective", "MaxCandidates": "max_candidates", "Mode": "mode",
+    "SM_INPUT_NOTEBOOK_NAME": "notebook", "SM_KERNEL_NAME": "kernel",
+    "SkipCheck": "skip_check", "FailOnViolation": "fail_on_violation",
+    "RegisterNewBaseline": "register_new_baseline",
+    "SuppliedBaselineConstraints": "supplied_baseline_constraints",
+    "SuppliedBaselineStatistics": "supplied_baseline_statistics", "problem_type": "problem_type",
+}  # fmt: skip
 # By the member's name.
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "InstanceType": ("instance_type",),
@@ -22,11 +38,28 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "TransformJobName": ("base_job_name",),
     "Environment": ("env",),
     "HyperParameters": ("hyperparams", "hyperparameters"),
+    "StaticHyperParameters": ("hyperparams", "hyperparameters"),
+    "HyperParameterTuningJobName": ("base_job_name",),
+    "ParameterRanges": ("ranges",),
+    "Strategy": ("strategy",),
+    "MinResource": ("hyperband", "min_resource"),
+    "MaxResource": ("hyperband", "max_resource"),
+    "StrategyConfig": ("hyperband",),
+    "MetricName": ("objective", "metric"),
+    "HyperParameterTuningJobObjective": ("objective",),
+    "MetricDefinitions": ("metrics", "objective"),
+    "MaxNumberOfTrainingJobs": ("max_jobs",),
+    "MaxParallelTrainingJobs": ("max_parallel_jobs",),
+    "TrainingJobEarlyStoppingType": ("early_stopping",),
+    "TuningJobCompletionCriteria": ("complete",),
+    "WarmStartConfig": ("warm_start",),
+    "RandomSeed": ("seed",),
     "Tags": ("tags",),
+    **{key: (name,) for key, name in OF_REQUESTS.items()},
     "ChannelName": ("channels",),
     "InputName": ("channels",),
     "LocalPath": ("inputLocalFilepath", "channels"),
-    "S3Uri": ("channels",),
+    "S3Uri": ("channels", "dataset", "folder"),
     "S3OutputPath": ("output_path",),
     "ContainerEntrypoint": ("entry_point",),
     "ContainerArguments": ("args",),
@@ -60,35 +93,77 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# By the member of one of several containers.
+_OF_CONTAINER: Mapping[str, tuple[str, ...]] = {
+    "Image": ("image_uri", "image"),
+    "ModelDataUrl": ("step", "model_data_uri"),
+    "Environment": ("env", "entry_point"),
+    "ContainerHostname": ("hostname",),
+}
+
+
+def _of_input(step: Step, path: DataPath) -> Place | None:
+    """Return where a Lambda or Callback step's section has an input."""
+    below = _below(path) if "Arguments" in path else path
+    document, given = step.unit.conf.document, (*step.unit.path, step.section_name, "inputs", *below)
+    return document.place(given) if step.call and given in document.values else None
+
+
 def place_of(step: Step, path: DataPath) -> Place:
     """Return the place that a member of a request most likely comes from in the conf: the nearest key, or the step."""
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
-    section = (*step.unit.path, step.section_name)
-    given = (*section, "inputs", *(path[path.index("Arguments") + 1 :] if "Arguments" in path else path))
-    if step.call and given in document.values:
-        return document.place(given)
+    if own_place := _of_container(step, path) or _of_input(step, path):
+        return own_place
+    if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
+        return step.conf.document.place(own)
+    if step.request is not None and "ClusterConfig" in path:
+        inner = (*step.unit.path, step.section_name, "cluster", *path[path.index("ClusterConfig") + 1 :])
+        return document.place(inner)
+    sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())
-        for place in ((*section, *keys), *((*section, key) for key in keys)):
-            if keys and place in document.values:
-                return document.place(place)
+        for section in sections if keys else ():
+            for place in ((*section, *keys), *((*section, key) for key in keys)):
+                if place in document.values:
+                    return document.place(place)
     return _argument(step, path, whole=False) or step.place
+
+
+def _of_container(step: Step, path: DataPath) -> Place | None:
+    """Return where a member of one of several containers stands, or that container."""
+    at = path.index("Containers") + 1 if "Containers" in path else 0
+    index = path[at] if at and at < len(path) else None
+    if not containers_of(step) or not isinstance(index, int):
+        return None
+    base: DataPath = (*step.unit.path, "registry", "containers", index)
+    keys = _OF_CONTAINER.get(str(path[at + 1]), ()) if len(path) > at + 1 else ()
+    document = step.unit.conf.document
+    found = next((key for key in keys if (*base, key) in document.values), None)
+    return document.place((*base, found)) if found else document.place(base)
 
 
 def _argument(step: Step, path: DataPath, *, whole: bool) -> Place | None:
     """Return where `arguments` have the member, or where they don't what they have of the way to it."""
     if "Arguments" not in path:
         return None
-    below = path[len(path) - path[::-1].index("Arguments") :]
-    section = "registry" if step.step_class == "RegisterModel" else step.section_name
+    below = _below(path)
+    section = "registry" if step.step_class == "RegisterModel" else step.tune_name or step.section_name
     unit = step.unit
-    for document, base in (
-        (step.conf.document, (*step.path, "arguments")),
-        (unit.conf.document, (*unit.path, section, "arguments")),
-    ):
-        known = next((n for n in range(len(below), 0, -1) if (*base, *below[:n]) in document.values), 0)
-        if known == len(below) or (known and not whole):
-            return document.place((*base, *below[:known]))
+    given = [
+        (step.conf.document, (*step.path, "arguments"), below),
+        (unit.conf.document, (*unit.path, section, "arguments"), below),
+    ]
+    if step.tune_name and below[:1] == ("TrainingJobDefinition",):  # what the training's own section says
+        given.append((unit.conf.document, (*unit.path, step.section_name, "arguments"), below[1:]))
+    for document, base, members in given:
+        known = next((n for n in range(len(members), 0, -1) if (*base, *members[:n]) in document.values), 0)
+        if known == len(members) or (known and not whole):
+            return document.place((*base, *members[:known]))
     return None
+
+
+def _below(path: DataPath) -> DataPath:
+    """Return what of a path is below the innermost step's arguments."""
+    return path[len(path) - path[::-1].index("Arguments") :]

@@ -1,9 +1,11 @@
-"""CreateModel and RegisterModel steps: CreateModel and CreateModelPackage, around one container definition."""
+"""CreateModel and RegisterModel steps: CreateModel and CreateModelPackage, around container definitions."""
 
 from __future__ import annotations
 
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.definition.names import GROUP_NAME, shorten
+from pipeline_builder.definition.steps.checks import registered_baselines
+from pipeline_builder.definition.steps.containers import model_containers
 from pipeline_builder.definition.steps.context import (
     Context,
     Mapped,
@@ -12,7 +14,7 @@ from pipeline_builder.definition.steps.context import (
     vpc_config,
     without_empty,
 )
-from pipeline_builder.definition.steps.repack import needs_repack, repacked_uri
+from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.documents.expressions import get
 
 # The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
@@ -21,11 +23,13 @@ _MOST_REPOSITORIES = 40
 
 def compose_create_model(context: Context, step: Step) -> Mapped:
     """Return the step: the unit's last trained artifact, in the registry's image, with the inference code."""
-    settings = context.settings
+    settings, containers = context.settings, model_containers(context, step)
+    held: Mapped = {"Containers": containers} if containers_of(step) else {"PrimaryContainer": containers[0]}
     request: Mapped = {
         "ModelName": step.unit.section.name,
         "ExecutionRoleArn": context.role(step),
-        "PrimaryContainer": container(context, step, url="ModelDataUrl"),
+        **held,
+        "InferenceExecutionConfig": without_empty({"Mode": step.registry.mode}),
         "VpcConfig": vpc_config(settings),
         "EnableNetworkIsolation": True if context.is_isolated(step) else None,
         "Tags": tag_list(context, step.unit.section.transform.tags if step.unit.section.transform else {}),
@@ -37,8 +41,9 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
     """Return the step: a new version of the model's package group, with metrics and provenance."""
     registry, unit = step.registry, step.unit
     inference = registry.inference
+    calculated, baselines = registered_baselines(context, step)
     specification: Mapped = {
-        "Containers": [container(context, step, url="ModelDataUrl")],
+        "Containers": model_containers(context, step),
         "SupportedContentTypes": list(inference.content_types),
         "SupportedResponseMIMETypes": list(inference.response_types),
         "SupportedRealtimeInferenceInstanceTypes": list(inference.realtime_instances),
@@ -49,51 +54,22 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
         "ModelPackageDescription": registry.description,
         "ModelApprovalStatus": registry.approval,
         "InferenceSpecification": without_empty(specification),
-        "ModelMetrics": _metrics(context, step),
+        "ModelMetrics": _metrics(context, step, calculated),
+        "DriftCheckBaselines": baselines,
         "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
         **_provenance(context, step),
     }
     return {"Type": "RegisterModel", "Arguments": without_empty(request)}
 
 
-def group_name(pipeline: str, model: str) -> str:
-    """Return the default model package group: `<pipeline>-<model>` in the letters that the service takes."""
-    plain = "".join(char if char.isalnum() else "-" for char in f"{pipeline}-{model}")
-    return shorten(plain, GROUP_NAME)
-
-
-def container(context: Context, step: Step, *, url: str) -> Mapped:
-    """Return image, model artifact and inference code.
-
-    With repacking the code is in the archive. Without, it stays outside, and `SAGEMAKER_SUBMIT_DIRECTORY` tells the
-    container's toolkit where to fetch it from, as the SDK's own models do.
-    """
-    repack = needs_repack(step)
-    training = context.needed(step, "Training")
-    assert training is not None
-    section = step.unit.section.transform
-    environment: Mapped = {}
-    if section and section.entry_point:
-        environment = {
-            "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-            "SAGEMAKER_PROGRAM": section.entry_point,
-            "SAGEMAKER_REGION": context.settings.region,
-            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code" if repack else context.code[step.name],
-        }
-    definition: Mapped = {
-        "Image": context.image(step, step.registry.inference),
-        url: repacked_uri(training) if repack else get(f"Steps.{training.name}.ModelArtifacts.S3ModelArtifacts"),
-        "Environment": environment,
-    }
-    return without_empty(definition)
-
-
-def _metrics(context: Context, step: Step) -> Mapped:
+def _metrics(context: Context, step: Step, calculated: Mapped) -> Mapped:
+    """The report of the Metrics step is what the model is judged by; what checks have found stands beside it."""
     metrics = context.needed(step, "Metrics")
     if metrics is None:
-        return {}
+        return calculated
     statistics: Mapped = {"ContentType": "application/json", "S3Uri": report_uri(metrics)}
-    return {"ModelQuality": {"Statistics": statistics}}
+    quality = calculated.get("ModelQuality")
+    return {**calculated, "ModelQuality": {**(quality if isinstance(quality, dict) else {}), "Statistics": statistics}}
 
 
 def _provenance(context: Context, step: Step) -> Mapped:

@@ -6,6 +6,7 @@ job whose output has a fixed name, so that the step cache can answer and no seco
 
 from __future__ import annotations
 
+from pipeline_builder.conf.containers import needs_training
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.names import STEP_NAME, shorten
 from pipeline_builder.definition.steps.context import (
@@ -13,6 +14,7 @@ from pipeline_builder.definition.steps.context import (
     Mapped,
     cache_config,
     execution_uri,
+    model_uri,
     output_uri,
     retry_policies,
     tag_list,
@@ -20,7 +22,7 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.expressions import get, join
+from pipeline_builder.documents.expressions import join
 
 _BASE = "/opt/ml/processing"
 _OUTPUT = "model"
@@ -38,25 +40,26 @@ _SCRIPT = (
 def needs_repack(step: Step) -> bool:
     """Tell whether the model of a CreateModel or RegisterModel step gets its inference code into the archive."""
     transform = step.unit.section.transform
-    return step.registry.repack and bool(transform and transform.entry_point)
+    return step.registry.repack and needs_training(step) and bool(transform and transform.entry_point)
 
 
-def repack_name(training: Step) -> str:
-    """Return the name of the step that repacks what a Training step made."""
-    return shorten(f"{training.name}-Repack", STEP_NAME)
+def repack_name(training: Step, top: int | None = None) -> str:
+    """Return the name of the step that repacks what another has trained; of a tuning the model that `top` counts to."""
+    return shorten(f"{training.name}-Repack{'' if top is None else f'-{top}'}", STEP_NAME)
 
 
-def repacked_uri(training: Step) -> Mapped:
+def repacked_uri(training: Step, top: int | None = None) -> Mapped:
     """Return the address of the repacked archive."""
-    return join("/", output_uri(repack_name(training), _OUTPUT), _ARCHIVE)
+    return join("/", output_uri(repack_name(training, top), _OUTPUT), _ARCHIVE)
 
 
 def compose_repack(context: Context, step: Step, training: Step) -> Mapped:
     """Return the step that repacks for `step`, a CreateModel or RegisterModel, what `training` has trained."""
     settings, job = context.settings, training.job
     assert job is not None
-    name, network = repack_name(training), vpc_config(settings)
-    model: JSON = get(f"Steps.{training.name}.ModelArtifacts.S3ModelArtifacts")
+    top = step.asked.top_k
+    name, network = repack_name(training, top), vpc_config(settings)
+    model: JSON = model_uri(training, top)
     cluster: Mapped = {
         "InstanceCount": 1,
         "InstanceType": _INSTANCE,

@@ -7,10 +7,9 @@ from typing import Any
 
 from pipeline_builder.conf.attempts import CacheSection
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.definition.shapes.kinds import STEP_TYPES
+from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
 from pipeline_builder.definition.steps.context import Context, Mapped, tag_list, vpc_config, without_empty
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.fields import TYPED
 
 # Where in a request the role, the network and the tags of its jobs stand, by type: filled in where nothing is.
 _ROLE: Mapping[str, tuple[str, ...]] = {
@@ -44,13 +43,14 @@ _TAGGED = (
 _SEVERAL = "TrainingJobDefinitions"
 # The SDK's class of a step, where its type in the definition is another.
 _TYPES = {"NotebookJob": "Training"}
+RAW = "Raw"
 _INPUTS = ("Callback", "Lambda")
 _ANYWHERE = ("DisplayName", "Description")
 
 
 def compose_typed(context: Context, step: Step) -> Mapped:
     """Return the step with what the conf doesn't have to say: its role, network and tags."""
-    kind, asked = step.step_class, step.asked.arguments
+    kind, asked = type_of(step), step.asked.arguments
     request: Mapped = {}
     if kind in _TAGGED:
         request["Tags"] = tag_list(context, {})
@@ -61,17 +61,31 @@ def compose_typed(context: Context, step: Step) -> Mapped:
     cache: Mapped = {}
     if step.asked.enable_cache:
         cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": CacheSection().expire_after}}
-    return {"Type": _TYPES.get(kind, kind), "Arguments": without_empty(request), **cache}
+    return {
+        "Type": kind if step.step_class == RAW else _TYPES.get(kind, kind),
+        "Arguments": without_empty(request),
+        **cache,
+    }
 
 
-def split_arguments(step: Step, asked: dict[str, Any]) -> tuple[Mapped, dict[str, Any]]:
+def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
     """Return the members of `arguments` that stand beside the request in the definition, and those of the request.
 
     Those of a job that has a section are all of the request.
     """
-    if step.step_class not in TYPED:
-        return {}, asked
-    step_type = STEP_TYPES[_TYPES.get(step.step_class, step.step_class)]
+    return split_given(step, step.asked.arguments) if step.is_raw or step.call else ({}, step.asked.arguments)
+
+
+def type_of(step: Step) -> str:
+    """Return the type that a step without a section asks for; of a Raw step it is its own word."""
+    return step.asked.step_type if step.step_class == RAW else step.step_class
+
+
+def split_given(step: Step, asked: dict[str, Any]) -> tuple[Mapped, dict[str, Any]]:
+    """Return the members of what a step asks for that stand beside its request, and those of the request."""
+    step_type = STEP_TYPES.get(_TYPES.get(step.step_class, type_of(step)), ANY_TYPE)
+    if step_type is ANY_TYPE and isinstance(whole := asked.get("Arguments"), dict):
+        return {key: value for key, value in asked.items() if key != "Arguments"}, whole
     named = () if step.step_class in _INPUTS else _ANYWHERE  # whose arguments are inputs of any name
     beside = (*step_type.keys, "RetryPolicies", *named)
     own = {key: value for key, value in asked.items() if key in beside and value is not None}

@@ -18,7 +18,9 @@ KEY = "VolumeKmsKeyId"
 HOLDERS: Mapping[str, tuple[str, ...]] = {
     "Processing": ("ProcessingResources", "ClusterConfig"),
     "Training": ("ResourceConfig",),
+    "Tuning": ("TrainingJobDefinition", "ResourceConfig"),
     "Transform": ("TransformResources",),
+    **dict.fromkeys(("QualityCheck", "ClarifyCheck"), ("ProcessingResources", "ClusterConfig")),
 }
 _PARAMETER = "Parameters."
 

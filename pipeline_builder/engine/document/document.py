@@ -15,7 +15,8 @@ from pipeline_builder.errors import InputProblems, Problem
 
 VERSION = "2020-12-01"
 STEP_TYPES = (
-    "Processing", "Training", "Model", "Transform", "RegisterModel", "Condition", "Fail", "Lambda", "Callback",
+    "Processing", "Training", "Tuning", "Model", "Transform", "RegisterModel", "Condition", "Fail", "Lambda",
+    "Callback",
 )  # fmt: skip
 """The types that are run here; a step of any other needs a stub."""
 # What a step of one of these may have besides; anything else asks for something that would not happen.

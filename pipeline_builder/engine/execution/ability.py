@@ -16,12 +16,13 @@ from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_t
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages, images_of
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
+from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
 
 Request = Mapping[str, Any]
-_JOBS = ("Processing", "Training", "Transform")
+_JOBS = ("Processing", "Training", "Transform", "Tuning")
 _MOST_STEPS = 5
 
 
@@ -73,7 +74,8 @@ def look_at(
 ) -> tuple[Unable, ...]:
     """Return what this machine can't do of a definition that nobody has deployed, with its parameters' defaults.
 
-    `requirements` returns the lines beside the code at an address.
+    `requirements` returns the lines beside the code at an address. What it can't do of a tuning is said by
+    `find_unrunnable`: as the steps that it runs none of, one may have a stub.
 
     Raises:
         InputProblems: PB501 to PB503 of `load_definition`.
@@ -86,7 +88,9 @@ def look_at(
         return (*_image_layers(step, request, images), requirements(code))
 
     means = Means(elsewhere=Elsewhere(sources), layers=layers, images=images)
-    return find_unable(document, Scope(parameters=defaults, execution={}), means)
+    found = find_unable(document, Scope(parameters=defaults, execution={}), means)
+    tunings = {step.name for step in document.steps if step.type == "Tuning"}
+    return tuple(one for one in found if one.problem.warning or one.step not in tunings)
 
 
 def refuse_unable(found: Iterable[Unable], more: Iterable[Problem] = ()) -> None:
@@ -110,7 +114,7 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
         return
     if means.secrets:
         try:
-            secrets_of(request, means.secrets)
+            secrets_of(as_training(step, request)[1], means.secrets)
         except InputProblems as error:
             yield from (Seen(path=("Environment",), problem=problem) for problem in error.problems)
     try:

@@ -13,6 +13,7 @@ from pipeline_builder.dag.caching import COMPARED
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
+from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import AUGMENTED, MANIFEST, PLACE, PREFIX
@@ -21,6 +22,8 @@ from pipeline_builder.engine.state.supply import AUGMENTED, MANIFEST, PLACE, PRE
 # looked at, and besides what decides how records are cut.
 _COMPARED = {
     **COMPARED,
+    # SageMaker doesn't look at the variables of a tuning's trainings.
+    "Tuning": (*COMPARED["Tuning"], "CheckpointConfig", "Environment"),
     "Transform": (
         *(member for member in COMPARED["Transform"] if member != "ModelName"),
         "BatchStrategy",
@@ -32,7 +35,7 @@ _KEPT = ("CheckpointConfig", "DebugHookConfig")
 
 
 CALLS = ("Lambda", "Callback")
-CACHED = ("Processing", "Training", "Transform", *CALLS)
+CACHED = ("Processing", "Training", "Transform", "Tuning", *CALLS)
 """The types of steps that the cache may answer for; of calls all that they hand over is compared."""
 # A run of a cache generation of its own is not the one to compare with, where one before it is nearer.
 _LAST_RUNS = 10
@@ -64,8 +67,7 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
     parts = {"packages": _sha256(packages)}
     if step.type in CALLS:
         parts |= {name: _sha256(value) for name, value in {**request, **step.beside}.items()}
-    for member in _COMPARED.get(step.type, ()):
-        value = request.get(member)
+    for member, value in _members(step, request).items():
         if isinstance(value, list):
             for item in value:
                 name = item.get("InputName") or item.get("ChannelName")
@@ -78,11 +80,18 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
         parts["answers"] = _sha256(answers)
     if outputs := _outputs(request):
         parts["outputs"] = _sha256(outputs)
-    for address in addresses_elsewhere(request):
+    for address in addresses_elsewhere(as_training(step, request)[1]):
         parts[f"data of '{address}'"] = store.digest(address)
     if "Model" in request:
         parts["model"] = _sha256(by_content(request["Model"], store))
     return Key(sha256=_sha256(parts), parts=parts)
+
+
+def _members(step: Step, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is compared; of a tuning what of its trainings is, by its name there."""
+    inner = request.get("TrainingJobDefinition") if step.type == "Tuning" else None
+    known = {**inner, **request} if isinstance(inner, dict) else request
+    return {member: known.get(member) for member in _COMPARED.get(step.type, ())}
 
 
 def _outputs(request: Mapping[str, Any]) -> dict[str, str]:
@@ -165,6 +174,8 @@ def _word(part: str) -> str:
         "AppSpecification": "image or command",
         "AlgorithmSpecification": "image",
         "HyperParameters": "hyperparameters or code",
+        "StaticHyperParameters": "hyperparameters or code",
+        "HyperParameterTuningJobConfig": "ranges, objective or limits",
         "Environment": "environment variables",
         "input 'code'": "code",
         "packages": "Python packages",

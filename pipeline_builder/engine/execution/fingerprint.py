@@ -16,6 +16,7 @@ from pipeline_builder.engine.execution.cache import by_content
 from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
+from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
 from pipeline_builder.errors import InputProblems
@@ -64,7 +65,7 @@ def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     """Yield the literal addresses that steps read from, with their kind; what steps write for each other is not in."""
     for step in document.steps:
         for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
-            yield from _literal(step.arguments.get(member))
+            yield from _literal(as_training(step, step.arguments)[1].get(member))
         yield from ((address, PREFIX) for address in addresses_elsewhere(step.arguments))
         yield from _models(step.arguments)
         yield from _json_files(step.arguments)

@@ -37,8 +37,16 @@ def _written(result: Mapping[str, Any]) -> Iterator[str]:
     outputs = (result.get("ProcessingOutputConfig") or {}).get("Outputs") or ()
     found = [(output.get("S3Output") or {}).get("S3Uri") for output in outputs]
     found.append((result.get("ModelArtifacts") or {}).get("S3ModelArtifacts"))
+    found.append(_best_model(result))
     found.append((result.get("TransformOutput") or {}).get("S3OutputPath"))
     yield from (uri for uri in found if isinstance(uri, str))
+
+
+def _best_model(result: Mapping[str, Any]) -> str | None:
+    """Return the address of the best model of a tuning."""
+    folder = ((result.get("TrainingJobDefinition") or {}).get("OutputDataConfig") or {}).get("S3OutputPath")
+    name = (result.get("BestTrainingJob") or {}).get("TrainingJobName")
+    return f"{str(folder).rstrip('/')}/{name}/output" if folder and name else None
 
 
 def _is_gone(uri: str, state: State, store: LocalStore) -> bool:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -28,6 +29,7 @@ from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, job_arn, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
+from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.jobs.work import WORK
@@ -53,7 +55,7 @@ from pipeline_builder.target import (
 Keep = Callable[[], None]
 WAITS = "Callback"
 """The type of a step that only waits: it takes no place of those that run at once."""
-_LOGGED = ("Processing", "Training", "Transform", "Lambda")
+_LOGGED = (*KINDS, "Lambda")
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
@@ -117,7 +119,9 @@ class Run:
         self._known = engine.state.steps(execution.arn)
         self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
         self._frontier = Frontier(document.steps, self._todo(), self._results, self._failed)
-        self._ended: SimpleQueue[Future[Done | None]] = SimpleQueue()
+        self._ended: SimpleQueue[Future[Done | None] | None] = SimpleQueue()
+        workers = min(limits.parallel or engine.jobs, engine.jobs)
+        self._slots = Slots(workers, wake=lambda: self._ended.put(None))
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -136,9 +140,12 @@ class Run:
                 if self._asked_to_stop():
                     todo.clear()
                     line.clear()
-                waiting = self._waiting_ready(line, observe)
-                for step in (*waiting, *line.take(workers - sum(step.type != WAITS for step in running.values()))):
+                for step in self._waiting_ready(line, observe):
                     self._submit(pool, step, observe, running)
+                while line and self._slots.seize():
+                    (step,) = line.take(1)
+                    self._submit(pool, step, observe, running)
+                self._slots.want(bool(line))
                 if not running:
                     break
                 self._collect(running)
@@ -198,14 +205,18 @@ class Run:
             # A time-out now and then, because a wait without end can't be interrupted on every system.
             future = self._ended.get(timeout=0.5)
             while True:
-                step = running.pop(future)
-                done = future.result()
-                if done is None:
-                    self._failed.add(step.name)
-                else:
-                    self._results[step.name] = done.result
-                self._frontier.end(step.name)
+                if future is not None:  # else a tuning has given a place back
+                    self._end(running.pop(future), future.result())
                 future = self._ended.get_nowait()
+
+    def _end(self, step: Step, done: Done | None) -> None:
+        if step.type != WAITS:
+            self._slots.give()
+        if done is None:
+            self._failed.add(step.name)
+        else:
+            self._results[step.name] = done.result
+        self._frontier.end(step.name)
 
     def _run_step(self, step: Step, observe: Observer) -> Done | None:
         """Run one step to its end, as often as its policies say, and write what became of it; None where it failed."""
@@ -348,7 +359,13 @@ class Run:
         tools = tools_of(engine, folder, stop, observe)
         interrupts = engine.interrupts.get(step.name, ())
         return replace(
-            tools, execution=self._execution.arn, interrupts=interrupts, attempt=attempt, halted=self._halted
+            tools,
+            execution=self._execution.arn,
+            interrupts=interrupts,
+            attempt=attempt,
+            slots=self._slots,
+            calling=partial(reach_of, engine),
+            halted=self._halted,
         )
 
 

@@ -22,6 +22,7 @@ from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.jobs.resolving import absent
+from pipeline_builder.engine.jobs.trial_records import absent_parents
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import TAKEN, State, now
 from pipeline_builder.errors import InputProblems, Problem
@@ -95,7 +96,7 @@ def check_able(
     named = {step.name: (step.type, resolve_known(step.arguments, scope)) for step in running}
     # An address that is none is SageMaker's to refuse: when the job is made.
     found = tuple(it for it in found if it.problem.id != "PB521" or not engine.judge(*named[it.step]))
-    refuse_unable(found, absent(named, engine.state))
+    refuse_unable(found, (*absent(named, engine.state), *absent_parents(named, engine.state)))
     for unable in found:
         note(unable.problem.message)
 

@@ -10,7 +10,11 @@ from typing import Any
 
 from pipeline_builder.engine.document.calls import is_handler
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
+from pipeline_builder.engine.document.known import resolve_known
+from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.jobs.looking import look
 from pipeline_builder.engine.jobs.names import made_name
+from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 
 STUBS = "Stubs"
@@ -105,10 +109,21 @@ def find_unrunnable(document: Document, stubs: Stubs) -> Iterator[Problem]:
         if step.type not in STEP_TYPES and step.name not in stubs:
             message = f"step '{step.name}': the local engine can't run a '{step.type}' step, only: {known}"
             yield Problem(id="PB501", message=message, hint=f"give its result: --stub {step.name}=FILE.json")
-        if step.type == "Lambda" and not is_handler(step.arguments) and step.name not in stubs:
+        elif step.type == "Lambda" and not is_handler(step.arguments) and step.name not in stubs:
             function = step.beside.get("FunctionArn")
             message = f"step '{step.name}': the function {function!r} is on AWS alone, so it can't be called here"
             yield Problem(id="PB501", message=message, hint=f"give its result: --stub {step.name}=FILE.json")
+        elif step.type == "Tuning" and step.name not in stubs and (why := _why_not(document, step)):
+            message = f"step '{step.name}': the local engine can't run a 'Tuning' step like this: {why}"
+            yield Problem(id="PB501", message=message, hint=f"give its result: --stub {step.name}=FILE.json")
+
+
+def _why_not(document: Document, step: Step) -> str:
+    """Return what this machine can't do of a tuning, of all that is known before a run; folders aside."""
+    defaults = {item.name: item.default for item in document.parameters if item.default is not None}
+    request = resolve_known(step.arguments, Scope(parameters=defaults, execution={}))
+    seen = (found.problem for found in look(step.type, request, Elsewhere({})))
+    return "; ".join(problem.message for problem in seen if not problem.warning and problem.id != "PB562")
 
 
 def stubbed_result(

@@ -1,9 +1,11 @@
 """The last value of each metric of a log, found by its regular expression; in a process of its own.
 
-Run as `python metrics.py spec.json`; standard library only. The expressions are another team's: one that never comes
+Run as `python metrics.py spec.json`, or without an argument to get a spec in each line of the input and answer in the
+output's; standard library only. The expressions are another team's: one that never comes
 to an end on some line is given up after `seconds`, the others are found. The spec, and what is written to `result`:
 
     {"log": path, "definitions": [{"Name": …, "Regex": …}, …], "seconds": 2.0, "result": path}
+    (with "Every" all values of a definition)
     {"found": {name: [value, where its line ends in the log]}, "given_up": {name: why}}
 """
 
@@ -17,7 +19,7 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -26,6 +28,10 @@ BLOCK = 1 << 20
 LONGEST_LINE = 1 << 16
 """Bytes of a line that are looked at."""
 MEMORY = 1 << 30
+MOST_VALUES = 10_000
+
+
+Find = Callable[[Path, str], Any]
 
 
 class GivenUpError(Exception):
@@ -34,15 +40,27 @@ class GivenUpError(Exception):
 
 def main(arguments: list[str]) -> int:
     """Find the metrics of a spec."""
-    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _give_up)
+    if not arguments:
+        for line in sys.stdin:
+            sys.stdout.write(json.dumps(_searched(json.loads(line))) + "\n")
+            sys.stdout.flush()
+        return 0
+    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    Path(spec["result"]).write_text(json.dumps(_searched(spec)), encoding="utf-8")
+    return 0
+
+
+def _searched(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a spec asks for."""
     result: dict[str, dict[str, Any]] = {"found": {}, "given_up": {}}
     for definition in spec["definitions"]:
         name = definition["Name"]
         try:
-            found = _timed(Path(spec["log"]), definition["Regex"], spec["seconds"])
+            find = find_all if definition.get("Every") else find_last
+            found = _timed(find, Path(spec["log"]), definition["Regex"], spec["seconds"])
         except GivenUpError:
             result["given_up"][name] = f"its expression takes more than {spec['seconds']:g} s on this log"
         except OSError as error:
@@ -52,8 +70,7 @@ def main(arguments: list[str]) -> int:
         else:
             if found:
                 result["found"][name] = found
-    Path(spec["result"]).write_text(json.dumps(result), encoding="utf-8")
-    return 0
+    return result
 
 
 def _give_up(number: int, frame: FrameType | None) -> None:
@@ -61,13 +78,27 @@ def _give_up(number: int, frame: FrameType | None) -> None:
     raise GivenUpError
 
 
-def _timed(log: Path, expression: str, seconds: float) -> tuple[float, int] | None:
+def _timed(find: Find, log: Path, expression: str, seconds: float) -> Any:
     # The regular expressions of Python look for signals now and then, also in the middle of a match.
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        return find_last(log, expression)
+        return find(log, expression)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def find_all(log: Path, expression: str) -> list[float]:
+    """Return the numbers that an expression finds in a log, in their order; of very many the last."""
+    wanted = re.compile(expression)
+    found: list[float] = []
+    with os.fdopen(os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        for line, _ in _lines_backwards(file):
+            text = line[:LONGEST_LINE].decode("utf-8", "replace")
+            numbers = [_number(match[1] if wanted.groups else match[0]) for match in wanted.finditer(text)]
+            found += [number for number in reversed(numbers) if number is not None]
+            if len(found) >= MOST_VALUES:
+                break
+    return found[::-1]
 
 
 def find_last(log: Path, expression: str) -> tuple[float, int] | None:

@@ -56,6 +56,10 @@ class Journal:
         """Add members of the Describe response."""
         self._members.update(members)
 
+    def tell(self) -> None:
+        """Keep what is known, of a job that has no secondary statuses."""
+        self._keep(self.members)
+
     @property
     def members(self) -> Members:
         """What is known so far."""

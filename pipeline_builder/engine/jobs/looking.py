@@ -23,6 +23,7 @@ from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.jobs.transforming import refused_members
+from pipeline_builder.engine.jobs.trials import DEFINITION, RESOURCES, trial_request
 from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.engine.state.places import split_address
 from pipeline_builder.errors import InputProblems, Problem
@@ -51,6 +52,8 @@ def look(step_type: str, request: Request, elsewhere: Elsewhere) -> Iterator[See
             yield from _training(request, elsewhere)
         case "Transform":
             yield from _transform(request)
+        case "Tuning":
+            yield from _tuning(request, elsewhere)
 
 
 def _members(step_type: str, request: Request) -> Iterator[Seen]:
@@ -107,6 +110,18 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
         if arrival.mode == "Pipe" and f"{arrival.path}_0" in folders:
             message = f"the first pipe of the input '{arrival.name}' would be at '{arrival.name}_0', where another is"
             yield _refused(("InputDataConfig", index), message)
+
+
+def _tuning(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
+    """Its trainings are looked at as one training is."""
+    if not isinstance(request.get(DEFINITION), dict):
+        return  # which the table says
+    training = trial_request(request, {})
+    own = request[DEFINITION]
+    for seen in (*_members("Training", training), *_training(training, elsewhere)):
+        path = ("StaticHyperParameters", *seen.path[1:]) if seen.path[:1] == ("HyperParameters",) else seen.path
+        inside = path[:1] == ("ResourceConfig",) and "ResourceConfig" not in own
+        yield Seen(path=(DEFINITION, *((RESOURCES, *path[1:]) if inside else path)), problem=seen.problem)
 
 
 def _groups(request: Request) -> Iterator[Seen]:

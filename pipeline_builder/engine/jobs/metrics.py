@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ SECONDS = 2.0
 _LOOK = 0.5
 _MOST_MARKS = 10_000
 Definitions = Sequence[Mapping[str, str]]
+Found = tuple[dict[str, Any], dict[str, str]]
+"""What was found, by the metrics' names, and why others were given up."""
+Search = Callable[[Definitions, Path], Found]
 
 
 def definitions_of(request: Mapping[str, Any]) -> Definitions:
@@ -65,11 +68,13 @@ class Growth:
             del self._marks[1::2]  # of a job of days half as exact will do
 
 
-def collect_metrics(definitions: Definitions, growth: Growth, outputs: Outputs) -> list[dict[str, Any]]:
+def collect_metrics(
+    definitions: Definitions, growth: Growth, outputs: Outputs, search: Search | None = None
+) -> list[dict[str, Any]]:
     """Return the FinalMetricDataList of a job that has ended; what can't be found out is said."""
     if not definitions:
         return []
-    found, given_up = _search(definitions, outputs.folder / "log.txt")
+    found, given_up = (search or search_once)(definitions, outputs.folder / "log.txt")
     for name, why in given_up.items():
         outputs.say(f"the metric '{name}' is left out: {why}")
     return [
@@ -77,7 +82,14 @@ def collect_metrics(definitions: Definitions, growth: Growth, outputs: Outputs) 
     ]
 
 
-def _search(definitions: Definitions, log: Path) -> tuple[dict[str, tuple[float, int]], dict[str, str]]:
+def objectives_so_far(definition: Mapping[str, str], log: Path, search: Search) -> list[float]:
+    """Return every value of a metric that the log of a running job has; none where that can't be found out."""
+    found, _ = search([{**definition, "Every": "1"}], log)
+    values = found.get(definition["Name"], [])
+    return [float(value) for value in values]
+
+
+def search_once(definitions: Definitions, log: Path) -> Found:
     """Let a process look, which can be ended: an expression may take for ever, or all memory."""
     with temporary_folder() as folder:
         result = folder / "result.json"

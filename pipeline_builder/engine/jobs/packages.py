@@ -13,6 +13,7 @@ from pipeline_builder.engine.inside.serving import programs
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.requirements import Layers, included_lines
 from pipeline_builder.engine.jobs.resolving import own_containers
+from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.errors import InputProblems, Problem
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Request = Mapping[str, Any]
 
 def layers_of(step: Step, request: Request, images: Any, store: LocalStore) -> Layers:
     """Return the packages of a step's environment; of a transform those of all of its containers."""
+    step, request = as_training(step, request)
     if step.type == "Transform":
         containers = containers_of(request["Model"])
         return tuple(layer for each in containers for layer in container_layers(step.name, each, images, store))
@@ -68,6 +70,7 @@ def image_packages(image: str, images: Iterable[tuple[str, tuple[str, ...]]]) ->
 
 def images_of(step: Step, request: Request) -> tuple[str, ...]:
     """Return the images of a step's job, as far as they are known; of a transform those of its model's containers."""
+    step, request = as_training(step, request)
     if step.type == "Transform":
         found = [container.get("Image") for container in own_containers(request.get("Model") or {})]
     else:
@@ -77,6 +80,7 @@ def images_of(step: Step, request: Request) -> tuple[str, ...]:
 
 def image_and_code(step: Step, request: Request) -> tuple[str, str]:
     """Return the image of a step's job and where its code is: an s3:// address or nothing."""
+    step, request = as_training(step, request)
     match step.type:
         case "Processing":
             inputs = request.get("ProcessingInputs") or []

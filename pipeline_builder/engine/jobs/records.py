@@ -22,8 +22,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Processing": ("ProcessingJobName", "processing-job"),
     "Training": ("TrainingJobName", "training-job"),
     "Transform": ("TransformJobName", "transform-job"),
+    "Tuning": ("HyperParameterTuningJobName", "hyper-parameter-tuning-job"),
 }
-_ENGINE_ENDED = "the engine ended while the job was running"
+ENGINE_ENDED = "the engine ended while the job was running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +211,7 @@ def close_jobs(state: State, execution: str) -> None:
         db.execute(
             "UPDATE jobs SET status = 'Failed', reason = ?, ended = ? WHERE execution = ? "
             "AND status IN ('InProgress', 'Stopping')",
-            (_ENGINE_ENDED, now().isoformat(), execution),
+            (ENGINE_ENDED, now().isoformat(), execution),
         )
 
 
@@ -237,6 +238,12 @@ def find_job(state: State, kind: str, name: str) -> JobRecord | None:
 def list_jobs(state: State, kind: str) -> tuple[JobRecord, ...]:
     """Return every job of a kind, newest first."""
     return tuple(_record(row) for row in state.query("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", kind))
+
+
+def jobs_like(state: State, kind: str, execution: str, step: str, *, name: str = "%") -> tuple[JobRecord, ...]:
+    """Return the jobs of a kind whose execution, step and name are like these, in SQL's sense; oldest first."""
+    sql = "SELECT * FROM jobs WHERE kind = ? AND execution LIKE ? AND step LIKE ? AND name LIKE ? ORDER BY number"
+    return tuple(_record(row) for row in state.query(sql, kind, execution, step, name))
 
 
 def jobs_of(state: State, execution: str, steps: Sequence[str]) -> dict[str, JobRecord]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.limits import JobLimits
-from pipeline_builder.engine.jobs.names import made_name
+from pipeline_builder.engine.jobs.metrics import Search, search_once
+from pipeline_builder.engine.jobs.names import LONGEST_TUNING, made_name
 from pipeline_builder.engine.jobs.outputs import Outputs
+from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import GRACE, Stop
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import LocalStore
@@ -43,13 +46,19 @@ class Done:
     outputs: tuple[str, ...] = ()
 
 
+def _nobody_called(step: Step, request: Mapping[str, Any], tools: Tools) -> AbstractContextManager[Reach]:
+    del step, request, tools
+    return nullcontext(Reach())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a step works with; `folder` is the step's own and empty.
 
     `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
     are the seconds after which a spot training loses its machine, each time it has one; `reach` is how its job calls
-    AWS; `job` is the name of one that is no step's.
+    AWS; `job` is the name of one that is no step's. `slots` are the places for jobs, of which the step has one;
+    `search` looks for metrics in a log, `calling` gives how another job of the step calls AWS.
     """
 
     execution: str
@@ -72,6 +81,9 @@ class Tools:
     interrupts: tuple[float, ...] = ()
     halted: Callable[[], bool] = lambda: False
     journal: Journal = field(default_factory=Journal)
+    slots: Slots = field(default_factory=lambda: Slots(1))
+    search: Search = search_once
+    calling: Callable[[Step, Mapping[str, Any], Tools], AbstractContextManager[Reach]] = _nobody_called
 
     @property
     def outputs(self) -> Outputs:
@@ -81,4 +93,5 @@ class Tools:
 
 def job_name(tools: Tools, step: Step, prefix: str = "") -> str:
     """Return a job's name as the service makes it; a name in the definition is its prefix."""
-    return tools.job or made_name(tools.execution, step.name, tools.attempt, prefix)
+    longest = (LONGEST_TUNING,) if step.type == "Tuning" else ()
+    return tools.job or made_name(tools.execution, step.name, tools.attempt, prefix, *longest)

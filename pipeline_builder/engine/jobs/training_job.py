@@ -196,7 +196,7 @@ class _TrainingJob:
         self._tools.journal.end("Completed", "Training job completed")
 
     def _measure(self) -> None:
-        if found := collect_metrics(self._metrics, self._growth, self._tools.outputs):
+        if found := collect_metrics(self._metrics, self._growth, self._tools.outputs, self._tools.search):
             self._tools.journal.add(FinalMetricDataList=found)
             shown = "; ".join(f"{item['MetricName']} {item['Value']:g}" for item in found)
             self._tools.outputs.say(f"metrics: {shown}")

@@ -37,6 +37,7 @@ from pipeline_builder.engine.jobs.tools import (
 )
 from pipeline_builder.engine.jobs.training_job import run_training
 from pipeline_builder.engine.jobs.transforming import INPUT, OUTPUT, Turn, Turns, refusals_of
+from pipeline_builder.engine.jobs.tuning import run_tuning
 from pipeline_builder.engine.jobs.waiting import run_callback
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import render_some
@@ -170,6 +171,7 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
     "Processing": run_processing,
     "Training": run_training,
     "Transform": run_transform,
+    "Tuning": run_tuning,
     "Model": run_model,
     "RegisterModel": run_register_model,
     "Condition": run_condition,

@@ -14,10 +14,12 @@ from typing import Any
 from tests.definition.oracle.aws import BUCKET, ROLE
 
 from tests.definition.oracle.unit_v2 import MANIFEST, SESSION, Unit, closed  # isort: skip # it cuts the network
+from tests.definition.oracle.steps_v2 import Several, analytics, checks, condition  # isort: skip
 
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
 from sagemaker.network import NetworkConfig
+from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner, IntegerParameter
 from sagemaker.workflow.functions import Join
 from sagemaker.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline
@@ -28,7 +30,7 @@ from sagemaker.workflow.retry import (
     StepExceptionTypeEnum,
     StepRetryPolicy,
 )
-from sagemaker.workflow.steps import TrainingStep
+from sagemaker.workflow.steps import TrainingStep, TuningStep
 
 
 def build(unit: Unit, steps: Sequence[Any], parameters: Sequence[Any] = (), *, prefixes: bool = False) -> Any:
@@ -103,6 +105,50 @@ def chained_from_another_model(source: str) -> Any:
     channels["churn-Train-train"] = TrainingInput(unit.train_step.properties.ModelArtifacts.S3ModelArtifacts)
     last = TrainingStep(name="scorer-Train", step_args=scorer.fit(channels), depends_on=[steps[-1]])
     return build(unit, [*steps, last])
+
+
+def tuned(source: str) -> Any:
+    unit = Unit(name="churn", pipeline="tiny", source=source)
+    steps = unit.steps()
+
+    def scorer(step: str) -> Any:
+        return Estimator(
+            image_uri="example.com/other:1",
+            role=ROLE,
+            instance_count=1,
+            instance_type="ml.m5.2xlarge",
+            volume_size=32,
+            max_run=3000,
+            output_path=unit.own(step),
+            hyperparameters={"scale": 2, "depth": 3},
+            entry_point="train.py",
+            source_dir=source,
+            sagemaker_session=SESSION,
+        )
+
+    tuner = HyperparameterTuner(
+        scorer("scorer-Tune"),
+        objective_metric_name="mean",
+        objective_type="Minimize",
+        metric_definitions=[{"Name": "mean", "Regex": "mean: ([0-9.]+)"}],
+        hyperparameter_ranges={
+            "scale": IntegerParameter(1, 9, scaling_type="Linear"),
+            "rate": ContinuousParameter(0.001, 0.1, scaling_type="Logarithmic"),
+            "count": CategoricalParameter([1, 2]),
+        },
+        strategy="Random",
+        early_stopping_type="Auto",
+        max_jobs=12,
+        max_parallel_jobs=4,
+        random_seed=17,
+    )
+    channels = {f"churn-Preprocess-{name}": TrainingInput(closed(unit.output(name))) for name in unit.channels}
+    tune = TuningStep(name="scorer-Tune", step_args=tuner.fit(channels), depends_on=[steps[-1]])
+    third = tune.get_top_model_s3_uri(top_k=2, s3_bucket=BUCKET, prefix="models")
+    take = TrainingStep(
+        name="scorer-Take", step_args=scorer("scorer-Take").fit({"scorer-Tune-train": TrainingInput(third)})
+    )
+    return build(unit, [*steps, tune, take])
 
 
 def parameters(source: str) -> Any:
@@ -185,6 +231,11 @@ def spot(source: str) -> Any:
     )
 
 
+def _several(source: str) -> Any:
+    unit = Several(name="churn", pipeline="tiny", source=source)
+    return build(unit, unit.steps())
+
+
 def main(folder: str, *names: str) -> None:
     """Write the cases' definitions to `definitions.json`, because the SDK itself prints to stdout."""
     definitions = {name: CASES[name](str(Path(folder) / name)) for name in names}
@@ -196,6 +247,7 @@ _NAMES = {"preprocess": "prepare", "train": "fit", "model": "mean", "transform":
 CASES: dict[str, Callable[[str], Any]] = {
     "purchase-intent": purchase_intent,
     "chained-from-another-model": chained_from_another_model,
+    "tuned": tuned,
     "a-file-in-each-channel": lambda source: tiny(
         source, train_inputs={"train": TrainingInput("s3://b/train.csv"), "test": TrainingInput("s3://b/test.csv")}
     ),
@@ -234,6 +286,10 @@ CASES: dict[str, Callable[[str], Any]] = {
     "repack": lambda source: tiny(source, repack=True),
     "network-key-and-tags": network_key_and_tags,
     "transform-keys": transform_keys,
+    "checks": lambda source: build(*checks(source)),
+    "analytics": lambda source: build(*analytics(source)),
+    "containers": _several,
+    "condition": lambda source: build(*condition(source)),
 }
 
 if __name__ == "__main__":

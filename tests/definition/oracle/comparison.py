@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # What is uploaded while composing: code, and lists of data files.
-_CODE = re.compile(r"s3://[^\"]*/(sourcedir\.tar\.gz|runproc\.sh|manifest\.json)")
+_CODE = re.compile(r"s3://[^\"]*/(sourcedir\.tar\.gz|runproc\.sh|manifest\.json|analysis_config\.json)")
 # Version 3 makes up a name for every model.
 _MODEL = re.compile(r"(?<=-RepackModel-)model-[0-9a-f]{8}\b")
 # The SDK's ModelStep adds what it makes to the name that it was given.

@@ -56,7 +56,30 @@ def _left_out(path: str, *cases: str) -> Listed:
     return Listed(path, NOTHING, ANYTHING, reason, cases=cases)
 
 
+_CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.2xlarge", "VolumeSizeInGB": 32}
+_DEFINITION = "Tuning.Arguments.TrainingJobDefinition"
+_RESOURCES = "one of two ways to say the instances; ours is that of every training, which rules and policy look at"
+_TUNED = (
+    Listed(
+        f"{_DEFINITION}.StaticHyperParameters.sagemaker_job_name",
+        ANYTHING,
+        NOTHING,
+        "a name with the time in it, which is no training's: the definition would be another each time",
+        cases=("tuned",),
+    ),
+    Listed(f"{_DEFINITION}.HyperParameterTuningResourceConfig", _CLUSTER, NOTHING, _RESOURCES, cases=("tuned",)),
+    Listed(f"{_DEFINITION}.ResourceConfig", NOTHING, _CLUSTER, _RESOURCES, cases=("tuned",)),
+    Listed(
+        "Training.Arguments.InputDataConfig[scorer-Tune-train].DataSource.S3DataSource.S3Uri.Std:Join.Values",
+        ANYTHING,
+        ANYTHING,
+        "the SDK takes a folder that is written down; ours is the tuning job's own, right out of the step cache too",
+        cases=("tuned",),
+    ),
+)
+
 LISTED = (
+    *_TUNED,
     Listed(
         "PipelineExperimentConfig",
         {"ExperimentName": {"Get": "Execution.PipelineName"}, "TrialName": {"Get": "Execution.PipelineExecutionId"}},
@@ -113,15 +136,27 @@ LISTED = (
         "the SDK has a class for each kind of exception, so two policies; with us one policy counts all attempts",
         cases=("retries",),
     ),
-    Listed("RegisterModel.Arguments.ModelMetrics.Bias", {}, NOTHING, "an empty mapping says nothing"),
-    Listed("RegisterModel.Arguments.ModelMetrics.Explainability", {}, NOTHING, "an empty mapping says nothing"),
+    Listed("RegisterModel.Arguments.ModelMetrics.Bias", {}, NOTHING, "an empty mapping says nothing", but=("checks",)),
+    Listed(
+        "RegisterModel.Arguments.ModelMetrics.Explainability",
+        {},
+        NOTHING,
+        "an empty mapping says nothing",
+        but=("checks",),
+    ),
     Listed("RegisterModel.Arguments.SkipModelValidation", "None", NOTHING, "the service's default"),
+    *(
+        Listed(f"{kind}.Arguments.AppSpecification.ImageUri", ANYTHING, image, "the SDK knows AWS's image", ("checks",))
+        for kind, image in (("QualityCheck", "example.com/monitor:1"), ("ClarifyCheck", "example.com/clarify:1"))
+    ),
+    Listed("Steps[churn-Spark]", NOTHING, ANYTHING, "version 2 has no step of EMR Serverless", ("analytics",)),
+    Listed("Steps[churn-Report]", NOTHING, ANYTHING, "its input is named after the time: by eye", ("analytics",)),
     Listed(
         "RegisterModel.Arguments.InferenceSpecification.Containers[0].Framework",
         "SKLEARN",
         NOTHING,
         "the SDK's class is of one framework; we know an image's address only",
-        but=("repack",),
+        but=("repack", "containers"),
     ),
     Listed(
         "RegisterModel.Arguments.SecurityConfig",

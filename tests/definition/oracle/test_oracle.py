@@ -53,6 +53,39 @@ OWN_CASES = {
         )
     ),
 }
+_SCORER = """\
+    scorer:
+      source_directory: churn/scripts
+      train:
+        image_uri: example.com/other:1
+        entry_point: train.py
+        hyperparams: {scale: 2, depth: 3}
+      tune:
+        objective: {metric: mean, type: minimize, regex: 'mean: ([0-9.]+)'}
+        ranges:
+          scale: {min: 1, max: 9, scale: linear}
+          rate: {min: 0.001, max: 0.1, scale: logarithmic}
+          count: [1, 2]
+        strategy: random
+        early_stopping: true
+        max_jobs: 12
+        max_parallel_jobs: 4
+        seed: 17
+"""
+_LAST = "          - step_name: churn-Register\n            step_class: RegisterModel\n"
+OWN_CASES["tuned"] = Case(
+    variant(
+        ("  sagemakerPipeline:\n", _SCORER + "  sagemakerPipeline:\n"),
+        (
+            _LAST,
+            _LAST
+            + "      scorer:\n        steps:\n          - step_name: scorer-Tune\n            step_class: Tuning\n"
+            "            chain_input_source_step: [churn-Preprocess]\n"
+            "          - {step_name: scorer-Take, step_class: Training, chain_input_source_step: scorer-Tune, top_k: 2}\n",
+        ),
+        ("    pipelineName: tiny\n", "    pipelineName: tiny\n    dependencies: 'churn-Register>>scorer-Tune'\n"),
+    )
+)
 ALL = {**CASES, **OWN_CASES}
 COMPARED = (
     "purchase-intent",
@@ -71,6 +104,11 @@ COMPARED = (
     "repack",
     "network-key-and-tags",
     "transform-keys",
+    "condition",
+    "containers",
+    "checks",
+    "analytics",
+    "tuned",
 )
 
 

@@ -306,7 +306,7 @@ class Unit:
             model_package_group_name=self.group or f"{self.pipeline}-{self.name}",
             approval_status="PendingManualApproval",
             description=self.description,
-            model_metrics=ModelMetrics(model_statistics=report),
+            **self.metrics_of(report),
             metadata_properties=MetadataProperties(
                 commit_id=self.commit, repository=self.name, generated_by="pipeline_builder"
             ),
@@ -317,6 +317,10 @@ class Unit:
             step_args=arguments,
             retry_policies=list(self.register_retries) or None,
         )
+
+    def metrics_of(self, report: Any) -> dict[str, Any]:
+        """Return what the registration says of how good the model is."""
+        return {"model_metrics": ModelMetrics(model_statistics=report)}
 
     def _gate(self, register: Any) -> Any:
         def value(path: str) -> Any:

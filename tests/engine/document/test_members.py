@@ -18,6 +18,7 @@ REQUESTS = {
     if name in ("Processing", "Training", "Transform")
 } | {
     "Model": "CreateModelInput",
+    "Tuning": "CreateHyperParameterTuningJobRequest",
     "RegisterModel": "CreateModelPackageInput",
 }
 

@@ -21,6 +21,8 @@ _STEP_OUTPUT = re.compile(r"Steps\.(?P<step>[^.]+)\.(?P<path>.+)")
 _PROCESSING = re.compile(r"ProcessingOutputConfig\.Outputs\['(?P<name>[^']+)'\]\.S3Output\.S3Uri")
 # Below a training job's folder: model.tar.gz, or without compression a folder; what else the job puts out is beside it.
 _ARTIFACT: Pieces = ("output/model",)
+# Properties that say what the request says: of a tuning where the models of its trainings go.
+_FOLDERS = ("TransformOutput.S3OutputPath", "TrainingJobDefinition.OutputDataConfig.S3OutputPath")
 _SHARED = re.compile(r"(?P<bucket>arn:[^/]*:accesspoint(?:/[^/]+|:[^/]+)|[^/]+)/?(?P<key>.*)", re.DOTALL)
 
 
@@ -105,8 +107,8 @@ class _Known:
         if path == "ModelArtifacts.S3ModelArtifacts":
             folder = self.pieces(member_at(arguments, ("OutputDataConfig", "S3OutputPath")))
             return _joined([folder, ANYTHING, _ARTIFACT], "/")
-        if path == "TransformOutput.S3OutputPath":
-            return self.pieces(member_at(arguments, ("TransformOutput", "S3OutputPath")))
+        if path in _FOLDERS:
+            return self.pieces(member_at(arguments, tuple(path.split("."))))
         if match := _PROCESSING.fullmatch(path):
             outputs = member_at(arguments, ("ProcessingOutputConfig", "Outputs"))
             for output in outputs if isinstance(outputs, list) else ():

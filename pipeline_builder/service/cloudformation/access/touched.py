@@ -210,6 +210,10 @@ def _unknown_kinds(steps: Mapping[str, JSON]) -> Iterator[Problem]:
             message = f"what the step '{name}' of the type {kind} needs is not known, so no role gets it"
             hint = "make the execution role yourself ('execution_role: given')"
             yield Problem(id="PB642", message=message, hint=hint, warning=True)
+        elif kind == "ClarifyCheck" and isinstance(step, dict) and step.get("ModelName"):
+            message = f"the check '{name}' asks its model by an endpoint that its job makes, and no role may"
+            hint = "make the roles yourself ('execution_role: given'), with what Clarify's shadow endpoints take"
+            yield Problem(id="PB642", message=message, hint=hint, warning=True)
 
 
 def _unknown_packages(steps: Mapping[str, JSON]) -> Iterator[Problem]:

@@ -394,6 +394,20 @@ def test_what_tuning_and_checks_take() -> None:
     assert not read_steps.warnings
 
 
+def test_the_best_model_of_a_tuning_is_read_where_its_trainings_write() -> None:
+    folder = {"Std:Join": {"On": "/", "Values": ["s3://models-1/out", {"Get": "Execution.PipelineExecutionId"}]}}
+    tunes = step("Tuning", "t", TrainingJobDefinition={"OutputDataConfig": {"S3OutputPath": folder}})
+    best = [
+        {"Get": "Steps.t.TrainingJobDefinition.OutputDataConfig.S3OutputPath"},
+        {"Get": "Steps.t.BestTrainingJob.TrainingJobName"},
+        "output/model.tar.gz",
+    ]
+    model = step("Model", "m", PrimaryContainer={"ModelDataUrl": {"Std:Join": {"On": "/", "Values": best}}})
+    found = policies("execution", definition=read(tunes, model))
+    assert allows(found, "s3:GetObject", "arn:aws:s3:::models-1/out/e1/tune-1-003/output/model.tar.gz")
+    assert not allows(found, "s3:GetObject", "arn:aws:s3:::models-1/other/e1/tune-1-003/output/model.tar.gz")
+
+
 def test_what_functions_and_queues_take() -> None:
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ask"
     asks = {**step("Lambda"), "FunctionArn": function}

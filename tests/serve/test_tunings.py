@@ -1,0 +1,84 @@
+"""Tuning jobs over the API: described and listed with their trainings, as boto3 reads them, and stopped."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engine.definitions import definition, tuning
+from tests.serve.serving import Found, Served, refused, serving, until
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("tunings")) as server:
+        yield server
+
+
+def scripted(served: Served, step: Found) -> Found:
+    """Return a tuning whose program is a script in an archive: the API takes no command for its trainings."""
+    training = step["Arguments"]["TrainingJobDefinition"]
+    (*_, program) = training["AlgorithmSpecification"].pop("ContainerEntrypoint")
+    uri = f"s3://local/code/{hash(program) % 1000}/sourcedir.tar.gz"
+    with served.engine.store.writing(uri) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+        member = tarfile.TarInfo("train.py")
+        member.size = len(program.encode())
+        archive.addfile(member, io.BytesIO(program.encode()))
+    static = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{uri}"'}
+    return {
+        **step,
+        "Arguments": {**step["Arguments"], "TrainingJobDefinition": {**training, "StaticHyperParameters": static}},
+    }
+
+
+def named(step: Found) -> str:
+    name: str = step["Metadata"]["TuningJob"]["Arn"].rsplit("/", 1)[-1]
+    return name
+
+
+def test_a_tuning_is_described_and_its_trainings_are_listed(served: Served) -> None:
+    step = tuning("tune", "assert hp['x'] != '3'\nsay(hp['x'])", {"x": ["2", "1", "3"]}, strategy="Grid", jobs=3)
+    served.create("tuned", definition(scripted(served, step)))
+    arn = served.start("tuned")
+    assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+    name = named(served.steps(arn)["tune"])
+    told = served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert told["HyperParameterTuningJobStatus"] == "Completed"
+    assert told["BestTrainingJob"]["TunedHyperParameters"] == {"x": "1"}
+    assert told["TrainingJobStatusCounters"]["NonRetryableError"] == 1
+    assert told["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 1}
+    (listed,) = served.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]
+    assert (listed["Strategy"], listed["HyperParameterTuningJobStatus"]) == ("Grid", "Completed")
+    trials = served.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, SortBy="FinalObjectiveMetricValue", SortOrder="Ascending"
+    )["TrainingJobSummaries"]
+    assert [trial["TunedHyperParameters"]["x"] for trial in trials] == ["1", "2", "3"]
+    training = served.sagemaker.describe_training_job(TrainingJobName=trials[0]["TrainingJobName"])
+    assert training["TuningJobArn"] == told["HyperParameterTuningJobArn"]
+    with refused("ResourceNotFound", "Could not find the requested job with name: nobody"):
+        served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="nobody")
+
+
+def test_a_tuning_that_runs_is_described_and_stopped(served: Served) -> None:
+    step = tuning("tune", "time.sleep(60)", {"x": ["1", "2"]}, strategy="Grid", jobs=2)
+    served.create("slow", definition(scripted(served, step)))
+    arn = served.start("slow")
+
+    def running() -> Found:
+        step = served.steps(arn).get("tune", {})
+        if "Metadata" not in step:
+            return {}
+        name = named(step)
+        told: Found = served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        return told if told["TrainingJobStatusCounters"]["InProgress"] == 2 else {}
+
+    told = until(running)
+    assert told["HyperParameterTuningJobStatus"] == "InProgress"
+    served.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=told["HyperParameterTuningJobName"])
+    assert served.end(arn)["PipelineExecutionStatus"] in ("Failed", "Stopped")
+    name = told["HyperParameterTuningJobName"]
+    ended = served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert ended["HyperParameterTuningJobStatus"] == "Stopped"
