@@ -162,6 +162,24 @@ def reason_line(failure: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingStep:
+    """A Callback step that waits, or has waited, for an answer; `status` is Waiting, Succeeded, Failed or Closed.
+
+    `outputs` are those that it declares, with their types; `answer` has their values, or {"reason": …}.
+    """
+
+    token: str
+    execution: str
+    step: str
+    queue: str
+    outputs: Mapping[str, str]
+    inputs: Mapping[str, JSON]
+    status: str
+    answer: Mapping[str, JSON]
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CachePrediction:
     """Whether a step would run, hit the cache or be skipped if the definition were started now, and why.
 

@@ -22,6 +22,7 @@ from pipeline_builder.descriptions import (
     Selection,
     StepState,
     StoredObject,
+    WaitingStep,
 )
 from pipeline_builder.errors import PlanRefused, Problem
 
@@ -157,6 +158,20 @@ class PipelineService(Protocol):
 
     def retry_execution(self, arn: str) -> Execution:
         """Make a failed or stopped execution go on where it was; `follow_execution` follows it."""
+        ...
+
+    def answer_step(self, token: str, *, outputs: Mapping[str, str] | None, reason: str = "") -> str:
+        """Answer a step that waits, by its callback token: with its outputs, or where these are None with a failure.
+
+        Returns the ARN of its execution.
+
+        Raises:
+            InputProblems: PB870 where no step waits with the token, PB871 for outputs that aren't the step's.
+        """
+        ...
+
+    def list_waiting(self) -> tuple[WaitingStep, ...]:
+        """Return the steps that wait for an answer, as far as the target can tell: SageMaker's are in their queues."""
         ...
 
     def list_steps(self, arn: str) -> tuple[StepState, ...]:

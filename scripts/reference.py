@@ -27,6 +27,7 @@ from pipeline_builder.cli import main as command_line
 from pipeline_builder.conf import (
     analytics,
     attempts,
+    calls,
     channels,
     checks,
     comparisons,
@@ -120,7 +121,8 @@ def points_table() -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    of_conf = (conf, sections, channels, attempts, registration, comparisons, containers, checks, analytics, tuning)
+    more = (calls, comparisons, containers, checks, analytics, tuning)
+    of_conf = (conf, sections, channels, attempts, registration, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest, images)}
     *prefix, plain = name.split(" ")
     candidates = (

@@ -26,8 +26,9 @@ from pipeline_builder.descriptions import (
     Selection,
     StepState,
     StepStatus,
+    WaitingStep,
 )
-from pipeline_builder.errors import OutsideFailure
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Media, Observer
 
 INLINE = 1_048_576
@@ -287,6 +288,23 @@ class SageMakerPipelines:
     def _parameters(self, arn: str) -> dict[str, str]:
         pages = self._aws.pages("sagemaker", "list_pipeline_parameters_for_execution", PipelineExecutionArn=arn)
         return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+    def answer_step(self, token: str, *, outputs: Mapping[str, str] | None, reason: str = "") -> str:
+        """Answer a step that waits, by the token in the message of its queue."""
+        try:
+            if outputs is None:
+                found = self._call("send_pipeline_execution_step_failure", CallbackToken=token, FailureReason=reason)
+            else:
+                listed = [{"Name": name, "Value": value} for name, value in outputs.items()]
+                found = self._call("send_pipeline_execution_step_success", CallbackToken=token, OutputParameters=listed)
+        except NotFoundError:
+            message = f"no step waits with the token '{token}'"
+            raise InputProblems(Problem(id="PB870", message=message)) from None
+        return str(found["PipelineExecutionArn"])
+
+    def list_waiting(self) -> tuple[WaitingStep, ...]:
+        """Return nothing: who waits with which token is said by the messages in the queues."""
+        return ()
 
     def definition_of(self, arn: str) -> bytes:
         """Return what really runs, in canonical form."""

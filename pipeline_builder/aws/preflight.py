@@ -28,6 +28,7 @@ class Needs:
     kms_key: str = ""
     job_roles: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
     instances: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -35,10 +36,13 @@ def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key:
     """Read the needs out of a definition."""
     images: set[str] = set()
     roles: set[str] = set()
+    functions: set[str] = set()
     instances: dict[str, int] = {}
     for kind, found in _mappings(json.loads(definition)["Steps"], ""):
         images |= {found[key] for key in ("ImageUri", "TrainingImage", "Image") if isinstance(found.get(key), str)}
         roles |= {found[key] for key in ("RoleArn", "ExecutionRoleArn") if isinstance(found.get(key), str)}
+        if isinstance(function := found.get("FunctionArn"), str) and f":lambda:{region}:" in function:
+            functions.add(function)
         name, count = found.get("InstanceType"), found.get("InstanceCount")
         if isinstance(name, str) and isinstance(count, int):
             quota = f"{name} for {kind} job usage"
@@ -50,6 +54,7 @@ def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key:
         kms_key=kms_key,
         job_roles=frozenset(roles - {role}),
         images=frozenset(images),
+        functions=frozenset(functions),
         instances=instances,
     )
 
@@ -82,6 +87,7 @@ def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
         lambda: _bucket(aws, needs),
         lambda: _key(aws, needs.kms_key),
         *(_image_look(aws, needs, image) for image in sorted(needs.images)),
+        *(_function_look(aws, function) for function in sorted(needs.functions)),
         lambda: _quotas(aws, needs.instances),
     )
     return (*credentials, *(problem for look in looks for problem in _look(look)))
@@ -165,6 +171,18 @@ def _key(aws: Aws, key: str) -> Iterator[Problem]:
     if found["KeyState"] != "Enabled" or usage != "ENCRYPT_DECRYPT":
         message = f"the key '{key}' is {found['KeyState']} for {usage}, expected Enabled for ENCRYPT_DECRYPT"
         yield Problem(id="PB714", message=message, hint="enable it, or name another with SMP_KMSKEY")
+
+
+def _function_look(aws: Aws, function: str) -> Callable[[], Iterable[Problem]]:
+    return lambda: _function(aws, function)
+
+
+def _function(aws: Aws, function: str) -> Iterator[Problem]:
+    try:
+        aws.call("lambda", "get_function_configuration", FunctionName=function)
+    except NotFoundError:
+        hint = "'pipeline-builder deploy' makes the functions of handlers; or correct 'function'"
+        yield Problem(id="PB874", message=f"the function '{function}' is not there", hint=hint)
 
 
 def _image_look(aws: Aws, needs: Needs, image: str) -> Callable[[], Iterable[Problem]]:

@@ -2,6 +2,7 @@
 
 from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     building,
+    calling,
     deciding,
     keeping,
     locking,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServerlessSection, NotebookSection
+from pipeline_builder.conf.calls import CallbackSection, LambdaSection
 from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
 from pipeline_builder.conf.comparisons import Comparisons, Message
 from pipeline_builder.conf.registration import GateSection, RegistrySection
@@ -29,15 +30,11 @@ from pipeline_builder.manifest.policy import Rules
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
-_OTHERS: dict[str, JSON] = {
-    "additionalProperties": {"anyOf": [{"required": ["entry_point"]}, {"required": ["ranges"]}]}
-}
-
-
 class ModelSection(Section):
     """One modeling unit: its scripts and the configuration of its steps.
 
-    A section of another name is a job too, where a Processing, Training or Tuning step names it as its `step_type`.
+    A section of another name is a job too, where a Processing, Training, Tuning, Lambda or Callback step names it as
+    its `step_type`.
     """
 
     model_config = ConfigDict(
@@ -55,6 +52,8 @@ class ModelSection(Section):
     transform: TransformSection | None = Field(None, description="the Transform step's job and the inference code")
     evaluate: EvaluateSection | None = Field(None, description="the Metrics step's job")
     registry: RegistrySection | None = Field(None, description="the model package")
+    function: LambdaSection | None = Field(None, alias="lambda", description="a Lambda step's function")
+    callback: CallbackSection | None = Field(None, description="a Callback step's queue, and what it waits for")
     quality_check: Annotated[Any, Later(QualityCheckSection)] = Field(None, description="a QualityCheck step's job")
     clarify_check: Annotated[Any, Later(ClarifyCheckSection)] = Field(None, description="a ClarifyCheck step's job")
     emr: Annotated[Any, Later(EMRSection)] = Field(None, description="an EMR step's work")

@@ -24,6 +24,7 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
 _MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
+_CALLS = ("Lambda", "Callback")
 _TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
 
 
@@ -70,14 +71,24 @@ def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
         for source in step.asked.chained:
             if source not in steps:
                 problems.append(_unknown_step(source, steps, place))
-            elif not has_output(steps[source]):
-                message = f"step '{source}' ({steps[source].step_class}) has no output that another step could take"
-                problems.append(Problem(id="PB314", message=message, place=place))
+            elif not _gives(steps[source], step):
+                problems.append(_outputless(steps[source], place))
+
+
+def _gives(source: Step, step: Step) -> bool:
+    """Tell whether a step has outputs that the other can take; those of a call are values, which only calls take."""
+    return has_output(source) or (source.call is not None and step.step_class in _CALLS)
+
+
+def _outputless(source: Step, place: Place) -> Problem:
+    message = f"step '{source.name}' ({source.step_class}) has no output that another step could take"
+    value = f"write {{Get: \"Steps.{source.name}.OutputParameters['name']\"}} where the value is wanted"
+    return Problem(id="PB314", message=message, place=place, hint=value if source.step_class in _CALLS else None)
 
 
 def takes_chained(step: Step) -> bool:
     """Tell whether outputs of other steps can be inputs of this one."""
-    return bool(step.tune_name) or step.step_class not in _TAKE_NONE or takes_dataset(step)
+    return bool(step.tune_name or step.call) or step.step_class not in _TAKE_NONE or takes_dataset(step)
 
 
 def has_output(step: Step) -> bool:
@@ -198,10 +209,8 @@ def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple
     kept = {name: step for name, step in steps.items() if step.is_whole}
     while lonely := _lonely(kept):
         kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
-    sources = {name for name, step in kept.items() if has_output(step)}
     for name, step in kept.items():
-        takes = takes_chained(step)
-        chained = tuple(source for source in step.asked.chained if takes and source in sources)
+        chained = tuple(s for s in step.asked.chained if takes_chained(step) and s in kept and _gives(kept[s], step))
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
     return kept, {(before, after) for before, after in edges if before in kept and after in kept}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.conf.branching import read_own
+from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
@@ -39,16 +40,21 @@ _SECTION_OF: Mapping[StepClass, str] = {
     "Transform": "transform",
     "Metrics": "evaluate",
     "RegisterModel": "registry",
+    "Lambda": "lambda",
+    "Callback": "callback",
 }
-_KIND_OF: Mapping[StepClass, type[JobSection]] = {
+_KIND_OF: Mapping[str, type[JobSection]] = {
     "Processing": PreprocessSection,
     "Training": TrainSection,
     "Transform": TransformSection,
     "Metrics": EvaluateSection,
 }
+# Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
+_CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
+_CALLED = frozenset(("FunctionArn", "SqsQueueUrl"))
 JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
 # The classes whose step_type chooses a section.
-_CHOOSING = ("Processing", "Training", "Tuning")
+_CHOOSING = ("Processing", "Training", "Tuning", *_CALL_OF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,8 @@ class Unit:
     """A modeling unit: one model's sections and the folder with its scripts.
 
     `jobs` are its job sections by name, `tunings` those that vary one; `requests` the sections of
-    classes that run no script of the model's, None where one couldn't be read.
+    classes that run no script of the model's, None where one couldn't be read. `calls` are those of Lambda and
+    Callback steps.
     """
 
     name: str
@@ -66,6 +73,7 @@ class Unit:
     requests: Mapping[str, RequestSection | None]
     conf: ModelConf
     source_directory: Path
+    calls: Mapping[str, CallSection] = field(default_factory=dict)
 
     @property
     def path(self) -> DataPath:
@@ -102,6 +110,16 @@ class Step:
         return self.unit.jobs.get(self.section_name)
 
     @property
+    def call(self) -> CallSection | None:
+        """The section of a Lambda or Callback step; None where all of the step stands in `arguments`, as whom it calls
+        does, and no `step_type` names a section.
+        """
+        if not self.asked.step_type and _CALLED & self.asked.arguments.keys():
+            return None
+        found = self.unit.calls.get(self.section_name)
+        return found if isinstance(found, _CALL_OF.get(self.step_class, ())) else None
+
+    @property
     def tune(self) -> TuneSection | None:
         """The section of a tuning; None of any other step, and of one whose request stands in `arguments`."""
         return self.unit.tunings.get(self.tune_name)
@@ -109,7 +127,7 @@ class Step:
     @property
     def is_raw(self) -> bool:
         """Whether no section configures the step: its request stands in `arguments`."""
-        return self.step_class in TYPED and not self.tune_name
+        return self.step_class in TYPED and not self.tune_name and self.call is None
 
     @property
     def trains(self) -> bool:
@@ -132,6 +150,8 @@ class Step:
         kind = _KIND_OF.get(self.step_class)
         if self.tune_name:
             return self.tune is not None and isinstance(self.job, TrainSection)
+        if self.step_class in _CALL_OF:
+            return self.call is not None or bool(self.asked.arguments)
         if self.step_class in TYPED:
             return self.request is not None or not self.section_name
         return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
@@ -209,11 +229,12 @@ def build_units(
         folder = find_source_directory(name, asked, conf, training_dir, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
         requests = read_requests(name, conf, steps, IDS, problems)
-        jobs, tunings = _jobs(name, conf, steps, requests, problems)
+        jobs, tunings, calls = _sections(name, conf, steps, requests, problems)
         units[name] = Unit(
             name=name,
             section=section,
             jobs=jobs,
+            calls=calls,
             tunings=tunings,
             requests=requests,
             conf=conf,
@@ -224,16 +245,18 @@ def build_units(
     return units
 
 
-def _jobs(
+def _sections(
     name: str, conf: ModelConf, steps: tuple[StepSection, ...], read: Collection[str], problems: list[Problem]
-) -> tuple[dict[str, JobSection], dict[str, TuneSection]]:
-    """Return the model's job sections, and its tunings; one of another name is what steps make of it.
+) -> tuple[dict[str, JobSection], dict[str, TuneSection], dict[str, CallSection]]:
+    """Return the model's job sections, its tunings and its calls; one of another name is what steps make of it.
 
-    Those that are `read` already are neither.
+    Those that are `read` already are none of these.
     """
     section = conf.section.models[name]
     jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
     tunings = {"tune": section.tune} if section.tune else {}
+    named = {"lambda": section.function, "callback": section.callback}
+    calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
     kinds = _kinds(section, steps)
     for key, data in section.others.items():
         path: DataPath = ("conf", "models", name, key)
@@ -251,13 +274,22 @@ def _jobs(
             tunings[key] = found
         elif isinstance(found, JobSection):
             jobs[key] = found
-    return jobs, tunings
+        elif isinstance(found, CallSection):
+            calls[key] = found
+    return jobs, tunings, calls
 
 
-def _kinds(section: ModelSection, steps: tuple[StepSection, ...]) -> dict[str, type[JobSection | TuneSection]]:
+def _kind_of(step_class: str) -> type[JobSection | CallSection] | None:
+    """Return the section that configures a step of the class; None for that of the registry."""
+    return _KIND_OF.get(step_class) or _CALL_OF.get(step_class)
+
+
+def _kinds(
+    section: ModelSection, steps: tuple[StepSection, ...]
+) -> dict[str, type[JobSection | TuneSection | CallSection]]:
     """Return what the sections of other names are: what steps name, and the trainings that those vary."""
-    kinds: dict[str, type[JobSection | TuneSection]] = {
-        step.step_type: _KIND_OF.get(step.step_class, TuneSection) for step in steps if step.step_class in _CHOOSING
+    kinds: dict[str, type[JobSection | TuneSection | CallSection]] = {
+        step.step_type: _kind_of(step.step_class) or TuneSection for step in steps if step.step_class in _CHOOSING
     }
     varied = [section.tune.train] if section.tune else []
     for name, kind in kinds.items():
@@ -328,31 +360,33 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         problems.append(Problem(id="PB885", message=message, place=step.place))
     if tune_name:
         problems.extend(tuning_problems(step))
-    elif not step.is_raw:
+    elif not step.is_raw or (step.step_class in _CALL_OF and not asked.arguments):
         problems.extend(_section_problems(step))
     return step
 
 
 def _section_problems(step: Step) -> Iterable[Problem]:
     """The section that configures the step is there and is of the right kind."""
-    unit, kind = step.unit, _KIND_OF.get(step.step_class)
+    unit, kind = step.unit, _kind_of(step.step_class)
     if kind is None:
         found = unit.section.registry is not None
     else:  # a section of another name that couldn't be read has had its problems said already
-        found = step.section_name in unit.jobs or step.section_name in unit.section.others
-    if not found and unit.section.others.keys() - unit.jobs.keys():
+        found = step.section_name in {*unit.jobs, *unit.calls} or step.section_name in unit.section.others
+    if not found and unit.section.others.keys() - unit.jobs.keys() - unit.calls.keys():
         return  # a misspelt section is said already, and is most likely the one
     if not found and step.asked.step_type and step.step_class in _CHOOSING:
         message = f"step '{step.name}': there is no section '{step.section_name}'"
         place = step.conf.document.place((*step.path, "step_type"))
-        yield Problem(id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, unit.jobs))
+        yield Problem(
+            id="PB311", message=message, place=place, hint=did_you_mean(step.section_name, {**unit.jobs, **unit.calls})
+        )
     elif not found:
         message = (
             f"step '{step.name}' ({step.step_class}) needs the section '{step.section_name}' of the model '{unit.name}'"
         )
         place = unit.conf.document.place(unit.path, key=True)
         yield Problem(id="PB311", message=message, place=place, related=(step.place,))
-    elif kind is not None and step.job is not None and not isinstance(step.job, kind):
+    elif kind is not None and (read := step.job or unit.calls.get(step.section_name)) and not isinstance(read, kind):
         message = f"step '{step.name}': the section '{step.section_name}' is not one for a {step.step_class} step"
         place = step.conf.document.place((*step.path, "step_type"))
         yield Problem(id="PB311", message=message, place=place)

@@ -64,11 +64,11 @@ def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) ->
     `before` has the steps that it can refer to.
     """
     composed = compose(context, step)
-    section = step.registry if step.step_class == "RegisterModel" else step.own or step.request
+    section = step.registry if step.step_class == "RegisterModel" else step.own or step.request or step.call
     defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
     over = section.arguments if section else {}
-    beside, over_request = split_given(step, over) if step.request else ({}, over)
+    beside, over_request = split_given(step, over) if step.request or step.call else ({}, over)
     arguments = merge(request, over_request)
     members, asked = split_arguments(step)
     found: Mapped = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pipeline_builder.conf.calls import LambdaSection
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.units import Unit
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.definition.handing import launcher_files
 from pipeline_builder.definition.lists import inclusions
@@ -49,7 +51,9 @@ def bundle_code(graph: Graph, settings: Settings) -> Code:
 
 def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
     """Return the code of the step's script; for the model steps that is the inference code."""
-    section = step.unit.section
+    section, call = step.unit.section, step.call
+    if isinstance(call, LambdaSection):
+        return _handler(step, call, bundler)
     job = step.job if step.step_class != "Transform" else None
     if step.step_class in ("CreateModel", "RegisterModel"):
         job = section.transform
@@ -60,10 +64,25 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
     if job is None or not job.entry_point:
         return None
     added = launcher_files(job) if step.job is job else {}
-    others = [other.entry_point for other in step.unit.jobs.values() if other.entry_point]
+    others = _entry_points(step.unit)
     return bundler.bundle(
         step.unit.source_directory, entry_point=job.entry_point, others=others, include=job.include, added=added
     )
+
+
+def _handler(step: Step, call: LambdaSection, bundler: Bundler) -> Bundle | None:
+    """Return the code of a function's handler, without the scripts of the model's jobs that it doesn't mention."""
+    if call.entry_point is None:
+        return None
+    unit = step.unit
+    return bundler.bundle(
+        unit.source_directory, entry_point=call.entry_point, others=_entry_points(unit), include=call.include
+    )
+
+
+def _entry_points(unit: Unit) -> list[str]:
+    handlers = [call.entry_point for call in unit.calls.values() if isinstance(call, LambdaSection)]
+    return [name for name in (*(job.entry_point for job in unit.jobs.values()), *handlers) if name]
 
 
 def _of_containers(step: Step, scripts: list[str], bundler: Bundler, include: tuple[str, ...]) -> Bundle:

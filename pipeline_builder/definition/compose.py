@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def compose_confs(
     `others` are the repositories of what is in the pipeline too, and not in these files.
     """
     problems = [*before]
-    settings = _settings(values, tags, problems)
+    settings = _settings(values, tags, manifest, problems)
     graph = _graph(confs, problems, root / manifest.training_dir, values)
     if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
         raise InputProblems(*problems)
@@ -106,9 +107,11 @@ def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) ->
     yield from find_broken_metrics(definition, graph)
 
 
-def _settings(values: Mapping[str, str], tags: Mapping[str, str] | None, problems: list[Problem]) -> Settings | None:
+def _settings(
+    values: Mapping[str, str], tags: Mapping[str, str] | None, manifest: Manifest, problems: list[Problem]
+) -> Settings | None:
     try:
-        return build_settings(values, tags)
+        return replace(build_settings(values, tags), service=manifest.service.name)
     except InputProblems as error:
         problems.extend(error.problems)
         return None

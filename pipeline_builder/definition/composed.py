@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.bundle import Bundle
+from pipeline_builder.definition.made import Made
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER
 from pipeline_builder.errors import Problem
 
@@ -38,7 +39,7 @@ class Definition:
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
     name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
     package group to its description, `code` every step with code to the address of its bundle, `sources` to what that
-    was made of; `parts` are the steps in the order of the content.
+    was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them.
     """
 
     pipeline: str
@@ -53,6 +54,7 @@ class Definition:
     code: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    made: Made = field(default_factory=Made)
     parts: tuple[Part, ...] = ()
     sources: Mapping[str, Bundle] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from pipeline_builder.definition.code import Code, bundle_code, missing_lists
 from pipeline_builder.definition.composed import Definition, Part
 from pipeline_builder.definition.ineffective import find_ineffective
 from pipeline_builder.definition.isolated import find_isolated
+from pipeline_builder.definition.made import made_for
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters
 from pipeline_builder.definition.secrets import secret_defaults
@@ -99,6 +100,7 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         code=code.addresses,
+        made=made_for(graph, context.settings),
         parts=tuple(_part(graph, step, len(text)) for step, text in zip(nested, texts, strict=True)),
         sources=code.own,
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},

@@ -16,6 +16,8 @@ ARTIFACT_NAME = 100
 PROJECT_NAME = 255
 RULE_NAME = 64
 ROLE_NAME = 64
+FUNCTION_NAME = 64
+QUEUE_NAME = 80
 
 
 def shorten(name: str, limit: int) -> str:

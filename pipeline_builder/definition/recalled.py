@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.composed import Composed, Definition, Facts
+from pipeline_builder.definition.made import Made, MadeFunction, MadeQueue
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
@@ -158,6 +159,7 @@ def _written(composed: Composed) -> dict[str, Any]:
         "warnings": [asdict(problem) for problem in composed.warnings],
         "images": dict(composed.images),
         "facts": asdict(composed.facts),
+        "made": asdict(definition.made),
     }
 
 
@@ -175,6 +177,7 @@ def _read(found: Mapping[str, Any], again: Callable[[], Composed]) -> Composed:
         code=found["code"],
         data={name: tuple(addresses) for name, addresses in found["data"].items()},
         warnings=tuple(map(_problem, found["own_warnings"])),
+        made=_made(found["made"]),
     )
     return Composed(
         definition=definition,
@@ -183,6 +186,14 @@ def _read(found: Mapping[str, Any], again: Callable[[], Composed]) -> Composed:
         whole=cache(lambda: again().whole()),
         known=Facts(**found["facts"]),
     )
+
+
+def _made(found: Mapping[str, Any]) -> Made:
+    functions = (
+        MadeFunction(**{**one, "grants": tuple((tuple(a), tuple(r)) for a, r in one["grants"])})
+        for one in found["functions"]
+    )
+    return Made(functions=tuple(functions), queues=tuple(MadeQueue(**one) for one in found["queues"]))
 
 
 def _plain(value: Any) -> Any:

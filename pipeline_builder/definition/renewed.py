@@ -18,6 +18,7 @@ from pipeline_builder.definition.check.outside import check_outside
 from pipeline_builder.definition.compose import compose_confs
 from pipeline_builder.definition.composed import Composed, Definition, Facts, judged_by
 from pipeline_builder.definition.definition import content_of, steps_in
+from pipeline_builder.definition.made import joined
 from pipeline_builder.definition.narrowed import Inputs, Narrowed, read_narrowed
 from pipeline_builder.definition.parameters import commit_parameters, declare
 from pipeline_builder.definition.policy.addresses import Written, check_nesting
@@ -197,6 +198,7 @@ def _definition(old: Definition, before: Record, part: Composed, new: Record, re
         data=data,
         parts=tuple(one for step in steps.values() for one in step.parts),
         sources=_of(sources, steps),
+        made=joined(old.made, part.definition.made, content),
     )
 
 

@@ -56,6 +56,7 @@ class Settings:
     `role` is the pipeline's own, and without `job_roles` (an ARN, with `{repository}` in it where each has its own)
     that of every job. `shared_outputs` says that outputs go where a stack of before lets them, to one folder for all.
     `prefix` is what everything of the service lies below in the bucket, with a `/` at its end where there is one.
+    `service` is its name, which what it makes for steps is named by.
     """
 
     account: str
@@ -69,6 +70,7 @@ class Settings:
     job_roles: str = ""
     shared_outputs: bool = False
     prefix: str = ""
+    service: str = ""
 
     def base(self, pipeline: str) -> str:
         """Return the address that everything of a pipeline lies below."""

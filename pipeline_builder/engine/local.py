@@ -20,6 +20,7 @@ from pipeline_builder.descriptions import (
     ExecutionStatus,
     Selection,
     StepState,
+    WaitingStep,
 )
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
@@ -46,6 +47,7 @@ from pipeline_builder.engine.execution.stubs import check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
+from pipeline_builder.engine.jobs.waiting import answer_failure, answer_success, list_waiting
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.references import referring
@@ -264,6 +266,16 @@ class LocalPipelines:
     def list_steps(self, arn: str) -> tuple[StepState, ...]:
         """Every step of the execution's definition, in topological order."""
         return list_steps(self._state, arn)
+
+    def answer_step(self, token: str, *, outputs: Mapping[str, str] | None, reason: str = "") -> str:
+        """Answer a step that waits."""
+        if outputs is None:
+            return answer_failure(self._state, token, reason).execution
+        return answer_success(self._state, token, outputs).execution
+
+    def list_waiting(self) -> tuple[WaitingStep, ...]:
+        """Return every step that waits for an answer, oldest first."""
+        return list_waiting(self._state)
 
     def definition_of(self, arn: str) -> bytes:
         """Return the bytes that the execution runs."""

@@ -70,6 +70,12 @@ def _index(value: str) -> str:
     raise ValueError(f"{describe(value)} cannot be used, expected 'default' or the url of an index, without a login")
 
 
+def _statement(value: str) -> str:
+    if not re.match(r"^[a-z0-9-]+:[A-Za-z0-9]+ arn:[!-~]+\Z", value):
+        raise ValueError(f"{describe(value)} cannot be used, expected an action and an ARN: 'dynamodb:PutItem arn:…'")
+    return value
+
+
 def _secrets(value: dict[str, str]) -> dict[str, str]:
     for name, secret in value.items():
         if not re.match(r"^[A-Za-z_][A-Za-z0-9_]{0,127}\Z", name) or name.startswith(("SMP_", "SM_", "SAGEMAKER_")):
@@ -97,6 +103,7 @@ Addresses = Annotated[tuple[Annotated[_Text, AfterValidator(_address)], ...], _L
 Roles = Annotated[tuple[Annotated[_Text, AfterValidator(_role)], ...], _Listed]
 Variables = Annotated[tuple[Annotated[_Text, AfterValidator(_variable)], ...], _Listed]
 Indexes = Annotated[tuple[Annotated[_Text, AfterValidator(_index)], ...], _Listed]
+Statements = Annotated[tuple[Annotated[_Text, AfterValidator(_statement)], ...], _Listed]
 Statuses = Annotated[tuple[Status, ...], BeforeValidator(_listed, json_schema_input_type=Status | tuple[Status, ...])]
 Span = Annotated[int, Field(ge=1), BeforeValidator(_span, json_schema_input_type=str | int)]
 Secrets = Annotated[
@@ -134,6 +141,9 @@ class RulesSection(Section):
     variables: Variables = Field((), description="variables that ${NAME} may name, besides SMP_*")
     indexes: Indexes = Field(("default",), description="package indexes that a requirements.txt may name")
     secrets: Secrets = Field({}, description="NAME: secretsmanager:ID, secrets that jobs may be given")
+    statements: Statements = Field(
+        (), description="'service:Action ARN', with * and ? in the ARN: what functions of handlers may do besides"
+    )
 
 
 class PolicySection(RulesSection):
@@ -170,6 +180,7 @@ class Rules:
     variables: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ("default",)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[str, ...] = ()
     withheld: frozenset[str] = frozenset()
     places: Mapping[str, Place] = field(default_factory=dict)
     place: Place | None = None

@@ -107,6 +107,11 @@ def ecr_image(address: str) -> EcrImage | None:
     )
 
 
+def queue_url(region: str, account: str, name: str) -> str:
+    """Return the address of a queue."""
+    return f"https://{host('sqs', region)}/{account}/{name}"
+
+
 def queue(url: str) -> Queue | None:
     """Take the address of a queue apart; None for what is none."""
     match = _QUEUE.fullmatch(url)

@@ -16,6 +16,7 @@ from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve import (
+    callbacks,
     executions,
     identity,
     jobs,
@@ -49,6 +50,7 @@ UPLOAD_LIMIT = 5 << 30
 """Bytes of one upload; S3's own limit for one PutObject or part."""
 OPERATIONS: dict[str, Handler] = {
     **pipelines.OPERATIONS,
+    **callbacks.OPERATIONS,
     **executions.OPERATIONS,
     **steps.OPERATIONS,
     **jobs.OPERATIONS,

@@ -232,14 +232,7 @@ def retry_pipeline_execution(call: Call) -> Mapping[str, Any]:
     return {"PipelineExecutionArn": found.arn}
 
 
-def send_step_result(call: Call) -> Mapping[str, Any]:
-    """Take a word about a step that waits for one, by its token; none does here, where no Callback step runs."""
-    raise call.not_found(f"There is no step that waits with the callback token '{call.request['CallbackToken']}'.")
-
-
 OPERATIONS: Mapping[str, Handler] = {
-    "SendPipelineExecutionStepSuccess": send_step_result,
-    "SendPipelineExecutionStepFailure": send_step_result,
     "StartPipelineExecution": start_pipeline_execution,
     "DescribePipelineExecution": describe_pipeline_execution,
     "UpdatePipelineExecution": update_pipeline_execution,

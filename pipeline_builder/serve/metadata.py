@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.descriptions import StepState
+from pipeline_builder.engine.execution.cache import CALLS
 from pipeline_builder.engine.jobs.records import JobRecord
 from pipeline_builder.engine.jobs.work import came_to
 from pipeline_builder.serve.reasons import as_service
@@ -69,6 +70,8 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
         return {"Fail": {"ErrorMessage": reason_of(state)}}
     if state.stub:
         return _of_stub(state.type, result)
+    if state.type in CALLS:
+        return _of_call(state, result)
     known: dict[str, Any] = {
         kind: {"Outcome" if kind == "Condition" else "Arn": value}
         for kind, value in state.metadata.items()
@@ -79,11 +82,21 @@ def metadata_of(state: StepState, job: JobRecord | None, result: Mapping[str, An
     return known or None
 
 
+def _of_call(state: StepState, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the metadata of a function that was called, or of a message that was, or is to be, answered."""
+    found = _of_stub(state.type, result) or {state.type: {}}
+    if token := state.metadata.get("Callback"):
+        found[state.type]["CallbackToken"] = token
+    if arn := state.metadata.get("Lambda"):
+        found[state.type]["Arn"] = arn
+    return found if found[state.type] else None
+
+
 def reason_of(state: StepState) -> str:
     """Return why a step failed, as the service says it: a Fail step without a message has no reason."""
     if state.type == "Fail":
         return "" if state.failure_reason == came_to(state.name) else state.failure_reason
-    return as_service(state.failure_reason)
+    return state.failure_reason if state.type in CALLS else as_service(state.failure_reason)
 
 
 def _of_stub(kind: str, result: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline_builder.serve import (
+    callbacks,
     executions,
     identity,
     jobs,
@@ -24,7 +25,7 @@ def served_operations() -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the names of operations by service, as botocore calls it, and within that by what they are about."""
     sagemaker = {
         "pipelines": pipelines.OPERATIONS,
-        "executions": {**executions.OPERATIONS, **steps.OPERATIONS},
+        "executions": {**callbacks.OPERATIONS, **executions.OPERATIONS, **steps.OPERATIONS},
         "jobs": {**starting.OPERATIONS, **jobs.OPERATIONS, **tunings.OPERATIONS},
         "models": models.OPERATIONS,
         "model packages and their groups": packages.OPERATIONS,

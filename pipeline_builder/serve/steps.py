@@ -10,6 +10,7 @@ from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.engine.execution.execution import list_steps
 from pipeline_builder.engine.execution.starts import taken_steps
 from pipeline_builder.engine.jobs.records import JobRecord, jobs_of
+from pipeline_builder.engine.jobs.waiting import find_waiting
 from pipeline_builder.serve.executions import find_execution
 from pipeline_builder.serve.metadata import metadata_of, reason_of
 from pipeline_builder.serve.paging import page
@@ -33,6 +34,9 @@ def list_pipeline_execution_steps(call: Call) -> Mapping[str, Any]:
     items, token = page(call, ordered, lambda state: state.name)
     names = [item.name for item in items]
     jobs, results = jobs_of(call.engine.state, found.arn, names), call.engine.state.results(found.arn, names)
+    for item in items:
+        if waiting := find_waiting(call.engine.state, item.metadata.get("Callback", "")):
+            results.setdefault(item.name, {"SqsQueueUrl": waiting.queue})
     steps = [_step(item, jobs.get(item.name), taken.get(item.name), results.get(item.name, {})) for item in items]
     return {"PipelineExecutionSteps": steps, "NextToken": token}
 

@@ -101,7 +101,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
         opened.warn(problem)
     if checked and model.triggers.unlooked:
         opened.warn(dear_polling(model, manifest))
-    model = replace(model, roles=build_access(facts), people=tuple(people(facts).values()))
+    made = composing.composed.definition.made
+    model = replace(model, roles=build_access(facts), people=tuple(people(facts).values()), made=made)
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
         _check(opened, files, parameter_values(model), model.telling)

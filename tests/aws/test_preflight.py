@@ -122,3 +122,15 @@ def test_without_credentials_nothing_else_is_asked(aws: Aws) -> None:
             preflight(aws, needs())
     assert [problem.id for problem in caught.value.problems] == ["PB701"]
     assert "aws sso login" in str(caught.value.problems[0].hint)
+
+
+def test_functions_that_are_not_deployed(aws: Aws) -> None:
+    make_account()
+    own, far = (f"arn:aws:lambda:{region}:123456789012:function:ask" for region in (REGION, "us-east-1"))
+    steps = [
+        {"Name": name, "Type": "Lambda", "FunctionArn": arn, "Arguments": {}, "OutputParameters": []}
+        for name, arn in (("A", own), ("B", far))
+    ]
+    found = needs_of(definition(*steps), role=ROLE, bucket="ml-artifacts", region=REGION, kms_key="")
+    assert found.functions == {own}
+    assert ids(aws, needs(functions=found.functions)) == ["PB874"]

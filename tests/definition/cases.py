@@ -44,6 +44,44 @@ _SECOND = """\
         entry_point: train.py
 """
 
+_CALLS = """\
+      lambda:
+        entry_point: ask.py
+        handler: ask
+        inputs:
+          day: $params.Day
+          rows: {Get: "Steps.churn-Preprocess.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri"}
+        outputs: {fresh: Boolean, rows: Integer}
+        environment: {MODE: fast}
+        timeout: 30
+      notify:
+        function: arn:aws:lambda:eu-central-1:000000000000:function:notify
+        inputs: {fresh: {Get: "Steps.churn-Ask.OutputParameters['fresh']"}}
+      callback:
+        inputs: {model: churn}
+        outputs: {approved: Boolean, share: Float, by: String}
+        timeout: 3600
+"""
+_CALL_STEPS = """\
+          - step_name: churn-Ask
+            step_class: Lambda
+            enable_cache: true
+          - step_name: churn-Wait
+            step_class: Callback
+            chain_input_source_step: [churn-Ask, churn-Preprocess]
+          - step_name: churn-Notify
+            step_class: Lambda
+            step_type: notify
+            depends_on: churn-Wait
+          - step_name: churn-Raw
+            step_class: Lambda
+            depends_on: churn-Notify
+            arguments:
+              FunctionArn: arn:aws:lambda:eu-central-1:000000000000:function:raw
+              OutputParameters: [{OutputName: a, OutputType: String}]
+              x: 1
+"""
+_HANDLER = "def ask(event, context):\n    return {'fresh': True, 'rows': 3}\n"
 TUNE = """\
       tune:
         objective: {metric: mean, type: minimize, regex: 'mean: ([0-9.]+)'}
@@ -55,6 +93,14 @@ TUNE = """\
 _TUNING = ("step_class: Training", "step_class: Tuning")
 
 CASES: dict[str, Case] = {
+    "lambda-and-callback": Case(
+        variant(
+            ("  sagemakerPipeline:\n", _CALLS + "  sagemakerPipeline:\n"),
+            (_LAST, _LAST + _CALL_STEPS),
+            (_PIPELINE, _PIPELINE + "    parameters: [{name: Day, default: monday}]\n"),
+        ),
+        files={"ask.py": _HANDLER},
+    ),
     "a-file-in-each-channel": Case(
         train(
             "        channels:\n"

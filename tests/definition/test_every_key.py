@@ -231,6 +231,7 @@ ROWS = [*_common(), *_processing(), *_training(), *_transform(), *_registry(), *
 ELSEWHERE = {
     "image": "test_images and oracle/test_images: address into the request and into the lock",
     "framework": "test_images", "version": "test_images", "py_version": "test_images", "base_framework_version": "test_images",
+    "lambda": "golden: lambda-and-callback", "callback": "golden: lambda-and-callback",
     "include": "test_bundle", "data": "golden: cached-by-data, and test_definition", "ModelRepack": "test_sample_faults a12 and a13", "source_directory": "test_conf_and_graph",
     "tune": "test_tuning", "top_k": "test_tuning",
     "secrets": "tests/security/test_secrets", "ModelPackageGroupDescription": "below", "max_regression": "test_metrics",

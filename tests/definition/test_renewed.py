@@ -254,3 +254,22 @@ def test_what_is_wrong_is_said_as_of_the_whole(folder: Path, change: Callable[[P
     assert found == whole
     assert found
     assert not isinstance(found[0], Mapping)
+
+
+@pytest.mark.parametrize(("old", "new"), [("memory: 256", "memory: 512"), ("day: monday", "day: friday")])
+def test_what_the_service_makes_for_steps_is_renewed_too(folder: Path, old: str, new: str) -> None:
+    section = (
+        "      lambda: {entry_point: train.py, memory: 256, inputs: {day: monday}}\n      callback: {outputs: [by]}\n"
+    )
+    for name in ("unit0003", "unit0004"):
+        path = conf(folder, name)
+        path.write_text(path.read_text() + section)
+        step = f"          - {{step_name: {name}-KIND, step_class: KIND}}\n"
+        calls = step.replace("KIND", "Lambda") + step.replace("KIND", "Callback")
+        owner = conf(folder, OWNER)
+        text = owner.read_text()
+        at = text.index(f"          - step_name: {name}-Preprocess")
+        owner.write_text(text[:at] + calls + text[at:])
+    found, whole, _ = kept_then(folder, rewrite("unit0003", old, new))
+    assert found == whole
+    assert len(found[0]["made"].functions) == 2

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pipeline_builder.definition.made import Made, MadeFunction, MadeQueue
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
@@ -41,6 +42,26 @@ REPOS: tuple[Mapping[str, Any], ...] = (
     {"url": "https://git.example.com/acme/price.v2.git", "credentials": "secretsmanager:git/token#key"},
     {"url": "ssh://git@git.example.com/acme/quiet.git", "trigger": "none"},
 )
+MADE = Made(
+    functions=(
+        MadeFunction(
+            name="model-service-fn-churn-lambda-5250a762",
+            arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:model-service-fn-churn-lambda-5250a762",
+            repository="churn",
+            runtime="python3.12",
+            memory=256,
+            timeout=60,
+            grants=((("dynamodb:PutItem",), (f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/seen",)),),
+        ),
+    ),
+    queues=(
+        MadeQueue(
+            name="model-service-cb-churn-callback-ac37a6e6",
+            url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/model-service-cb-churn-callback-ac37a6e6",
+            repository="churn",
+        ),
+    ),
+)
 SCHEDULES: tuple[Mapping[str, Any], ...] = (
     {"name": "nightly", "cron": "0 2 * * ? *", "timezone": "Europe/Berlin", "groups": ["nightly"]},
     {"name": "weekly", "rate": "7 days", "cache": True, "enabled": False},
@@ -58,6 +79,7 @@ def read_service(
     repos: tuple[Mapping[str, Any], ...] = REPOS,
     schedules: tuple[Mapping[str, Any], ...] = SCHEDULES,
     place: Mapping[str, str] | None = None,
+    made: Made | None = None,
     **service: Any,
 ) -> tuple[ServiceModel, tuple[Problem, ...]]:
     """Return the model of a service with roles for the tiny pipeline, and its problems."""
@@ -75,8 +97,16 @@ def read_service(
         **(place or {}),
     }
     model, problems = build_model(manifest, Place(**values))
-    facts = _facts(model, manifest)
-    return replace(model, roles=build_access(facts), people=tuple(people(facts).values())), problems
+    made = made or Made()
+    subnets, groups = (tuple(filter(None, values[key].split(","))) for key in ("subnets", "security_groups"))
+    facts = replace(
+        _facts(model, manifest),
+        functions=made.functions,
+        has_queues=bool(made.queues),
+        subnets=subnets,
+        security_groups=groups,
+    )
+    return replace(model, roles=build_access(facts), people=tuple(people(facts).values()), made=made), problems
 
 
 def _facts(model: ServiceModel, manifest: Manifest) -> Facts:

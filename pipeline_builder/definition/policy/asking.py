@@ -68,7 +68,7 @@ class Asking:
         if not self.own:
             return None
         section = "registry" if step.step_class == "RegisterModel" else step.tune_name or step.section_name
-        job = unit.section.registry if section == "registry" else step.own
+        job = unit.section.registry if section == "registry" else step.own or step.call
         below = _match(step.asked.arguments, self.request, path)
         if below:
             return step.conf.document.place((*step.path, "arguments", *below))

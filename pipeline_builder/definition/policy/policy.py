@@ -17,6 +17,7 @@ from pipeline_builder.definition.policy.addresses import (
     written_by,
 )
 from pipeline_builder.definition.policy.asking import Asking
+from pipeline_builder.definition.policy.calls import check_function, is_made
 from pipeline_builder.definition.policy.groups import (
     Claim,
     Registering,
@@ -130,6 +131,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
         problems += check_volume(one, policed.settings, defaults_of(policed.graph))
         problems += _check_data(one, members, policed, written)
         problems += check_package(one, policed.urls)
+        problems += check_function(one)
         problems += check_model(one, policed.definition.repositories, policed.settings)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
@@ -186,7 +188,8 @@ def _check_data(
     one: Asking, members: list[Member | Holder], policed: Policed, written: list[Written]
 ) -> Iterator[Refused]:
     """Yield what a request's addresses may not be, and note those that it writes to."""
-    addresses = _of(members, "read", "write", "other")
+    made = policed.definition.made
+    addresses = [m for m in _of(members, "read", "write", "other") if not is_made(one, m, made)]
     found = list(check_addresses(one, addresses, policed.territory))
     yield from found
     yield from check_files(one, policed.territory)

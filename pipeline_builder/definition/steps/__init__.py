@@ -14,6 +14,7 @@ from pipeline_builder.definition.steps.analytics import (
     compose_emr_serverless,
     compose_notebook,
 )
+from pipeline_builder.definition.steps.calls import compose_callback, compose_lambda
 from pipeline_builder.definition.steps.checks import compose_clarify_check, compose_quality_check
 from pipeline_builder.definition.steps.condition import compose_condition, compose_fail
 from pipeline_builder.definition.steps.context import Context, Mapped
@@ -33,6 +34,8 @@ COMPOSERS: Mapping[str, Callable[[Context, Step], Mapped]] = {
     "Metrics": compose_metrics,
     "RegisterModel": compose_register_model,
     **dict.fromkeys(TYPED, compose_typed),
+    "Lambda": compose_lambda,
+    "Callback": compose_callback,
     "Condition": compose_condition,
     "Fail": compose_fail,
 }

@@ -125,6 +125,8 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
     outputs: list[Chained] = []
     for name in step.asked.chained:
         source = context.graph.by_name[name]
+        if source.call is not None:
+            continue  # its outputs are values
         if source.step_class == "Processing":
             outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
         elif source.step_class == "Metrics":

@@ -87,6 +87,9 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
         "SupportedRealtimeInferenceInstanceTypes",
     ),
     "SupportedTransformInstanceTypes": ("InferenceSpecification", "SupportedTransformInstanceTypes"),
+    "FunctionArn": ("function", "entry_point"),
+    "SqsQueueUrl": ("sqs_queue",),
+    "OutputParameters": ("outputs",),
 }
 
 
@@ -99,13 +102,20 @@ _OF_CONTAINER: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def _of_input(step: Step, path: DataPath) -> Place | None:
+    """Return where a Lambda or Callback step's section has an input."""
+    below = _below(path) if "Arguments" in path else path
+    document, given = step.unit.conf.document, (*step.unit.path, step.section_name, "inputs", *below)
+    return document.place(given) if step.call and given in document.values else None
+
+
 def place_of(step: Step, path: DataPath) -> Place:
     """Return the place that a member of a request most likely comes from in the conf: the nearest key, or the step."""
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
-    if of_container := _of_container(step, path):
-        return of_container
+    if own_place := _of_container(step, path) or _of_input(step, path):
+        return own_place
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
     if step.request is not None and "ClusterConfig" in path:

@@ -71,9 +71,9 @@ def compose_typed(context: Context, step: Step) -> Mapped:
 def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
     """Return the members of `arguments` that stand beside the request in the definition, and those of the request.
 
-    Those of a type that has a section are all of the request.
+    Those of a job that has a section are all of the request.
     """
-    return split_given(step, step.asked.arguments) if step.is_raw else ({}, step.asked.arguments)
+    return split_given(step, step.asked.arguments) if step.is_raw or step.call else ({}, step.asked.arguments)
 
 
 def type_of(step: Step) -> str:

@@ -14,13 +14,21 @@ from typing import Any
 from pipeline_builder.errors import InputProblems, Problem
 
 VERSION = "2020-12-01"
-STEP_TYPES = ("Processing", "Training", "Tuning", "Model", "Transform", "RegisterModel", "Condition", "Fail")
+STEP_TYPES = (
+    "Processing", "Training", "Tuning", "Model", "Transform", "RegisterModel", "Condition", "Fail", "Lambda",
+    "Callback",
+)  # fmt: skip
 """The types that are run here; a step of any other needs a stub."""
 # What a step of one of these may have besides; anything else asks for something that would not happen.
 _STEP_KEYS = {
     "Name", "Type", "Arguments", "DependsOn", "CacheConfig", "PropertyFiles", "RetryPolicies", "DisplayName",
     "Description",
 }  # fmt: skip
+# What those have besides that call somebody, beside their arguments.
+_CALL_KEYS: Mapping[str, frozenset[str]] = {
+    "Lambda": frozenset(("FunctionArn", "OutputParameters")),
+    "Callback": frozenset(("SqsQueueUrl", "OutputParameters")),
+}
 # The steps of each branch of a Condition step, by the outcome that takes it.
 _BRANCHES = {"IfSteps": True, "ElseSteps": False}
 _TRIGGERS = ("Completed", "Failed", "Stopped", "Any")
@@ -57,10 +65,10 @@ class Step:
     A nested step waits for its Condition step too, and `arguments` of a Condition step are its conditions only: the
     steps inside are steps of their own. `property_files` maps names to (output, path below it).
 
-    `beside` has the members beside the arguments that only types have which are not run here. `triggers` maps those of
-    `before` that the step waits for by a run condition to the end that lets it run. Of each group of `rejoins`, steps
-    of both branches of a condition, those count that aren't skipped; `inner` are the steps of conditions that it waits
-    for as a whole, skipped or not.
+    `beside` has the members beside the arguments of types that no job is of. `triggers` maps those of `before` that the
+    step waits for by a run condition to the end that lets it run. Of each group of `rejoins`, steps of both branches of
+    a condition, those count that aren't skipped; `inner` are the steps of conditions that it waits for as a whole,
+    skipped or not.
     """
 
     name: str
@@ -150,7 +158,8 @@ def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> It
 def _refused(step: Mapping[str, Any], names: Mapping[str, int], referred: dict[str, list[str]]) -> Iterator[Problem]:
     """Yield what is wrong with a step; `referred` gets the steps that it refers to, which takes a walk through it."""
     name = step["Name"]
-    for key in sorted(set(step) - _STEP_KEYS) if step.get("Type") in STEP_TYPES else ():
+    taken = _STEP_KEYS | _CALL_KEYS.get(str(step.get("Type")), frozenset())
+    for key in sorted(set(step) - taken) if step.get("Type") in STEP_TYPES else ():
         yield _problem("PB501", f"step '{name}': the local engine doesn't support '{key}' yet")
     if names[name] > 1:
         yield _problem("PB502", f"step '{name}' stands {names[name]} times in the definition")
@@ -231,7 +240,7 @@ def _referred(step: Mapping[str, Any]) -> list[str]:
 
 
 def _beside(step: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members beside its arguments that may refer to other steps: those of types that are not run here."""
+    """Return the members beside its arguments that may refer to other steps: those of types that no job is of."""
     return {key: value for key, value in step.items() if key not in _STEP_KEYS}
 
 

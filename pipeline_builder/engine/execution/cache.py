@@ -34,6 +34,9 @@ _ANSWERS = ("Accept", "AssembleWith")
 _KEPT = ("CheckpointConfig", "DebugHookConfig")
 
 
+CALLS = ("Lambda", "Callback")
+CACHED = ("Processing", "Training", "Transform", "Tuning", *CALLS)
+"""The types of steps that the cache may answer for; of calls all that they hand over is compared."""
 # A run of a cache generation of its own is not the one to compare with, where one before it is nearer.
 _LAST_RUNS = 10
 
@@ -62,6 +65,8 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
     The request's `Model`, where there is one, has the resolved model of a transform job.
     """
     parts = {"packages": _sha256(packages)}
+    if step.type in CALLS:
+        parts |= {name: _sha256(value) for name, value in {**request, **step.beside}.items()}
     for member, value in _members(step, request).items():
         if isinstance(value, list):
             for item in value:

@@ -86,6 +86,8 @@ class _Prediction:
                 return "", f"comes out as {self.results[step.name][OUTCOME]}"
             case "Fail":
                 return "", "fails the run"
+            case "Callback" if not step.cached:
+                return "", "waits for an answer"
             case _:
                 return self._cached(step, request) if step.cached else ("", "the cache is off for this step")
 

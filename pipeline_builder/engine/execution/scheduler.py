@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, resolve
-from pipeline_builder.engine.execution.cache import Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.cache import CACHED, Key, build_key, find_hit, remember
 from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
@@ -53,6 +53,9 @@ from pipeline_builder.target import (
 )
 
 Keep = Callable[[], None]
+WAITS = "Callback"
+"""The type of a step that only waits: it takes no place of those that run at once."""
+_LOGGED = (*KINDS, "Lambda")
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
 
@@ -132,20 +135,16 @@ class Run:
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        with step_threads(self._execution.id, workers, self._stop) as pool:
+        with step_threads(self._execution.id, workers + self._waiting(), self._stop) as pool:
             while todo or line or running:
                 if self._asked_to_stop():
                     todo.clear()
                     line.clear()
-                for step in todo.take_skipped():
-                    observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
-                for step in todo.take_ready():
-                    line.join(step)
+                for step in self._waiting_ready(line, observe):
+                    self._submit(pool, step, observe, running)
                 while line and self._slots.seize():
                     (step,) = line.take(1)
-                    future = pool.submit(self._run_step, step, observe)
-                    running[future] = step
-                    future.add_done_callback(self._ended.put)
+                    self._submit(pool, step, observe, running)
                 self._slots.want(bool(line))
                 if not running:
                     break
@@ -156,6 +155,27 @@ class Run:
             return ExecutionStatus.SUCCEEDED
         caught = todo.are_caught(self._failed)
         return ExecutionStatus.COMPLETED_WITH_FAILURES if caught else ExecutionStatus.FAILED
+
+    def _waiting_ready(self, line: Line, observe: Observer) -> list[Step]:
+        """Let what is ready join the line; return those that only wait, and say which will never run."""
+        for step in self._frontier.take_skipped():
+            observe(StepState(name=step.name, type=step.type, status=StepStatus.SKIPPED, attempts=0))
+        ready = list(self._frontier.take_ready())
+        for step in ready:
+            if step.type != WAITS:
+                line.join(step)
+        return [step for step in ready if step.type == WAITS]
+
+    def _waiting(self) -> int:
+        """Return how many steps may wait for an answer at once: they take nobody's turn."""
+        return sum(step.type == WAITS for step in self._document.steps)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, step: Step, observe: Observer, running: dict[Future[Done | None], Step]
+    ) -> None:
+        future = pool.submit(self._run_step, step, observe)
+        running[future] = step
+        future.add_done_callback(self._ended.put)
 
     def _todo(self) -> list[Step]:
         selected = self._limits.selected
@@ -190,7 +210,8 @@ class Run:
                 future = self._ended.get_nowait()
 
     def _end(self, step: Step, done: Done | None) -> None:
-        self._slots.give()
+        if step.type != WAITS:
+            self._slots.give()
         if done is None:
             self._failed.add(step.name)
         else:
@@ -232,7 +253,7 @@ class Run:
             status=StepStatus.EXECUTING,
             started=now(),
             attempts=(known.attempts if known else 0) + 1,
-            log=str(folder / "log.txt") if step.type in KINDS else "",
+            log=str(folder / "log.txt") if step.type in _LOGGED else "",
         )
 
     def _succeeded(self, step: Step, state: StepState, folder: Path, observe: Observer) -> Done:
@@ -269,7 +290,8 @@ class Run:
             return self._stubbed(step, request, stub, state.attempts), "", _nothing
         if self._ours:
             check_named(request, self._engine.store)
-        key = self._key(step, request) if step.cached and step.type in KINDS else None
+        step = self._called(step)
+        key = self._key(step, request) if step.cached and step.type in CACHED else None
         if key and self._limits.use_cache:
             held.enter_context(referring(self._engine.state))
             if hit := find_hit(self._engine.state, self._engine.store, self._execution.pipeline, step, key):
@@ -302,6 +324,10 @@ class Run:
                 remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
 
         return done, "", keep
+
+    def _called(self, step: Step) -> Step:
+        """Return a step with what it names beside its arguments, such as whom it calls, without references."""
+        return replace(step, beside=resolve(step.beside, replace(self._scope, results=self._results)))
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
@@ -339,6 +365,7 @@ class Run:
             attempt=attempt,
             slots=self._slots,
             calling=partial(reach_of, engine),
+            halted=self._halted,
         )
 
 

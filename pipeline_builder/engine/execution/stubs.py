@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.document.calls import is_handler
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
@@ -107,6 +108,10 @@ def find_unrunnable(document: Document, stubs: Stubs) -> Iterator[Problem]:
     for step in document.steps:
         if step.type not in STEP_TYPES and step.name not in stubs:
             message = f"step '{step.name}': the local engine can't run a '{step.type}' step, only: {known}"
+            yield Problem(id="PB501", message=message, hint=f"give its result: --stub {step.name}=FILE.json")
+        elif step.type == "Lambda" and not is_handler(step.arguments) and step.name not in stubs:
+            function = step.beside.get("FunctionArn")
+            message = f"step '{step.name}': the function {function!r} is on AWS alone, so it can't be called here"
             yield Problem(id="PB501", message=message, hint=f"give its result: --stub {step.name}=FILE.json")
         elif step.type == "Tuning" and step.name not in stubs and (why := _why_not(document, step)):
             message = f"step '{step.name}': the local engine can't run a 'Tuning' step like this: {why}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipeline_builder.engine.state.store import LocalStore
 
 MODEL = f"{OPT_ML}/model"
+LAMBDA = "public.ecr.aws/lambda/python"
+"""Stands for what functions have besides their code: no image is named for those."""
 _ARCHIVE = "sourcedir.tar.gz"
 _REQUIREMENTS = "requirements.txt"
 Request = Mapping[str, Any]
@@ -86,6 +88,8 @@ def image_and_code(step: Step, request: Request) -> tuple[str, str]:
             return str(request["AppSpecification"].get("ImageUri", "")), str(code)
         case "Training":
             return str(request["AlgorithmSpecification"].get("TrainingImage", "")), submit_directory(request)
+        case "Lambda":
+            return LAMBDA, ""
         case _:
             return "", ""
 

@@ -79,6 +79,7 @@ class Tools:
     reach: Reach = field(default_factory=Reach)
     grace: float = GRACE
     interrupts: tuple[float, ...] = ()
+    halted: Callable[[], bool] = lambda: False
     journal: Journal = field(default_factory=Journal)
     slots: Slots = field(default_factory=lambda: Slots(1))
     search: Search = search_once

@@ -13,6 +13,7 @@ from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.arrivals import processing_arrivals, transform_arrival
 from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import Request
+from pipeline_builder.engine.jobs.functions import run_lambda
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.job import OPT_ML, folder_inside
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
@@ -37,6 +38,7 @@ from pipeline_builder.engine.jobs.tools import (
 from pipeline_builder.engine.jobs.training_job import run_training
 from pipeline_builder.engine.jobs.transforming import INPUT, OUTPUT, Turn, Turns, refusals_of
 from pipeline_builder.engine.jobs.tuning import run_tuning
+from pipeline_builder.engine.jobs.waiting import run_callback
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import render_some
 
@@ -174,4 +176,6 @@ WORK: Mapping[str, Callable[[Step, Request, Tools], Done]] = {
     "RegisterModel": run_register_model,
     "Condition": run_condition,
     "Fail": run_fail,
+    "Lambda": run_lambda,
+    "Callback": run_callback,
 }

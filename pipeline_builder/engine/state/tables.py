@@ -102,6 +102,15 @@ _FOURTH = """
 CREATE INDEX cache_by_step ON cache (pipeline, step, key);
 DROP INDEX cache_by_key
 """
-_ALL = (_FIRST, _SECOND, _THIRD, _FOURTH)
+# What Callback steps wait with, and what they were answered.
+_FIFTH = """
+CREATE TABLE callbacks (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, execution TEXT NOT NULL, step TEXT NOT NULL,
+  queue TEXT NOT NULL, outputs TEXT NOT NULL, inputs TEXT NOT NULL, status TEXT NOT NULL,
+  answer TEXT NOT NULL DEFAULT '{}', taken INTEGER NOT NULL DEFAULT 0, created TEXT NOT NULL
+);
+CREATE INDEX callbacks_by_step ON callbacks (execution, step)
+"""
+_ALL = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 MIGRATIONS = tuple(tuple(part for part in text.split(";\n") if part.strip()) for text in _ALL)
 """The statements that lead to each format, from an empty file on; the formats count from 1."""

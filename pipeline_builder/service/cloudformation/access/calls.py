@@ -145,6 +145,9 @@ def look_before(facts: Facts) -> tuple[Statement, ...]:
     found = [role]
     if images:
         found.append(Statement(sid="LookAtImages", actions=("ecr:DescribeImages",), resources=images))
+    if functions := facts.definition.functions:
+        actions = ("lambda:GetFunctionConfiguration",)
+        found.append(Statement(sid="LookAtFunctions", actions=actions, resources=functions))
     found.append(
         Statement(
             sid="LookAtQuotas",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.made import MadeFunction
 from pipeline_builder.definition.roles import role_name
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.manifest import Manifest
@@ -23,7 +24,9 @@ class Facts:
     polled; `connections` are those of source actions, `webhooks` those of projects with webhooks; `has_looks` says that
     a function looks at polled repositories first, `clones` that builds clone the manifest's repository themselves.
     `role` is the role of the pipeline, `statuses` has by repository the approval that its packages may begin with,
-    `artifacts` is the artifact bucket, `bucket` that for data where it is another, `key` that of jobs.
+    `functions` are those that the service makes for handlers, in the network of jobs (`subnets`, `security_groups`),
+    `has_queues` says that it makes queues; `artifacts` is the artifact bucket, `bucket` that for data where it is
+    another, `key` that of jobs.
     """
 
     service: ServiceSection
@@ -40,6 +43,10 @@ class Facts:
     clones: bool = False
     role: str = ""
     statuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    functions: tuple[MadeFunction, ...] = ()
+    has_queues: bool = False
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
     artifacts: str = ""
     bucket: str = ""
     key: str = ""
@@ -113,6 +120,10 @@ def service_facts(
         clones=clones,
         role=settings.role,
         statuses={repo.name: manifest.policy.rules(repo.name, {}).statuses for repo in manifest.repos},
+        functions=definition.made.functions,
+        has_queues=bool(definition.made.queues),
+        subnets=settings.subnets,
+        security_groups=settings.security_groups,
         artifacts=artifacts,
         bucket="" if settings.bucket == artifacts else settings.bucket,
         key=settings.kms_key,

@@ -62,7 +62,7 @@ def _execution_role(facts: Facts) -> Role:
         *_pass_roles(facts),
         *_logs_and_metrics(),
         *_network(definition),
-        *key_use(facts, "s3"),
+        *key_use(facts, "s3", *(("sqs",) if facts.has_queues else ())),
         *_data_keys(facts, definition),
         *secrets_of_jobs(definition),
     )
@@ -85,7 +85,7 @@ def _pipeline_role(facts: Facts) -> Role:
         *_data(facts, looked_at),
         *pull("Images", image_repositories(registered.images)),
         *_pass_roles(facts),
-        *key_use(facts, "s3"),
+        *key_use(facts, "s3", *(("sqs",) if facts.has_queues else ())),
         *_data_keys(facts, definition),
     )
     return _role(

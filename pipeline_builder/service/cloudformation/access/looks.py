@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.projects import network_interface, network_look
@@ -62,10 +64,16 @@ def note_asked(facts: Facts) -> Statement:
 def _network(facts: Facts) -> tuple[Statement, ...]:
     """Return what Lambda takes to have the function in a VPC; the documentation names these."""
     network = facts.service.network
-    if network is None:
+    return network_of_function(network.subnets, network.security_groups) if network else ()
+
+
+def network_of_function(subnets: Iterable[str], security_groups: Iterable[str]) -> tuple[Statement, ...]:
+    """Return what a function takes that is in a VPC; nothing where there are no subnets."""
+    subnets = tuple(subnets)
+    if not subnets:
         return ()
     return (
-        network_interface(network.subnets, network.security_groups, "the function has an interface in the VPC"),
+        network_interface(subnets, security_groups, "the function has an interface in the VPC"),
         Statement(
             sid="NetworkInterfaceUse",
             actions=("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.access import builds, jobs
 from pipeline_builder.service.cloudformation.access.facts import Facts, service_facts
+from pipeline_builder.service.cloudformation.access.functions import function_roles
 from pipeline_builder.service.cloudformation.access.limits import find_beyond
 from pipeline_builder.service.cloudformation.access.looks import look_role
 from pipeline_builder.service.cloudformation.access.packing import pack
@@ -42,7 +43,7 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
         roles.append(_chat(facts))
     if facts.has_looks:
         roles.append(look_role(facts))
-    return pack([*roles, *jobs.execution_roles(facts)])
+    return pack([*roles, *function_roles(facts), *jobs.execution_roles(facts)])
 
 
 def _pipeline(facts: Facts) -> Role:

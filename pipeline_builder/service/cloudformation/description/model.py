@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pipeline_builder.definition.made import Made
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
@@ -99,7 +100,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceModel:
-    """Everything that stands in the templates; `people` has the policies that somebody gives to persons."""
+    """Everything that stands in the templates; `people` has the policies that somebody gives to persons, `made` what is
+    there for Lambda and Callback steps.
+    """
 
     service: ServiceSection
     place: Place
@@ -108,6 +111,7 @@ class ServiceModel:
     schedules: tuple[Timing, ...]
     roles: tuple[Role, ...] = ()
     people: tuple[Role, ...] = ()
+    made: Made = field(default_factory=Made)
 
     @property
     def name(self) -> str:

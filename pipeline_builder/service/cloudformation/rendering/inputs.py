@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline_builder.aws.inside import look
+from pipeline_builder.aws.inside import call, look
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.machine.codeartifact import VARIABLE
 from pipeline_builder.manifest import tags
@@ -39,6 +39,11 @@ def look_code() -> str:
     text, needed = (Path(str(module.__file__)).read_text("utf-8") for module in (look, tags))
     imported = next(line for line in text.splitlines(keepends=True) if line.startswith(f"from {tags.__name__} import"))
     return text.replace(imported, needed.partition("from __future__ import annotations\n")[2].strip() + "\n")
+
+
+def call_code() -> str:
+    """Return the code of the functions of handlers, which each call tells whose code it is to run."""
+    return Path(call.__file__).read_text("utf-8")
 
 
 def codecommit_input(repository: str) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline_builder.definition.names import logical_id
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.manifest.surroundings import proxies
+from pipeline_builder.service.cloudformation.access.functions import role_id
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.rendering.inputs import (
+    call_code,
     chat_message,
     codecommit_input,
     environment,
@@ -81,9 +83,12 @@ def _environment() -> Environment:
         "mail_id": lambda email: logical_id("Mail", f"-{email}"),
         "schedule_id": lambda name: logical_id("Schedule", name),
         "role_id": lambda role: role.id or role.name.capitalize(),
+        "call_id": role_id,
+        "queue_id": lambda queue, service: logical_id("Answers", queue.name.removeprefix(f"{service}-")),
         "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
     }
     jinja.globals |= {
+        "call_code": call_code,
         "chat_message": chat_message,
         "codecommit_input": codecommit_input,
         "environment": environment,

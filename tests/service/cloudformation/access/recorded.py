@@ -179,6 +179,10 @@ _plain("service-quotas", "ListServiceQuotas", "servicequotas:ListServiceQuotas",
 _plain("iam", "GetRole", "iam:GetRole", lambda request: f"arn:aws:iam::{ACCOUNT}:role/{request['RoleName']}")
 _plain("ecr", "DescribeImages", "ecr:DescribeImages", _repository)
 _plain("ecr", "BatchGetImage", "ecr:BatchGetImage", _repository)
+_plain(
+    "lambda", "GetFunctionConfiguration", "lambda:GetFunctionConfiguration",
+    lambda request: str(request["FunctionName"]),
+)  # fmt: skip
 _plain("kms", "DescribeKey", "kms:DescribeKey", lambda request: str(request["KeyId"]))
 _plain("logs", "DescribeLogStreams", "logs:DescribeLogStreams", _group)
 _plain("logs", "GetLogEvents", "logs:GetLogEvents", _group)

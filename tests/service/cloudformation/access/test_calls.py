@@ -45,6 +45,8 @@ BY_PEOPLE = {
     "sts assume_role": "promote --to-account",
     "sagemaker create_model_package": "promote --to-account",
     "sagemaker describe_model_package_group": "promote --to-account",
+    "sagemaker send_pipeline_execution_step_failure": "callback",
+    "sagemaker send_pipeline_execution_step_success": "callback",
 }
 PEOPLES_MODULES = ("change_sets", "stacks", "emptying", "unfinished")
 

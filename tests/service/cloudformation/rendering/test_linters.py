@@ -24,7 +24,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import paramete
 from pipeline_builder.service.unwritten import CHOICES
 from tests.definition.oracle.environment import sdk_python
 from tests.places import ROOT
-from tests.service.services import ACCOUNT, KEY, REGION, REPOS, SCHEDULES, read_service, read_template, render
+from tests.service.services import ACCOUNT, KEY, MADE, REGION, REPOS, SCHEDULES, read_service, read_template, render
 
 INSIDE = {"url": "models/inside", "trigger": "connection"}
 NETWORK = {
@@ -89,6 +89,12 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "keys of AWS": {"encryption": "aws"},
     "a key": {"encryption": KEY},
     "a network": {"network": NETWORK},
+    "functions and queues": {"made": MADE},
+    "functions and queues in a network, keys of AWS": {
+        "made": MADE,
+        "encryption": "aws",
+        "place": {"subnets": ",".join(NETWORK["subnets"]), "security_groups": NETWORK["security_groups"][0]},
+    },
     "a network, keys of AWS": {"network": NETWORK, "encryption": "aws"},
     "sixty repositories, a network": {"repos": mixed(60), "schedules": WEEKLY, "network": NETWORK},
     "source in CodeCommit": {"source": {"kind": "codecommit", "repository": "models"}, "repos": (*REPOS, INSIDE)},
