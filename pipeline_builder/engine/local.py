@@ -24,6 +24,7 @@ from pipeline_builder.descriptions import (
 )
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.execution import (
     build_scope,
     definition_of,
@@ -34,7 +35,6 @@ from pipeline_builder.engine.execution.execution import (
 from pipeline_builder.engine.execution.fingerprint import build_fingerprint
 from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.remains import standing_fingerprint
-from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import (
     Request,
     ask_to_retry,

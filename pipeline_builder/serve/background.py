@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from pipeline_builder.descriptions import ExecutionStatus, StepState
 from pipeline_builder.engine.execution.alone import run_job
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.execution import run_execution
-from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.jobs.records import open_jobs
 from pipeline_builder.engine.state.state import now

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from werkzeug.serving import make_server
 
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.serve.access.access import Access
 from pipeline_builder.serve.access.steps import StepKeys
 from pipeline_builder.serve.application import Application

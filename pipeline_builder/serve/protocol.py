@@ -11,7 +11,7 @@ from typing import Any
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.shapes.shapes import Shapes
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, limit_per_file
 from pipeline_builder.machine.refusals import is_full
 from pipeline_builder.serve.access.rights import denied, may_operate, resource_of

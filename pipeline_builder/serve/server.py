@@ -12,7 +12,7 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.serve.access.access import Access

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline_builder.definition.check.refusal import refusal_of
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.local import open_engine
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.serve.access.access import Access

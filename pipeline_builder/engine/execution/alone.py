@@ -13,8 +13,8 @@ from typing import Any
 
 from pipeline_builder.engine.document.document import Step, load_definition
 from pipeline_builder.engine.document.references import Scope
+from pipeline_builder.engine.execution.engine import Engine, reach_of, tools_of
 from pipeline_builder.engine.execution.execution import own_lock
-from pipeline_builder.engine.execution.scheduler import Engine, reach_of, tools_of
 from pipeline_builder.engine.execution.starts import check_able
 from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.records import (

@@ -17,7 +17,8 @@ from pipeline_builder.engine.document.document import Document, Step, load_defin
 from pipeline_builder.engine.document.flow import Flow, can_skip
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
-from pipeline_builder.engine.execution.scheduler import Engine, Limits, Run
+from pipeline_builder.engine.execution.engine import Engine
+from pipeline_builder.engine.execution.scheduler import Limits, Run
 from pipeline_builder.engine.execution.stubs import STUBS
 from pipeline_builder.engine.jobs.forkserver import serving
 from pipeline_builder.engine.jobs.orphans import end_left

@@ -13,7 +13,7 @@ from pipeline_builder.engine.document.document import Document, references
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.cache import by_content
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
 from pipeline_builder.engine.jobs.trials import as_training

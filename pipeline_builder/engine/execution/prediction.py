@@ -12,7 +12,7 @@ from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.references import Scope, UnresolvedError, resolve
 from pipeline_builder.engine.execution.cache import build_key, find_hit, why_missed
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.tools import StepFailedError

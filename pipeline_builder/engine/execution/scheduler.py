@@ -16,40 +16,29 @@ from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, Step
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.execution.cache import CACHED, Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.engine import Engine, reach_of, tools_of
 from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
 from pipeline_builder.engine.execution.retries import Patience
 from pipeline_builder.engine.execution.stubs import Stubs, stub_sha256, stubbed_result
 from pipeline_builder.engine.execution.threads import step_threads
-from pipeline_builder.engine.jobs.environments import Environments
-from pipeline_builder.engine.jobs.handing import no_secrets
-from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.named import check_named, is_ours
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.engine.jobs.packages import layers_of
-from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, job_arn, keep_log, recorded, stopping_steps
+from pipeline_builder.engine.jobs.records import KINDS, ask_jobs_to_stop, keep_log, recorded, stopping_steps
 from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.slots import Slots
-from pipeline_builder.engine.jobs.stopping import AT_ONCE, GRACE, Stop
+from pipeline_builder.engine.jobs.stopping import AT_ONCE, Stop
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.engine.jobs.work import WORK
 from pipeline_builder.engine.state.references import referring
-from pipeline_builder.engine.state.registry import LocalRegistry
-from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.state.state import now
 from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
 from pipeline_builder.target import (
-    Calling,
     Observer,
-    Reach,
-    ReachGiver,
-    RequestJudge,
-    SecretGiver,
-    reach_nobody,
-    take_all,
 )
 
 Keep = Callable[[], None]
@@ -58,32 +47,6 @@ WAITS = "Callback"
 _LOGGED = (*KINDS, "Lambda")
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """What executions run on: state, store, registry, environments, and the folder of their jobs.
-
-    A job that is stopped has `grace` seconds; `interrupts` says of steps when a spot training loses its machine.
-    """
-
-    state: State
-    store: LocalStore
-    registry: LocalRegistry
-    environments: Environments
-    images: tuple[tuple[str, tuple[str, ...]], ...]
-    jobs_folder: Path
-    jobs: int
-    private: bool
-    limits: JobLimits = DEFAULT_LIMITS
-    hidden: tuple[Path, ...] = ()
-    shared: tuple[Path, ...] = ()
-    secrets: SecretGiver = no_secrets
-    reach: ReachGiver = reach_nobody
-    grace: float = GRACE
-    interrupts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    stubs: Stubs = field(default_factory=dict)
-    judge: RequestJudge = take_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,36 +330,6 @@ class Run:
             calling=partial(reach_of, engine),
             halted=self._halted,
         )
-
-
-def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:
-    """Return what a job works with that is of no execution."""
-    return Tools(
-        execution="",
-        folder=folder,
-        store=engine.store,
-        registry=engine.registry,
-        environments=engine.environments,
-        images=engine.images,
-        secrets=engine.secrets,
-        stop=stop,
-        grace=engine.grace,
-        private=engine.private,
-        limits=engine.limits,
-        hidden=engine.hidden,
-        shared=engine.shared,
-        observe=observe,
-    )
-
-
-def reach_of(
-    engine: Engine, step: Step, request: Mapping[str, Any], tools: Tools
-) -> contextlib.AbstractContextManager[Reach]:
-    """Return how the job of a step calls AWS; a step without a job calls nobody."""
-    if step.type not in KINDS:
-        return contextlib.nullcontext(Reach())
-    job = job_arn(step, request, tools)
-    return engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
 
 
 def _nothing() -> None:

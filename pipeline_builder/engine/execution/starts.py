@@ -16,7 +16,7 @@ from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
-from pipeline_builder.engine.execution.scheduler import Engine
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.stubs import STUBS, find_unrunnable
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.packages import layers_of

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.document.document import Retry, load_definition
+from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.retries import SERVICE_FAULT, Patience
-from pipeline_builder.engine.execution.scheduler import Engine
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.installer import OutageError, find_uv
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
