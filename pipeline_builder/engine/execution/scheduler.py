@@ -43,7 +43,7 @@ from pipeline_builder.target import (
 
 Keep = Callable[[], None]
 WAITS = "Callback"
-"""The type of a step that only waits: it takes no place of those that run at once."""
+"""The type of a step that takes no place of those that run at once."""
 _LOGGED = (*KINDS, "Lambda")
 # Execution variables that are a job's own.
 OWN_NAMES = ("TrainingJobName", "ProcessingJobName")
@@ -98,7 +98,8 @@ class Run:
         running: dict[Future[Done | None], Step] = {}
         workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        with step_threads(self._execution.id, workers + self._waiting(), self._stop) as pool:
+        threads = workers + sum(step.type == WAITS for step in self._document.steps)
+        with step_threads(self._execution.id, threads, self._stop) as pool:
             while todo or line or running:
                 if self._asked_to_stop():
                     todo.clear()
@@ -128,10 +129,6 @@ class Run:
             if step.type != WAITS:
                 line.join(step)
         return [step for step in ready if step.type == WAITS]
-
-    def _waiting(self) -> int:
-        """Return how many steps may wait for an answer at once: they take nobody's turn."""
-        return sum(step.type == WAITS for step in self._document.steps)
 
     def _submit(
         self, pool: ThreadPoolExecutor, step: Step, observe: Observer, running: dict[Future[Done | None], Step]
@@ -253,7 +250,7 @@ class Run:
             return self._stubbed(step, request, stub, state.attempts), "", _nothing
         if self._ours:
             check_named(request, self._engine.store)
-        step = self._called(step)
+        step = replace(step, beside=resolve(step.beside, replace(self._scope, results=self._results)))
         key = self._key(step, request) if step.cached and step.type in CACHED else None
         if key and self._limits.use_cache:
             held.enter_context(referring(self._engine.state))
@@ -287,10 +284,6 @@ class Run:
                 remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
 
         return done, "", keep
-
-    def _called(self, step: Step) -> Step:
-        """Return a step with what it names beside its arguments, such as whom it calls, without references."""
-        return replace(step, beside=resolve(step.beside, replace(self._scope, results=self._results)))
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""
