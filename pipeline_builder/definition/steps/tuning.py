@@ -134,7 +134,7 @@ def _completion(tune: TuneSection) -> Mapped:
 
 def _ranges(context: Context, ranges: Mapping[str, RangeSection]) -> Mapped:
     found: dict[str, list[JSON]] = {}
-    for name, given in ranges.items():
+    for name, given in sorted(ranges.items()):
         entry: Mapped = {"Name": name}
         if given.kind == "categorical":
             entry["Values"] = [_encoded(context, value) for value in given.values]
