@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
@@ -26,6 +26,12 @@ def _lower(value: JSON) -> JSON:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower() if isinstance(value, str) else value
 
 
+def _spelled(*names: str | None) -> BeforeValidator:
+    """Return what takes SageMaker's own spelling of the names too, in the JSON Schema as well."""
+    own = ["".join(part.title() for part in name.split("_")) for name in names if name]
+    return BeforeValidator(_lower, json_schema_input_type=Literal.__getitem__((*names, *own)))
+
+
 # Both strict, so that 1 stays an integer, 1.0 doesn't become one, and true is neither.
 End = Annotated[Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Expression, REFERABLE]
 
@@ -35,10 +41,12 @@ class RangeSection(Section):
 
     min: End | None = Field(None, description="least value")
     max: End | None = Field(None, description="greatest value")
-    type: Annotated[Literal["integer", "continuous"] | None, BeforeValidator(_lower)] = Field(
+    type: Annotated[Literal["integer", "continuous"] | None, _spelled("integer", "continuous", None)] = Field(
         None, description="default: integer where both ends are whole numbers written without a point"
     )
-    scale: Annotated[Scale, BeforeValidator(_lower)] = Field("auto", description="how values spread between the ends")
+    scale: Annotated[Scale, _spelled(*get_args(Scale))] = Field(
+        "auto", description="how values spread between the ends"
+    )
     values: tuple[Any, ...] = Field((), description="a category each; the whole range may be such a list")
 
     @model_validator(mode="after")
@@ -100,7 +108,9 @@ class ObjectiveSection(Section):
     """What the tuning is for: a metric of the training's log, and which way is better."""
 
     metric: str = Field(min_length=1, description="name of the metric")
-    type: Annotated[Literal["minimize", "maximize"], BeforeValidator(_lower)] = Field(description="which way is better")
+    type: Annotated[Literal["minimize", "maximize"], _spelled("minimize", "maximize")] = Field(
+        description="which way is better"
+    )
     regex: str = Field(
         "", description="finds the metric in the log, its number as the first group; needed unless 'metrics' has it"
     )
@@ -119,7 +129,7 @@ class WarmStartSection(Section):
     parents: Words = Field(
         description="names of tuning jobs; that of an earlier step is {Get: Steps.<step>.HyperParameterTuningJobName}"
     )
-    type: Annotated[Literal["identical", "transfer"], BeforeValidator(_lower)] = Field(
+    type: Annotated[Literal["identical", "transfer"], _spelled("identical", "transfer")] = Field(
         "identical", description="identical: same data, image and script; transfer: some of that is another"
     )
 
@@ -143,7 +153,9 @@ class TuneSection(Section):
     ranges: Annotated[dict[str, Range], Field(min_length=1)] = Field(
         description="hyperparameters that are varied; a list of values, or min and max"
     )
-    strategy: Annotated[Strategy, BeforeValidator(_lower)] = Field("bayesian", description="how values are chosen")
+    strategy: Annotated[Strategy, _spelled(*get_args(Strategy))] = Field(
+        "bayesian", description="how values are chosen"
+    )
     hyperband: HyperbandSection | None = Field(None, description="of the strategy hyperband")
     max_jobs: Count | None = Field(
         None, description="trainings at most; needed, except for grid, whose default is all combinations"

@@ -111,11 +111,16 @@ def test_every_cached_step_of_every_case_carries_it_and_no_other(tmp_path: Path,
     tunings = [step for step in document["Steps"] if step["Type"] == "Tuning"]
     static = {step["Name"]: step["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"] for step in tunings}
     carrying |= {name for name, found in static.items() if found.get(HYPERPARAMETER) == CARRIED[VARIABLE]}
-    assert carrying == cached
+    calls = [step for step in document["Steps"] if step["Type"] == "Lambda"]
+    carrying |= {call["Name"] for call in calls if call["Arguments"].get("smp_generation") == CARRIED[VARIABLE]}
+    # What the service compares of these has no member that is free for it: docs/reference/conf.md says so.
+    unable = {step["Name"] for step in document["Steps"] if step["Type"] in ("EMR", "QualityCheck")}
+    assert carrying - unable == cached - unable
     declared = [item for item in document["Parameters"] if item["Name"] == PARAMETER]
     assert declared == [{"Name": PARAMETER, "Type": "String", "DefaultValue": FIRST}]
     members = {"Environment", "StaticHyperParameters"}
-    assert all(members & {*COMPARED[step["Type"]]} for step in document["Steps"] if "CacheConfig" in step)
+    jobs = [step for step in document["Steps"] if "CacheConfig" in step and step["Type"] in COMPARED]
+    assert all(members & {*COMPARED[step["Type"]]} for step in jobs)
 
 
 def test_a_definition_without_a_cached_step_has_no_parameter_for_it(tmp_path: Path) -> None:

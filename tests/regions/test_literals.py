@@ -11,6 +11,10 @@ from tests.places import ROOT
 MEANT = {
     "serve/identity.py": "XML namespaces, and who the local target is",
     "serve/s3/place.py": "an XML namespace",
+    "serve/regions.py": "the local state's own ARNs",
+    "serve/surroundings.py": "a sample that patterns are held against",
+    "serve/access/steps.py": "who a job is, in an error",
+    "serve/s3/rights.py": "an object, in an error",
     "serve/tagging.py": "the local state's own ARNs",
     "engine/jobs/tools.py": "the local state's own ARNs",
     "engine/state/tables.py": "the local state's own ARNs",
