@@ -10,8 +10,8 @@ from pipeline_builder import __version__
 SECTIONS = {
     "The whole job": ("up", "watch"),
     "Stages": ("checkout", "lock", "validate", "policy", "graph", "build", "plan", "apply", "run"),
-    "Runs": ("status", "logs", "retry", "stop", "report", "history"),
-    "Models": ("promote", "reject", "rollback", "new"),
+    "Runs": ("status", "logs", "callback", "retry", "stop", "report", "history"),
+    "Models": ("promote", "reject", "rollback", "verify", "new"),
     "The service on AWS": ("render", "deploy", "destroy", "rehearse", "stage"),
     "Tools": ("serve", "gc", "schema", "explain"),
 }

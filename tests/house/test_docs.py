@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.cli import main
+from pipeline_builder.cli.group import SECTIONS
 from pipeline_builder.explanations import load_explanations, render_explanation
 from tests.places import ROOT
 
@@ -36,6 +37,10 @@ def test_every_problem_is_explained_and_no_other() -> None:
 def test_no_problem_has_two_causes() -> None:
     ids = re.findall(r"^(PB\d{3}):", (ROOT / "pipeline_builder/problems.yaml").read_text("utf-8"), flags=re.MULTILINE)
     assert sorted(ids) == sorted(load_explanations())
+
+
+def test_every_command_is_in_a_section_of_the_help() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(main.commands)
 
 
 def test_explanations_are_sentences() -> None:
