@@ -31,6 +31,7 @@ SECTIONS = {
     "inputs": ("inputs.py", "--files 1000,10000 --rounds {pairs} --old {old}"),
     "passing": ("passing.py", "--rounds {pairs} --megabytes 256 --old {old}"),
     "transform": ("transform.py", "--rounds {pairs} --old {old}"),
+    "tuning": ("tuning.py", "--times {pairs}"),
     "chain": ("chain.py", "--rounds {pairs}"),
 }
 """What each part of the table starts, and with which words; without a tree of before, its option is left out."""

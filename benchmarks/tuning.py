@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from figures import Figure, Seen, note
+
 ONE = """
 import json, os, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -45,6 +47,10 @@ def main() -> None:
     bound = math.ceil(given.trainings / given.parallel) * given.seconds
     wall, each = statistics.median(walls), statistics.median(cpus) / given.trainings * 1000
     what = f"{given.trainings} trainings of {given.seconds:g} s, {given.parallel} at once, medians of {given.times}"
+    work = f"tuning, {given.trainings} trials, {given.parallel} at once"
+    note(Figure(work=work, of="slept", seen=[Seen(wall=bound, cpu=0.0)]))
+    seen = [Seen(wall=one, cpu=cpu) for one, cpu in zip(walls, cpus, strict=True)]
+    note(Figure(work=work, of="now", seen=seen, goal="1.10 x", bound="slept", judged="wall"))
     print(f"tuning: {what}: {wall:.2f} s, {wall / bound:.2f} of the bound; CPU {each:.0f} ms each")
 
 

@@ -72,15 +72,15 @@ def measure(
 
 
 def workspaces(parent: Path, size: int, trees: dict[str, Path]) -> dict[str, Path]:
-    """Return a workspace for each tree in which all has run: two versions would undo what the other one keeps."""
-    first = parent / str(size)
-    if not first.exists():
-        make_workspace(first, size)
-        command(ROOT, first, *UP)
-    found = {which: first if which == "now" else parent / f"{size}-{which}" for which in trees}
-    for folder in found.values():
+    """Return a workspace for each tree in which its own version has run all: an older one refuses a newer state."""
+    bare = parent / f"{size}"
+    if not bare.exists():
+        make_workspace(bare, size)
+    found = {which: parent / f"{size}-{which}" for which in trees}
+    for which, folder in found.items():
         if not folder.exists():
-            shutil.copytree(first, folder, symlinks=True, ignore=shutil.ignore_patterns("remotes"))
+            shutil.copytree(bare, folder, symlinks=True, ignore=shutil.ignore_patterns("remotes"))
+            command(trees[which], folder, *UP)
     return found
 
 
