@@ -31,6 +31,10 @@ class EMRSection(RequestSection):
         if bool(self.cluster_id) == bool(self.cluster):
             has = "both 'cluster_id' and 'cluster'" if self.cluster else "neither 'cluster_id' nor 'cluster'"
             raise ValueError(f"the section has {has}, expected one of them")
+        if self.tags and self.cluster_id:
+            raise ValueError("'tags' are for a cluster of the step's own: a step on one that is there has none")
+        if self.tags and "Tags" in self.cluster:
+            raise ValueError("both 'tags' and 'Tags' of 'cluster' are given, expected one of them")
         if self.execution_role and self.cluster:
             raise ValueError("'execution_role' is for a cluster that is there: a cluster of its own has its roles")
         return self

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _Flag = Annotated[Switch | Expression, REFERABLE]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
 _ELSEWHERE = frozenset(("model_name", "endpoint_name"))
+_TYPE = "instance_type"
 _MODEL = ("predictor", "predicted_label", "model")
 
 
@@ -106,6 +107,8 @@ class ClarifyCheckSection(CheckSection):
         parts = (self.shap, self.pdp, self.predictor, self.predicted_label, self.analysis)
         for path, _ in references(parts):
             raise ValueError(f"the analysis configuration is a file, and {describe(path)} is known only in a run")
+        if self.check != "data_bias" and isinstance(self.instance_type, Expression) and not self.predictor.get(_TYPE):
+            raise ValueError(f"the endpoint of a check is known before the run: 'predictor' has no '{_TYPE}'")
         for hidden in _hidden(parts):
             raise ValueError(
                 f"the analysis configuration names {describe(hidden)}, which no policy and no role would see"

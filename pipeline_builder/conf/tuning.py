@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
 from pipeline_builder.descriptions import JSON
@@ -17,6 +18,7 @@ from pipeline_builder.documents.schema import Section, describe
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
 Strategy = Literal["bayesian", "random", "grid", "hyperband"]
 MOST_VALUES = 30
+_LONGEST = sys.float_info.max
 MOST_TOP = 50
 """Trials that a tuning job's step tells of, best first [SDK: TuningStep.get_top_model_s3_uri]."""
 
@@ -32,8 +34,15 @@ def _spelled(*names: str | None) -> BeforeValidator:
     return BeforeValidator(_lower, json_schema_input_type=Literal.__getitem__((*names, *own)))
 
 
-# Both strict, so that 1 stays an integer, 1.0 doesn't become one, and true is neither.
-End = Annotated[Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Expression, REFERABLE]
+def _end(value: JSON) -> JSON:
+    """A number as it is written: 1 stays an integer, 1.0 doesn't become one, and true is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("float_type", "expected a number")
+    return value
+
+
+_End = Annotated[int | float, BeforeValidator(_end, json_schema_input_type=int | float)]
+End = Annotated[_End | Expression, REFERABLE]
 
 
 class RangeSection(Section):
@@ -74,7 +83,7 @@ class RangeSection(Section):
         low, high = self.min, self.max
         if not isinstance(low, int | float) or not isinstance(high, int | float):
             return  # an expression is known only when the pipeline runs
-        if not (math.isfinite(low) and math.isfinite(high)):
+        if not (-_LONGEST < low < _LONGEST and -_LONGEST < high < _LONGEST):  # nor NaN
             raise ValueError("the ends of a range are finite numbers")
         if low > high:
             raise ValueError(f"the range ends before it begins: 'min' is {low:g}, 'max' {high:g}")

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
@@ -39,8 +40,10 @@ def _list(value: JSON) -> JSON:
     return [value] if isinstance(value, str | Expression) else value
 
 
-def _empty_mapping(value: JSON) -> JSON:
-    """A key with nothing behind it is a mapping with nothing in it."""
+def empty_mapping(value: JSON) -> JSON:
+    """A key with nothing behind it is a mapping with nothing in it; an expression is no mapping of names."""
+    if isinstance(value, Expression):
+        raise PydanticCustomError("dict_type", "expected a mapping")
     return {} if value is None else value
 
 
@@ -124,7 +127,7 @@ Args = Annotated[
 ]
 Count = Annotated[Annotated[int, Field(ge=1)] | Expression, REFERABLE]
 Number = Annotated[float | Expression, REFERABLE]
-Env = Annotated[dict[str, Text], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Text] | None)]
+Env = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_type=Word | tuple[Word, ...])]
 Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["True", "False"])]
@@ -135,7 +138,7 @@ Tags = Annotated[
     BeforeValidator(_tags, json_schema_input_type=dict[str, Text] | tuple[dict[str, str], ...] | None),
 ]
 # Anything, merged over a request of the service and checked there.
-Arguments = Annotated[dict[str, Any], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Any] | None)]
+Arguments = Annotated[dict[str, Any], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Any] | None)]
 EmptyList = BeforeValidator(_empty_list)
 
 
@@ -159,4 +162,4 @@ class Later:
         return handler(TypeAdapter(self.kind).core_schema)
 
 
-EmptyMapping = BeforeValidator(_empty_mapping)
+EmptyMapping = BeforeValidator(empty_mapping)

@@ -20,7 +20,10 @@ from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
 
 # The structure of a request that says whether the job has a network, where that isn't the request itself.
-_NETWORKS: Mapping[str, tuple[str, ...]] = {"Processing": ("NetworkConfig",), "Tuning": ("TrainingJobDefinition",)}
+_NETWORKS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Processing", "QualityCheck", "ClarifyCheck"), ("NetworkConfig",)),
+    "Tuning": ("TrainingJobDefinition",),
+}
 _NAMES = ("OutputName", "InputName", "ChannelName")
 
 

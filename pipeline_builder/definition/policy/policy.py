@@ -18,6 +18,7 @@ from pipeline_builder.definition.policy.addresses import (
 )
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.calls import check_function, is_made
+from pipeline_builder.definition.policy.endpoints import check_endpoint
 from pipeline_builder.definition.policy.groups import (
     Claim,
     Registering,
@@ -28,7 +29,8 @@ from pipeline_builder.definition.policy.groups import (
 )
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
 from pipeline_builder.definition.policy.known import Known, flat
-from pipeline_builder.definition.policy.members import Holder, Member, find_members
+from pipeline_builder.definition.policy.member import Member
+from pipeline_builder.definition.policy.members import Holder, find_members
 from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
@@ -132,6 +134,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
         problems += _check_data(one, members, policed, written)
         problems += check_package(one, policed.urls)
         problems += check_function(one)
+        problems += check_endpoint(one)
         problems += check_model(one, policed.definition.repositories, policed.settings)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
@@ -189,7 +192,7 @@ def _check_data(
 ) -> Iterator[Refused]:
     """Yield what a request's addresses may not be, and note those that it writes to."""
     made = policed.definition.made
-    addresses = [m for m in _of(members, "read", "write", "other") if not is_made(one, m, made)]
+    addresses = [m for m in _of(members, "read", "write", "text", "other") if not is_made(one, m, made)]
     found = list(check_addresses(one, addresses, policed.territory))
     yield from found
     yield from check_files(one, policed.territory)

@@ -15,7 +15,7 @@ from pipeline_builder.documents.expressions import get
 
 GENERATION = f"{RESERVED}generation"
 """The input that keeps a cached call's result within its generation, as a variable does that of a job."""
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}(:(\$LATEST|[A-Za-z0-9_-]{1,128}))?")
 
 
 def compose_lambda(context: Context, step: Step) -> Mapped:
