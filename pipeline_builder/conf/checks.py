@@ -79,7 +79,10 @@ class ClarifyCheckSection(CheckSection):
     """A ClarifyCheck step's job: bias in data or in a model's answers, or what they come from."""
 
     check: Literal["data_bias", "model_bias", "explainability"] = Field("data_bias", description="what is checked")
-    dataset_type: str = Field("text/csv", description="how the data are written")
+    dataset_type: Literal[
+        "text/csv", "application/jsonlines", "application/json", "application/x-parquet", "application/x-image",
+        "application/sagemakercapturejson",
+    ] = Field("text/csv", description="how the data are written")  # fmt: skip
     label: str | int | None = Field(None, description="column of the truth, by its name or number")
     headers: Names = Field((), description="names of the columns")
     label_values: tuple[str | int | float, ...] = Field((), description="of bias: the good values, or their bound")
@@ -93,7 +96,9 @@ class ClarifyCheckSection(CheckSection):
         {}, description="how the model is asked: instance_type, initial_instance_count, content_type, accept_type, …"
     )
     predicted_label: dict[str, Any] = Field({}, description="where the answer is: label, probability, label_headers, …")
-    probability_threshold: float | None = Field(None, description="from which probability on the answer is 1")
+    probability_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="from which probability on the answer is 1"
+    )
     analysis: dict[str, Any] = Field({}, description="merged over the analysis configuration")
 
     @model_validator(mode="after")

@@ -130,14 +130,15 @@ def compose_notebook(context: Context, step: Step, section: NotebookSection) -> 
         "VolumeKmsKeyId": settings.kms_key,
     }
     output: Mapped = {"S3OutputPath": section.output_path or execution_uri(context, step), "KmsKeyId": settings.kms_key}
+    algorithm: Mapped = {
+        "TrainingImage": section.image_uri,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["amazon_sagemaker_scheduler"],
+    }
     request: Mapped = {
         "TrainingJobName": section.base_job_name,
         "RoleArn": context.role(step),
-        "AlgorithmSpecification": {
-            "TrainingImage": section.image_uri,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["amazon_sagemaker_scheduler"],
-        },
+        "AlgorithmSpecification": without_empty(algorithm),
         "InputDataConfig": [channel],
         "OutputDataConfig": without_empty(output),
         "ResourceConfig": without_empty(resources),
