@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
@@ -72,10 +73,10 @@ class RangeSection(Section):
         return self
 
     def _check_values(self) -> None:
-        texts = [describe(value) for value in self.values]
-        twice = next((text for text in texts if texts.count(text) > 1), None)
-        if twice:
-            raise ValueError(f"the range has {twice} twice")
+        texts = [json.dumps(value, sort_keys=True) for value in self.values]
+        twice = next((index for index, text in enumerate(texts) if text in texts[:index]), None)
+        if twice is not None:
+            raise ValueError(f"the range has {describe(self.values[twice])} twice")
         if len(texts) > MOST_VALUES:
             raise ValueError(f"the range has {len(texts)} values, expected at most {MOST_VALUES}")
 
@@ -113,6 +114,21 @@ Range = Annotated[
 ]
 
 
+def _regex(value: str) -> str:
+    """An expression that finds a number: what has no group finds none, and each training has run when that is seen."""
+    try:
+        groups = re.compile(_NAMED_GROUP.sub("(?P<", value)).groups
+    except re.error as error:
+        raise ValueError(f"the expression {describe(value)} can't be read: {error}") from error
+    if value and not groups:
+        raise ValueError(f"the expression {describe(value)} has no group in it that is the number, such as ([0-9.]+)")
+    return value
+
+
+_NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z])")
+Regex = Annotated[str, AfterValidator(_regex)]
+
+
 class ObjectiveSection(Section):
     """What the tuning is for: a metric of the training's log, and which way is better."""
 
@@ -120,7 +136,7 @@ class ObjectiveSection(Section):
     type: Annotated[Literal["minimize", "maximize"], _spelled("minimize", "maximize")] = Field(
         description="which way is better"
     )
-    regex: str = Field(
+    regex: Regex = Field(
         "", description="finds the metric in the log, its number as the first group; needed unless 'metrics' has it"
     )
 
@@ -158,7 +174,7 @@ class TuneSection(Section):
 
     train: str = Field("train", description="the section of the training job that is varied")
     objective: ObjectiveSection = Field(description="what is optimised")
-    metrics: Annotated[dict[str, str], EmptyMapping] = Field({}, description="more metrics: name and regex")
+    metrics: Annotated[dict[str, Regex], EmptyMapping] = Field({}, description="more metrics: name and regex")
     ranges: Annotated[dict[str, Range], Field(min_length=1)] = Field(
         description="hyperparameters that are varied; a list of values, or min and max"
     )

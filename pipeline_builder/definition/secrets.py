@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline_builder.conf.calls import RESERVED
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.descriptions import JSON
@@ -38,7 +39,9 @@ def _refused(step: Step, key: str, member: str) -> Problem:
     """Refuse what looks like a secret; its line isn't shown, and neither is its value."""
     spelling = {"Environment": "env", "HyperParameters": "hyperparams", "ContainerArguments": "args"}[member]
     spelling = "parameters" if step.step_class == "NotebookJob" and spelling == "hyperparams" else spelling
-    place = replace(step.section_place(spelling, key), text="")
+    own = next((i for i, one in enumerate(containers_of(step)) if key in one.env), None)
+    holder = ("containers", own) if own is not None else ()
+    place = replace(step.section_place(*holder, spelling, key), text="")
     message = f"step '{step.name}': the value of '{key}' in '{spelling}' looks like a secret"
     return Problem(id="PB328", message=message, place=place, hint=_READABLE)
 

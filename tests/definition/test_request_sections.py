@@ -119,9 +119,9 @@ FAULTS = {
         "notebook: {notebook: x, folder: s3://local/x}",
     ),
     "Tuning": (
-        f"tune: {{objective: {{metric: a, type: minimize, regex: a}}, ranges: {{s: {{min: 1, max: 1{'0' * 400}}}}}}}",
-        "tune: {objective: {metric: a, type: minimize, regex: a}, ranges: {s: {min: x, max: 2}}, max_jobs: 2}",
-        f"tune: {{objective: {{metric: a, type: minimize, regex: a}}, ranges: {{s: [a]}}, max_jobs: 1{'0' * 400}}}",
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: {{min: 1, max: 1{'0' * 400}}}}}}}",
+        "tune: {objective: {metric: a, type: minimize, regex: a (.)}, ranges: {s: {min: x, max: 2}}, max_jobs: 2}",
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: [a]}}, max_jobs: 1{'0' * 400}}}",
     ),
 }  # fmt: skip
 SAID = {

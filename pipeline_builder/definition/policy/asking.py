@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
@@ -94,7 +95,7 @@ class Asking:
     def _section(self, path: DataPath) -> Place | None:
         """The prefix that a channel gives to what the step writes; the image that the registry's section has."""
         job = self.step.job
-        if path[-1] == "Image" and self.step.section_name == "registry":
+        if path[-1] == "Image" and self.step.section_name == "registry" and not containers_of(self.step):
             return self.step.section_place("InferenceSpecification", "image_uri")
         if not self.own or not {"S3OutputPath", "S3Output"} & set(path):
             return None

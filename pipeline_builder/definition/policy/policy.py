@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
@@ -42,6 +42,7 @@ from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
+from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Place, Problem, sort_problems
@@ -138,6 +139,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
         problems += check_model(one, policed.definition.repositories, policed.settings)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
+    problems += _strangers(policed, {one.name for one in asking})
     problems += check_nesting(written)
     problems += _check_name(policed)
     problems += check_groups(groups, default_groups(policed.graph))
@@ -168,6 +170,16 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
             rules=policed.rules[step.repository],
             known=known,
         )
+
+
+def _strangers(policed: Policed, asked: Collection[str]) -> Iterator[Refused]:
+    """A step whose repository isn't known would be held against no policy."""
+    for name, composed in flat(items_of(document_of(policed.definition.content), "Steps")):
+        if name not in asked and isinstance(composed, dict):
+            step = policed.graph.steps[0]
+            place = step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+            message = f"the step {describe(name)} of the definition belongs to nobody's conf, so no policy allows it"
+            yield Refused(id="PB951", message=message, place=place)
 
 
 def _request(composed: Mapping[str, JSON]) -> JSON:

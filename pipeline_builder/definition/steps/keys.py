@@ -175,6 +175,9 @@ def _of_container(step: Step, path: DataPath) -> Place | None:
     base: DataPath = (*step.unit.path, "registry", "containers", index)
     keys = _OF_CONTAINER.get(str(path[at + 1]), ()) if len(path) > at + 1 else ()
     document = step.unit.conf.document
+    for below in range(len(path), at + 1, -1):
+        if (*base, "arguments", *path[at + 1 : below]) in document.values:
+            return document.place((*base, "arguments", *path[at + 1 : below]))
     found = next((key for key in keys if (*base, key) in document.values), None)
     return document.place((*base, found)) if found else document.place(base)
 
