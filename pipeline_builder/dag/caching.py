@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.descriptions import JSON, Execution
@@ -35,11 +36,13 @@ FIRST = "first"
 """The generation before any execution has begun one; the parameter's default."""
 
 
-def compared(kind: str, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
+def compared(
+    kind: str, arguments: Mapping[str, Any], members: Mapping[str, tuple[str, ...]] = COMPARED
+) -> dict[str, Any]:
     """Return what the cache compares of a request; of a tuning's training definition single members are."""
     inner = arguments.get("TrainingJobDefinition") if kind == "Tuning" else None
     known = {**inner, **arguments} if isinstance(inner, dict) else arguments
-    return {member: known.get(member) for member in COMPARED[kind]}
+    return {member: known.get(member) for member in members.get(kind, ())}
 
 
 def current_generation(executions: Iterable[Execution]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.dag.caching import COMPARED
+from pipeline_builder.dag.caching import COMPARED, compared
 from pipeline_builder.durations import duration
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
@@ -65,9 +65,11 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
     The request's `Model`, where there is one, has the resolved model of a transform job.
     """
     parts = {"packages": _sha256(packages)}
-    if step.type in CALLS:
-        parts |= {name: _sha256(value) for name, value in {**request, **step.beside}.items()}
-    for member, value in _members(step, request).items():
+    if step.type in CALLS:  # the names of its inputs are anybody's, and may be those of members that other types have
+        parts |= {f"input '{name}'": _sha256(value) for name, value in request.items()}
+        parts |= {name: _sha256(value) for name, value in step.beside.items()}
+        return Key(sha256=_sha256(parts), parts=parts)
+    for member, value in compared(step.type, request, _COMPARED).items():
         if isinstance(value, list):
             for item in value:
                 name = item.get("InputName") or item.get("ChannelName")
@@ -85,13 +87,6 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
     if "Model" in request:
         parts["model"] = _sha256(by_content(request["Model"], store))
     return Key(sha256=_sha256(parts), parts=parts)
-
-
-def _members(step: Step, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is compared; of a tuning what of its trainings is, by its name there."""
-    inner = request.get("TrainingJobDefinition") if step.type == "Tuning" else None
-    known = {**inner, **request} if isinstance(inner, dict) else request
-    return {member: known.get(member) for member in _COMPARED.get(step.type, ())}
 
 
 def _outputs(request: Mapping[str, Any]) -> dict[str, str]:

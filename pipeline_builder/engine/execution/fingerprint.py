@@ -12,7 +12,7 @@ from typing import Any
 from pipeline_builder.engine.document.document import Document, references
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
-from pipeline_builder.engine.execution.cache import by_content
+from pipeline_builder.engine.execution.cache import CALLS, by_content
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
 from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
@@ -54,9 +54,9 @@ def _digest(store: LocalStore, uri: str, kind: str) -> str:
 
 def _decisive_parameters(document: Document) -> Iterator[str]:
     for step in document.steps:
-        given = {**step.beside, **step.arguments}
-        arguments = {key: value for key, value in given.items() if key not in _PROVENANCE}
-        for path in references(arguments):
+        aside = () if step.type in CALLS else _PROVENANCE
+        arguments = {key: value for key, value in step.arguments.items() if key not in aside}
+        for path in references([step.beside, arguments]):
             if path.startswith("Parameters."):
                 yield path.removeprefix("Parameters.")
 
@@ -64,11 +64,14 @@ def _decisive_parameters(document: Document) -> Iterator[str]:
 def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     """Yield the literal addresses that steps read from, with their kind; what steps write for each other is not in."""
     for step in document.steps:
-        for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
-            yield from _literal(as_training(step, step.arguments)[1].get(member))
-        yield from ((address, PREFIX) for address in addresses_elsewhere(step.arguments))
-        yield from _models(step.arguments)
         yield from _json_files(step.arguments)
+        if step.type in CALLS:
+            continue  # its inputs are named as anybody likes
+        arguments = as_training(step, step.arguments)[1]
+        for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
+            yield from _literal(arguments.get(member))
+        yield from ((address, PREFIX) for address in addresses_elsewhere(arguments))
+        yield from _models(arguments)
 
 
 def _models(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

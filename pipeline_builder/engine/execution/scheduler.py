@@ -37,9 +37,7 @@ from pipeline_builder.engine.state.supply import PLACE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.refusals import refusal
-from pipeline_builder.target import (
-    Observer,
-)
+from pipeline_builder.target import Observer
 
 Keep = Callable[[], None]
 WAITS = "Callback"
@@ -83,8 +81,8 @@ class Run:
         self._failed = {state.name for state in self._known.values() if state.status is StepStatus.FAILED}
         self._frontier = Frontier(document.steps, self._todo(), self._results, self._failed)
         self._ended: SimpleQueue[Future[Done | None] | None] = SimpleQueue()
-        workers = min(limits.parallel or engine.jobs, engine.jobs)
-        self._slots = Slots(workers, wake=lambda: self._ended.put(None))
+        self._workers = min(limits.parallel or engine.jobs, engine.jobs)
+        self._slots = Slots(self._workers, wake=lambda: self._ended.put(None))
 
     def run(self, observe: Observer) -> ExecutionStatus:
         """Run every step that can run; return how the execution ended.
@@ -96,9 +94,8 @@ class Run:
         """
         todo = self._frontier
         running: dict[Future[Done | None], Step] = {}
-        workers = min(self._limits.parallel or self._engine.jobs, self._engine.jobs)
         line = Line(self._document.steps, past_seconds(self._engine.state, self._execution.pipeline))
-        threads = workers + sum(step.type == WAITS for step in self._document.steps)
+        threads = self._workers + sum(step.type == WAITS for step in self._document.steps)
         with step_threads(self._execution.id, threads, self._stop) as pool:
             while todo or line or running:
                 if self._asked_to_stop():

@@ -16,8 +16,10 @@ else:
     from kernel import suppress
 
 _BLOCK = 1 << 16
-_MOST = 64
-"""Connections at once."""
+_WAITING = 64
+"""Connections that nobody has met yet, at most."""
+_PAUSE = 0.05
+"""Seconds until another is met, where there are as many as this process may have."""
 
 
 def listen(port: int) -> socket.socket:
@@ -27,7 +29,7 @@ def listen(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
-    listening.listen(_MOST)
+    listening.listen(_WAITING)
     return listening
 
 
@@ -47,12 +49,19 @@ def forward(listening: socket.socket, path: str) -> int:
 
 def _meet(selector: selectors.BaseSelector, listening: socket.socket, path: str) -> None:
     import socket
+    import time
 
+    try:
+        far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError:
+        time.sleep(_PAUSE)
+        return
     try:
         near, _ = listening.accept()
     except OSError:
+        far.close()
+        time.sleep(_PAUSE)
         return
-    far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         far.connect(path)
     except OSError:  # whoever answered is gone

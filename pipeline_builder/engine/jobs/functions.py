@@ -6,11 +6,12 @@ Which handler it is says the step itself (`smp_*` inputs), which the function on
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.engine.document.calls import OWN, Outputs, declared, without_own
+from pipeline_builder.engine.document.calls import OWN, Outputs, declared, seconds_of, without_own
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import invoking
 from pipeline_builder.engine.jobs.archives import unpack
@@ -26,6 +27,7 @@ LONGEST = 600
 """Seconds that SageMaker waits for a function ["Pipelines steps", Lambda step]."""
 _MOST = 6 * 1024**2
 """Bytes of a function's answer [Lambda quotas]."""
+_TOO_LARGE = object()
 _SPEC, _RESULT, _FAILURE = (f"{OPT_ML}/{name}" for name in ("call.json", "output/result.json", "output/failure.json"))
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,), "Integer": (int,), "Boolean": (bool,), "Float": (int, float),
@@ -36,7 +38,7 @@ def run_lambda(step: Step, request: Request, tools: Tools) -> Done:
     """Run the handler; its answer has to have every output that the step declares."""
     ml = tools.folder / "ml"
     arn = str(step.beside.get("FunctionArn") or "")
-    seconds = min(float(request.get(f"{OWN}timeout") or LONGEST), LONGEST)
+    seconds = seconds_of(request, LONGEST) or LONGEST
     unpack(code_archive(str(request[f"{OWN}code"]), tools.store), ml / "code")
     (ml / "output").mkdir(parents=True)
     event = without_own(request)
@@ -46,7 +48,7 @@ def run_lambda(step: Step, request: Request, tools: Tools) -> Done:
     }  # fmt: skip
     (ml / "call.json").write_text(json.dumps(spec), encoding="utf-8")
     program = Program(("python", str(Path(invoking.__file__).resolve()), _SPEC), _environment(request, arn), CODE)
-    limited = {**request, "StoppingCondition": {"MaxRuntimeInSeconds": seconds}}
+    limited = {"StoppingCondition": {"MaxRuntimeInSeconds": seconds}}  # an input of any name is the handler's
     try:
         run_program(step, limited, tools, program)
     except JobStoppedError as error:
@@ -94,14 +96,30 @@ def _failure(ml: Path, arn: str) -> str:
 
 def _answer(ml: Path, arn: str) -> Mapping[str, Any]:
     found = _read(ml, "result.json")
+    if found is _TOO_LARGE:
+        raise StepFailedError(f"Lambda function {arn}: its answer has more than the {_MOST} bytes that are taken")
     if not isinstance(found, dict):
         raise StepFailedError(f"Lambda function {arn}: its answer is no mapping of output parameters")
     return found
 
 
 def _read(ml: Path, name: str) -> Any:
-    """Read what the job has written, as far as an answer may go; None for what is no JSON."""
+    """Read what the job has written, as far as an answer may go; None for what is no JSON, such as NaN."""
+    content = read_beginning(Tree(root=ml, below="output"), name, _MOST + 1)
+    if len(content) > _MOST:
+        return _TOO_LARGE
     try:
-        return json.loads(read_beginning(Tree(root=ml, below="output"), name, _MOST))
+        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number

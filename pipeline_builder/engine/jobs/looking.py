@@ -23,7 +23,7 @@ from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.jobs.transforming import refused_members
-from pipeline_builder.engine.jobs.trials import DEFINITION, RESOURCES, trial_request
+from pipeline_builder.engine.jobs.trials import CONFIG, DEFINITION, RESOURCES, trial_request
 from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.engine.state.places import split_address
 from pipeline_builder.errors import InputProblems, Problem
@@ -114,14 +114,21 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
 
 def _tuning(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
     """Its trainings are looked at as one training is."""
-    if not isinstance(request.get(DEFINITION), dict):
-        return  # which the table says
+    absent = [name for name in (CONFIG, DEFINITION) if not _is_written(request.get(name))]
+    if absent:
+        for name in absent if "TrainingJobDefinitions" not in request else ():  # of those the table says it
+            yield _refused((name,), f"'{name}' is missing: nothing says what the tuning's trainings are")
+        return
     training = trial_request(request, {})
     own = request[DEFINITION]
     for seen in (*_members("Training", training), *_training(training, elsewhere)):
         path = ("StaticHyperParameters", *seen.path[1:]) if seen.path[:1] == ("HyperParameters",) else seen.path
         inside = path[:1] == ("ResourceConfig",) and "ResourceConfig" not in own
         yield Seen(path=(DEFINITION, *((RESOURCES, *path[1:]) if inside else path)), problem=seen.problem)
+
+
+def _is_written(value: Any) -> bool:
+    return isinstance(value, dict) and not is_open(value)
 
 
 def _groups(request: Request) -> Iterator[Seen]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import subprocess
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.jobs.answering import Answering, answering
 from pipeline_builder.engine.jobs.proposals import Range, Values
 from pipeline_builder.engine.jobs.view import INSIDE
 from pipeline_builder.errors import OutsideFailure, Problem
@@ -26,9 +24,8 @@ _PATIENCE = 60.0
 class Optimiser:
     """A process that answers questions; one that is killed is none that a tuning can go on with."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Answering) -> None:
         self._process = process
-        self._lock = threading.Lock()
 
     def choose(
         self,
@@ -51,27 +48,12 @@ class Optimiser:
             "ended": [[_coded(ranges, values), value] for values, value in ended],
             "running": [_coded(ranges, values) for values in running],
         }
-        with self._lock:
-            answer = self._asked(json.dumps(question))
-        return {given.name: _decoded(given, answer[given.name]) for given in ranges}
-
-    def _asked(self, question: str) -> Mapping[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        patience = threading.Timer(_PATIENCE, self._process.kill)
-        patience.start()
-        try:
-            self._process.stdin.write(question + "\n")
-            self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.readline())
-        except (OSError, ValueError) as error:
-            message = f"the optimiser of the tuning gives no answer (exit code {self._process.poll()})"
+        answer = self._process.ask(question, _PATIENCE)
+        if answer is None:
+            message = f"the optimiser of the tuning gives no answer (exit code {self._process.status()})"
             hint = "run it again; the strategy Random needs no optimiser"
-            raise OutsideFailure(Problem(id="PB858", message=message, hint=hint)) from error
-        finally:
-            patience.cancel()
-        assert isinstance(answer, dict)
-        return answer
+            raise OutsideFailure(Problem(id="PB858", message=message, hint=hint))
+        return {given.name: _decoded(given, answer[given.name]) for given in ranges}
 
 
 def _space(given: Range) -> dict[str, Any]:
@@ -108,18 +90,6 @@ def optimising(python: Path, log: Path) -> Iterator[Optimiser]:
     """Start the optimiser with the interpreter of its environment; it ends with the body. `log` gets what it says."""
     variables = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
     variables |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    with (
-        log.open("ab") as said,
-        subprocess.Popen(
-            [str(python), "-I", str(INSIDE / "optimiser.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            env=variables,
-            text=True,
-        ) as process,
-    ):
-        try:
-            yield Optimiser(process)
-        finally:
-            process.kill()
+    command = (str(python), "-I", str(INSIDE / "optimiser.py"))
+    with log.open("ab") as said, answering(command, variables, said) as process:
+        yield Optimiser(process)

@@ -240,10 +240,10 @@ def list_jobs(state: State, kind: str) -> tuple[JobRecord, ...]:
     return tuple(_record(row) for row in state.query("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", kind))
 
 
-def jobs_like(state: State, kind: str, execution: str, step: str, *, name: str = "%") -> tuple[JobRecord, ...]:
-    """Return the jobs of a kind whose execution, step and name are like these, in SQL's sense; oldest first."""
-    sql = "SELECT * FROM jobs WHERE kind = ? AND execution LIKE ? AND step LIKE ? AND name LIKE ? ORDER BY number"
-    return tuple(_record(row) for row in state.query(sql, kind, execution, step, name))
+def jobs_like(state: State, kind: str, execution: str, step: str) -> tuple[JobRecord, ...]:
+    """Return the jobs of a kind whose execution and step are like these, in SQL's sense; oldest first."""
+    sql = "SELECT * FROM jobs WHERE kind = ? AND execution LIKE ? AND step LIKE ? ORDER BY number"
+    return tuple(_record(row) for row in state.query(sql, kind, execution, step))
 
 
 def jobs_of(state: State, execution: str, steps: Sequence[str]) -> dict[str, JobRecord]:

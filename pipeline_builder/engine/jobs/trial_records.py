@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.proposals import Values, ranges_of
-from pipeline_builder.engine.jobs.records import ENGINE_ENDED, JobRecord, jobs_like
+from pipeline_builder.engine.jobs.records import ENGINE_ENDED, JobRecord, find_job, jobs_like
 from pipeline_builder.engine.jobs.summaries import summary_of, value_of
 from pipeline_builder.engine.jobs.trials import trial_number
 from pipeline_builder.engine.state.state import State
@@ -24,15 +25,19 @@ def ended_before(state: State, execution: str, step: str) -> Iterator[JobRecord]
     """
     known = [job for job in jobs_like(state, KIND, execution, step) if job.step == step]  # `_` is any letter there
     tunings = [job for job in known if job.status not in ("InProgress", "Stopping")]
-    last = tunings[-1] if tunings else None
-    if last is None or not (last.reason == ENGINE_ENDED or last.status == "Stopped"):
-        return
-    told = {summary["TrainingJobName"] for summary in last.result.get("TrainingJobSummaries") or ()}
-    found = {job.step: job for job in jobs_like(state, "training-job", execution, f"{step}.%")}
+    cut_off = list(takewhile(_is_cut_off, reversed(tunings)))
+    names = {job.arn for job in cut_off}
+    told = {each["TrainingJobName"] for job in cut_off for each in job.result.get("TrainingJobSummaries") or ()}
+    trials = jobs_like(state, "training-job", execution, f"{step}.%")
+    found = {job.step: job for job in trials if job.result.get("TuningJobArn") in names}
     for job in found.values():
         ended = job.status == "Completed" or (job.status == "Failed" and job.reason != ENGINE_ENDED)
         if trial_number(step, job.step) is not None and (ended or (job.status == "Stopped" and job.name in told)):
             yield job
+
+
+def _is_cut_off(tuning: JobRecord) -> bool:
+    return tuning.reason == ENGINE_ENDED or tuning.status == "Stopped"
 
 
 def parents_of(
@@ -45,13 +50,13 @@ def parents_of(
     """
     found: list[tuple[Values, float | None, Mapping[str, Any]]] = []
     for parent in parent_names(request):
-        jobs = jobs_like(state, KIND, "%", "%", name=parent)
-        if not jobs:
+        tuning = find_job(state, KIND, parent)
+        if tuning is None:
             raise InputProblems(absent_parent(parent))
-        for job in jobs_like(state, "training-job", jobs[-1].execution, f"{jobs[-1].step}.%"):
+        for job in jobs_like(state, "training-job", tuning.execution, f"{tuning.step}.%"):
             summary = summary_of(job, request, names)
             values = summary["TunedHyperParameters"]
-            own = trial_number(jobs[-1].step, job.step) is not None
+            own = trial_number(tuning.step, job.step) is not None
             if own and value_of(summary) is not None and _is_within(request, values):
                 found.append((values, value_of(summary), summary))
     return found
@@ -68,7 +73,7 @@ def absent_parents(requests: Mapping[str, tuple[str, Request]], state: State) ->
     """Yield each parent of a tuning that isn't there; `requests` are (type, request) by step."""
     for kind, request in requests.values():
         for name in parent_names(request) if kind == "Tuning" else ():
-            if not jobs_like(state, KIND, "%", "%", name=name):
+            if find_job(state, KIND, name) is None:
                 yield absent_parent(name)
 
 
@@ -84,7 +89,8 @@ def _is_within(request: Request, values: Values) -> bool:
         if text is None or (given.kind == "categorical" and text not in given.values):
             return False
         try:
-            if given.kind != "categorical" and not given.low <= float(text) <= given.high:
+            number = given.low if given.kind == "categorical" else int(text) if given.kind == "integer" else float(text)
+            if not given.low <= number <= given.high:
                 return False
         except ValueError:
             return False

@@ -84,11 +84,12 @@ class _TuningJob:
         self._before = parents_of(self._state, request, self._ranges)
         self._ended: dict[int, dict[str, Any]] = {}  # summaries, in the order of their ends
         self._artifacts: dict[int, str] = {}
-        self._running: dict[Future[None], _Trial] = {}
-        self._queue: SimpleQueue[Future[None]] = SimpleQueue()
+        self._running: dict[Future[JobRecord], _Trial] = {}
+        self._queue: SimpleQueue[Future[JobRecord]] = SimpleQueue()
         self._borrowed = 0  # places besides the step's own
         self._early = Early(request)
         self._begun = time.monotonic()
+        self._said: tuple[int, int] | None = None  # how many had ended and were running when that was told
         self._enough = ""  # why no more trials begin
 
     def run(self) -> Done:
@@ -125,12 +126,13 @@ class _TuningJob:
         """Begin as many trials as may run; the first has the step's own place, the others ask for one."""
         while not self._is_over() and len(self._running) < self._parallel:
             number = self._next()
-            values = None if number is None else chooser.choose(number, self._known())
-            if number is None or values is None:
-                return
-            if self._running and not self._tools.slots.take():
+            if number is None or (self._running and not self._tools.slots.take()):
                 return
             self._borrowed += bool(self._running)
+            values = chooser.choose(number, self._known())
+            if values is None:
+                self._give_back(max(0, len(self._running) - 1))
+                return
             prefix = f"{self.name}-{number:03}"
             step = trial_step(self._step, number)
             trial = _Trial(
@@ -155,8 +157,8 @@ class _TuningJob:
         running = {trial.number: trial.values for trial in self._running.values()}
         return Known(ended=ended, running=running, before=[(values, value) for values, value, _ in self._before])
 
-    def _run(self, step: Step, request: dict[str, Any], trial: _Trial) -> None:
-        """Run one trial; what becomes of it is in its record."""
+    def _run(self, step: Step, request: dict[str, Any], trial: _Trial) -> JobRecord:
+        """Run one trial, and return its record, which has what becomes of it."""
         folder = self._tools.folder.parent / step.name
         keep_log(self._state, folder)
         sweep_folder(folder)
@@ -168,7 +170,6 @@ class _TuningJob:
             observe=_nobody,
             attempt=1,
             interrupts=(),
-            journal=self._tools.journal,
         )
         try:
             with recorded(self._state, step, request, tools) as job:
@@ -179,7 +180,15 @@ class _TuningJob:
                 sweep_folder(folder / "ml")
             job.complete()
         except (StepFailedError, StepStoppedError, PipelineBuilderError, OSError):
-            pass  # which is in its record
+            if self._ended_record(trial) is None:
+                raise
+        ended = self._ended_record(trial)
+        assert ended is not None
+        return ended
+
+    def _ended_record(self, trial: _Trial) -> JobRecord | None:
+        job = find_job(self._state, "training-job", trial.name)
+        return job if job and job.ended else None
 
     # --- trials end
 
@@ -188,12 +197,9 @@ class _TuningJob:
         with contextlib.suppress(Empty):
             future = self._queue.get(timeout=_LOOK)
             while True:
-                trial = self._running.pop(future)
-                future.result()
+                del self._running[future]
                 self._give_back(max(0, len(self._running) - 1))
-                job = find_job(self._state, "training-job", trial.name)
-                assert job is not None
-                self._take(job, trial.number)
+                self._take(future.result())
                 future = self._queue.get_nowait()
 
     def _give_back(self, kept: int) -> None:
@@ -201,9 +207,9 @@ class _TuningJob:
             self._borrowed -= 1
             self._tools.slots.give()
 
-    def _take(self, job: JobRecord, number: int | None = None) -> None:
+    def _take(self, job: JobRecord) -> None:
         """Take note of how a trial has ended."""
-        at = trial_number(self._step.name, job.step) if number is None else number
+        at = trial_number(self._step.name, job.step)
         assert at is not None
         self._ended[at] = summary = summary_of(job, self._request, self._ranges)
         self._see(at)
@@ -279,7 +285,10 @@ class _TuningJob:
     # --- what is told
 
     def _tell(self) -> None:
-        """Let whoever looks see how far it is."""
+        """Let whoever looks see how far it is, where that is something new."""
+        if self._said == (so_far := (len(self._ended), len(self._running))):
+            return
+        self._said = so_far
         summaries = [self._ended[number] for number in sorted(self._ended)]
         self._tools.journal.add(**counters(summaries, len(self._running)), **self._told(summaries))
         self._tools.journal.tell()

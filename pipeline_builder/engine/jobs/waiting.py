@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import sqlite3
 import string
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline_builder.descriptions import WaitingStep
-from pipeline_builder.engine.document.calls import OWN, declared, without_own
+from pipeline_builder.engine.document.calls import declared, seconds_of, without_own
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppedError, Tools
@@ -20,6 +21,8 @@ from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
 
 _TOKEN = 10  # [CallbackToken]
+_LONGEST = 604_800.0
+"""Seconds that a step waits, at most."""
 _LOOK = 0.2
 _REASON = 256
 """Characters of a reason [FailureReason of SendPipelineExecutionStepFailure]."""
@@ -29,8 +32,8 @@ _WORDS = {"true": True, "false": False}
 def run_callback(step: Step, request: Request, tools: Tools) -> Done:
     """Wait for the answer to the step's token; one that was drawn before goes on."""
     state = tools.registry.state
+    limit = seconds_of(request, _LONGEST)
     waiting = _waiting(state, step, request, tools)
-    limit = float(request.get(f"{OWN}timeout") or 0)
     until = waiting.created + timedelta(seconds=limit) if limit else None
     _note(state, waiting)
     tools.observe(how_to_answer(waiting))
@@ -180,8 +183,10 @@ def _value(text: str, kind: str) -> Any:
     match kind:
         case "Integer":
             return int(text)
+        case "Float" if math.isfinite(number := float(text)):  # JSON has no others
+            return number
         case "Float":
-            return float(text)
+            raise ValueError(text)
         case "Boolean":
             return _WORDS[text.lower()]
         case _:

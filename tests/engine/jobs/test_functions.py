@@ -18,6 +18,7 @@ ARN = "arn:aws:lambda:local:000000000000:function:svc-fn-ask"
 CODE = "s3://local/code/ask/sourcedir.tar.gz"
 HANDLER = """\
 import os
+import threading
 import time
 
 import beside
@@ -30,6 +31,12 @@ def handler(event, context):
         time.sleep(60)
     if event.get("answers"):
         return event["answers"]
+    if event.get("size"):
+        return {"day": "x" * event["size"], "rows": 1, "mode": "x"}
+    if event.get("share"):
+        return {"day": "x", "rows": 1, "mode": "x", "share": float(event["share"])}
+    if event.get("leaves"):
+        threading.Thread(target=time.sleep, args=(60,)).start()
     assert context.invoked_function_arn.endswith(":svc-fn-ask") and context.get_remaining_time_in_millis() > 0
     print("called with", sorted(event))
     return {"day": event["day"].upper(), "rows": len(event), "mode": os.environ["MODE"] + beside.WORD, "more": None}
@@ -82,6 +89,10 @@ def test_the_handler_gets_its_inputs_and_its_outputs_go_on(tmp_path: Path) -> No
         ({"answers": {"day": "x"}}, "the output parameter 'rows' is not in the answer, which has: day"),
         ({"answers": {"day": 1, "rows": True, "mode": "x"}}, "'day' is int, expected String; the output parameter"),
         ({"answers": "text"}, "its answer is no mapping of output parameters"),
+        ({"size": 7 << 20}, "its answer has more than the 6291456 bytes that are taken"),
+        ({"share": "nan"}, "its answer is no mapping of output parameters"),
+        ({"smp_timeout": "soon"}, "'smp_timeout' is 'soon', expected seconds, at most 600"),
+        ({"smp_timeout": "1e999"}, "'smp_timeout' is '1e999', expected seconds"),
         ({"sleeps": True, "smp_timeout": 1}, f"Lambda function {ARN}: Task timed out after 1.00 seconds"),
     ],
 )
@@ -99,6 +110,31 @@ def test_a_cached_call_is_answered_by_the_cache_until_an_input_is_another(tmp_pa
     _, _, steps = run(local, definition({**ask(day="friday"), **CACHED}))
     assert steps["Ask"].status is StepStatus.SUCCEEDED
     assert not steps["Ask"].cache_hit
+
+
+def test_inputs_may_have_the_names_of_what_other_types_have(tmp_path: Path) -> None:
+    local = prepared(tmp_path)
+    names = ("NetworkConfig", "Environment", "TransformOutput", "InputDataConfig", "packages", "FunctionArn")
+    one, other = dict.fromkeys(names, "x"), dict.fromkeys(names, "y")
+    _, ended, steps = run(local, definition({**ask(**one, outputs={"day": "String"}), **CACHED}))
+    assert ended.status.value == "Succeeded", steps["Ask"].failure_reason
+    for name in names:
+        inputs = {**one, name: other[name]}
+        _, _, steps = run(local, definition({**ask(**inputs, outputs={"day": "String"}), **CACHED}), again=True)
+        assert not steps["Ask"].cache_hit, name
+
+
+def test_a_parameter_decides_whatever_its_input_is_called(tmp_path: Path) -> None:
+    local = prepared(tmp_path)
+    day = [{"Name": "Day", "Type": "String", "DefaultValue": "x"}]
+    content = definition(ask(Tags={"Get": "Parameters.Day"}), Parameters=day)
+    origins = [run(local, content, Day=value)[0].origin for value in ("x", "y", "y")]
+    assert origins == ["started", "started", "unchanged"]
+
+
+def test_a_thread_that_a_handler_leaves_is_not_waited_for(tmp_path: Path) -> None:
+    _, ended, steps = run(prepared(tmp_path), definition(ask(leaves=True, smp_timeout=20)))
+    assert ended.status.value == "Succeeded", steps["Ask"].failure_reason
 
 
 def test_a_function_on_aws_needs_a_stub_before_anything_runs(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ import pytest
 
 from pipeline_builder.descriptions import ExecutionStatus, StepStatus
 from pipeline_builder.engine.jobs.early import Early
-from pipeline_builder.engine.jobs.records import JobRecord, jobs_like, list_jobs
+from pipeline_builder.engine.jobs.records import ENGINE_ENDED, JobRecord, jobs_like, list_jobs
+from pipeline_builder.engine.jobs.trial_records import KIND, ended_before, parents_of
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.release.run import follow, start
 from tests.engine.definitions import CACHED, definition, run, script, target, tuning
 
 X = {"x": (0.0, 10.0)}
@@ -183,9 +185,20 @@ def test_a_parent_gives_its_trials_and_one_that_is_not_there_is_said(tmp_path: P
     result = tuned(tmp_path, "second").result
     assert result["OverallBestTrainingJob"] == tuned(tmp_path, "first").result["BestTrainingJob"]
     assert result["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 99
-    second["Arguments"]["WarmStartConfig"] = warm_start("nobody")
-    with pytest.raises(InputProblems, match="PB856 .*there is no tuning job 'nobody'"):
-        run(local, definition(second))
+    for nobody in ("nobody", "%"):
+        second["Arguments"]["WarmStartConfig"] = warm_start(nobody)
+        with pytest.raises(InputProblems, match=f"PB856 .*there is no tuning job '{nobody}'"):
+            run(local, definition(second))
+
+
+def test_a_parents_values_that_a_range_cannot_have_are_left_out(tmp_path: Path) -> None:
+    run(target(tmp_path), definition(tuning("first", SQUARE, X, jobs=1)))
+    request = tuning("second", SQUARE, X)["Arguments"]
+    request["WarmStartConfig"] = warm_start(tuned(tmp_path, "first").name)
+    state = State(tmp_path / "state" / "state.db")
+    assert len(parents_of(state, request, ["x"])) == 1
+    whole = tuning("second", SQUARE, {"x": (0, 10)})["Arguments"]["HyperParameterTuningJobConfig"]
+    assert parents_of(state, {**request, "HyperParameterTuningJobConfig": whole}, ["x"]) == []
 
 
 def warm_start(parent: Any) -> dict[str, Any]:
@@ -209,7 +222,56 @@ def test_what_the_machine_cannot_choose_is_refused_before_anything_runs(tmp_path
     assert not trials(tmp_path)
 
 
+@pytest.mark.parametrize("member", ["TrainingJobDefinition", "HyperParameterTuningJobConfig"])
+@pytest.mark.parametrize("value", [None, {"Get": "Parameters.Whole"}])
+def test_a_tuning_of_nothing_is_refused_before_anything_runs(tmp_path: Path, member: str, value: Any) -> None:
+    step = tuning("tune", SQUARE, X)
+    step["Arguments"] |= {member: value}
+    step["Arguments"] = {name: given for name, given in step["Arguments"].items() if given}
+    whole = [{"Name": "Whole", "Type": "String", "DefaultValue": "x"}]
+    local = target(tmp_path)
+    with pytest.raises(InputProblems, match=f"'{member}' is missing") as caught:
+        run(local, definition(script("first", "true"), step, Parameters=whole))
+    assert [problem.id for problem in caught.value.problems] == ["PB501"]
+    assert local.pipelines.list_executions() == ()
+
+
+def test_how_far_it_is_is_told_when_it_is_something_new(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    deployed = local.pipelines.put_pipeline("p", definition(tuning("tune", "time.sleep(1.5)\nsay(1)", X, jobs=1)))
+    notes: list[str] = []
+    follow(local.pipelines, start(local.pipelines, deployed, {}, rerun=False), lambda state: notes.append(state.note))
+    assert [note for note in notes if "trials" in note] == [
+        "0 of 1 trials, 1 running", "1 of 1 trials, 0 running, best loss 1",
+    ]  # fmt: skip
+
+
 # --- stopped, killed, gone on with
+
+
+def test_trials_of_a_tuning_that_failed_by_itself_are_none_of_one_that_was_cut_off(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.db")
+
+    def note(name: str, step: str, status: str, reason: str = "", tuning: str = "") -> None:
+        kind, result = ("training-job" if tuning else KIND), json.dumps({"TuningJobArn": f"arn/{tuning}"})
+        values = (kind, name, f"arn/{name}", step, status, reason, result)
+        with state.transaction() as db:
+            db.execute(
+                "INSERT INTO jobs (kind, name, arn, execution, step, status, reason, request, result, started, log) "
+                "VALUES (?, ?, ?, 'e', ?, ?, ?, '{}', ?, '2026-01-01T00:00:00+00:00', '')",
+                values,
+            )
+
+    note("failed", "tune", "Failed", "no training job succeeded")
+    note("a", "tune.000", "Failed", "no", "failed")
+    note("b", "tune.001", "Failed", "no", "failed")
+    note("killed", "tune", "Failed", ENGINE_ENDED)
+    note("c", "tune.000", "Completed", "", "killed")
+    note("stopped", "tune", "Stopped")
+    note("d", "tune.002", "Completed", "", "stopped")
+    note("e", "tune.003", "Stopped", "", "stopped")
+    note("now", "tune", "InProgress")
+    assert [job.name for job in ended_before(state, "e", "tune")] == ["c", "d"]
 
 
 def test_killed_with_the_engine_it_goes_on_and_what_had_ended_is_not_run_again(tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ def test_a_wrong_answer_is_refused_as_a_whole_and_the_step_still_waits(tmp_path:
     with pytest.raises(InputProblems) as raised:
         local.pipelines.answer_step(one.token, outputs={"approved": "maybe", "share": "x", "count": "1", "other": "1"})
     assert [problem.id for problem in raised.value.problems] == ["PB871"] * 4
+    for share in ("nan", "-inf", "1e999"):  # which no JSON has
+        with pytest.raises(InputProblems, match=f"'share' is '{share}', expected Float"):
+            local.pipelines.answer_step(one.token, outputs={**ANSWER, "share": share})
     with pytest.raises(InputProblems, match="nobody has drawn it"):
         local.pipelines.answer_step("nobodys", outputs=ANSWER)
     local.pipelines.stop_execution(going.arn)
@@ -108,6 +111,12 @@ def test_a_wrong_answer_is_refused_as_a_whole_and_the_step_still_waits(tmp_path:
 def test_time_is_up(tmp_path: Path) -> None:
     going = Going(target(tmp_path), definition(wait(smp_timeout=1)))
     assert "no answer to the callback token" in going.end()["Wait"].failure_reason
+
+
+@pytest.mark.parametrize("seconds", ["soon", 1e300, -1, [1]])
+def test_a_time_that_is_none_fails_the_step(tmp_path: Path, seconds: Any) -> None:
+    going = Going(target(tmp_path), definition(wait(smp_timeout=seconds)))
+    assert "'smp_timeout' is" in going.end()["Wait"].failure_reason
 
 
 def test_a_failure_is_heard_once_and_the_next_try_waits_anew(tmp_path: Path) -> None:
