@@ -13,13 +13,7 @@ from pipeline_builder.definition.steps.typed import compose_typed
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get
 
-<<<<<<< HEAD
-GENERATION = f"{RESERVED}generation"
-"""The input that keeps a cached call's result within its generation, as a variable does that of a job."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}(:(\$LATEST|[A-Za-z0-9_-]{1,128}))?")
-=======
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
->>>>>>> 94a5438147411b2ef8ebd1c6e2f33a1dd2f9aa81
 
 
 def compose_lambda(context: Context, step: Step) -> Mapped:
