@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.client import Aws, NotFoundError, UnservedError
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.regions.hosts import ecr_image, registry
 
@@ -180,6 +180,8 @@ def _function_look(aws: Aws, function: str) -> Callable[[], Iterable[Problem]]:
 def _function(aws: Aws, function: str) -> Iterator[Problem]:
     try:
         aws.call("lambda", "get_function_configuration", FunctionName=function)
+    except UnservedError:
+        return  # who has no functions runs handlers by their code, which calls name
     except NotFoundError:
         hint = "'pipeline-builder deploy' makes the functions of handlers; or correct 'function'"
         yield Problem(id="PB874", message=f"the function '{function}' is not there", hint=hint)

@@ -134,3 +134,6 @@ def test_functions_that_are_not_deployed(aws: Aws) -> None:
     found = needs_of(definition(*steps), role=ROLE, bucket="ml-artifacts", region=REGION, kms_key="")
     assert found.functions == {own}
     assert ids(aws, needs(functions=found.functions)) == ["PB874"]
+    with Stubber(aws.client("lambda")) as functions:
+        functions.add_client_error("get_function_configuration", "UnknownOperationException", "not served")
+        assert ids(aws, needs(functions=found.functions)) == []
