@@ -24,7 +24,7 @@ _TRAINING_STATUS = {"InProgress": "Starting", "Stopping": "Stopping"}
 
 def describe_processing_job(call: Call) -> Mapping[str, Any]:
     """Describe a processing job."""
-    job = _find(call, "processing-job", call.request["ProcessingJobName"])
+    job = named_job(call, "processing-job", call.request["ProcessingJobName"])
     return {
         "StoppingCondition": _RUN_TIME,
         **_basics(job, "Processing"),
@@ -35,7 +35,7 @@ def describe_processing_job(call: Call) -> Mapping[str, Any]:
 
 def describe_training_job(call: Call) -> Mapping[str, Any]:
     """Describe a training job."""
-    job = _find(call, "training-job", call.request["TrainingJobName"])
+    job = named_job(call, "training-job", call.request["TrainingJobName"])
     seconds = int((job.ended - job.started).total_seconds()) if job.ended else None
     base = str(job.request["OutputDataConfig"]["S3OutputPath"]).rstrip("/")
     status = "Stopping" if job.status == "Stopping" else job.result.get("SecondaryStatus")
@@ -71,14 +71,17 @@ def _transitions(job: JobRecord) -> list[dict[str, Any]]:
 
 def describe_transform_job(call: Call) -> Mapping[str, Any]:
     """Describe a batch transform job."""
-    return _basics(_find(call, "transform-job", call.request["TransformJobName"]), "Transform")
+    return _basics(named_job(call, "transform-job", call.request["TransformJobName"]), "Transform")
 
 
-def _find(call: Call, kind: str, name: str) -> JobRecord:
+def named_job(call: Call, kind: str, name: str) -> JobRecord:
+    """Return the job of a kind with this name, or raise the error that the service has for one that isn't there."""
     job = find_job(call.engine.state, kind, name)
-    if job is None:
+    if job is not None:
+        return job
+    if kind in _NOT_FOUND:
         raise ServiceError(VALIDATION, _NOT_FOUND[kind].format(name))
-    return job
+    raise call.not_found(f"Could not find the requested job with name: {name}")
 
 
 def _basics(job: JobRecord, word: str) -> dict[str, Any]:
@@ -97,7 +100,7 @@ def _basics(job: JobRecord, word: str) -> dict[str, Any]:
 
 def stop_job(call: Call, kind: str, word: str) -> None:
     """Let a job stop; whoever runs it ends it."""
-    job = _find(call, kind, call.request[f"{word}JobName"])
+    job = named_job(call, kind, call.request[f"{word}JobName"])
     with call.engine.state.transaction() as db:
         if not ask_jobs_to_stop(db, "job", kind, job.name):
             name = f"{word.lower()} job"
@@ -105,8 +108,8 @@ def stop_job(call: Call, kind: str, word: str) -> None:
             raise ServiceError(VALIDATION, message)
 
 
-def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
-    """List the jobs of a kind."""
+def page_of_jobs(call: Call, kind: str, *, by: str) -> tuple[list[JobRecord], str | None]:
+    """Return what a List asks for of the jobs of a kind, sorted `by` that where it doesn't say, and the next token."""
     wanted, part = call.request.get("StatusEquals"), call.request.get("NameContains") or ""
     known = [
         job
@@ -116,7 +119,12 @@ def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
     found = between(known, call.request, lambda job: job.started, "CreationTime")
     found = between(found, call.request, _modified, "LastModifiedTime")
     keys = {"Name": lambda j: j.name, "CreationTime": lambda j: j.started, "Status": lambda j: j.status}
-    items, token = page(call, ordered(found, call.request, keys, by="CreationTime"), lambda job: job.name)
+    return page(call, ordered(found, call.request, keys, by=by), lambda job: job.name)
+
+
+def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
+    """List the jobs of a kind."""
+    items, token = page_of_jobs(call, kind, by="CreationTime")
     summaries = [{**_basics(item, word), "LastModifiedTime": _modified(item)} for item in items]
     return {f"{word}JobSummaries": summaries, "NextToken": token}
 

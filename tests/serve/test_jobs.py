@@ -14,6 +14,10 @@ from tests.doors import Door
 from tests.engine.definitions import definition, script, training
 from tests.serve.serving import ROLE, Served, refused, serving, until
 
+PROGRAM = (
+    r'def model_fn(folder): return open(folder + "/weights").read()\n'
+    r'def transform_fn(model, body, content_type, accept): return model + ":" + body, accept\n'
+)
 SOON = {"Delay": 1, "MaxAttempts": 60}
 
 
@@ -62,7 +66,10 @@ def test_a_processing_job(served: Served) -> None:
 def test_a_training_job_leaves_a_model_that_a_transform_uses(served: Served) -> None:
     served.engine.store.put("s3://local/in/a.csv", b"1\n")
     metrics = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
-    request = train("fit", "echo loss=0.5; echo model > /opt/ml/model/m.txt")
+    request = train(
+        "fit",
+        f"echo loss=0.5; cd /opt/ml/model; echo model > weights; mkdir code; printf '{PROGRAM}' > code/inference.py",
+    )
     request["AlgorithmSpecification"]["MetricDefinitions"] = metrics
     served.sagemaker.create_training_job(**request)
     waited(served, "training_job_completed_or_stopped", TrainingJobName="fit")
@@ -72,7 +79,20 @@ def test_a_training_job_leaves_a_model_that_a_transform_uses(served: Served) -> 
     artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifact == "s3://local/models/fit/output/model.tar.gz"
     with tarfile.open(fileobj=io.BytesIO(served.engine.store.get(artifact))) as archive:
-        assert "m.txt" in [name.removeprefix("./") for name in archive.getnames()]
+        assert "weights" in [name.removeprefix("./") for name in archive.getnames()]
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    container = {"Image": "image:1", "ModelDataUrl": artifact, "Environment": environment}
+    served.sagemaker.create_model(ModelName="fitted", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://local/in/"}
+    served.sagemaker.create_transform_job(
+        TransformJobName="use", ModelName="fitted",
+        TransformInput={"ContentType": "text/csv", "DataSource": {"S3DataSource": source}},
+        TransformOutput={"S3OutputPath": "s3://local/used"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )  # fmt: skip
+    waited(served, "transform_job_completed_or_stopped", TransformJobName="use")
+    assert served.sagemaker.describe_transform_job(TransformJobName="use")["TransformJobStatus"] == "Completed"
+    assert served.engine.store.get("s3://local/used/a.csv.out") == b"model\n:1\n"
 
 
 def test_a_job_that_fails(served: Served) -> None:
@@ -261,3 +281,6 @@ def test_uploads_in_parts_are_listed(served: Served) -> None:
     assert [one["Key"] for one in s3.list_multipart_uploads(Bucket="local", Prefix="a").get("Uploads", ())] == []
     with refused("NoSuchUpload"):
         s3.list_parts(Bucket="local", Key="a", UploadId=ids[0])
+    with refused("InvalidArgument", "is no number of uploads"):
+        s3.list_multipart_uploads(Bucket="local", MaxUploads=-1)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="local", MaxUploads=0)
