@@ -96,6 +96,56 @@ BAD = {
 }
 
 
+FAULTS = {
+    "Lambda": (
+        "lambda: {entry_point: nope.py}",
+        "lambda: {entry_point: train.py, policies: 0, outputs: 0, inputs: $params.p, environment: {Get: Parameters.p}}",
+        "lambda: {entry_point: train.py, policies: [{actions: [], resources: []}]}",
+        "lambda: {entry_point: train.py, environment: {A-B: 1}}",
+        "lambda: {function: a b}",
+    ),
+    "Callback": ("callback: {sqs_queue: x}",),
+    "QualityCheck": (
+        "quality_check: {image_uri: i, dataset: s3://local/x, skip_check: $params.p, fail_on_violation: $params.n, "
+        "ModelPackageGroupName: a b, supplied_baseline_constraints: x, supplied_baseline_statistics: $params.n}",
+    ),
+    "ClarifyCheck": ("clarify_check: {dataset: x, check: explainability, shap: {a: 1}, probability_threshold: 2}",),
+    "EMR": (
+        "emr: {cluster_id: x, jar: x, properties: $params.p}",
+        "emr: {cluster_id: j-1, jar: x, tags: {a: b}}",
+    ),
+    "NotebookJob": (
+        "notebook: {notebook: ../x, folder: s3://local/x, parameters: $params.p, tags: $params.p, instance_count: true}",
+        "notebook: {notebook: x, folder: s3://local/x}",
+    ),
+    "Tuning": (
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: {{min: 1, max: 1{'0' * 400}}}}}}}",
+        "tune: {objective: {metric: a, type: minimize, regex: a (.)}, ranges: {s: {min: x, max: 2}}, max_jobs: 2}",
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: [a]}}, max_jobs: 1{'0' * 400}}}",
+    ),
+}  # fmt: skip
+SAID = {
+    "Lambda": [["PB307"], ["PB204"] * 4, ["PB204"] * 2, ["PB204"], ["PB204"]],
+    "Callback": [["PB204"]],
+    "QualityCheck": [["PB411"] * 5],
+    "ClarifyCheck": [["PB204"]],
+    "EMR": [["PB204"] * 2, ["PB204"]],
+    "NotebookJob": [["PB204"] * 4, ["PB254"]],
+    "Tuning": [["PB204"], ["PB204"], ["PB406"]],
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_everything_that_is_wrong_in_a_section_is_said(tmp_path: Path, kind: str) -> None:
+    parameters = (
+        "    pipelineName: tiny\n    parameters: [{name: p, default: x}, {name: n, type: Integer, default: 1}]\n"
+    )
+    for number, section in enumerate(FAULTS[kind]):
+        text = with_section(section, f"{{step_name: S, step_class: {kind}}}")
+        found = problems(tmp_path / str(number), text.replace("    pipelineName: tiny\n", parameters))
+        assert [one.split(" ")[1] for one in found] == SAID[kind][number], (section, found)
+
+
 @pytest.mark.parametrize("section", BAD)
 def test_what_is_wrong_in_a_section_has_its_place(tmp_path: Path, section: str) -> None:
     kind, problem_id = BAD[section]

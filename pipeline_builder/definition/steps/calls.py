@@ -13,7 +13,7 @@ from pipeline_builder.definition.steps.typed import compose_typed
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get
 
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}(:(\$LATEST|[A-Za-z0-9_-]{1,128}))?")
 
 
 def compose_lambda(context: Context, step: Step) -> Mapped:
