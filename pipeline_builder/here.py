@@ -16,6 +16,7 @@ from pipeline_builder.manifest.local import LocalSection
 from pipeline_builder.manifest.manifest import Manifest, build_local
 
 if TYPE_CHECKING:
+    from pipeline_builder.definition.bundle import Bundle
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.engine.execution.ability import Unable
     from pipeline_builder.engine.settings import LocalSettings
@@ -81,19 +82,23 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     from pipeline_builder.engine.jobs.requirements import included_lines, pythons_of
 
     bundles = composed.definition.bundles
+    by_digest = {bundle.sha256: bundle for bundle in bundles.values()}
+
+    def lines(bundle: Bundle | None) -> tuple[str, ...]:
+        return included_lines("requirements.txt", bundle.text) if bundle else ()
 
     def look(content: bytes) -> tuple[Unable, ...]:
         return look_at(
             content,
             sources=settings.sources,
             images=settings.images,
-            requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
+            requirements=lambda code: lines(bundles.get(code)),
         )
 
     content, about = composed.definition.content, f"here {settings.images}"
     if settings.sources or pythons_of(tuple(lines for _, lines in settings.images)):
         passed = Passed()
-    if have_passed(content, look, passed, about):
+    if have_passed(content, look, passed, about, lambda digest: repr(lines(by_digest.get(digest)))):
         return composed
     if not (found := look(content)):
         passed.mark(parts_of(content), about)
