@@ -29,8 +29,9 @@ def find_source_directory(
         problems.append(Problem(id="PB305", message=message, place=place(), hint="name the folder with its scripts"))
         return None
     for base in (training_dir, conf.folder):
-        folder = (base / asked).resolve()
+        folder = base / asked
         if folder.is_dir():
+            folder = folder.resolve()
             if folder.is_relative_to(training_dir.resolve()):
                 return folder
             message = f"the source directory {describe(asked)} leaves the training directory"
