@@ -96,12 +96,17 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
         )
 
     content, about = composed.definition.content, f"here {settings.images}"
-    if settings.sources or pythons_of(tuple(lines for _, lines in settings.images)):
-        passed = Passed()
-    if have_passed(content, look, passed, about, lambda digest: repr(lines(by_digest.get(digest)))):
+    elsewhere = bool(settings.sources or pythons_of(tuple(lines for _, lines in settings.images)))
+
+    def told(digest: str) -> str:
+        return repr(lines(by_digest.get(digest)))
+
+    sizes = tuple(part.size for part in composed.definition.parts)
+    if not elsewhere and have_passed(content, look, passed, about, told=told, sizes=sizes):
         return composed
     if not (found := look(content)):
-        passed.mark(parts_of(content), about)
+        if not elsewhere:
+            passed.mark(parts_of(content, sizes), about)
         return composed
     place = composed.policed.places()
     problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
@@ -134,7 +139,8 @@ def find_unrunnable_here(
         document = load_definition(content)
         return (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
 
-    alike = not stubs and have_passed(content, find, Passed(), _RUNS)
+    sizes = tuple(part.size for part in definition.parts) if content is definition.content else ()
+    alike = not stubs and have_passed(content, find, Passed(), _RUNS, sizes=sizes)
     if alike or not (found := find(content)):
         if known:
             known.put(_RUNS, definition.sha256, value=True)

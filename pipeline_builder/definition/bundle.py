@@ -138,11 +138,11 @@ class Bundler:
         left = [name for name in files if name in others - {entry_point}]
         kept = [name for name in files if name not in left]
         # The same for every step of the model, so that large files are looked through once.
-        stems = frozenset(PurePosixPath(name).stem for name in others | {entry_point})
+        stems = frozenset(map(_stem, others | {entry_point}))
         todo = list(kept)
         while todo and left:
             found = self._mentioned_in(folder / todo.pop(), stems)
-            mentioned = [name for name in left if PurePosixPath(name).stem in found]
+            mentioned = [name for name in left if _stem(name) in found]
             left = [name for name in left if name not in mentioned]
             kept += mentioned
             todo += mentioned
@@ -172,6 +172,11 @@ class Bundler:
                 return None
             self._contents[path] = content
         return self._contents[path]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
 
 
 def _mentioned(content: bytes) -> frozenset[str]:

@@ -20,7 +20,8 @@ def write_tar(
     """Write a tar of the files, and of those that are added; `read` gives the content of those that are at hand."""
     written = 0
     for name in files:
-        content, path = read(folder / name), folder / name
+        path = folder / name
+        content = read(path)
         facts = path.stat()
         mode = 0o755 if facts.st_mode & 0o100 else 0o644
         if content is not None:

@@ -178,6 +178,8 @@ def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: b
     return reader
 
 
+_FLAT = re.compile(r"[\[{][^\[\]{}'\"#\n]*[\]}]")
+"""Brackets with none of their kind, and nothing that could hide one, between them: one of these is open at a time."""
 _INDENT = re.compile(r"^[ \-?]+", re.MULTILINE)
 
 
@@ -186,7 +188,8 @@ def _refuse_depth(text: str, loader_class: type) -> None:
     import yaml
 
     indented = max(map(len, _INDENT.findall(text)), default=0)
-    if text.count("[") + text.count("{") + indented <= _DEEPEST:
+    brackets = text.count("[") + text.count("{")
+    if brackets + indented <= _DEEPEST or brackets - len(_FLAT.findall(text)) + 1 + indented <= _DEEPEST:
         return
     depth = 0
     for event in yaml.parse(text, Loader=loader_class):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.check.alike import likeness
-from pipeline_builder.definition.loaded import document_of
+from pipeline_builder.definition.loaded import document_of, steps_in
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.machine.passed import Passed
@@ -39,14 +39,16 @@ def have_passed(
     check: Callable[[bytes], object],
     passed: Passed,
     about: str,
+    *,
     told: Callable[[str], str] = lambda _digest: "",
+    sizes: tuple[int, ...] = (),
 ) -> bool:
     """Tell whether a check finds nothing in any part of a definition's content, where few parts are new.
 
     Of parts that are alike one is looked at. `about` says which check it is, and all that it reads besides; `told` is
-    what it reads of code, by its digest.
+    what it reads of code, by its digest. `sizes` are those of the steps in canonical JSON, where they are known.
     """
-    parts = _parted(content)
+    parts = _parted(content, sizes)
     new = {*passed.new([part.content for part in parts], about)}
     looked = [part for part in parts if part.content in new]
     if len(looked) > _MANY:
@@ -58,20 +60,21 @@ def have_passed(
     return True
 
 
-def parts_of(content: bytes) -> tuple[bytes, ...]:
+def parts_of(content: bytes, sizes: tuple[int, ...] = ()) -> tuple[bytes, ...]:
     """Return definitions (JSON, one member order) that have each step of a definition once, in its order.
 
     Steps that refer to each other, or wait for each other, are together in one, with all parameters that they name. A
     part in which something is missing after all is one in which a check finds that.
     """
-    return tuple(part.content for part in _parted(content))
+    return tuple(part.content for part in _parted(content, sizes))
 
 
 @functools.lru_cache(maxsize=1)  # several checks of a command ask for the same
-def _parted(content: bytes) -> tuple[Part, ...]:
+def _parted(content: bytes, sizes: tuple[int, ...]) -> tuple[Part, ...]:
     document = document_of(content)
     listed = items_of(document, "Steps")
-    texts = [_text(step) for step in listed]
+    known = len(sizes) == len(listed)
+    texts = [text.decode() for text in (steps_in(content, sizes) if known else map(canonical, listed))]
     parameters = {text_of(item, "Name"): _text(item) for item in items_of(document, "Parameters")}
     members = document.items() if isinstance(document, dict) else ()
     around = _text({key: value for key, value in members if key not in ("Steps", "Parameters")})

@@ -27,7 +27,7 @@ def many(*names: str) -> dict[str, Any]:
 
 
 def like(definition: Any, lines: Any = None) -> set[bytes]:
-    found = _parted(content(definition))
+    found = _parted(content(definition), ())
     return {
         likeness(part.content, part.names, part.kinds, lambda digest: (lines or {}).get(digest, "")) for part in found
     }
