@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
+from pipeline_builder.conf.metrics import Metrics
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Arguments, Count, EmptyMapping, Number, Tags, Word, Words
+from pipeline_builder.documents.fields import Arguments, Count, Number, Tags, Word, Words
 from pipeline_builder.documents.schema import Section, describe
 
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
@@ -149,7 +150,11 @@ class TuneSection(Section):
 
     train: str = Field("train", description="the section of the training job that is varied")
     objective: ObjectiveSection = Field(description="what is optimised")
-    metrics: Annotated[dict[str, str], EmptyMapping] = Field({}, description="more metrics: name and regex")
+    metrics: Metrics = Field(
+        {},
+        validation_alias=AliasChoices("metrics", "metric_definitions"),
+        description="more metrics: name and regex",
+    )
     ranges: Annotated[dict[str, Range], Field(min_length=1)] = Field(
         description="hyperparameters that are varied; a list of values, or min and max"
     )

@@ -17,7 +17,20 @@ from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
 
 Kind = Literal[
-    "read", "write", "role", "image", "type", "count", "runtime", "status", "group", "index", "secret", "other", ""
+    "read",
+    "write",
+    "role",
+    "image",
+    "type",
+    "count",
+    "runtime",
+    "pool",
+    "status",
+    "group",
+    "index",
+    "secret",
+    "other",
+    "",
 ]
 _ADDRESSES = frozenset(("S3Uri", "S3ModelUri"))
 _BY_SHAPE: Mapping[str, Kind] = {
@@ -29,6 +42,7 @@ _BY_SHAPE: Mapping[str, Kind] = {
 _BY_NAME: Mapping[str, Kind] = {
     "MaxRuntimeInSeconds": "runtime",
     "MaxWaitTimeInSeconds": "runtime",
+    "KeepAlivePeriodInSeconds": "pool",
     "InstanceType": "type",
     "InstanceCount": "count",
     "InitialInstanceCount": "count",
@@ -46,8 +60,12 @@ _NAMES = frozenset(("AlgorithmName", "ModelPackageName", "SourceUri"))
 _CAPACITY = "TrainingPlanArn"
 # Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
 _CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
-# Variables that tell pip and uv where to install from, as a line of requirements would.
-INDEX = re.compile(r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$")
+# Variables that tell pip and uv, or AWS's training toolkit, where to install from, as a line of requirements would.
+INDEX = re.compile(
+    r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$|^CA_REPOSITORY_ARN$"
+)
+# Variables with a server of the account's: what jobs track there, others read, and the other way round.
+_SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +163,8 @@ def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
     yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
     yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
+    yield from (Member(kind="other", path=(*path, key), value=value[key]) for key in sorted(servers))
 
 
 def _loose(value: JSON, path: DataPath) -> Iterator[Member]:

@@ -54,7 +54,7 @@ def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -
 
 
 def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Refused]:
-    rules, path = asking.rules, member.path
+    rules = asking.rules
     match member.kind:
         case "role":
             yield from _listed(asking, member, (own_role, *rules.roles), _LISTS["role"])
@@ -68,14 +68,20 @@ def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Ref
         case "type" if asking.own and ANYTHING not in rules.types:
             yield from _listed(asking, member, rules.types, _LISTS["type"])
         case "runtime":
-            meaning = asking.known.meaning(member.value)
-            seconds = _whole(meaning)
-            if seconds is not None and seconds > rules.max_runtime:
-                said = f"{seconds} s" if seconds < 60 or seconds % 60 else f"{shown_span(seconds)} ({seconds} s)"
-                message = f"a run time of {said} is more than the {shown_span(rules.max_runtime)} of the policy"
-                yield asking.refuse("PB241", "max_runtime", seconds, message, path)
-            elif seconds is None and not meaning.waits:
-                yield _unknowable(asking, path, "PB241", "the run time")
+            yield from _check_time(asking, member, "run time")
+        case "pool":  # its instances are paid for while they wait, as those of a job are
+            yield from _check_time(asking, member, "warm pool")
+
+
+def _check_time(asking: Asking, member: Member, what: str) -> Iterator[Refused]:
+    most, meaning = asking.rules.max_runtime, asking.known.meaning(member.value)
+    seconds = _whole(meaning)
+    if seconds is not None and seconds > most:
+        said = f"{seconds} s" if seconds < 60 or seconds % 60 else f"{shown_span(seconds)} ({seconds} s)"
+        message = f"a {what} of {said} is more than the {shown_span(most)} of the policy"
+        yield asking.refuse("PB241", "max_runtime", seconds, message, member.path)
+    elif seconds is None and not meaning.waits:
+        yield _unknowable(asking, member.path, "PB241", f"the {what}")
 
 
 def _listed(asking: Asking, member: Member, allowed: tuple[str, ...], of: tuple[str, str, str]) -> Iterator[Refused]:
