@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe
 
+ARTIFACTS = "SMP_MLFLOW_ARTIFACTS"
+"""A variable that no client reads: policy and roles see by it where a job's client will write."""
 _SERVER = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(tracking-server|app)/[A-Za-z0-9-]+", re.ASCII)
 _ADDRESS = re.compile(r"https?://[^\s@/]+(/\S*)?")
 _REPOSITORY = re.compile(
@@ -36,6 +38,12 @@ def _repository(value: str) -> str:
     return value
 
 
+def _artifacts(value: str) -> str:
+    if value and not re.match(r"s3://[^/\s]+(/\S*)?\Z", value):
+        raise ValueError(f"'artifacts' is {describe(value)}, expected an s3:// address")
+    return value
+
+
 class MlflowSection(Section):
     """The MLflow server that a job tracks with, and as what."""
 
@@ -44,6 +52,9 @@ class MlflowSection(Section):
     )
     experiment: str = Field("", max_length=256, description="name of the experiment")
     run: str = Field("", max_length=256, description="of a train section: name of the run")
+    artifacts: Annotated[str, AfterValidator(_artifacts)] = Field(
+        "", description="s3:// address of the server's artifact store, where clients write models and files themselves"
+    )
 
     @property
     def is_managed(self) -> bool:
@@ -53,7 +64,11 @@ class MlflowSection(Section):
     @property
     def variables(self) -> dict[str, str]:
         """What MLflow's client finds the server by; for an ARN it takes the package sagemaker-mlflow."""
-        found = {"MLFLOW_TRACKING_URI": self.server, "MLFLOW_EXPERIMENT_NAME": self.experiment}
+        found = {
+            "MLFLOW_TRACKING_URI": self.server,
+            "MLFLOW_EXPERIMENT_NAME": self.experiment,
+            ARTIFACTS: self.artifacts,
+        }
         return {name: value for name, value in found.items() if value}
 
 

@@ -172,6 +172,8 @@ def _training() -> Iterator[Row]:
     tracking = "Arguments.MlflowConfig.Mlflow"
     yield f"{at}.mlflow", "server", SERVER, "Train", f"{tracking}ResourceArn", SERVER
     yield f"{at}.mlflow", "experiment", "e", "Train", f"{tracking}ExperimentName", "e"
+    store = "Arguments.Environment.SMP_MLFLOW_ARTIFACTS"
+    yield f"{at}.mlflow", "artifacts", "s3://b/runs", "Train", store, "s3://b/runs"
     yield f"{at}.mlflow", "run", "r", "Train", f"{tracking}RunName", "r"
     for section, step in (("preprocess", "Preprocess"), ("train", "Train"), ("evaluate", "Metrics")):
         there, variables = f"{MODEL}.{section}", "Arguments.Environment"

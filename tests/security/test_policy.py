@@ -317,6 +317,7 @@ ASKED = [
     ("PB231", "read: ['s3://local/*']", train(f"mlflow: {SERVER}")),
     ("PB231", "read: ['s3://local/*']", train(f"env: {{MLFLOW_TRACKING_URI: '{SERVER}'}}")),
     ("PB231", "read: ['s3://local/*']", variant((_PREPROCESS, f"{_PREPROCESS}        mlflow: {SERVER}\n"))),
+    ("PB232", f"write: ['s3://local/*'], read: ['{SERVER}']", train(f"mlflow: {{server: '{SERVER}', artifacts: s3://theirs/runs}}")),
     ("PB245", "indexes: [default]", train(f"codeartifact: {REPOSITORY}")),
     ("PB245", "indexes: [default]", train(f"env: {{CA_REPOSITORY_ARN: '{REPOSITORY}'}}")),
     ("PB245", "indexes: [default]", variant((_PREPROCESS, f"{_PREPROCESS}        codeartifact: {REPOSITORY}\n"))),

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
@@ -163,6 +164,8 @@ def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
     yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
     yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    if ARTIFACTS in value:
+        yield Member(kind="write", path=(*path, ARTIFACTS), value=value[ARTIFACTS])
     servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
     yield from (Member(kind="other", path=(*path, key), value=value[key]) for key in sorted(servers))
 

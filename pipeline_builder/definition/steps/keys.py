@@ -97,6 +97,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "MlflowConfig": ("mlflow",),
     "MLFLOW_TRACKING_URI": ("mlflow",),
     "MLFLOW_EXPERIMENT_NAME": ("mlflow",),
+    "SMP_MLFLOW_ARTIFACTS": ("mlflow",),
     "CA_REPOSITORY_ARN": ("codeartifact",),
     "OutputParameters": ("outputs",),
 }
