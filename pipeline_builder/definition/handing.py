@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline_builder.conf import tracking
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -12,13 +13,13 @@ from pipeline_builder.conf.sections import (
     TrainSection,
     TransformSection,
 )
-from pipeline_builder.conf.tracking import index_variables
 from pipeline_builder.definition.inside import smp_secrets
 
 FILE = "smp_secrets.py"
 MODULE = "smp_secrets"
 METRICS = "smp_metrics.sh"
 INDEX = "smp_index.py"
+ARTIFACTS = tracking.ARTIFACTS
 PREFIX = smp_secrets.PREFIX
 _PROGRAM = smp_secrets.PROGRAM
 
@@ -38,7 +39,7 @@ def secret_variables(job: JobSection, program: str = "") -> dict[str, str]:
 
 def job_variables(job: TrainSection | PreprocessSection | EvaluateSection) -> dict[str, str]:
     """Return what tells a job's script where it tracks, and its toolkit where packages come from."""
-    return {**(job.mlflow.variables if job.mlflow else {}), **index_variables(job.codeartifact or "")}
+    return {**(job.mlflow.variables if job.mlflow else {}), **tracking.index_variables(job.codeartifact or "")}
 
 
 def launcher_files(job: JobSection) -> Mapping[str, bytes]:

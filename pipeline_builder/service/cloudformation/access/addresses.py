@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.conf.tracking import ARTIFACTS
+from pipeline_builder.definition.handing import ARTIFACTS
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at
 
