@@ -184,8 +184,8 @@ def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
 def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple[dict[str, Step], set[tuple[str, str]]]:
     """Return the steps that can be composed, and the links between them: more that is wrong can be found in these."""
     kept = {name: step for name, step in steps.items() if step.is_whole}
-    while lonely := _lonely(kept):
-        kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
+    while lonely := [*(step for step, _ in _lonely(kept)), *(s for s in kept.values() if {*sources_of(s)} - {*kept})]:
+        kept = {name: step for name, step in kept.items() if step not in lonely}
     for name, step in kept.items():
         chained = tuple(s for s in step.asked.chained if takes_chained(step) and s in kept and _gives(kept[s], step))
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))

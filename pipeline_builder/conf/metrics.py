@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.schema import describe
+
+
+def _regex(value: str) -> str:
+    """An expression that finds a number: what has no group finds none, and each training has run when that is seen."""
+    try:
+        groups = re.compile(_NAMED_GROUP.sub("(?P<", value)).groups
+    except re.error as error:
+        raise ValueError(f"the expression {describe(value)} can't be read: {error}") from error
+    if value and not groups:
+        raise ValueError(f"the expression {describe(value)} has no group in it that is the number, such as ([0-9.]+)")
+    return value
+
+
+_NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z])")
+Regex = Annotated[str, AfterValidator(_regex)]
 
 
 def _by_name(value: JSON) -> JSON:
@@ -20,6 +37,6 @@ def _by_name(value: JSON) -> JSON:
 
 
 Metrics = Annotated[
-    dict[str, str],
+    dict[str, Regex],
     BeforeValidator(_by_name, json_schema_input_type=dict[str, str] | tuple[dict[str, str], ...] | None),
 ]

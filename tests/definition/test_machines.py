@@ -59,7 +59,7 @@ SAID = [
     (["distributed: {by: torchrun, mpi_options: -v}"], (1, 22, "PB204", "'mpi_options' are for 'mpi' and")),
     (["distributed: {by: data_parallel, processes_per_host: 2}"], (1, 22, "PB204", "'processes_per_host' is for")),
     (["metric_definitions: [{Name: a, Regex: x}, {Name: a, Regex: y}]"], (1, 29, "PB204", "two metrics have the name")),
-    (["metrics: {loss: '('}"], (1, 18, "PB570", "the metric 'loss' will have no value")),
+    (["metrics: {loss: '('}"], (1, 25, "PB204", "the expression '(' can't be read")),
 ]  # fmt: skip
 GOOD = [
     ["spot: 'True'", "max_wait_seconds: 3000", "checkpoints: {address: s3://local/x}"],

@@ -148,7 +148,12 @@ def test_a_job_decides_starts_and_stops_nothing(running: tuple[Job, str]) -> Non
     denied(sagemaker.describe_processing_job, ProcessingJobName="other")
     denied(sagemaker.add_tags, ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
     denied(job.client("logs").describe_log_groups)
-    denied(job.client("iam").get_role, RoleName="admin")
+    iam, me = (
+        job.client("iam"),
+        "assumed-role/local/SageMaker is not authorized to perform: iam:SimulatePrincipalPolicy",
+    )
+    denied(iam.get_role, RoleName="admin")
+    denied(iam.simulate_principal_policy, me, PolicySourceArn=ROLE, ActionNames=["s3:GetObject"])
 
 
 def opened(url: str, method: str = "GET", body: bytes | None = None) -> int:

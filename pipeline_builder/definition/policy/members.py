@@ -6,33 +6,18 @@ import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
+from pipeline_builder.definition.policy.elsewhere import elsewhere
+from pipeline_builder.definition.policy.member import Kind, Member
 from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
 
-Kind = Literal[
-    "read",
-    "write",
-    "role",
-    "image",
-    "type",
-    "count",
-    "runtime",
-    "pool",
-    "status",
-    "group",
-    "index",
-    "secret",
-    "other",
-    "",
-]
 _ADDRESSES = frozenset(("S3Uri", "S3ModelUri"))
 _BY_SHAPE: Mapping[str, Kind] = {
     "RoleArn": "role",
@@ -44,6 +29,8 @@ _BY_NAME: Mapping[str, Kind] = {
     "MaxRuntimeInSeconds": "runtime",
     "MaxWaitTimeInSeconds": "runtime",
     "KeepAlivePeriodInSeconds": "pool",
+    "MaxRuntimePerTrainingJobInSeconds": "runtime",
+    "MaxAutoMLJobRuntimeInSeconds": "runtime",
     "InstanceType": "type",
     "InstanceCount": "count",
     "InitialInstanceCount": "count",
@@ -53,6 +40,10 @@ _BY_NAME: Mapping[str, Kind] = {
     # Of a cluster of EMR, where a role's name stands for its ARN.
     "JobFlowRole": "role",
     "ServiceRole": "role",
+    "AutoScalingRole": "role",
+    "CustomAmiId": "image",
+    "MasterInstanceType": "type",
+    "SlaveInstanceType": "type",
 }
 # Members below which, or under which, a job's results go.
 _WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3Uri", "CheckpointConfig"))
@@ -67,15 +58,6 @@ INDEX = re.compile(
 )
 # Variables with a server of the account's: what jobs track there, others read, and the other way round.
 _SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A member at `path` of a request, what it is to the policy, and its value: a scalar or an expression."""
-
-    kind: Kind
-    path: DataPath
-    value: JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,27 +80,7 @@ def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     _walk(shapes.shapes, name, own, (), found)
     yield from found
     yield from _loose(beside, ())
-    yield from _called(step_type, {**own, **beside})
-    if not known.api:
-        yield from (Member(kind="read", path=path, value=text) for path, text in _addresses(own, ()))
-
-
-def _addresses(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, str]]:
-    """Yield every text that is an address of S3: shapes of other services than SageMaker's don't say which are."""
-    if isinstance(value, str) and value.startswith("s3://"):
-        yield path, value
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from _addresses(item, (*path, key))
-
-
-def _called(step_type: str, request: Mapping[str, JSON]) -> Iterator[Member]:
-    """Yield what a step calls or sends to that has no ARN in it, under a name of its own."""
-    for member, prefix, kind in _CALLED.get(step_type, ()):
-        value = request.get(member)
-        if isinstance(value, str) and value:
-            yield Member(kind=kind, path=(member,), value=f"{prefix}{value.removeprefix('https://')}")
-        elif value is not None:
-            yield Member(kind=kind, path=(member,), value=value)
+    yield from elsewhere(step_type, {**own, **beside}, {} if known.api else own)
 
 
 def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
@@ -214,11 +176,6 @@ def _sources(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
             yield Member(kind=kind, path=(*path, member, keys[0]), value=f"{prefix}{'/'.join(filter(None, parts))}")
 
 
-_CALLED: Mapping[str, tuple[tuple[str, str, Kind], ...]] = {
-    "Callback": (("SqsQueueUrl", "sqs://", "write"),),
-    "EMR": (("ClusterId", "emr://", "read"),),
-    "EMRServerless": (("ApplicationId", "emr-serverless://", "read"),),
-}
 _ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("FileSystemDataSource", "filesystem://", ("FileSystemId", "DirectoryPath")),
     ("AthenaDatasetDefinition", "athena://", ("Catalog", "Database")),

@@ -19,6 +19,8 @@ OF_REQUESTS: Mapping[str, str] = {
     "sparkSubmitParameters": "spark_submit", "configurationOverrides": "configuration",
     "executionTimeoutMinutes": "max_runtime_minutes", "TargetAttributeName": "target", "ProblemType": "problem_type",
     "AutoMLJobObjective": "objective", "MaxCandidates": "max_candidates", "Mode": "mode",
+    "MaxRuntimePerTrainingJobInSeconds": "max_runtime_per_training",
+    "MaxAutoMLJobRuntimeInSeconds": "max_runtime_seconds",
     "SM_INPUT_NOTEBOOK_NAME": "notebook", "SM_KERNEL_NAME": "kernel",
     "SkipCheck": "skip_check", "FailOnViolation": "fail_on_violation",
     "RegisterNewBaseline": "register_new_baseline",
@@ -103,6 +105,23 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# Members that are written in the section as a whole, by the class of the step.
+_WHOLE: Mapping[str, Mapping[str, str]] = {
+    "EMR": {"ClusterConfig": "cluster", "Args": "args"},
+    "EMRServerless": {
+        "ApplicationConfig": "application", "configurationOverrides": "configuration", "entryPointArguments": "args",
+    },
+    "NotebookJob": {"HyperParameters": "parameters"},
+}  # fmt: skip
+# The keys whose addresses a list has: the first, and those of the others that are given.
+_IN_LISTS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("QualityCheck", "ProcessingInputs"): ("dataset", "record_preprocessor_script", "post_analytics_processor_script"),
+    ("QualityCheck", "Outputs"): ("output_path",),
+    ("ClarifyCheck", "ProcessingInputs"): ("check", "dataset"),
+    ("ClarifyCheck", "Outputs"): ("output_path",),
+    ("AutoML", "InputDataConfig"): ("dataset", "validation"),
+}
+_ADDRESSES = ("S3Uri", "S3OutputPath")
 # By the member of one of several containers.
 _OF_CONTAINER: Mapping[str, tuple[str, ...]] = {
     "Image": ("image_uri", "image"),
@@ -125,6 +144,23 @@ def _of_machine(step: Step, path: DataPath) -> Place | None:
     return step.section_place(*found) if found else None
 
 
+def _of_request(step: Step, path: DataPath) -> Place | None:
+    """Return where the section of a step that runs no script has what a member of its request holds a part of."""
+    document, section = step.unit.conf.document, (*step.unit.path, step.section_name)
+    if step.request is None:
+        return None
+    for member, key in _WHOLE.get(step.step_class, {}).items():
+        if member in path and (*section, key) in document.values:
+            return document.place((*section, key, *path[path.index(member) + 1 :]))
+    for index, part in enumerate(path[:-1]):
+        named = _IN_LISTS.get((step.step_class, str(part)), ())
+        given = [*named[:1], *(key for key in named[1:] if (*section, key) in document.values)]
+        if named and path[-1] in _ADDRESSES and path[index + 1] in range(len(given)):
+            key = given[int(path[index + 1])]
+            return document.place((*section, key)) if (*section, key) in document.values else None
+    return None
+
+
 def place_of(step: Step, path: DataPath) -> Place:
     """Return the place that a member of a request most likely comes from in the conf: the nearest key, or the step."""
     document = step.unit.conf.document
@@ -134,9 +170,8 @@ def place_of(step: Step, path: DataPath) -> Place:
         return own_place
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
-    if step.request is not None and "ClusterConfig" in path:
-        inner = (*step.unit.path, step.section_name, "cluster", *path[path.index("ClusterConfig") + 1 :])
-        return document.place(inner)
+    if requested := _of_request(step, path):
+        return requested
     sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())
@@ -156,6 +191,9 @@ def _of_container(step: Step, path: DataPath) -> Place | None:
     base: DataPath = (*step.unit.path, "registry", "containers", index)
     keys = _OF_CONTAINER.get(str(path[at + 1]), ()) if len(path) > at + 1 else ()
     document = step.unit.conf.document
+    for below in range(len(path), at + 1, -1):
+        if (*base, "arguments", *path[at + 1 : below]) in document.values:
+            return document.place((*base, "arguments", *path[at + 1 : below]))
     found = next((key for key in keys if (*base, key) in document.values), None)
     return document.place((*base, found)) if found else document.place(base)
 
