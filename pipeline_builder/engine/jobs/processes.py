@@ -38,8 +38,27 @@ _FOR_MPI = {
     "OMPI_MCA_btl": "self,vader,sm",
     "OMPI_MCA_pml": "ob1",
 }
-# Aborts all where one has an error that nothing catches, where the environment has it, as AWS's images do.
-_MPI = 'm=; python -c "import mpi4py" 2>/dev/null && m="-m mpi4py"; exec mpirun'
+# mpi4py ends all where one has an error that nothing catches; AWS's images have it, an environment here may not.
+_RANK = """\
+import importlib.util, os, runpy, sys
+own = sys.argv[1:]
+if importlib.util.find_spec("mpi4py"):
+    from mpi4py.run import main
+    sys.argv = ["mpi4py", *own]
+    main()
+elif own[0] == "-m":
+    sys.argv = own[1:]
+    runpy.run_module(own[1], run_name="__main__", alter_sys=True)
+else:
+    sys.argv, sys.path[0] = own, os.path.dirname(os.path.abspath(own[0]))
+    runpy.run_path(own[0], run_name="__main__")
+"""
+# No shell: those of Debian hand on no variable whose name has a '-' in it, as channels of chained steps have.
+_INSTALL = """\
+import os, subprocess, sys
+done = subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", "."])
+sys.exit(done) if done else os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +121,18 @@ def started(start: Start, program: str, arguments: Sequence[str], *, package: bo
         # A port of its own for each job: they share this machine's.
         words = ("--standalone", "--local-addr", "127.0.0.1", "--nnodes", "1", "--nproc_per_node", str(start.count))
         return ("python", "-m", "torch.distributed.run", *words, program, *arguments)
-    head = shlex.join(["-n", str(start.count), *start.options])
-    if package or is_script:
-        install = "python -m pip install --quiet . && " if package else ""
-        script = ["-m", program.removesuffix(".py")] if package else [program]
-        return ("/bin/sh", "-c", f"{install}{_MPI} {head} python $m {shlex.join([*script, *arguments])}")
+    head = ("mpirun", "-n", str(start.count), *start.options)
+    if package:
+        return installed((*head, "python", "-c", _RANK, "-m", program.removesuffix(".py"), *arguments))
+    if is_script:
+        return (*head, "python", "-c", _RANK, program, *arguments)
     quoted = shlex.quote(f"./{program}")
-    return ("/bin/sh", "-c", f"chmod +x {quoted} && exec mpirun {head} {quoted} {shlex.join(arguments)}")
+    return ("/bin/sh", "-c", f"chmod +x {quoted} && exec {shlex.join(head)} {quoted} {shlex.join(arguments)}")
+
+
+def installed(command: Sequence[str]) -> tuple[str, ...]:
+    """Return a command that is run as soon as the package in its folder is installed."""
+    return ("python", "-c", _INSTALL, *command)
 
 
 def faults_of(framework: Mapping[str, Any], group: str, layers: Layers | None) -> Iterator[tuple[str, Problem]]:

@@ -21,7 +21,7 @@ from pipeline_builder.engine.jobs.container import (
     write_json,
 )
 from pipeline_builder.engine.jobs.job import OPT_ML
-from pipeline_builder.engine.jobs.processes import start_of, started
+from pipeline_builder.engine.jobs.processes import installed, start_of, started
 from pipeline_builder.engine.jobs.tracking import local_variables
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -94,8 +94,7 @@ def training_command(request: Request, *, package: bool = False) -> tuple[str, .
         quoted = shlex.quote(program)
         return ("/bin/sh", "-c", f"chmod +x ./{quoted} && exec ./{quoted} {shlex.join(arguments)}")
     if package:
-        script = 'python -m pip install --quiet . && exec python -m "$0" "$@"'
-        return ("/bin/sh", "-c", script, program.removesuffix(".py"), *arguments)
+        return installed(("python", "-m", program.removesuffix(".py"), *arguments))
     return ("python", "--", program, *arguments)
 
 

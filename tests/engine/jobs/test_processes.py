@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable
 from pipeline_builder.engine.jobs.processes import has_mpirun
+from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from tests.engine.definitions import definition, run, script, target, training
 from tests.engine.environments import share_environments
@@ -199,3 +203,17 @@ def test_a_warm_pool_is_said_to_be_none(tmp_path: Path) -> None:
     assert found.problem.message == (
         "'KeepAlivePeriodInSeconds' 60: there are no warm pools here, and no instances to wait for (A, B)"
     )
+
+
+@pytest.mark.parametrize(("pip", "shown"), [("", ["set"]), ("import sys; sys.exit(4)", [])])
+def test_a_package_is_installed_and_keeps_all_variables(tmp_path: Path, pip: str, shown: list[str]) -> None:
+    """Shells hand on none whose name has a '-' in it, as those of chained channels have."""
+    (tmp_path / "pip.py").write_text(pip)
+    (tmp_path / "fit.py").write_text("import os; print(os.environ['SM_CHANNEL_CHURN-PREPROCESS-TRAIN'])\n")
+    request = {"HyperParameters": {"sagemaker_program": '"fit.py"'}}
+    command = training_command(request, package=True)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "SM_CHANNEL_CHURN-PREPROCESS-TRAIN": "set"}
+    done = subprocess.run(
+        [sys.executable, *command[1:]], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.split(), done.returncode) == (shown, 0 if shown else 4), done.stderr
