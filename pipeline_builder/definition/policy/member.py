@@ -8,8 +8,8 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
 
 Kind = Literal[
-    "read", "write", "text", "role", "image", "type", "count", "most", "runtime", "minutes", "status", "group", "index",
-    "secret", "other", "",
+    "read", "write", "text", "role", "image", "type", "count", "most", "runtime", "minutes", "pool", "status", "group",
+    "index", "secret", "other", "",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.policy.elsewhere import elsewhere
@@ -27,6 +28,7 @@ _BY_SHAPE: Mapping[str, Kind] = {
 _BY_NAME: Mapping[str, Kind] = {
     "MaxRuntimeInSeconds": "runtime",
     "MaxWaitTimeInSeconds": "runtime",
+    "KeepAlivePeriodInSeconds": "pool",
     "MaxRuntimePerTrainingJobInSeconds": "runtime",
     "MaxAutoMLJobRuntimeInSeconds": "runtime",
     "InstanceType": "type",
@@ -51,8 +53,12 @@ _CAPACITY = "TrainingPlanArn"
 _VARIED = "CategoricalParameterRange"
 # Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
 _CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
-# Variables that tell pip and uv where to install from, as a line of requirements would.
-INDEX = re.compile(r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$")
+# Variables that tell pip and uv, or AWS's training toolkit, where to install from, as a line of requirements would.
+INDEX = re.compile(
+    r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$|^CA_REPOSITORY_ARN$"
+)
+# Variables with a server of the account's: what jobs track there, others read, and the other way round.
+_SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
 
 
 class Holder(NamedTuple):  # a dataclass takes several times as long to make
@@ -128,6 +134,10 @@ def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
     yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
     yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    if ARTIFACTS in value:
+        yield Member(kind="write", path=(*path, ARTIFACTS), value=value[ARTIFACTS])
+    servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
+    yield from (Member(kind="other", path=(*path, key), value=value[key]) for key in sorted(servers))
 
 
 def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
