@@ -66,8 +66,8 @@ class Holder(NamedTuple):
     value: Mapping[str, JSON]
 
 
-def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
-    """Yield every member of a step's request that a policy has to do with, and every structure in it."""
+def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
+    """Return every member of a step's request that a policy has to do with, and every structure in it."""
     known = STEP_TYPES.get(step_type, ANY_TYPE)
     shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
@@ -75,11 +75,11 @@ def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
     found: list[Member | Holder] = []
     _walk(shapes.shapes, name, own, (), found)
-    yield from found
-    yield from _loose(beside, ())
-    yield from _called(step_type, {**own, **beside})
+    found.extend(_loose(beside, ()))
+    found.extend(_called(step_type, {**own, **beside}))
     if not known.api:
-        yield from (Member(kind="read", path=path, value=text) for path, text in _addresses(own, ()))
+        found.extend(Member(kind="read", path=path, value=text) for path, text in _addresses(own, ()))
+    return found
 
 
 def _addresses(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, str]]:

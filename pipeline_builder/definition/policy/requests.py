@@ -37,6 +37,8 @@ _LISTS = {
 _WITH_IMAGE = ("AlgorithmName", "ModelPackageName")
 # Stands for the address of an image that couldn't be told, which is a problem of its own.
 UNRESOLVED = "unknown"
+# Kinds of members that are held against a list or a bound by themselves.
+_JUDGED = frozenset(("role", "status", "other", "image", "type", "runtime"))
 _PARALLEL = ("HyperParameterTuningJobConfig", "ResourceLimits", "MaxParallelTrainingJobs")
 _TAGGED = ("Training", "Processing", "Transform", "Model", "Tuning")
 
@@ -44,7 +46,7 @@ _TAGGED = ("Training", "Processing", "Transform", "Model", "Tuning")
 def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -> Iterator[Refused]:
     """Yield what the policy doesn't allow in a step's request; its addresses and groups are looked at elsewhere."""
     for member in found:
-        if isinstance(member, Member):
+        if isinstance(member, Member) and member.kind in _JUDGED:
             yield from _check_member(asking, member, own_role)
     yield from _check_count(asking, found)
     yield from _check_default_runtime(asking, found)
