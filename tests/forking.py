@@ -233,6 +233,8 @@ def _make_what_is_made_once() -> None:
     """Make what each command makes when it first needs it, a third of what a short `up` takes."""
     from pipeline_builder.definition.shapes.services import load_service
     from pipeline_builder.documents.schema import Section
+    from pipeline_builder.engine.jobs.isolation import private_mounts_available
+    from pipeline_builder.machine.code import fingerprint_code
     from pipeline_builder.views import report
 
     sections: list[type[Section]] = [Section]
@@ -241,6 +243,8 @@ def _make_what_is_made_once() -> None:
         section.model_rebuild()
     load_service("sagemaker")
     report._template()
+    fingerprint_code()
+    private_mounts_available()  # where the tests' folders are
 
 
 def _read_models(services: Sequence[str]) -> None:
