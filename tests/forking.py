@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -145,6 +146,8 @@ def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
     _import_everything()
     _make_what_is_made_once()
+    if os.environ["PYTHONPATH"] == str(ROOT):  # from which many are forked
+        _rehearse()
     if sys.argv[2:]:
         _read_models(sys.argv[2:])
         _read_templates()
@@ -245,6 +248,16 @@ def _make_what_is_made_once() -> None:
     report._template()
     fingerprint_code()
     private_mounts_available()  # where the tests' folders are
+
+
+def _rehearse() -> None:
+    """Compose once, so that the tables of rules and the patterns have been read, and GitPython: a fifth of an `up`."""
+    from tests.workspaces import make_workspace
+
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = make_workspace(Path(folder) / "rehearsed", state=False)
+        for command in ("checkout", "validate"):
+            workspace.call(command)
 
 
 def _read_models(services: Sequence[str]) -> None:
