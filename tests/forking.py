@@ -146,7 +146,7 @@ def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
     _import_everything()
     _make_what_is_made_once()
-    if os.environ["PYTHONPATH"] == str(ROOT):  # from which many are forked
+    if sys.argv[2:] or os.environ["PYTHONPATH"] == str(ROOT):  # elsewhere something may count what is changed
         _rehearse()
     if sys.argv[2:]:
         _read_models(sys.argv[2:])
@@ -236,7 +236,6 @@ def _make_what_is_made_once() -> None:
     """Make what each command makes when it first needs it, a third of what a short `up` takes."""
     from pipeline_builder.definition.shapes.services import load_service
     from pipeline_builder.documents.schema import Section
-    from pipeline_builder.engine.jobs.isolation import private_mounts_available
     from pipeline_builder.machine.code import fingerprint_code
     from pipeline_builder.views import report
 
@@ -247,13 +246,14 @@ def _make_what_is_made_once() -> None:
     load_service("sagemaker")
     report._template()
     fingerprint_code()
-    private_mounts_available()  # where the tests' folders are
 
 
 def _rehearse() -> None:
-    """Compose once, so that the tables of rules and the patterns have been read, and GitPython: a fifth of an `up`."""
+    """Compose once and try the isolation: tables of rules, patterns and GitPython, a third of what an `up` takes."""
+    from pipeline_builder.engine.jobs.isolation import private_mounts_available
     from tests.workspaces import make_workspace
 
+    private_mounts_available()  # on the device that the tests' folders are on
     with tempfile.TemporaryDirectory() as folder:
         workspace = make_workspace(Path(folder) / "rehearsed", state=False)
         for command in ("checkout", "validate"):
