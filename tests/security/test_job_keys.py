@@ -278,7 +278,10 @@ except Exception as error:
 
 
 def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door) -> None:
-    served.create("p", definition(training("T", f"env > /opt/ml/model/env; {door.until}")))
+    step = training("T", f"env > /opt/ml/model/env; {door.until}")
+    # As the SDK asks for a function with `@step`: what it is and what it returns is below this address.
+    step["Arguments"]["AlgorithmSpecification"]["ContainerArguments"] = ["--s3_base_uri", "s3://local/stepped"]
+    served.create("p", definition(step))
     arn = served.start("p")
     execution = arn.rsplit("/", 1)[-1]
     file = served.engine.jobs_folder / execution / "T" / "ml" / "model" / "env"
@@ -286,8 +289,15 @@ def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Ser
     job = Job(dict(line.split("=", 1) for line in text.splitlines() if "=" in line), served.url)
     s3 = job.client("s3")
     name = job.variables["TRAINING_JOB_NAME"]
-    for key in (f"models/{name}/x", f"models/{execution}/T/results/payload.pkl"):
-        s3.put_object(Bucket="local", Key=key, Body=b"1")
+    for base in ("models", "stepped"):
+        for key in (f"{base}/{name}/x", f"{base}/{execution}/T/results/payload.pkl"):
+            s3.put_object(Bucket="local", Key=key, Body=b"1")
+        for key in (f"{base}/T/2026/function/payload.pkl", f"{base}/{execution}/Other/results/payload.pkl"):
+            served.s3.put_object(Bucket="local", Key=key, Body=b"2")
+            assert s3.get_object(Bucket="local", Key=key)["Body"].read() == b"2"
+            denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
+        denied(s3.get_object, Bucket="local", Key=f"{base}/Other/2026/function/payload.pkl")
+    assert {job.variables[variable] for variable in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {"us-east-1"}
     for key in ("models/x", f"models/{name}x/y", f"models/{execution}/Other/x", "models/other-job/output/model.tar.gz"):
         denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
     door.open()

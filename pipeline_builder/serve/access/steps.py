@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.serve.access.keys import OF_A_STEP, Key, draw_key
-from pipeline_builder.serve.regions import ACCOUNT
+from pipeline_builder.serve.regions import ACCOUNT, CLIENTS
 from pipeline_builder.target import Calling, Reach
 
 _OUTPUTS = ("OutputDataConfig", "ProcessingOutputConfig", "TransformOutput", "CheckpointConfig", "DebugHookConfig",
             "ProfilerConfig", "TensorBoardOutputConfig")  # fmt: skip
+_BASE = "--s3_base_uri"
 _INPUTS = ("S3Uri", "ModelDataUrl", "ManifestS3Uri", "sagemaker_submit_directory")
 
 
@@ -90,7 +91,7 @@ class StepKeys:
             "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
         try:
-            yield Reach(url=self._url, socket=self._socket, variables=variables)
+            yield Reach(url=self._url, region=CLIENTS, socket=self._socket, variables=variables)
         finally:
             with self._lock:
                 del self._known[found.key.id]
@@ -144,9 +145,12 @@ def _own(calling: Calling) -> Iterator[str]:
 
 
 def _shared_outputs(request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the address below which a training has a folder of its own, as others have."""
+    """Yield the addresses below which a training has a folder of its own, as others have."""
     if base := _address(request.get("OutputDataConfig"), "S3OutputPath"):
         yield base
+    given = [str(part) for part in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ()]
+    if _BASE in given[:-1]:  # of a function: newer SDKs' output path is its own folder below
+        yield given[given.index(_BASE) + 1].rstrip("/")
 
 
 def _address(section: Any, member: str) -> str:
