@@ -121,8 +121,8 @@ def _run(engine: Engine, job: JobRecord, folder: Path, stop: Stop, slots: Slots)
         keep_log(engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)
-        own = {"job": name, "slots": slots, "calling": partial(reach_of, engine)}
-        tools = replace(tools_of(engine, folder, stop, lambda _: None), **own)
+        tools = tools_of(engine, folder, stop, lambda _: None)
+        tools = replace(tools, job=name, slots=slots, calling=partial(reach_of, engine))
         with recorded(engine.state, step, request, tools) as outcome, reach_of(engine, step, request, tools) as reach:
             outcome.result = WORK[step_type](step, request, replace(tools, journal=outcome.journal, reach=reach)).result
             sweep_folder(folder / "ml")

@@ -101,8 +101,11 @@ def step_key(calling: Calling) -> StepKey:
     """Return a new key for a job: it reads what it is given, and writes to what is its own."""
     reads, writes = set(_inputs(calling.request)), set(_own(calling))
     execution, job = calling.execution, calling.job
-    for base in _shared_outputs(calling.request):  # of functions with `@step`, where all steps have one address
-        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"} if execution else set()
+    for base in _shared_outputs(calling.request) if execution else ():  # of functions, whose steps have one address
+        run = execution.rsplit("/", 1)[-1]
+        reads |= {f"{base}/{run}", f"{base}/{calling.step}"}
+        handed = [given for given in _arguments(calling.request) if given.startswith(f"{base}/")]
+        reads |= {given.rstrip("/") for given in handed if run in given.split("/")}  # what a step before has returned
     return StepKey(
         key=draw_key(OF_A_STEP),
         execution=execution,
@@ -135,7 +138,9 @@ def _own(calling: Calling) -> Iterator[str]:
     request, job = calling.request, calling.job.rsplit("/", 1)[-1]
     execution = calling.execution.rsplit("/", 1)[-1]
     for base in _shared_outputs(request):
-        yield base if base.rsplit("/", 1)[-1] == job else f"{base}/{job}"
+        parts = base.split("/")
+        alone = parts[-1] == job or (execution in parts and calling.step in parts)
+        yield base if alone else f"{base}/{job}"
         if execution:
             yield f"{base}/{execution}/{calling.step}"
     for output in (request.get("ProcessingOutputConfig") or {}).get("Outputs") or ():
@@ -148,9 +153,13 @@ def _shared_outputs(request: Mapping[str, Any]) -> Iterator[str]:
     """Yield the addresses below which a training has a folder of its own, as others have."""
     if base := _address(request.get("OutputDataConfig"), "S3OutputPath"):
         yield base
-    given = [str(part) for part in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ()]
+    given = _arguments(request)
     if _BASE in given[:-1]:  # of a function: newer SDKs' output path is its own folder below
         yield given[given.index(_BASE) + 1].rstrip("/")
+
+
+def _arguments(request: Mapping[str, Any]) -> list[str]:
+    return [str(part) for part in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ()]
 
 
 def _address(section: Any, member: str) -> str:
