@@ -7,13 +7,14 @@ import re
 import sys
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
+from pipeline_builder.conf.metrics import Metrics, Regex
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Arguments, Count, EmptyMapping, Number, Tags, Word, Words
+from pipeline_builder.documents.fields import Arguments, Count, Number, Tags, Word, Words
 from pipeline_builder.documents.schema import Section, describe
 
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
@@ -114,21 +115,6 @@ Range = Annotated[
 ]
 
 
-def _regex(value: str) -> str:
-    """An expression that finds a number: what has no group finds none, and each training has run when that is seen."""
-    try:
-        groups = re.compile(_NAMED_GROUP.sub("(?P<", value)).groups
-    except re.error as error:
-        raise ValueError(f"the expression {describe(value)} can't be read: {error}") from error
-    if value and not groups:
-        raise ValueError(f"the expression {describe(value)} has no group in it that is the number, such as ([0-9.]+)")
-    return value
-
-
-_NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z])")
-Regex = Annotated[str, AfterValidator(_regex)]
-
-
 class ObjectiveSection(Section):
     """What the tuning is for: a metric of the training's log, and which way is better."""
 
@@ -174,7 +160,11 @@ class TuneSection(Section):
 
     train: str = Field("train", description="the section of the training job that is varied")
     objective: ObjectiveSection = Field(description="what is optimised")
-    metrics: Annotated[dict[str, Regex], EmptyMapping] = Field({}, description="more metrics: name and regex")
+    metrics: Metrics = Field(
+        {},
+        validation_alias=AliasChoices("metrics", "metric_definitions"),
+        description="more metrics: name and regex",
+    )
     ranges: Annotated[dict[str, Range], Field(min_length=1)] = Field(
         description="hyperparameters that are varied; a list of values, or min and max"
     )

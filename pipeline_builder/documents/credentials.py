@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ _ARGUMENTS = "ContainerArguments"
 _HARMLESS = re.compile(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
 
+@functools.lru_cache(maxsize=10_000)  # a thousand models have most variables with most values in common
 def looks_like_secret(key: str, value: str) -> bool:
     """Tell whether the value of a variable or hyperparameter looks like a password, a token or a key."""
     plain = value.strip().strip("\"'")
@@ -67,14 +69,14 @@ def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
     # No generator, and no call for a text: this looks at every part of a thousand models' requests.
     if isinstance(request, list):
         for item in request:
-            if isinstance(item, dict | list):
+            if isinstance(item, (dict, list)):
                 _collect(item, found)
     for member, values in request.items() if isinstance(request, dict) else ():
         if member in _READABLE and isinstance(values, dict):
             found += [(member, key) for key, value in values.items() if _is_secret(key, value)]
         elif member == _ARGUMENTS and isinstance(values, list):
             found += [(member, name) for name, value in _named(values) if _is_secret(name.replace("-", "_"), value)]
-        elif isinstance(values, dict | list):
+        elif isinstance(values, (dict, list)):
             _collect(values, found)
 
 

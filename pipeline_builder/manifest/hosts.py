@@ -16,7 +16,7 @@ from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.texts import as_tuple
 
 _HOST = re.compile(
-    r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9]\d{0,4})?"
+    r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?"
 )
 _LAST_PORT = 65535
 

@@ -21,7 +21,7 @@ from pipeline_builder.serve.access.access import Access, Caller
 from pipeline_builder.serve.access.faults import AccessError, words_of
 from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.kinds import Kind, check_scope, elsewhere, kind_of
+from pipeline_builder.serve.kinds import SERVED, Kind, check_scope, elsewhere, kind_of
 from pipeline_builder.serve.operations import OPERATIONS
 from pipeline_builder.serve.protocol import ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.regions import outwards
@@ -88,6 +88,8 @@ class Application:
             match kind:
                 case Kind.JSON:
                     return self._json(request, caller)
+                case Kind.QUERY if caller.service not in ("", *SERVED):
+                    return identity.error_response("InvalidAction", elsewhere(caller.service).message)
                 case Kind.QUERY:
                     check_scope(caller.service, "sts", "iam")
                     return identity.answer_query(request.values, caller)

@@ -20,6 +20,20 @@ _NOT_FOUND = {
     "transform-job": "Could not find requested job with name: {}",
 }
 _TRAINING_STATUS = {"InProgress": "Starting", "Stopping": "Stopping"}
+# Clients read a message with each status, and members that a request may leave out.
+_MESSAGES = {
+    "Starting": "Starting the training job",
+    "Training": "Training image download completed. Training in progress.",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+}
+_UNSAID = {
+    "OutputDataConfig": {"KmsKeyId": ""},
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+}
 
 
 def describe_processing_job(call: Call) -> Mapping[str, Any]:
@@ -57,14 +71,14 @@ def describe_training_job(call: Call) -> Mapping[str, Any]:
 def _transitions(job: JobRecord) -> list[dict[str, Any]]:
     """Return what is known of a job that has just begun, or that a version before has recorded."""
     status = "Training" if job.ended else _TRAINING_STATUS[job.status]
-    training = {"Status": status, "StartTime": job.started, "EndTime": job.ended}
+    training = {"Status": status, "StartTime": job.started, "EndTime": job.ended, "StatusMessage": _MESSAGES[status]}
     if job.ended is None:
         return [training]
     end = {
         "Status": job.status,
         "StartTime": job.ended,
         "EndTime": job.ended,
-        "StatusMessage": as_service(job.reason) or None,
+        "StatusMessage": as_service(job.reason) or _MESSAGES[job.status],
     }
     return [training, end]
 
@@ -85,9 +99,10 @@ def named_job(call: Call, kind: str, name: str) -> JobRecord:
 
 
 def _basics(job: JobRecord, word: str) -> dict[str, Any]:
+    known = {**job.request, **job.result}
     return {
-        **job.request,
-        **job.result,
+        **known,
+        **{name: {**members, **known[name]} for name, members in _UNSAID.items() if name in known},
         f"{word}JobName": job.name,
         f"{word}JobArn": job.arn,
         f"{word}JobStatus": job.status,
@@ -103,7 +118,7 @@ def stop_job(call: Call, kind: str, word: str) -> None:
     job = named_job(call, kind, call.request[f"{word}JobName"])
     with call.engine.state.transaction() as db:
         if not ask_jobs_to_stop(db, "job", kind, job.name):
-            name = f"{word.lower()} job"
+            name = kind.replace("-", " ")
             message = f"The request was rejected because the {name} is in status {job.status}."
             raise ServiceError(VALIDATION, message)
 

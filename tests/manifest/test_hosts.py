@@ -42,6 +42,7 @@ def test_an_entry_wins_over_the_defaults() -> None:
         "x:0",
         "x:123456",
         "x:65536",
+        "x:1٣",
         "*",
         "",
         "a b",

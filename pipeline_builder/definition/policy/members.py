@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.policy.elsewhere import elsewhere
@@ -27,6 +28,7 @@ _BY_SHAPE: Mapping[str, Kind] = {
 _BY_NAME: Mapping[str, Kind] = {
     "MaxRuntimeInSeconds": "runtime",
     "MaxWaitTimeInSeconds": "runtime",
+    "KeepAlivePeriodInSeconds": "pool",
     "MaxRuntimePerTrainingJobInSeconds": "runtime",
     "MaxAutoMLJobRuntimeInSeconds": "runtime",
     "InstanceType": "type",
@@ -48,14 +50,18 @@ _WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3U
 # What else a request may name of the account's, or of another's: algorithms, packages, functions, data sets.
 _NAMES = frozenset(("AlgorithmName", "ModelPackageName", "SourceUri"))
 _CAPACITY = "TrainingPlanArn"
+_VARIED = "CategoricalParameterRange"
 # Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
 _CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
-# Variables that tell pip and uv where to install from, as a line of requirements would.
-INDEX = re.compile(r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$")
+# Variables that tell pip and uv, or AWS's training toolkit, where to install from, as a line of requirements would.
+INDEX = re.compile(
+    r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$|^CA_REPOSITORY_ARN$"
+)
+# Variables with a server of the account's: what jobs track there, others read, and the other way round.
+_SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(NamedTuple):  # a dataclass takes several times as long to make
     """A structure of a request at `path`, with the names of all members that its shape has."""
 
     path: DataPath
@@ -63,8 +69,8 @@ class Holder:
     value: Mapping[str, JSON]
 
 
-def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
-    """Yield every member of a step's request that a policy has to do with, and every structure in it."""
+def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
+    """Return every member of a step's request that a policy has to do with, and every structure in it."""
     known = STEP_TYPES.get(step_type, ANY_TYPE)
     shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
@@ -72,9 +78,9 @@ def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
     found: list[Member | Holder] = []
     _walk(shapes.shapes, name, own, (), found)
-    yield from found
-    yield from _loose(beside, ())
-    yield from elsewhere(step_type, {**own, **beside}, {} if known.api else own)
+    found.extend(_loose(beside, ()))
+    found.extend(elsewhere(step_type, {**own, **beside}, {} if known.api else own))
+    return found
 
 
 def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
@@ -82,13 +88,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
     shape = shapes[name]
     match shape["type"]:
         case "structure" if isinstance(value, dict) and not is_expression(value):
-            members = shape["members"]
-            found.extend(_varied(name, value, path))
-            found.append(Holder(path=path, members=members.keys(), value=value))
-            found.extend(_sources(value, path))
-            for key, item in value.items():
-                if key in members:
-                    _walk(shapes, members[key]["shape"], item, (*path, key), found)
+            _walk_structure(shapes, name, value, path, found)
         case "list" if isinstance(value, list):
             for index, item in enumerate(value):
                 _walk(shapes, shape["member"]["shape"], item, (*path, index), found)
@@ -102,12 +102,26 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
         case _:
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
-                found.append(Member(kind="write" if written else kind, path=path, value=value))
+                found.append(Member("write" if written else kind, path, value))
 
 
-def _varied(shape: str, value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+def _walk_structure(
+    shapes: Mapping[str, Shape], name: str, value: Mapping[str, JSON], path: DataPath, found: list[Member | Holder]
+) -> None:
+    members = shapes[name]["members"]
+    if name == _VARIED:
+        found.extend(_varied(value, path))
+    found.append(Holder(path, members.keys(), value))
+    if not _HOLDERS.isdisjoint(value):
+        found.extend(_sources(value, path))
+    for key, item in value.items():
+        if key in members:
+            _walk(shapes, members[key]["shape"], item, (*path, key), found)
+
+
+def _varied(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     """Yield the values that a tuning may give to a hyperparameter which holds the address of code, or to any as one."""
-    values = value.get("Values") if shape == "CategoricalParameterRange" else None
+    values = value.get("Values")
     for index, item in enumerate(values if isinstance(values, list) else ()):
         plain = item.strip('"') if isinstance(item, str) else item
         if value.get("Name") in _CODE or (isinstance(plain, str) and plain.startswith("s3://")):
@@ -120,6 +134,10 @@ def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
     yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
     yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    if ARTIFACTS in value:
+        yield Member(kind="write", path=(*path, ARTIFACTS), value=value[ARTIFACTS])
+    servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
+    yield from (Member(kind="other", path=(*path, key), value=value[key]) for key in sorted(servers))
 
 
 def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
@@ -172,3 +190,4 @@ _ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("RedshiftDatasetDefinition", "redshift://", ("ClusterId", "Database")),
     ("FeatureStoreOutput", "featurestore://", ("FeatureGroupName",)),
 )
+_HOLDERS = frozenset(member for member, _, _ in _ELSEWHERE)

@@ -89,22 +89,24 @@ def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Ref
             yield from _listed(asking, member, rules.images, _LISTS["image"])
         case "type" if asking.own and ANYTHING not in rules.types:
             yield from _listed(asking, member, rules.types, _LISTS["type"])
-        case "runtime" | "minutes":
+        case "runtime" | "minutes" | "pool":
             yield from _check_runtime(asking, member)
 
 
 def _check_runtime(asking: Asking, member: Member) -> Iterator[Refused]:
     rules, path, meaning = asking.rules, member.path, asking.known.meaning(member.value)
+    # Instances that wait in a warm pool are paid for as those of a job are.
+    what = "warm pool" if member.kind == "pool" else "run time"
     found = _whole(meaning)
     seconds = found * 60 if found and member.kind == "minutes" else found
     if found == 0 and member.kind == "minutes":
         yield asking.forbid("PB241", "a run time of 0 minutes is one without an end", path, "give it one")
     elif seconds is not None and seconds > rules.max_runtime:
         said = f"{seconds} s" if seconds < 60 or seconds % 60 else f"{shown_span(seconds)} ({seconds} s)"
-        message = f"a run time of {said} is more than the {shown_span(rules.max_runtime)} of the policy"
+        message = f"a {what} of {said} is more than the {shown_span(rules.max_runtime)} of the policy"
         yield asking.refuse("PB241", "max_runtime", seconds, message, path)
     elif seconds is None and not meaning.waits:
-        yield _unknowable(asking, path, "PB241", "the run time")
+        yield _unknowable(asking, path, "PB241", f"the {what}")
 
 
 def _by_arn(member: Member, own_role: str) -> Member:

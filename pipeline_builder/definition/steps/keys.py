@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.steps.condition import place_in_conf
+from pipeline_builder.definition.steps.machines import machine_place
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 
@@ -49,7 +50,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "StrategyConfig": ("hyperband",),
     "MetricName": ("objective", "metric"),
     "HyperParameterTuningJobObjective": ("objective",),
-    "MetricDefinitions": ("metrics", "objective"),
+    "MetricDefinitions": ("metrics", "metric_definitions", "objective"),
     "MaxNumberOfTrainingJobs": ("max_jobs",),
     "MaxParallelTrainingJobs": ("max_parallel_jobs",),
     "TrainingJobEarlyStoppingType": ("early_stopping",),
@@ -91,6 +92,15 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "SupportedTransformInstanceTypes": ("InferenceSpecification", "SupportedTransformInstanceTypes"),
     "FunctionArn": ("function", "entry_point"),
     "SqsQueueUrl": ("sqs_queue",),
+    "EnableManagedSpotTraining": ("spot", "use_spot_instances"),
+    "MaxWaitTimeInSeconds": ("max_wait_seconds", "max_wait_in_seconds", "spot", "use_spot_instances"),
+    "KeepAlivePeriodInSeconds": ("keep_alive_seconds", "keep_alive_period_in_seconds"),
+    "InstanceGroups": ("instance_groups",),
+    "MlflowConfig": ("mlflow",),
+    "MLFLOW_TRACKING_URI": ("mlflow",),
+    "MLFLOW_EXPERIMENT_NAME": ("mlflow",),
+    "SMP_MLFLOW_ARTIFACTS": ("mlflow",),
+    "CA_REPOSITORY_ARN": ("codeartifact",),
     "OutputParameters": ("outputs",),
 }
 
@@ -128,6 +138,12 @@ def _of_input(step: Step, path: DataPath) -> Place | None:
     return document.place(given) if step.call and given in document.values else None
 
 
+def _of_machine(step: Step, path: DataPath) -> Place | None:
+    """Return where a train section says what its members share a name for with others."""
+    found = machine_place(step, path)
+    return step.section_place(*found) if found else None
+
+
 def _of_request(step: Step, path: DataPath) -> Place | None:
     """Return where the section of a step that runs no script has what a member of its request holds a part of."""
     document, section = step.unit.conf.document, (*step.unit.path, step.section_name)
@@ -150,7 +166,7 @@ def place_of(step: Step, path: DataPath) -> Place:
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
-    if own_place := _of_container(step, path) or _of_input(step, path):
+    if own_place := _of_container(step, path) or _of_input(step, path) or _of_machine(step, path):
         return own_place
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)

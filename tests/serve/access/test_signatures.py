@@ -265,6 +265,12 @@ def test_an_object_may_be_a_form(sign: Signing, served: Served) -> None:
     assert served.engine.store.get("s3://bucket/form") == b"a=1"
 
 
+def test_a_query_service_that_is_not_here_says_so(sign: Signing) -> None:
+    answer = sign.ask("cloudformation", body=b"Action=ListStacks&Version=2010-05-15", **FORM)
+    assert (answer.status, answer.code) == (400, "InvalidAction")
+    assert "'cloudformation' is not served by the local engine" in answer.body
+
+
 def test_images_and_quotas_want_a_signature_of_their_own(sign: Signing) -> None:
     for target in ("AmazonEC2ContainerRegistry_V20150921.DescribeImages", "ServiceQuotasV20190624.ListServiceQuotas"):
         answer = sign.ask("s3", body=b"{}", X_Amz_Target=target, Content_Type="application/x-amz-json-1.1")
