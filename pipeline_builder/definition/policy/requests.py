@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.known import Meaning
@@ -113,7 +112,7 @@ def _by_arn(member: Member, own_role: str) -> Member:
     """Return a role that a cluster of EMR names without its ARN with that, as a policy has it: of this account."""
     account, role, _ = own_role.partition(":role/")
     named = member.path[-1] in _NAMED_ROLES and isinstance(member.value, str) and ":" not in member.value
-    return replace(member, value=f"{account}{role}{member.value}") if named and role else member
+    return member._replace(value=f"{account}{role}{member.value}") if named and role else member
 
 
 def _listed(asking: Asking, member: Member, allowed: tuple[str, ...], of: tuple[str, str, str]) -> Iterator[Refused]:
