@@ -72,13 +72,14 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     """Return the composed with a warning for each thing that has no effect on this machine.
 
     Parts in which nothing was found before, by `passed`, aren't looked at again, but where something else on this
-    machine counts: other Pythons, or folders.
+    machine counts: other Pythons, folders, or an mpirun.
 
     Raises:
         InputProblems: all that this machine can't do of the definition, with its place.
     """
     from pipeline_builder.definition.check.parts import have_passed, parts_of
     from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.processes import MPI
     from pipeline_builder.engine.jobs.requirements import included_lines, pythons_of
 
     bundles = composed.definition.bundles
@@ -96,7 +97,8 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
         )
 
     content, about = composed.definition.content, f"here {settings.images}"
-    elsewhere = bool(settings.sources or pythons_of(tuple(lines for _, lines in settings.images)))
+    pythons = pythons_of(tuple(lines for _, lines in settings.images))
+    elsewhere = bool(settings.sources or MPI.encode() in content or pythons)
 
     def told(digest: str) -> str:
         return repr(lines(by_digest.get(digest)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.errors import Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
@@ -20,6 +20,7 @@ from pipeline_builder.workspace import (
     load_workspace_lock,
     open_keys,
     open_target,
+    say_aside,
 )
 
 if TYPE_CHECKING:
@@ -163,7 +164,9 @@ class Opened:
 
         root, tags, passed = self.workspace.root, self.workspace.tags, Passed(self.kept)
         with without_collector():
-            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
+            composed = compose(
+                self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed, ask=self._ask
+            )
         if self.workspace.target == "local":
             composed = self._look_here(composed, passed)
         with contextlib.suppress(OSError):
@@ -202,8 +205,16 @@ class Opened:
 
         root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
         return suggest(
-            self.manifest, lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags)
+            self.manifest,
+            lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags, ask=self._ask),
         )
+
+    def _ask(self, keys: Sequence[str]) -> list[Any]:
+        """Ask the SDK for addresses of images; its environment is among those of jobs, and made when it is asked."""
+        from pipeline_builder.sdk.images import image_asker
+
+        begin_state(self.workspace.state)
+        return image_asker(self.workspace.state / "envs", self.kept, say_aside)(keys)
 
     def compare_lock(self, lock: Lock) -> tuple[Compared, ...]:
         """Compare a lock with the manifest and with what the remotes have now."""

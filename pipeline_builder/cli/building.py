@@ -173,20 +173,23 @@ def policy(session: Session, *, as_json: bool, suggest: bool) -> None:
     "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
 )
 def graph(session: Session, *, as_json: bool, form: str) -> None:
-    """Draw the graph of steps.
+    """Draw the graph of steps; as text with the pipeline's parameters, and what values they take.
 
     \b
     Example: pipeline-builder graph --format mermaid
     """
     from dataclasses import asdict
 
-    from pipeline_builder.release.overview import nodes_of
+    from pipeline_builder.release.overview import nodes_of, parameters_of
     from pipeline_builder.views import drawing
+    from pipeline_builder.views.parameters import render_parameters
 
     nodes = nodes_of(session.composed)
     as_json = as_json or form == "json"
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
-    show([asdict(node) for node in nodes], as_json=as_json, text=draw.get(form, drawing.render_text)(nodes))
+    text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
+    listed = render_parameters(parameters_of(session.composed)) if form == "text" else ""
+    show([asdict(node) for node in nodes], as_json=as_json, text=f"{text}{listed}")
 
 
 @main.command()

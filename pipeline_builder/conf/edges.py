@@ -13,7 +13,6 @@ from pipeline_builder.conf.checks import is_check, models_of, takes_dataset
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
 from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
-from pipeline_builder.dag import caching
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import references
@@ -138,28 +137,6 @@ def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems
                 problems.append(_unknown_step(rest.split(".")[0], steps, document.place(at)))
 
 
-def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list[Problem]) -> None:
-    """Check that parameters have names of their own and defaults of their type."""
-    base: DataPath = ("conf", "sagemakerPipeline", "parameters")
-    first: dict[str, int] = {}
-    for index, parameter in enumerate(pipeline.parameters):
-        place = owner.document.place((*base, index, "name"))
-        if first.setdefault(parameter.name, index) != index:
-            before = owner.document.place((*base, first[parameter.name], "name"))
-            message = f"the parameter '{parameter.name}' is declared twice"
-            problems.append(Problem(id="PB318", message=message, place=place, related=(before,)))
-        if parameter.name == "ManifestCommit" or parameter.name.startswith("Commit-"):
-            message = f"the parameter name '{parameter.name}' is taken: commits travel in it"
-            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
-        if parameter.name == caching.PARAMETER:
-            message = f"the parameter name '{parameter.name}' is taken: it tells the step cache which results to take"
-            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
-        if not parameter.fits():
-            message = f"the default of '{parameter.name}' is {describe(parameter.default)}, expected {parameter.type}"
-            place = owner.document.place((*base, index, "default"))
-            problems.append(Problem(id="PB318", message=message, place=place))
-
-
 def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
     """Yield every reference in the sections that the step is made of, with the place of it."""
     yield from names_of(step)
@@ -211,8 +188,8 @@ def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
 def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple[dict[str, Step], set[tuple[str, str]]]:
     """Return the steps that can be composed, and the links between them: more that is wrong can be found in these."""
     kept = {name: step for name, step in steps.items() if step.is_whole}
-    while lonely := _lonely(kept):
-        kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
+    while lonely := [*(step for step, _ in _lonely(kept)), *(s for s in kept.values() if {*sources_of(s)} - {*kept})]:
+        kept = {name: step for name, step in kept.items() if step not in lonely}
     for name, step in kept.items():
         chained = tuple(s for s in step.asked.chained if takes_chained(step) and s in kept and _gives(kept[s], step))
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))

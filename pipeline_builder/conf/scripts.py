@@ -47,6 +47,7 @@ def check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
     registry = unit.section.registry
     named: list[tuple[DataPath, str | None]] = [((name,), job.entry_point) for name, job in unit.jobs.items()]
+    named += [((name,), getattr(call, "entry_point", None)) for name, call in unit.calls.items()]
     for index, one in enumerate(registry.containers if registry else ()):
         named.append((("registry", "containers", index), one.entry_point))
     for path, entry_point in named:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
+from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
     RequestSection,
@@ -355,9 +356,8 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
     for message in missing_request(unit, asked, requested) if requested else ():
         place = owner.document.place((*path, "step_type" if asked.step_type else "step_name"))
         problems.append(Problem(id="PB311", message=message, place=place, hint=hint_for(unit, requested)))
-    if asked.step_class == "Raw" and not asked.step_type:
-        message = f"step '{step.name}': a Raw step says its type in the definition: 'step_type' is missing"
-        problems.append(Problem(id="PB885", message=message, place=step.place))
+    if asked.step_class == "Raw":
+        problems.extend(raw_problems(step))
     if tune_name:
         problems.extend(tuning_problems(step))
     elif not step.is_raw or (step.step_class in _CALL_OF and not asked.arguments):

@@ -13,7 +13,7 @@ from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.definition.findings import findings_of
-from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.policy import Policed, hold, territory_of
@@ -21,7 +21,7 @@ from pipeline_builder.definition.prefixes import find_empty_names, find_neighbou
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.documents.values import Settings, build_settings
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.explanations import certain_ids
 from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, Repo
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # What a policy's limits say of a number that is beyond SageMaker's own anyway.
 _LIMITS = ("PB240", "PB241")
+# Nobody's fault but that of what lies outside.
+_OUTSIDE = ("PB915", "PB916")
 
 
 def compose(
@@ -41,19 +43,22 @@ def compose(
     values: Mapping[str, str],
     tags: Mapping[str, str] | None = None,
     passed: Passed | None = None,
+    ask: ImageAsker = ask_nobody,
 ) -> Composed:
     """Read the conf files of every enabled repository and compose them.
 
     `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job; `passed` knows what
-    was checked before.
+    was checked before, `ask` the addresses of images that the lock lacks.
 
     Raises:
+        OutsideFailure: PB915, PB916 where nothing else is wrong but that an image can't be asked for.
         InputProblems: PB2xx to PB4xx. After a problem the stages go on with the rest, and of what they find all is said
             that doesn't come from the problem itself.
     """
     confs, problems = read_confs(manifest, lock, root=root, values=values)
+    passed = passed or Passed()
     return compose_confs(
-        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed or Passed(), before=problems
+        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask
     )
 
 
@@ -68,6 +73,7 @@ def compose_confs(
     passed: Passed,
     before: Iterable[Problem] = (),
     others: frozenset[str] = frozenset(),
+    ask: ImageAsker = ask_nobody,
 ) -> Composed:
     """Compose what could be read of conf files, as `compose` does; `before` are the problems in them.
 
@@ -79,7 +85,7 @@ def compose_confs(
     if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
         raise InputProblems(*problems)
     _add_certain(problems, _taken_names(graph, manifest))
-    images, resolved = _images(graph, settings, lock, problems)
+    images, resolved = _images(graph, settings, lock, ask, problems)
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
     rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
@@ -94,7 +100,7 @@ def compose_confs(
     held = hold(policed)
     problems.extend(p for p in held.problems if p.id not in _LIMITS or p.place not in beyond)
     if problems:
-        raise InputProblems(*problems)
+        raise (InputProblems if any(p.id not in _OUTSIDE for p in problems) else OutsideFailure)(*problems)
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
     about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
@@ -131,11 +137,11 @@ def _graph(
 
 
 def _images(
-    graph: Graph, settings: Settings, lock: Lock, problems: list[Problem]
+    graph: Graph, settings: Settings, lock: Lock, ask: ImageAsker, problems: list[Problem]
 ) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
     try:
-        return resolve_images(graph, settings, lock.images)
-    except InputProblems as error:
+        return resolve_images(graph, settings, lock.images, ask)
+    except (InputProblems, OutsideFailure) as error:
         _add_certain(problems, error.problems)
         return {
             (step.unit.name, name): "unknown" for step in graph.steps for name in (step.section_name, "registry")

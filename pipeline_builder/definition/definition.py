@@ -24,7 +24,8 @@ from pipeline_builder.definition.secrets import secret_defaults
 from pipeline_builder.definition.steps.checks import analysis_file, check_sections
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
-from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters
+from pipeline_builder.definition.steps.distributed_rules import find_pointless
+from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters, find_always_cached
 from pipeline_builder.definition.steps.volumes import find_left_out
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
@@ -106,8 +107,10 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
+            *(w for step in graph.steps for w in find_pointless(step, requirements=step.name in code.requirements)),
             *find_isolated(graph, steps, code.requirements),
             *find_left_out(graph, steps, owners, context.settings),
+            *find_always_cached(graph, [*nested], owners),
         ),
     )
 

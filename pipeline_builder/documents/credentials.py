@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath
 
 # Tokens that are recognised by their form alone.
 _FORMS = re.compile(
@@ -21,7 +22,7 @@ _FORMS = re.compile(
 )
 # Keys whose value is one. Only the end of the name counts: MAX_TOKENS, TOKENIZER and SECRET_NAME are none.
 _NAMES = re.compile(
-    r"(?:^|[_.-])(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|secret_?key|private_?key|credentials?)$",
+    r"(?:^|[_.-])(?:password|passwd|pwd|passphrase|secret|token|api[_.-]?key|access[_.-]?key|secret[_.-]?key|private[_.-]?key|credentials?)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -47,6 +48,21 @@ def find_secrets(request: JSON) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     _collect(request, found)
     return found
+
+
+def find_loose(value: JSON, path: DataPath = (), key: str = "") -> Iterator[tuple[DataPath, str]]:
+    """Yield path and key of all that looks like a secret where every member may hold one, by its own name."""
+    if isinstance(value, str):
+        words = re.findall(r"([\w.-]+)=([^\s,;]+)", value)
+        if any(looks_like_secret(name, text) for name, text in ((key, value), *words)):
+            yield path, key
+    elif isinstance(value, list):
+        for index, (name, item) in enumerate(_named(value)):
+            yield from find_loose(item if isinstance(item, str) else value[index], (*path, index), name or key)
+    elif isinstance(value, dict):
+        pair = value.get("Key", value.get("Name"))
+        for name, item in value.items():
+            yield from find_loose(item, (*path, name), pair if name == "Value" and isinstance(pair, str) else name)
 
 
 def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
