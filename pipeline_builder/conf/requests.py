@@ -27,7 +27,7 @@ class RequestSection(Section):
     """What all of them have."""
 
     tags: Tags = Field({}, description="tags of the job")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     arguments: Arguments = Field({}, description="merged over the request to the service, and checked like it")
 
     @property
