@@ -25,6 +25,7 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.collector import without_collector
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
@@ -79,8 +80,9 @@ def validate(asked: Asked, *, as_json: bool) -> None:
     elif asked.target == "aws":
         found = _check_on_aws(open_session(asked))
     else:
-        found = _check_here(known)
-        known.keep(found)
+        with without_collector():  # what is imported and read stays to the end, too
+            found = _check_here(known)
+            known.keep(found)
     show(found.result, as_json=as_json, text=found.text)
 
 

@@ -91,7 +91,7 @@ def _actions(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def _resources(value: tuple[str, ...]) -> tuple[str, ...]:
     for resource in value:
-        if not _RESOURCE.fullmatch(resource):
+        if not _RESOURCE.fullmatch(resource) or "{{" in resource:  # which CloudFormation would resolve
             raise ValueError(f"the resource {describe(resource)} cannot be used, expected an ARN, with * as a pattern")
     return value
 

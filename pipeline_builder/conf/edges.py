@@ -33,18 +33,18 @@ def explicit_edges(
     """Return (before, after) pairs of `dependencies`, whatever white space is around the arrows."""
     edges: set[tuple[str, str]] = set()
     for index, text in enumerate(pipeline.dependencies):
-        place = owner.document.place(("conf", "sagemakerPipeline", "dependencies", index))
+        path: DataPath = ("conf", "sagemakerPipeline", "dependencies", index)
         names = [name.strip() for name in text.split(">>")]
         if len(names) < 2 or not all(names):
             message = f"the dependency {describe(text)} has no 'a >> b' in it"
-            problems.append(Problem(id="PB312", message=message, place=place))
+            problems.append(Problem(id="PB312", message=message, place=owner.document.place(path)))
             continue
-        problems.extend(_unknown_step(name, steps, place) for name in names if name not in steps)
+        problems.extend(_unknown_step(name, steps, owner.document.place(path)) for name in names if name not in steps)
         edges.update(pairwise(names))
     for step in steps.values():
         for index, dependency in enumerate(step.asked.depends_on):
-            place = owner.document.place((*step.path, "depends_on", index))
             if dependency.step not in steps:
+                place = owner.document.place((*step.path, "depends_on", index))
                 problems.append(_unknown_step(dependency.step, steps, place))
             elif dependency.trigger == _COMPLETED:
                 edges.add((dependency.step, step.name))
@@ -59,19 +59,19 @@ def _unknown_step(name: str, steps: Iterable[str], place: Place) -> Problem:
 def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every chained step is there and has an output to take, and that this step can take one."""
     for step in steps.values():
-        place = step.conf.document.place((*step.path, "chain_input_source_step"))
+        path = (*step.path, "chain_input_source_step")
         if step.asked.chained and not takes_chained(step):
             message = f"step '{step.name}': a {step.step_class} step takes no chained input"
-            problems.append(Problem(id="PB314", message=message, place=place))
+            problems.append(Problem(id="PB314", message=message, place=step.conf.document.place(path)))
         if step.asked.prefix and step.step_class != "Transform":
             message = f"step '{step.name}': 'chain_input_additional_prefix' is for Transform steps only"
             at = step.conf.document.place((*step.path, "chain_input_additional_prefix"), key=True)
             problems.append(Problem(id="PB314", message=message, place=at))
         for source in step.asked.chained:
             if source not in steps:
-                problems.append(_unknown_step(source, steps, place))
+                problems.append(_unknown_step(source, steps, step.conf.document.place(path)))
             elif not _gives(steps[source], step):
-                problems.append(_outputless(steps[source], place))
+                problems.append(_outputless(steps[source], step.conf.document.place(path)))
 
 
 def _gives(source: Step, step: Step) -> bool:
@@ -120,7 +120,7 @@ def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every expression in a step's sections names a parameter or a step that is there."""
     parameters = [parameter.name for parameter in pipeline.parameters]
-    inner = {name for step in steps.values() for name in nested_names(step)}
+    known = {*steps, *(name for step in steps.values() for name in nested_names(step))}
     for step in steps.values():
         for path, at in _references(step):
             kind, _, rest = path.partition(".")
@@ -129,7 +129,7 @@ def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems
                 message = f"the parameter '{rest}' is not declared in 'sagemakerPipeline.parameters'"
                 hint = did_you_mean(rest, parameters)
                 problems.append(Problem(id="PB317", message=message, place=document.place(at), hint=hint))
-            if kind == "Steps" and rest.split(".")[0] not in {*steps, *inner}:
+            if kind == "Steps" and rest.split(".")[0] not in known:
                 problems.append(_unknown_step(rest.split(".")[0], steps, document.place(at)))
 
 

@@ -43,10 +43,15 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
 
     content, about = definition.content, f"definition {graph.pipeline}"
     document = document_of(content)
-    if not any(check_outside(document)) and have_passed(content, lambda part: find(json.loads(part)), passed, about):
+    sizes = tuple(part.size for part in definition.parts)
+
+    def find_in(part: bytes) -> list[Problem]:
+        return find(json.loads(part))
+
+    if not any(check_outside(document)) and have_passed(content, find_in, passed, about, sizes=sizes):
         return []
     if not (found := find(document)):
-        passed.mark(parts_of(content), about)
+        passed.mark(parts_of(content, sizes), about)
     return found
 
 

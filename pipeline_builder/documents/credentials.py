@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ _ARGUMENTS = "ContainerArguments"
 _HARMLESS = re.compile(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
 
+@functools.lru_cache(maxsize=10_000)  # a thousand models have most variables with most values in common
 def looks_like_secret(key: str, value: str) -> bool:
     """Tell whether the value of a variable or hyperparameter looks like a password, a token or a key."""
     plain = value.strip().strip("\"'")

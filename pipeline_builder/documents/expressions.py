@@ -65,7 +65,11 @@ def read_expressions(value: JSON, path: DataPath = ()) -> JSON:
     if isinstance(value, list):
         return [read_expressions(item, (*path, index)) for index, item in enumerate(value)]
     if isinstance(value, dict):
-        inner: dict[str, JSON] = {key: read_expressions(item, (*path, key)) for key, item in value.items()}
+        # No call for most texts of a thousand files.
+        inner: dict[str, JSON] = {
+            key: item if isinstance(item, str) and "$params." not in item else read_expressions(item, (*path, key))
+            for key, item in value.items()
+        }
         return Expression(inner, path) if is_expression(inner) else inner
     return value
 

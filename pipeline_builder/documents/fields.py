@@ -135,7 +135,9 @@ Args = Annotated[
     BeforeValidator(_args, json_schema_input_type=str | tuple[Text, ...] | dict[str, Text | None] | None),
 ]
 Count = Annotated[
-    Annotated[int, Field(ge=1), BeforeValidator(_no_boolean, json_schema_input_type=int)] | Expression, REFERABLE
+    Annotated[int, Field(ge=1), BeforeValidator(_no_boolean, json_schema_input_type=Annotated[int, Field(ge=1)])]
+    | Expression,
+    REFERABLE,
 ]
 Number = Annotated[Annotated[float, BeforeValidator(_no_boolean, json_schema_input_type=float)] | Expression, REFERABLE]
 Env = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
@@ -14,8 +13,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(NamedTuple):  # a dataclass takes several times as long to make
     """A member at `path` of a request, what it is to the policy, and its value: a scalar or an expression.
 
     `prefix` is what a policy writes before the name of something that is no address of S3.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
@@ -50,6 +50,7 @@ _WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3U
 # What else a request may name of the account's, or of another's: algorithms, packages, functions, data sets.
 _NAMES = frozenset(("AlgorithmName", "ModelPackageName", "SourceUri"))
 _CAPACITY = "TrainingPlanArn"
+_VARIED = "CategoricalParameterRange"
 # Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
 _CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
 # Variables that tell pip and uv, or AWS's training toolkit, where to install from, as a line of requirements would.
@@ -60,8 +61,7 @@ INDEX = re.compile(
 _SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(NamedTuple):  # a dataclass takes several times as long to make
     """A structure of a request at `path`, with the names of all members that its shape has."""
 
     path: DataPath
@@ -88,13 +88,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
     shape = shapes[name]
     match shape["type"]:
         case "structure" if isinstance(value, dict) and not is_expression(value):
-            members = shape["members"]
-            found.extend(_varied(name, value, path))
-            found.append(Holder(path=path, members=members.keys(), value=value))
-            found.extend(_sources(value, path))
-            for key, item in value.items():
-                if key in members:
-                    _walk(shapes, members[key]["shape"], item, (*path, key), found)
+            _walk_structure(shapes, name, value, path, found)
         case "list" if isinstance(value, list):
             for index, item in enumerate(value):
                 _walk(shapes, shape["member"]["shape"], item, (*path, index), found)
@@ -108,12 +102,26 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
         case _:
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
-                found.append(Member(kind="write" if written else kind, path=path, value=value))
+                found.append(Member("write" if written else kind, path, value))
 
 
-def _varied(shape: str, value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+def _walk_structure(
+    shapes: Mapping[str, Shape], name: str, value: Mapping[str, JSON], path: DataPath, found: list[Member | Holder]
+) -> None:
+    members = shapes[name]["members"]
+    if name == _VARIED:
+        found.extend(_varied(value, path))
+    found.append(Holder(path, members.keys(), value))
+    if not _HOLDERS.isdisjoint(value):
+        found.extend(_sources(value, path))
+    for key, item in value.items():
+        if key in members:
+            _walk(shapes, members[key]["shape"], item, (*path, key), found)
+
+
+def _varied(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     """Yield the values that a tuning may give to a hyperparameter which holds the address of code, or to any as one."""
-    values = value.get("Values") if shape == "CategoricalParameterRange" else None
+    values = value.get("Values")
     for index, item in enumerate(values if isinstance(values, list) else ()):
         plain = item.strip('"') if isinstance(item, str) else item
         if value.get("Name") in _CODE or (isinstance(plain, str) and plain.startswith("s3://")):
@@ -182,3 +190,4 @@ _ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("RedshiftDatasetDefinition", "redshift://", ("ClusterId", "Database")),
     ("FeatureStoreOutput", "featurestore://", ("FeatureGroupName",)),
 )
+_HOLDERS = frozenset(member for member, _, _ in _ELSEWHERE)
