@@ -89,7 +89,7 @@ def _collect(value: JSON, found: list[str]) -> None:
 
 
 def by_name(items: JSON) -> dict[str, JSON]:
-    """Return the items of a list by their names; what has none is said by the definition's check."""
+    """Return the items of a list by their names; what has none is refused elsewhere."""
     found = items if isinstance(items, list) else []
     return {str(item["Name"]): item for item in found if isinstance(item, dict) and "Name" in item}
 

@@ -15,6 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
+from pipeline_builder.serve.access.steps import step_key
+from pipeline_builder.target import Calling
 from tests.doors import Door
 from tests.engine.definitions import definition, script, training
 from tests.serve.serving import ROLE, Served, refused, serving, until
@@ -278,7 +280,9 @@ except Exception as error:
 
 
 def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door) -> None:
-    served.create("p", definition(training("T", f"env > /opt/ml/model/env; {door.until}")))
+    step = training("T", f"env > /opt/ml/model/env; {door.until}")
+    step["Arguments"]["AlgorithmSpecification"]["ContainerArguments"] = ["--s3_base_uri", "s3://local/stepped"]
+    served.create("p", definition(step))
     arn = served.start("p")
     execution = arn.rsplit("/", 1)[-1]
     file = served.engine.jobs_folder / execution / "T" / "ml" / "model" / "env"
@@ -286,9 +290,49 @@ def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Ser
     job = Job(dict(line.split("=", 1) for line in text.splitlines() if "=" in line), served.url)
     s3 = job.client("s3")
     name = job.variables["TRAINING_JOB_NAME"]
-    for key in (f"models/{name}/x", f"models/{execution}/T/results/payload.pkl"):
-        s3.put_object(Bucket="local", Key=key, Body=b"1")
+    for base in ("models", "stepped"):
+        for key in (f"{base}/{name}/x", f"{base}/{execution}/T/results/payload.pkl"):
+            s3.put_object(Bucket="local", Key=key, Body=b"1")
+        for key in (f"{base}/T/2026/function/payload.pkl", f"{base}/{execution}/Other/results/payload.pkl"):
+            served.s3.put_object(Bucket="local", Key=key, Body=b"2")
+            assert s3.get_object(Bucket="local", Key=key)["Body"].read() == b"2"
+            denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
+        denied(s3.get_object, Bucket="local", Key=f"{base}/Other/2026/function/payload.pkl")
+    assert {job.variables[variable] for variable in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {"us-east-1"}
     for key in ("models/x", f"models/{name}x/y", f"models/{execution}/Other/x", "models/other-job/output/model.tar.gz"):
         denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
     door.open()
     assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+
+
+@pytest.mark.parametrize("made", ["{run}/{step}", "{step}/2026/{run}"], ids=["SDK 2", "SDK 3"])
+def test_a_function_returns_below_its_own_address_and_reads_what_it_is_handed(made: str) -> None:
+    """As versions of the SDK ask for a function with `@step`; what each finds is what it asks for."""
+    base = "s3://local/stepped"
+    mine, handed = (f"{base}/{made.format(run='run', step=step)}/results" for step in ("two", "one"))
+    other = f"{base}/{made.format(run='other', step='one')}/results"
+    arguments = [
+        "--s3_base_uri",
+        base,
+        "--property_references",
+        "Steps.one",
+        handed,
+        "Steps.x",
+        other,
+        "s3://else/run/x",
+    ]
+    request = {
+        "AlgorithmSpecification": {"ContainerArguments": arguments}, "OutputDataConfig": {"S3OutputPath": mine},
+    }  # fmt: skip
+    key = step_key(Calling(execution="arn:x/run", step="two", job="arn:x:training-job/job", request=request))
+
+    def may(asked: Any, address: str) -> bool:
+        return bool(asked(*address.removeprefix("s3://").split("/", 1)))
+
+    for address in (f"{mine}/payload.pkl", f"{base}/run/two/exception/payload.pkl", f"{base}/job/output/model.tar.gz"):
+        assert may(key.may_write, address)
+    for address in (f"{handed}/payload.pkl", f"{base}/two/2026/function/payload.pkl"):
+        assert may(key.may_read, address)
+        assert not may(key.may_write, address)
+    for address in (f"{other}/payload.pkl", f"{base}/one/2026/function/payload.pkl", "s3://else/run/x"):
+        assert not may(key.may_read, address)
