@@ -96,7 +96,7 @@ class Known:
         opened, noted, before = self._opened, self._environment, self._tree
         if opened is None or before is None or noted.whole or self._key != self._key_now():
             return
-        after = look_at_tree(_folder(opened))
+        after = opened.after or look_at_tree(_folder(opened))
         if after is None or after.stamp != before.stamp or not are_as_they_were(_folder(opened), before.fresh):
             return
         from pipeline_builder.workspace import begin_state

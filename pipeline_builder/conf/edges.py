@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 from pipeline_builder.conf.branching import names_of, reads_own_report
@@ -24,6 +25,8 @@ _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
 _MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
 _CALLS = ("Lambda", "Callback")
+_Chained = tuple[Mapping[str, Iterable[str]], Mapping[str, int]]
+"""What comes directly before each step by its conf, and the place of each in an order of all."""
 _TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
 
 
@@ -97,14 +100,15 @@ def has_output(step: Step) -> bool:
 
 def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that `top_k` chooses among the models of a tuning that has so many."""
+    by_unit = steps_by_unit(steps.values())
     for step in steps.values():
         top = step.asked.top_k
         if top is None:
             continue
         place = step.conf.document.place((*step.path, "top_k"))
-        siblings = [other for other in steps.values() if other.unit.name == step.unit.name]
         named = [steps[name] for name in step.asked.chained if name in steps]
-        found = [other for other in (siblings if step.step_class in _MODELLED else named) if other.tune_name]
+        taken = by_unit[step.unit.name] if step.step_class in _MODELLED else named
+        found = [other for other in taken if other.tune_name]
         if not found:
             message = f"step '{step.name}': 'top_k' chooses a model of a tuning, and the step takes none of any"
             problems.append(Problem(id="PB854", message=message, place=place))
@@ -201,12 +205,18 @@ def with_edges(
         explicit[after] = (*explicit[after], before)
     by_unit = steps_by_unit(steps.values())
     result = {}
+
+    @cache  # few units have several trainings; of thousands that have, the order is the same
+    def chained() -> _Chained:
+        before = {name: {*step.asked.chained, *explicit[name]} for name, step in steps.items()}
+        return before, {name: index for index, name in enumerate(in_order(before, tuple(steps)))}
+
     for name, step in steps.items():
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
         referred = [other for other in referred if other in steps]
         held = holders.get(name)
         around = (held[0],) if held else ()
-        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred, *around)
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], chained, steps), *referred, *around)
         asked = tuple(other for other in explicit[name] if other not in around)
         ends = tuple((d.step, d.trigger) for d in step.asked.depends_on if d.trigger != _COMPLETED and d.step in steps)
         depends_on = tuple(dict.fromkeys((*implied, *asked, *(other for other, _ in ends))))
@@ -223,10 +233,10 @@ def steps_by_unit(steps: Iterable[Step]) -> dict[str, tuple[Step, ...]]:
 
 
 def _implied(
-    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+    step: Step, siblings: tuple[Step, ...], chained: Callable[[], _Chained], steps: dict[str, Step]
 ) -> tuple[str, ...]:
     """Return the steps of the same unit that the step's request refers to."""
-    last = _last_training(step, siblings, explicit, steps) if needs_training(step) else ()
+    last = _last_training(step, siblings, chained) if needs_training(step) else ()
     made = tuple(name for name in sources_of(step) if name in steps)
     match step.step_class:
         case "CreateModel":
@@ -243,19 +253,16 @@ def _implied(
             return ()
 
 
-def _last_training(
-    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
-) -> tuple[str, ...]:
+def _last_training(step: Step, siblings: tuple[Step, ...], chained: Callable[[], _Chained]) -> tuple[str, ...]:
     """Return the unit's last step that trains, along the DAG; of those before the step where any is said to be."""
     training = [s.name for s in siblings if s.trains]
     training = [name for name in training if name not in sources_of(step)] or training
     if len(training) < 2:
         return tuple(training)
-    before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}
-    order = list(in_order(before, tuple(steps)))
+    before, order = chained()
     ancestors = reach(step.name, lambda name: before[name])
     candidates = [name for name in training if name in ancestors] or training
-    return (max(candidates, key=order.index),)
+    return (max(candidates, key=order.__getitem__),)
 
 
 def reach(name: str, before: Callable[[str], Iterable[str]]) -> set[str]:

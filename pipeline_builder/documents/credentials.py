@@ -69,14 +69,14 @@ def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
     # No generator, and no call for a text: this looks at every part of a thousand models' requests.
     if isinstance(request, list):
         for item in request:
-            if isinstance(item, dict | list):
+            if isinstance(item, (dict, list)):
                 _collect(item, found)
     for member, values in request.items() if isinstance(request, dict) else ():
         if member in _READABLE and isinstance(values, dict):
             found += [(member, key) for key, value in values.items() if _is_secret(key, value)]
         elif member == _ARGUMENTS and isinstance(values, list):
             found += [(member, name) for name, value in _named(values) if _is_secret(name.replace("-", "_"), value)]
-        elif isinstance(values, dict | list):
+        elif isinstance(values, (dict, list)):
             _collect(values, found)
 
 

@@ -108,7 +108,7 @@ def _references(value: object, place: DataPath) -> Iterator[tuple[str, DataPath]
             yield value["Get"], place
         for item in value.values():
             yield from _references(item, place)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _references(item, place)
 

@@ -33,7 +33,7 @@ def _text(value: JSON) -> JSON:
     """A number or boolean where the service wants a text is meant as it is written."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 def _no_boolean(value: JSON) -> JSON:
@@ -44,7 +44,7 @@ def _no_boolean(value: JSON) -> JSON:
 
 
 def _list(value: JSON) -> JSON:
-    return [value] if isinstance(value, str | Expression) else value
+    return [value] if isinstance(value, (str, Expression)) else value
 
 
 def empty_mapping(value: JSON) -> JSON:

@@ -202,7 +202,7 @@ def substitute(
 
 def _may_name(data: JSON) -> bool:
     """Tell whether there may be a placeholder in it."""
-    return "SMP_" in data or "${" in data if isinstance(data, str) else isinstance(data, dict | list)
+    return "SMP_" in data or "${" in data if isinstance(data, str) else isinstance(data, (dict, list))
 
 
 def _names(text: str) -> list[str]:

@@ -74,7 +74,7 @@ def _parted(content: bytes, sizes: tuple[int, ...]) -> tuple[Part, ...]:
     document = document_of(content)
     listed = items_of(document, "Steps")
     known = len(sizes) == len(listed)
-    texts = [text.decode() for text in (steps_in(content, sizes) if known else map(canonical, listed))]
+    texts = [text.decode() for text in steps_in(content, sizes)] if known else list(map(_text, listed))
     parameters = {text_of(item, "Name"): _text(item) for item in items_of(document, "Parameters")}
     members = document.items() if isinstance(document, dict) else ()
     around = _text({key: value for key, value in members if key not in ("Steps", "Parameters")})

@@ -65,7 +65,7 @@ class Known:
     def _meaning(self, value: JSON, depth: int) -> Meaning:
         if isinstance(value, bool):
             return Meaning(text="true" if value else "false")
-        if isinstance(value, str | int | float):
+        if isinstance(value, (str, int, float)):
             return Meaning(text=str(value))
         if depth > _DEEPEST or not isinstance(value, dict) or not is_expression(value):
             return _UNKNOWABLE

@@ -69,8 +69,8 @@ class Holder(NamedTuple):  # a dataclass takes several times as long to make
     value: Mapping[str, JSON]
 
 
-def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
-    """Yield every member of a step's request that a policy has to do with, and every structure in it."""
+def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
+    """Return every member of a step's request that a policy has to do with, and every structure in it."""
     known = STEP_TYPES.get(step_type, ANY_TYPE)
     shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
@@ -78,9 +78,9 @@ def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
     found: list[Member | Holder] = []
     _walk(shapes.shapes, name, own, (), found)
-    yield from found
-    yield from _loose(beside, ())
-    yield from elsewhere(step_type, {**own, **beside}, {} if known.api else own)
+    found.extend(_loose(beside, ()))
+    found.extend(elsewhere(step_type, {**own, **beside}, {} if known.api else own))
+    return found
 
 
 def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
