@@ -60,7 +60,8 @@ DOCS = ROOT / "docs"
 HERE = {"kept": "recorded", "nature": "no effect", "note": "no effect, said", "refused": "refused"}
 KINDS = {"0": "this machine", "1": "manifest and checkout", "2": "conf.yaml and values", "3": "models and steps",
          "4": "definition, plan, run, approval", "5": "local engine", "6": "templates and deployment",
-         "7": "calls to AWS", "8": "submodules and Git LFS, data that pass, serve"}  # fmt: skip
+         "7": "calls to AWS", "8": "submodules and Git LFS, data that pass, serve",
+         "9": "the SageMaker SDK, newer keys and steps"}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

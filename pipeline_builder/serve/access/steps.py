@@ -100,8 +100,9 @@ def step_key(calling: Calling) -> StepKey:
     """Return a new key for a job: it reads what it is given, and writes to what is its own."""
     reads, writes = set(_inputs(calling.request)), set(_own(calling))
     execution, job = calling.execution, calling.job
-    for base in _shared_outputs(calling.request):  # of functions with `@step`, where all steps have one address
+    for base in _shared_outputs(calling):  # of functions with `@step`, where all steps have one address
         reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"} if execution else set()
+        reads |= set(_handed(calling.request, base)) if execution else set()
     return StepKey(
         key=draw_key(OF_A_STEP),
         execution=execution,
@@ -133,7 +134,7 @@ def _inputs(value: Any) -> Iterator[str]:
 def _own(calling: Calling) -> Iterator[str]:
     request, job = calling.request, calling.job.rsplit("/", 1)[-1]
     execution = calling.execution.rsplit("/", 1)[-1]
-    for base in _shared_outputs(request):
+    for base in _shared_outputs(calling):
         yield base if base.rsplit("/", 1)[-1] == job else f"{base}/{job}"
         if execution:
             yield f"{base}/{execution}/{calling.step}"
@@ -143,10 +144,24 @@ def _own(calling: Calling) -> Iterator[str]:
     yield _address(request.get("CheckpointConfig"), "S3Uri")
 
 
-def _shared_outputs(request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the address below which a training has a folder of its own, as others have."""
-    if base := _address(request.get("OutputDataConfig"), "S3OutputPath"):
+def _handed(request: Mapping[str, Any], base: str) -> Iterator[str]:
+    """Yield the results below an address that a function is handed: those of another execution in a selective run."""
+    for word in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ():
+        if isinstance(word, str) and word.startswith(f"{base}/") and word.endswith("/results"):
+            yield word
+
+
+def _shared_outputs(calling: Calling) -> Iterator[str]:
+    """Yield the address below which a training has a folder of its own, as others have.
+
+    The SDK's `@step` names its own folder of results there, and keeps the function beside it, below what all share.
+    """
+    base = _address(calling.request.get("OutputDataConfig"), "S3OutputPath")
+    own = f"/{calling.execution.rsplit('/', 1)[-1]}/{calling.step}/results"
+    if base:
         yield base
+    if calling.execution and base.endswith(own):
+        yield base.removesuffix(own)
 
 
 def _address(section: Any, member: str) -> str:

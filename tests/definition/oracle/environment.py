@@ -20,6 +20,7 @@ from tests.places import ROOT
 LOCKS = {
     "v2": ROOT / "requirements-sdk.txt",
     "v3": ROOT / "requirements-sdk-v3.txt",
+    "suite": ROOT / "requirements-sdk-suite.txt",
     "checkov": ROOT / "requirements-checkov.txt",
 }
 

@@ -1,0 +1,69 @@
+"""What pytest has said of each test, and why one that failed can't pass here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+PASSED, STUBBED, FAILED, NOT_HERE, SKIPPED = "passed", "stubbed", "failed", "not here", "skipped"
+# What a failure says where the test asks for something that this machine, or the checkout, doesn't have.
+_WHY: Mapping[str, str] = {
+    r"PB501 step '[^']*': the local engine can't run a '(\w+)' step": "a {0} step is SageMaker's own (--stub)",
+    r"PB513 .*no 'ContainerEntrypoint'": "the program is inside of AWS's image (--stub)",
+    r"PB513 .*names no script": "an algorithm inside of AWS's image (--stub)",
+    r"No such file or directory: '.*/tests/data/([\w./-]+)'": "the checkout lacks tests/data/{0}",
+    r"No such file or directory: '.*/\.\./data/([\w./-]+)'": "the checkout lacks tests/data/{0}",
+    r"'(\w+)' is not served by the local engine": "{0} isn't served",
+    r"'TrentService\.\w+' is not served": "KMS isn't served",
+    r"calling the (\w+) operation: '([\w-]+)' is not served": "{1} isn't served",
+    r"sdk-suite: no connection to ([^\s'\"]+)": "it asks {0}",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A test's outcome."""
+
+    file: str
+    node: str
+    outcome: str
+    seconds: float
+    why: str = ""
+
+    def as_stubbed(self) -> Result:
+        """Return it as one that has passed with stubs."""
+        return replace(self, outcome=STUBBED, why="")
+
+
+def read_results(junit: Path, file: str, log: Path) -> list[Result]:
+    """Return the results of a file's tests; where pytest itself has ended, one that says so."""
+    try:
+        cases = [*ET.parse(junit).iter("testcase")]
+    except (OSError, ET.ParseError):
+        return [Result(file, "(the file)", FAILED, 0.0, f"pytest has said nothing: {log}")]
+    return [_result(case, file) for case in cases]
+
+
+def _result(case: ET.Element, file: str) -> Result:
+    name, seconds = case.get("name", ""), float(case.get("time", "0"))
+    for child in case:
+        if child.tag == "skipped":
+            return Result(file, name, SKIPPED, seconds, _line(child.get("message", "")))
+        if child.tag in ("failure", "error"):
+            return _failed(Result(file, name, FAILED, seconds), child.text or child.get("message", ""))
+    return Result(file, name, PASSED, seconds)
+
+
+def _failed(result: Result, text: str) -> Result:
+    for pattern, words in _WHY.items():
+        if found := re.search(pattern, text):
+            return replace(result, outcome=NOT_HERE, why=words.format(*found.groups()))
+    said = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    return replace(result, why=_line(said[0] if said else text))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:160]
