@@ -18,6 +18,7 @@ from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve import (
     callbacks,
     executions,
+    experiments,
     identity,
     jobs,
     logs,
@@ -55,6 +56,7 @@ OPERATIONS: dict[str, Handler] = {
     **steps.OPERATIONS,
     **jobs.OPERATIONS,
     **tunings.OPERATIONS,
+    **experiments.OPERATIONS,
     **starting.OPERATIONS,
     **models.OPERATIONS,
     **packages.OPERATIONS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline_builder.serve import (
     callbacks,
     executions,
+    experiments,
     identity,
     jobs,
     logs,
@@ -27,6 +28,7 @@ def served_operations() -> dict[str, dict[str, tuple[str, ...]]]:
         "pipelines": pipelines.OPERATIONS,
         "executions": {**callbacks.OPERATIONS, **executions.OPERATIONS, **steps.OPERATIONS},
         "jobs": {**starting.OPERATIONS, **jobs.OPERATIONS, **tunings.OPERATIONS},
+        "experiments": experiments.OPERATIONS,
         "models": models.OPERATIONS,
         "model packages and their groups": packages.OPERATIONS,
         "tags, search": {**tagging.OPERATIONS, **search.OPERATIONS},

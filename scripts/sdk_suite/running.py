@@ -91,7 +91,9 @@ def _again(results: list[Result], asked: argparse.Namespace, checkout: Path) -> 
     """Run what didn't pass once more, with stubs."""
     left = [result for result in results if result.outcome in (FAILED, NOT_HERE)]
     passed: set[str] = set()
-    with serving(asked, checkout, yaml.safe_load((HERE / "stubs.yaml").read_text())) as at:
+    given = yaml.safe_load((HERE / "stubs.yaml").read_text())
+    with serving(asked, checkout, given["steps"]) as at:
+        _bring(at, given["objects"])
         for name in sorted({result.file for result in left}):
             names = [result.node for result in left if result.file == name]
             again = _run(at, checkout / TESTS / name, names)
@@ -100,6 +102,19 @@ def _again(results: list[Result], asked: argparse.Namespace, checkout: Path) -> 
         result.as_stubbed() if result in left and f"{result.file}::{result.node}" in passed else result
         for result in results
     ]
+
+
+def _bring(at: At, objects: Mapping[str, str]) -> None:
+    """Put files of the checkout into the object store, where stubs say that they are."""
+    import boto3
+
+    keys = {"aws_access_key_id": at.server["AWS_ACCESS_KEY_ID"], "region_name": "us-west-2"}
+    secret = at.server["AWS_SECRET_ACCESS_KEY"]
+    client = boto3.client("s3", endpoint_url=at.server["AWS_ENDPOINT_URL"], aws_secret_access_key=secret, **keys)
+    for address, file in objects.items():
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        if (at.checkout / file).exists():
+            client.put_object(Bucket=bucket, Key=key, Body=(at.checkout / file).read_bytes())
 
 
 # --- serve, and pytest
