@@ -60,6 +60,8 @@ def test_a_tuning_is_described_and_its_trainings_are_listed(served: Served) -> N
     assert training["TuningJobArn"] == told["HyperParameterTuningJobArn"]
     with refused("ResourceNotFound", "Could not find the requested job with name: nobody"):
         served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="nobody")
+    with refused("ResourceNotFound", "Could not find the requested job with name: nobody"):
+        served.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="nobody")
 
 
 def test_a_tuning_that_runs_is_described_and_stopped(served: Served) -> None:

@@ -138,7 +138,8 @@ class _TrainingJob:
         if code.startswith("s3://"):
             unpack(code_archive(code, self._tools.store), ml / "code")
         self._restore()
-        environment = training_environment(request, job_name=self.name, job_arn=self.arn, region="local")
+        region = self._tools.reach.region
+        environment = training_environment(request, job_name=self.name, job_arn=self.arn, region=region)
         environment |= secrets_of(request, self._tools.secrets)
         package, module = (ml / "code" / "setup.py").is_file(), is_module(request, ml / "code")
         command = training_command(request, package=package, module=module)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.serve.access.keys import OF_A_STEP, Key, draw_key
-from pipeline_builder.serve.regions import ACCOUNT
+from pipeline_builder.serve.regions import ACCOUNT, CLIENTS
 from pipeline_builder.target import Calling, Reach
 
 _OUTPUTS = ("OutputDataConfig", "ProcessingOutputConfig", "TransformOutput", "CheckpointConfig", "DebugHookConfig",
             "ProfilerConfig", "TensorBoardOutputConfig")  # fmt: skip
+_BASE = "--s3_base_uri"
 _INPUTS = ("S3Uri", "ModelDataUrl", "ManifestS3Uri", "sagemaker_submit_directory")
 
 
@@ -90,7 +91,7 @@ class StepKeys:
             "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
         try:
-            yield Reach(url=self._url, socket=self._socket, variables=variables)
+            yield Reach(url=self._url, region=CLIENTS, socket=self._socket, variables=variables)
         finally:
             with self._lock:
                 del self._known[found.key.id]
@@ -146,22 +147,29 @@ def _own(calling: Calling) -> Iterator[str]:
 
 def _handed(request: Mapping[str, Any], base: str) -> Iterator[str]:
     """Yield the results below an address that a function is handed: those of another execution in a selective run."""
-    for word in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ():
-        if isinstance(word, str) and word.startswith(f"{base}/") and word.endswith("/results"):
+    for word in _arguments(request):
+        if word.startswith(f"{base}/") and word.endswith("/results"):
             yield word
 
 
 def _shared_outputs(calling: Calling) -> Iterator[str]:
-    """Yield the address below which a training has a folder of its own, as others have.
+    """Yield the addresses below which a training has a folder of its own, as others have.
 
-    The SDK's `@step` names its own folder of results there, and keeps the function beside it, below what all share.
+    A function of newer SDKs has the folder of its step in its execution as output path; the function itself lies beside
+    it, below the address that its arguments name. They count only as far as the output path lies there too.
     """
-    base = _address(calling.request.get("OutputDataConfig"), "S3OutputPath")
-    own = f"/{calling.execution.rsplit('/', 1)[-1]}/{calling.step}/results"
-    if base:
+    output = _address(calling.request.get("OutputDataConfig"), "S3OutputPath")
+    if output:
+        yield output
+    given = _arguments(calling.request)
+    base = given[given.index(_BASE) + 1].rstrip("/") if _BASE in given[:-1] else ""
+    own = f"{base}/{calling.execution.rsplit('/', 1)[-1]}/{calling.step}"
+    if base and calling.execution and (output == own or output.startswith(f"{own}/")):
         yield base
-    if calling.execution and base.endswith(own):
-        yield base.removesuffix(own)
+
+
+def _arguments(request: Mapping[str, Any]) -> list[str]:
+    return [str(part) for part in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ()]
 
 
 def _address(section: Any, member: str) -> str:
