@@ -1,4 +1,5 @@
-"""A pytest plugin that lets the SDK's integration tests talk to `serve`: addresses, waiting times, the docker fixture.
+"""A pytest plugin that lets the SDK's integration tests talk to `serve`: addresses, keys, waiting times, docker.
+
 
 It runs in the SDK's environment, given with `-p`, and imports nothing of ours. The tests' own files stay as they are.
 """
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 IMAGES = "000000000000.dkr.ecr.us-west-2.amazonaws.com/remote-function-dummy-container"
+KEY = "arn:aws:kms:us-west-2:000000000000:key/00000000-0000-0000-0000-000000000000"
 _LONGEST_SLEEP = 0.5
 _sleep = time.sleep
 
@@ -59,7 +61,8 @@ def _use_one_address() -> None:
 
 
 def _wait_as_long() -> None:
-    """Ask each second or less, and at most as long as they would."""
+    """Ask each second or less, and at most as long as they would; and name a key of KMS without asking for one."""
+    import tests.integ.kms_utils
     import tests.integ.retry
     from sagemaker.workflow import pipeline
 
@@ -80,6 +83,7 @@ def _wait_as_long() -> None:
         raise Exception(f"{exception_message_prefix} has reached the maximum retry count {max_retry_count}")  # noqa: TRY002
 
     tests.integ.retry.retries = retries
+    tests.integ.kms_utils.get_or_create_kms_key = lambda *_, **__: KEY  # there is no KMS; requests name one
 
 
 def _name_image(_session: Any, py_version: str, docker_template: str) -> str:
