@@ -181,14 +181,15 @@ def _open_local(state: Path, settings: LocalSettings, *, aws: bool) -> Target:
         return open_local_target(state, settings)
     from pipeline_builder.serve.beside import Beside
 
-    beside = Beside(_report)
+    beside = Beside(say_aside)
     target = open_local_target(state, replace(settings, reach=beside.reach))
     assert isinstance(target.pipelines, LocalPipelines)
     beside.engine = target.pipelines.engine
     return target
 
 
-def _report(text: str) -> None:
+def say_aside(text: str) -> None:
+    """Say a line that is no command's result."""
     sys.stderr.write(f"{text}\n")
 
 

@@ -1,6 +1,5 @@
 """A pytest plugin that lets the SDK's integration tests talk to `serve`: addresses, keys, waiting times, docker.
 
-
 It runs in the SDK's environment, given with `-p`, and imports nothing of ours. The tests' own files stay as they are.
 """
 

@@ -20,7 +20,6 @@ _WHY: Mapping[str, str] = {
     r"'TrentService\.\w+' is not served": "KMS isn't served",
     r"calling the (\w+) operation: '([\w-]+)' is not served": "{1} isn't served",
     r"Default image is supported only for Python versions": "the SDK's own image is for Python 3.8 and 3.10",
-    r"ModuleNotFoundError: No module named \\'(torch|tensorflow)\\'": "it trains with {0}, which 'images.yaml' leaves out (--stub)",
     r"No module named '(torch|tensorflow)'": "it trains with {0}, which 'images.yaml' leaves out (--stub)",
     r"sdk-suite: no connection to ([^\s'\"]+)": "it asks {0}",
 }
