@@ -315,9 +315,11 @@ def test_problems_end_the_command_after_the_conf_is_written(empty: Workspace) ->
     assert (empty.root / "p/conf/conf.yaml").exists()
 
 
-def test_a_program_is_not_run(empty: Workspace) -> None:
-    (empty.root / "pipeline.py").write_text("open('ran', 'w')\n")
-    done = take(empty, "pipeline.py", "--name", "p")
-    assert (done.code, "PB941" in done.err, (empty.root / "ran").exists()) == (1, True, False)
+def test_what_cannot_be_read(empty: Workspace) -> None:
+    (empty.root / "churn.json").write_text(json.dumps(ANSWER))
     missing = take(empty, "nothing.json")
-    assert (missing.code, "PB935" in missing.err) == (1, True)
+    assert (missing.code, "PB935 cannot read 'nothing.json'" in missing.err) == (1, True)
+    program = take(empty, "nothing.py")
+    assert (program.code, "PB940 there is no file 'nothing.py'" in program.err) == (1, True)
+    option = take(empty, "churn.json", "--function", "build")
+    assert (option.code, "--function is for a program (.py)" in option.err) == (2, True)
