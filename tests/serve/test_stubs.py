@@ -20,6 +20,7 @@ STUBS: dict[str, Found] = {
     "Wait": {"OutputParameters": {"token": "7"}},
     "Tune_it": {"BestTrainingJob": {"TrainingJobName": "tuned-7"}},
     "Watch": {},
+    "Trace": {},
     "Check": {"CalculatedBaselineConstraints": "s3://b/c.json", "CheckJobArn": "x"},
 }
 
@@ -118,6 +119,16 @@ def test_a_check_has_the_baseline_that_is_given_and_the_one_that_it_makes(served
         "BaselineUsedForDriftCheckConstraints": "s3://b/found/constraints.json",
         "CalculatedBaselineConstraints": "s3://b/found/constraints.json",
     }
+
+
+def test_a_lineage_step_tells_what_it_records(served: Served) -> None:
+    source = {"SourceUri": "s3://b/model.tar.gz", "SourceType": "MODEL"}
+    action = {"ActionName": "Trained", "ActionType": "ModelTraining", "Source": source}
+    served.create("traced", definition({"Name": "Trace", "Type": "Lineage", "Arguments": {"Actions": [action]}}))
+    arn = served.start("traced")
+    assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+    found = served.steps(arn)["Trace"]["Metadata"]["Lineage"]
+    assert found == {"ActionArns": {"Trained": "arn:aws:sagemaker:us-east-1:000000000000:action/Trained"}}
 
 
 def test_without_a_stub_it_is_created_and_not_started(served: Served) -> None:

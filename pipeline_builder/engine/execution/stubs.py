@@ -44,6 +44,7 @@ _BASELINES: Mapping[str, Mapping[str, str]] = {
     "QualityCheck": {"Constraints": "constraints.json", "Statistics": "statistics.json"},
     "ClarifyCheck": {"Constraints": "analysis.json"},
 }
+_LINEAGE = ("Action", "Artifact", "Context")
 _OURS = "arn:aws:sagemaker:localhost:000000000000"
 
 
@@ -147,7 +148,7 @@ def stubbed_result(
         named = {name_key: name, arn_key: f"{_OURS}:{kind}/{name}"}
     said = {key: value for key, value in request.items() if key != _OUTPUTS}  # which are declared there, not given
     outputs = {_OUTPUTS: _by_name(stub[_OUTPUTS])} if _OUTPUTS in stub else {}
-    return {**said, **named, **_baselines(step.type, said), **stub, **outputs}
+    return {**said, **named, **_baselines(step.type, said), **_recorded(step.type, said), **stub, **outputs}
 
 
 def _baselines(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,6 +160,16 @@ def _baselines(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
         made = f"{folder.rstrip('/')}/{file}"
         given = said.get(f"SuppliedBaseline{what}")
         found |= {f"CalculatedBaseline{what}": made, f"BaselineUsedForDriftCheck{what}": given or made}
+    return found
+
+
+def _recorded(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ARNs of what a Lineage step records, by the names that it gives."""
+    found: dict[str, Any] = {}
+    for what in _LINEAGE if kind == "Lineage" else ():
+        names = [str(one[f"{what}Name"]) for one in said.get(f"{what}s") or () if one.get(f"{what}Name")]
+        if names:
+            found[f"{what}Arns"] = {name: f"{_OURS}:{what.lower()}/{name}" for name in names}
     return found
 
 
