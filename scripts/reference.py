@@ -33,8 +33,12 @@ from pipeline_builder.conf import (
     comparisons,
     conf,
     containers,
+    distributed,
+    machines,
+    parameters,
     registration,
     sections,
+    tracking,
     tuning,
 )
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
@@ -122,7 +126,7 @@ def points_table() -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    more = (calls, comparisons, containers, checks, analytics, tuning)
+    more = (calls, comparisons, containers, checks, analytics, tuning, machines, distributed, tracking, parameters)
     of_conf = (conf, sections, channels, attempts, registration, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest, images)}
     *prefix, plain = name.split(" ")

@@ -67,7 +67,12 @@ def _variable(value: str) -> str:
 def _index(value: str) -> str:
     if value == "default" or (re.match(r"^https?://[^\s@]+\Z", value) and "${" not in value):
         return value
-    raise ValueError(f"{describe(value)} cannot be used, expected 'default' or the url of an index, without a login")
+    if re.match(r"^arn:aws[a-z-]*:codeartifact:[!-~]+\Z", value):
+        return value
+    raise ValueError(
+        f"{describe(value)} cannot be used, expected 'default', the url of an index without a login, or the ARN of a "
+        "CodeArtifact repository"
+    )
 
 
 def _statement(value: str) -> str:

@@ -118,7 +118,7 @@ def stop_job(call: Call, kind: str, word: str) -> None:
     job = named_job(call, kind, call.request[f"{word}JobName"])
     with call.engine.state.transaction() as db:
         if not ask_jobs_to_stop(db, "job", kind, job.name):
-            name = f"{word.lower()} job"
+            name = kind.replace("-", " ")
             message = f"The request was rejected because the {name} is in status {job.status}."
             raise ServiceError(VALIDATION, message)
 

@@ -95,6 +95,7 @@ def _end_millis(job: JobRecord) -> int:
 def _jobs(request: Mapping[str, Any], state: State) -> list[JobRecord]:
     """Return the jobs of the request's log group, oldest first."""
     group = str(request.get("logGroupName") or request.get("logGroupIdentifier") or "")
+    group = group.rpartition(":log-group:")[2].removesuffix(":*")  # an ARN names one as well
     if group not in GROUPS:
         raise ServiceError(_NOT_FOUND, "The specified log group does not exist.")
     return [job for job in reversed(list_jobs(state, GROUPS[group])) if job.log and Path(job.log).is_file()]

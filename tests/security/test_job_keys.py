@@ -15,6 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
+from pipeline_builder.serve.access.steps import step_key
+from pipeline_builder.target import Calling
 from tests.doors import Door
 from tests.engine.definitions import definition, script, training
 from tests.serve.serving import ROLE, Served, refused, serving, until
@@ -308,3 +310,36 @@ def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Ser
         denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
     door.open()
     assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+
+
+@pytest.mark.parametrize("made", ["{run}/{step}", "{step}/2026/{run}"], ids=["SDK 2", "SDK 3"])
+def test_a_function_returns_below_its_own_address_and_reads_what_it_is_handed(made: str) -> None:
+    """As versions of the SDK ask for a function with `@step`; what each finds is what it asks for."""
+    base = "s3://local/stepped"
+    mine, handed = (f"{base}/{made.format(run='run', step=step)}/results" for step in ("two", "one"))
+    other = f"{base}/{made.format(run='other', step='one')}/results"
+    arguments = [
+        "--s3_base_uri",
+        base,
+        "--property_references",
+        "Steps.one",
+        handed,
+        "Steps.x",
+        other,
+        "s3://else/run/x",
+    ]
+    request = {
+        "AlgorithmSpecification": {"ContainerArguments": arguments}, "OutputDataConfig": {"S3OutputPath": mine},
+    }  # fmt: skip
+    key = step_key(Calling(execution="arn:x/run", step="two", job="arn:x:training-job/job", request=request))
+
+    def may(asked: Any, address: str) -> bool:
+        return bool(asked(*address.removeprefix("s3://").split("/", 1)))
+
+    for address in (f"{mine}/payload.pkl", f"{base}/run/two/exception/payload.pkl", f"{base}/job/output/model.tar.gz"):
+        assert may(key.may_write, address)
+    for address in (f"{handed}/payload.pkl", f"{base}/two/2026/function/payload.pkl"):
+        assert may(key.may_read, address)
+        assert not may(key.may_write, address)
+    for address in (f"{other}/payload.pkl", f"{base}/one/2026/function/payload.pkl", "s3://else/run/x"):
+        assert not may(key.may_read, address)

@@ -57,7 +57,8 @@ def test_a_processing_job(served: Served) -> None:
     assert (found["ProcessingJobStatus"], found["RoleArn"]) == ("Completed", ROLE)
     assert served.sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
     logs = served.client("logs")
-    events = logs.filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs", filterPattern="hello")["events"]
+    group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/ProcessingJobs"
+    events = logs.filter_log_events(logGroupIdentifier=group, filterPattern="hello")["events"]
     assert [event["message"] for event in events] == ["hello"]
     logs.close()
     with refused("ResourceInUse", f"a processing job with this name already exists ({arn})"):

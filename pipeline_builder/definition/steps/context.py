@@ -57,8 +57,10 @@ class Context:
 
     def text(self, value: str | Expression) -> JSON:
         """Return a value for a place where the service wants a text: a parameter of another type goes into a join."""
+        if not isinstance(value, Expression):
+            return value
         kinds = {f"Parameters.{parameter.name}": parameter.type for parameter in self.graph.parameters}
-        if isinstance(value, Expression) and kinds.get(str(value.get("Get")), "String") != "String":
+        if kinds.get(str(value.get("Get")), "String") != "String":
             return join("", dict(value))
         return value
 

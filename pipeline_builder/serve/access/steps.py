@@ -101,9 +101,9 @@ def step_key(calling: Calling) -> StepKey:
     """Return a new key for a job: it reads what it is given, and writes to what is its own."""
     reads, writes = set(_inputs(calling.request)), set(_own(calling))
     execution, job = calling.execution, calling.job
-    for base in _shared_outputs(calling):  # of functions with `@step`, where all steps have one address
-        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"} if execution else set()
-        reads |= set(_handed(calling.request, base)) if execution else set()
+    for base in _shared_outputs(calling) if execution else ():  # of functions, whose steps have one address
+        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"}
+        reads |= set(_handed(calling, base))
     return StepKey(
         key=draw_key(OF_A_STEP),
         execution=execution,
@@ -136,7 +136,9 @@ def _own(calling: Calling) -> Iterator[str]:
     request, job = calling.request, calling.job.rsplit("/", 1)[-1]
     execution = calling.execution.rsplit("/", 1)[-1]
     for base in _shared_outputs(calling):
-        yield base if base.rsplit("/", 1)[-1] == job else f"{base}/{job}"
+        parts = base.split("/")
+        alone = parts[-1] == job or (execution in parts and calling.step in parts)
+        yield base if alone else f"{base}/{job}"
         if execution:
             yield f"{base}/{execution}/{calling.step}"
     for output in (request.get("ProcessingOutputConfig") or {}).get("Outputs") or ():
@@ -145,11 +147,14 @@ def _own(calling: Calling) -> Iterator[str]:
     yield _address(request.get("CheckpointConfig"), "S3Uri")
 
 
-def _handed(request: Mapping[str, Any], base: str) -> Iterator[str]:
-    """Yield the results below an address that a function is handed: those of another execution in a selective run."""
-    for word in _arguments(request):
-        if word.startswith(f"{base}/") and word.endswith("/results"):
-            yield word
+def _handed(calling: Calling, base: str) -> Iterator[str]:
+    """Yield what a function is handed below an address: what steps before have returned, in a selective run those of
+    another execution.
+    """
+    run = calling.execution.rsplit("/", 1)[-1]
+    for word in _arguments(calling.request):
+        if word.startswith(f"{base}/") and (run in word.split("/") or word.endswith("/results")):
+            yield word.rstrip("/")
 
 
 def _shared_outputs(calling: Calling) -> Iterator[str]:
