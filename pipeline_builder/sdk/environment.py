@@ -81,16 +81,17 @@ def _installed() -> str:
         return ""
 
 
+PLAIN: Mapping[str, str] = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "PYTHONUTF8": "1",
+    "PYTHONWARNINGS": "ignore",
+    "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+}
+"""Variables of what uses the SDK: nobody's settings, credentials or notices."""
+
+
 def plain_variables(home: Path) -> dict[str, str]:
-    """Return the variables of a program that uses the SDK: nobody's settings, credentials or notices."""
-    return {
-        "PATH": os.defpath,
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONUTF8": "1",
-        "PYTHONWARNINGS": "ignore",
-        "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
-    }
+    """Return the variables of a program of ours that uses the SDK, outside of a job."""
+    return {**PLAIN, "PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home)}
