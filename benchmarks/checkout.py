@@ -10,41 +10,23 @@ virtual environment there where they aren't yet; `--only WORD` measures one part
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from beside import trees_of
-from figures import Figure, Seen, note, ratio
+from figures import Figure, Seen, exponent, meter, middle, note, ratio
 from remotes import git, make_remotes, served
 
 WORK = Path(__file__).with_name("checkout_work.py")
 PEERS = ("GitPython==3.2.1", "vcs2l", "west")
 COUNT, FILES, SIZE = 50, 50, 20_000
 FOLDERS = 8
-GOALS = {"cold": 1.1, "unchanged": 1.15}
-
-
-def measure(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Seen:
-    """Run a command to its end; a failure shows what it said."""
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        process = subprocess.Popen([*map(str, command)], cwd=folder, env=environment, stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            sys.exit(f"{' '.join(map(str, command))} failed:\n{said.read().decode()[-3000:]}")
-    return Seen(wall=wall, cpu=used.ru_utime + used.ru_stime, peak=used.ru_maxrss / 1024)
 
 
 @dataclass
@@ -94,7 +76,7 @@ class Contest:
         if tree:
             environment |= {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(self.root / "bytecode" / tree.name)}
             environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self.costs.setdefault(name, []).append(measure(command, environment, folder))
+        self.costs.setdefault(name, []).append(meter(command, folder=folder, environment=environment))
 
     def ours(self, name: str, tree: Path, folder: Path) -> None:
         self.take(name, [sys.executable, "-m", "pipeline_builder", "checkout"], folder, tree)
@@ -117,7 +99,7 @@ class Contest:
             is_ours = name == "now"
             note(Figure(work=title, of=name, seen=costs, goal=goal if is_ours else "", bound=bound if is_ours else ""))
         for name, costs in self.costs.items():
-            wall, cpu = (statistics.median(getattr(cost, what) for cost in costs) for what in ("wall", "cpu"))
+            wall, cpu = (middle(costs, what) for what in ("wall", "cpu"))
             ratios = "".join(f"  x{ratio(costs, first, what):.2f}" for what in ("wall", "cpu"))
             peak = max(cost.peak for cost in costs)
             end = f"   n={len(costs)}{f'  goal {goal}' if name == 'now' else ''}"
@@ -216,9 +198,9 @@ def growth(root: Path, trees: Mapping[str, Path], sizes: Sequence[int]) -> None:
                     for c, s in zip(costs, sizes, strict=True)
                 ]
                 note(*row)
-                exponent = math.log(costs[-1].cpu / costs[0].cpu) / math.log(sizes[-1] / sizes[0])
+                power = exponent(sizes, [cost.cpu for cost in costs])
                 figures = "".join(f"{cost.cpu:9.2f}" for cost in costs)
-                print(f"  {what:<10}{name:<8}{figures} CPU s   n^{exponent:.2f}  {costs[-1].peak:5.0f} MB", flush=True)
+                print(f"  {what:<10}{name:<8}{figures} CPU s   n^{power:.2f}  {costs[-1].peak:5.0f} MB", flush=True)
 
 
 def heads(remotes: Path, count: int) -> list[tuple[str, str]]:

@@ -67,7 +67,9 @@ def middle(seen: Sequence[Seen], part: str = "cpu") -> float:
 
 
 def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
-    """Return the power of the size that the values grow by, from the first to the last."""
+    """Return the power of the size that the values grow by, from the first to the last; of one size there is none."""
+    if sizes[0] == sizes[-1]:
+        return math.nan
     return math.log(values[-1] / values[0]) / math.log(sizes[-1] / sizes[0])
 
 

@@ -19,9 +19,9 @@ from figures import FIGURES, Figure, exponent, middle, ratio, read
 from table import ROOT
 
 SECTIONS = {
-    "checkout": ("checkout.py", "--only cold --runs {pairs} --peers {peers} --before {before}"),
-    "looks": ("checkout.py", "--only unchanged --runs {pairs} --before {before}"),
-    "folders": ("checkout.py", "--only folders --runs {pairs} --before {before}"),
+    "checkout": ("checkout.py", "--only cold --rounds {pairs} --peers {peers} --before {before}"),
+    "looks": ("checkout.py", "--only unchanged --rounds {pairs} --before {before}"),
+    "folders": ("checkout.py", "--only folders --rounds {pairs} --before {before}"),
     "repositories": ("checkout.py", "--only growth --before {before}"),
     "unchanged": ("unchanged.py", "--runs {pairs} --before {before}"),
     "validate": ("compose.py", "--sdk --sizes 10 100 1000 --runs {pairs} --old {old}"),
@@ -32,6 +32,7 @@ SECTIONS = {
     "passing": ("passing.py", "--rounds {pairs} --megabytes 256 --old {old}"),
     "transform": ("transform.py", "--rounds {pairs} --old {old}"),
     "chain": ("chain.py", "--rounds {pairs}"),
+    "tuning": ("tuning.py", "--rounds {pairs}"),
 }
 """What each part of the table starts, and with which words; without a tree of before, its option is left out."""
 PARTS = {"cpu": "CPU s", "wall": "s"}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import statistics
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
+
+from beside import Worker
+from figures import Figure, Seen, middle, note, watch
+from table import ROOT
 
 ONE = """
 import json, os, sys, time
@@ -34,18 +33,25 @@ def main() -> None:
     parser.add_argument("--trainings", type=int, default=24)
     parser.add_argument("--parallel", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    root = str(Path(__file__).resolve().parent.parent)
+    seen: list[Seen] = []
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", ONE, root, folder, *map(str, (given.trainings, given.parallel, given.seconds))]
-        asked = "\n" * (given.times + 1)
-        said = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=True).stdout
-    walls, cpus = zip(*(json.loads(line) for line in said.splitlines()[1:]), strict=True)  # the first warms up
+        worker = Worker(ONE, ROOT, folder, *map(str, (given.trainings, given.parallel, given.seconds)))
+        worker.ask()  # warms up
+        for _ in range(given.rounds):
+            with watch(worker.process) as peaks:
+                wall, cpu = worker.ask()
+            seen.append(Seen(wall=wall, cpu=cpu, peak=peaks[0]))
+        worker.close()
     bound = math.ceil(given.trainings / given.parallel) * given.seconds
-    wall, each = statistics.median(walls), statistics.median(cpus) / given.trainings * 1000
-    what = f"{given.trainings} trainings of {given.seconds:g} s, {given.parallel} at once, medians of {given.times}"
-    print(f"tuning: {what}: {wall:.2f} s, {wall / bound:.2f} of the bound; CPU {each:.0f} ms each")
+    work = f"{given.trainings} trainings of {given.seconds:g} s, {given.parallel} at once"
+    note(
+        Figure(work=work, of="sleeping alone", seen=[Seen(wall=bound, cpu=0.0)]),
+        Figure(work=work, of="now", seen=seen, judged="wall", goal="1.10 x", bound="sleeping alone"),
+    )
+    wall, each = middle(seen, "wall"), middle(seen) / given.trainings * 1000
+    print(f"tuning: {work}, n={given.rounds}: {wall:.2f} s, {wall / bound:.2f} of the bound; CPU {each:.0f} ms each")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
     `warn` gets the warnings about it; a `manifest` that is given stands for the file's. `before` is how the checkouts
-    were, where somebody has looked before anything of them was read.
+    were, where somebody has looked before anything of them was read, `after` how they were when all of it was.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Opened:
         self.workspace = workspace
         self.warn = warn
         self.before: Tree | None = None
+        self.after: Tree | None = None
         if manifest is not None:
             self.manifest = manifest
 
@@ -112,6 +113,7 @@ class Opened:
             if renewed := self._renew(recalled):
                 composed, record = renewed
                 recalled.keep(composed, lambda _: record)
+                self.after = recalled.after
                 return composed
             composed = self._compose(recalled.values)
 
@@ -122,6 +124,7 @@ class Opened:
 
             if composed.images == self.lock.images:
                 recalled.keep(composed, note)
+                self.after = recalled.after
         return composed
 
     def _renew(self, recalled: Recalled) -> tuple[Composed, Record] | None:

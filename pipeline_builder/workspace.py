@@ -133,7 +133,7 @@ def load_manifest(workspace: Workspace) -> Manifest:
         message = f"the manifest '{label}' {what}"
         hint = "go to the folder of model_repos.yaml, or name the file with --manifest"
         raise InputProblems(Problem(id="PB100", message=message, hint=hint))
-    return build_manifest(load_yaml(path, label, "PB100"))
+    return build_manifest(load_yaml(path, label, "PB100", placed=True))
 
 
 def load_workspace_lock(workspace: Workspace) -> Lock:

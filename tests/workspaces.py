@@ -32,8 +32,8 @@ local:
   s3: {local/churn: data}
 """
 
-# Variables that count when Python starts.
-_FOR_PYTHON = frozenset(["LC_ALL", "PYTHONHASHSEED", "PYTHONIOENCODING", "TZ"])
+# Variables that count when Python starts, or imports GitPython.
+_FOR_PYTHON = frozenset(["LC_ALL", "PYTHONHASHSEED", "PYTHONIOENCODING", "TZ", "GIT_PYTHON_GIT_EXECUTABLE"])
 
 
 @dataclass(frozen=True)

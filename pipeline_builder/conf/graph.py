@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.conf.branching import place_branches
-from pipeline_builder.conf.conf import ModelConf, ParameterSection
+from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.containers import check_containers
 from pipeline_builder.conf.edges import (
     check_chains,
-    check_parameters,
     check_references,
     check_top,
     explicit_edges,
@@ -23,6 +22,7 @@ from pipeline_builder.conf.edges import (
     without_broken,
 )
 from pipeline_builder.conf.ownership import check_arguments
+from pipeline_builder.conf.parameters import ParameterSection, check_parameters
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.conf.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
 from pipeline_builder.errors import InputProblems, Problem
@@ -87,7 +87,7 @@ def read_graph(
     check_chains(steps, problems)
     check_top(steps, problems)
     check_arguments(steps.values(), problems)
-    check_parameters(owner, pipeline, problems)
+    check_parameters(owner.document, pipeline.parameters, problems)
     check_references(pipeline, steps, problems)
     if not problems:
         problems.extend(missing_siblings(steps))

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
+from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
     RequestSection,
@@ -17,6 +18,7 @@ from pipeline_builder.conf.requests import (
     missing_request,
     read_requests,
     request_name,
+    request_of,
 )
 from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
 from pipeline_builder.conf.sdk import KEY, MadeSteps, sections_of
@@ -192,12 +194,12 @@ def collect_models(files: tuple[ModelConf, ...], problems: list[Problem]) -> dic
     models: dict[str, ModelConf] = {}
     for file in files:
         for name in file.section.models:
-            place = file.document.place(("conf", "models", name), key=True)
+            path: DataPath = ("conf", "models", name)
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
                 message = f"the model name {describe(name)} cannot be used, expected letters, digits, '.', '_' and '-'"
-                problems.append(Problem(id="PB302", message=message, place=place))
+                problems.append(Problem(id="PB302", message=message, place=file.document.place(path, key=True)))
             if name in models:
-                first = models[name].document.place(("conf", "models", name), key=True)
+                place, first = (one.document.place(path, key=True) for one in (file, models[name]))
                 message = f"the model '{name}' is defined twice"
                 problems.append(Problem(id="PB301", message=message, place=place, related=(first,)))
             models.setdefault(name, file)
@@ -209,13 +211,13 @@ def find_pipeline(
 ) -> tuple[ModelConf, PipelineSection] | tuple[None, None]:
     """Return the one pipeline section and its file."""
     found = [(file, file.section.pipeline) for file in files if file.section.pipeline]
-    places = [file.document.place(("conf", "sagemakerPipeline"), key=True) for file, _ in found]
     if not found:
         where = files[0].document.place(("conf",), key=True) if files else None
         message = "no file has a 'sagemakerPipeline' section, expected it in exactly one"
         problems.append(Problem(id="PB303", message=message, place=where))
         return None, None
     if len(found) > 1:
+        places = [file.document.place(("conf", "sagemakerPipeline"), key=True) for file, _ in found]
         message = "two 'sagemakerPipeline' sections, expected it in exactly one of all files"
         problems.append(Problem(id="PB304", message=message, place=places[1], related=(places[0], *places[2:])))
     return found[0]
@@ -362,7 +364,7 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     written = read_own(asked, owner, path, IDS, problems)
     if requested := request_name(unit, asked):
-        section_name, written = requested, unit.requests.get(requested)
+        section_name, written = requested, request_of(unit, asked, requested)
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
@@ -377,9 +379,8 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
     for message in missing_request(unit, asked, requested) if requested else ():
         place = owner.document.place((*path, "step_type" if asked.step_type else "step_name"))
         problems.append(Problem(id="PB311", message=message, place=place, hint=hint_for(unit, requested)))
-    if asked.step_class == "Raw" and not asked.step_type:
-        message = f"step '{step.name}': a Raw step says its type in the definition: 'step_type' is missing"
-        problems.append(Problem(id="PB885", message=message, place=step.place))
+    if asked.step_class == "Raw":
+        problems.extend(raw_problems(step))
     if tune_name:
         problems.extend(tuning_problems(step))
     elif not step.is_raw or (step.step_class in _CALL_OF and not asked.arguments):

@@ -53,6 +53,8 @@ class Recalled:
     folder: Path
     values: Noted
     before: Tree | None = None
+    after: Tree | None = field(default=None, init=False)
+    """How it was when all of it had been read."""
     _found: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def find(self, again: Callable[[], Composed]) -> Composed | None:
@@ -103,6 +105,7 @@ class Recalled:
         `record` gives what is noted of it, where anything is.
         """
         before, after = self.before, look_at_tree(self.folder)
+        self.after = after
         if before is None or after is None or self.values.whole:
             return
         if after.stamp != before.stamp or not are_as_they_were(self.folder, before.fresh):

@@ -23,7 +23,8 @@ def fingerprint_code() -> str:
     digest = hashlib.sha256(sys.version.encode())
     package = Path(__file__).parent.parent
     for name in sorted(_files(os.fspath(package))):
-        content = Path(name).read_bytes()
+        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 - hundreds of files, for each command
+            content = file.read()
         digest.update(f"{name[len(os.fspath(package)) :]}\0{len(content)}\0".encode())
         digest.update(content)
     for name in sorted(set(_distributions())):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import base64
 import functools
+import hashlib
 import os
 import shutil
 import ssl
@@ -56,9 +57,36 @@ def _empty() -> Path:
 def make_repository(folder: Path) -> Path:
     """Commit all that is in the folder as the first commit of its branch `main`."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(_empty(), folder / ".git", dirs_exist_ok=True)
-    commit(folder, "first")
+    if (folder / ".git").exists():
+        shutil.copytree(_empty(), folder / ".git", dirs_exist_ok=True)
+        commit(folder, "first")
+        return folder
+    known = _first_commits() / _digest(folder)
+    if not known.exists():
+        shutil.copytree(_empty(), folder / ".git")
+        commit(folder, "first")
+        shutil.copytree(folder / ".git", known)
+        return folder
+    shutil.copytree(known, folder / ".git")
     return folder
+
+
+@functools.cache
+def _first_commits() -> Path:
+    """Return where first commits are kept, by what git was given: it takes two processes for each of a thousand."""
+    folder = Path(tempfile.mkdtemp(prefix="first-commits-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of all that git makes of the folder: names, modes and contents, and what ENVIRONMENT says now."""
+    digest = hashlib.sha256(repr(sorted(ENVIRONMENT.items())).encode())
+    for path in sorted(folder.rglob("*")):
+        content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        facts = f"{path.relative_to(folder)}\0{path.lstat().st_mode:o}\0{len(content)}\0"
+        digest.update(facts.encode("utf-8", "surrogateescape") + content)
+    return digest.hexdigest()
 
 
 def commit(folder: Path, subject: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,12 +40,18 @@ def head(folder: Path) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    lib = made(tmp_path / "remotes", "lib")
-    inner = made(tmp_path / "remotes", "inner")
+@pytest.fixture(scope="module")
+def remotes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("remotes")
+    lib, inner = made(folder, "lib"), made(folder, "inner")
     add(lib, "deep/inner", "../inner", head(inner))
-    add(made(tmp_path / "remotes", "churn"), "libs/common", "../lib", head(lib))
+    add(made(folder, "churn"), "libs/common", "../lib", head(lib))
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path, remotes: Path) -> Path:
+    shutil.copytree(remotes, tmp_path / "remotes")
     return tmp_path
 
 

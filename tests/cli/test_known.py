@@ -14,16 +14,21 @@ from pathlib import Path
 import pytest
 
 from tests.many import make_units
-from tests.workspaces import MANIFEST, Ended, Workspace, make_workspace
+from tests.workspaces import MANIFEST, Ended, Kept, Workspace, make_workspace
 
 _SECONDS = re.compile(r"\d+\.\d s$", re.MULTILINE)
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Workspace:
-    made = make_workspace(tmp_path, manifest=MANIFEST)
+@pytest.fixture(scope="module")
+def checked_out(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    made = make_workspace(tmp_path_factory.mktemp("known") / "workspace", manifest=MANIFEST)
     assert made.call("checkout").code == 0
-    return made
+    return Kept.keep(made)
+
+
+@pytest.fixture
+def made(checked_out: Kept) -> Workspace:
+    return checked_out.restore()
 
 
 def kept(made: Workspace) -> Path:
@@ -46,6 +51,7 @@ def was_known(made: Workspace, *more: str, **environment: str) -> bool:
         [sys.executable, "-X", "importtime", *command],
         cwd=made.root, env=made.environment(**environment), capture_output=True, text=True, check=False,
     )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-2000:]
     return "pipeline_builder.definition.compose" not in ended.stderr
 
 

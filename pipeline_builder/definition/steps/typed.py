@@ -107,7 +107,7 @@ def split_given(step: Step, asked: dict[str, Any]) -> tuple[Mapped, dict[str, An
     """Return the members of what a step asks for that stand beside its request, and those of the request."""
     step_type = STEP_TYPES.get(_TYPES.get(step.step_class, type_of(step)), ANY_TYPE)
     if (step.made or step_type is ANY_TYPE) and isinstance(whole := asked.get("Arguments"), dict):
-        return {key: value for key, value in asked.items() if key != "Arguments"}, whole
+        return {key: value for key, value in asked.items() if key not in ("Arguments", "Name", "Type")}, whole
     named = () if step.step_class in _INPUTS else _ANYWHERE  # whose arguments are inputs of any name
     beside = (*step_type.keys, "RetryPolicies", *named)
     own = {key: value for key, value in asked.items() if key in beside and value is not None}
