@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline_builder.conf.conf import load_conf
+from pipeline_builder.conf.conf import ModelConf, load_conf
 from pipeline_builder.conf.graph import Graph, build_graph
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.check.check import check_definition
@@ -29,7 +29,11 @@ def compose_graph(training_dir: Path, conf: str = CONF, **values: str) -> Graph:
 
 def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
     """Return the graph of the repositories that are below the training directory already."""
-    confs = [
+    return build_graph(load_confs(training_dir, *repos, **values), training_dir=training_dir)
+
+
+def load_confs(training_dir: Path, *repos: str, **values: str) -> list[ModelConf]:
+    return [
         load_conf(
             training_dir / repo / "conf" / "conf.yaml",
             label=LABEL.replace("churn", repo),
@@ -39,7 +43,6 @@ def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
         )
         for repo in repos
     ]
-    return build_graph(confs, training_dir=training_dir)
 
 
 def compose_definition(
