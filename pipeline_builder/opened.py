@@ -25,7 +25,9 @@ from pipeline_builder.workspace import (
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.agreement import Compared
+    from pipeline_builder.conf.sdk import MadeSteps
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.definition.factories import Factories
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.definition.recalled import Recalled
     from pipeline_builder.definition.record import Record
@@ -165,7 +167,14 @@ class Opened:
         root, tags, passed = self.workspace.root, self.workspace.tags, Passed(self.kept)
         with without_collector():
             composed = compose(
-                self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed, ask=self._ask
+                self.manifest,
+                self.lock,
+                root=root,
+                values=values,
+                tags=tags,
+                passed=passed,
+                ask=self._ask,
+                build=self._build,
             )
         if self.workspace.target == "local":
             composed = self._look_here(composed, passed)
@@ -201,13 +210,31 @@ class Opened:
     def suggest_policy(self) -> Suggestion:
         """Return a policy that allows what today's confs ask for."""
         from pipeline_builder.definition.compose import compose
+        from pipeline_builder.definition.factories import build_none_allowed
         from pipeline_builder.definition.policy.suggestion import suggest
 
         root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
         return suggest(
             self.manifest,
-            lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags, ask=self._ask),
+            lambda manifest: compose(
+                manifest, self.lock, root=root, values=values, tags=tags, ask=self._ask, build=build_none_allowed
+            ),
         )
+
+    def _build(self, asking: Factories) -> tuple[Mapping[str, MadeSteps], list[Problem]]:
+        """Have the steps of factories made; the SDK's environment is made where one was not run before."""
+        from pipeline_builder.sdk.factories import Maker
+        from pipeline_builder.sdk.room import Room
+
+        workspace = self.workspace
+        begin_state(workspace.state)
+        settings = local_settings(workspace.root, self.manifest, workspace.jobs)
+        hidden = (workspace.state, workspace.build, *settings.hidden, *settings.mounts.values())
+        room = Room(folder=workspace.state / "factories", hidden=hidden, report=say_aside)
+        maker = Maker(
+            room=room, environments=workspace.state / "envs", kept=self.kept, handed=workspace.build, say=say_aside
+        )
+        return maker(asking)
 
     def _ask(self, keys: Sequence[str]) -> list[Any]:
         """Ask the SDK for addresses of images; its environment is among those of jobs, and made when it is asked."""

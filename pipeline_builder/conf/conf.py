@@ -15,6 +15,7 @@ from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSectio
 from pipeline_builder.conf.comparisons import Comparisons, Message
 from pipeline_builder.conf.parameters import ParameterSection
 from pipeline_builder.conf.registration import GateSection, RegistrySection
+from pipeline_builder.conf.sdk import SdkSection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.conf.tuning import MOST_TOP, TuneSection
 from pipeline_builder.conf.variables import refusing
@@ -63,6 +64,7 @@ class ModelSection(Section):
     )
     automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
     notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
+    sdk: SdkSection | None = Field(None, description="a function that returns steps of the SageMaker SDK")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
 
     @property

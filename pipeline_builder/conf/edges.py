@@ -83,7 +83,7 @@ def _gives(source: Step, step: Step) -> bool:
 
 
 def _outputless(source: Step, place: Place) -> Problem:
-    message = f"step '{source.name}' ({source.step_class}) has no output that another step could take"
+    message = f"step '{source.name}' ({source.kind}) has no output that another step could take"
     value = f"write {{Get: \"Steps.{source.name}.OutputParameters['name']\"}} where the value is wanted"
     return Problem(id="PB314", message=message, place=place, hint=value if source.step_class in _CALLS else None)
 
@@ -95,7 +95,7 @@ def takes_chained(step: Step) -> bool:
 
 def has_output(step: Step) -> bool:
     """Tell whether other steps can take what this one makes."""
-    return bool(step.tune_name) or step.step_class in _CHAINABLE
+    return bool(step.tune_name) or step.kind in _CHAINABLE
 
 
 def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
@@ -154,6 +154,8 @@ def nested_names(step: Step) -> tuple[str, ...]:
     """Return the names of the steps that stand in the arguments of a Condition or ForEach step."""
     if not step.is_raw:
         return ()
+    if step.made:
+        return tuple(_nested(step.asked.step_type, step.asked.arguments.get("Arguments")))
     return tuple(_nested(step.step_class, step.asked.arguments))
 
 

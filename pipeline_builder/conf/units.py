@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
-from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
+from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
 from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
@@ -18,8 +18,10 @@ from pipeline_builder.conf.requests import (
     missing_request,
     read_requests,
     request_name,
+    request_of,
 )
 from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
+from pipeline_builder.conf.sdk import KEY, MadeSteps, sections_of
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -88,7 +90,7 @@ class Step:
 
     `depends_on` has every step that it needs, implied or asked for; `triggers` those that it waits for until a certain
     end of theirs. Of a tuning `section_name` is that of the training job, and `tune_name` its own; one whose request
-    stands in `arguments` has neither.
+    stands in `arguments` has neither. One that a factory has `made` stands at its section.
     """
 
     name: str
@@ -104,6 +106,12 @@ class Step:
     triggers: tuple[tuple[str, str], ...] = ()
     written: Section | None = None
     holder: tuple[str, str] | None = None
+    made: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What people call the step: its class, or of one that a factory has made its type."""
+        return self.asked.step_type if self.made else self.step_class
 
     @property
     def job(self) -> JobSection | None:
@@ -306,8 +314,11 @@ def build_steps(
     models: dict[str, ModelConf],
     units: dict[str, Unit],
     problems: list[Problem],
+    *,
+    made: Mapping[str, MadeSteps] | None = None,
 ) -> dict[str, Step]:
-    """Return the steps of each model in the order of its list, each with the section that configures it.
+    """Return the steps of each model in the order of its list, each with the section that configures it, and then what
+    its factory has `made`.
 
     The models come by their names: the order of a mapping's keys decides nothing.
     """
@@ -319,8 +330,7 @@ def build_steps(
             place = owner.document.place(path, key=True)
             problems.append(Problem(id="PB308", message=message, place=place, hint=did_you_mean(model, models)))
             continue
-        for index, asked in enumerate(listed.steps):
-            step = _step(owner, units[model], asked, (*path, "steps", index), problems)
+        for step in (*_listed(owner, units[model], listed, path, problems), *_made(units[model], made or {}, problems)):
             if step.name in steps:
                 message = f"two steps have the name '{step.name}', expected it once in the pipeline"
                 first = steps[step.name].place
@@ -333,6 +343,19 @@ def build_steps(
     return steps
 
 
+def _listed(
+    owner: ModelConf, unit: Unit, listed: PipelineModel, path: DataPath, problems: list[Problem]
+) -> Iterator[Step]:
+    for index, asked in enumerate(listed.steps):
+        yield _step(owner, unit, asked, (*path, "steps", index), problems)
+
+
+def _made(unit: Unit, made: Mapping[str, MadeSteps], problems: list[Problem]) -> Iterator[Step]:
+    path = (*unit.path, KEY)
+    for asked in sections_of(made[unit.name], path) if unit.name in made else ():
+        yield replace(_step(unit.conf, unit, asked, path, problems), made=True)
+
+
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in _CHOOSING else ""
     tune_name = name_of_tuning(unit, asked)
@@ -341,7 +364,7 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     written = read_own(asked, owner, path, IDS, problems)
     if requested := request_name(unit, asked):
-        section_name, written = requested, unit.requests.get(requested)
+        section_name, written = requested, request_of(unit, asked, requested)
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
+from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
+from pipeline_builder.definition.factories import Factories, FactoryBuilder, build_nothing
 from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
 # What a policy's limits say of a number that is beyond SageMaker's own anyway.
 _LIMITS = ("PB240", "PB241")
+# What may be said because the steps of a factory aren't there.
+_OF_STEPS = ("PB310", "PB313", "PB314", "PB316")
 # Nobody's fault but that of what lies outside.
-_OUTSIDE = ("PB915", "PB916")
+_OUTSIDE = ("PB915", "PB916", "PB924")
 
 
 def compose(
@@ -44,11 +48,13 @@ def compose(
     tags: Mapping[str, str] | None = None,
     passed: Passed | None = None,
     ask: ImageAsker = ask_nobody,
+    build: FactoryBuilder = build_nothing,
 ) -> Composed:
     """Read the conf files of every enabled repository and compose them.
 
     `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job; `passed` knows what
-    was checked before, `ask` the addresses of images that the lock lacks.
+    was checked before, `ask` the addresses of images that the lock lacks; `build`
+    gives the steps of factories.
 
     Raises:
         OutsideFailure: PB915, PB916 where nothing else is wrong but that an image can't be asked for.
@@ -58,7 +64,7 @@ def compose(
     confs, problems = read_confs(manifest, lock, root=root, values=values)
     passed = passed or Passed()
     return compose_confs(
-        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask
+        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask, build=build
     )
 
 
@@ -74,6 +80,7 @@ def compose_confs(
     before: Iterable[Problem] = (),
     others: frozenset[str] = frozenset(),
     ask: ImageAsker = ask_nobody,
+    build: FactoryBuilder = build_nothing,
 ) -> Composed:
     """Compose what could be read of conf files, as `compose` does; `before` are the problems in them.
 
@@ -81,7 +88,8 @@ def compose_confs(
     """
     problems = [*before]
     settings = _settings(values, tags, manifest, problems)
-    graph = _graph(confs, problems, root / manifest.training_dir, values)
+    made = _made(confs, problems, manifest=manifest, settings=settings, root=root, values=values, build=build)
+    graph = _graph(confs, problems, root / manifest.training_dir, values, made)
     if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
         raise InputProblems(*problems)
     _add_certain(problems, _taken_names(graph, manifest))
@@ -90,6 +98,8 @@ def compose_confs(
     rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
     definition, found = read_definition(graph, settings, urls, images, isolated, others=others)
+    files = {uri: content for steps in made.values() for uri, content in steps.files.items()}
+    definition = replace(definition, files=files) if files else definition
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
     territory = territory_of(manifest, graph, settings)
@@ -124,16 +134,44 @@ def _settings(
 
 
 def _graph(
-    confs: tuple[ModelConf | None, ...], problems: list[Problem], training_dir: Path, values: Mapping[str, str]
+    confs: tuple[ModelConf | None, ...],
+    problems: list[Problem],
+    training_dir: Path,
+    values: Mapping[str, str],
+    made: Mapping[str, MadeSteps],
 ) -> Graph | None:
     """Combine the files; where one couldn't be read at all, what it has would be missed everywhere."""
     whole = [conf for conf in confs if conf is not None]
     if len(whole) < len(confs):
         return None
     source = values.get("SMP_SOURCE_DIR_PATH", "")
-    graph, found = read_graph(whole, training_dir=training_dir, default_source=source)
+    graph, found = read_graph(whole, training_dir=training_dir, default_source=source, made=made)
+    if any(model.sdk and name not in made for conf in whole for name, model in conf.section.models.items()):
+        found = [problem for problem in found if problem.id not in _OF_STEPS]
     _add_certain(problems, found)
     return graph
+
+
+def _made(
+    confs: tuple[ModelConf | None, ...],
+    problems: list[Problem],
+    *,
+    manifest: Manifest,
+    settings: Settings | None,
+    root: Path,
+    values: Mapping[str, str],
+    build: FactoryBuilder,
+) -> Mapping[str, MadeSteps]:
+    """Return the steps of factories: most confs have none, and nobody's code is run for confs that are wrong."""
+    whole = [conf for conf in confs if conf is not None]
+    if settings is None or problems or not any(model.sdk for conf in whole for model in conf.section.models.values()):
+        return {}
+    source = values.get("SMP_SOURCE_DIR_PATH", "")
+    rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
+    asking = Factories(whole, settings=settings, rules=rules, training_dir=root / manifest.training_dir, source=source)
+    made, found = build(asking)
+    problems.extend(found)
+    return made
 
 
 def _images(

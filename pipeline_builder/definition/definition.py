@@ -148,8 +148,9 @@ def _groups(graph: Graph, steps: list[Mapped]) -> Mapping[str, str]:
     groups: dict[str, str] = {}
     for name, group in _registered([*steps]):
         if isinstance(group, str):
-            step = graph.by_name.get(name)  # one within a condition of the conf's own has no section
-            groups.setdefault(group, step.registry.group_description if step else "")
+            step = graph.by_name.get(name)  # a raw one has no section, nor has one within a condition of the conf's own
+            described = step is not None and step.step_class == "RegisterModel"
+            groups.setdefault(group, step.registry.group_description if step and described else "")
     return groups
 
 

@@ -151,6 +151,7 @@ class RulesSection(Section):
     statements: Statements = Field(
         (), description="'service:Action ARN', with * and ? in the ARN: what functions of handlers may do besides"
     )
+    factories: bool = Field(False, description="whether confs may have steps made by a function of theirs: 'sdk'")
 
 
 class PolicySection(RulesSection):
@@ -188,6 +189,7 @@ class Rules:
     indexes: tuple[str, ...] = ("default",)
     secrets: Mapping[str, str] = field(default_factory=dict)
     statements: tuple[str, ...] = ()
+    factories: bool = False
     withheld: frozenset[str] = frozenset()
     places: Mapping[str, Place] = field(default_factory=dict)
     place: Place | None = None

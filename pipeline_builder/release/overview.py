@@ -22,7 +22,7 @@ def nodes_of(composed: Composed) -> tuple[Node, ...]:
             Node(
                 name=step.name,
                 type=step.type,
-                step_class=owner.step_class if own else step.type,
+                step_class=owner.kind if own else step.type,
                 model=owner.unit.name,
                 depends_on=step.depends_on,
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline_builder.serve import (
     callbacks,
     executions,
+    experiments,
     identity,
     jobs,
     logs,
@@ -27,6 +28,7 @@ SAGEMAKER: Mapping[str, Mapping[str, Handler]] = {
     "pipelines": pipelines.OPERATIONS,
     "executions": {**callbacks.OPERATIONS, **executions.OPERATIONS, **steps.OPERATIONS},
     "jobs": {**starting.OPERATIONS, **jobs.OPERATIONS, **tunings.OPERATIONS},
+    "experiments": experiments.OPERATIONS,
     "models": models.OPERATIONS,
     "model packages and their groups": packages.OPERATIONS,
     "tags, search": {**tagging.OPERATIONS, **search.OPERATIONS},

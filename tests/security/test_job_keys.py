@@ -279,9 +279,16 @@ except Exception as error:
     assert log == ["arn:aws:sts::000000000000:assumed-role/local/SageMaker", "AccessDeniedException"]
 
 
-def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door) -> None:
+@pytest.mark.parametrize("base", ["models", "stepped"])
+def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door, base: str) -> None:
     step = training("T", f"env > /opt/ml/model/env; {door.until}")
-    step["Arguments"]["AlgorithmSpecification"]["ContainerArguments"] = ["--s3_base_uri", "s3://local/stepped"]
+    # As the SDK asks for a function with `@step`: what it is and what it returns is below this address, if that of its
+    # results is too; an address that arguments name alone is nobody's.
+    named = "s3://local/stepped" if base == "stepped" else "s3://local/elsewhere"
+    step["Arguments"]["AlgorithmSpecification"]["ContainerArguments"] = ["--s3_base_uri", named]
+    if base == "stepped":
+        results = {"Std:Join": {"On": "/", "Values": [named, {"Get": "Execution.PipelineExecutionId"}, "T/results"]}}
+        step["Arguments"]["OutputDataConfig"] = {"S3OutputPath": results}
     served.create("p", definition(step))
     arn = served.start("p")
     execution = arn.rsplit("/", 1)[-1]
@@ -290,14 +297,14 @@ def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Ser
     job = Job(dict(line.split("=", 1) for line in text.splitlines() if "=" in line), served.url)
     s3 = job.client("s3")
     name = job.variables["TRAINING_JOB_NAME"]
-    for base in ("models", "stepped"):
-        for key in (f"{base}/{name}/x", f"{base}/{execution}/T/results/payload.pkl"):
-            s3.put_object(Bucket="local", Key=key, Body=b"1")
-        for key in (f"{base}/T/2026/function/payload.pkl", f"{base}/{execution}/Other/results/payload.pkl"):
-            served.s3.put_object(Bucket="local", Key=key, Body=b"2")
-            assert s3.get_object(Bucket="local", Key=key)["Body"].read() == b"2"
-            denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
-        denied(s3.get_object, Bucket="local", Key=f"{base}/Other/2026/function/payload.pkl")
+    for key in (f"{base}/{name}/x", f"{base}/{execution}/T/results/payload.pkl"):
+        s3.put_object(Bucket="local", Key=key, Body=b"1")
+    for key in (f"{base}/T/2026/function/payload.pkl", f"{base}/{execution}/Other/results/payload.pkl"):
+        served.s3.put_object(Bucket="local", Key=key, Body=b"2")
+        assert s3.get_object(Bucket="local", Key=key)["Body"].read() == b"2"
+        denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
+    denied(s3.get_object, Bucket="local", Key=f"{base}/Other/2026/function/payload.pkl")
+    denied(s3.put_object, Bucket="local", Key=f"elsewhere/{execution}/T/results/payload.pkl", Body=b"1")
     assert {job.variables[variable] for variable in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {"us-east-1"}
     for key in ("models/x", f"models/{name}x/y", f"models/{execution}/Other/x", "models/other-job/output/model.tar.gz"):
         denied(s3.put_object, Bucket="local", Key=key, Body=b"1")

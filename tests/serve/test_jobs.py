@@ -233,7 +233,7 @@ def test_pipelines_executions_and_packages_are_searched(served: Served) -> None:
     arn = served.start("p")
     ended = served.end(arn)
     assert ended["FailureReason"] == "Step failure: One or multiple steps failed"
-    assert served.steps(arn)["A"]["FailureReason"].startswith("AlgorithmError: ")
+    assert served.steps(arn)["A"]["FailureReason"].startswith("ClientError: AlgorithmError: ")
     with refused("ValidationException", "Only pipelines with 'Executing' status can be stopped"):
         served.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     group = served.sagemaker.create_model_package_group(ModelPackageGroupName="g")["ModelPackageGroupArn"]

@@ -45,6 +45,8 @@ _DISTRIBUTIONS = tuple(
 )  # fmt: skip
 _ENTRY_POINT = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(?:/[A-Za-z0-9._+-]+)*")
 
+_MODULES = re.compile(r"/sagemaker-(?:scikit-learn|xgboost):")
+
 
 def training_files(request: Request, *, ml: Path) -> None:
     """Write `input/config/*.json` below `ml` and make the folders that a training container finds."""
@@ -77,10 +79,18 @@ def training_environment(
     return {**service, **sm, **environment}
 
 
-def training_command(request: Request, *, package: bool = False) -> tuple[str, ...]:
+def is_module(request: Request, code: Path) -> bool:
+    """Tell whether the entry point is a module's name: scikit-learn's and XGBoost's images run one as it is."""
+    image = str((request.get("AlgorithmSpecification") or {}).get("TrainingImage") or "")
+    program = _plain(_split(request)[1].get("sagemaker_program") or "")
+    return bool(_MODULES.search(image) and _ENTRY_POINT.fullmatch(program)) and (code / f"{program}.py").is_file()
+
+
+def training_command(request: Request, *, package: bool = False, module: bool = False) -> tuple[str, ...]:
     """Return the command, to be run in /opt/ml/code: the request's own, or the script with its hyperparameters.
 
-    `package` says that there is a `setup.py` beside the script, which the toolkit then installs and runs as a module.
+    `package` says that there is a `setup.py` beside the script, which the toolkit then installs and runs as a module,
+    `module` that it is one's name.
     Raises InputProblems (PB513) where the request names no script, or not one inside the code folder.
     """
     algorithm = request.get("AlgorithmSpecification") or {}
@@ -88,6 +98,8 @@ def training_command(request: Request, *, package: bool = False) -> tuple[str, .
         return (*algorithm["ContainerEntrypoint"], *(algorithm.get("ContainerArguments") or ()))
     program = _entry_point(request)
     arguments = user_arguments(_split(request)[0])
+    if module:
+        return ("python", "-m", program, *arguments)
     if start := start_of(framework_parameters(request), group_of(request), gpus=0):
         return started(start, program, arguments, package=package)
     if program.endswith(".sh") or (not package and not program.endswith(".py")):

@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline_builder.sdk.environment import SdkEnvironment
 from tests.places import ROOT
 
-LOCKS = {"checkov": ROOT / "requirements-checkov.txt"}
+LOCKS = {"checkov": ROOT / "requirements-checkov.txt", "suite": ROOT / "requirements-sdk-suite.txt"}
 SDKS = {"v2": 2, "v3": 3}
 FOLDER = ROOT / ".venv-sdk"
 """Outlives a run of the tests: hundreds of megabytes that change with the lock alone."""
