@@ -12,4 +12,6 @@ def canonical(value: JSON) -> bytes:
     return _WRITER.encode(value).encode() + b"\n"
 
 
-_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_WRITER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)

@@ -42,8 +42,8 @@ class Problem:
     """One finding: what was found, what was expected, where, and what to do (`hint`).
 
     `id` is stable and documented: PB1xx manifest and checkout, PB2xx conf, PB3xx graph, PB4xx definition, PB5xx local
-    engine, PB6xx templates and deployment, PB7xx calls to AWS, PB8xx checkout and engine, continued. A
-    warning never stops a command.
+    engine, PB6xx templates and deployment, PB7xx calls to AWS, PB8xx checkout and engine, continued, PB9xx
+    the SDK and what others have written. A warning never stops a command.
     """
 
     id: str

@@ -16,6 +16,7 @@ from pipeline_builder.manifest.local import LocalSection
 from pipeline_builder.manifest.manifest import Manifest, build_local
 
 if TYPE_CHECKING:
+    from pipeline_builder.definition.bundle import Bundle
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.engine.execution.ability import Unable
     from pipeline_builder.engine.settings import LocalSettings
@@ -71,32 +72,43 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     """Return the composed with a warning for each thing that has no effect on this machine.
 
     Parts in which nothing was found before, by `passed`, aren't looked at again, but where something else on this
-    machine counts: other Pythons, or folders.
+    machine counts: other Pythons, folders, or an mpirun.
 
     Raises:
         InputProblems: all that this machine can't do of the definition, with its place.
     """
     from pipeline_builder.definition.check.parts import have_passed, parts_of
     from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.processes import MPI
     from pipeline_builder.engine.jobs.requirements import included_lines, pythons_of
 
     bundles = composed.definition.bundles
+    by_digest = {bundle.sha256: bundle for bundle in bundles.values()}
+
+    def lines(bundle: Bundle | None) -> tuple[str, ...]:
+        return included_lines("requirements.txt", bundle.text) if bundle else ()
 
     def look(content: bytes) -> tuple[Unable, ...]:
         return look_at(
             content,
             sources=settings.sources,
             images=settings.images,
-            requirements=lambda code: included_lines("requirements.txt", bundles[code].text) if code in bundles else (),
+            requirements=lambda code: lines(bundles.get(code)),
         )
 
     content, about = composed.definition.content, f"here {settings.images}"
-    if settings.sources or pythons_of(tuple(lines for _, lines in settings.images)):
-        passed = Passed()
-    if have_passed(content, look, passed, about):
+    pythons = pythons_of(tuple(lines for _, lines in settings.images))
+    elsewhere = bool(settings.sources or MPI.encode() in content or pythons)
+
+    def told(digest: str) -> str:
+        return repr(lines(by_digest.get(digest)))
+
+    sizes = tuple(part.size for part in composed.definition.parts)
+    if not elsewhere and have_passed(content, look, passed, about, told=told, sizes=sizes):
         return composed
     if not (found := look(content)):
-        passed.mark(parts_of(content), about)
+        if not elsewhere:
+            passed.mark(parts_of(content, sizes), about)
         return composed
     place = composed.policed.places()
     problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]
@@ -114,17 +126,24 @@ def find_unrunnable_here(
     composed: Composed, stub_files: Mapping[str, Path], kept: Kept | None = None
 ) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
-    from pipeline_builder.engine.document.document import load_definition
-    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
-
     definition = composed.definition
     known = kept if not stub_files else None
     if known and known.get(_RUNS, definition.sha256):
         return ()
+    from pipeline_builder.definition.check.parts import have_passed
+    from pipeline_builder.engine.document.document import load_definition
+    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
+
     content = composed.renewed if known and known.get(_RUNS, composed.before) else definition.content
-    document, stubs = load_definition(content), load_stubs(stub_files)
-    found = (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
-    if not found:
+    stubs = load_stubs(stub_files)
+
+    def find(content: bytes) -> tuple[Problem, ...]:
+        document = load_definition(content)
+        return (*find_wrong_stubs(document, stubs), *find_unrunnable(document, stubs))
+
+    sizes = tuple(part.size for part in definition.parts) if content is definition.content else ()
+    alike = not stubs and have_passed(content, find, Passed(), _RUNS, sizes=sizes)
+    if alike or not (found := find(content)):
         if known:
             known.put(_RUNS, definition.sha256, value=True)
         return ()

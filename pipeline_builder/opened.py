@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.errors import Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
@@ -20,11 +20,14 @@ from pipeline_builder.workspace import (
     load_workspace_lock,
     open_keys,
     open_target,
+    say_aside,
 )
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.agreement import Compared
+    from pipeline_builder.conf.sdk import MadeSteps
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.definition.factories import Factories
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.definition.recalled import Recalled
     from pipeline_builder.definition.record import Record
@@ -40,7 +43,7 @@ class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
     `warn` gets the warnings about it; a `manifest` that is given stands for the file's. `before` is how the checkouts
-    were, where somebody has looked before anything of them was read.
+    were, where somebody has looked before anything of them was read, `after` how they were when all of it was.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Opened:
         self.workspace = workspace
         self.warn = warn
         self.before: Tree | None = None
+        self.after: Tree | None = None
         if manifest is not None:
             self.manifest = manifest
 
@@ -109,6 +113,7 @@ class Opened:
             if renewed := self._renew(recalled):
                 composed, record = renewed
                 recalled.keep(composed, lambda _: record)
+                self.after = recalled.after
                 return composed
             composed = self._compose(recalled.values)
 
@@ -119,6 +124,7 @@ class Opened:
 
             if composed.images == self.lock.images:
                 recalled.keep(composed, note)
+                self.after = recalled.after
         return composed
 
     def _renew(self, recalled: Recalled) -> tuple[Composed, Record] | None:
@@ -160,7 +166,16 @@ class Opened:
 
         root, tags, passed = self.workspace.root, self.workspace.tags, Passed(self.kept)
         with without_collector():
-            composed = compose(self.manifest, self.lock, root=root, values=values, tags=tags, passed=passed)
+            composed = compose(
+                self.manifest,
+                self.lock,
+                root=root,
+                values=values,
+                tags=tags,
+                passed=passed,
+                ask=self._ask,
+                build=self._build,
+            )
         if self.workspace.target == "local":
             composed = self._look_here(composed, passed)
         with contextlib.suppress(OSError):
@@ -195,12 +210,38 @@ class Opened:
     def suggest_policy(self) -> Suggestion:
         """Return a policy that allows what today's confs ask for."""
         from pipeline_builder.definition.compose import compose
+        from pipeline_builder.definition.factories import build_none_allowed
         from pipeline_builder.definition.policy.suggestion import suggest
 
         root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
         return suggest(
-            self.manifest, lambda manifest: compose(manifest, self.lock, root=root, values=values, tags=tags)
+            self.manifest,
+            lambda manifest: compose(
+                manifest, self.lock, root=root, values=values, tags=tags, ask=self._ask, build=build_none_allowed
+            ),
         )
+
+    def _build(self, asking: Factories) -> tuple[Mapping[str, MadeSteps], list[Problem]]:
+        """Have the steps of factories made; the SDK's environment is made where one was not run before."""
+        from pipeline_builder.sdk.factories import Maker
+        from pipeline_builder.sdk.room import Room
+
+        workspace = self.workspace
+        begin_state(workspace.state)
+        settings = local_settings(workspace.root, self.manifest, workspace.jobs)
+        hidden = (workspace.state, workspace.build, *settings.hidden, *settings.mounts.values())
+        room = Room(folder=workspace.state / "factories", hidden=hidden, report=say_aside)
+        maker = Maker(
+            room=room, environments=workspace.state / "envs", kept=self.kept, handed=workspace.build, say=say_aside
+        )
+        return maker(asking)
+
+    def _ask(self, keys: Sequence[str]) -> list[Any]:
+        """Ask the SDK for addresses of images; its environment is among those of jobs, and made when it is asked."""
+        from pipeline_builder.sdk.images import image_asker
+
+        begin_state(self.workspace.state)
+        return image_asker(self.workspace.state / "envs", self.kept, say_aside)(keys)
 
     def compare_lock(self, lock: Lock) -> tuple[Compared, ...]:
         """Compare a lock with the manifest and with what the remotes have now."""

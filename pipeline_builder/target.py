@@ -62,12 +62,13 @@ class Calling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Where a job's calls of AWS are answered, if anywhere, and the variables by which it is somebody there.
+    """Where a job's calls of AWS are answered, if anywhere, in which Region, and variables by which it is somebody.
 
     A job without a network reaches the `socket` alone, and has an address of its own that leads there.
     """
 
     url: str = ""
+    region: str = "local"
     socket: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 

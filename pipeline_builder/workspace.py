@@ -133,7 +133,7 @@ def load_manifest(workspace: Workspace) -> Manifest:
         message = f"the manifest '{label}' {what}"
         hint = "go to the folder of model_repos.yaml, or name the file with --manifest"
         raise InputProblems(Problem(id="PB100", message=message, hint=hint))
-    return build_manifest(load_yaml(path, label, "PB100"))
+    return build_manifest(load_yaml(path, label, "PB100", placed=True))
 
 
 def load_workspace_lock(workspace: Workspace) -> Lock:
@@ -181,14 +181,15 @@ def _open_local(state: Path, settings: LocalSettings, *, aws: bool) -> Target:
         return open_local_target(state, settings)
     from pipeline_builder.serve.beside import Beside
 
-    beside = Beside(_report)
+    beside = Beside(say_aside)
     target = open_local_target(state, replace(settings, reach=beside.reach))
     assert isinstance(target.pipelines, LocalPipelines)
     beside.engine = target.pipelines.engine
     return target
 
 
-def _report(text: str) -> None:
+def say_aside(text: str) -> None:
+    """Say a line that is no command's result."""
     sys.stderr.write(f"{text}\n")
 
 

@@ -33,8 +33,12 @@ from pipeline_builder.conf import (
     comparisons,
     conf,
     containers,
+    distributed,
+    machines,
+    parameters,
     registration,
     sections,
+    tracking,
     tuning,
 )
 from pipeline_builder.definition.rules.kinds import KINDS as KINDS_OF_RULES
@@ -60,7 +64,8 @@ DOCS = ROOT / "docs"
 HERE = {"kept": "recorded", "nature": "no effect", "note": "no effect, said", "refused": "refused"}
 KINDS = {"0": "this machine", "1": "manifest and checkout", "2": "conf.yaml and values", "3": "models and steps",
          "4": "definition, plan, run, approval", "5": "local engine", "6": "templates and deployment",
-         "7": "calls to AWS", "8": "submodules and Git LFS, data that pass, serve"}  # fmt: skip
+         "7": "calls to AWS", "8": "submodules and Git LFS, data that pass, serve",
+         "9": "the SageMaker SDK, newer keys and steps"}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
@@ -121,7 +126,7 @@ def points_table() -> str:
 
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
-    more = (calls, comparisons, containers, checks, analytics, tuning)
+    more = (calls, comparisons, containers, checks, analytics, tuning, machines, distributed, tracking, parameters)
     of_conf = (conf, sections, channels, attempts, registration, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest, images)}
     *prefix, plain = name.split(" ")

@@ -274,10 +274,11 @@ def _read_models(services: Sequence[str]) -> None:
 
 def _read_templates() -> None:
     """Compile the templates of the service and look for timezones, which takes a third of a deploy."""
+    from pipeline_builder.layout import TEMPLATES
     from pipeline_builder.service.cloudformation.description.schedules import known_timezones
     from pipeline_builder.service.cloudformation.rendering import rendering
 
-    for path in rendering.TEMPLATES.glob("*.yaml.j2"):
+    for path in TEMPLATES.glob("*.yaml.j2"):
         rendering._environment().get_template(path.name)
     known_timezones()
 

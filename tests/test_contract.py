@@ -429,6 +429,14 @@ def test_a_definition_that_can_t_do_without_the_cache(target: Target) -> None:
         "run 'pipeline-builder apply', and then run again",
     )
     assert [execution.arn for execution in target.pipelines.list_executions("p")] == [first.arn]
+    other = content({"Name": "E", "Type": "EMR", "Arguments": {"ClusterId": "j-1"}, **CACHED})
+    with pytest.raises(InputProblems) as caught:
+        start(target.pipelines, replace(deployed, definition=other), {}, rerun=True)
+    (problem,) = caught.value.problems
+    assert (
+        problem.hint
+        == "first take 'enable_cache' out of 'E' (PB890); then run 'pipeline-builder apply', and then run again"
+    )
     _, hits = cached_by(target, content(script("B", WRITE)), rerun=True)  # nothing of it is cached
     assert hits == {"B": ""}
 

@@ -7,11 +7,16 @@ import os
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.cli.options import make_session
+from pipeline_builder.release.archive import load_evidence
+from pipeline_builder.release.record import load_record
+from pipeline_builder.release.upheld import Upheld
 from tests.tiny import variant
 from tests.workspaces import MANIFEST, Ended, Kept, Workspace, make_workspace
 
@@ -206,6 +211,33 @@ def test_a_decision_in_between_is_seen(judged: Workspace) -> None:
     assert judged.call("reject", "churn", "--comment", "too old", "--again", SEED="2").code == 0
     ended = judged.call("up", "--json", SEED="2")
     assert [package["status"] for package in ended.json["packages"]] == ["Rejected"], ended.err
+
+
+def test_a_verdict_that_somebody_decides_beside_is_not_kept(judged: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry is another when the verdict is kept than when its evidence was read."""
+    monkeypatch.setenv("SEED", "2")
+    places = {"manifest": judged.root / "model_repos.yaml", "state": None, "build": None, "env_file": None}
+    session = make_session(places, "local", None)
+    record = load_record(judged.root / "build" / "run.json")
+    assert record is not None
+    execution = session.target.pipelines.describe_execution(record.execution)
+    assert execution is not None
+    evidence = load_evidence(session.target, record.pipeline, record.evidence)
+    for asked, decided in (("before", False), ("after", True)):
+        if decided:
+            judged.call("reject", "churn", "--comment", "too old", "--again", SEED="2")
+        upheld = Upheld(kept=session.kept, target=session.target, execution=execution, asked=asked)
+        upheld.keep(record, evidence, time.time())
+        assert (upheld.find() is None) is decided
+
+
+def test_evidence_of_a_result_that_was_taken_from_the_cache_is_looked_at(judged: Workspace) -> None:
+    assert judged.call("reject", "churn", "--comment", "too old", "--again", SEED="2").code == 0
+    before = stored(judged, "**/evidence/*.json")
+    assert [judged.call("up", SEED="3").code for _ in range(3)] == [0, 0, 0]
+    before.write_bytes(b"{}")
+    ended = judged.call("up", SEED="3")
+    assert (ended.code, "PB462" in ended.err) == (3, True), ended.err
 
 
 @pytest.mark.parametrize("kind", ["model.tar.gz", "model_evaluation_metrics.json"])

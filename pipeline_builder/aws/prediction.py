@@ -21,7 +21,7 @@ _NEVER = {
     "Model": "models are always made anew",
     "RegisterModel": "a run registers a new version",
     "Condition": "conditions are always decided anew",
-    "Fail": "only where the condition before it says so",
+    "Fail": "an execution that comes to it fails",
 }
 
 
@@ -69,10 +69,12 @@ def _reason(
 ) -> str:
     """Return why the step would run; empty where the cache would answer."""
     kind = str(step["Type"])
-    if kind not in COMPARED:
-        return _NEVER.get(kind, f"{kind} steps are not cached")
+    if kind in _NEVER:
+        return _NEVER[kind]
     if not _caches(step):
         return "the cache is off for this step"
+    if kind not in COMPARED:
+        return f"what SageMaker's cache has of {kind} steps can't be told"
     now_compared = compared(kind, step["Arguments"])
     if after := next((name for name in referred_steps(now_compared) if name in runs), ""):
         return f"after '{after}', which runs"

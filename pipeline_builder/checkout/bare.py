@@ -35,10 +35,15 @@ def is_partial(repository: Path) -> bool:
     return b"promisor" in (repository / "config").read_bytes()
 
 
+def size_of(repository: Path) -> int:
+    """Return how many bytes have come into a repository: git keeps packs as they came."""
+    return sum(path.stat().st_size for path in (repository / "objects" / "pack").glob("*.pack"))
+
+
 def note_shallow(repository: Path, commits: Iterable[str]) -> None:
     """Note that these commits are there without their parents, beside those of before."""
     path = repository / "shallow"
-    known = path.read_text().split() if path.exists() else []
+    known = path.read_text("ascii", "replace").split() if path.exists() else []  # of damage git tells
     if new := [commit for commit in commits if commit not in known]:
         temporary = repository / "shallow_new"
         temporary.write_text("".join(f"{commit}\n" for commit in sorted([*known, *new])))

@@ -31,7 +31,6 @@ from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
-_OF_DAMAGE = ("other", "none", "no answer")
 _UNTOLD = "look at it with 'git status' there"
 
 
@@ -197,7 +196,7 @@ class _Work:
         try:
             return self.work(remote)
         except GitError as error:
-            if error.kind not in _OF_DAMAGE or not self.bare.exists():
+            if not error.of_damage or not self.bare.exists():
                 raise failure_of(self.repo, error, remote) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         remove_folder(self.bare)
@@ -337,7 +336,7 @@ class _Work:
         try:
             return self.git.is_unchanged(self.bare, self.folder, index)
         except GitError as error:
-            if error.kind not in _OF_DAMAGE:
+            if not error.of_damage:
                 raise
             return False
 

@@ -122,13 +122,12 @@ class Contents:
         """
         parts = self.find(remote, facts) if self.repo.submodules else self._only(remote, facts)
         measured = [self.source.git.measure(part.bare, part.tree) for part in parts]
-        sizes = _Sizes()
-        for part in parts if len(parts) > 1 or self.repo.lfs else ():
-            sizes.count(self.source.git, part)
+        together = _together(parts, measured, submodules=self.repo.submodules)
+        _check_size(together)
         _write(self.source.git, parts, folder, index)
         if self.repo.lfs:
-            self._place(parts, folder, index, sizes)
-        return _together(parts, measured, submodules=self.repo.submodules)
+            self._place(parts, folder, index, together)
+        return together
 
     def _only(self, remote: Remote, facts: LockedRepo) -> tuple[Part, ...]:
         self.bring_settings(remote, facts.commit)
@@ -136,13 +135,12 @@ class Contents:
         bare = self.source.bare
         return (Part(repo=repo, remote=remote, bare=bare, commit=facts.commit, tree=facts.tree, inside=inside),)
 
-    def _place(self, parts: Sequence[Part], folder: Path, index: Path, sizes: _Sizes) -> None:
+    def _place(self, parts: Sequence[Part], folder: Path, index: Path, measured: Measured) -> None:
         """Put the files in LFS into the places of their pointers, and note in the index that they are there."""
         git = self.source.git
         scratch = index.with_suffix(".attributes.new")
         pointers = [(part, find_pointers(git, part, folder, scratch)) for part in parts]
-        for _, found in pointers:
-            sizes.add(sum(pointer.size for pointer in found))
+        _check_size(measured, sum(pointer.size for _, found in pointers for pointer in found))
         problems = [*_extended(self.repo, pointers)]
         for part, found in pointers:
             problems += self._bring(part, found)
@@ -196,24 +194,11 @@ class Contents:
         self.parts = ()
 
 
-@dataclass(slots=True)
-class _Sizes:
-    """How much comes into a folder, of all its parts."""
-
-    files: int = 0
-    bytes: int = 0
-
-    def count(self, git: Git, part: Part) -> None:
-        for line in git.lines(["ls-tree", "-r", "-l", "-z", part.tree], part.bare):
-            size = line.partition("\t")[0].split()[3]
-            self.files += 1
-            self.add(int(size) if size.isdigit() else 0)
-
-    def add(self, size: int) -> None:
-        self.bytes += size
-        if self.files > MOST_FILES or self.bytes > MOST_BYTES:
-            what = f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GiB"
-            raise GitError("large", f"{what}, with submodules and files in Git LFS")
+def _check_size(measured: Measured, more: int = 0) -> None:
+    """Refuse what is too much together, `more` bytes among it."""
+    if measured.files > MOST_FILES or measured.bytes + more > MOST_BYTES:
+        what = f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GiB"
+        raise GitError("large", f"{what}, with submodules and files in Git LFS")
 
 
 def _write(git: Git, parts: Sequence[Part], folder: Path, index: Path) -> None:
@@ -249,7 +234,8 @@ def _together(parts: Sequence[Part], measured: Sequence[Measured], *, submodules
         return tuple(str(Path(part.path, path)) for part, names in found for path in names)
 
     left = () if submodules else paths("submodules")
-    return Measured(submodules=left, links=paths("links"), small=paths("small"))
+    files, size = sum(one.files for one in measured), sum(one.bytes for one in measured)
+    return Measured(files=files, bytes=size, submodules=left, links=paths("links"), small=paths("small"))
 
 
 def _extended(repo: Repo, pointers: Sequence[tuple[Part, Sequence[Pointer]]]) -> Iterator[Problem]:

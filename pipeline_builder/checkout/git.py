@@ -40,7 +40,10 @@ _IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What of a tree isn't checked out as it is: submodules, links, and files of the size of LFS pointers."""
+    """How much a tree has, and what of it isn't checked out as it is: submodules, links, files of a pointer's size."""
+
+    files: int
+    bytes: int
 
     submodules: tuple[str, ...]
     links: tuple[str, ...]
@@ -285,12 +288,13 @@ class Git(Runner):
         Raises:
             GitError: kind "large" or "deep", as soon as it is too large, or a path in it too long.
         """
-        size = 0
+        files = size = 0
         found: dict[str, list[str]] = {"submodules": [], "links": [], "small": []}
-        for files, line in enumerate(self.lines(["ls-tree", "-r", "-l", "-z", tree], repository), 1):
+        for line in self.lines(["ls-tree", "-r", "-l", "-z", tree], repository):
             facts, _, name = line.partition("\t")
             mode, kind, _, length = facts.split()
             bytes_ = int(length) if length.isdigit() else 0
+            files += 1
             size += bytes_
             if kind == "commit":
                 found["submodules"].append(name)
@@ -301,7 +305,7 @@ class Git(Runner):
             if files > MOST_FILES or size > MOST_BYTES:
                 raise GitError("large", f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GiB")
             _check_path(name)
-        return Measured(**{name: tuple(paths) for name, paths in found.items()})
+        return Measured(files=files, bytes=size, **{name: tuple(paths) for name, paths in found.items()})
 
     def export(self, repository: Path, tree: str, folder: Path, index: Path) -> None:
         """Write a tree's files into a folder, plain: links come out as files with their target in them."""

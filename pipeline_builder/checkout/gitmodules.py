@@ -24,6 +24,8 @@ MOST_BYTES = 1024 * 1024
 """Bytes that a file of settings in a commit may have."""
 _PORTS = {"https": 443, "ssh": 22}
 _HOST = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_SECTION = re.compile(r'\s*\[submodule "(?P<name>.*?)"')
+_URL = re.compile(r"\s*url\s*=", re.IGNORECASE)
 _KEY = re.compile(r"submodule\.(?P<name>.*)\.(?P<key>path|url)", re.DOTALL)
 _BY_URL = "a submodule's url is https, ssh, or relative to that of its repository (../NAME.git)"
 
@@ -58,20 +60,31 @@ def read_entries(settings: str, text: str) -> Mapping[str, Named]:
         if match := _KEY.fullmatch(key):
             found.setdefault(match["name"], {})[match["key"]] = value
     lines = text.split("\n")
+    places = _places(lines)
     return {
-        posixpath.normpath(values["path"]): _named(name, values.get("url", ""), lines)
+        posixpath.normpath(values["path"]): _named(name, values.get("url", ""), places.get(name, 0), lines)
         for name, values in found.items()
         if values.get("path")
     }
 
 
-def _named(name: str, url: str, lines: list[str]) -> Named:
-    """Return it with the line of its url, or else of its section's begin."""
-    begin = next((at for at, line in enumerate(lines) if line.strip().startswith(f'[submodule "{name}"')), 0)
-    ends = (at for at in range(begin + 1, len(lines)) if lines[at].lstrip().startswith("["))
-    inside = range(begin, next(ends, len(lines)))
-    at = next((at for at in inside if re.match(r"\s*url\s*=", lines[at], re.IGNORECASE)), begin)
-    shown = inert_line(lines[at])[:200] if lines else ""
+def _places(lines: list[str]) -> dict[str, int]:
+    """Return by submodule the line of its url, or else of its section's begin."""
+    found: dict[str, int] = {}
+    name = None
+    for at, line in enumerate(lines):
+        if line.lstrip().startswith("["):
+            section = _SECTION.match(line)
+            name = section["name"] if section and section["name"] not in found else None
+            if name is not None:
+                found[name] = at
+        elif name is not None and _URL.match(line):
+            found[name], name = at, None
+    return found
+
+
+def _named(name: str, url: str, at: int, lines: list[str]) -> Named:
+    shown = inert_line(lines[at])[:200]
     return Named(name=name, url=url, line=at + 1, text=re.sub(r"://[^/@\s]+@", "://***@", shown))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urljoin
 
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.lfsserver import AGENT, Place, Server, ask, is_web, network_of, origin
@@ -145,12 +146,22 @@ def _fetch(git: Git, pointer: Pointer, place: Place, part: Path) -> int:
             with opened(asked, network_of(git, url)) as response:
                 return _read(git, response, pointer, part, (digest, begun))
         except GitError as error:
-            if not error.known or not is_web(error.known[0]):
+            to = _led_to(url, error)
+            if not to:
                 raise
-            if origin(error.known[0]) != origin(url):
+            if origin(to) != origin(url):
                 headers = {name: value for name, value in headers.items() if name.lower() not in _OF_ONE_SERVER}
-            url = error.known[0]
+            url = to
     raise GitError("other", "it is led from one address to another")
+
+
+def _led_to(url: str, error: GitError) -> str:
+    """Return the address that an answer leads to, which may be relative; empty where it is none of https."""
+    try:
+        to = urljoin(url, error.known[0]) if error.known else ""
+    except ValueError:
+        return ""
+    return to if is_web(to) else ""
 
 
 def _begun(part: Path, size: int) -> tuple[Any, int]:

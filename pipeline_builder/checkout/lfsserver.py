@@ -12,7 +12,7 @@ import netrc
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,7 +80,7 @@ def find_server(git: Git, part: Part, top: Repo, remote_of: Callable[[Repo], Rem
     if address.scheme != "https" or not address.host:
         raise RefusedError(f"'{CONFIG}' names '{_shown(named)}', which is not https", _WRITE)
     if remote.by_web and origin(remote.url) == origin(named):
-        return Server(url=named, remote=replace(remote, url=remote.url))
+        return Server(url=named, remote=remote)
     if host := host_of(address, top):
         section = top.hosts[host]
         update = {"name": part.repo.name, "url": named, "credentials": section.credentials, "known_hosts": ()}
@@ -204,8 +204,8 @@ def _by_ssh(remote: Remote, git: Git, given: Pass) -> tuple[str, dict[str, str]]
     """
     address = parse_address(remote.url)
     host, path = _ssh_words(remote.url)
-    if address.host.startswith("-"):
-        raise GitError("unreachable", f"the host '{address.host}' is none")
+    if host[-1].startswith("-"):  # which ssh would take for an option
+        raise GitError("unreachable", f"the host '{host[-1]}' is none")
     try:
         said = git.run_at_host(remote, host, f"git-lfs-authenticate {shlex.quote(path)} download", _own_ssh(git, given))
     except GitError as error:
@@ -278,7 +278,7 @@ def _read(answer: Any, url: str, headers: Headers, hidden: tuple[str, ...]) -> t
         try:
             action = one["actions"]["download"]
             places[oid] = _place(oid, action, url, headers, hidden)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             missing[oid] = _why(one.get("error"))
     return places, missing
 
@@ -304,12 +304,19 @@ def is_web(url: object) -> bool:
 
 
 def _headers(found: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the headers that a server wants to see again, without those that say where a request begins and ends."""
-    return {
+    """Return the headers that a server wants to see again, without those that say where a request begins and ends.
+
+    Raises:
+        ValueError: one is none; what is said of it later would have its value in it.
+    """
+    headers = {
         str(name): str(value)
         for name, value in found.items()
         if str(name).lower() not in _OURS and not str(name).lower().startswith("proxy-")
     }
+    if not all(text.isprintable() for header in headers.items() for text in header):
+        raise ValueError
+    return headers
 
 
 def _secrets(headers: Headers) -> Iterator[str]:

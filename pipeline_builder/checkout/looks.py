@@ -12,7 +12,6 @@ import contextlib
 import http.client
 import re
 import socket
-import ssl
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,9 +22,10 @@ from typing import BinaryIO
 from pipeline_builder import __version__
 from pipeline_builder.checkout.access import Pass
 from pipeline_builder.checkout.answers import Answer, seconds_of
-from pipeline_builder.checkout.patience import SOON, allow, limit_answers
+from pipeline_builder.checkout.patience import SOON, allow
 from pipeline_builder.checkout.protocol import PACK, Refs, parse_lines, question, question_of_refs, read_pack, refs_of
 from pipeline_builder.checkout.runner import Remote, keep_no_core
+from pipeline_builder.checkout.web import make_context
 from pipeline_builder.checkout.words import answer_error, clean_of
 
 _ANSWER = 60.0
@@ -56,7 +56,6 @@ class Looks:
         self._here = threading.local()
         self._once = threading.Lock()
         self._usual: bool | None = None
-        self._tls: ssl.SSLContext | None = None
         self._keeping = 0
         self._open: list[http.client.HTTPConnection] = []
 
@@ -204,22 +203,15 @@ class Looks:
         if parts.username is not None:
             raise ValueError
         if parts.scheme == "https":
+            context = make_context(self._environment, longest=self._longest)
             made: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, timeout=SOON, context=self._context()
+                parts.hostname or "", parts.port, timeout=SOON, context=context
             )
         else:
             made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=SOON)
         kept[parts.scheme, parts.netloc] = made
         self._open.append(made)
         return made, False
-
-    def _context(self) -> ssl.SSLContext:
-        with self._once:
-            if self._tls is None:
-                named = self._environment.get("GIT_SSL_CAINFO") or self._environment.get("SSL_CERT_FILE")
-                context = ssl.create_default_context(cafile=named or None)
-                self._tls = limit_answers(context, longest=self._longest)
-            return self._tls
 
 
 def _asked(

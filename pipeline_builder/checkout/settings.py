@@ -46,13 +46,14 @@ def network_settings(environment: Mapping[str, str]) -> Callable[[], Settings]:
 def web_settings(git: Runner) -> Callable[[], Settings]:
     """Return what gives all that the user's git has configured of how web servers, and which, are reached.
 
-    Where git can't read it there may be anything: what it says then stands for a setting.
+    Where git can't read it there may be anything: what it says then stands for a setting. So does `includeIf`: what it
+    brings depends on the folder that git is in, and here it is in none.
     """
     ours = {(key.lower(), value) for key, value in CONFIG}
 
     def read() -> Settings:
         try:
-            arguments = ["config", "-z", "--get-regexp", r"^(http|url|protocol)\."]
+            arguments = ["config", "-z", "--get-regexp", r"^(http|url|protocol|includeif)\."]
             own = tuple(given_by_variables(git.environment))
             entries = git.run(arguments, repository=Path(os.devnull), whose="user", config=own).split("\0")
         except GitError as error:

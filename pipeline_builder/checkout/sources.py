@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_builder.checkout.authors import read_history
-from pipeline_builder.checkout.bare import is_partial, is_whole
+from pipeline_builder.checkout.bare import is_partial, is_whole, size_of
 from pipeline_builder.checkout.git import MOST_FILES, Git
 from pipeline_builder.checkout.remotes import head_of, is_commit, question_of
 from pipeline_builder.checkout.runner import Remote
@@ -118,10 +118,10 @@ class Source:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count what comes meanwhile: git keeps packs as they came."""
-        before = _size(self.bare)
+        """Count what comes meanwhile."""
+        before = size_of(self.bare)
         yield
-        self.fetched += max(0, _size(self.bare) - before)
+        self.fetched += max(0, size_of(self.bare) - before)
 
 
 def find_sources(git: Git, cache: Path, repos: Iterable[Repo]) -> tuple[Source, ...]:
@@ -130,7 +130,3 @@ def find_sources(git: Git, cache: Path, repos: Iterable[Repo]) -> tuple[Source, 
     for repo in repos:
         groups.setdefault(question_of(repo), []).append(repo)
     return tuple(Source(git, cache / f"{group[0].name}.git", tuple(group)) for group in groups.values())
-
-
-def _size(bare: Path) -> int:
-    return sum(path.stat().st_size for path in (bare / "objects" / "pack").glob("*.pack"))

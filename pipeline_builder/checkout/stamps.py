@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
-from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
+
+from pipeline_builder.machine.unchanged import walk
 
 _TRIES, _TICK = 3, 0.005
 
@@ -23,12 +25,14 @@ def stamp_of(folder: Path, clock: Path) -> str:
         clock.write_bytes(b"")
         now = clock.stat()
         clock.unlink()
-        found = hashlib.sha256()
-        for name, status in sorted(_walk(os.fspath(folder)), key=itemgetter(0)):
+        base, found = os.fspath(folder), hashlib.sha256()
+        for path, status in sorted(walk(base), key=itemgetter(0)):
+            if stat.S_ISDIR(status.st_mode):
+                continue
             if status.st_ctime_ns >= now.st_ctime_ns or status.st_dev != now.st_dev:
                 return ""
             facts = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-            found.update(f"{name}\0{facts}\n".encode("utf-8", "surrogateescape"))
+            found.update(f"{path[len(base) + 1 :]}\0{facts}\n".encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
     return found.hexdigest()
@@ -44,16 +48,3 @@ def find_stamp(folder: Path, clock: Path) -> str:
             return found
         time.sleep(_TICK)
     return ""
-
-
-def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in a folder that is no folder itself, links too, as git lists what is another."""
-    waiting = [(folder, "")]
-    while waiting:
-        at, prefix = waiting.pop()
-        with os.scandir(at) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
-                else:
-                    yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=False)

@@ -12,9 +12,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.bare import size_of
+from pipeline_builder.checkout.git import MOST_FILES, Git
 from pipeline_builder.checkout.gitmodules import (
     FILE,
     MOST_BYTES,
@@ -38,7 +40,6 @@ MARK = "@"
 """How the names begin under which they are kept: no repository of a manifest may be called so."""
 _AT_ONCE = 4
 _LINK_MODE = "160000"
-_OF_DAMAGE = ("other", "none", "no answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +85,15 @@ class Modules:
         with self.guard:
             lock = self.locks.setdefault(bare, threading.Lock())
         with lock:
-            before = _size(bare)
+            before = size_of(bare)
             try:
                 self._fetch(bare, remote, commit)
             except GitError as error:
-                if error.kind not in _OF_DAMAGE or not bare.exists():
+                if not error.of_damage or not bare.exists():
                     raise
                 remove_folder(bare)  # what is kept may be damaged
                 self._fetch(bare, remote, commit)
-            return bare, max(0, _size(bare) - before)
+            return bare, max(0, size_of(bare) - before)
 
     def _fetch(self, bare: Path, remote: Remote, commit: str) -> None:
         if self.git.has(bare, commit):
@@ -125,11 +126,12 @@ def find_parts(top: Part, modules: Modules, remote_of: Callable[[Repo], Remote],
     failures: list[PipelineBuilderError] = []
     level: Sequence[Part] = (top,)
     for _ in range(DEEPEST + 1):
-        wanted = [one for part in level for one in _wanted(part, top, modules.git, remote_of, root)]
+        every = (one for part in level for one in _wanted(part, top, modules.git, remote_of, root))
+        wanted = [*islice(every, MOST + 1 - len(found))]
+        if len(found) + len(wanted) > MOST:
+            raise _too_many(top.repo, f"more than {MOST}")
         failures += [one for one in wanted if isinstance(one, PipelineBuilderError)]
         asked = [one for one in wanted if isinstance(one, Part)]
-        if len(found) + len(asked) > MOST:
-            raise _too_many(top.repo, f"more than {MOST}")
         answers = in_parallel(modules.git, [partial(_bring, one, top, modules) for one in asked], _AT_ONCE)
         failures += [one for one in answers if isinstance(one, PipelineBuilderError)]
         level = [one for one in answers if isinstance(one, Part)]
@@ -210,9 +212,15 @@ def _too_many(repo: Repo, what: str) -> OutsideFailure:
 
 
 def _links_of(git: Git, part: Part) -> list[tuple[str, str]]:
-    """Return the paths and commits of the submodules in a part's tree."""
+    """Return the paths and commits of the submodules in a part's tree.
+
+    Raises:
+        GitError: kind "large", as of `measure`, which needs the files too.
+    """
     found = []
-    for line in git.lines(["ls-tree", "-r", "-z", part.tree], part.bare):
+    for files, line in enumerate(git.lines(["ls-tree", "-r", "-z", part.tree], part.bare), 1):
+        if files > MOST_FILES:
+            raise GitError("large", f"more than {MOST_FILES} files")
         facts, _, path = line.partition("\t")
         if facts.startswith(_LINK_MODE):
             found.append((path, facts.split()[2]))
@@ -252,7 +260,3 @@ def read_small(git: Git, part: Part, path: str) -> str:
     if int(facts[3]) > MOST_BYTES:
         raise GitError("large", f"'{path}' has {facts[3]} bytes")
     return git.run(["cat-file", "blob", facts[2]], repository=part.bare)
-
-
-def _size(bare: Path) -> int:
-    return sum(path.stat().st_size for path in (bare / "objects" / "pack").glob("*.pack"))

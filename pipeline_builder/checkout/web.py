@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import math
 import ssl
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeline_builder.checkout.answers import Answer, seconds_of
@@ -20,6 +23,7 @@ from pipeline_builder.checkout.words import GitError, answer_error, clean_of
 TIMEOUT = 30.0
 """Seconds without a byte after which a server is given up."""
 _MOST_SAID = 64 * 1024
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +68,27 @@ def make_opener(url: str, network: Network, longest: float = math.inf) -> urllib
         proxies = {}
     elif network.proxy:
         proxies["https"] = network.proxy if "://" in network.proxy else f"http://{network.proxy}"
-    named = network.authority or environment.get("SSL_CERT_FILE") or environment.get("GIT_SSL_CAINFO") or None
-    context = ssl.create_default_context(cafile=named, capath=environment.get("SSL_CERT_DIR") or None)
-    limit_answers(context, longest=longest)
+    context = make_context(environment, network.authority, longest)
     return urllib.request.build_opener(
         urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context), _Stay()
     )
+
+
+def make_context(environment: Mapping[str, str], authority: str = "", longest: float = math.inf) -> ssl.SSLContext:
+    """Return what verifies servers: by the authorities that git would take, which may have an `authority` configured,
+    or else by those that other programs take.
+    """
+    named = environment.get("GIT_SSL_CAINFO") or authority or environment.get("SSL_CERT_FILE") or None
+    written = Path(named).stat().st_mtime_ns if named else 0
+    with _READING:
+        return _context(named, written, environment.get("SSL_CERT_DIR") or None, longest)
+
+
+@functools.lru_cache(maxsize=8)
+def _context(named: str | None, written: int, folder: str | None, longest: float) -> ssl.SSLContext:
+    """Read authorities, which takes longer than most requests, once; `written` is when their file was."""
+    del written
+    return limit_answers(ssl.create_default_context(cafile=named, capath=folder), longest=longest)
 
 
 @contextmanager

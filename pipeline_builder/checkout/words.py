@@ -38,6 +38,11 @@ class GitError(Exception):
         super().__init__(text)
 
     @property
+    def of_damage(self) -> bool:
+        """Whether it may be what is kept of a repository that is damaged, and not anything of its remote."""
+        return self.kind in ("other", "none", "no answer")
+
+    @property
     def hint(self) -> str | None:
         """What to do, where git's words say what is wrong but not that, or say it in a line that isn't kept."""
         if self.advice:

@@ -4,6 +4,7 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     building,
     calling,
     deciding,
+    importing,
     keeping,
     locking,
     looking,

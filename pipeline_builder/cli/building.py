@@ -25,6 +25,7 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import coloured, problems_json, show
 from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.collector import without_collector
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
@@ -79,8 +80,9 @@ def validate(asked: Asked, *, as_json: bool) -> None:
     elif asked.target == "aws":
         found = _check_on_aws(open_session(asked))
     else:
-        found = _check_here(known)
-        known.keep(found)
+        with without_collector():  # what is imported and read stays to the end, too
+            found = _check_here(known)
+            known.keep(found)
     show(found.result, as_json=as_json, text=found.text)
 
 
@@ -171,20 +173,23 @@ def policy(session: Session, *, as_json: bool, suggest: bool) -> None:
     "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
 )
 def graph(session: Session, *, as_json: bool, form: str) -> None:
-    """Draw the graph of steps.
+    """Draw the graph of steps; as text with the pipeline's parameters, and what values they take.
 
     \b
     Example: pipeline-builder graph --format mermaid
     """
     from dataclasses import asdict
 
-    from pipeline_builder.release.overview import nodes_of
+    from pipeline_builder.release.overview import nodes_of, parameters_of
     from pipeline_builder.views import drawing
+    from pipeline_builder.views.parameters import render_parameters
 
     nodes = nodes_of(session.composed)
     as_json = as_json or form == "json"
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
-    show([asdict(node) for node in nodes], as_json=as_json, text=draw.get(form, drawing.render_text)(nodes))
+    text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
+    listed = render_parameters(parameters_of(session.composed)) if form == "text" else ""
+    show([asdict(node) for node in nodes], as_json=as_json, text=f"{text}{listed}")
 
 
 @main.command()

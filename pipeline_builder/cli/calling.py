@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -28,9 +29,11 @@ def callback(
     \b
     Example: pipeline-builder callback a1B2c3D4e5 --success approved=true note="looks right"
     """
-    if not token:
+    if not token and not success and reason is None:
         _list(session, as_json=as_json)
         return
+    if not token:
+        raise click.UsageError("whose step is answered is said by its token: 'callback TOKEN --success'")
     if success == (reason is not None):
         raise click.UsageError("answer with --success and NAME=VALUE for each output, or with --failure REASON")
     if outputs and not success:
@@ -51,12 +54,18 @@ def _list(session: Session, *, as_json: bool) -> None:
         for one in waiting
     ]  # fmt: skip
     lines = [f"{one.token}  {one.step} ({one.execution}): {_wanted(one.outputs)}" for one in waiting]
-    show({"waiting": found}, as_json=as_json, text="\n".join(lines) or "no step waits for an answer")
+    show({"waiting": found}, as_json=as_json, text="\n".join(lines) or _nobody(session.workspace.target))
 
 
-def _wanted(outputs: object) -> str:
-    named = [f"{name} ({kind})" for name, kind in outputs.items()] if isinstance(outputs, dict) else []
-    return ", ".join(named) or "no outputs"
+def _nobody(target: str) -> str:
+    """Say that nothing is known to wait: on AWS the messages in the queues have the tokens, and nobody lists them."""
+    return (
+        "the steps that wait are in the messages of their queues" if target == "aws" else "no step waits for an answer"
+    )
+
+
+def _wanted(outputs: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in outputs.items()) or "no outputs"
 
 
 def _pair(text: str) -> tuple[str, str]:

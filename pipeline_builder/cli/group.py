@@ -11,7 +11,7 @@ SECTIONS = {
     "The whole job": ("up", "watch"),
     "Stages": ("checkout", "lock", "validate", "policy", "graph", "build", "plan", "apply", "run"),
     "Runs": ("status", "logs", "callback", "retry", "stop", "report", "history"),
-    "Models": ("promote", "reject", "rollback", "verify", "new"),
+    "Models": ("promote", "reject", "rollback", "verify", "new", "import"),
     "The service on AWS": ("render", "deploy", "destroy", "rehearse", "stage"),
     "Tools": ("serve", "gc", "schema", "explain"),
 }

@@ -75,10 +75,11 @@ class Known:
 
     def open(self) -> Opened:
         """Return what is in the workspace, of which all is noted that it reads and says; there is no session to it."""
+        from pipeline_builder.here import looks_elsewhere
         from pipeline_builder.opened import Opened
 
         opened = Opened(open_workspace(self.asked, self._environment), warn=self._warn)
-        if self._key and _is_all(opened):
+        if self._key and not looks_elsewhere(opened.manifest):
             self._opened = opened
             self._tree = opened.before = self._tree or look_at_tree(_folder(opened))
         return opened
@@ -95,7 +96,7 @@ class Known:
         opened, noted, before = self._opened, self._environment, self._tree
         if opened is None or before is None or noted.whole or self._key != self._key_now():
             return
-        after = look_at_tree(_folder(opened))
+        after = opened.after or look_at_tree(_folder(opened))
         if after is None or after.stamp != before.stamp or not are_as_they_were(_folder(opened), before.fresh):
             return
         from pipeline_builder.workspace import begin_state
@@ -144,9 +145,3 @@ def _digest(path: Path) -> str:
 
 def _folder(opened: Opened) -> Path:
     return opened.workspace.root / opened.manifest.training_dir
-
-
-def _is_all(opened: Opened) -> bool:
-    """Tell whether a check looks at nothing on this machine but the manifest's files and the checkouts."""
-    local = opened.manifest.local
-    return not local.sources and not any(image.python for image in local.images)

@@ -253,7 +253,7 @@ parameters_option = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     callback=_parameters,
-    help="Value of a pipeline parameter; may be repeated.",
+    help="Value of a pipeline parameter, of which 'graph' shows all; may be repeated.",
 )
 
 

@@ -54,6 +54,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     from pipeline_builder.serve.access.access import Access
     from pipeline_builder.serve.access.keys import owners_key
     from pipeline_builder.serve.access.steps import StepKeys
+    from pipeline_builder.serve.regions import CLIENTS
     from pipeline_builder.serve.server import make_server_on
 
     settings = load_local_settings(manifest.absolute() if manifest else None, jobs or os.cpu_count() or 1)
@@ -66,7 +67,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     key = None if any_key else owners_key(state.absolute())
     server = make_server_on(port, engine, access=Access(key, steps), steps=steps, say=say)
     exports = {
-        "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": CLIENTS,
         "AWS_ACCESS_KEY_ID": key.id if key else "local", "AWS_SECRET_ACCESS_KEY": key.secret if key else "local",
     }  # fmt: skip
     exported = "export " + " ".join(f"{name}={value}" for name, value in exports.items())

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.requests import ManagedJobSection, RequestSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Args, Arguments, Count, Switch, Text, Word
+from pipeline_builder.documents.fields import Args, Arguments, Count, Switch, Texts, Word
+from pipeline_builder.documents.schema import describe
+from pipeline_builder.manifest.paths import RelativePath
+
+_CLUSTER = re.compile(r"j-[A-Z0-9]{1,60}")
+
+
+def _cluster(value: str) -> str:
+    if value and not _CLUSTER.fullmatch(value):
+        raise ValueError(f"'cluster_id' is {describe(value)}, expected the id of a cluster such as j-2AXXXXXXGAPLF")
+    return value
+
 
 _RETRY = "when to try again; a number is that many attempts"
 
@@ -17,12 +29,14 @@ _RETRY = "when to try again; a number is that many attempts"
 class EMRSection(RequestSection):
     """An EMR step's work: a jar, on a cluster that is there or on one of its own."""
 
-    cluster_id: Word = Field("", description="a cluster that is there")
+    cluster_id: Annotated[Annotated[str, AfterValidator(_cluster)] | Expression, REFERABLE] = Field(
+        "", description="a cluster that is there"
+    )
     cluster: Arguments = Field({}, description="a cluster of the step's own: RunJobFlow's request, without Steps")
     jar: Word = Field(description="s3:// address of the jar, or command-runner.jar")
     main_class: Word = Field("", description="its class, where the jar doesn't say")
     args: Args = Field((), description="arguments: a list, or names with values (--name value)")
-    properties: dict[str, Text] = Field({}, description="Java properties")
+    properties: Texts = Field({}, description="Java properties")
     execution_role: Word = Field("", description="runtime role of the step, on a cluster that is there")
     retry: Retry = Field((), description=_RETRY)
 
@@ -31,6 +45,10 @@ class EMRSection(RequestSection):
         if bool(self.cluster_id) == bool(self.cluster):
             has = "both 'cluster_id' and 'cluster'" if self.cluster else "neither 'cluster_id' nor 'cluster'"
             raise ValueError(f"the section has {has}, expected one of them")
+        if self.tags and self.cluster_id:
+            raise ValueError("'tags' are for a cluster of the step's own: a step on one that is there has none")
+        if self.tags and "Tags" in self.cluster:
+            raise ValueError("both 'tags' and 'Tags' of 'cluster' are given, expected one of them")
         if self.execution_role and self.cluster:
             raise ValueError("'execution_role' is for a cluster that is there: a cluster of its own has its roles")
         return self
@@ -84,13 +102,15 @@ class AutoMLSection(RequestSection):
 class NotebookSection(ManagedJobSection):
     """A NotebookJob step's job: a notebook, run from its first cell to its last."""
 
-    notebook: str = Field(description="name of the notebook in its folder")
+    notebook: RelativePath = Field(description="name of the notebook in its folder")
     folder: Word = Field(description="s3:// address of the folder with the notebook and what it reads")
     kernel: str = Field("python3", description="kernel of the image")
     output_path: Word = Field("", description="s3:// address of the notebook that has run; default: the execution's")
-    output_name: str = Field("", description="its name; default: that of the notebook")
-    parameters: dict[str, Text] = Field({}, description="values for the cell that is tagged 'parameters'")
-    initialization_script: str = Field("", description="name of a script in the folder that runs first")
+    output_name: RelativePath | None = Field(None, description="its name; default: that of the notebook")
+    parameters: Texts = Field({}, description="values for the cell that is tagged 'parameters'")
+    initialization_script: RelativePath | None = Field(
+        None, description="name of a script in the folder that runs first"
+    )
     max_runtime: Count = Field(172_800, alias="max_runtime_seconds", description="maximum run time, seconds")
     encrypt_traffic: Switch = Field(True, description="encrypts traffic between containers")
     retry: Retry = Field((), description=_RETRY)

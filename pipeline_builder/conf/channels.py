@@ -48,7 +48,7 @@ class EvaluateChannel(Channel):
     output_prefix: Word = Field("", alias="bucket_prefix", description="prefix of the report, in the channel's bucket")
 
 
-def _channels(value: JSON) -> JSON:
+def read_channels(value: JSON) -> JSON:
     """`channels: train` and `channels: {train: }` both declare a channel without data of its own.
 
     They are read in the order of their names: that of the keys in a file decides nothing.
@@ -64,9 +64,11 @@ def _channels(value: JSON) -> JSON:
 
 Channels = Annotated[
     dict[str, Channel],
-    BeforeValidator(_channels, json_schema_input_type=str | tuple[str, ...] | dict[str, Channel | None] | None),
+    BeforeValidator(read_channels, json_schema_input_type=str | tuple[str, ...] | dict[str, Channel | None] | None),
 ]
 EvaluateChannels = Annotated[
     dict[str, EvaluateChannel],
-    BeforeValidator(_channels, json_schema_input_type=str | tuple[str, ...] | dict[str, EvaluateChannel | None] | None),
+    BeforeValidator(
+        read_channels, json_schema_input_type=str | tuple[str, ...] | dict[str, EvaluateChannel | None] | None
+    ),
 ]

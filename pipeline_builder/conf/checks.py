@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _Flag = Annotated[Switch | Expression, REFERABLE]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
 _ELSEWHERE = frozenset(("model_name", "endpoint_name"))
+_TYPE = "instance_type"
 _MODEL = ("predictor", "predicted_label", "model")
 
 
@@ -78,7 +79,10 @@ class ClarifyCheckSection(CheckSection):
     """A ClarifyCheck step's job: bias in data or in a model's answers, or what they come from."""
 
     check: Literal["data_bias", "model_bias", "explainability"] = Field("data_bias", description="what is checked")
-    dataset_type: str = Field("text/csv", description="how the data are written")
+    dataset_type: Literal[
+        "text/csv", "application/jsonlines", "application/json", "application/x-parquet", "application/x-image",
+        "application/sagemakercapturejson",
+    ] = Field("text/csv", description="how the data are written")  # fmt: skip
     label: str | int | None = Field(None, description="column of the truth, by its name or number")
     headers: Names = Field((), description="names of the columns")
     label_values: tuple[str | int | float, ...] = Field((), description="of bias: the good values, or their bound")
@@ -92,7 +96,9 @@ class ClarifyCheckSection(CheckSection):
         {}, description="how the model is asked: instance_type, initial_instance_count, content_type, accept_type, …"
     )
     predicted_label: dict[str, Any] = Field({}, description="where the answer is: label, probability, label_headers, …")
-    probability_threshold: float | None = Field(None, description="from which probability on the answer is 1")
+    probability_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="from which probability on the answer is 1"
+    )
     analysis: dict[str, Any] = Field({}, description="merged over the analysis configuration")
 
     @model_validator(mode="after")
@@ -106,6 +112,8 @@ class ClarifyCheckSection(CheckSection):
         parts = (self.shap, self.pdp, self.predictor, self.predicted_label, self.analysis)
         for path, _ in references(parts):
             raise ValueError(f"the analysis configuration is a file, and {describe(path)} is known only in a run")
+        if self.check != "data_bias" and isinstance(self.instance_type, Expression) and not self.predictor.get(_TYPE):
+            raise ValueError(f"the endpoint of a check is known before the run: 'predictor' has no '{_TYPE}'")
         for hidden in _hidden(parts):
             raise ValueError(
                 f"the analysis configuration names {describe(hidden)}, which no policy and no role would see"

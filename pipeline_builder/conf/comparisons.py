@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline_builder.descriptions import JSON
@@ -86,7 +86,10 @@ def _check(value: JSON, name: str) -> None:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ALIASES.get(str(first["loc"][-1]), str(first["loc"][-1])) if first["loc"] else name
-            raise ValueError(f"'{where}': {first['msg'].removeprefix('Value error, ')}") from error
+            said = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "extra_forbidden":
+                said = f"is not known in a value of '{name}', expected one of {_listed(_WHAT[1:])}, or the value itself"
+            raise ValueError(f"'{where}': {said}") from error
     elif value is not None and not isinstance(value, _SCALARS):
         raise ValueError(
             f"'{name}' is {describe(value)}, expected a single value, or one such as {{metric: auc.value}}"
@@ -165,14 +168,17 @@ class FailSection(Section):
 
     message: Any = Field(description="a text; or a list of texts, expressions and values, which are put together")
 
-    @model_validator(mode="after")
-    def _said(self) -> FailSection:
-        parts = self.message if isinstance(self.message, list) else [self.message]
+    @field_validator("message")
+    @classmethod
+    def _said(cls, value: JSON) -> JSON:
+        parts = value if isinstance(value, list) else [value]
         for part in parts:
+            if part is None:
+                raise ValueError("'message' has nothing in one of its parts, expected a text or a value")
             _check(part, "message")
-        if not parts or self.message in (None, ""):
+        if not parts or value in (None, ""):
             raise ValueError("'message' is empty, expected what the execution fails with")
-        return self
+        return value
 
 
 def named_in(value: JSON, path: DataPath) -> Iterator[tuple[str, DataPath]]:

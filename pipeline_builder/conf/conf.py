@@ -13,7 +13,9 @@ from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServer
 from pipeline_builder.conf.calls import CallbackSection, LambdaSection
 from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
 from pipeline_builder.conf.comparisons import Comparisons, Message
+from pipeline_builder.conf.parameters import ParameterSection
 from pipeline_builder.conf.registration import GateSection, RegistrySection
+from pipeline_builder.conf.sdk import SdkSection
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection, TransformSection
 from pipeline_builder.conf.tuning import MOST_TOP, TuneSection
 from pipeline_builder.conf.variables import refusing
@@ -62,6 +64,7 @@ class ModelSection(Section):
     )
     automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
     notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
+    sdk: SdkSection | None = Field(None, description="a function that returns steps of the SageMaker SDK")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
 
     @property
@@ -133,28 +136,6 @@ class PipelineModel(Section):
     """The steps of one model."""
 
     steps: tuple[StepSection, ...] = Field(description="the model's steps, in any order")
-
-
-_DEFAULT_TYPES: Mapping[str, tuple[type, ...]] = {
-    "String": (str,),
-    "Integer": (int,),
-    "Float": (int, float),
-    "Boolean": (bool,),
-}
-
-
-class ParameterSection(Section):
-    """A pipeline parameter, used in values as `$params.<name>`."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, '-' and '_'")
-    type: Literal["String", "Integer", "Float", "Boolean"] = Field("String", description="what values it takes")
-    default: str | int | float | bool | None = Field(None, description="without one, each run has to give a value")
-
-    def fits(self) -> bool:
-        """Tell whether the default is of the parameter's type."""
-        if isinstance(self.default, bool) and self.type != "Boolean":
-            return False
-        return self.default is None or isinstance(self.default, _DEFAULT_TYPES[self.type])
 
 
 class PipelineSection(Section):

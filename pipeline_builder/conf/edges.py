@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 from pipeline_builder.conf.branching import names_of, reads_own_report
@@ -12,7 +13,6 @@ from pipeline_builder.conf.checks import is_check, models_of, takes_dataset
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
 from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
-from pipeline_builder.dag import caching
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import references
@@ -25,6 +25,8 @@ _CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
 _MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
 _CALLS = ("Lambda", "Callback")
+_Chained = tuple[Mapping[str, Iterable[str]], Mapping[str, int]]
+"""What comes directly before each step by its conf, and the place of each in an order of all."""
 _TAKE_NONE = ("CreateModel", "RegisterModel", *TYPED)
 
 
@@ -34,18 +36,18 @@ def explicit_edges(
     """Return (before, after) pairs of `dependencies`, whatever white space is around the arrows."""
     edges: set[tuple[str, str]] = set()
     for index, text in enumerate(pipeline.dependencies):
-        place = owner.document.place(("conf", "sagemakerPipeline", "dependencies", index))
+        path: DataPath = ("conf", "sagemakerPipeline", "dependencies", index)
         names = [name.strip() for name in text.split(">>")]
         if len(names) < 2 or not all(names):
             message = f"the dependency {describe(text)} has no 'a >> b' in it"
-            problems.append(Problem(id="PB312", message=message, place=place))
+            problems.append(Problem(id="PB312", message=message, place=owner.document.place(path)))
             continue
-        problems.extend(_unknown_step(name, steps, place) for name in names if name not in steps)
+        problems.extend(_unknown_step(name, steps, owner.document.place(path)) for name in names if name not in steps)
         edges.update(pairwise(names))
     for step in steps.values():
         for index, dependency in enumerate(step.asked.depends_on):
-            place = owner.document.place((*step.path, "depends_on", index))
             if dependency.step not in steps:
+                place = owner.document.place((*step.path, "depends_on", index))
                 problems.append(_unknown_step(dependency.step, steps, place))
             elif dependency.trigger == _COMPLETED:
                 edges.add((dependency.step, step.name))
@@ -60,19 +62,19 @@ def _unknown_step(name: str, steps: Iterable[str], place: Place) -> Problem:
 def check_chains(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every chained step is there and has an output to take, and that this step can take one."""
     for step in steps.values():
-        place = step.conf.document.place((*step.path, "chain_input_source_step"))
+        path = (*step.path, "chain_input_source_step")
         if step.asked.chained and not takes_chained(step):
             message = f"step '{step.name}': a {step.step_class} step takes no chained input"
-            problems.append(Problem(id="PB314", message=message, place=place))
+            problems.append(Problem(id="PB314", message=message, place=step.conf.document.place(path)))
         if step.asked.prefix and step.step_class != "Transform":
             message = f"step '{step.name}': 'chain_input_additional_prefix' is for Transform steps only"
             at = step.conf.document.place((*step.path, "chain_input_additional_prefix"), key=True)
             problems.append(Problem(id="PB314", message=message, place=at))
         for source in step.asked.chained:
             if source not in steps:
-                problems.append(_unknown_step(source, steps, place))
+                problems.append(_unknown_step(source, steps, step.conf.document.place(path)))
             elif not _gives(steps[source], step):
-                problems.append(_outputless(steps[source], place))
+                problems.append(_outputless(steps[source], step.conf.document.place(path)))
 
 
 def _gives(source: Step, step: Step) -> bool:
@@ -81,7 +83,7 @@ def _gives(source: Step, step: Step) -> bool:
 
 
 def _outputless(source: Step, place: Place) -> Problem:
-    message = f"step '{source.name}' ({source.step_class}) has no output that another step could take"
+    message = f"step '{source.name}' ({source.kind}) has no output that another step could take"
     value = f"write {{Get: \"Steps.{source.name}.OutputParameters['name']\"}} where the value is wanted"
     return Problem(id="PB314", message=message, place=place, hint=value if source.step_class in _CALLS else None)
 
@@ -93,19 +95,20 @@ def takes_chained(step: Step) -> bool:
 
 def has_output(step: Step) -> bool:
     """Tell whether other steps can take what this one makes."""
-    return bool(step.tune_name) or step.step_class in _CHAINABLE
+    return bool(step.tune_name) or step.kind in _CHAINABLE
 
 
 def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that `top_k` chooses among the models of a tuning that has so many."""
+    by_unit = steps_by_unit(steps.values())
     for step in steps.values():
         top = step.asked.top_k
         if top is None:
             continue
         place = step.conf.document.place((*step.path, "top_k"))
-        siblings = [other for other in steps.values() if other.unit.name == step.unit.name]
         named = [steps[name] for name in step.asked.chained if name in steps]
-        found = [other for other in (siblings if step.step_class in _MODELLED else named) if other.tune_name]
+        taken = by_unit[step.unit.name] if step.step_class in _MODELLED else named
+        found = [other for other in taken if other.tune_name]
         if not found:
             message = f"step '{step.name}': 'top_k' chooses a model of a tuning, and the step takes none of any"
             problems.append(Problem(id="PB854", message=message, place=place))
@@ -121,7 +124,7 @@ def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every expression in a step's sections names a parameter or a step that is there."""
     parameters = [parameter.name for parameter in pipeline.parameters]
-    inner = {name for step in steps.values() for name in nested_names(step)}
+    known = {*steps, *(name for step in steps.values() for name in nested_names(step))}
     for step in steps.values():
         for path, at in _references(step):
             kind, _, rest = path.partition(".")
@@ -130,30 +133,8 @@ def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems
                 message = f"the parameter '{rest}' is not declared in 'sagemakerPipeline.parameters'"
                 hint = did_you_mean(rest, parameters)
                 problems.append(Problem(id="PB317", message=message, place=document.place(at), hint=hint))
-            if kind == "Steps" and rest.split(".")[0] not in {*steps, *inner}:
+            if kind == "Steps" and rest.split(".")[0] not in known:
                 problems.append(_unknown_step(rest.split(".")[0], steps, document.place(at)))
-
-
-def check_parameters(owner: ModelConf, pipeline: PipelineSection, problems: list[Problem]) -> None:
-    """Check that parameters have names of their own and defaults of their type."""
-    base: DataPath = ("conf", "sagemakerPipeline", "parameters")
-    first: dict[str, int] = {}
-    for index, parameter in enumerate(pipeline.parameters):
-        place = owner.document.place((*base, index, "name"))
-        if first.setdefault(parameter.name, index) != index:
-            before = owner.document.place((*base, first[parameter.name], "name"))
-            message = f"the parameter '{parameter.name}' is declared twice"
-            problems.append(Problem(id="PB318", message=message, place=place, related=(before,)))
-        if parameter.name == "ManifestCommit" or parameter.name.startswith("Commit-"):
-            message = f"the parameter name '{parameter.name}' is taken: commits travel in it"
-            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
-        if parameter.name == caching.PARAMETER:
-            message = f"the parameter name '{parameter.name}' is taken: it tells the step cache which results to take"
-            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
-        if not parameter.fits():
-            message = f"the default of '{parameter.name}' is {describe(parameter.default)}, expected {parameter.type}"
-            place = owner.document.place((*base, index, "default"))
-            problems.append(Problem(id="PB318", message=message, place=place))
 
 
 def _references(step: Step) -> Iterable[tuple[str, DataPath]]:
@@ -173,6 +154,8 @@ def nested_names(step: Step) -> tuple[str, ...]:
     """Return the names of the steps that stand in the arguments of a Condition or ForEach step."""
     if not step.is_raw:
         return ()
+    if step.made:
+        return tuple(_nested(step.asked.step_type, step.asked.arguments.get("Arguments")))
     return tuple(_nested(step.step_class, step.asked.arguments))
 
 
@@ -207,8 +190,8 @@ def _lonely(steps: dict[str, Step]) -> list[tuple[Step, str]]:
 def without_broken(steps: dict[str, Step], edges: set[tuple[str, str]]) -> tuple[dict[str, Step], set[tuple[str, str]]]:
     """Return the steps that can be composed, and the links between them: more that is wrong can be found in these."""
     kept = {name: step for name, step in steps.items() if step.is_whole}
-    while lonely := _lonely(kept):
-        kept = {name: step for name, step in kept.items() if step not in [alone for alone, _ in lonely]}
+    while lonely := [*(step for step, _ in _lonely(kept)), *(s for s in kept.values() if {*sources_of(s)} - {*kept})]:
+        kept = {name: step for name, step in kept.items() if step not in lonely}
     for name, step in kept.items():
         chained = tuple(s for s in step.asked.chained if takes_chained(step) and s in kept and _gives(kept[s], step))
         kept[name] = replace(step, asked=step.asked.model_copy(update={"chained": chained}))
@@ -224,12 +207,18 @@ def with_edges(
         explicit[after] = (*explicit[after], before)
     by_unit = steps_by_unit(steps.values())
     result = {}
+
+    @cache  # few units have several trainings; of thousands that have, the order is the same
+    def chained() -> _Chained:
+        before = {name: {*step.asked.chained, *explicit[name]} for name, step in steps.items()}
+        return before, {name: index for index, name in enumerate(in_order(before, tuple(steps)))}
+
     for name, step in steps.items():
         referred = [path.split(".")[1] for path, _ in _references(step) if path.startswith("Steps.")]
         referred = [other for other in referred if other in steps]
         held = holders.get(name)
         around = (held[0],) if held else ()
-        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], explicit, steps), *referred, *around)
+        implied = (*step.asked.chained, *_implied(step, by_unit[step.unit.name], chained, steps), *referred, *around)
         asked = tuple(other for other in explicit[name] if other not in around)
         ends = tuple((d.step, d.trigger) for d in step.asked.depends_on if d.trigger != _COMPLETED and d.step in steps)
         depends_on = tuple(dict.fromkeys((*implied, *asked, *(other for other, _ in ends))))
@@ -246,10 +235,10 @@ def steps_by_unit(steps: Iterable[Step]) -> dict[str, tuple[Step, ...]]:
 
 
 def _implied(
-    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
+    step: Step, siblings: tuple[Step, ...], chained: Callable[[], _Chained], steps: dict[str, Step]
 ) -> tuple[str, ...]:
     """Return the steps of the same unit that the step's request refers to."""
-    last = _last_training(step, siblings, explicit, steps) if needs_training(step) else ()
+    last = _last_training(step, siblings, chained) if needs_training(step) else ()
     made = tuple(name for name in sources_of(step) if name in steps)
     match step.step_class:
         case "CreateModel":
@@ -266,19 +255,16 @@ def _implied(
             return ()
 
 
-def _last_training(
-    step: Step, siblings: tuple[Step, ...], explicit: Mapping[str, tuple[str, ...]], steps: dict[str, Step]
-) -> tuple[str, ...]:
+def _last_training(step: Step, siblings: tuple[Step, ...], chained: Callable[[], _Chained]) -> tuple[str, ...]:
     """Return the unit's last step that trains, along the DAG; of those before the step where any is said to be."""
     training = [s.name for s in siblings if s.trains]
     training = [name for name in training if name not in sources_of(step)] or training
     if len(training) < 2:
         return tuple(training)
-    before = {name: {*steps[name].asked.chained, *explicit[name]} for name in steps}
-    order = list(in_order(before, tuple(steps)))
+    before, order = chained()
     ancestors = reach(step.name, lambda name: before[name])
     candidates = [name for name in training if name in ancestors] or training
-    return (max(candidates, key=order.index),)
+    return (max(candidates, key=order.__getitem__),)
 
 
 def reach(name: str, before: Callable[[str], Iterable[str]]) -> set[str]:

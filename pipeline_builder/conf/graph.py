@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.conf.branching import place_branches
-from pipeline_builder.conf.conf import ModelConf, ParameterSection
+from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.containers import check_containers
 from pipeline_builder.conf.edges import (
     check_chains,
-    check_parameters,
     check_references,
     check_top,
     explicit_edges,
@@ -23,6 +22,8 @@ from pipeline_builder.conf.edges import (
     without_broken,
 )
 from pipeline_builder.conf.ownership import check_arguments
+from pipeline_builder.conf.parameters import ParameterSection, check_parameters
+from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.conf.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -61,11 +62,16 @@ def build_graph(confs: Iterable[ModelConf], *, training_dir: Path, default_sourc
 
 
 def read_graph(
-    confs: Iterable[ModelConf], *, training_dir: Path, default_source: str = ""
+    confs: Iterable[ModelConf],
+    *,
+    training_dir: Path,
+    default_source: str = "",
+    made: Mapping[str, MadeSteps] | None = None,
 ) -> tuple[Graph | None, list[Problem]]:
     """Combine the files into what can be combined of them, and every problem in that.
 
-    With problems the graph lacks the steps and links that they are about; without steps, or with a cycle, it is None.
+    `made` are the steps of each model that has a factory. With problems the graph lacks the steps and links that they
+    are about; without steps, or with a cycle, it is None.
     """
     files = tuple(confs)
     problems: list[Problem] = []
@@ -74,14 +80,14 @@ def read_graph(
     if owner is None or pipeline is None:
         return None, problems
     units = build_units(models, pipeline, training_dir, default_source, problems)
-    steps = build_steps(owner, pipeline, models, units, problems)
+    steps = build_steps(owner, pipeline, models, units, problems, made=made)
     edges = explicit_edges(owner, pipeline, steps, problems)
     holders = place_branches(steps, problems)
     check_containers(steps, problems)
     check_chains(steps, problems)
     check_top(steps, problems)
     check_arguments(steps.values(), problems)
-    check_parameters(owner, pipeline, problems)
+    check_parameters(owner.document, pipeline.parameters, problems)
     check_references(pipeline, steps, problems)
     if not problems:
         problems.extend(missing_siblings(steps))

@@ -19,5 +19,7 @@ def check_arguments(steps: Iterable[Step], problems: list[Problem]) -> None:
         )
         place = step.conf.document.place((*step.path, "arguments"), key=True)
         model = step.unit.conf.document.place(step.unit.path, key=True)
-        hint = f"write them as 'arguments' of the section '{step.section_name}' there"
+        hint = f"list the step under a model of '{step.conf.repo}'"  # one that has no section anywhere
+        if step.section_name:
+            hint = f"write them as 'arguments' of the section '{step.section_name}' there"
         problems.append(Problem(id="PB643", message=message, place=place, related=(model,), hint=hint))

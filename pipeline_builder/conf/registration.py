@@ -77,6 +77,12 @@ class RegistrySection(Section):
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
     arguments: Arguments = Field({}, description="merged over the CreateModelPackage request, and checked like it")
 
+    @model_validator(mode="after")
+    def _mode_of_several(self) -> RegistrySection:
+        if self.mode and not self.containers:
+            raise ValueError("'mode' says how several containers are called, and there are no 'containers'")
+        return self
+
     @property
     def approval(self) -> str | Expression:
         """The status of a new package, from either of the two places where it may stand."""

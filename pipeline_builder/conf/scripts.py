@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.schema import describe, did_you_mean
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import Place, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.conf import ModelConf
@@ -20,22 +20,26 @@ def find_source_directory(
     name: str, asked: str, conf: ModelConf, training_dir: Path, problems: list[Problem]
 ) -> Path | None:
     """Return the folder of a model's scripts, which is there and stays below the training directory."""
-    place = conf.document.place(("conf", "models", name, "source_directory"))
+
+    def place() -> Place:
+        return conf.document.place(("conf", "models", name, "source_directory"))
+
     if not asked:
         message = f"the model '{name}' has no 'source_directory'"
-        problems.append(Problem(id="PB305", message=message, place=place, hint="name the folder with its scripts"))
+        problems.append(Problem(id="PB305", message=message, place=place(), hint="name the folder with its scripts"))
         return None
     for base in (training_dir, conf.folder):
-        folder = (base / asked).resolve()
+        folder = base / asked
         if folder.is_dir():
+            folder = folder.resolve()
             if folder.is_relative_to(training_dir.resolve()):
                 return folder
             message = f"the source directory {describe(asked)} leaves the training directory"
-            problems.append(Problem(id="PB306", message=message, place=place))
+            problems.append(Problem(id="PB306", message=message, place=place()))
             return None
     message = f"the source directory {describe(asked)} of the model '{name}' is not there"
     hint = f"it was looked for below '{training_dir.name}' and in the repository '{conf.repo}'"
-    problems.append(Problem(id="PB305", message=message, place=place, hint=hint))
+    problems.append(Problem(id="PB305", message=message, place=place(), hint=hint))
     return None
 
 
@@ -43,6 +47,7 @@ def check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
     registry = unit.section.registry
     named: list[tuple[DataPath, str | None]] = [((name,), job.entry_point) for name, job in unit.jobs.items()]
+    named += [((name,), getattr(call, "entry_point", None)) for name, call in unit.calls.items()]
     for index, one in enumerate(registry.containers if registry else ()):
         named.append((("registry", "containers", index), one.entry_point))
     for path, entry_point in named:

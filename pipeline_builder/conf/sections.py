@@ -10,6 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
 from pipeline_builder.conf.channels import Channels, EvaluateChannels
+from pipeline_builder.conf.distributed import Distributed, refuse_processes
+from pipeline_builder.conf.machines import Checkpoints, Flag, Groups, Seconds, TrainChannels
+from pipeline_builder.conf.metrics import Metrics
+from pipeline_builder.conf.tracking import Mlflow, Repository
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Args, Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
 from pipeline_builder.documents.schema import Section, describe
@@ -56,7 +60,7 @@ class JobSection(Section):
     env: Env = Field({}, description="environment variables of the job")
     secrets: Secrets = Field({}, description="NAME: secretsmanager:ID, variables that only the job gets to see")
     channels: Channels = Field({}, description="data of the job; a bare name, or names with files")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
     arguments: Arguments = Field({}, description="merged over the request to the service, and checked like it")
 
@@ -70,7 +74,16 @@ class JobSection(Section):
         return self
 
 
-class _ProcessingSection(JobSection):
+class _ScriptSection(JobSection):
+    """A job that runs a script of the model's: where that tracks, and where its packages come from."""
+
+    mlflow: Mlflow | None = Field(None, description="the MLflow server that the script tracks with")
+    codeartifact: Repository | None = Field(
+        None, description="ARN of the CodeArtifact repository that requirements.txt is installed from"
+    )
+
+
+class _ProcessingSection(_ScriptSection):
     """A processing job: what its script is called with, and how its inputs arrive."""
 
     args: Args = Field((), description="arguments of the script: a list, or names with values (--name value)")
@@ -83,6 +96,12 @@ class _ProcessingSection(JobSection):
     s3_input_mode: Annotated[Literal["File", "Pipe"] | Expression, REFERABLE] = Field(
         "File", description="how data arrives"
     )
+
+    @model_validator(mode="after")
+    def _tracks(self) -> _ProcessingSection:
+        if self.mlflow and self.mlflow.run:
+            raise ValueError("'mlflow' has a 'run', which only a training's request can name")
+        return self
 
 
 class LocationSection(Section):
@@ -108,13 +127,13 @@ class PreprocessSection(_ProcessingSection):
         "EndOfJob", description="when outputs are uploaded"
     )
     framework_version: Text = Field("0", description="read for compatibility; the image decides the version")
-    location: LocationSection = Field(LocationSection(), description="where outputs are looked for")
+    location: LocationSection = Field(LocationSection.model_construct(), description="where outputs are looked for")
     input_path: str = Field(
         "/opt/ml/processing/input", alias="inputLocalFilepath", description="folder with a folder for each data file"
     )
 
 
-class TrainSection(JobSection):
+class TrainSection(_ScriptSection):
     """A Training step's job."""
 
     volume_size: Count = Field(
@@ -134,8 +153,36 @@ class TrainSection(JobSection):
     input_mode: Annotated[Literal["File", "Pipe", "FastFile"] | Expression, REFERABLE] = Field(
         "File", description="how data arrives"
     )
-    distribution: Annotated[Literal["FullyReplicated", "ShardedByS3Key"] | Expression, REFERABLE] = Field(
-        "FullyReplicated", description="how instances share the data"
+    distribution: Annotated[
+        Literal["FullyReplicated", "ShardedByS3Key"] | Expression, REFERABLE, BeforeValidator(refuse_processes)
+    ] = Field("FullyReplicated", description="how instances share the data")
+    channels: TrainChannels = Field({}, description="data of the job; a bare name, or names with files")  # type: ignore[assignment] # a channel with more keys
+    instance_groups: Groups = Field(
+        {}, description="groups of instances of several kinds by name, instead of instance_type and instance_count"
+    )
+    spot: Flag = Field(
+        False,
+        validation_alias=AliasChoices("spot", "use_spot_instances"),
+        description="machines at a lower price that AWS may take away; needs max_wait_seconds, wants checkpoints",
+    )
+    max_wait: Count | None = Field(
+        None,
+        validation_alias=AliasChoices("max_wait_seconds", "max_wait_in_seconds"),
+        description="of spot: seconds from the job's start to its end at most, waiting and run time together",
+    )
+    checkpoints: Checkpoints | None = Field(None, description="s3:// address of checkpoints, or address and path")
+    keep_alive: Seconds | None = Field(
+        None,
+        validation_alias=AliasChoices("keep_alive_seconds", "keep_alive_period_in_seconds"),
+        description="warm pool: seconds that instances stay for the next job of their kind; not with spot or groups",
+    )
+    metrics: Metrics = Field(
+        {},
+        validation_alias=AliasChoices("metrics", "metric_definitions"),
+        description="metrics of the log: name and regex, whose first group is the number",
+    )
+    distributed: Distributed | None = Field(
+        None, description="several processes: torchrun, mpi, data_parallel, or a section with one of them as 'by'"
     )
 
 

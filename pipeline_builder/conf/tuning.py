@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
+import json
 import re
+import sys
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
+from pipeline_builder.conf.metrics import Metrics, Regex
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Arguments, Count, EmptyMapping, Number, Tags, Word, Words
+from pipeline_builder.documents.fields import Arguments, Count, Number, Tags, Word, Words
 from pipeline_builder.documents.schema import Section, describe
 
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
 Strategy = Literal["bayesian", "random", "grid", "hyperband"]
 MOST_VALUES = 30
+_LONGEST = sys.float_info.max
 MOST_TOP = 50
 """Trials that a tuning job's step tells of, best first [SDK: TuningStep.get_top_model_s3_uri]."""
 
@@ -32,8 +36,15 @@ def _spelled(*names: str | None) -> BeforeValidator:
     return BeforeValidator(_lower, json_schema_input_type=Literal.__getitem__((*names, *own)))
 
 
-# Both strict, so that 1 stays an integer, 1.0 doesn't become one, and true is neither.
-End = Annotated[Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Expression, REFERABLE]
+def _end(value: JSON) -> JSON:
+    """A number as it is written: 1 stays an integer, 1.0 doesn't become one, and true is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("float_type", "expected a number")
+    return value
+
+
+_End = Annotated[int | float, BeforeValidator(_end, json_schema_input_type=int | float)]
+End = Annotated[_End | Expression, REFERABLE]
 
 
 class RangeSection(Section):
@@ -63,10 +74,10 @@ class RangeSection(Section):
         return self
 
     def _check_values(self) -> None:
-        texts = [describe(value) for value in self.values]
-        twice = next((text for text in texts if texts.count(text) > 1), None)
-        if twice:
-            raise ValueError(f"the range has {twice} twice")
+        texts = [json.dumps(value, sort_keys=True) for value in self.values]
+        twice = next((index for index, text in enumerate(texts) if text in texts[:index]), None)
+        if twice is not None:
+            raise ValueError(f"the range has {describe(self.values[twice])} twice")
         if len(texts) > MOST_VALUES:
             raise ValueError(f"the range has {len(texts)} values, expected at most {MOST_VALUES}")
 
@@ -74,7 +85,7 @@ class RangeSection(Section):
         low, high = self.min, self.max
         if not isinstance(low, int | float) or not isinstance(high, int | float):
             return  # an expression is known only when the pipeline runs
-        if not (math.isfinite(low) and math.isfinite(high)):
+        if not (-_LONGEST < low < _LONGEST and -_LONGEST < high < _LONGEST):  # nor NaN
             raise ValueError("the ends of a range are finite numbers")
         if low > high:
             raise ValueError(f"the range ends before it begins: 'min' is {low:g}, 'max' {high:g}")
@@ -111,7 +122,7 @@ class ObjectiveSection(Section):
     type: Annotated[Literal["minimize", "maximize"], _spelled("minimize", "maximize")] = Field(
         description="which way is better"
     )
-    regex: str = Field(
+    regex: Regex = Field(
         "", description="finds the metric in the log, its number as the first group; needed unless 'metrics' has it"
     )
 
@@ -149,7 +160,11 @@ class TuneSection(Section):
 
     train: str = Field("train", description="the section of the training job that is varied")
     objective: ObjectiveSection = Field(description="what is optimised")
-    metrics: Annotated[dict[str, str], EmptyMapping] = Field({}, description="more metrics: name and regex")
+    metrics: Metrics = Field(
+        {},
+        validation_alias=AliasChoices("metrics", "metric_definitions"),
+        description="more metrics: name and regex",
+    )
     ranges: Annotated[dict[str, Range], Field(min_length=1)] = Field(
         description="hyperparameters that are varied; a list of values, or min and max"
     )
@@ -167,13 +182,13 @@ class TuneSection(Section):
         description="maximum time of the whole tuning, seconds",
     )
     early_stopping: bool = Field(False, description="stops trainings that are worse than the median of those before")
-    complete: CompletionSection = Field(CompletionSection(), description="when it has enough")
+    complete: CompletionSection = Field(CompletionSection.model_construct(), description="when it has enough")
     warm_start: WarmStartSection | None = Field(None, description="tuning jobs to begin with")
     seed: Annotated[Annotated[int, Field(ge=0)] | Expression | None, REFERABLE] = Field(
         None, description="the same seed chooses the same values again"
     )
     base_job_name: Word = Field("", description="prefix of the tuning job's name")
     tags: Tags = Field({}, description="tags of the tuning job and its trainings, over those of the training's section")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
     arguments: Arguments = Field({}, description="merged over CreateHyperParameterTuningJob, and checked like it")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
-from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineSection, StepSection
+from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
+from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
     RequestSection,
@@ -17,8 +18,10 @@ from pipeline_builder.conf.requests import (
     missing_request,
     read_requests,
     request_name,
+    request_of,
 )
 from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
+from pipeline_builder.conf.sdk import KEY, MadeSteps, sections_of
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -87,7 +90,7 @@ class Step:
 
     `depends_on` has every step that it needs, implied or asked for; `triggers` those that it waits for until a certain
     end of theirs. Of a tuning `section_name` is that of the training job, and `tune_name` its own; one whose request
-    stands in `arguments` has neither.
+    stands in `arguments` has neither. One that a factory has `made` stands at its section.
     """
 
     name: str
@@ -103,6 +106,12 @@ class Step:
     triggers: tuple[tuple[str, str], ...] = ()
     written: Section | None = None
     holder: tuple[str, str] | None = None
+    made: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What people call the step: its class, or of one that a factory has made its type."""
+        return self.asked.step_type if self.made else self.step_class
 
     @property
     def job(self) -> JobSection | None:
@@ -185,12 +194,12 @@ def collect_models(files: tuple[ModelConf, ...], problems: list[Problem]) -> dic
     models: dict[str, ModelConf] = {}
     for file in files:
         for name in file.section.models:
-            place = file.document.place(("conf", "models", name), key=True)
+            path: DataPath = ("conf", "models", name)
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
                 message = f"the model name {describe(name)} cannot be used, expected letters, digits, '.', '_' and '-'"
-                problems.append(Problem(id="PB302", message=message, place=place))
+                problems.append(Problem(id="PB302", message=message, place=file.document.place(path, key=True)))
             if name in models:
-                first = models[name].document.place(("conf", "models", name), key=True)
+                place, first = (one.document.place(path, key=True) for one in (file, models[name]))
                 message = f"the model '{name}' is defined twice"
                 problems.append(Problem(id="PB301", message=message, place=place, related=(first,)))
             models.setdefault(name, file)
@@ -202,13 +211,13 @@ def find_pipeline(
 ) -> tuple[ModelConf, PipelineSection] | tuple[None, None]:
     """Return the one pipeline section and its file."""
     found = [(file, file.section.pipeline) for file in files if file.section.pipeline]
-    places = [file.document.place(("conf", "sagemakerPipeline"), key=True) for file, _ in found]
     if not found:
         where = files[0].document.place(("conf",), key=True) if files else None
         message = "no file has a 'sagemakerPipeline' section, expected it in exactly one"
         problems.append(Problem(id="PB303", message=message, place=where))
         return None, None
     if len(found) > 1:
+        places = [file.document.place(("conf", "sagemakerPipeline"), key=True) for file, _ in found]
         message = "two 'sagemakerPipeline' sections, expected it in exactly one of all files"
         problems.append(Problem(id="PB304", message=message, place=places[1], related=(places[0], *places[2:])))
     return found[0]
@@ -305,8 +314,11 @@ def build_steps(
     models: dict[str, ModelConf],
     units: dict[str, Unit],
     problems: list[Problem],
+    *,
+    made: Mapping[str, MadeSteps] | None = None,
 ) -> dict[str, Step]:
-    """Return the steps of each model in the order of its list, each with the section that configures it.
+    """Return the steps of each model in the order of its list, each with the section that configures it, and then what
+    its factory has `made`.
 
     The models come by their names: the order of a mapping's keys decides nothing.
     """
@@ -318,8 +330,7 @@ def build_steps(
             place = owner.document.place(path, key=True)
             problems.append(Problem(id="PB308", message=message, place=place, hint=did_you_mean(model, models)))
             continue
-        for index, asked in enumerate(listed.steps):
-            step = _step(owner, units[model], asked, (*path, "steps", index), problems)
+        for step in (*_listed(owner, units[model], listed, path, problems), *_made(units[model], made or {}, problems)):
             if step.name in steps:
                 message = f"two steps have the name '{step.name}', expected it once in the pipeline"
                 first = steps[step.name].place
@@ -332,6 +343,19 @@ def build_steps(
     return steps
 
 
+def _listed(
+    owner: ModelConf, unit: Unit, listed: PipelineModel, path: DataPath, problems: list[Problem]
+) -> Iterator[Step]:
+    for index, asked in enumerate(listed.steps):
+        yield _step(owner, unit, asked, (*path, "steps", index), problems)
+
+
+def _made(unit: Unit, made: Mapping[str, MadeSteps], problems: list[Problem]) -> Iterator[Step]:
+    path = (*unit.path, KEY)
+    for asked in sections_of(made[unit.name], path) if unit.name in made else ():
+        yield replace(_step(unit.conf, unit, asked, path, problems), made=True)
+
+
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in _CHOOSING else ""
     tune_name = name_of_tuning(unit, asked)
@@ -340,7 +364,7 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     written = read_own(asked, owner, path, IDS, problems)
     if requested := request_name(unit, asked):
-        section_name, written = requested, unit.requests.get(requested)
+        section_name, written = requested, request_of(unit, asked, requested)
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,
@@ -355,9 +379,8 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
     for message in missing_request(unit, asked, requested) if requested else ():
         place = owner.document.place((*path, "step_type" if asked.step_type else "step_name"))
         problems.append(Problem(id="PB311", message=message, place=place, hint=hint_for(unit, requested)))
-    if asked.step_class == "Raw" and not asked.step_type:
-        message = f"step '{step.name}': a Raw step says its type in the definition: 'step_type' is missing"
-        problems.append(Problem(id="PB885", message=message, place=step.place))
+    if asked.step_class == "Raw":
+        problems.extend(raw_problems(step))
     if tune_name:
         problems.extend(tuning_problems(step))
     elif not step.is_raw or (step.step_class in _CALL_OF and not asked.arguments):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipeline_builder.documents.values import Refusing
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.patterns import fits_any
@@ -14,14 +16,14 @@ _OWN = "SMP_"
 def refusing(rules: Rules) -> Refusing:
     """Return what says of a placeholder of a repository's conf that it may not be there."""
 
-    def check(name: str, place: Place) -> Problem | None:
+    def check(name: str, place: Callable[[], Place]) -> Problem | None:
         if name in rules.withheld:
             message = f"the variable '{name}' holds a token of a repository ('credentials'), which no conf gets"
             hint = "what a job needs to know is named in its section: 'secrets: {NAME: secretsmanager:ID}'"
-            return Refused(id="PB236", message=message, place=place, hint=hint)
+            return Refused(id="PB236", message=message, place=place(), hint=hint)
         if name.startswith(_OWN) or fits_any(rules.variables, name):
             return None
         message = f"the policy of '{rules.repo}' doesn't let its confs name the variable '{name}'"
-        return refuse(rules, "variables", name, problem_id="PB236", message=message, place=place)
+        return refuse(rules, "variables", name, problem_id="PB236", message=message, place=place())
 
     return check

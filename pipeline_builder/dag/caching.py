@@ -26,10 +26,15 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
         "StaticHyperParameters", "TrainingJobDefinitions", "TuningObjective",
     ),
 }  # fmt: skip
-"""Members of a request that SageMaker compares, by step type; steps of the others are never cached [documentation]."""
+"""Members of a request that SageMaker compares, by step type, of those types of which one is free for a generation.
+
+It caches AutoML, EMR and the checks too, by members that all say something to the job [documentation].
+"""
 PARAMETER = "CacheGeneration"
 VARIABLE = "SMP_CACHE_GENERATION"
 """The environment variable; its name says to whoever finds it in a job where it comes from."""
+INPUT = "smp_generation"
+"""What a Lambda or Callback step carries among its inputs."""
 HYPERPARAMETER = "sagemaker_smp_cache_generation"
 """What a tuning carries instead: of its trainings no variable is compared. The toolkit keeps names that begin so."""
 FIRST = "first"
@@ -76,21 +81,31 @@ def without_cache(parameters: Mapping[str, str], own: str, *, limited: bool) -> 
     return {**parameters, PARAMETER: f"{parameters[PARAMETER]}.{own}" if limited else own}
 
 
-def always_cached(definition: bytes) -> tuple[str, ...]:
-    """Return the cached steps that carry no generation, of a definition that was composed otherwise than here."""
-    steps = flat_steps(json.loads(definition).get("Steps", []))
-    return tuple(name for name, step in steps.items() if _is_cached(step) and not _carries_generation(step))
+def always_cached(definition: bytes) -> Mapping[str, str]:
+    """Return the types of the cached steps that carry no generation: it has no room there, or somebody else composed
+    the definition.
+    """
+    return always_cached_of(json.loads(definition).get("Steps", []))
 
 
-def _is_cached(step: JSON) -> bool:
-    cache = step.get("CacheConfig") if isinstance(step, dict) else None
+def always_cached_of(steps: JSON) -> Mapping[str, str]:
+    """Return the types of those of a definition's steps, nested ones too, that are cached and carry no generation."""
+    return {
+        name: str(step.get("Type"))
+        for name, step in flat_steps(steps).items()
+        if isinstance(step, dict) and _is_cached(step) and not _carries_generation(step)
+    }
+
+
+def _is_cached(step: Mapping[str, JSON]) -> bool:
+    cache = step.get("CacheConfig")
     return isinstance(cache, dict) and bool(cache.get("Enabled"))
 
 
-def _carries_generation(step: JSON) -> bool:
-    arguments = step.get("Arguments") if isinstance(step, dict) else None
+def _carries_generation(step: Mapping[str, JSON]) -> bool:
+    arguments = step.get("Arguments")
     environment = arguments.get("Environment") if isinstance(arguments, dict) else None
     definition = arguments.get("TrainingJobDefinition") if isinstance(arguments, dict) else None
     static = definition.get("StaticHyperParameters") if isinstance(definition, dict) else None
-    carried = ((environment, VARIABLE), (static, HYPERPARAMETER))
+    carried = ((environment, VARIABLE), (static, HYPERPARAMETER), (arguments, INPUT))
     return any(isinstance(it, dict) and it.get(name) == {"Get": f"Parameters.{PARAMETER}"} for it, name in carried)

@@ -1,4 +1,4 @@
-"""Files that are named by the sha256 of their content: bundles of code, lists of data files."""
+"""Files that are named by the sha256 of their content: bundles of code, files of factories, lists of data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline_builder.dag.outline import flat_steps
 
-_NAMED = re.compile(r"s3://[^\"\\\s]+?/(?:code/[0-9a-f]{64}/sourcedir\.tar\.gz|manifests/[0-9a-f]{64}/manifest\.json)")
+_NAMED = re.compile(r"s3://[^\"\\\s]+?/(?:code/[0-9a-f]{64}/[\w.-]+|manifests/[0-9a-f]{64}/manifest\.json)")
 _BLOCK = 1 << 20
 _MOST = 8 << 30
 """Bytes of an unpacked bundle that are looked at: of one that was replaced nobody knows how much it holds."""

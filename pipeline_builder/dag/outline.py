@@ -89,9 +89,9 @@ def _collect(value: JSON, found: list[str]) -> None:
 
 
 def by_name(items: JSON) -> dict[str, JSON]:
-    """Return the items of a list by their names."""
+    """Return the items of a list by their names; what has none is refused elsewhere."""
     found = items if isinstance(items, list) else []
-    return {str(item["Name"]): item for item in found if isinstance(item, dict)}
+    return {str(item["Name"]): item for item in found if isinstance(item, dict) and "Name" in item}
 
 
 def flat_steps(items: JSON) -> dict[str, JSON]:

@@ -18,7 +18,8 @@ from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
 from pipeline_builder.definition.steps.typed import split_arguments, split_given
-from pipeline_builder.definition.steps.volumes import without_own_key
+from pipeline_builder.definition.steps.volumes import defaults_of, without_own_key
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Problem
 
 
@@ -27,12 +28,13 @@ def compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
     steps: dict[str, Mapped] = {}
     taken: dict[str, Step] = {}
     problems: list[Problem] = []
+    defaults = defaults_of(context.graph)
     for step in context.graph.steps:
         if nowhere := find_bad_addresses(step):
             problems.extend(nowhere)
             continue
         try:
-            made = [*_repack(context, step), _compose_step(context, step, steps)]
+            made = [*_repack(context, step), _compose_step(context, step, steps, defaults)]
             composed = [with_variables(step, item, context.data_parameters.get(str(item["Name"]))) for item in made]
         except InputProblems as error:
             problems.extend(error.problems)
@@ -58,14 +60,13 @@ def _taken(step: Step, other: Step) -> Problem:
     return Problem(id="PB309", message=message, place=step.place, related=(other.place,), hint=hint)
 
 
-def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped]) -> Mapped:
+def _compose_step(context: Context, step: Step, before: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> Mapped:
     """Return the step with what the conf merges over its request; behind a gate where the model has bounds.
 
-    `before` has the steps that it can refer to.
+    `before` has the steps that it can refer to, `defaults` the default values of parameters.
     """
     composed = compose(context, step)
     section = step.registry if step.step_class == "RegisterModel" else step.own or step.request or step.call
-    defaults = {parameter.name: parameter.default for parameter in context.graph.parameters}
     request = close_inputs(composed["Arguments"], before, defaults)
     over = section.arguments if section else {}
     beside, over_request = split_given(step, over) if step.request or step.call else ({}, over)

@@ -10,16 +10,15 @@ import fnmatch
 import functools
 import gzip
 import hashlib
-import io
 import os
 import re
-import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pipeline_builder.definition.lists import FILE, inclusions
+from pipeline_builder.definition.tar import write_tar
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
 
@@ -83,7 +82,7 @@ class Bundle:
     def write(self, file: IO[bytes]) -> None:
         """Write the archive, a gzip-compressed tar."""
         with gzip.GzipFile("", "wb", 6, file, 0) as packed:
-            _tar(self.folder, self.files, packed, lambda _: None, self.added)
+            write_tar(self.folder, self.files, packed, lambda _: None, self.added)
 
 
 class Bundler:
@@ -123,7 +122,7 @@ class Bundler:
         key = (folder, chosen, tuple(added or ()))
         if key not in self._bundles:
             hashing = Hashing()
-            _tar(folder, chosen, hashing, self._read, added or {})
+            write_tar(folder, chosen, hashing, self._read, added or {})
             self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256, added=added or {})
         return self._bundles[key]
 
@@ -139,11 +138,11 @@ class Bundler:
         left = [name for name in files if name in others - {entry_point}]
         kept = [name for name in files if name not in left]
         # The same for every step of the model, so that large files are looked through once.
-        stems = frozenset(PurePosixPath(name).stem for name in others | {entry_point})
+        stems = frozenset(map(_stem, others | {entry_point}))
         todo = list(kept)
         while todo and left:
             found = self._mentioned_in(folder / todo.pop(), stems)
-            mentioned = [name for name in left if PurePosixPath(name).stem in found]
+            mentioned = [name for name in left if _stem(name) in found]
             left = [name for name in left if name not in mentioned]
             kept += mentioned
             todo += mentioned
@@ -173,6 +172,11 @@ class Bundler:
                 return None
             self._contents[path] = content
         return self._contents[path]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
 
 
 def _mentioned(content: bytes) -> frozenset[str]:
@@ -240,29 +244,6 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
     names = [fnmatch.translate(pattern) for pattern in patterns if "/" not in pattern]
     paths = [fnmatch.translate(pattern.lstrip("/")) for pattern in patterns if "/" in pattern]
     return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
-
-
-_Read = Callable[[Path], bytes | None]
-
-
-def _tar(
-    folder: Path, files: tuple[str, ...], target: IO[bytes] | gzip.GzipFile, read: _Read, added: Mapping[str, bytes]
-) -> None:
-    """Write a tar of the files, and of those that are added; `read` gives the content of those that are at hand."""
-    # GNU format: no pax headers, whose content depends on the Python version.
-    with tarfile.TarFile(fileobj=target, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive:
-        for name in files:
-            content = read(folder / name)
-            with (folder / name).open("rb") if content is None else io.BytesIO(content) as file:
-                facts = (folder / name).stat()
-                entry = tarfile.TarInfo(name)
-                entry.size = facts.st_size if content is None else len(content)
-                entry.mode = 0o755 if facts.st_mode & 0o100 else 0o644
-                archive.addfile(entry, file)
-        for name, plain in added.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(plain)
-            archive.addfile(entry, io.BytesIO(plain))
 
 
 def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:

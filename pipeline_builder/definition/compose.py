@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
+from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
+from pipeline_builder.definition.factories import Factories, FactoryBuilder, build_nothing
 from pipeline_builder.definition.findings import findings_of
-from pipeline_builder.definition.images import resolve_images
+from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.policy import Policed, hold, territory_of
@@ -21,7 +23,7 @@ from pipeline_builder.definition.prefixes import find_empty_names, find_neighbou
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.documents.values import Settings, build_settings
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.explanations import certain_ids
 from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, Repo
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
 # What a policy's limits say of a number that is beyond SageMaker's own anyway.
 _LIMITS = ("PB240", "PB241")
+# What may be said because the steps of a factory aren't there.
+_OF_STEPS = ("PB310", "PB313", "PB314", "PB316")
+# Nobody's fault but that of what lies outside.
+_OUTSIDE = ("PB915", "PB916", "PB924")
 
 
 def compose(
@@ -41,19 +47,24 @@ def compose(
     values: Mapping[str, str],
     tags: Mapping[str, str] | None = None,
     passed: Passed | None = None,
+    ask: ImageAsker = ask_nobody,
+    build: FactoryBuilder = build_nothing,
 ) -> Composed:
     """Read the conf files of every enabled repository and compose them.
 
     `root` is the manifest's folder, `values` what placeholders may name, `tags` go on every job; `passed` knows what
-    was checked before.
+    was checked before, `ask` the addresses of images that the lock lacks; `build`
+    gives the steps of factories.
 
     Raises:
+        OutsideFailure: PB915, PB916 where nothing else is wrong but that an image can't be asked for.
         InputProblems: PB2xx to PB4xx. After a problem the stages go on with the rest, and of what they find all is said
             that doesn't come from the problem itself.
     """
     confs, problems = read_confs(manifest, lock, root=root, values=values)
+    passed = passed or Passed()
     return compose_confs(
-        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed or Passed(), before=problems
+        confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask, build=build
     )
 
 
@@ -68,6 +79,8 @@ def compose_confs(
     passed: Passed,
     before: Iterable[Problem] = (),
     others: frozenset[str] = frozenset(),
+    ask: ImageAsker = ask_nobody,
+    build: FactoryBuilder = build_nothing,
 ) -> Composed:
     """Compose what could be read of conf files, as `compose` does; `before` are the problems in them.
 
@@ -75,15 +88,18 @@ def compose_confs(
     """
     problems = [*before]
     settings = _settings(values, tags, manifest, problems)
-    graph = _graph(confs, problems, root / manifest.training_dir, values)
+    made = _made(confs, problems, manifest=manifest, settings=settings, root=root, values=values, build=build)
+    graph = _graph(confs, problems, root / manifest.training_dir, values, made)
     if settings is None or graph is None or any(problem.id == "PB210" for problem in problems):
         raise InputProblems(*problems)
     _add_certain(problems, _taken_names(graph, manifest))
-    images, resolved = _images(graph, settings, lock, problems)
+    images, resolved = _images(graph, settings, lock, ask, problems)
     urls = {repo.name: _public_url(repo) for repo in manifest.repos}
     rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
     isolated = frozenset(name for name, found in rules.items() if found.network == "isolated")
     definition, found = read_definition(graph, settings, urls, images, isolated, others=others)
+    files = {uri: content for steps in made.values() for uri, content in steps.files.items()}
+    definition = replace(definition, files=files) if files else definition
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
     territory = territory_of(manifest, graph, settings)
@@ -94,7 +110,7 @@ def compose_confs(
     held = hold(policed)
     problems.extend(p for p in held.problems if p.id not in _LIMITS or p.place not in beyond)
     if problems:
-        raise InputProblems(*problems)
+        raise (InputProblems if any(p.id not in _OUTSIDE for p in problems) else OutsideFailure)(*problems)
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
     about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
@@ -118,24 +134,52 @@ def _settings(
 
 
 def _graph(
-    confs: tuple[ModelConf | None, ...], problems: list[Problem], training_dir: Path, values: Mapping[str, str]
+    confs: tuple[ModelConf | None, ...],
+    problems: list[Problem],
+    training_dir: Path,
+    values: Mapping[str, str],
+    made: Mapping[str, MadeSteps],
 ) -> Graph | None:
     """Combine the files; where one couldn't be read at all, what it has would be missed everywhere."""
     whole = [conf for conf in confs if conf is not None]
     if len(whole) < len(confs):
         return None
     source = values.get("SMP_SOURCE_DIR_PATH", "")
-    graph, found = read_graph(whole, training_dir=training_dir, default_source=source)
+    graph, found = read_graph(whole, training_dir=training_dir, default_source=source, made=made)
+    if any(model.sdk and name not in made for conf in whole for name, model in conf.section.models.items()):
+        found = [problem for problem in found if problem.id not in _OF_STEPS]
     _add_certain(problems, found)
     return graph
 
 
+def _made(
+    confs: tuple[ModelConf | None, ...],
+    problems: list[Problem],
+    *,
+    manifest: Manifest,
+    settings: Settings | None,
+    root: Path,
+    values: Mapping[str, str],
+    build: FactoryBuilder,
+) -> Mapping[str, MadeSteps]:
+    """Return the steps of factories: most confs have none, and nobody's code is run for confs that are wrong."""
+    whole = [conf for conf in confs if conf is not None]
+    if settings is None or problems or not any(model.sdk for conf in whole for model in conf.section.models.values()):
+        return {}
+    source = values.get("SMP_SOURCE_DIR_PATH", "")
+    rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}
+    asking = Factories(whole, settings=settings, rules=rules, training_dir=root / manifest.training_dir, source=source)
+    made, found = build(asking)
+    problems.extend(found)
+    return made
+
+
 def _images(
-    graph: Graph, settings: Settings, lock: Lock, problems: list[Problem]
+    graph: Graph, settings: Settings, lock: Lock, ask: ImageAsker, problems: list[Problem]
 ) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
     try:
-        return resolve_images(graph, settings, lock.images)
-    except InputProblems as error:
+        return resolve_images(graph, settings, lock.images, ask)
+    except (InputProblems, OutsideFailure) as error:
         _add_certain(problems, error.problems)
         return {
             (step.unit.name, name): "unknown" for step in graph.steps for name in (step.section_name, "registry")

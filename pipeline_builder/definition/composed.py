@@ -39,7 +39,8 @@ class Definition:
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
     name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
     package group to its description, `code` every step with code to the address of its bundle, `sources` to what that
-    was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them.
+    was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them, `files`
+    the content of what factories have uploaded, by its address.
     """
 
     pipeline: str
@@ -57,6 +58,7 @@ class Definition:
     made: Made = field(default_factory=Made)
     parts: tuple[Part, ...] = ()
     sources: Mapping[str, Bundle] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def own_parameters(self) -> tuple[str, ...]:
@@ -142,7 +144,7 @@ def _counts(graph: Graph) -> tuple[int, int]:
 
 def _judged_by(graph: Graph) -> str:
     gates = ((name, repr(unit.section.gate)) for name, unit in graph.units.items())
-    return judged_by(((step.name, step.step_class, step.unit.name) for step in graph.steps), gates)
+    return judged_by(((step.name, step.kind, step.unit.name) for step in graph.steps), gates)
 
 
 def judged_by(drawn: Iterable[tuple[str, str, str]], gates: Iterable[tuple[str, str]]) -> str:

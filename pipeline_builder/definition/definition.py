@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Mapping
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.conf.graph import Graph
@@ -17,6 +16,7 @@ from pipeline_builder.definition.code import Code, bundle_code, missing_lists
 from pipeline_builder.definition.composed import Definition, Part
 from pipeline_builder.definition.ineffective import find_ineffective
 from pipeline_builder.definition.isolated import find_isolated
+from pipeline_builder.definition.loaded import content_of
 from pipeline_builder.definition.made import made_for
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters
@@ -24,7 +24,8 @@ from pipeline_builder.definition.secrets import secret_defaults
 from pipeline_builder.definition.steps.checks import analysis_file, check_sections
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
-from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters
+from pipeline_builder.definition.steps.distributed_rules import find_pointless
+from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters, find_always_cached
 from pipeline_builder.definition.steps.volumes import find_left_out
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
@@ -106,25 +107,12 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
+            *(w for step in graph.steps for w in find_pointless(step, requirements=step.name in code.requirements)),
             *find_isolated(graph, steps, code.requirements),
             *find_left_out(graph, steps, owners, context.settings),
+            *find_always_cached(graph, [*nested], owners),
         ),
     )
-
-
-_BEFORE, _STEPS, _AFTER = b'{"Metadata":{},"Parameters":', b',"Steps":[', b'],"Version":"2020-12-01"}\n'
-
-
-def content_of(parameters: list[JSON], steps: Iterable[bytes]) -> bytes:
-    """Return a definition as canonical JSON; each step is that already, without the line's end."""
-    return b"".join((_BEFORE, canonical(parameters)[:-1], _STEPS, b",".join(steps), _AFTER))
-
-
-def steps_in(content: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Return the steps that a definition was made of, by their sizes."""
-    begin = len(content) - len(_AFTER) - sum(sizes) - max(0, len(sizes) - 1)
-    begins = accumulate((size + 1 for size in sizes), initial=begin)
-    return [content[at : at + size] for at, size in zip(begins, sizes, strict=False)]
 
 
 def _part(graph: Graph, step: Mapped, size: int) -> Part:
@@ -160,8 +148,9 @@ def _groups(graph: Graph, steps: list[Mapped]) -> Mapping[str, str]:
     groups: dict[str, str] = {}
     for name, group in _registered([*steps]):
         if isinstance(group, str):
-            step = graph.by_name.get(name)  # one within a condition of the conf's own has no section
-            groups.setdefault(group, step.registry.group_description if step else "")
+            step = graph.by_name.get(name)  # a raw one has no section, nor has one within a condition of the conf's own
+            described = step is not None and step.step_class == "RegisterModel"
+            groups.setdefault(group, step.registry.group_description if step and described else "")
     return groups
 
 

@@ -16,6 +16,7 @@ from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.definition.steps.typed import RAW, type_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import items_of, text_of
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.passed import Passed
 
@@ -43,10 +44,15 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
 
     content, about = definition.content, f"definition {graph.pipeline}"
     document = document_of(content)
-    if not any(check_outside(document)) and have_passed(content, lambda part: find(json.loads(part)), passed, about):
+    sizes = tuple(part.size for part in definition.parts)
+
+    def find_in(part: bytes) -> list[Problem]:
+        return find(json.loads(part))
+
+    if not any(check_outside(document)) and have_passed(content, find_in, passed, about, sizes=sizes):
         return []
     if not (found := find(document)):
-        passed.mark(parts_of(content), about)
+        passed.mark(parts_of(content, sizes), about)
     return found
 
 
@@ -92,7 +98,7 @@ def _outermost(finding: Finding, graph: Graph, definition: Definition) -> Step |
     """Return the step within which one stands that no conf has by its name."""
     match finding.path:
         case ("Steps", int(index), *_):
-            name = str(json.loads(definition.content)["Steps"][index]["Name"])
+            name = text_of(items_of(document_of(definition.content), "Steps")[index], "Name")
             return graph.by_name.get(definition.owners.get(name, name))
     return None
 

@@ -1,12 +1,11 @@
-"""AWS's own images by framework and version: resolved by the image data of the SageMaker SDK, kept in the lock."""
+"""AWS's own images by framework and version: whoever is handed in is asked for their addresses, kept in the lock."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import ModuleType
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pipeline_builder.conf.checks import CheckSection
 from pipeline_builder.conf.containers import ContainerSection, containers_of
@@ -16,13 +15,15 @@ from pipeline_builder.conf.sections import ImageSection, JobSection
 from pipeline_builder.definition.steps.containers import image_name
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
-from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, Place, Problem
 
 _Imaged = JobSection | InferenceSpecification | ContainerSection | CheckSection
 # The images of AWS's own that a check runs in, unless its section names another.
 _OF_CHECKS: Mapping[str, str] = {"QualityCheck": "model-monitor", "ClarifyCheck": "clarify"}
 # The local target's Region isn't one of AWS's; its definitions name the images of this one.
 _LOCAL_REGION = "us-east-1"
+ImageAsker = Callable[[Sequence[str]], list[Any]]
+"""Returns for each key of an image `{"address"}`, or `{"refused"}` with why there is none; the SDK's is in `sdk/`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,30 +42,47 @@ class Wanted:
         return json.dumps(facts, sort_keys=True)
 
 
+def ask_nobody(keys: Sequence[str]) -> list[Any]:
+    """Tell no address, where only those of the lock are known."""
+    message = f"nobody is asked here for the addresses of images ({len(keys)} of them)"
+    raise OutsideFailure(Problem(id="PB915", message=message, hint="run 'pipeline-builder build' first"))
+
+
 def resolve_images(
-    graph: Graph, settings: Settings, locked: Mapping[str, str]
+    graph: Graph, settings: Settings, locked: Mapping[str, str], ask: ImageAsker = ask_nobody
 ) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
     """Return the address of each image by (model, section), and all of them by their key for the lock.
 
-    `locked` are the addresses that the lock has; the SDK is asked for others only.
+    `locked` are the addresses that the lock has; the SDK is asked for others only, and once for all.
 
     Raises:
-        InputProblems: PB217 where the SDK isn't installed or doesn't know the image; all of them.
+        InputProblems: PB217 where the SDK doesn't know an image; all of them.
+        OutsideFailure: PB915, PB916 where it can't be asked, at each that it was to be asked for.
     """
     region = _LOCAL_REGION if settings.region == "local" else settings.region
-    found: dict[tuple[str, str], str] = {}
-    keys: dict[str, str] = {}
-    problems: list[Problem] = []
-    for at, wanted in _wanted(graph):
-        key = wanted.key(region)
-        try:
-            keys[key] = locked.get(key) or keys.get(key) or _ask_sdk(wanted, region)
-            found[at] = keys[key]
-        except InputProblems as error:
-            problems.extend(error.problems)
-    if problems:
+    wanted = {at: (one, one.key(region)) for at, one in _wanted(graph)}
+    missing = {key: one for one, key in reversed([*wanted.values()]) if key not in locked}
+    answers = dict(zip(missing, _answers(ask, missing), strict=True)) if missing else {}
+    refused = {key: str(answer["refused"]) for key, answer in answers.items() if "address" not in answer}
+    if problems := [_unknown(one, refused[key]) for one, key in wanted.values() if key in refused]:
         raise InputProblems(*problems)
-    return found, keys
+    told = {key: str(answer["address"]) for key, answer in answers.items()}
+    keys = {key: locked.get(key) or told[key] for _, key in wanted.values()}
+    return {at: keys[key] for at, (_, key) in wanted.items()}, keys
+
+
+def _answers(ask: ImageAsker, missing: Mapping[str, Wanted]) -> list[Any]:
+    try:
+        return ask([*missing])
+    except OutsideFailure as error:
+        places = [one.place for one in missing.values()]
+        raise OutsideFailure(*(replace(why, place=place) for place in places for why in error.problems)) from error
+
+
+def _unknown(wanted: Wanted, why: str) -> Problem:
+    image = wanted.image
+    message = f"the SageMaker SDK knows no image of {image.framework} {image.version}: {why[:300]}"
+    return Problem(id="PB217", message=message, place=wanted.place)
 
 
 def _wanted(graph: Graph) -> Iterator[tuple[tuple[str, str], Wanted]]:
@@ -112,39 +130,3 @@ def _want(step: Step, name: str, section: _Imaged, image: ImageSection) -> Wante
         scope=scope,
         place=step.unit.conf.document.place(path),
     )
-
-
-def _ask_sdk(wanted: Wanted, region: str) -> str:
-    image = wanted.image
-    try:
-        image_uris = _image_data()
-    except ImportError as error:
-        message = (
-            f"the image of {image.framework} {image.version} needs the SageMaker SDK's image data, which isn't there"
-        )
-        hint = "pip install 'sagemaker<3', or write the address as image_uri"
-        raise InputProblems(Problem(id="PB217", message=message, place=wanted.place, hint=hint)) from error
-    try:
-        return str(
-            image_uris.retrieve(
-                image.framework,
-                region,
-                version=image.version or None,
-                py_version=image.py_version,
-                instance_type=wanted.instance_type or None,
-                image_scope=wanted.scope or None,
-                base_framework_version=image.base_framework_version,
-            )
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        message = f"the SageMaker SDK knows no image of {image.framework} {image.version}: {str(error)[:300]}"
-        raise InputProblems(Problem(id="PB217", message=message, place=wanted.place)) from error
-
-
-def _image_data() -> ModuleType:
-    """Return the SDK's module, which version 3 has in another place."""
-    try:
-        from sagemaker import image_uris
-    except ImportError:
-        from sagemaker.core import image_uris
-    return cast("ModuleType", image_uris)

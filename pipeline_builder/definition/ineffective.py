@@ -9,6 +9,7 @@ from pipeline_builder.conf.sections import TransformSection
 from pipeline_builder.definition.steps.freshness import without_data
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import value_at
 from pipeline_builder.errors import Problem
 
 # Keys that a section takes for compatibility, by what they'd be in the other sections, and why they do nothing there.
@@ -67,11 +68,14 @@ def find_ineffective(step: Step) -> list[Problem]:
         return []
     document = step.unit.conf.document
     found = []
+    section = (*step.unit.path, step.section_name)
+    written = value_at(document.data, section)
     for key, why in _WITHOUT_EFFECT.get(step.section_name, {}).items():
-        path = (*step.unit.path, step.section_name, key)
-        if path in document.keys:
+        if isinstance(written, dict) and key in written:
             message = f"'{key}' has no effect in '{step.section_name}': {why}"
-            found.append(Problem(id="PB230", message=message, place=document.place(path, key=True), warning=True))
+            found.append(
+                Problem(id="PB230", message=message, place=document.place((*section, key), key=True), warning=True)
+            )
     found += _without_code(step)
     if step.own and step.own.cache.data and (why := without_data(step)):
         place = step.tune_place("cache", "data") if step.tune_name else step.section_place("cache", "data")

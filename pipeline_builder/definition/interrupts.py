@@ -24,7 +24,7 @@ def find_idle_interrupts(manifest: Manifest, definition: bytes) -> Iterator[Prob
             yield Problem(id="PB571", message=message, place=manifest.interrupt_places[name], hint=hint, warning=True)
 
 
-_HOW = "let the step's 'arguments' have EnableManagedSpotTraining, with a MaxWaitTimeInSeconds"
+_HOW = "let the step's section have 'spot: true', with 'max_wait_seconds'"
 
 
 def _why_not(step: JSON) -> str:

@@ -22,10 +22,12 @@ def find_broken_metrics(definition: Definition, graph: Graph) -> Iterator[Proble
     if _MEMBER.encode() not in definition.content:
         return
     for name, step in flat_steps(json.loads(definition.content)["Steps"]).items():
-        found = member_at(step, ("Arguments", "AlgorithmSpecification", _MEMBER))
+        within = ("TrainingJobDefinition",) if member_at(step, ("Type",)) == "Tuning" else ()
+        base = ("Arguments", *within, "AlgorithmSpecification", _MEMBER)
+        found = member_at(step, base)
         for index, item in enumerate(found if isinstance(found, list) else ()):
             if why := _fault(member_at(item, ("Regex",))):
-                path = ("Arguments", "AlgorithmSpecification", _MEMBER, index, "Regex")
+                path = (*base, index, "Regex")
                 owner = graph.by_name.get(definition.owners.get(name, name))
                 message = f"step '{name}': the metric '{member_at(item, ('Name',))}' will have no value: {why}"
                 place = place_of(owner, path) if owner else None

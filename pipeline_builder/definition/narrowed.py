@@ -90,7 +90,7 @@ def _document(repo: str, file: str, inputs: Inputs) -> Document:
     if path.stat().st_size > _LARGE:
         text = path.read_bytes().decode("utf-8-sig")
         if data := inputs.kept.get(_KIND, _digest(text)):
-            return Document(Source(label, text), data, {}, {})
+            return Document(Source(label, text), data, lambda: ({}, {}))
     document = load_yaml(path, label, "PB201")
     keep_parsed(inputs.kept, document)
     return document

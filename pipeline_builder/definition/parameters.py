@@ -10,7 +10,7 @@ from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.descriptions import JSON
 
 if TYPE_CHECKING:
-    from pipeline_builder.conf.conf import ParameterSection
+    from pipeline_builder.conf.parameters import ParameterSection
     from pipeline_builder.definition.steps.context import Context, Mapped
 
 MANIFEST_PARAMETER = "ManifestCommit"
@@ -44,4 +44,5 @@ def declare(
 
 def _parameter(parameter: ParameterSection) -> JSON:
     default: Mapped = {} if parameter.default is None else {"DefaultValue": parameter.default}
-    return {"Name": parameter.name, "Type": parameter.type, **default}
+    values: Mapped = {"EnumValues": [*parameter.values]} if parameter.values else {}
+    return {"Name": parameter.name, "Type": parameter.type, **default, **values}

@@ -118,23 +118,25 @@ def _written_by(step: Step, bucket: str) -> Iterator[tuple[str, Where]]:
 
 def _files(step: Step) -> Iterator[tuple[DataPath, JSON]]:
     """Yield what the step's section reads, by its keys there, and every address in its `arguments`."""
-    for name, channel in step.job.channels.items() if step.job else ():
+    job = step.job
+    for name, channel in job.channels.items() if job else ():
         for index, file in enumerate(channel.data_files):
             yield ("channels", name, "dataFiles", index, "fileName"), file_uri(channel, file)
-    if isinstance(step.job, TrainSection):
-        yield ("model_data_uri",), step.job.model_data_uri
-    if step.job:
-        yield from _texts(step.job.arguments, ("arguments",))
+    if isinstance(job, TrainSection):
+        yield ("model_data_uri",), job.model_data_uri
+    if job:
+        yield from _texts(job.arguments, ("arguments",))
 
 
 def _outputs(step: Step, bucket: str) -> Iterator[tuple[DataPath, JSON]]:
     """Yield the folders that the step's section names for what the step writes."""
-    if isinstance(step.job, TrainSection):
-        yield ("output_path",), step.job.output_path
-    for name, channel in step.job.channels.items() if step.job else ():
-        if isinstance(step.job, TransformSection) and channel.bucket:
+    job = step.job
+    if isinstance(job, TrainSection):
+        yield ("output_path",), job.output_path
+    for name, channel in job.channels.items() if isinstance(job, TransformSection) else ():
+        if channel.bucket:
             yield ("channels", name), s3_uri(channel.bucket, channel.prefix, step.unit.name, "predictions")
-    for name, measured in step.job.channels.items() if isinstance(step.job, EvaluateSection) else ():
+    for name, measured in job.channels.items() if isinstance(job, EvaluateSection) else ():
         if measured.output_prefix:
             yield ("channels", name, "bucket_prefix"), s3_uri(measured.bucket or bucket, measured.output_prefix)
 

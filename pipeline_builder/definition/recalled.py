@@ -53,6 +53,8 @@ class Recalled:
     folder: Path
     values: Noted
     before: Tree | None = None
+    after: Tree | None = field(default=None, init=False)
+    """How it was when all of it had been read."""
     _found: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def find(self, again: Callable[[], Composed]) -> Composed | None:
@@ -103,6 +105,7 @@ class Recalled:
         `record` gives what is noted of it, where anything is.
         """
         before, after = self.before, look_at_tree(self.folder)
+        self.after = after
         if before is None or after is None or self.values.whole:
             return
         if after.stamp != before.stamp or not are_as_they_were(self.folder, before.fresh):
@@ -154,6 +157,7 @@ def _written(composed: Composed) -> dict[str, Any]:
         "content": definition.content.decode(_RAW),
         "bundles": {uri: _bundle_written(bundle) for uri, bundle in definition.bundles.items()},
         "manifests": {uri: content.decode(_RAW) for uri, content in definition.manifests.items()},
+        "files": {uri: content.decode(_RAW) for uri, content in definition.files.items()},
         "data": {name: list(addresses) for name, addresses in definition.data.items()},
         "own_warnings": [asdict(problem) for problem in definition.warnings],
         "warnings": [asdict(problem) for problem in composed.warnings],
@@ -173,6 +177,7 @@ def _read(found: Mapping[str, Any], again: Callable[[], Composed]) -> Composed:
         owners=found["owners"],
         repositories=found["repositories"],
         groups=found["groups"],
+        files={uri: content.encode(_RAW) for uri, content in found["files"].items()},
         commit_parameters=found["commit_parameters"],
         code=found["code"],
         data={name: tuple(addresses) for name, addresses in found["data"].items()},

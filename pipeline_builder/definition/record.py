@@ -87,7 +87,8 @@ def record_of(composed: Composed, folder: Path, entries: Iterable[str], source: 
     """
     definition, graph = composed.definition, composed.graph
     parts = _parts_by_step(composed)
-    if composed.warnings or definition.warnings or parts is None or not definition.parts:
+    made = any(step.made for step in graph.steps)  # what a factory sees is more than what is noted of a model
+    if composed.warnings or definition.warnings or parts is None or not definition.parts or made:
         return None
     conf = graph.steps[0].conf
     listing = list_models(conf.repo, conf.file, conf.document.source.text, conf.document.data)

@@ -17,7 +17,7 @@ from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.check.outside import check_outside
 from pipeline_builder.definition.compose import compose_confs
 from pipeline_builder.definition.composed import Composed, Definition, Facts, judged_by
-from pipeline_builder.definition.definition import content_of, steps_in
+from pipeline_builder.definition.loaded import content_of, steps_in
 from pipeline_builder.definition.made import joined
 from pipeline_builder.definition.narrowed import Inputs, Narrowed, read_narrowed
 from pipeline_builder.definition.parameters import commit_parameters, declare

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath
 
 # Tokens that are recognised by their form alone.
 _FORMS = re.compile(
@@ -20,7 +22,7 @@ _FORMS = re.compile(
 )
 # Keys whose value is one. Only the end of the name counts: MAX_TOKENS, TOKENIZER and SECRET_NAME are none.
 _NAMES = re.compile(
-    r"(?:^|[_.-])(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|secret_?key|private_?key|credentials?)$",
+    r"(?:^|[_.-])(?:password|passwd|pwd|passphrase|secret|token|api[_.-]?key|access[_.-]?key|secret[_.-]?key|private[_.-]?key|credentials?)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -31,6 +33,7 @@ _ARGUMENTS = "ContainerArguments"
 _HARMLESS = re.compile(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
 
+@functools.lru_cache(maxsize=10_000)  # a thousand models have most variables with most values in common
 def looks_like_secret(key: str, value: str) -> bool:
     """Tell whether the value of a variable or hyperparameter looks like a password, a token or a key."""
     plain = value.strip().strip("\"'")
@@ -47,18 +50,33 @@ def find_secrets(request: JSON) -> list[tuple[str, str]]:
     return found
 
 
+def find_loose(value: JSON, path: DataPath = (), key: str = "") -> Iterator[tuple[DataPath, str]]:
+    """Yield path and key of all that looks like a secret where every member may hold one, by its own name."""
+    if isinstance(value, str):
+        words = re.findall(r"([\w.-]+)=([^\s,;]+)", value)
+        if any(looks_like_secret(name, text) for name, text in ((key, value), *words)):
+            yield path, key
+    elif isinstance(value, list):
+        for index, (name, item) in enumerate(_named(value)):
+            yield from find_loose(item if isinstance(item, str) else value[index], (*path, index), name or key)
+    elif isinstance(value, dict):
+        pair = value.get("Key", value.get("Name"))
+        for name, item in value.items():
+            yield from find_loose(item, (*path, name), pair if name == "Value" and isinstance(pair, str) else name)
+
+
 def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
     # No generator, and no call for a text: this looks at every part of a thousand models' requests.
     if isinstance(request, list):
         for item in request:
-            if isinstance(item, dict | list):
+            if isinstance(item, (dict, list)):
                 _collect(item, found)
     for member, values in request.items() if isinstance(request, dict) else ():
         if member in _READABLE and isinstance(values, dict):
             found += [(member, key) for key, value in values.items() if _is_secret(key, value)]
         elif member == _ARGUMENTS and isinstance(values, list):
             found += [(member, name) for name, value in _named(values) if _is_secret(name.replace("-", "_"), value)]
-        elif isinstance(values, dict | list):
+        elif isinstance(values, (dict, list)):
             _collect(values, found)
 
 

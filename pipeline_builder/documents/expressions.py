@@ -65,7 +65,11 @@ def read_expressions(value: JSON, path: DataPath = ()) -> JSON:
     if isinstance(value, list):
         return [read_expressions(item, (*path, index)) for index, item in enumerate(value)]
     if isinstance(value, dict):
-        inner: dict[str, JSON] = {key: read_expressions(item, (*path, key)) for key, item in value.items()}
+        # No call for most texts of a thousand files.
+        inner: dict[str, JSON] = {
+            key: item if isinstance(item, str) and "$params." not in item else read_expressions(item, (*path, key))
+            for key, item in value.items()
+        }
         return Expression(inner, path) if is_expression(inner) else inner
     return value
 
@@ -104,7 +108,7 @@ def _references(value: object, place: DataPath) -> Iterator[tuple[str, DataPath]
             yield value["Get"], place
         for item in value.values():
             yield from _references(item, place)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _references(item, place)
 

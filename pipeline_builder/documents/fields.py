@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
@@ -32,15 +33,24 @@ def _text(value: JSON) -> JSON:
     """A number or boolean where the service wants a text is meant as it is written."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _no_boolean(value: JSON) -> JSON:
+    """Where a number is expected, true is none; a text that reads as one is."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "expected a number")
+    return value
 
 
 def _list(value: JSON) -> JSON:
-    return [value] if isinstance(value, str | Expression) else value
+    return [value] if isinstance(value, (str, Expression)) else value
 
 
-def _empty_mapping(value: JSON) -> JSON:
-    """A key with nothing behind it is a mapping with nothing in it."""
+def empty_mapping(value: JSON) -> JSON:
+    """A key with nothing behind it is a mapping with nothing in it; an expression is no mapping of names."""
+    if isinstance(value, Expression):
+        raise PydanticCustomError("dict_type", "expected a mapping")
     return {} if value is None else value
 
 
@@ -62,6 +72,8 @@ def _iso_duration(value: str) -> str:
 
 def _tags(value: JSON) -> JSON:
     """Tags come as a mapping, or as the service writes them: a list of Key and Value."""
+    if isinstance(value, Expression):
+        return empty_mapping(value)
     if isinstance(value, list) and all(isinstance(tag, dict) and set(tag) == {"Key", "Value"} for tag in value):
         return {str(tag["Key"]): tag["Value"] for tag in value if isinstance(tag, dict)}
     return {} if value is None else value
@@ -122,9 +134,14 @@ Args = Annotated[
     tuple[Text, ...],
     BeforeValidator(_args, json_schema_input_type=str | tuple[Text, ...] | dict[str, Text | None] | None),
 ]
-Count = Annotated[Annotated[int, Field(ge=1)] | Expression, REFERABLE]
-Number = Annotated[float | Expression, REFERABLE]
-Env = Annotated[dict[str, Text], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Text] | None)]
+Count = Annotated[
+    Annotated[int, Field(ge=1), BeforeValidator(_no_boolean, json_schema_input_type=Annotated[int, Field(ge=1)])]
+    | Expression,
+    REFERABLE,
+]
+Number = Annotated[Annotated[float, BeforeValidator(_no_boolean, json_schema_input_type=float)] | Expression, REFERABLE]
+Env = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
+Texts = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_type=Word | tuple[Word, ...])]
 Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["True", "False"])]
@@ -135,7 +152,7 @@ Tags = Annotated[
     BeforeValidator(_tags, json_schema_input_type=dict[str, Text] | tuple[dict[str, str], ...] | None),
 ]
 # Anything, merged over a request of the service and checked there.
-Arguments = Annotated[dict[str, Any], BeforeValidator(_empty_mapping, json_schema_input_type=dict[str, Any] | None)]
+Arguments = Annotated[dict[str, Any], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Any] | None)]
 EmptyList = BeforeValidator(_empty_list)
 
 
@@ -159,4 +176,4 @@ class Later:
         return handler(TypeAdapter(self.kind).core_schema)
 
 
-EmptyMapping = BeforeValidator(_empty_mapping)
+EmptyMapping = BeforeValidator(empty_mapping)

@@ -44,7 +44,7 @@ _ENV_LINE = re.compile(
 _JOB_ROLES = re.compile(
     r"arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]*(\{repository\})?[\w+=,.@-]*", re.ASCII
 )
-Refusing = Callable[[str, Place], Problem | None]
+Refusing = Callable[[str, Callable[[], Place]], Problem | None]
 """What a file may not name: the problem with a placeholder at a place, None where there is none."""
 _CURLY = "\u201c\u201d\u2018\u2019\u201e"
 
@@ -77,7 +77,7 @@ class Settings:
         return f"s3://{self.bucket}/{self.prefix}{pipeline}"
 
 
-def _refuse_none(name: str, place: Place) -> None:
+def _refuse_none(name: str, place: Callable[[], Place]) -> None:
     del name, place
 
 
@@ -184,12 +184,12 @@ def substitute(
         return Problem(id="PB210", message=message, place=document.place(path))
 
     def fill(data: JSON, path: DataPath) -> JSON:
-        if isinstance(data, dict):
-            return {key: fill(value, (*path, key)) for key, value in data.items()}
+        if isinstance(data, dict):  # no call for most texts of a thousand files
+            return {key: fill(value, (*path, key)) if _may_name(value) else value for key, value in data.items()}
         if isinstance(data, list):
             return [fill(item, (*path, index)) for index, item in enumerate(data)]
-        if isinstance(data, str) and ("SMP_" in data or "${" in data):
-            refused = {name: found for name in _names(data) if (found := refuse(name, document.place(path)))}
+        if isinstance(data, str) and _may_name(data):
+            refused = {name: found for name in _names(data) if (found := refuse(name, lambda: document.place(path)))}
             problems.extend(refused.values())
             text, missing = _fill_text(data, values, refused.keys())
             problems.extend(_unset(name, document, path, values) for name in missing)
@@ -198,6 +198,11 @@ def substitute(
         return data
 
     return fill(document.data, ()), tuple(problems)
+
+
+def _may_name(data: JSON) -> bool:
+    """Tell whether there may be a placeholder in it."""
+    return "SMP_" in data or "${" in data if isinstance(data, str) else isinstance(data, (dict, list))
 
 
 def _names(text: str) -> list[str]:

@@ -41,7 +41,7 @@ def look_at_tree(folder: Path, now: float | None = None) -> Tree | None:
     fresh: dict[str, str] = {}
     linked = False
     try:
-        for path, found in _walk(base):
+        for path, found in walk(base):
             name, mode = path[len(base) :], found.st_mode
             of_entry = lines.setdefault(name.split("/", 2)[1], [])
             if stat.S_ISDIR(mode):
@@ -116,7 +116,7 @@ def digest_of(values: Mapping[str, str], names: Iterable[str]) -> str:
     return hashlib.sha256(repr(found).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+def walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     """Yield everything below a folder; links aren't followed."""
     waiting = [folder]
     while waiting:

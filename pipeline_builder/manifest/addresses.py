@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.regions.hosts import codecommit_region, codecommit_url
@@ -71,7 +71,17 @@ def check_url(value: str) -> str:
         raise ValueError(f"the url scheme '{parts.scheme}' is refused, expected https, ssh, file, or a relative path")
     if "://" in value and (parts.password or (parts.username and parts.scheme == "https")):
         raise ValueError("the url has credentials in it: take them out and name them with 'credentials: env:NAME'")
+    if "://" in value and not _has_port(parts):
+        raise ValueError(f"the url {describe(value)} has no port of 1 to 65535 behind the host's ':'")
     return value
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Tell whether the port is one, or there is none."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def parse_address(url: str) -> Address:

@@ -16,8 +16,9 @@ from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.texts import as_tuple
 
 _HOST = re.compile(
-    r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9]\d{0,4})?"
+    r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?"
 )
+_LAST_PORT = 65535
 
 KnownHosts = Annotated[
     tuple[str, ...],
@@ -38,9 +39,17 @@ class HostSection(Section):
 
 def _host(value: str) -> str:
     found = value.lower()
-    if not _HOST.fullmatch(found):
+    if not _HOST.fullmatch(found) or int(found.partition(":")[2] or 0) > _LAST_PORT:
         raise ValueError(f"the host {describe(value)} is none, expected a name such as git.example.com, or NAME:PORT")
     return found
+
+
+def _each_once(value: object) -> object:
+    """A host in capitals and the same in small letters can't be opened in two ways."""
+    names = [str(name).lower() for name in value] if isinstance(value, Mapping) else []
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"the host {describe(twice)} is named twice, expected once")
+    return value
 
 
 def _empty_as_section(value: object) -> object:
@@ -53,6 +62,7 @@ Hosts = Annotated[
         Annotated[str, AfterValidator(_host)],
         Annotated[HostSection, BeforeValidator(_empty_as_section, json_schema_input_type=HostSection | None)],
     ],
+    BeforeValidator(_each_once),
     Field(),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -16,6 +16,7 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 1000
 """Bytes that file systems take, and that a checkout takes (`checkout/git.py`)."""
 
 
+@lru_cache(maxsize=4096)  # models name the same few
 def relative_path(value: str, *, may_climb: bool = False) -> str:
     """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
 

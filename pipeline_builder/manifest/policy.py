@@ -67,7 +67,12 @@ def _variable(value: str) -> str:
 def _index(value: str) -> str:
     if value == "default" or (re.match(r"^https?://[^\s@]+\Z", value) and "${" not in value):
         return value
-    raise ValueError(f"{describe(value)} cannot be used, expected 'default' or the url of an index, without a login")
+    if re.match(r"^arn:aws[a-z-]*:codeartifact:[!-~]+\Z", value):
+        return value
+    raise ValueError(
+        f"{describe(value)} cannot be used, expected 'default', the url of an index without a login, or the ARN of a "
+        "CodeArtifact repository"
+    )
 
 
 def _statement(value: str) -> str:
@@ -131,7 +136,9 @@ class RulesSection(Section):
         ("PendingManualApproval", "Rejected"), description="approval that a new model package may begin with"
     )
     images: Texts = Field(("*",), description="addresses of container images, with * and ?")
-    instances: InstancesSection = Field(InstancesSection(), description="which instances a job may ask for")
+    instances: InstancesSection = Field(
+        InstancesSection.model_construct(), description="which instances a job may ask for"
+    )
     max_runtime: Span = Field(432_000, description="the longest that a job may run: 5d, 12h, 90m, or seconds")
     network: Literal["any", "isolated"] = Field("any", description="isolated: every job has EnableNetworkIsolation")
     encryption: Literal["any", "required"] = Field(
@@ -144,6 +151,7 @@ class RulesSection(Section):
     statements: Statements = Field(
         (), description="'service:Action ARN', with * and ? in the ARN: what functions of handlers may do besides"
     )
+    factories: bool = Field(False, description="whether confs may have steps made by a function of theirs: 'sdk'")
 
 
 class PolicySection(RulesSection):
@@ -181,6 +189,7 @@ class Rules:
     indexes: tuple[str, ...] = ("default",)
     secrets: Mapping[str, str] = field(default_factory=dict)
     statements: tuple[str, ...] = ()
+    factories: bool = False
     withheld: frozenset[str] = frozenset()
     places: Mapping[str, Place] = field(default_factory=dict)
     place: Place | None = None
@@ -199,7 +208,7 @@ class Policy(Section):
     `withheld` are the variables that hold tokens of repositories: no conf gets at them, whatever the policy says.
     """
 
-    section: PolicySection = PolicySection()
+    section: PolicySection = PolicySection.model_construct()
     places: Mapping[tuple[str, ...], Place] = {}
     withheld: frozenset[str] = frozenset()
 

@@ -40,7 +40,7 @@ def refuse(rules: Rules, key: str, value: Any, *, problem_id: str, message: str,
 
 def _can_be_written(key: str, value: Any) -> bool:
     """Tell whether the policy's own rules take the value: what a conf has may be of any form."""
-    plain = isinstance(value, list | dict) or key in ("count", "max_runtime", "network", "encryption")
+    plain = isinstance(value, list | dict) or key in ("count", "max_runtime", "network", "encryption", "factories")
     section = {key: value if plain else [value]}
     try:
         RulesSection.model_validate({"instances": section} if key in _INSTANCES else section)

@@ -65,7 +65,7 @@ def apply(
     deployed = target.pipelines.describe_pipeline(definition.pipeline)
     _refuse_stale(definition, plan, deployed)
     ownership = look_at_groups(claims, target.registry)
-    found = look_over((*definition.bundles, *definition.manifests), target, seen)
+    found = look_over((*definition.bundles, *definition.manifests, *definition.files), target, seen)
     missing = (*found.missing, *found.others)
     _upload(definition, missing, target)
     for group, description in definition.groups.items():
@@ -82,6 +82,9 @@ def _upload(definition: Definition, uris: tuple[str, ...], target: Target) -> No
 
     def put(uri: str) -> None:
         bundle = definition.bundles.get(uri)
+        if uri in definition.files:
+            target.store.put(uri, definition.files[uri])
+            return
         if bundle is None:
             target.store.put(uri, definition.manifests[uri], Media.JSON)
             return

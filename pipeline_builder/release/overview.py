@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.definition.composed import Composed
@@ -21,12 +22,31 @@ def nodes_of(composed: Composed) -> tuple[Node, ...]:
             Node(
                 name=step.name,
                 type=step.type,
-                step_class=owner.step_class if own else step.type,
+                step_class=owner.kind if own else step.type,
                 model=owner.unit.name,
                 depends_on=step.depends_on,
             )
         )
     return tuple(nodes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A parameter that whoever starts an execution may give: `values` are the only ones, where there are any."""
+
+    name: str
+    type: str
+    default: str | float | bool | None
+    values: tuple[str, ...]
+    description: str
+
+
+def parameters_of(composed: Composed) -> tuple[Asked, ...]:
+    """Return the parameters of the confs; those that a run sets itself are none of these."""
+    return tuple(
+        Asked(name=one.name, type=one.type, default=one.default, values=one.values, description=one.description)
+        for one in composed.graph.parameters
+    )
 
 
 def find_group(composed: Composed, model: str) -> str:

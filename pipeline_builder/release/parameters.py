@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.caching import PARAMETER, with_generation
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.descriptions import Execution, ExecutionStatus
+from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.target import ObjectStore, PipelineService
 
 if TYPE_CHECKING:
+    from pipeline_builder.conf.parameters import ParameterSection
     from pipeline_builder.definition.policy.policy import Policed
 
 
@@ -32,10 +34,24 @@ def check_given(given: Mapping[str, str], own: Iterable[str], policed: Callable[
     from pipeline_builder.definition.policy.policy import check_policy
 
     asked = policed()
+    if unlisted := [*_unlisted(given, asked.graph.parameters)]:
+        raise InputProblems(*unlisted)
     if wrong := given_findings(asked.definition, asked.graph, given):
         raise InputProblems(*sort_problems(wrong))
     if refused := check_policy(asked, given):
         raise InputProblems(*refused)
+
+
+def _unlisted(given: Mapping[str, str], declared: Iterable[ParameterSection]) -> Iterator[Problem]:
+    """Yield each value that is none of those which its parameter may have: every target refuses it, some later."""
+    for parameter in declared:
+        value = given.get(parameter.name)
+        if value is None or not parameter.values or value in parameter.values:
+            continue
+        shown = ", ".join(f"'{one}'" for one in parameter.values)
+        message = f"the parameter '{parameter.name}' is '{value}', expected one of {shown}"
+        hint = parameter.description or did_you_mean(value, parameter.values)
+        yield Problem(id="PB505", message=message, hint=hint)
 
 
 def _set_by_run(name: str) -> Problem:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline_builder.dag.caching import always_cached, with_generation
+from pipeline_builder.dag.caching import COMPARED, always_cached, with_generation
 from pipeline_builder.descriptions import DeployedPipeline, Execution, ExecutionStatus, Selection
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, Problem
 from pipeline_builder.machine.deadline import whole
@@ -171,6 +171,8 @@ def _check_skippable(pipeline: DeployedPipeline) -> None:
         version = f"version {pipeline.version} of '{pipeline.name}'"
         message = f"{version} can't run without the step cache: nothing in it keeps SageMaker's from answering {shown}"
         hint = "run 'pipeline-builder apply', and then run again"
+        if unable := next((name for name, kind in names.items() if kind not in COMPARED), ""):
+            hint = f"first take 'enable_cache' out of '{unable}' (PB890); then {hint}"
         raise InputProblems(Problem(id="PB460", message=message, hint=hint))
 
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from pipeline_builder.descriptions import Execution, ExecutionStatus, ModelPackage
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.kept import Kept
-from pipeline_builder.release.archive import evidence_uri, newest_uri
-from pipeline_builder.release.evidence import PIPELINE, PROPERTY, Evidence
+from pipeline_builder.release.archive import evidence_uri, find_newest, newest_uri
+from pipeline_builder.release.evidence import PIPELINE, PROPERTY, ChampionEvidence, Evidence
 from pipeline_builder.release.outcome import find_champion
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.target import Target
@@ -56,6 +56,8 @@ class Upheld:
         if not self._may_stand or self.target.settled is None:
             return
         registered = _registered(record, self.target)
+        if not _as_judged(record, evidence, registered):  # somebody has decided meanwhile
+            return
         stamps = self.target.settled(_files(record, evidence, registered, self.target), since)
         if stamps is not None:
             found = {"record": record.model_dump_json(), "registered": _digest(registered), "stamps": stamps}
@@ -81,11 +83,28 @@ def _registered(record: RunRecord, target: Target) -> Registered:
     return [(package, find_champion(package, target, without=among)) for package in found]
 
 
+def _as_judged(record: RunRecord, evidence: Evidence, registered: Registered) -> bool:
+    """Tell whether the registry has what a record says, and what its evidence was read beside."""
+    compared = {package.arn: package.champion for package in evidence.packages}
+    return all(
+        (known.status, known.approval_description, known.metadata)
+        == (package.status.value, package.approval_description, dict(package.metadata))
+        and _named_champion(compared.get(known.arn))
+        == ((champion.arn, champion.metadata.get(PROPERTY, "")) if champion else None)
+        for known, (package, champion) in zip(record.packages, registered, strict=True)
+    )
+
+
+def _named_champion(champion: ChampionEvidence | None) -> tuple[str, str] | None:
+    return (champion.arn, champion.evidence) if champion else None
+
+
 def _files(record: RunRecord, evidence: Evidence, registered: Registered, target: Target) -> Iterator[str]:
     """Yield the address of each object that a verdict is reached by, or that says what it was."""
-    yield evidence_uri(target, record.pipeline, evidence.sha256)
-    sources = (record.execution, *(step.cache_hit for step in record.steps if step.cache_hit))
-    yield from (newest_uri(target, record.pipeline, execution) for execution in dict.fromkeys(sources))
+    for execution in dict.fromkeys((record.execution, *(step.cache_hit for step in record.steps if step.cache_hit))):
+        yield newest_uri(target, record.pipeline, execution)
+        if newest := find_newest(target, record.pipeline, execution):
+            yield evidence_uri(target, record.pipeline, newest)
     yield from (file.uri for file in evidence.code)
     for package, champion in registered:
         yield from _named(package)

@@ -15,29 +15,15 @@ from werkzeug.wrappers import Request, Response
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.serve import (
-    callbacks,
-    executions,
-    identity,
-    jobs,
-    logs,
-    models,
-    packages,
-    pipelines,
-    search,
-    starting,
-    steps,
-    surroundings,
-    tagging,
-    tunings,
-)
+from pipeline_builder.serve import identity, logs, surroundings
 from pipeline_builder.serve.access import faults
 from pipeline_builder.serve.access.access import Access, Caller
 from pipeline_builder.serve.access.faults import AccessError, words_of
 from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.background import Background
-from pipeline_builder.serve.kinds import Kind, check_scope, elsewhere, kind_of
-from pipeline_builder.serve.protocol import Handler, ServiceError, answer_sagemaker, service_error
+from pipeline_builder.serve.kinds import SERVED, Kind, check_scope, elsewhere, kind_of
+from pipeline_builder.serve.operations import OPERATIONS
+from pipeline_builder.serve.protocol import ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.regions import outwards
 from pipeline_builder.serve.s3 import s3
 
@@ -48,19 +34,6 @@ JSON_LIMIT = 16 << 20
 """Bytes of a request that is no upload; a definition has at most one megabyte."""
 UPLOAD_LIMIT = 5 << 30
 """Bytes of one upload; S3's own limit for one PutObject or part."""
-OPERATIONS: dict[str, Handler] = {
-    **pipelines.OPERATIONS,
-    **callbacks.OPERATIONS,
-    **executions.OPERATIONS,
-    **steps.OPERATIONS,
-    **jobs.OPERATIONS,
-    **tunings.OPERATIONS,
-    **starting.OPERATIONS,
-    **models.OPERATIONS,
-    **packages.OPERATIONS,
-    **tagging.OPERATIONS,
-    **search.OPERATIONS,
-}
 _HOSTS = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d+)?", re.IGNORECASE)
 # What a browser adds to a request that a page has made; no AWS client does.
 _OF_BROWSERS = ("Origin", "Sec-Fetch-Site")
@@ -115,6 +88,8 @@ class Application:
             match kind:
                 case Kind.JSON:
                     return self._json(request, caller)
+                case Kind.QUERY if caller.service not in ("", *SERVED):
+                    return identity.error_response("InvalidAction", elsewhere(caller.service).message)
                 case Kind.QUERY:
                     check_scope(caller.service, "sts", "iam")
                     return identity.answer_query(request.values, caller)
@@ -137,6 +112,7 @@ class Application:
                     check_owner(caller, f"logs:{operation}")
                     body = logs.answer_logs(operation, request.get_data(), self.engine.state)
                 case "AmazonEC2ContainerRegistry_V20150921" | "ServiceQuotasV20190624":
+                    check_scope(caller.service, surroundings.SIGNED_FOR[service])
                     check_owner(caller, f"{caller.service}:{operation}")
                     body = surroundings.answer(service, operation, request.get_data(), self.engine.images)
                 case _:

@@ -14,6 +14,7 @@ from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.execution import run_execution
 from pipeline_builder.engine.execution.starts import unfinished
 from pipeline_builder.engine.jobs.records import open_jobs
+from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.state.state import now
 from pipeline_builder.errors import OutsideFailure
 
@@ -39,7 +40,7 @@ class Background:
         self._halt = threading.Event()
         self._lock = threading.Lock()
         self._threads: dict[str, threading.Thread] = {}
-        self._slots = threading.Semaphore(engine.jobs)  # of jobs that are no steps'
+        self._slots = Slots(engine.jobs)  # of jobs that are no steps'
 
     def resume(self) -> None:
         """Go on with what was interrupted."""

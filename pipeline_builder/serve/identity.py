@@ -33,7 +33,8 @@ def answer_query(form: Mapping[str, str], caller: Caller) -> Response:
         case "GetRole" if form.get("RoleName"):
             return _result("GetRole", {"Role": _role(form["RoleName"], caller.account)}, _IAM)
         case "SimulatePrincipalPolicy":
-            who, about = f"arn:aws:iam::{account}:user/local", form.get("PolicySourceArn") or "*"
+            who = step.arn if step else f"arn:aws:iam::{account}:user/local"
+            about = form.get("PolicySourceArn") or "*"
             return error_response("AccessDenied", denied(who, "iam:SimulatePrincipalPolicy", about), 403)
         case other:
             return error_response("InvalidAction", f"'{other}' is not served by the local engine")

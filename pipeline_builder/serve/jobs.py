@@ -20,11 +20,25 @@ _NOT_FOUND = {
     "transform-job": "Could not find requested job with name: {}",
 }
 _TRAINING_STATUS = {"InProgress": "Starting", "Stopping": "Stopping"}
+# Clients read a message with each status, and members that a request may leave out.
+_MESSAGES = {
+    "Starting": "Starting the training job",
+    "Training": "Training image download completed. Training in progress.",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+}
+_UNSAID = {
+    "OutputDataConfig": {"KmsKeyId": ""},
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+}
 
 
 def describe_processing_job(call: Call) -> Mapping[str, Any]:
     """Describe a processing job."""
-    job = _find(call, "processing-job", call.request["ProcessingJobName"])
+    job = named_job(call, "processing-job", call.request["ProcessingJobName"])
     return {
         "StoppingCondition": _RUN_TIME,
         **_basics(job, "Processing"),
@@ -35,7 +49,7 @@ def describe_processing_job(call: Call) -> Mapping[str, Any]:
 
 def describe_training_job(call: Call) -> Mapping[str, Any]:
     """Describe a training job."""
-    job = _find(call, "training-job", call.request["TrainingJobName"])
+    job = named_job(call, "training-job", call.request["TrainingJobName"])
     seconds = int((job.ended - job.started).total_seconds()) if job.ended else None
     base = str(job.request["OutputDataConfig"]["S3OutputPath"]).rstrip("/")
     status = "Stopping" if job.status == "Stopping" else job.result.get("SecondaryStatus")
@@ -57,34 +71,38 @@ def describe_training_job(call: Call) -> Mapping[str, Any]:
 def _transitions(job: JobRecord) -> list[dict[str, Any]]:
     """Return what is known of a job that has just begun, or that a version before has recorded."""
     status = "Training" if job.ended else _TRAINING_STATUS[job.status]
-    training = {"Status": status, "StartTime": job.started, "EndTime": job.ended}
+    training = {"Status": status, "StartTime": job.started, "EndTime": job.ended, "StatusMessage": _MESSAGES[status]}
     if job.ended is None:
         return [training]
     end = {
         "Status": job.status,
         "StartTime": job.ended,
         "EndTime": job.ended,
-        "StatusMessage": as_service(job.reason) or None,
+        "StatusMessage": as_service(job.reason) or _MESSAGES[job.status],
     }
     return [training, end]
 
 
 def describe_transform_job(call: Call) -> Mapping[str, Any]:
     """Describe a batch transform job."""
-    return _basics(_find(call, "transform-job", call.request["TransformJobName"]), "Transform")
+    return _basics(named_job(call, "transform-job", call.request["TransformJobName"]), "Transform")
 
 
-def _find(call: Call, kind: str, name: str) -> JobRecord:
+def named_job(call: Call, kind: str, name: str) -> JobRecord:
+    """Return the job of a kind with this name, or raise the error that the service has for one that isn't there."""
     job = find_job(call.engine.state, kind, name)
-    if job is None:
+    if job is not None:
+        return job
+    if kind in _NOT_FOUND:
         raise ServiceError(VALIDATION, _NOT_FOUND[kind].format(name))
-    return job
+    raise call.not_found(f"Could not find the requested job with name: {name}")
 
 
 def _basics(job: JobRecord, word: str) -> dict[str, Any]:
+    known = {**job.request, **job.result}
     return {
-        **job.request,
-        **job.result,
+        **known,
+        **{name: {**members, **known[name]} for name, members in _UNSAID.items() if name in known},
         f"{word}JobName": job.name,
         f"{word}JobArn": job.arn,
         f"{word}JobStatus": job.status,
@@ -97,16 +115,16 @@ def _basics(job: JobRecord, word: str) -> dict[str, Any]:
 
 def stop_job(call: Call, kind: str, word: str) -> None:
     """Let a job stop; whoever runs it ends it."""
-    job = _find(call, kind, call.request[f"{word}JobName"])
+    job = named_job(call, kind, call.request[f"{word}JobName"])
     with call.engine.state.transaction() as db:
         if not ask_jobs_to_stop(db, "job", kind, job.name):
-            name = f"{word.lower()} job"
+            name = kind.replace("-", " ")
             message = f"The request was rejected because the {name} is in status {job.status}."
             raise ServiceError(VALIDATION, message)
 
 
-def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
-    """List the jobs of a kind."""
+def page_of_jobs(call: Call, kind: str, *, by: str) -> tuple[list[JobRecord], str | None]:
+    """Return what a List asks for of the jobs of a kind, sorted `by` that where it doesn't say, and the next token."""
     wanted, part = call.request.get("StatusEquals"), call.request.get("NameContains") or ""
     known = [
         job
@@ -116,7 +134,12 @@ def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
     found = between(known, call.request, lambda job: job.started, "CreationTime")
     found = between(found, call.request, _modified, "LastModifiedTime")
     keys = {"Name": lambda j: j.name, "CreationTime": lambda j: j.started, "Status": lambda j: j.status}
-    items, token = page(call, ordered(found, call.request, keys, by="CreationTime"), lambda job: job.name)
+    return page(call, ordered(found, call.request, keys, by=by), lambda job: job.name)
+
+
+def _list(call: Call, kind: str, word: str) -> dict[str, Any]:
+    """List the jobs of a kind."""
+    items, token = page_of_jobs(call, kind, by="CreationTime")
     summaries = [{**_basics(item, word), "LastModifiedTime": _modified(item)} for item in items]
     return {f"{word}JobSummaries": summaries, "NextToken": token}
 

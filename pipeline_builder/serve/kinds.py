@@ -33,7 +33,9 @@ def kind_of(request: Request) -> Kind:
         request.headers.get("Authorization", "")
     )
     service = found[1] if found else "s3"
-    if request.mimetype == "application/x-www-form-urlencoded" or (service != "s3" and "Action" in request.args):
+    form = request.mimetype == "application/x-www-form-urlencoded"
+    # An object may be a form as well, and has a path.
+    if (form and request.path == "/") or (service != "s3" and (form or "Action" in request.args)):
         return Kind.QUERY
     return Kind.S3 if service == "s3" else Kind.OTHER
 

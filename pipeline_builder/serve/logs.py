@@ -39,12 +39,15 @@ def answer_logs(operation: str, body: bytes, state: State) -> bytes:
 
 def _describe_groups(request: Mapping[str, Any], state: State) -> dict[str, Any]:
     del state
-    prefix = request.get("logGroupNamePrefix") or ""
-    return {"logGroups": [{"logGroupName": name} for name in GROUPS if name.startswith(prefix)]}
+    prefix = str(request.get("logGroupNamePrefix") or "")
+    groups = [{"logGroupName": name} for name in GROUPS if name.startswith(prefix)]
+    begin, end = _window(request, "nextToken", "limit", _MOST_STREAMS)
+    more = {"nextToken": str(end)} if end < len(groups) else {}
+    return {"logGroups": groups[begin:end], **more}
 
 
 def _describe_streams(request: Mapping[str, Any], state: State) -> dict[str, Any]:
-    prefix = request.get("logStreamNamePrefix") or ""
+    prefix = str(request.get("logStreamNamePrefix") or "")
     streams = [_stream(job) for job in _jobs(request, state) if stream_name(job).startswith(prefix)]
     by_time = request.get("orderBy") == "LastEventTime"
     streams.sort(key=lambda s: s["lastEventTimestamp"] if by_time else s["logStreamName"])
@@ -92,6 +95,7 @@ def _end_millis(job: JobRecord) -> int:
 def _jobs(request: Mapping[str, Any], state: State) -> list[JobRecord]:
     """Return the jobs of the request's log group, oldest first."""
     group = str(request.get("logGroupName") or request.get("logGroupIdentifier") or "")
+    group = group.rpartition(":log-group:")[2].removesuffix(":*")  # an ARN names one as well
     if group not in GROUPS:
         raise ServiceError(_NOT_FOUND, "The specified log group does not exist.")
     return [job for job in reversed(list_jobs(state, GROUPS[group])) if job.log and Path(job.log).is_file()]

@@ -9,7 +9,7 @@ from pipeline_builder.descriptions import StepState
 from pipeline_builder.engine.execution.cache import CALLS
 from pipeline_builder.engine.jobs.records import JobRecord
 from pipeline_builder.engine.jobs.work import came_to
-from pipeline_builder.serve.reasons import as_service
+from pipeline_builder.serve.reasons import as_service, of_a_step
 
 # The member of the metadata that has the ARN of a step's job, by the kind of the job.
 _BY_KIND = {
@@ -96,7 +96,7 @@ def reason_of(state: StepState) -> str:
     """Return why a step failed, as the service says it: a Fail step without a message has no reason."""
     if state.type == "Fail":
         return "" if state.failure_reason == came_to(state.name) else state.failure_reason
-    return state.failure_reason if state.type in CALLS else as_service(state.failure_reason)
+    return state.failure_reason if state.type in CALLS else of_a_step(as_service(state.failure_reason))
 
 
 def _of_stub(kind: str, result: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -152,7 +152,10 @@ def _refuse_halves(request: Any) -> None:
 def _check(operation: str, request: dict[str, Any]) -> None:
     model = load_sagemaker()
     shape = model.operations[operation].get("input")
-    faults = model.check(shape["shape"], request) if shape else ()
+    try:
+        faults = model.check(shape["shape"], request) if shape else ()
+    except RecursionError as error:  # of a shape that has itself in it, as a search's expression
+        raise ServiceError(VALIDATION, "the request has too many levels") from error
     if faults:
         said = "; ".join(_said(fault) for fault in faults)
         many = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''} detected: "

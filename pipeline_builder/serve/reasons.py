@@ -14,3 +14,8 @@ def as_service(reason: str) -> str:
     if not reason or reason.startswith(_SAID):
         return reason
     return f"ClientError: {reason}" if _FOUND.match(reason) else f"AlgorithmError: {reason}"
+
+
+def of_a_step(reason: str) -> str:
+    """Return a job's reason as its step has it: that a program has failed is the client's [SDK's tests of `@step`]."""
+    return f"ClientError: {reason}" if reason.startswith(_SAID[0]) else reason

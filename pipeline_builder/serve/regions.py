@@ -7,6 +7,8 @@ import re
 from pipeline_builder.regions.partitions import partition_of
 
 HOME = "localhost"
+CLIENTS = "us-east-1"
+"""The Region that a client is told to sign for: one that AWS's own tools know the addresses of."""
 ACCOUNT = "000000000000"
 HOME_ARN = f"arn:aws:sagemaker:{HOME}:{ACCOUNT}"
 """How every ARN of the state begins."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -20,6 +21,9 @@ from pipeline_builder.serve.access.steps import StepKeys
 from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 HOST = "127.0.0.1"
 
 
@@ -30,6 +34,14 @@ class Quiet(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
         del type, message, args
+
+    def make_environ(self) -> WSGIEnvironment:
+        """Return what an application is told; an address that is none is one of nothing."""
+        try:
+            return super().make_environ()
+        except ValueError:
+            self.path = "/%00"
+            return super().make_environ()
 
     def version_string(self) -> str:
         return "pipeline-builder"

@@ -10,6 +10,8 @@ from typing import Any
 from pipeline_builder.serve.protocol import ServiceError, parse_body
 
 Images = Sequence[tuple[str, tuple[str, ...]]]
+SIGNED_FOR = {"AmazonEC2ContainerRegistry_V20150921": "ecr", "ServiceQuotasV20190624": "servicequotas"}
+"""What a signature calls each service."""
 OPERATIONS = {
     "AmazonEC2ContainerRegistry_V20150921": ("DescribeImages",),
     "ServiceQuotasV20190624": ("ListServiceQuotas", "GetServiceQuota"),

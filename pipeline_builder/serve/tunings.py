@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_builder.engine.jobs.records import JobRecord, find_job, jobs_like, list_jobs
+from pipeline_builder.engine.jobs.records import JobRecord, jobs_like
 from pipeline_builder.engine.jobs.summaries import best_first, summary_of
 from pipeline_builder.engine.jobs.trial_records import KIND
 from pipeline_builder.engine.jobs.trials import CONFIG, trial_number
-from pipeline_builder.serve.jobs import stop_job
-from pipeline_builder.serve.paging import between, ordered, page
+from pipeline_builder.serve.jobs import named_job, page_of_jobs, stop_job
+from pipeline_builder.serve.paging import ordered, page
 from pipeline_builder.serve.protocol import Call, Handler
 
 _NAME = "HyperParameterTuningJobName"
@@ -24,11 +24,7 @@ _PENDING = {
 
 
 def _find(call: Call) -> JobRecord:
-    name = call.request[_NAME]
-    job = find_job(call.engine.state, KIND, name)
-    if job is None:
-        raise call.not_found(f"Could not find the requested job with name: {name}")
-    return job
+    return named_job(call, KIND, call.request[_NAME])
 
 
 def describe(call: Call) -> Mapping[str, Any]:
@@ -52,16 +48,7 @@ def _basics(job: JobRecord) -> dict[str, Any]:
 
 def list_tunings(call: Call) -> Mapping[str, Any]:
     """List the tuning jobs."""
-    wanted, part = call.request.get("StatusEquals"), call.request.get("NameContains") or ""
-    known = [
-        job
-        for job in reversed(list_jobs(call.engine.state, KIND))
-        if wanted in (None, job.status) and part.lower() in job.name.lower()
-    ]
-    found = between(known, call.request, lambda job: job.started, "CreationTime")
-    found = between(found, call.request, lambda job: job.ended or job.started, "LastModifiedTime")
-    keys = {"Name": lambda j: j.name, "CreationTime": lambda j: j.started, "Status": lambda j: j.status}
-    items, token = page(call, ordered(found, call.request, keys, by="Name"), lambda job: job.name)
+    items, token = page_of_jobs(call, KIND, by="Name")
     return {"HyperParameterTuningJobSummaries": [_summary(item) for item in items], "NextToken": token}
 
 

@@ -31,7 +31,8 @@ _PER_LOOK, _PER_RUN = 4, 38
 class Parts:
     """What of a service costs something. `builds` are those of each run, `sources` its source actions; `compute` is
     small, medium or large; `machine` says that a state machine waits for a run, and no build; `poll_minutes` is 0 where
-    nothing is polled, `looks` that a function looks first.
+    nothing is polled, `looks` that a function looks first. `handlers` are the functions that the service makes for
+    Lambda steps, `handler_seconds` what a run of each takes at most, in seconds with a GB; `queues` those for Callback.
     """
 
     repositories: int
@@ -48,6 +49,9 @@ class Parts:
     secrets: int = 0
     alarms: int = 0
     artifact_days: int = 180
+    handlers: int = 0
+    handler_seconds: float = 0
+    queues: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,10 @@ def _runs(parts: Parts, use: Use) -> Iterator[_Counted]:
     share = parts.webhooks / parts.repositories if parts.repositories else 0
     yield "runs", "CodeBuild: webhooks", use.pushed * share, "build-small"
     yield "runs", "Step Functions: waiting", use.runs * transitions(use.hours) * parts.machine, "transition"
+    yield "runs", "Lambda: handlers", use.runs * parts.handlers, "function-call"
+    yield "runs", "Lambda: handlers, seconds with a GB at most", use.runs * parts.handler_seconds, "function-second"
+    # A token is put in, taken out and deleted.
+    yield "runs", "SQS: tokens of Callback steps", use.runs * parts.queues * 3, "message"
 
 
 def transitions(hours: float) -> int:

@@ -45,6 +45,9 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
         secrets=len(secrets - {""}),
         alarms=_count(template, "AWS::CloudWatch::Alarm"),
         artifact_days=model.service.artifact_days,
+        handlers=len(model.made.functions),
+        handler_seconds=sum(one.timeout * one.memory / 1024 for one in model.made.functions),
+        queues=len(model.made.queues),
     )
 
 

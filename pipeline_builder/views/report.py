@@ -25,7 +25,7 @@ from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.bounds import MOST_LABELS, MOST_METRICS, MOST_POINTS, bounded, corner, left_out
 from pipeline_builder.views.drawing import render_svg
-from pipeline_builder.views.trials import HEIGHT, WIDTH, tuned_of
+from pipeline_builder.views.trials import HEIGHT, WIDTH, tuned_of, unquoted
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -109,7 +109,12 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_inert,
     )
-    environment.filters |= {"number": format_number, "duration": format_duration, "moment": format_moment}
+    environment.filters |= {
+        "number": format_number,
+        "duration": format_duration,
+        "moment": format_moment,
+        "unquoted": unquoted,
+    }
     return environment.get_template("report.html.j2")
 
 

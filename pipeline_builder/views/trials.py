@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from pipeline_builder.release.record import StepRecord, TrialRecord
@@ -52,3 +53,12 @@ def tuned_of(step: StepRecord) -> Tuned:
     )
     metric = next((trial.metric for trial in known), "")
     return Tuned(step=step, names=names, metric=metric, dots=dots, least=least, greatest=greatest)
+
+
+def unquoted(value: str) -> str:
+    """Return a hyperparameter as a reader means it: the SDK writes each as JSON, a word in quotes."""
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return read if isinstance(read, str) else value

@@ -222,6 +222,8 @@ def test_what_is_no_web_server(tmp_path: Path, fresh: Callable[[], None]) -> Non
     assert caught.value.kind == "unreachable"
     with pytest.raises(AppError, match="cannot be reached"):
         Tokens().token(named, lambda: key, {"https_proxy": "http://127.0.0.1:none"})
+    with pytest.raises(AppError, match="cannot be reached: .*'/nonexistent.pem'"):
+        Tokens().token(named, lambda: key, {"SSL_CERT_FILE": "/nonexistent.pem"})
 
 
 def test_where_apis_are() -> None:

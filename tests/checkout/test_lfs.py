@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,14 +13,19 @@ import asyncssh
 import pytest
 
 from pipeline_builder.checkout.checkout import Checkouts, checkout
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.lfsserver import Server, ask
 from pipeline_builder.checkout.pointers import parse_pointer
+from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.unused import find_foreign, find_unused, take
+from pipeline_builder.checkout.web import make_context
+from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.manifest.lock import render_lock
 from tests.checkout.hosts import Hosts, basic, ssh_host
 from tests.checkout.lfsserving import LfsServer, pointer_of
 from tests.checkout.opening import SHORT, keys, manifest
-from tests.checkout.repositories import commit, git, make_repository
+from tests.checkout.repositories import ENVIRONMENT, commit, git, make_certificate, make_repository
 from tests.checkout.test_submodules import add, head, made
 
 WEIGHTS = b"weights " * 40_000
@@ -152,6 +158,14 @@ def test_what_passes_is_tried_again_and_what_broke_off_goes_on(root: Path, serve
     bring(root, served)
     assert weights(root) == WEIGHTS
     assert server.ranges == ["", "", f"bytes={half}-"]
+
+
+def test_a_redirect_may_be_relative(root: Path, served: Hosts, server: LfsServer) -> None:
+    to = f"../objects/{hashlib.sha256(WEIGHTS).hexdigest()}"
+    server.faults = [(302, {"Location": to}, b"")]
+    bring(root, served)
+    assert weights(root) == WEIGHTS
+    assert server.asked[1] == server.asked[2]
 
 
 @pytest.mark.long
@@ -297,6 +311,21 @@ def test_the_users_own_git_opens_what_names_no_credentials(root: Path, served: H
     assert [login for _, _, login in server.asked] == ["", ada, ada]
 
 
+def test_gits_own_authority_counts_before_that_of_other_programs(root: Path, served: Hosts) -> None:
+    other = make_certificate(root / "other.pem")
+    bring(root, served, SSL_CERT_FILE=str(other))
+    assert weights(root) == WEIGHTS
+
+
+def test_authorities_are_read_once_and_anew_when_they_are_others(root: Path) -> None:
+    path = make_certificate(root / "own.pem")
+    environment = {"GIT_SSL_CAINFO": str(path)}
+    before = make_context(environment)
+    assert make_context(environment) is before
+    os.utime(path, ns=(1, 1))
+    assert make_context(environment) is not before
+
+
 def test_a_folder_of_this_machine_has_its_objects_beside_it(root: Path, served: Hosts, server: LfsServer) -> None:
     oid = hashlib.sha256(WEIGHTS).hexdigest()
     entry = ("url: remotes/churn", "lfs: true")
@@ -349,6 +378,12 @@ def test_an_ssh_host_says_where_and_with_which_login(
     bring(root, served, *by_ssh)
     assert weights(root) == WEIGHTS
     assert server.asked[0] == ("other.example.com", "/lfs/objects/batch", "RemoteAuth of-ssh")
+
+
+def test_a_user_that_ssh_would_take_for_an_option_is_nobody() -> None:
+    remote = Remote(url="ssh://-oProxyCommand=touch@git.example.com/x", local=False)
+    with pytest.raises(GitError, match="'-oProxyCommand=touch@git.example.com' is none"):
+        ask(Server(url="", remote=remote), Git(environment=ENVIRONMENT), ())
 
 
 # --- pointers

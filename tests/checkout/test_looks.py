@@ -160,6 +160,7 @@ def test_settings_of_the_users_git_and_its_logins_are_gits(world: World, tmp_pat
         ("[user]\n\tname = x\n", True),
         (f'[url "https://elsewhere/"]\n\tinsteadOf = {world.url}\n', False),
         ("[http]\n\tproxy = http://127.0.0.1:1\n", False),
+        (f'[includeIf "gitdir:{tmp_path}/"]\n\tpath = proxy\n', False),  # of the folder that git fetches in
         ("[http\n", False),  # nobody knows what is meant
     ):
         settings.write_text(text)

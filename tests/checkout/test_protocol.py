@@ -76,6 +76,19 @@ def test_with_and_without_git_on_the_way_it_is_the_same(tmp_path: Path, form: st
             commit(remote, "two")
 
 
+def test_a_damaged_list_of_shallow_commits_is_made_anew(tmp_path: Path) -> None:
+    remote = tmp_path / "remotes" / "a"
+    remote.mkdir(parents=True)
+    make_repository(remote)
+    certificate = make_certificate(tmp_path / "certificate.pem")
+    with serve(tmp_path / "remotes", certificate=certificate) as (url, _):
+        text = f"version: 1\nrepos:\n  - {{name: a, url: '{url}/a'}}\n"
+        run(tmp_path, text, GIT_SSL_CAINFO=str(certificate))
+        (tmp_path / ".cache" / "a.git" / "shallow").write_bytes(b"\xff\xfe\n")
+        head = commit(remote, "two")
+        assert run(tmp_path, text, GIT_SSL_CAINFO=str(certificate)).lock.repos[0].commit == head
+
+
 @contextmanager
 def answering(pack: bytes, shallow: str) -> Iterator[tuple[Remote, list[str]]]:
     """Answer every question for a commit with the same pack, and nothing else."""

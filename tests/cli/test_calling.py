@@ -94,3 +94,9 @@ def test_how_it_is_called(workspace: Workspace) -> None:
     assert workspace.call("callback").out.strip() == "no step waits for an answer"
     for wrong in ((), ("--success", "--failure", "x"), ("a=1",), ("--success", "a"), ("--success", "a=1", "a=2")):
         assert workspace.call("callback", "a1B2c3D4e5", *wrong).code == 2
+    for wrong in (("--success",), ("--failure", "no")):  # nobody's answer is no answer
+        ended = workspace.call("callback", *wrong)
+        assert (ended.code, "callback TOKEN" in ended.err) == (2, True)
+    there = {"SMP_TARGET": "aws", "SMP_REGION": "us-east-1", "SMP_ACCOUNTID": "000000000000", "SMP_ROLE": "local",
+             "SMP_S3BUCKETNAME": "local", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}  # fmt: skip
+    assert workspace.call("callback", **there).out.strip() == "the steps that wait are in the messages of their queues"

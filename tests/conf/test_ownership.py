@@ -38,6 +38,16 @@ def test_arguments_for_another_repositorys_model_are_refused(tmp_path: Path) -> 
     assert problem.hint == "write them as 'arguments' of the section 'registry' there"
 
 
+def test_a_step_without_a_section_is_listed_under_a_model_of_ones_own(tmp_path: Path) -> None:
+    with pytest.raises(InputProblems) as caught:
+        anchored(
+            tmp_path,
+            "          - {step_name: churn-New, step_class: Raw, step_type: New, arguments: {Arguments: {}}}\n",
+        )
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.hint) == ("PB643", "list the step under a model of 'price'")
+
+
 def test_arguments_for_ones_own_model_are_taken(tmp_path: Path) -> None:
     write_model(tmp_path / "churn", CONF + "            arguments: {ModelPackageDescription: ours}\n")
     assert load_graph(tmp_path, "churn").by_name["churn-Register"].asked.arguments

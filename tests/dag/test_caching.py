@@ -18,6 +18,7 @@ from pipeline_builder.dag.caching import (
     HYPERPARAMETER,
     PARAMETER,
     VARIABLE,
+    always_cached,
     current_generation,
     without_cache,
 )
@@ -115,6 +116,7 @@ def test_every_cached_step_of_every_case_carries_it_and_no_other(tmp_path: Path,
     carrying |= {call["Name"] for call in calls if call["Arguments"].get("smp_generation") == CARRIED[VARIABLE]}
     # What the service compares of these has no member that is free for it: docs/reference/conf.md says so.
     unable = {step["Name"] for step in document["Steps"] if step["Type"] in ("EMR", "QualityCheck")}
+    assert {*always_cached(json.dumps(document).encode())} == cached & unable
     assert carrying - unable == cached - unable
     declared = [item for item in document["Parameters"] if item["Name"] == PARAMETER]
     assert declared == [{"Name": PARAMETER, "Type": "String", "DefaultValue": FIRST}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.definition.machine_cases import GROUPS, PARALLEL, POOL, SPOT, TRACKED
 from tests.definition.step_cases import ANALYTICS, CHECKS, CONDITION, CONTAINERS
 from tests.tiny import CONF, variant
 
@@ -231,6 +232,16 @@ CASES: dict[str, Case] = {
             ("s3://SMP_S3BUCKETNAME/churn/numbers.csv", "s3://SMP_S3BUCKETNAME/churn/$params.Day/numbers.csv"),
         )
     ),
+    "values-to-choose-from": Case(
+        variant(
+            (
+                _PIPELINE,
+                _PIPELINE + "    parameters:\n      - {name: Tier, default: small, values: [small, large],"
+                " description: how much is trained}\n",
+            ),
+            (_TRAIN, "        hyperparams: {scale: 2, tier: $params.Tier}\n"),
+        )
+    ),
     "functions-in-values": Case(
         train(
             "        output_path: {'Std:Join': {'On': /, Values: [s3://b, {Get: Execution.PipelineExecutionId}]}}\n"
@@ -308,6 +319,11 @@ CASES: dict[str, Case] = {
     "checks": Case(CHECKS),
     "analytics": Case(ANALYTICS),
     "containers": Case(CONTAINERS, files={"scale.py": "", "scaler.py": ""}),
+    "spot-and-mpi": Case(SPOT),
+    "instance-groups": Case(GROUPS),
+    "warm-pool-and-torchrun": Case(POOL),
+    "data-parallel": Case(PARALLEL),
+    "tracked-and-installed": Case(TRACKED, files={"requirements.txt": "six\n"}),
     "tuning": Case(
         variant(
             (

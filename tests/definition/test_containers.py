@@ -81,6 +81,16 @@ def test_what_is_wrong_with_containers_has_its_place(tmp_path: Path) -> None:
         "30:20: PB883 the step 'churn-Preprocess' (Processing) makes no archive that a container could have",
         "31:46: PB307 the entry point 'nix.py' is not in the source directory",
     ]
+    alone = with_containers("{step: churn-Trian}", "{model_data_uri: s3://local/x.tar.gz}")
+    assert [one.split(" ")[1] for one in problems(tmp_path / "alone", alone)] == ["PB313"]
+    moded = variant(("      registry:\n", "      registry:\n        mode: Direct\n"))
+    assert [one.split(" ")[1] for one in problems(tmp_path / "mode", moded)] == ["PB204"]
+    inner = with_containers(
+        "{model_data_uri: s3://local/x.tar.gz, arguments: {Nix: 1}, env: {API_TOKEN: hunter2hunter2}}"
+    )
+    found = problems(tmp_path / "inner", inner)
+    assert {one.split(" ")[1] for one in found} == {"PB401", "PB328"}
+    assert all(one.startswith("29:") for one in found), found
     wrong = with_containers("{step: churn-Train, model_data_uri: s3://b/x}", "{entry_point: train.py}", "{output: x}")
     assert [line.split(" ")[:2] for line in problems(tmp_path / "b", wrong)] == [
         ["29:13:", "PB204"], ["30:13:", "PB204"], ["31:13:", "PB204"],

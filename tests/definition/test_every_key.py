@@ -17,6 +17,7 @@ from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.schema import known_keys, section_at, spellings
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.composing import load_graph
+from tests.definition.machine_cases import REPOSITORY, SERVER
 from tests.tiny import CONF, write_model
 
 MODEL = "conf.models.churn"
@@ -150,6 +151,34 @@ def _training() -> Iterator[Row]:
     yield at, "content_type", "text/csv", "Train", "Arguments.InputDataConfig.0.ContentType", "text/csv"
     yield at, "input_mode", "FastFile", "Train", "Arguments.AlgorithmSpecification.TrainingInputMode", "FastFile"
     yield at, "distribution", "ShardedByS3Key", "Train", f"{source}.S3DataDistributionType", "ShardedByS3Key"
+    checkpoints = "Arguments.CheckpointConfig"
+    yield at, "checkpoints", "s3://b/points", "Train", f"{checkpoints}.S3Uri", "s3://b/points"
+    yield f"{at}.checkpoints", "address", "s3://b/x", "Train", f"{checkpoints}.S3Uri", "s3://b/x"
+    yield f"{at}.checkpoints", "path", "/opt/ml/x", "Train", f"{checkpoints}.LocalPath", "/opt/ml/x"
+    for key in ("keep_alive_seconds", "keep_alive_period_in_seconds"):
+        yield at, key, 60, "Train", "Arguments.ResourceConfig.KeepAlivePeriodInSeconds", 60
+    for key in ("metrics", "metric_definitions"):
+        yield at, key, {"a": "(.)"}, "Train", "Arguments.AlgorithmSpecification.MetricDefinitions.0.Name", "a"
+    groups = "Arguments.ResourceConfig.InstanceGroups.0"
+    kind = {"instance_type": "ml.m5.xlarge"}
+    yield at, "instance_groups", {"g": kind}, "Train", f"{groups}.InstanceGroupName", "g"
+    yield f"{at}.instance_groups.g", "instance_type", "ml.c5.xlarge", "Train", f"{groups}.InstanceType", "ml.c5.xlarge"
+    yield at, "instance_groups", {"g": {**kind, "instance_count": 2}}, "Train", f"{groups}.InstanceCount", 2
+    own = "Arguments.HyperParameters.sagemaker"
+    yield at, "distributed", "torchrun", "Train", f"{own}_torch_distributed_enabled", "true"
+    yield f"{at}.distributed", "by", "mpi", "Train", f"{own}_mpi_enabled", "true"
+    yield f"{at}.distributed", "processes_per_host", 3, "Train", f"{own}_mpi_num_of_processes_per_host", "3"
+    yield f"{at}.distributed", "mpi_options", "-v", "Train", f"{own}_mpi_custom_mpi_options", '"-v"'
+    tracking = "Arguments.MlflowConfig.Mlflow"
+    yield f"{at}.mlflow", "server", SERVER, "Train", f"{tracking}ResourceArn", SERVER
+    yield f"{at}.mlflow", "experiment", "e", "Train", f"{tracking}ExperimentName", "e"
+    store = "Arguments.Environment.SMP_MLFLOW_ARTIFACTS"
+    yield f"{at}.mlflow", "artifacts", "s3://b/runs", "Train", store, "s3://b/runs"
+    yield f"{at}.mlflow", "run", "r", "Train", f"{tracking}RunName", "r"
+    for section, step in (("preprocess", "Preprocess"), ("train", "Train"), ("evaluate", "Metrics")):
+        there, variables = f"{MODEL}.{section}", "Arguments.Environment"
+        yield there, "mlflow", SERVER, step, f"{variables}.MLFLOW_TRACKING_URI", SERVER
+        yield there, "codeartifact", REPOSITORY, step, f"{variables}.CA_REPOSITORY_ARN", REPOSITORY
 
 
 def _transform() -> Iterator[Row]:
@@ -236,9 +265,11 @@ ELSEWHERE = {
     "tune": "test_tuning", "top_k": "test_tuning",
     "secrets": "tests/security/test_secrets", "ModelPackageGroupDescription": "below", "max_regression": "test_metrics",
     "better": "test_metrics", "parameters": "golden", "name": "golden: parameters", "type": "golden: parameters",
-    "default": "golden: parameters", "steps": "every row", "models": "every row", "sagemakerPipeline": "every row",
+    "default": "golden: parameters", "values": "golden: values-to-choose-from", "description": "test_parameters", "steps": "every row", "models": "every row", "sagemakerPipeline": "every row",
     "conf": "every row", "InferenceSpecification": "every row", "preprocess": "every row", "train": "every row",
     **dict.fromkeys(("quality_check", "clarify_check", "emr", "emr_serverless", "automl", "notebook"), "test_request_sections"),
+    **dict.fromkeys(("spot", "use_spot_instances", "max_wait_seconds", "max_wait_in_seconds"), "test_machines"),
+    "instance_groups": "golden: instance-groups",
     "containers": "golden: containers", "mode": "test_containers",
     "conditions": "golden: condition", "if": "golden: condition", "else": "golden: condition", "message": "golden: condition",
     "transform": "every row", "evaluate": "every row", "registry": "every row",
@@ -265,6 +296,8 @@ def tree() -> Any:
         if section == "preprocess":
             model[section]["channels"] = {"one": channel, "train": None, "test": None}
             model[section]["location"] = {}
+    model["train"] |= {"checkpoints": {"address": "s3://b/points"}, "distributed": {"by": "mpi"}}
+    model["train"]["mlflow"] = {"server": SERVER}
     model["transform"]["channels"] = {"test": {"s3BucketName": "buck", "s3InputPrefix": "pre"}}
     return found
 
@@ -343,6 +376,7 @@ def test_what_does_nothing_is_said(tmp_path: Path, section: str, key: str) -> No
 OWNERS = [
     "conf", MODEL, *(f"{MODEL}.{section}" for section in JOBS), f"{MODEL}.registry", f"{MODEL}.registry.InferenceSpecification",
     f"{MODEL}.gate.0", f"{MODEL}.preprocess.channels.one", f"{MODEL}.evaluate.channels.one", f"{MODEL}.preprocess.channels.one.dataFiles.0",
+    f"{MODEL}.train.checkpoints", f"{MODEL}.train.distributed", f"{MODEL}.train.mlflow", f"{MODEL}.train.channels.one",
     f"{MODEL}.preprocess.location", f"{MODEL}.train.cache", f"{MODEL}.train.retry.0", PIPELINE, f"{STEPS}.1",
 ]  # fmt: skip
 

@@ -72,6 +72,21 @@ def test_what_can_be_told_of_a_raw_step_is(tmp_path: Path) -> None:
     assert {line.split(" ")[1] for line in problems(tmp_path / "c", conf(known))} >= {"PB401", "PB402"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "expected"),
+    [
+        ("QuantumJob", "{Arguments: {A: 1}, Name: other, Type: Training}", ["PB950", "PB950"]),
+        ("QuantumJob", "{Arguments: {A: 1}, Name: R, Type: QuantumJob}", []),
+        ("preprocess", "{A: 1}", ["PB950"]),
+        ("NotebookJob", "{A: 1}", ["PB950"]),
+        ("'<b>x</b>'", "{A: 1}", ["PB950"]),
+    ],
+)
+def test_a_raw_step_is_what_it_says_it_is(tmp_path: Path, kind: str, arguments: str, expected: list[str]) -> None:
+    step = f"          - {{step_name: R, step_class: Raw, step_type: {kind}, arguments: {arguments}}}\n"
+    assert [line.split(" ")[1] for line in problems(tmp_path, conf(step))] == expected
+
+
 def test_the_policy_sees_all_of_it(tmp_path: Path) -> None:
     there = NEXT + "              Data: {Uri: s3://payroll/x, RoleArn: arn:aws:iam::123456789012:role/admin}\n"
     workspace = make_workspace(tmp_path, conf=conf(there))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.definition.definition import build_definition, read_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.composing import compose_definition, compose_graph
 from tests.definition.step_cases import ANALYTICS, CHECKS, REGISTER
@@ -96,6 +96,56 @@ BAD = {
 }
 
 
+FAULTS = {
+    "Lambda": (
+        "lambda: {entry_point: nope.py}",
+        "lambda: {entry_point: train.py, policies: 0, outputs: 0, inputs: $params.p, environment: {Get: Parameters.p}}",
+        "lambda: {entry_point: train.py, policies: [{actions: [], resources: []}]}",
+        "lambda: {entry_point: train.py, environment: {A-B: 1}}",
+        "lambda: {function: a b}",
+    ),
+    "Callback": ("callback: {sqs_queue: x}",),
+    "QualityCheck": (
+        "quality_check: {image_uri: i, dataset: s3://local/x, skip_check: $params.p, fail_on_violation: $params.n, "
+        "ModelPackageGroupName: a b, supplied_baseline_constraints: x, supplied_baseline_statistics: $params.n}",
+    ),
+    "ClarifyCheck": ("clarify_check: {dataset: x, check: explainability, shap: {a: 1}, probability_threshold: 2}",),
+    "EMR": (
+        "emr: {cluster_id: x, jar: x, properties: $params.p}",
+        "emr: {cluster_id: j-1, jar: x, tags: {a: b}}",
+    ),
+    "NotebookJob": (
+        "notebook: {notebook: ../x, folder: s3://local/x, parameters: $params.p, tags: $params.p, instance_count: true}",
+        "notebook: {notebook: x, folder: s3://local/x}",
+    ),
+    "Tuning": (
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: {{min: 1, max: 1{'0' * 400}}}}}}}",
+        "tune: {objective: {metric: a, type: minimize, regex: a (.)}, ranges: {s: {min: x, max: 2}}, max_jobs: 2}",
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: [a]}}, max_jobs: 1{'0' * 400}}}",
+    ),
+}  # fmt: skip
+SAID = {
+    "Lambda": [["PB307"], ["PB204"] * 4, ["PB204"] * 2, ["PB204"], ["PB204"]],
+    "Callback": [["PB204"]],
+    "QualityCheck": [["PB411"] * 5],
+    "ClarifyCheck": [["PB204"]],
+    "EMR": [["PB204"] * 2, ["PB204"]],
+    "NotebookJob": [["PB204"] * 4, ["PB254"]],
+    "Tuning": [["PB204"], ["PB204"], ["PB406"]],
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_everything_that_is_wrong_in_a_section_is_said(tmp_path: Path, kind: str) -> None:
+    parameters = (
+        "    pipelineName: tiny\n    parameters: [{name: p, default: x}, {name: n, type: Integer, default: 1}]\n"
+    )
+    for number, section in enumerate(FAULTS[kind]):
+        text = with_section(section, f"{{step_name: S, step_class: {kind}}}")
+        found = problems(tmp_path / str(number), text.replace("    pipelineName: tiny\n", parameters))
+        assert [one.split(" ")[1] for one in found] == SAID[kind][number], (section, found)
+
+
 @pytest.mark.parametrize("section", BAD)
 def test_what_is_wrong_in_a_section_has_its_place(tmp_path: Path, section: str) -> None:
     kind, problem_id = BAD[section]
@@ -116,6 +166,14 @@ def test_a_step_says_which_section_it_has_or_its_whole_request(tmp_path: Path) -
         "{step_name: S, step_class: EMR, arguments: {ClusterId: j-1, StepConfig: {HadoopJarStep: {Jar: s3://b/a.jar}}}}"
     )
     assert problems(tmp_path / "c", variant((REGISTER, f"{REGISTER}          - {raw}\n"))) == []
+
+
+@pytest.mark.parametrize("name", ["quality_check", "train", "registry", "gate", "__class__", "others"])
+def test_a_section_of_another_class_is_none_of_the_steps(tmp_path: Path, name: str) -> None:
+    section = "quality_check: {image_uri: i, dataset: s3://local/x}"
+    (found,) = problems(tmp_path, with_section(section, f"{{step_name: S, step_class: EMR, step_type: {name}}}"))
+    assert "PB311 step 'S'" in found
+    assert "image" not in found
 
 
 def test_arguments_go_over_the_request_and_beside_it(tmp_path: Path) -> None:
@@ -169,3 +227,35 @@ def test_analytics_are_checked_by_the_policy_too(tmp_path: Path) -> None:
     assert [line.partition(" step")[0] for line in lines] == [
         "27:25: PB231", "32:24: PB235", "33:24: PB235", "36:40: PB231",
     ]  # fmt: skip
+
+
+CACHED = {
+    "emr: {cluster_id: j-1, jar: s3://b/a.jar}": "{step_name: S, step_class: EMR, enable_cache: true}",
+    "emr_serverless: {application_id: a, query: s3://b/q}": "{step_name: S, step_class: EMRServerless, enable_cache: true}",
+    "automl: {dataset: s3://b/x, target: y}": "{step_name: S, step_class: AutoML, enable_cache: true}",
+    "quality_check: {image_uri: i, dataset: s3://b/x}": "{step_name: S, step_class: QualityCheck, enable_cache: true}",
+    "name: n": "{step_name: S, step_class: Raw, step_type: New, arguments: {Arguments: {}, CacheConfig: {Enabled: true}}}",
+}
+
+
+@pytest.mark.parametrize("section", CACHED)
+def test_a_cached_step_that_carries_no_generation_is_said(tmp_path: Path, section: str) -> None:
+    definition, found = read_definition(
+        compose_graph(tmp_path, with_section(section, CACHED[section])), build_settings(LOCAL_DEFAULTS), {}
+    )
+    assert not found
+    (warning,) = definition.warnings
+    assert (warning.id, warning.warning) == ("PB890", True)
+    assert warning.place is not None
+    line = (tmp_path / "churn/conf/conf.yaml").read_text().splitlines()[warning.place.line - 1]
+    assert "step_name: S," in line
+    assert line[warning.place.column - 1 :].startswith(("true", "{Enabled"))
+    assert str(warning.hint).startswith(f"take '{'enable_cache' if 'enable_cache' in line else 'CacheConfig'}' out")
+
+
+def test_a_cached_job_call_or_notebook_carries_it(tmp_path: Path) -> None:
+    section = "notebook: {image_uri: i, notebook: a.ipynb, folder: s3://b/n}\n      lambda: {function: f}"
+    steps = "{step_name: S, step_class: NotebookJob, enable_cache: true}"
+    text = with_section(section, steps + "\n          - {step_name: L, step_class: Lambda, enable_cache: true}")
+    definition, found = read_definition(compose_graph(tmp_path, text), build_settings(LOCAL_DEFAULTS), {})
+    assert (found, definition.warnings) == ([], ())

@@ -100,6 +100,17 @@ def test_a_case_runs(tmp_path: Path, local: Target, name: str) -> None:
     assert waiting == []
 
 
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_what_is_read_of_a_case_is_told_before_it_runs(tmp_path: Path, local: Target, name: str) -> None:
+    """Of types that this machine doesn't run as well: a plan asks for all of them."""
+    case = CASES[name]
+    definition = compose_definition(tmp_path, case.conf, files=case.files, tags=case.tags, **case.values)
+    declared = json.loads(definition.content)["Parameters"]
+    given = {item["Name"]: "x" for item in declared if "DefaultValue" not in item}
+    assert local.pipelines.fingerprint(definition.content, given)
+    assert local.pipelines.predict_cache("p", definition.content, given)
+
+
 @pytest.mark.parametrize(
     ("name", "step", "expected"),
     [

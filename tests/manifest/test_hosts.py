@@ -32,12 +32,32 @@ def test_an_entry_wins_over_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["https://git.example.com", "git.example.com/x", "git@x", "-x", "a..b", "x:0", "x:123456", "*", "", "a b"]
+    "host",
+    [
+        "https://git.example.com",
+        "git.example.com/x",
+        "git@x",
+        "-x",
+        "a..b",
+        "x:0",
+        "x:123456",
+        "x:65536",
+        "x:1٣",
+        "*",
+        "",
+        "a b",
+    ],
 )
 def test_hosts_that_are_none(host: str) -> None:
     (said,) = problems("lfs: true", f"hosts: {{'{host}': {{}}}}")
     assert said.startswith("m.yaml:5")
     assert "PB104" in said
+
+
+def test_a_host_in_two_spellings_is_one() -> None:
+    (said,) = problems("lfs: true", "hosts: {A.example.com: {credentials: env:A}, a.example.com: {}}")
+    assert said.startswith("m.yaml:5")
+    assert "PB104 the host 'a.example.com' is named twice" in said
 
 
 def test_hosts_of_nothing_and_a_connection_that_nobody_names() -> None:

@@ -72,6 +72,8 @@ repos:
   - {url: f, path: ../../etc}
   - {url: g, groups: [Nightly]}
   - {url: h, revision: 1234567}
+  - {url: 'https://example.com:99999/i'}
+  - {url: 'ssh://git@example.com:team/j'}
   - {revision: main}
 local: {imags: []}
 """
@@ -88,8 +90,10 @@ local: {imags: []}
         "m.yaml:9:20: PB104 the path '../../etc' is refused, expected a relative path without '..'",
         "m.yaml:10:23: PB104 the group 'Nightly' cannot be used, expected lower-case letters, digits, '-' and '_', at most 64",
         "m.yaml:11:24: PB104 the revision 1234567 reads as a number, put it in quotes",
-        "m.yaml:12:5: PB103 the key 'url' is missing",
-        "m.yaml:13:9: PB102 the key 'imags' is not known here",
+        "m.yaml:12:11: PB104 the url 'https://example.com:99999/i' has no port of 1 to 65535 behind the host's ':'",
+        "m.yaml:13:11: PB104 the url 'ssh://git@example.com:team/j' has no port of 1 to 65535 behind the host's ':'",
+        "m.yaml:14:5: PB103 the key 'url' is missing",
+        "m.yaml:15:9: PB102 the key 'imags' is not known here",
     ]
 
 

@@ -52,6 +52,12 @@ def found(content: bytes, now: datetime, *executions: Execution, hit: str = "") 
     return fingerprint, service.asked
 
 
+def test_an_age_beyond_all_times_is_never_over() -> None:
+    made = execution("new", THEN)
+    for age in ("P99999999999D", "P9999Y", f"P{'9' * 5000}D"):
+        assert found(definition(age), THEN + 8 * HOUR, made) == ("same", [])
+
+
 def test_it_stands_until_its_age_is_over() -> None:
     made = execution("new", THEN)
     assert found(definition(), THEN + 6 * HOUR, made) == ("same", [])

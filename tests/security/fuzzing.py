@@ -47,8 +47,9 @@ from pipeline_builder.release.metrics import (
 )
 from pipeline_builder.release.plan import load_plan
 from pipeline_builder.release.record import RunRecord, load_record
-from pipeline_builder.serve.application import OPERATIONS, Application
+from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
+from pipeline_builder.serve.operations import OPERATIONS
 from pipeline_builder.views.report import render_report
 from pipeline_builder.views.summary import failure_problems, render_result
 from tests.places import ROOT

@@ -63,6 +63,7 @@ def test_a_function_is_not_isolated(tmp_path: Path) -> None:
         "        handler: os.system\n",
         statements("dynamodb:*", f"{TABLE}/seen"),
         statements("dynamodb:PutItem", "*"),
+        statements("dynamodb:PutItem", f"{TABLE}/{{{{resolve:secretsmanager:db}}}}"),
         "        function: other\n",
     ],
 )

@@ -63,6 +63,7 @@ from tests.tiny import variant
 from tests.workspaces import make_workspace
 
 # Each would forge a line of its own, or hide or turn what stands around it.
+CHUNKED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 FORGED = (
     "auc\napproved by ada",
     "auc\r\napproved by ada",
@@ -751,9 +752,10 @@ def test_parts_and_headers(served: Served) -> None:
     assert code_of(served.ask("PUT", f"/b/up?uploadId={upload}&partNumber=1", x_amz_copy_source="b/x",
                              x_amz_copy_source_range="bytes=1-0")) == "InvalidArgument"  # fmt: skip
     assert code_of(served.ask("PUT", "/b/x", b"x", x_amz_meta_a="v" * 3000)) == "MetadataTooLarge"
+    assert code_of(served.ask("PUT", "/b/x", b"x", x_amz_content_sha256="STREAMING-X")) == "InvalidArgument"
     chunk = b"5\r\nhello\r\n0\r\n" + b"".join(b"a%d:b\r\n" % n for n in range(1000))
-    assert code_of(served.ask("PUT", "/b/x", chunk, x_amz_content_sha256="STREAMING-X")) == "IncompleteBody"
-    assert code_of(served.ask("PUT", "/b/x", b"-5\r\nx", x_amz_content_sha256="STREAMING-X")) == "IncompleteBody"
+    assert code_of(served.ask("PUT", "/b/x", chunk, x_amz_content_sha256=CHUNKED)) == "IncompleteBody"
+    assert code_of(served.ask("PUT", "/b/x", b"-5\r\nx", x_amz_content_sha256=CHUNKED)) == "IncompleteBody"
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 900, b"\xff\xfe{", b'{"NextToken": "\\ud800"}', b"9" * 5000,

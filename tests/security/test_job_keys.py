@@ -15,6 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
+from pipeline_builder.serve.access.steps import step_key
+from pipeline_builder.target import Calling
 from tests.doors import Door
 from tests.engine.definitions import definition, script, training
 from tests.serve.serving import ROLE, Served, refused, serving, until
@@ -148,7 +150,12 @@ def test_a_job_decides_starts_and_stops_nothing(running: tuple[Job, str]) -> Non
     denied(sagemaker.describe_processing_job, ProcessingJobName="other")
     denied(sagemaker.add_tags, ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
     denied(job.client("logs").describe_log_groups)
-    denied(job.client("iam").get_role, RoleName="admin")
+    iam, me = (
+        job.client("iam"),
+        "assumed-role/local/SageMaker is not authorized to perform: iam:SimulatePrincipalPolicy",
+    )
+    denied(iam.get_role, RoleName="admin")
+    denied(iam.simulate_principal_policy, me, PolicySourceArn=ROLE, ActionNames=["s3:GetObject"])
 
 
 def opened(url: str, method: str = "GET", body: bytes | None = None) -> int:
@@ -272,8 +279,17 @@ except Exception as error:
     assert log == ["arn:aws:sts::000000000000:assumed-role/local/SageMaker", "AccessDeniedException"]
 
 
-def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door) -> None:
-    served.create("p", definition(training("T", f"env > /opt/ml/model/env; {door.until}")))
+@pytest.mark.parametrize("base", ["models", "stepped"])
+def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door, base: str) -> None:
+    step = training("T", f"env > /opt/ml/model/env; {door.until}")
+    # As the SDK asks for a function with `@step`: what it is and what it returns is below this address, if that of its
+    # results is too; an address that arguments name alone is nobody's.
+    named = "s3://local/stepped" if base == "stepped" else "s3://local/elsewhere"
+    step["Arguments"]["AlgorithmSpecification"]["ContainerArguments"] = ["--s3_base_uri", named]
+    if base == "stepped":
+        results = {"Std:Join": {"On": "/", "Values": [named, {"Get": "Execution.PipelineExecutionId"}, "T/results"]}}
+        step["Arguments"]["OutputDataConfig"] = {"S3OutputPath": results}
+    served.create("p", definition(step))
     arn = served.start("p")
     execution = arn.rsplit("/", 1)[-1]
     file = served.engine.jobs_folder / execution / "T" / "ml" / "model" / "env"
@@ -281,9 +297,49 @@ def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Ser
     job = Job(dict(line.split("=", 1) for line in text.splitlines() if "=" in line), served.url)
     s3 = job.client("s3")
     name = job.variables["TRAINING_JOB_NAME"]
-    for key in (f"models/{name}/x", f"models/{execution}/T/results/payload.pkl"):
+    for key in (f"{base}/{name}/x", f"{base}/{execution}/T/results/payload.pkl"):
         s3.put_object(Bucket="local", Key=key, Body=b"1")
+    for key in (f"{base}/T/2026/function/payload.pkl", f"{base}/{execution}/Other/results/payload.pkl"):
+        served.s3.put_object(Bucket="local", Key=key, Body=b"2")
+        assert s3.get_object(Bucket="local", Key=key)["Body"].read() == b"2"
+        denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
+    denied(s3.get_object, Bucket="local", Key=f"{base}/Other/2026/function/payload.pkl")
+    denied(s3.put_object, Bucket="local", Key=f"elsewhere/{execution}/T/results/payload.pkl", Body=b"1")
+    assert {job.variables[variable] for variable in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {"us-east-1"}
     for key in ("models/x", f"models/{name}x/y", f"models/{execution}/Other/x", "models/other-job/output/model.tar.gz"):
         denied(s3.put_object, Bucket="local", Key=key, Body=b"1")
     door.open()
     assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+
+
+@pytest.mark.parametrize("made", ["{run}/{step}", "{step}/2026/{run}"], ids=["SDK 2", "SDK 3"])
+def test_a_function_returns_below_its_own_address_and_reads_what_it_is_handed(made: str) -> None:
+    """As versions of the SDK ask for a function with `@step`; what each finds is what it asks for."""
+    base = "s3://local/stepped"
+    mine, handed = (f"{base}/{made.format(run='run', step=step)}/results" for step in ("two", "one"))
+    other = f"{base}/{made.format(run='other', step='one')}/results"
+    arguments = [
+        "--s3_base_uri",
+        base,
+        "--property_references",
+        "Steps.one",
+        handed,
+        "Steps.x",
+        other,
+        "s3://else/run/x",
+    ]
+    request = {
+        "AlgorithmSpecification": {"ContainerArguments": arguments}, "OutputDataConfig": {"S3OutputPath": mine},
+    }  # fmt: skip
+    key = step_key(Calling(execution="arn:x/run", step="two", job="arn:x:training-job/job", request=request))
+
+    def may(asked: Any, address: str) -> bool:
+        return bool(asked(*address.removeprefix("s3://").split("/", 1)))
+
+    for address in (f"{mine}/payload.pkl", f"{base}/run/two/exception/payload.pkl", f"{base}/job/output/model.tar.gz"):
+        assert may(key.may_write, address)
+    for address in (f"{handed}/payload.pkl", f"{base}/two/2026/function/payload.pkl"):
+        assert may(key.may_read, address)
+        assert not may(key.may_write, address)
+    for address in (f"{other}/payload.pkl", f"{base}/one/2026/function/payload.pkl", "s3://else/run/x"):
+        assert not may(key.may_read, address)

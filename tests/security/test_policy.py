@@ -8,6 +8,7 @@ import pytest
 
 from pipeline_builder.definition.policy.policy import check_policy
 from pipeline_builder.errors import Problem
+from tests.definition.machine_cases import REPOSITORY, SERVER
 from tests.security.policing import (
     EVALUATE,
     REGISTRY,
@@ -237,6 +238,7 @@ def test_a_role_that_the_policy_lists(tmp_path: Path) -> None:
 
 # What is known only when the pipeline runs, because a job writes it.
 WRITTEN_BY_JOBS = [
+    ("PB241", "ResourceConfig: {KeepAlivePeriodInSeconds: {0}}"),
     ("PB232", "OutputDataConfig: {S3OutputPath: {0}}"),
     ("PB235", "RoleArn: {0}"),
     ("PB241", "StoppingCondition: {MaxRuntimeInSeconds: {0}}"),
@@ -305,6 +307,25 @@ ASKED = [
     ("PB241", "max_runtime: 1h", arguments(
         "{StoppingCondition: {MaxRuntimeInSeconds: 60, MaxWaitTimeInSeconds: 86400}, EnableManagedSpotTraining: true}")),
     ("PB241", "max_runtime: 1h", arguments("{StoppingCondition: null}", _PREPROCESS)),
+    ("PB240", "instances: {types: ['ml.m5.*']}", train("instance_groups: {g: {instance_type: ml.p4d.24xlarge}}")),
+    ("PB240", "", train("instance_groups: {g: {instance_type: ml.m5.large, instance_count: 11}, "
+                        "h: {instance_type: ml.m5.large, instance_count: 11}}", "distributed: {by: mpi, instance_groups: g}")),
+    ("PB241", "max_runtime: 1h", train("spot: true", "max_wait_seconds: 7200")),
+    ("PB241", "max_runtime: 1h", train("keep_alive_seconds: 3601")),
+    ("PB241", "max_runtime: 1h", arguments("{ResourceConfig: {KeepAlivePeriodInSeconds: 3601}}")),
+    ("PB231", "read: ['s3://local/*']", train("env: {DATA: s3://payroll/2026}")),
+    ("PB231", "read: ['s3://local/*']", train("env: {DATA: 'from s3://payroll/2026, all of it'}")),
+    ("PB231", "read: ['s3://local/*']", train("hyperparams: {data: s3://payroll/2026}").replace(TRAIN, "", 1)),
+    ("PB231", "read: ['s3://local/*']", parameter(", default: 's3://payroll/2026'", "env: {DATA: $params.p}")),
+    ("PB231", "read: ['s3://local/*']", variant((_PREPROCESS, f"{_PREPROCESS}        env: {{DATA: s3://payroll/2026}}\n"))),
+    ("PB232", "write: ['s3://local/*']", train("checkpoints: s3://theirs/points")),
+    ("PB231", "read: ['s3://local/*']", train(f"mlflow: {SERVER}")),
+    ("PB231", "read: ['s3://local/*']", train(f"env: {{MLFLOW_TRACKING_URI: '{SERVER}'}}")),
+    ("PB231", "read: ['s3://local/*']", variant((_PREPROCESS, f"{_PREPROCESS}        mlflow: {SERVER}\n"))),
+    ("PB232", f"write: ['s3://local/*'], read: ['{SERVER}']", train(f"mlflow: {{server: '{SERVER}', artifacts: s3://theirs/runs}}")),
+    ("PB245", "indexes: [default]", train(f"codeartifact: {REPOSITORY}")),
+    ("PB245", "indexes: [default]", train(f"env: {{CA_REPOSITORY_ARN: '{REPOSITORY}'}}")),
+    ("PB245", "indexes: [default]", variant((_PREPROCESS, f"{_PREPROCESS}        codeartifact: {REPOSITORY}\n"))),
     ("PB242", "network: isolated", CONF),
     ("PB242", "network: isolated", arguments("{EnableNetworkIsolation: false}")),
     ("PB242", "network: isolated", variant((_CREATE, _CREATE + "            arguments: {EnableNetworkIsolation: false}\n"))),
@@ -338,6 +359,19 @@ def test_a_conf_that_does_what_a_strict_policy_wants(tmp_path: Path) -> None:
         ('ModelRepack: "False"', 'ModelRepack: "True"'),
     )
     assert refusals(tmp_path, conf, policy, values={"SMP_KMSKEY": "arn:aws:kms:eu-west-1:123456789012:key/k"}) == ()
+
+
+def test_machines_servers_and_indexes_that_a_policy_allows(tmp_path: Path) -> None:
+    policy = f"policy: {{read: ['{SERVER}'], indexes: ['{REPOSITORY}'], max_runtime: 1h, instances: {{count: 2}}}}\n"
+    groups = "instance_groups: {g: {instance_type: ml.m5.large}, h: {instance_type: ml.m5.xlarge}}"
+    conf = train(groups, f"mlflow: {SERVER}", f"codeartifact: {REPOSITORY}", "spot: true", "max_wait_seconds: 3600")
+    scripts = {"requirements.txt": "six\n"}
+    found = refusals(tmp_path, conf, policy, files=scripts)
+    assert [(problem.id, problem.message) for problem in found if problem.id != "PB245"] == []
+    # The other jobs of the model install from pip's own index, which this policy hasn't.
+    assert {problem.message for problem in found} == {
+        "the policy of 'churn' doesn't let its jobs install from pip's default index"
+    }
 
 
 # --- variables

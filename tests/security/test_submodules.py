@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.checkout.gitmodules import Named, RefusedError, submodule_repo
+from pipeline_builder.checkout.gitmodules import Named, RefusedError, read_entries, submodule_repo
 from pipeline_builder.errors import PipelineBuilderError, Place
 from pipeline_builder.manifest.manifest import Repo
 from tests.checkout.conftest import world
@@ -187,6 +187,44 @@ def test_as_many_as_there_may_be(root: Path) -> None:
     assert problem.id == "PB824"
 
 
+def test_links_that_nobody_names_are_no_heap_of_problems(root: Path) -> None:
+    churn, lib = root / "remotes" / "churn", head(root / "remotes" / "lib")
+    lines = "".join(f"160000 commit {lib}\tm{number}\n" for number in range(300))
+    tree = git(churn, "mktree", "--missing", text=lines)
+    git(churn, "update-ref", "refs/heads/main", git(churn, "commit-tree", "-m", "x", tree))
+    (problem,) = failures(root, "url: remotes/churn", "submodules: true")
+    assert problem.id == "PB824"
+
+
+def test_few_trees_that_unfold_to_very_many_files_are_not_searched_to_their_end(root: Path) -> None:
+    churn = root / "remotes" / "churn"
+    lines = f"100644 blob {git(churn, 'rev-parse', 'HEAD:plain.txt')}\tx\n"
+    for _ in range(10):
+        tree = git(churn, "mktree", text=lines)
+        lines = "".join(f"040000 tree {tree}\td{number}\n" for number in range(10))
+    git(churn, "update-ref", "refs/heads/main", git(churn, "commit-tree", "-m", "x", tree))
+    (problem,) = failures(root, "url: remotes/churn", "submodules: true")
+    assert problem.id == "PB154"
+
+
+def test_a_file_of_very_many_submodules_is_read_once() -> None:
+    """As many as its megabyte takes: looking from the begin for each took minutes."""
+    names = [f"m{number}" for number in range(25_000)]
+    text = "".join(f'[submodule "{name}"]\n\tpath={name}\n\turl=u\n' for name in names)
+    settings = "\0".join(f"submodule.{name}.{key}\n{name}" for name in names for key in ("path", "url"))
+    found = read_entries(settings, text)
+    assert [(found[name].line, found[name].text) for name in ("m0", "m24999")] == [
+        (3, r"\turl=u"),
+        (75_000, r"\turl=u"),
+    ]
+
+
+def test_the_line_of_a_submodule_is_that_of_its_url_or_of_its_begin() -> None:
+    text = '[core]\n\turl = c\n[submodule "a"]\n\tpath = a\n[submodule "b"]\n\tURL = b\n\turl = c\n[submodule "a"]\n\turl = d\n'
+    settings = 'submodule.a.path\na\0submodule.b.path\nb\0submodule.b.url\nc\0submodule."o.path\no'
+    assert {path: named.line for path, named in read_entries(settings, text).items()} == {"a": 3, "b": 6, "o": 1}
+
+
 # --- LFS
 
 
@@ -256,6 +294,13 @@ def test_what_is_said_has_no_login_in_it(root: Path, world: Hosts) -> None:
     (problem,) = failures(root, *lines, env={**world.environment, "TOKEN": token})
     assert token not in str(problem)
     assert header.removeprefix("Basic ") not in str(problem)
+
+
+def test_a_header_that_is_none_is_not_shown(root: Path, world: Hosts) -> None:
+    server = LfsServer(given={"Authorization": "RemoteAuth tok-0123456789abcdef\n"})
+    server.put(SECRET)
+    (problem,) = failures(root, *of_lfs(root, world, server), env={**world.environment, "TOKEN": "good"})
+    assert (problem.id, "tok-0123456789abcdef" in str(problem)) == ("PB826", False)
 
 
 def test_an_object_is_no_link_out_of_the_folder(root: Path, world: Hosts) -> None:

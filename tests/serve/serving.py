@@ -111,7 +111,7 @@ class Served:
         return {step["StepName"]: step for step in listed}
 
 
-def until(look: Callable[[], T], seconds: float = 60) -> T:
+def until(look: Callable[[], T | None], seconds: float = 60) -> T:
     """Look again and again until there is something to see, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -174,7 +174,7 @@ def test_a_failed_step_says_why_and_what_depends_on_it_is_not_listed(served: Ser
     assert (found["PipelineExecutionStatus"], found["FailureReason"]) == ("Failed", FAILED)
     steps = served.steps(arn)
     assert {name: step["StepStatus"] for name, step in steps.items()} == {"Bad": "Failed", "Other": "Succeeded"}
-    assert steps["Bad"]["FailureReason"] == "AlgorithmError: the disk is full"
+    assert steps["Bad"]["FailureReason"] == "ClientError: AlgorithmError: the disk is full"
     name = steps["Bad"]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
     job = served.sagemaker.describe_processing_job(ProcessingJobName=name)
     assert job["ProcessingJobStatus"] == "Failed"

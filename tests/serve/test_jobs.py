@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.engine.jobs.records import put_job, stop_job
 from tests.doors import Door
 from tests.engine.definitions import definition, script, training
 from tests.serve.serving import ROLE, Served, refused, serving, until
 
+PROGRAM = (
+    r'def model_fn(folder): return open(folder + "/weights").read()\n'
+    r'def transform_fn(model, body, content_type, accept): return model + ":" + body, accept\n'
+)
 SOON = {"Delay": 1, "MaxAttempts": 60}
 
 
@@ -52,7 +57,8 @@ def test_a_processing_job(served: Served) -> None:
     assert (found["ProcessingJobStatus"], found["RoleArn"]) == ("Completed", ROLE)
     assert served.sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
     logs = served.client("logs")
-    events = logs.filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs", filterPattern="hello")["events"]
+    group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/ProcessingJobs"
+    events = logs.filter_log_events(logGroupIdentifier=group, filterPattern="hello")["events"]
     assert [event["message"] for event in events] == ["hello"]
     logs.close()
     with refused("ResourceInUse", f"a processing job with this name already exists ({arn})"):
@@ -62,17 +68,53 @@ def test_a_processing_job(served: Served) -> None:
 def test_a_training_job_leaves_a_model_that_a_transform_uses(served: Served) -> None:
     served.engine.store.put("s3://local/in/a.csv", b"1\n")
     metrics = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
-    request = train("fit", "echo loss=0.5; echo model > /opt/ml/model/m.txt")
+    request = train(
+        "fit",
+        f"echo loss=0.5; cd /opt/ml/model; echo model > weights; mkdir code; printf '{PROGRAM}' > code/inference.py",
+    )
     request["AlgorithmSpecification"]["MetricDefinitions"] = metrics
     served.sagemaker.create_training_job(**request)
     waited(served, "training_job_completed_or_stopped", TrainingJobName="fit")
     found = served.sagemaker.describe_training_job(TrainingJobName="fit")
     assert (found["TrainingJobStatus"], found["SecondaryStatus"]) == ("Completed", "Completed")
     assert [(one["MetricName"], one["Value"]) for one in found["FinalMetricDataList"]] == [("loss", 0.5)]
+    assert found["OutputDataConfig"] == {"S3OutputPath": "s3://local/models", "KmsKeyId": ""}
     artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifact == "s3://local/models/fit/output/model.tar.gz"
     with tarfile.open(fileobj=io.BytesIO(served.engine.store.get(artifact))) as archive:
-        assert "m.txt" in [name.removeprefix("./") for name in archive.getnames()]
+        assert "weights" in [name.removeprefix("./") for name in archive.getnames()]
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    container = {"Image": "image:1", "ModelDataUrl": artifact, "Environment": environment}
+    served.sagemaker.create_model(ModelName="fitted", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://local/in/"}
+    served.sagemaker.create_transform_job(
+        TransformJobName="use", ModelName="fitted",
+        TransformInput={"ContentType": "text/csv", "DataSource": {"S3DataSource": source}},
+        TransformOutput={"S3OutputPath": "s3://local/used"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )  # fmt: skip
+    waited(served, "transform_job_completed_or_stopped", TransformJobName="use")
+    used = served.sagemaker.describe_transform_job(TransformJobName="use")
+    assert used["TransformJobStatus"] == "Completed"
+    assert used["TransformOutput"] == {"S3OutputPath": "s3://local/used", "KmsKeyId": "", "AssembleWith": "None"}
+    assert served.engine.store.get("s3://local/used/a.csv.out") == b"model\n:1\n"
+
+
+def test_each_status_of_a_training_has_a_message_from_the_first_moment_on(served: Served) -> None:
+    """Airflow and the SDK read it of a job that they have just made."""
+    served.sagemaker.list_training_jobs()  # what it finds at its start it runs
+    with served.engine.state.transaction() as db:
+        put_job(db, "training-job", "new", train("new", "true"))
+
+    def messages() -> list[str]:
+        told = served.sagemaker.describe_training_job(TrainingJobName="new")["SecondaryStatusTransitions"]
+        return [each["StatusMessage"] for each in told]
+
+    assert messages() == ["Starting the training job"]
+    served.sagemaker.stop_training_job(TrainingJobName="new")
+    assert messages() == ["Stopping the training job"]
+    stop_job(served.engine.state, "training-job", "new")
+    assert messages()[1:] == ["Training job stopped"]
 
 
 def test_a_job_that_fails(served: Served) -> None:
@@ -191,7 +233,7 @@ def test_pipelines_executions_and_packages_are_searched(served: Served) -> None:
     arn = served.start("p")
     ended = served.end(arn)
     assert ended["FailureReason"] == "Step failure: One or multiple steps failed"
-    assert served.steps(arn)["A"]["FailureReason"].startswith("AlgorithmError: ")
+    assert served.steps(arn)["A"]["FailureReason"].startswith("ClientError: AlgorithmError: ")
     with refused("ValidationException", "Only pipelines with 'Executing' status can be stopped"):
         served.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     group = served.sagemaker.create_model_package_group(ModelPackageGroupName="g")["ModelPackageGroupArn"]
@@ -261,3 +303,6 @@ def test_uploads_in_parts_are_listed(served: Served) -> None:
     assert [one["Key"] for one in s3.list_multipart_uploads(Bucket="local", Prefix="a").get("Uploads", ())] == []
     with refused("NoSuchUpload"):
         s3.list_parts(Bucket="local", Key="a", UploadId=ids[0])
+    with refused("InvalidArgument", "is no number of uploads"):
+        s3.list_multipart_uploads(Bucket="local", MaxUploads=-1)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="local", MaxUploads=0)

@@ -19,6 +19,8 @@ STUBS: dict[str, Found] = {
     "Ask": {"OutputParameters": {"ready": True, "why": "fresh"}},
     "Wait": {"OutputParameters": {"token": "7"}},
     "Tune_it": {"BestTrainingJob": {"TrainingJobName": "tuned-7"}},
+    "Watch": {},
+    "Trace": {},
     "Check": {"CalculatedBaselineConstraints": "s3://b/c.json", "CheckJobArn": "x"},
 }
 
@@ -96,6 +98,37 @@ def test_steps_with_stubs_are_listed_with_their_metadata(served: Served) -> None
     assert "-Tune-it-" in arn
     assert metadata["Check"]["QualityCheck"]["CheckType"] == "DATA_QUALITY"
     assert metadata["Check"]["QualityCheck"]["CalculatedBaselineConstraints"] == "s3://b/c.json"
+
+
+def test_a_check_has_the_baseline_that_is_given_and_the_one_that_it_makes(served: Served) -> None:
+    place = {"S3Uri": "s3://b/found", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    made = {**CHECK, "ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": place}]}}
+    given = {"Get": "Parameters.Before"}
+    beside = {"SuppliedBaselineStatistics": given, "SkipCheck": False, "RegisterNewBaseline": False}
+    step = {"Name": "Watch", "Type": "QualityCheck", "CheckType": "DATA_QUALITY", "Arguments": made, **beside}
+    parameters = [{"Name": "Before", "Type": "String", "DefaultValue": "s3://b/before/statistics.json"}]
+    content = {"Version": "2020-12-01", "Parameters": parameters, "Steps": [step]}
+    served.create("watched", json.dumps(content).encode())
+    arn = served.start("watched")
+    assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+    found = served.steps(arn)["Watch"]["Metadata"]["QualityCheck"]
+    assert {key: value for key, value in found.items() if "Baseline" in key} == {
+        "RegisterNewBaseline": False,
+        "BaselineUsedForDriftCheckStatistics": "s3://b/before/statistics.json",
+        "CalculatedBaselineStatistics": "s3://b/found/statistics.json",
+        "BaselineUsedForDriftCheckConstraints": "s3://b/found/constraints.json",
+        "CalculatedBaselineConstraints": "s3://b/found/constraints.json",
+    }
+
+
+def test_a_lineage_step_tells_what_it_records(served: Served) -> None:
+    source = {"SourceUri": "s3://b/model.tar.gz", "SourceType": "MODEL"}
+    action = {"ActionName": "Trained", "ActionType": "ModelTraining", "Source": source}
+    served.create("traced", definition({"Name": "Trace", "Type": "Lineage", "Arguments": {"Actions": [action]}}))
+    arn = served.start("traced")
+    assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+    found = served.steps(arn)["Trace"]["Metadata"]["Lineage"]
+    assert found == {"ActionArns": {"Trained": "arn:aws:sagemaker:us-east-1:000000000000:action/Trained"}}
 
 
 def test_without_a_stub_it_is_created_and_not_started(served: Served) -> None:

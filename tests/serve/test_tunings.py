@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pipeline_builder.engine.jobs.records import open_jobs
 from tests.engine.definitions import definition, tuning
 from tests.serve.serving import Found, Served, refused, serving, until
 
@@ -60,6 +62,8 @@ def test_a_tuning_is_described_and_its_trainings_are_listed(served: Served) -> N
     assert training["TuningJobArn"] == told["HyperParameterTuningJobArn"]
     with refused("ResourceNotFound", "Could not find the requested job with name: nobody"):
         served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="nobody")
+    with refused("ResourceNotFound", "Could not find the requested job with name: nobody"):
+        served.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="nobody")
 
 
 def test_a_tuning_that_runs_is_described_and_stopped(served: Served) -> None:
@@ -82,3 +86,63 @@ def test_a_tuning_that_runs_is_described_and_stopped(served: Served) -> None:
     name = told["HyperParameterTuningJobName"]
     ended = served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     assert ended["HyperParameterTuningJobStatus"] == "Stopped"
+
+
+def asked(served: Served, name: str, program: str, jobs: int) -> Found:
+    """Return a request for CreateHyperParameterTuningJob."""
+    step = tuning("tune", program, {"x": [str(number) for number in range(jobs)]}, strategy="Grid", jobs=jobs)
+    return {**scripted(served, step)["Arguments"], "HyperParameterTuningJobName": name}
+
+
+def ended(served: Served, name: str) -> Found:
+    """Wait until a tuning has ended, and return its description."""
+
+    def look() -> Found:
+        told: Found = served.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        return told if told["HyperParameterTuningJobStatus"] not in ("InProgress", "Stopping") else {}
+
+    return until(look)
+
+
+def test_a_tuning_that_is_no_step_s(served: Served) -> None:
+    tags = [{"Key": "team", "Value": "a"}]
+    request = asked(served, "alone", "say(hp['x'])", 3)
+    arn = served.sagemaker.create_hyper_parameter_tuning_job(**request, Tags=tags)["HyperParameterTuningJobArn"]
+    assert arn == "arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job/alone"
+    told = ended(served, "alone")
+    assert (told["HyperParameterTuningJobStatus"], told["BestTrainingJob"]["TunedHyperParameters"]) == (
+        "Completed", {"x": "0"},
+    )  # fmt: skip
+    assert served.sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
+    trials = served.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName="alone")
+    names = [trial["TrainingJobName"] for trial in trials["TrainingJobSummaries"]]
+    assert len(names) == 3
+    best = served.sagemaker.describe_training_job(TrainingJobName=told["BestTrainingJob"]["TrainingJobName"])
+    assert (best["TuningJobArn"], best["TrainingJobStatus"]) == (arn, "Completed")
+    assert served.engine.store.get(best["ModelArtifacts"]["S3ModelArtifacts"])
+    with refused("ResourceInUse", "Hyper parameter tuning job names must be unique"):
+        served.sagemaker.create_hyper_parameter_tuning_job(**request)
+
+
+def test_a_tuning_that_is_no_step_s_stops(served: Served) -> None:
+    served.sagemaker.create_hyper_parameter_tuning_job(**asked(served, "slow-one", "time.sleep(60)", 2))
+    until(lambda: served.sagemaker.list_training_jobs(NameContains="slow-one")["TrainingJobSummaries"])
+    assert [kind for kind, _ in open_jobs(served.engine.state)] == ["hyper-parameter-tuning-job"]
+    served.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="slow-one")
+    assert ended(served, "slow-one")["HyperParameterTuningJobStatus"] == "Stopped"
+
+
+def test_a_tuning_that_is_no_step_s_goes_on_with_the_next_server(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        door = tmp_path / "door"
+        program = (
+            f"import pathlib\nwhile hp['x'] != '0' and not pathlib.Path('{door}').exists(): time.sleep(0.05)\nsay(0)"
+        )
+        served.sagemaker.create_hyper_parameter_tuning_job(**asked(served, "long", program, 2))
+        until(lambda: served.sagemaker.list_training_jobs(StatusEquals="Completed")["TrainingJobSummaries"])
+        (first,) = served.sagemaker.list_training_jobs(StatusEquals="Completed")["TrainingJobSummaries"]
+    door.touch()
+    with serving(tmp_path) as served:
+        assert ended(served, "long")["TrainingJobStatusCounters"]["Completed"] == 2
+        again = served.sagemaker.describe_training_job(TrainingJobName=first["TrainingJobName"])
+    assert again["TrainingEndTime"] == first["TrainingEndTime"]

@@ -16,7 +16,7 @@ from pipeline_builder.service.parts import parts_of
 from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.render import Rendered, dear_polling
 from tests.places import ROOT
-from tests.service.services import CONNECTION, parse_manifest, read_service
+from tests.service.services import CONNECTION, MADE, REPOS, parse_manifest, read_service
 
 FIFTY = Use(runs=50, hours=1, minutes=2, pushed=50)
 BEFORE = Parts(
@@ -74,7 +74,7 @@ def test_every_price_has_a_page_of_aws_and_a_use() -> None:
     prices = load_prices(HOME)
     used = {
         line.price
-        for parts in (*OTHERS.values(), BEFORE, replace(BEFORE, scheduled=30))
+        for parts in (*OTHERS.values(), BEFORE, replace(BEFORE, scheduled=30), replace(NOW, queues=1))
         for compute in ("small", "medium", "large")
         for line in month(replace(parts, compute=compute)).lines
     }
@@ -132,6 +132,17 @@ def test_builds_that_look_are_told_at_the_price_of_the_service_s_own_machines(co
     assert f"one every 10 minutes, {usd} USD a month (us-east-1)" in str(
         dear_polling(model, parse_manifest({"repos": polled}))
     )
+
+
+def test_functions_and_queues_that_are_rendered_are_counted() -> None:
+    model, _ = read_service(schedules=(), made=MADE)
+    rendered = Rendered(model=model, files=render_templates(model), parameters={}, firings={})
+    parts = parts_of(rendered, parse_manifest({"repos": REPOS}))
+    assert (parts.handlers, parts.handler_seconds, parts.queues) == (1, 60 * 0.25, 1)
+    units = {line.part: line.units for line in month(parts).lines}
+    assert units["Lambda: handlers"] == 50
+    assert units["Lambda: handlers, seconds with a GB at most"] == 50 * 15
+    assert units["SQS: tokens of Callback steps"] == 150
 
 
 def test_secrets_of_the_builds_cost_too_each_once() -> None:

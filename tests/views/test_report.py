@@ -168,7 +168,7 @@ def test_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
 
 def test_the_trainings_of_a_tuning_are_a_table_and_a_drawing() -> None:
     trials = tuple(
-        TrialRecord(name=name, status=status, metric="auc", objective=value, values={"rate": rate, HOSTILE: "1"}, begun=at, seconds=1.5)
+        TrialRecord(name=name, status=status, metric="auc", objective=value, values={"rate": rate, HOSTILE: "1", "solver": '"full"'}, begun=at, seconds=1.5)
         for name, status, value, rate, at in (
             ("t-2", "Completed", 0.9, "0.1", 2.0), ("t-1", "Stopped", 0.7, "0.2", 1.0), ("t-3", "Failed", None, "0.3", 3.0),
         )
@@ -178,5 +178,6 @@ def test_the_trainings_of_a_tuning_are_a_table_and_a_drawing() -> None:
     assert "Trials of churn-RegisterModel" in page.text
     assert text.index("t-2<br>") < text.index(">t-1<") < text.index(">t-3<")
     assert text.count("<circle") == 2
+    assert text.count('<td class="num">full</td>') == len(trials)
     assert [tag for tag in page.tags if tag in ("script", "img")] == []
     assert "Trials of" not in render_report(run_record())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline_builder.definition.check.faults import KINDS
 from pipeline_builder.definition.check.references import References
-from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.definition.shapes.fault import Fault, Stage
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at
 
@@ -18,6 +18,8 @@ _KINDS = {
 }
 _TEXT, _FLAG, _NUMBER = "a text", "a flag", "a number"
 _ORDERED = ("GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
+# CreatePipeline takes a number beside a property that is a text: the SDK's own tests do so.
+_STAGE: Stage = "job"
 _HINT = "a text never equals a number: '0.9' in quotes is a text, and a parameter has the type that it declares"
 
 
@@ -27,16 +29,18 @@ def check_kinds(operator: str, item: JSON, references: References) -> Iterator[F
         left = _kind(member_at(item, ("LeftValue",)), references)
         right = _kind(member_at(item, ("RightValue",)), references)
         if operator in _ORDERED and _FLAG in (left, right):
-            yield Fault(KINDS, (), f"asks whether a flag is more or less ('{operator}'), which a flag never is", None)
+            yield Fault(
+                KINDS, (), f"asks whether a flag is more or less ('{operator}'), which a flag never is", None, _STAGE
+            )  # fmt: skip
         elif left and right and left != right:
-            yield Fault(KINDS, (), f"compares {left} with {right} ('{operator}'), which never compare", _HINT)
+            yield Fault(KINDS, (), f"compares {left} with {right} ('{operator}'), which never compare", _HINT, _STAGE)
     if operator == "In":
         asked = _kind(member_at(item, ("QueryValue",)), references)
         for index, value in enumerate(items_of(item, "Values")):
             found = _kind(value, references)
             if asked and found and found != asked:
                 message = f"is {found}, and {asked} is looked for in the list: they never compare"
-                yield Fault(KINDS, ("Values", index), message, _HINT)
+                yield Fault(KINDS, ("Values", index), message, _HINT, _STAGE)
 
 
 def _kind(value: JSON, references: References) -> str | None:

@@ -26,11 +26,11 @@ def fill_in(value: JSON, values: Mapping[str, JSON]) -> JSON:
     `values` has parameters by their names, and where what an execution has is known, that by `Execution.<name>`.
     """
     if isinstance(value, list):
-        return [fill_in(item, values) if isinstance(item, dict | list) else item for item in value]
+        return [fill_in(item, values) if isinstance(item, (dict, list)) else item for item in value]
     if not isinstance(value, dict):
         return value
     if not is_reference(value):
-        return {key: fill_in(item, values) if isinstance(item, dict | list) else item for key, item in value.items()}
+        return {key: fill_in(item, values) if isinstance(item, (dict, list)) else item for key, item in value.items()}
     path = value.get("Get")
     if isinstance(path, str):
         return values.get(path.removeprefix(_PARAMETER), value) if path.startswith(_KNOWN) else value
@@ -41,7 +41,7 @@ def _joined(value: JSON, values: Mapping[str, JSON]) -> JSON:
     """Return a join as text where all that it joins is known."""
     join = member_at(value, ("Std:Join",))
     parts = [fill_in(item, values) for item in items_of(join, "Values")]
-    if not isinstance(join, dict) or any(part is None or isinstance(part, dict | list) for part in parts):
+    if not isinstance(join, dict) or any(part is None or isinstance(part, (dict, list)) for part in parts):
         return value
     return text_of(join, "On").join(_text(part) for part in parts)
 

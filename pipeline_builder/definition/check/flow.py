@@ -27,7 +27,8 @@ def check_wait(scope: Scope, waiting: str, waited: str) -> Iterator[Fault]:
     elif is_excluded(step.branch, other.branch):
         assert other.branch
         message = f"waits for the step '{waited}' of the other branch of '{other.branch.holder}': only one of them runs"
-        yield fault_here(FLOW, message, "give each branch steps of its own")
+        # CreatePipeline takes it, as the SDK's own tests do: the step is left out of each execution.
+        yield replace(fault_here(FLOW, message, "give each branch steps of its own"), stage="job")
     elif other.branch and other.branch.type == "ForEach" and other.branch != step.branch:
         message = f"refers to the step '{waited}' inside of the ForEach step '{other.branch.holder}', which runs often"
         each = f"Steps.{other.branch.holder}"

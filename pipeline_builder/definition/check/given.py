@@ -68,9 +68,9 @@ def _references(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, JSON]]:
     """Yield every reference below a value, with its path; not those within another."""
     if isinstance(value, dict) and is_reference(value):
         yield path, value
-    elif isinstance(value, dict | list):
+    elif isinstance(value, (dict, list)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(item, dict | list):
+            if isinstance(item, (dict, list)):
                 yield from _references(item, (*path, key))
 
 

@@ -70,6 +70,17 @@ _STATISTICS = ("CalculatedBaselineStatistics", "BaselineUsedForDriftCheckStatist
 _COUNTS = (
     "InputItemCount", "TotalStepCount", "SucceededStepCount", "FailedStepCount", "StoppedStepCount",
 )  # fmt: skip
+_S3 = {**_characters(1, 1024, pattern=r"(https|s3)://[^/]+/?.*", expected="an s3:// address"), "plain": False}
+# Beside the arguments of a check [SDK: QualityCheckStep, ClarifyCheckStep].
+OF_CHECKS: Mapping[str, Shape] = {
+    **{key: {"type": "boolean"} for key in ("FailOnViolation", "RegisterNewBaseline", "SkipCheck")},
+    **{f"SuppliedBaseline{which}": _S3 for which in ("Constraints", "Statistics")},
+    "CheckType": _one_of("DATA_QUALITY", "MODEL_QUALITY", "DATA_BIAS", "MODEL_BIAS", "MODEL_EXPLAINABILITY"),
+    "ModelPackageGroupName": {
+        **_characters(1, 170, pattern=r"(arn:\S+/)?[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", expected="the name of a group"),
+        "plain": False,
+    },
+}
 NAME = {"pattern": r"[A-Za-z0-9\-_]*", "expected": "letters, digits, '-' and '_' only"}
 # The definition's own language, as shapes like the API's. AWS has no normative grammar of it: what its SDK writes is
 # the measure. Names: the API's shapes StepName and PipelineParameterName have this pattern, with at most 64 and 256
@@ -130,6 +141,7 @@ LANGUAGE = Shapes(
         "BackoffRate": {"type": "float", "min": 0},
         "MaxAttempts": {"type": "integer", "min": 1, "max": 20},
         "ExpireAfterMin": {"type": "integer", "min": 1, "max": 14_400},
+        **OF_CHECKS,
         "PropertyFiles": _list_of("PropertyFile"),
         "PropertyFile": _structure(
             "PropertyFileName OutputName FilePath", PropertyFileName="Word", OutputName="Word", FilePath="Word"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.outline import NESTED
-from pipeline_builder.definition.loaded import document_of
+from pipeline_builder.definition.check.alike import likeness
+from pipeline_builder.definition.loaded import document_of, steps_in
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.passed import Passed
 
 # What a text may refer to; a name with other letters is found in no part, and then the whole is checked.
@@ -19,40 +22,79 @@ _NAMED = re.compile(r"(Parameters|Steps)\.([A-Za-z0-9_-]+)")
 
 _FEW = 8
 """One in so many parts is looked at by itself: of more the whole takes less time."""
+_MANY = 50
+"""Of so many parts it is worth the time to look for those that are alike."""
 
 
-def have_passed(content: bytes, check: Callable[[bytes], object], passed: Passed, about: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part, as a definition of its own, with the names and the types of its steps."""
+
+    content: bytes
+    names: tuple[str, ...]
+    kinds: frozenset[str]
+
+
+def have_passed(
+    content: bytes,
+    check: Callable[[bytes], object],
+    passed: Passed,
+    about: str,
+    *,
+    told: Callable[[str], str] = lambda _digest: "",
+    sizes: tuple[int, ...] = (),
+) -> bool:
     """Tell whether a check finds nothing in any part of a definition's content, where few parts are new.
 
-    `about` says which check it is, and all that it reads besides.
+    Of parts that are alike one is looked at. `about` says which check it is, and all that it reads besides; `told` is
+    what it reads of code, by its digest. `sizes` are those of the steps in canonical JSON, where they are known.
     """
-    parts = parts_of(content)
-    new = passed.new(parts, about)
-    if len(new) * _FEW > len(parts) or any(check(part) for part in new):
+    parts = _parted(content, sizes)
+    new = {*passed.new([part.content for part in parts], about)}
+    looked = [part for part in parts if part.content in new]
+    if len(looked) > _MANY:
+        alike = {likeness(part.content, part.names, part.kinds, told): part for part in reversed(looked)}
+        looked = [*alike.values()]
+    if len(looked) * _FEW > len(parts) or any(_finds(check, part.content) for part in looked):
         return False
     passed.mark(new, about)
     return True
 
 
-@functools.lru_cache(maxsize=1)  # several checks of a command ask for the same
-def parts_of(content: bytes) -> tuple[bytes, ...]:
+def _finds(check: Callable[[bytes], object], part: bytes) -> bool:
+    try:
+        return bool(check(part))
+    except InputProblems:  # of this part alone: who checks the whole says all of them
+        return True
+
+
+def parts_of(content: bytes, sizes: tuple[int, ...] = ()) -> tuple[bytes, ...]:
     """Return definitions (JSON, one member order) that have each step of a definition once, in its order.
 
     Steps that refer to each other, or wait for each other, are together in one, with all parameters that they name. A
     part in which something is missing after all is one in which a check finds that.
     """
+    return tuple(part.content for part in _parted(content, sizes))
+
+
+@functools.lru_cache(maxsize=1)  # several checks of a command ask for the same
+def _parted(content: bytes, sizes: tuple[int, ...]) -> tuple[Part, ...]:
     document = document_of(content)
-    texts = [_text(step) for step in items_of(document, "Steps")]
+    listed = items_of(document, "Steps")
+    known = len(sizes) == len(listed)
+    texts = [text.decode() for text in steps_in(content, sizes)] if known else list(map(_text, listed))
     parameters = {text_of(item, "Name"): _text(item) for item in items_of(document, "Parameters")}
     members = document.items() if isinstance(document, dict) else ()
     around = _text({key: value for key, value in members if key not in ("Steps", "Parameters")})
     named = [_named(text) for text in texts]
     parts = []
-    for together in _together(items_of(document, "Steps"), [steps for steps, _ in named]):
+    for together in _together(listed, [steps for steps, _ in named]):
         wanted = sorted({name for index in together for name in named[index][1] & parameters.keys()})
         own = ",".join(parameters[name] for name in wanted)
         steps = ",".join(texts[index] for index in together)
-        parts.append(f'{around[:-1]},"Parameters":[{own}],"Steps":[{steps}]}}'.encode())
+        names = tuple(name for index in together for name in _names(listed[index]))
+        kinds = frozenset(kind for index in together for kind in _kinds(listed[index]))
+        parts.append(Part(f'{around[:-1]},"Parameters":[{own}],"Steps":[{steps}]}}'.encode(), names, kinds))
     return tuple(parts)
 
 
@@ -98,6 +140,14 @@ def _names(step: JSON) -> Iterator[str]:
     for member in NESTED.get(text_of(step, "Type"), ()):
         for inner in items_of(member_at(step, ("Arguments",)), member):
             yield from _names(inner)
+
+
+def _kinds(step: JSON) -> Iterator[str]:
+    """Yield the types of a step and of those inside of it."""
+    yield text_of(step, "Type")
+    for member in NESTED.get(text_of(step, "Type"), ()):
+        for inner in items_of(member_at(step, ("Arguments",)), member):
+            yield from _kinds(inner)
 
 
 def _waited(step: JSON) -> set[str]:

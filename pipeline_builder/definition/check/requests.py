@@ -8,7 +8,7 @@ from dataclasses import replace
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.conditions import check_conditions
 from pipeline_builder.definition.check.faults import PROPERTY_FILE, STRUCTURE, as_own, below, repeated
-from pipeline_builder.definition.check.language import LANGUAGE, NAMED_LISTS
+from pipeline_builder.definition.check.language import LANGUAGE, NAMED_LISTS, OF_CHECKS
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import MISSING_FIELD, Fault
 from pipeline_builder.definition.shapes.kinds import StepType
@@ -67,6 +67,9 @@ def check_own_keys(step_type: StepType, step: JSON, references: References) -> I
         if key == "OutputParameters":
             faults = as_own(LANGUAGE.check("OutputParameterList", value)) if value is not None else ()
             yield from below((key,), (*faults, *repeated(value, "OutputName")))
+        elif key in OF_CHECKS:
+            faults = as_own(LANGUAGE.check(key, value, references)) if value is not None else ()
+            yield from below((key,), faults)
         else:
             yield from below((key,), references.anywhere(value))
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.policy.known import EXECUTION
-from pipeline_builder.definition.policy.members import Member
+from pipeline_builder.definition.policy.elsewhere import ADDRESS
+from pipeline_builder.definition.policy.known import EXECUTION, Meaning
+from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside, plain
 from pipeline_builder.definition.steps.data import files_of
@@ -18,6 +19,8 @@ from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.refusal import Refused, refuse
 
 _S3 = "s3://"
+# Members of requests to other services that code is fetched by.
+_CODE = ("Jar", "Path", "entryPoint", "initQueryFile", "query")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +40,33 @@ def check_addresses(asking: Asking, members: Iterable[Member], territory: Territ
         writes = member.kind == "write"
         if member.kind == "other" and not (meaning.text or "").startswith("arn:"):
             continue  # a name in this account, or nothing that names something
+        if member.kind == "text" and (meaning.text is not None or member.path[-1] not in _CODE):
+            yield from _texts(asking, member.path, meaning, territory)
+            continue  # of a text that only a run knows the role decides, unless code is fetched from there
         if meaning.text is None:
             if not meaning.waits:
                 problem_id, what = ("PB232", "where it writes") if writes else ("PB231", "what it reads")
                 yield asking.forbid(problem_id, f"{what} is known only when the pipeline runs", member.path, UNKNOWABLE)
             continue
-        if "://" not in meaning.text and not meaning.text.startswith("arn:"):
+        text = member.named(_unquoted(meaning.text))
+        if "://" not in text and not text.startswith("arn:"):
             continue  # a folder in the container, where code could be fetched from elsewhere too
-        address = plain(_unquoted(meaning.text))
+        address = plain(text)
         yield from (
             _writes(asking, member, address, territory)
             if writes
             else _reads(asking, member.path, address, territory, chained=meaning.output)
         )
+
+
+def _texts(asking: Asking, path: DataPath, meaning: Meaning, territory: Territory) -> Iterator[Refused]:
+    """Yield what the addresses in a text may not be; what fetches code takes the whole text as one."""
+    text = meaning.text or ""
+    begins = ADDRESS.match(text)
+    found = [text] if begins and path[-1] in _CODE else ADDRESS.findall(text)
+    for index, one in enumerate(found):
+        address = plain(f"{_S3}{one.partition('://')[2]}")
+        yield from _reads(asking, path, address, territory, chained=meaning.output if begins and not index else "")
 
 
 def check_files(asking: Asking, territory: Territory) -> Iterator[Refused]:
@@ -113,7 +130,8 @@ def written_by(asking: Asking, members: Iterable[Member], territory: Territory) 
     """Yield where the conf lets a step write, besides the repository's own folder."""
     repo = asking.rules.repo
     for member in members:
-        address = plain(asking.known.meaning(member.value).text or "") if member.kind == "write" else ""
+        text = asking.known.meaning(member.value).text if member.kind == "write" else ""
+        address = plain(member.named(text)) if text else ""
         if address and not territory.is_own(address, repo, frozenset((asking.name,))):
             yield Written(address=address, repo=repo, step=asking.name, place=asking.place(member.path))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
@@ -20,7 +21,10 @@ from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
 
 # The structure of a request that says whether the job has a network, where that isn't the request itself.
-_NETWORKS: Mapping[str, tuple[str, ...]] = {"Processing": ("NetworkConfig",), "Tuning": ("TrainingJobDefinition",)}
+_NETWORKS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Processing", "QualityCheck", "ClarifyCheck"), ("NetworkConfig",)),
+    "Tuning": ("TrainingJobDefinition",),
+}
 _NAMES = ("OutputName", "InputName", "ChannelName")
 
 
@@ -91,7 +95,7 @@ class Asking:
     def _section(self, path: DataPath) -> Place | None:
         """The prefix that a channel gives to what the step writes; the image that the registry's section has."""
         job = self.step.job
-        if path[-1] == "Image" and self.step.section_name == "registry":
+        if path[-1] == "Image" and self.step.section_name == "registry" and not containers_of(self.step):
             return self.step.section_place("InferenceSpecification", "image_uri")
         if not self.own or not {"S3OutputPath", "S3Output"} & set(path):
             return None

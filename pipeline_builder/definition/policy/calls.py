@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipeline_builder.conf.calls import LambdaSection
 from pipeline_builder.definition.made import Made
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.policy.members import Member
+from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.manifest.patterns import fits_any
 from pipeline_builder.manifest.refusal import Refused, refuse
@@ -17,7 +17,7 @@ def is_made(asking: Asking, member: Member, made: Made) -> bool:
     """Tell whether a member names a function or a queue that the service makes for the step's own repository."""
     if member.path[-1] not in ("FunctionArn", "SqsQueueUrl") or not isinstance(member.value, str):
         return False
-    return made.owns(asking.step.repository, member.value.replace("sqs://", "https://", 1))
+    return made.owns(asking.step.repository, member.value)
 
 
 def check_function(asking: Asking) -> Iterator[Refused]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.definition.names import shorten
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.policy.members import Member
+from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
 from pipeline_builder.documents.members import member_at
 from pipeline_builder.documents.schema import describe

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Step
+from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.code import folder_label
 from pipeline_builder.definition.lists import FILE, included, joined
@@ -50,7 +51,7 @@ def check_indexes(steps: Iterable[tuple[Step, Bundle]], rules: Mapping[str, Rule
         label = folder_label(step, bundle)
         if label not in known:
             known[label] = tuple(_lines(bundle, FILE, label, depth=0))
-        for url, place in _named(known[label]):
+        for url, place in _named(known[label], _own(step)):
             key = (step.repository, url, place)
             if key not in said and not allowed(rules[key[0]], url):
                 said.add(key)
@@ -71,10 +72,15 @@ def refused(rules: Rules, url: str, place: Place) -> Refused:
     return refuse(rules, "indexes", url, problem_id="PB245", message=message, place=place)
 
 
-def _named(lines: tuple[Line, ...]) -> Iterator[tuple[str, Place]]:
-    """Yield every url that is installed from, and `default` where that is nowhere else."""
+def _own(step: Step) -> bool:
+    """Tell whether the section says an index, which is looked at where the request has it."""
+    return isinstance(step.job, TrainSection | PreprocessSection | EvaluateSection) and bool(step.job.codeartifact)
+
+
+def _named(lines: tuple[Line, ...], elsewhere: bool) -> Iterator[tuple[str, Place]]:
+    """Yield every url that is installed from, and `default` where that is nowhere else, nor `elsewhere`."""
     first = next((line for line in lines if line.is_requirement), None)
-    if first and not any(_OWN_INDEX.match(line.text) for line in lines):
+    if first and not elsewhere and not any(_OWN_INDEX.match(line.text) for line in lines):
         yield DEFAULT, first.place
     for line in lines:
         yield from ((url, line.place) for url in _URL.findall(line.text))

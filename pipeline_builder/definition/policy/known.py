@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
@@ -30,8 +31,7 @@ EXECUTION = "⟨execution⟩"
 _DEEPEST = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class Meaning(NamedTuple):  # a dataclass takes several times as long to make
     """What a value is before a run. `text` is None where that can't be told: `waits` for parameters without a value,
     or what a job will have written decides. `output` says that it begins with another step's output.
     """
@@ -65,7 +65,7 @@ class Known:
     def _meaning(self, value: JSON, depth: int) -> Meaning:
         if isinstance(value, bool):
             return Meaning(text="true" if value else "false")
-        if isinstance(value, str | int | float):
+        if isinstance(value, (str, int, float)):
             return Meaning(text=str(value))
         if depth > _DEEPEST or not isinstance(value, dict) or not is_expression(value):
             return _UNKNOWABLE

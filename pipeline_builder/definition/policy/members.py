@@ -5,20 +5,19 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
+from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
+from pipeline_builder.definition.policy.elsewhere import elsewhere
+from pipeline_builder.definition.policy.member import Kind, Member
 from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
 
-Kind = Literal[
-    "read", "write", "role", "image", "type", "count", "runtime", "status", "group", "index", "secret", "other", ""
-]
 _ADDRESSES = frozenset(("S3Uri", "S3ModelUri"))
 _BY_SHAPE: Mapping[str, Kind] = {
     "RoleArn": "role",
@@ -29,6 +28,9 @@ _BY_SHAPE: Mapping[str, Kind] = {
 _BY_NAME: Mapping[str, Kind] = {
     "MaxRuntimeInSeconds": "runtime",
     "MaxWaitTimeInSeconds": "runtime",
+    "KeepAlivePeriodInSeconds": "pool",
+    "MaxRuntimePerTrainingJobInSeconds": "runtime",
+    "MaxAutoMLJobRuntimeInSeconds": "runtime",
     "InstanceType": "type",
     "InstanceCount": "count",
     "InitialInstanceCount": "count",
@@ -38,29 +40,28 @@ _BY_NAME: Mapping[str, Kind] = {
     # Of a cluster of EMR, where a role's name stands for its ARN.
     "JobFlowRole": "role",
     "ServiceRole": "role",
+    "AutoScalingRole": "role",
+    "CustomAmiId": "image",
+    "MasterInstanceType": "type",
+    "SlaveInstanceType": "type",
 }
 # Members below which, or under which, a job's results go.
 _WRITTEN = frozenset(("S3Output", "S3OutputPath", "OutputS3Uri", "DestinationS3Uri", "CheckpointConfig"))
 # What else a request may name of the account's, or of another's: algorithms, packages, functions, data sets.
 _NAMES = frozenset(("AlgorithmName", "ModelPackageName", "SourceUri"))
 _CAPACITY = "TrainingPlanArn"
+_VARIED = "CategoricalParameterRange"
 # Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
 _CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
-# Variables that tell pip and uv where to install from, as a line of requirements would.
-INDEX = re.compile(r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$")
+# Variables that tell pip and uv, or AWS's training toolkit, where to install from, as a line of requirements would.
+INDEX = re.compile(
+    r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$|^CA_REPOSITORY_ARN$"
+)
+# Variables with a server of the account's: what jobs track there, others read, and the other way round.
+_SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A member at `path` of a request, what it is to the policy, and its value: a scalar or an expression."""
-
-    kind: Kind
-    path: DataPath
-    value: JSON
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(NamedTuple):  # a dataclass takes several times as long to make
     """A structure of a request at `path`, with the names of all members that its shape has."""
 
     path: DataPath
@@ -68,8 +69,8 @@ class Holder:
     value: Mapping[str, JSON]
 
 
-def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
-    """Yield every member of a step's request that a policy has to do with, and every structure in it."""
+def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
+    """Return every member of a step's request that a policy has to do with, and every structure in it."""
     known = STEP_TYPES.get(step_type, ANY_TYPE)
     shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
@@ -77,29 +78,9 @@ def find_members(step_type: str, request: JSON) -> Iterator[Member | Holder]:
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
     found: list[Member | Holder] = []
     _walk(shapes.shapes, name, own, (), found)
-    yield from found
-    yield from _loose(beside, ())
-    yield from _called(step_type, {**own, **beside})
-    if not known.api:
-        yield from (Member(kind="read", path=path, value=text) for path, text in _addresses(own, ()))
-
-
-def _addresses(value: JSON, path: DataPath) -> Iterator[tuple[DataPath, str]]:
-    """Yield every text that is an address of S3: shapes of other services than SageMaker's don't say which are."""
-    if isinstance(value, str) and value.startswith("s3://"):
-        yield path, value
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from _addresses(item, (*path, key))
-
-
-def _called(step_type: str, request: Mapping[str, JSON]) -> Iterator[Member]:
-    """Yield what a step calls or sends to that has no ARN in it, under a name of its own."""
-    for member, prefix, kind in _CALLED.get(step_type, ()):
-        value = request.get(member)
-        if isinstance(value, str) and value:
-            yield Member(kind=kind, path=(member,), value=f"{prefix}{value.removeprefix('https://')}")
-        elif value is not None:
-            yield Member(kind=kind, path=(member,), value=value)
+    found.extend(_loose(beside, ()))
+    found.extend(elsewhere(step_type, {**own, **beside}, {} if known.api else own))
+    return found
 
 
 def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
@@ -107,13 +88,7 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
     shape = shapes[name]
     match shape["type"]:
         case "structure" if isinstance(value, dict) and not is_expression(value):
-            members = shape["members"]
-            found.extend(_varied(name, value, path))
-            found.append(Holder(path=path, members=members.keys(), value=value))
-            found.extend(_sources(value, path))
-            for key, item in value.items():
-                if key in members:
-                    _walk(shapes, members[key]["shape"], item, (*path, key), found)
+            _walk_structure(shapes, name, value, path, found)
         case "list" if isinstance(value, list):
             for index, item in enumerate(value):
                 _walk(shapes, shape["member"]["shape"], item, (*path, index), found)
@@ -127,12 +102,26 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
         case _:
             if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
-                found.append(Member(kind="write" if written else kind, path=path, value=value))
+                found.append(Member("write" if written else kind, path, value))
 
 
-def _varied(shape: str, value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
+def _walk_structure(
+    shapes: Mapping[str, Shape], name: str, value: Mapping[str, JSON], path: DataPath, found: list[Member | Holder]
+) -> None:
+    members = shapes[name]["members"]
+    if name == _VARIED:
+        found.extend(_varied(value, path))
+    found.append(Holder(path, members.keys(), value))
+    if not _HOLDERS.isdisjoint(value):
+        found.extend(_sources(value, path))
+    for key, item in value.items():
+        if key in members:
+            _walk(shapes, members[key]["shape"], item, (*path, key), found)
+
+
+def _varied(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     """Yield the values that a tuning may give to a hyperparameter which holds the address of code, or to any as one."""
-    values = value.get("Values") if shape == "CategoricalParameterRange" else None
+    values = value.get("Values")
     for index, item in enumerate(values if isinstance(values, list) else ()):
         plain = item.strip('"') if isinstance(item, str) else item
         if value.get("Name") in _CODE or (isinstance(plain, str) and plain.startswith("s3://")):
@@ -145,6 +134,16 @@ def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
     yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
     yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    # What is named there the roles that the service makes may read.
+    yield from (
+        Member(kind="text", path=(*path, key), value=item)
+        for key, item in value.items()
+        if key not in _CODE and key != ARTIFACTS and _may_lead(item)
+    )
+    if ARTIFACTS in value:
+        yield Member(kind="write", path=(*path, ARTIFACTS), value=value[ARTIFACTS])
+    servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
+    yield from (Member(kind="other", path=(*path, key), value=value[key]) for key in sorted(servers))
 
 
 def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
@@ -158,6 +157,13 @@ def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
         addressed = isinstance(value, str) and value.startswith(("s3://", "arn:"))
         if kind := named or ("read" if addressed or (isinstance(value, dict) and _may_name(value)) else ""):
             yield Member(kind=kind, path=path, value=value)
+
+
+def _may_lead(value: JSON) -> bool:
+    """Tell whether there can be an address of S3 in a text, or in what an expression stands for."""
+    if isinstance(value, dict):
+        return _may_name(value) or str(value.get("Get")).startswith("Parameters.")
+    return isinstance(value, str) and "s3://" in value
 
 
 def _may_name(value: JSON) -> bool:
@@ -191,14 +197,10 @@ def _sources(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
             yield Member(kind=kind, path=(*path, member, keys[0]), value=f"{prefix}{'/'.join(filter(None, parts))}")
 
 
-_CALLED: Mapping[str, tuple[tuple[str, str, Kind], ...]] = {
-    "Callback": (("SqsQueueUrl", "sqs://", "write"),),
-    "EMR": (("ClusterId", "emr://", "read"),),
-    "EMRServerless": (("ApplicationId", "emr-serverless://", "read"),),
-}
 _ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("FileSystemDataSource", "filesystem://", ("FileSystemId", "DirectoryPath")),
     ("AthenaDatasetDefinition", "athena://", ("Catalog", "Database")),
     ("RedshiftDatasetDefinition", "redshift://", ("ClusterId", "Database")),
     ("FeatureStoreOutput", "featurestore://", ("FeatureGroupName",)),
 )
+_HOLDERS = frozenset(member for member, _, _ in _ELSEWHERE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
@@ -18,6 +18,7 @@ from pipeline_builder.definition.policy.addresses import (
 )
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.calls import check_function, is_made
+from pipeline_builder.definition.policy.endpoints import check_endpoint
 from pipeline_builder.definition.policy.groups import (
     Claim,
     Registering,
@@ -28,7 +29,8 @@ from pipeline_builder.definition.policy.groups import (
 )
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
 from pipeline_builder.definition.policy.known import Known, flat
-from pipeline_builder.definition.policy.members import Holder, Member, find_members
+from pipeline_builder.definition.policy.member import Member
+from pipeline_builder.definition.policy.members import find_members
 from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
@@ -40,6 +42,7 @@ from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
+from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Place, Problem, sort_problems
@@ -80,7 +83,7 @@ class Policed:
     def claims(self) -> tuple[Claim, ...]:
         """Return which repository claims which model package group."""
         asked = (
-            (one, _of(list(find_members(one.type, one.request)), "group"))
+            (one, _of((m for m in find_members(one.type, one.request) if isinstance(m, Member)), "group"))
             for one in _asked(self, {})
             if one.type in REGISTERING
         )
@@ -120,21 +123,25 @@ def check_policy(policed: Policed, given: Mapping[str, str] | None = None) -> tu
 
 def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     """Hold the policy against a definition, as `check_policy` does."""
-    asking = tuple(_asked(policed, given or {}))
-    found = [(one, list(find_members(one.type, one.request))) for one in asking]
     problems: list[Refused] = []
     written: list[Written] = []
     groups: list[Registering] = []
-    for one, members in found:
-        problems += check_request(one, members, own_role(policed.settings, one.step))
+    names: set[str] = set()
+    for one in _asked(policed, given or {}):
+        names.add(one.name)
+        both = find_members(one.type, one.request)
+        problems += check_request(one, both, own_role(policed.settings, one.step))
+        members = [member for member in both if isinstance(member, Member)]
         problems += check_secrets(one, _of(members, "secret"))
         problems += check_volume(one, policed.settings, defaults_of(policed.graph))
         problems += _check_data(one, members, policed, written)
         problems += check_package(one, policed.urls)
         problems += check_function(one)
+        problems += check_endpoint(one)
         problems += check_model(one, policed.definition.repositories, policed.settings)
         for group in groups_of(one, _of(members, "group"), policed.settings.account):
             groups.append(group) if isinstance(group, Registering) else problems.append(group)
+    problems += _strangers(policed, names)
     problems += check_nesting(written)
     problems += _check_name(policed)
     problems += check_groups(groups, default_groups(policed.graph))
@@ -167,6 +174,16 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
         )
 
 
+def _strangers(policed: Policed, asked: Collection[str]) -> Iterator[Refused]:
+    """A step whose repository isn't known would be held against no policy."""
+    for name, composed in flat(items_of(document_of(policed.definition.content), "Steps")):
+        if name not in asked and isinstance(composed, dict):
+            step = policed.graph.steps[0]
+            place = step.conf.document.place(("conf", "sagemakerPipeline", "pipelineName"))
+            message = f"the step {describe(name)} of the definition belongs to nobody's conf, so no policy allows it"
+            yield Refused(id="PB951", message=message, place=place)
+
+
 def _request(composed: Mapping[str, JSON]) -> JSON:
     """Return what a step asks for: its arguments, and of a type that has some the members beside them."""
     arguments, known = composed.get("Arguments"), STEP_TYPES.get(str(composed.get("Type")))
@@ -184,12 +201,10 @@ def _check_name(policed: Policed) -> Iterator[Refused]:
         yield Refused(id="PB233", message=message, place=place, hint="give it another name")
 
 
-def _check_data(
-    one: Asking, members: list[Member | Holder], policed: Policed, written: list[Written]
-) -> Iterator[Refused]:
+def _check_data(one: Asking, members: list[Member], policed: Policed, written: list[Written]) -> Iterator[Refused]:
     """Yield what a request's addresses may not be, and note those that it writes to."""
     made = policed.definition.made
-    addresses = [m for m in _of(members, "read", "write", "other") if not is_made(one, m, made)]
+    addresses = [m for m in _of(members, "read", "write", "text", "other") if not is_made(one, m, made)]
     found = list(check_addresses(one, addresses, policed.territory))
     yield from found
     yield from check_files(one, policed.territory)
@@ -202,8 +217,8 @@ def _check_data(
                 yield refused(one.rules, url, one.place(member.path))
 
 
-def _of(members: list[Member | Holder], *kinds: str) -> list[Member]:
-    return [member for member in members if isinstance(member, Member) and member.kind in kinds]
+def _of(members: Iterable[Member], *kinds: str) -> list[Member]:
+    return [member for member in members if member.kind in kinds]
 
 
 def default_groups(graph: Graph) -> Mapping[str, str]:

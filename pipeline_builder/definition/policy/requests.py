@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.known import Meaning
-from pipeline_builder.definition.policy.members import Holder, Member
+from pipeline_builder.definition.policy.member import Member
+from pipeline_builder.definition.policy.members import Holder
+from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.volumes import KEY as VOLUME_KEY
 from pipeline_builder.definition.steps.volumes import has_local_storage
 from pipeline_builder.descriptions import JSON
@@ -17,14 +19,27 @@ from pipeline_builder.manifest.patterns import fits_any
 from pipeline_builder.manifest.refusal import Refused, shown_span
 
 ANYTHING = "*"
+_NAMED_ROLES = ("AutoScalingRole", "JobFlowRole", "ServiceRole")
+PROCESSING = ("Processing", "QualityCheck", "ClarifyCheck")
 UNKNOWABLE = (
     "write the value itself, or a pipeline parameter: what a job writes decides of nothing that a policy is for"
 )
 # What the service takes where a request doesn't say it [CreateTrainingJob, CreateProcessingJob].
 _DEFAULT_RUNTIME = 86_400
-# By type: the structure that says how long a job may run, and the one that says whether it has a network.
-_JOBS: Mapping[str, tuple[str, ...]] = {"Training": (), "Processing": (), "Tuning": ("TrainingJobDefinition",)}
-_ISOLATED: Mapping[str, tuple[str, ...]] = {**_JOBS, "Model": (), "Processing": ("NetworkConfig",)}
+_DEFAULT_RUNTIMES = {"EMRServerless": 43_200}
+# By type: what says how long a job may run, and the structure that says whether it has a network.
+_JOBS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Training", *PROCESSING), ("StoppingCondition", "MaxRuntimeInSeconds")),
+    "Tuning": ("TrainingJobDefinition", "StoppingCondition", "MaxRuntimeInSeconds"),
+    "AutoML": ("AutoMLJobConfig", "CompletionCriteria", "MaxAutoMLJobRuntimeInSeconds"),
+    "EMRServerless": ("JobConfig", "executionTimeoutMinutes"),
+}
+_PER_TRAINING = "MaxRuntimePerTrainingJobInSeconds"
+_ISOLATED: Mapping[str, tuple[str, ...]] = {
+    "Training": (), "Tuning": ("TrainingJobDefinition",), "Model": (), **dict.fromkeys(PROCESSING, ("NetworkConfig",)),
+}  # fmt: skip
+# Of the jobs behind these no request says that they have no network.
+_CONNECTED = ("AutoML", "EMR", "EMRServerless", "Job")
 # By the kind of a member: the problem's id, the policy's key, what it is.
 _LISTS = {
     "role": ("PB235", "roles", "the role"),
@@ -38,7 +53,13 @@ _WITH_IMAGE = ("AlgorithmName", "ModelPackageName")
 # Stands for the address of an image that couldn't be told, which is a problem of its own.
 UNRESOLVED = "unknown"
 _PARALLEL = ("HyperParameterTuningJobConfig", "ResourceLimits", "MaxParallelTrainingJobs")
-_TAGGED = ("Training", "Processing", "Transform", "Model", "Tuning")
+# Where a request has its tags: of SageMaker's own at the top.
+_TAGGED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Training", "Transform", "Model", "Tuning", "AutoML", "EndpointConfig", "Endpoint", "Job"), ()),
+    **dict.fromkeys((*PROCESSING, "InferenceComponent"), ()),
+    "EMR": ("ClusterConfig",),
+    "EMRServerless": ("JobConfig",),
+}
 
 
 def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -> Iterator[Refused]:
@@ -54,10 +75,10 @@ def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -
 
 
 def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Refused]:
-    rules, path = asking.rules, member.path
+    rules = asking.rules
     match member.kind:
         case "role":
-            yield from _listed(asking, member, (own_role, *rules.roles), _LISTS["role"])
+            yield from _listed(asking, _by_arn(member, own_role), (own_role, *rules.roles), _LISTS["role"])
         case "status":
             yield from _listed(asking, member, rules.statuses, _LISTS["status"])
         case "other" if member.path[-1] in _WITH_IMAGE and ANYTHING not in rules.images:
@@ -67,15 +88,31 @@ def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Ref
             yield from _listed(asking, member, rules.images, _LISTS["image"])
         case "type" if asking.own and ANYTHING not in rules.types:
             yield from _listed(asking, member, rules.types, _LISTS["type"])
-        case "runtime":
-            meaning = asking.known.meaning(member.value)
-            seconds = _whole(meaning)
-            if seconds is not None and seconds > rules.max_runtime:
-                said = f"{seconds} s" if seconds < 60 or seconds % 60 else f"{shown_span(seconds)} ({seconds} s)"
-                message = f"a run time of {said} is more than the {shown_span(rules.max_runtime)} of the policy"
-                yield asking.refuse("PB241", "max_runtime", seconds, message, path)
-            elif seconds is None and not meaning.waits:
-                yield _unknowable(asking, path, "PB241", "the run time")
+        case "runtime" | "minutes" | "pool":
+            yield from _check_runtime(asking, member)
+
+
+def _check_runtime(asking: Asking, member: Member) -> Iterator[Refused]:
+    rules, path, meaning = asking.rules, member.path, asking.known.meaning(member.value)
+    # Instances that wait in a warm pool are paid for as those of a job are.
+    what = "warm pool" if member.kind == "pool" else "run time"
+    found = _whole(meaning)
+    seconds = found * 60 if found and member.kind == "minutes" else found
+    if found == 0 and member.kind == "minutes":
+        yield asking.forbid("PB241", "a run time of 0 minutes is one without an end", path, "give it one")
+    elif seconds is not None and seconds > rules.max_runtime:
+        said = f"{seconds} s" if seconds < 60 or seconds % 60 else f"{shown_span(seconds)} ({seconds} s)"
+        message = f"a {what} of {said} is more than the {shown_span(rules.max_runtime)} of the policy"
+        yield asking.refuse("PB241", "max_runtime", seconds, message, path)
+    elif seconds is None and not meaning.waits:
+        yield _unknowable(asking, path, "PB241", f"the {what}")
+
+
+def _by_arn(member: Member, own_role: str) -> Member:
+    """Return a role that a cluster of EMR names without its ARN with that, as a policy has it: of this account."""
+    account, role, _ = own_role.partition(":role/")
+    named = member.path[-1] in _NAMED_ROLES and isinstance(member.value, str) and ":" not in member.value
+    return member._replace(value=f"{account}{role}{member.value}") if named and role else member
 
 
 def _listed(asking: Asking, member: Member, allowed: tuple[str, ...], of: tuple[str, str, str]) -> Iterator[Refused]:
@@ -101,15 +138,19 @@ def _whole(meaning: Meaning) -> int | None:
 
 def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
     """All instances of a job count, those of groups together."""
-    counts = [member for member in found if isinstance(member, Member) and member.kind == "count"]
-    total = 0
+    counts = [member for member in found if isinstance(member, Member) and member.kind in ("count", "most")]
+    total = most = 0
     for member in counts:
         meaning = asking.known.meaning(member.value)
         count = _whole(meaning)
         if count is None and not meaning.waits:
             yield _unknowable(asking, member.path, "PB240", "the number of instances")
-        total += count or 0
-    parallel = _parallel(asking)
+        total, most = (total, max(most, count or 0)) if member.kind == "most" else (total + (count or 0), most)
+    total = max(total, most)
+    side_by_side = asking.known.meaning(_parallel(asking))
+    parallel = _whole(side_by_side) or 1
+    if side_by_side.text is None and not side_by_side.waits:
+        yield _unknowable(asking, _PARALLEL, "PB240", "the number of trainings at once")
     if parallel > 1 and total * parallel > asking.rules.count:
         message = (
             f"{parallel} trainings at once of {total} instances are more than the {asking.rules.count} of the policy"
@@ -120,10 +161,10 @@ def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refus
         yield asking.refuse("PB240", "count", total, message, counts[0].path)
 
 
-def _parallel(asking: Asking) -> int:
+def _parallel(asking: Asking) -> JSON:
     """Return how many jobs of a tuning run at once, 1 for any other step."""
     value = member_at(asking.request, _PARALLEL) if asking.type == "Tuning" else None
-    return _whole(asking.known.meaning(value)) or 1
+    return 1 if value is None else value
 
 
 def _check_default_runtime(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
@@ -131,17 +172,22 @@ def _check_default_runtime(asking: Asking, found: list[Member | Holder]) -> Iter
 
     The time of a whole tuning says nothing about each of its trainings.
     """
-    said = any(isinstance(m, Member) and m.kind == "runtime" and "ResourceLimits" not in m.path for m in found)
-    if asking.type in _JOBS and not said and asking.rules.max_runtime < _DEFAULT_RUNTIME:
-        allowed = shown_span(asking.rules.max_runtime)
-        message = f"without 'MaxRuntimeInSeconds' the job may run for 1d, more than the {allowed} of the policy"
-        yield asking.refuse(
-            "PB241", "max_runtime", _DEFAULT_RUNTIME, message, (*_JOBS[asking.type], "StoppingCondition")
-        )
+    said = (m.path for m in found if isinstance(m, Member) and m.kind in ("runtime", "minutes"))
+    path, default = _JOBS.get(asking.type, ()), _DEFAULT_RUNTIMES.get(asking.type, _DEFAULT_RUNTIME)
+    of_all = any(p[-1] != _PER_TRAINING and "ResourceLimits" not in p for p in said)
+    if path and not of_all and asking.rules.max_runtime < default:
+        allowed, taken = shown_span(asking.rules.max_runtime), shown_span(default)
+        message = f"without '{path[-1]}' the job may run for {taken}, more than the {allowed} of the policy"
+        yield asking.refuse("PB241", "max_runtime", default, message, path[:-1])
 
 
 def _check_network(asking: Asking) -> Iterator[Refused]:
-    if asking.rules.network != "isolated" or asking.type not in _ISOLATED:
+    if asking.rules.network != "isolated":
+        return
+    if asking.type in _CONNECTED or asking.type not in STEP_TYPES:
+        message = f"the policy wants network isolation, which no {asking.type} step can have"
+        yield asking.refuse("PB242", "network", "any", message, ("EnableNetworkIsolation",))
+    if asking.type not in _ISOLATED:
         return
     path = (*_ISOLATED[asking.type], "EnableNetworkIsolation")
     if not asking.is_isolated:
@@ -176,10 +222,13 @@ def _has_key(asking: Asking, value: JSON) -> bool:
 
 
 def _check_tags(asking: Asking) -> Iterator[Refused]:
-    tags = asking.request.get("Tags") if isinstance(asking.request, dict) else None
-    there = {_key(tag) for tag in tags} if isinstance(tags, list) else set()
+    holder = member_at(asking.request, _TAGGED.get(asking.type, ()))
+    if asking.type not in _TAGGED or not isinstance(holder, dict):
+        return
+    tags = holder.get("Tags", holder.get("tags"))
+    there = {_key(tag) for tag in tags} if isinstance(tags, list) else {*tags} if isinstance(tags, dict) else set()
     missing = [key for key in asking.rules.tags if key not in there]
-    if missing and asking.type in _TAGGED:
+    if missing:
         shown = ", ".join(f"'{key}'" for key in missing)
         message = f"the policy wants tags that it doesn't have: {shown} (in the section's 'tags', or in framework.yaml)"
         rest = [key for key in asking.rules.tags if key not in missing]

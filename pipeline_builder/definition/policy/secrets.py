@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.handing import FILE, is_handed, secret_variables
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.policy.members import Member
+from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.manifest.refusal import Refused, refuse
 
 _ISOLATED = "leave out 'EnableNetworkIsolation' or 'secrets': without a network nothing reads them"

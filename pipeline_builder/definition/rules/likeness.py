@@ -35,7 +35,7 @@ def likeness(step_type: str, request: JSON) -> str:
             return value
         if is_reference(value):
             return {"Get": seen.setdefault(repr(value), len(seen))}
-        return {key: reduce(item, key) if isinstance(item, str | dict | list) else item for key, item in value.items()}
+        return {key: reduce(item, key) if isinstance(item, (str, dict, list)) else item for key, item in value.items()}
 
     return repr(reduce(request, ""))
 
@@ -68,5 +68,5 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping):
         yield from value
         yield from (text for item in value.values() for text in _texts(item))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         yield from (text for item in value for text in _texts(item))

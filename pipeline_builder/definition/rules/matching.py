@@ -52,6 +52,8 @@ def number(value: JSON | Unknown) -> float | None:
         return None
     try:
         return float(value)
+    except OverflowError:  # a whole number of any length
+        return _INFINITE if value > 0 else -_INFINITE  # type: ignore[operator] # a text overflows to infinity itself
     except ValueError:
         return None
 

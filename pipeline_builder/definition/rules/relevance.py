@@ -23,7 +23,7 @@ def _collect(value: JSON, names: set[str]) -> None:
     if isinstance(value, dict):
         names.update(value)
     for item in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
-        if isinstance(item, dict | list):
+        if isinstance(item, (dict, list)):
             _collect(item, names)
 
 

@@ -138,7 +138,7 @@ def check_scalar(shape: Shape, types: tuple[type, ...]) -> Check:
         # In Python true is a whole number, in JSON it isn't.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             return _referenced(value, reference, kind)
-        if isinstance(value, int | float) and not low <= value <= high:
+        if isinstance(value, (int, float)) and not low <= value <= high:
             return (_out_of_range(f"is {value}", low, high),)
         if isinstance(value, int) and abs(value) > widest:
             return (_out_of_range(f"is {value}", -inf, widest),)
@@ -167,7 +167,7 @@ def _shown(value: JSON) -> str:
 def _wrong_type(value: JSON, kind: str) -> tuple[Fault, ...]:
     found = "a reference" if is_reference(value) else _shown(value)
     hint = None
-    if kind == "string" and isinstance(value, bool | int | float):
+    if kind == "string" and isinstance(value, (bool, int, float)):
         hint = "the service takes only text here: write it in quotes"
     return (Fault(WRONG_TYPE, (), f"is {found}, expected {EXPECTED[kind]}", hint),)
 

@@ -43,6 +43,8 @@ COMPOSERS: Mapping[str, Callable[[Context, Step], Mapped]] = {
 
 def compose(context: Context, step: Step) -> Mapped:
     """Return the step as its class composes it; a tuning without a section is composed of its `arguments`."""
+    if step.made:
+        return compose_typed(context, step)
     if step.request is not None:
         return {**_composed(context, step, step.request), **_cached(step, step.request)}
     return compose_tuning(context, step) if step.tune_name else COMPOSERS[step.step_class](context, step)

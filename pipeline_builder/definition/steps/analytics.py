@@ -30,10 +30,17 @@ def compose_emr(context: Context, section: EMRSection) -> Mapped:
     request: Mapped = {
         "StepConfig": {"HadoopJarStep": without_empty(jar)},
         "ClusterId": section.cluster_id,
-        "ClusterConfig": section.cluster,
+        "ClusterConfig": _cluster(context, section),
         "ExecutionRoleArn": section.execution_role,
     }
     return {"Type": "EMR", "Arguments": without_empty(request)}
+
+
+def _cluster(context: Context, section: EMRSection) -> Mapped:
+    """Return the cluster of the step's own, tagged as all jobs are unless it has tags itself."""
+    if not section.cluster or "Tags" in section.cluster:
+        return section.cluster
+    return {**section.cluster, **without_empty({"Tags": tag_list(context, section.tags)})}
 
 
 def compose_emr_serverless(context: Context, step: Step, section: EMRServerlessSection) -> Mapped:
@@ -123,14 +130,15 @@ def compose_notebook(context: Context, step: Step, section: NotebookSection) -> 
         "VolumeKmsKeyId": settings.kms_key,
     }
     output: Mapped = {"S3OutputPath": section.output_path or execution_uri(context, step), "KmsKeyId": settings.kms_key}
+    algorithm: Mapped = {
+        "TrainingImage": section.image_uri,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["amazon_sagemaker_scheduler"],
+    }
     request: Mapped = {
         "TrainingJobName": section.base_job_name,
         "RoleArn": context.role(step),
-        "AlgorithmSpecification": {
-            "TrainingImage": section.image_uri,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["amazon_sagemaker_scheduler"],
-        },
+        "AlgorithmSpecification": without_empty(algorithm),
         "InputDataConfig": [channel],
         "OutputDataConfig": without_empty(output),
         "ResourceConfig": without_empty(resources),

@@ -13,9 +13,7 @@ from pipeline_builder.definition.steps.typed import compose_typed
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get
 
-GENERATION = f"{RESERVED}generation"
-"""The input that keeps a cached call's result within its generation, as a variable does that of a job."""
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}(:(\$LATEST|[A-Za-z0-9_-]{1,128}))?")
 
 
 def compose_lambda(context: Context, step: Step) -> Mapped:
@@ -77,5 +75,5 @@ def _step(kind: str, step: Step, inputs: Mapped, **beside: JSON) -> Mapped:
     cache: Mapped = {}
     if step.asked.enable_cache:
         cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": section.cache.expire_after}}
-        inputs = {**inputs, GENERATION: get(f"Parameters.{caching.PARAMETER}")}
+        inputs = {**inputs, caching.INPUT: get(f"Parameters.{caching.PARAMETER}")}
     return {"Type": kind, "Arguments": inputs, **beside, "OutputParameters": outputs, **cache}

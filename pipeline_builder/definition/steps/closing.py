@@ -29,11 +29,11 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
     """
     # No call for a scalar: most of what is in a thousand models' requests is one.
     if isinstance(request, list):
-        return [close_inputs(item, steps, defaults) if isinstance(item, dict | list) else item for item in request]
+        return [close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item for item in request]
     if not isinstance(request, dict):
         return request
     closed = {
-        key: close_inputs(item, steps, defaults) if isinstance(item, dict | list) else item
+        key: close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item
         for key, item in request.items()
     }
     if request.get("S3DataType") == _PREFIX:

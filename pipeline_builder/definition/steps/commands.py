@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection
-from pipeline_builder.definition.handing import METRICS, MODULE, is_handed
+from pipeline_builder.definition.handing import INDEX, METRICS, MODULE, is_handed
 from pipeline_builder.definition.steps.context import Context, Mapped
 from pipeline_builder.definition.steps.data import Placed
 from pipeline_builder.definition.steps.merging import merge
@@ -54,7 +54,10 @@ def application(context: Context, step: Step, job: Job, placed: Sequence[tuple[P
 
 def _setup(context: Context, step: Step, job: Job) -> str:
     """Return what is done before the program starts, each with `&& ` behind it."""
-    install = "python -m pip install -r requirements.txt && " if step.name in context.requirements else ""
+    if job.codeartifact:
+        _refuse_file(step, INDEX, "what installs from CodeArtifact")
+    program = INDEX if job.codeartifact else "-m pip install -r requirements.txt"
+    install = f"python {program} && " if step.name in context.requirements else ""
     runnable = "" if _is_module(job) else f"chmod +x {shlex.quote(job.entry_point)} && "
     return f"cd {CODE} && tar -xzf sourcedir.tar.gz && {install}{runnable}"
 
@@ -85,11 +88,15 @@ def _report(step: Step, job: Job) -> list[str]:
     """Return what a Metrics step's program runs under: the step fails where it leaves no report."""
     if step.step_class != "Metrics" or not isinstance(job, EvaluateSection):
         return []
-    if (step.unit.source_directory / METRICS).exists():
-        message = f"step '{step.name}': its code has a file '{METRICS}', which is the name of what looks for the report"
+    _refuse_file(step, METRICS, "what looks for the report")
+    return ["bash", METRICS, BASE, f"{_output_path(step, job).rstrip('/')}/{job.file}"]
+
+
+def _refuse_file(step: Step, name: str, what: str) -> None:
+    if (step.unit.source_directory / name).exists():
+        message = f"step '{step.name}': its code has a file '{name}', which is the name of {what}"
         place = step.section_place("entry_point")
         raise InputProblems(Problem(id="PB252", message=message, place=place, hint="give the file another name"))
-    return ["bash", METRICS, BASE, f"{_output_path(step, job).rstrip('/')}/{job.file}"]
 
 
 def _output_path(step: Step, job: EvaluateSection) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_builder.conf.containers import sources_of
@@ -13,8 +13,9 @@ from pipeline_builder.definition.names import CHANNEL_NAME, shorten
 from pipeline_builder.definition.roles import job_role
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join
-from pipeline_builder.documents.members import member_at
+from pipeline_builder.documents.members import items_of, member_at
 from pipeline_builder.documents.values import Settings
+from pipeline_builder.errors import InputProblems, Problem
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"
@@ -57,8 +58,10 @@ class Context:
 
     def text(self, value: str | Expression) -> JSON:
         """Return a value for a place where the service wants a text: a parameter of another type goes into a join."""
+        if not isinstance(value, Expression):
+            return value
         kinds = {f"Parameters.{parameter.name}": parameter.type for parameter in self.graph.parameters}
-        if isinstance(value, Expression) and kinds.get(str(value.get("Get")), "String") != "String":
+        if kinds.get(str(value.get("Get")), "String") != "String":
             return join("", dict(value))
         return value
 
@@ -86,9 +89,20 @@ class Context:
         return found[-1] if found else None
 
     def trained(self, step: Step) -> Step:
-        """Return the step of the same model whose model this one takes: a training, or a tuning."""
+        """Return the step of the same model whose model this one takes: a training, or a tuning.
+
+        Raises:
+            InputProblems: PB854 where the step counts models, and that one trains a single one.
+        """
         found = [s for s in self.graph.by_unit[step.unit.name] if s.trains and s.name in step.depends_on]
-        return ([s for s in found if s.name not in sources_of(step)] or found)[-1]
+        chosen = ([s for s in found if s.name not in sources_of(step)] or found)[-1]
+        if step.asked.top_k is not None and not chosen.tune_name:
+            message = (
+                f"step '{step.name}': 'top_k' chooses a model of a tuning, and it takes the one of '{chosen.name}'"
+            )
+            place = step.conf.document.place((*step.path, "top_k"))
+            raise InputProblems(Problem(id="PB854", message=message, place=place))
+        return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,18 +139,34 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
     outputs: list[Chained] = []
     for name in step.asked.chained:
         source = context.graph.by_name[name]
+        top = step.asked.top_k if source.tune_name else None
         if source.call is not None:
             continue  # its outputs are values
-        if source.step_class == "Processing":
+        if source.made:
+            outputs += (Chained(step=name, label=label or single, uri=uri) for label, uri in outputs_made(source))
+        elif source.step_class == "Processing":
             outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
         elif source.step_class == "Metrics":
             label = report_output(source)
             outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
         elif source.trains:
-            outputs.append(Chained(step=name, label=single, uri=model_uri(source, step.asked.top_k)))
+            outputs.append(Chained(step=name, label=single, uri=model_uri(source, top)))
         else:
             outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.TransformOutput.S3OutputPath")))
     return tuple(outputs)
+
+
+def outputs_made(source: Step) -> Iterator[tuple[str, JSON]]:
+    """Yield label and address of each output of a step that a factory has made; of a single one without a label."""
+    name, kind, request = source.name, source.asked.step_type, source.asked.arguments.get("Arguments")
+    if kind == "Processing":
+        for output in items_of(member_at(request, ("ProcessingOutputConfig",)), "Outputs"):
+            label = str(member_at(output, ("OutputName",)))
+            yield label, output_uri(name, label)
+    elif kind == "Training":
+        yield "", get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts")
+    else:
+        yield "", get(f"Steps.{name}.TransformOutput.S3OutputPath")
 
 
 def model_uri(trained: Step, top: int | None = None) -> Mapped:

@@ -8,13 +8,14 @@ stays the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.definition.steps.data import files_of
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, is_expression
 from pipeline_builder.documents.members import member_at
 from pipeline_builder.errors import InputProblems, Place, Problem
@@ -133,3 +134,18 @@ def _place(step: Step, *name: str) -> Place:
         if path in document.values:
             return document.place(path)
     return step.conf.document.place((*step.path, "arguments", "Environment", *name))
+
+
+def find_always_cached(graph: Graph, steps: JSON, owners: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a warning for each cached step that no run without the step cache can be kept from taking there."""
+    for name, kind in caching.always_cached_of(steps).items():
+        step = graph.by_name[owners[name]]
+        message = (
+            f"step '{name}': nothing in a cached {kind} step keeps SageMaker's cache from answering, so that on "
+            "AWS a run without it ('--rerun', a schedule) is refused"
+        )
+        where = ("enable_cache",) if step.asked.enable_cache else ("arguments", "CacheConfig")
+        hint = f"take '{where[-1]}' out, or let schedules take from the cache ('cache: true')"
+        yield Problem(
+            id="PB890", message=message, place=step.conf.document.place((*step.path, *where)), hint=hint, warning=True
+        )

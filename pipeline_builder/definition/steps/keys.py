@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.steps.condition import place_in_conf
+from pipeline_builder.definition.steps.machines import machine_place
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 
@@ -18,6 +19,8 @@ OF_REQUESTS: Mapping[str, str] = {
     "sparkSubmitParameters": "spark_submit", "configurationOverrides": "configuration",
     "executionTimeoutMinutes": "max_runtime_minutes", "TargetAttributeName": "target", "ProblemType": "problem_type",
     "AutoMLJobObjective": "objective", "MaxCandidates": "max_candidates", "Mode": "mode",
+    "MaxRuntimePerTrainingJobInSeconds": "max_runtime_per_training",
+    "MaxAutoMLJobRuntimeInSeconds": "max_runtime_seconds",
     "SM_INPUT_NOTEBOOK_NAME": "notebook", "SM_KERNEL_NAME": "kernel",
     "SkipCheck": "skip_check", "FailOnViolation": "fail_on_violation",
     "RegisterNewBaseline": "register_new_baseline",
@@ -47,7 +50,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "StrategyConfig": ("hyperband",),
     "MetricName": ("objective", "metric"),
     "HyperParameterTuningJobObjective": ("objective",),
-    "MetricDefinitions": ("metrics", "objective"),
+    "MetricDefinitions": ("metrics", "metric_definitions", "objective"),
     "MaxNumberOfTrainingJobs": ("max_jobs",),
     "MaxParallelTrainingJobs": ("max_parallel_jobs",),
     "TrainingJobEarlyStoppingType": ("early_stopping",),
@@ -89,10 +92,36 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "SupportedTransformInstanceTypes": ("InferenceSpecification", "SupportedTransformInstanceTypes"),
     "FunctionArn": ("function", "entry_point"),
     "SqsQueueUrl": ("sqs_queue",),
+    "EnableManagedSpotTraining": ("spot", "use_spot_instances"),
+    "MaxWaitTimeInSeconds": ("max_wait_seconds", "max_wait_in_seconds", "spot", "use_spot_instances"),
+    "KeepAlivePeriodInSeconds": ("keep_alive_seconds", "keep_alive_period_in_seconds"),
+    "InstanceGroups": ("instance_groups",),
+    "MlflowConfig": ("mlflow",),
+    "MLFLOW_TRACKING_URI": ("mlflow",),
+    "MLFLOW_EXPERIMENT_NAME": ("mlflow",),
+    "SMP_MLFLOW_ARTIFACTS": ("mlflow",),
+    "CA_REPOSITORY_ARN": ("codeartifact",),
     "OutputParameters": ("outputs",),
 }
 
 
+# Members that are written in the section as a whole, by the class of the step.
+_WHOLE: Mapping[str, Mapping[str, str]] = {
+    "EMR": {"ClusterConfig": "cluster", "Args": "args"},
+    "EMRServerless": {
+        "ApplicationConfig": "application", "configurationOverrides": "configuration", "entryPointArguments": "args",
+    },
+    "NotebookJob": {"HyperParameters": "parameters"},
+}  # fmt: skip
+# The keys whose addresses a list has: the first, and those of the others that are given.
+_IN_LISTS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("QualityCheck", "ProcessingInputs"): ("dataset", "record_preprocessor_script", "post_analytics_processor_script"),
+    ("QualityCheck", "Outputs"): ("output_path",),
+    ("ClarifyCheck", "ProcessingInputs"): ("check", "dataset"),
+    ("ClarifyCheck", "Outputs"): ("output_path",),
+    ("AutoML", "InputDataConfig"): ("dataset", "validation"),
+}
+_ADDRESSES = ("S3Uri", "S3OutputPath")
 # By the member of one of several containers.
 _OF_CONTAINER: Mapping[str, tuple[str, ...]] = {
     "Image": ("image_uri", "image"),
@@ -109,18 +138,40 @@ def _of_input(step: Step, path: DataPath) -> Place | None:
     return document.place(given) if step.call and given in document.values else None
 
 
+def _of_machine(step: Step, path: DataPath) -> Place | None:
+    """Return where a train section says what its members share a name for with others."""
+    found = machine_place(step, path)
+    return step.section_place(*found) if found else None
+
+
+def _of_request(step: Step, path: DataPath) -> Place | None:
+    """Return where the section of a step that runs no script has what a member of its request holds a part of."""
+    document, section = step.unit.conf.document, (*step.unit.path, step.section_name)
+    if step.request is None:
+        return None
+    for member, key in _WHOLE.get(step.step_class, {}).items():
+        if member in path and (*section, key) in document.values:
+            return document.place((*section, key, *path[path.index(member) + 1 :]))
+    for index, part in enumerate(path[:-1]):
+        named = _IN_LISTS.get((step.step_class, str(part)), ())
+        given = [*named[:1], *(key for key in named[1:] if (*section, key) in document.values)]
+        if named and path[-1] in _ADDRESSES and path[index + 1] in range(len(given)):
+            key = given[int(path[index + 1])]
+            return document.place((*section, key)) if (*section, key) in document.values else None
+    return None
+
+
 def place_of(step: Step, path: DataPath) -> Place:
     """Return the place that a member of a request most likely comes from in the conf: the nearest key, or the step."""
     document = step.unit.conf.document
     if argument := _argument(step, path, whole=True):
         return argument
-    if own_place := _of_container(step, path) or _of_input(step, path):
+    if own_place := _of_container(step, path) or _of_input(step, path) or _of_machine(step, path):
         return own_place
     if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
         return step.conf.document.place(own)
-    if step.request is not None and "ClusterConfig" in path:
-        inner = (*step.unit.path, step.section_name, "cluster", *path[path.index("ClusterConfig") + 1 :])
-        return document.place(inner)
+    if requested := _of_request(step, path):
+        return requested
     sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
     for member in reversed(path):
         keys = _KEYS.get(str(member), ())
@@ -140,6 +191,9 @@ def _of_container(step: Step, path: DataPath) -> Place | None:
     base: DataPath = (*step.unit.path, "registry", "containers", index)
     keys = _OF_CONTAINER.get(str(path[at + 1]), ()) if len(path) > at + 1 else ()
     document = step.unit.conf.document
+    for below in range(len(path), at + 1, -1):
+        if (*base, "arguments", *path[at + 1 : below]) in document.values:
+            return document.place((*base, "arguments", *path[at + 1 : below]))
     found = next((key for key in keys if (*base, key) in document.values), None)
     return document.place((*base, found)) if found else document.place(base)
 

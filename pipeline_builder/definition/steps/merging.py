@@ -14,7 +14,7 @@ _NAMES = ("InputName", "OutputName", "ChannelName")
 def merge(request: JSON, over: Any) -> JSON:
     """Return the request with `over` on top: mappings by member, `null` takes a member out, all else replaces."""
     if not over and isinstance(over, dict):
-        return request
+        return {} if request is None else request
     if isinstance(request, dict) and isinstance(over, dict) and not (is_expression(request) or is_expression(over)):
         merged = {key: merge(request.get(key), value) for key, value in over.items() if value is not None}
         return {**{key: value for key, value in request.items() if key not in over}, **merged}

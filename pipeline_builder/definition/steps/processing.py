@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection
-from pipeline_builder.definition.handing import secret_variables
+from pipeline_builder.definition.handing import job_variables, secret_variables
 from pipeline_builder.definition.steps.commands import BASE, CODE, application, program
 from pipeline_builder.definition.steps.context import (
     Context,
@@ -94,6 +94,7 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
             "Environment": {
                 **_output_names(step, outputs),
                 **secret_variables(job, program(job)),
+                **job_variables(job),
                 **context.texts(job.env),
             },
             "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": network} if network else {},

@@ -6,7 +6,7 @@ import json
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import TrainSection
-from pipeline_builder.definition.handing import FILE, is_handed, secret_variables
+from pipeline_builder.definition.handing import FILE, is_handed, job_variables, secret_variables
 from pipeline_builder.definition.steps.context import (
     Context,
     Mapped,
@@ -19,22 +19,30 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.data import DataInput, training_inputs
+from pipeline_builder.definition.steps.distributed_rules import check_distributed
+from pipeline_builder.definition.steps.machines import (
+    launched_by,
+    metric_definitions,
+    resource_config,
+    spot_members,
+    tracking_config,
+)
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, references
 from pipeline_builder.errors import InputProblems, Problem
 
 
 def compose_training(context: Context, step: Step) -> Mapped:
-    """Return the step: channels of its own data, chained channels, hyperparameters in the toolkit's JSON encoding."""
+    """Return the step: channels of its own data, chained channels, hyperparameters in the toolkit's JSON encoding.
+
+    Raises:
+        InputProblems: PB326 of `hyperparameters`, PB900 to PB902 of `check_distributed`.
+    """
     job, settings = step.job, context.settings
     assert isinstance(job, TrainSection)
+    if problems := [*check_distributed(step, job)]:
+        raise InputProblems(*problems)
     network = vpc_config(settings)
-    resources: Mapped = {
-        "InstanceCount": job.instance_count,
-        "InstanceType": job.instance_type,
-        "VolumeSizeInGB": job.volume_size,
-        "VolumeKmsKeyId": settings.kms_key,
-    }
     output: Mapped = {
         "S3OutputPath": job.output_path or execution_uri(context, step),
         "KmsKeyId": settings.kms_key,
@@ -42,13 +50,22 @@ def compose_training(context: Context, step: Step) -> Mapped:
     request: Mapped = {
         "TrainingJobName": job.base_job_name,
         "RoleArn": context.role(step),
-        "AlgorithmSpecification": {"TrainingImage": context.image(step, job), "TrainingInputMode": job.input_mode},
+        "AlgorithmSpecification": {
+            "TrainingImage": context.image(step, job),
+            "TrainingInputMode": job.input_mode,
+            **metric_definitions(job),
+        },
         "HyperParameters": hyperparameters(context, step, job),
         "InputDataConfig": _channels(context, step, job),
         "OutputDataConfig": without_empty(output),
-        "ResourceConfig": without_empty(resources),
-        "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
-        "Environment": {**secret_variables(job, job.entry_point), **context.texts(job.env)},
+        "ResourceConfig": resource_config(context, job),
+        **spot_members(job),
+        "MlflowConfig": tracking_config(job),
+        "Environment": {
+            **secret_variables(job, job.entry_point),
+            **job_variables(job),
+            **context.texts(job.env),
+        },
         "VpcConfig": network,
         "EnableInterContainerTrafficEncryption": True if network else None,
         "Tags": tag_list(context, job.tags),
@@ -69,6 +86,7 @@ def hyperparameters(context: Context, step: Step, job: TrainSection) -> Mapped:
         "sagemaker_submit_directory": context.code[step.name],
         "sagemaker_container_log_level": 20,
         "sagemaker_region": context.settings.region,
+        **launched_by(job),
         **job.hyperparameters,
     }
     return {name: _encoded(context, step, name, value) for name, value in values.items()}
@@ -102,5 +120,8 @@ def _own(context: Context, data: DataInput, job: TrainSection) -> Mapped:
 
 
 def _channel(name: str, uri: JSON, job: TrainSection, *, kind: str = "S3Prefix") -> Mapped:
+    groups: list[JSON] = [*job.channels[name].instance_groups] if name in job.channels else []
     source: Mapped = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": job.distribution}
+    if groups:
+        source["InstanceGroupNames"] = groups
     return without_empty({"ChannelName": name, "DataSource": {"S3DataSource": source}, "ContentType": job.content_type})

@@ -49,6 +49,8 @@ def compose_tuning(context: Context, step: Step) -> Mapped:
     assert isinstance(job, TrainSection)
     training = merge(compose_training(context, step)["Arguments"], job.arguments)
     assert isinstance(training, dict)
+    if "MlflowConfig" not in job.arguments:  # its trainings find the server by their variables alone
+        training.pop("MlflowConfig", None)
     metrics = _metrics(tune, training)
     problems = [
         *check_tuning(step, tune, job, [str(member_at(m, ("Name",))) for m in metrics]),

@@ -44,6 +44,17 @@ _SEVERAL = "TrainingJobDefinitions"
 # The SDK's class of a step, where its type in the definition is another.
 _TYPES = {"NotebookJob": "Training"}
 RAW = "Raw"
+# What the SDK writes the role of into a request: what a factory makes gets the repository's, as all else that it runs.
+_ROLE_MADE: Mapping[str, tuple[str, ...]] = {**_ROLE, "Processing": ("RoleArn",), "Training": ("RoleArn",)}
+_NETWORK_MADE: Mapping[str, tuple[str, ...]] = {
+    **_NETWORK, "Processing": ("NetworkConfig", "VpcConfig"), "Training": ("VpcConfig",),
+}  # fmt: skip
+_ISOLATION_MADE: Mapping[str, tuple[str, ...]] = {
+    **_ISOLATION,
+    "Processing": ("NetworkConfig", "EnableNetworkIsolation"),
+    "Training": ("EnableNetworkIsolation",),
+}
+_TAGGED_MADE = (*_TAGGED, "Processing", "RegisterModel", "Training", "Transform")
 _INPUTS = ("Callback", "Lambda")
 _ANYWHERE = ("DisplayName", "Description")
 
@@ -51,6 +62,8 @@ _ANYWHERE = ("DisplayName", "Description")
 def compose_typed(context: Context, step: Step) -> Mapped:
     """Return the step with what the conf doesn't have to say: its role, network and tags."""
     kind, asked = type_of(step), step.asked.arguments
+    if step.made:
+        return _compose_made(context, step, kind)
     request: Mapped = {}
     if kind in _TAGGED:
         request["Tags"] = tag_list(context, {})
@@ -66,6 +79,15 @@ def compose_typed(context: Context, step: Step) -> Mapped:
         "Arguments": without_empty(request),
         **cache,
     }
+
+
+def _compose_made(context: Context, step: Step, kind: str) -> Mapped:
+    """Return a step of a factory, whose request has no role, with what all jobs of its repository have."""
+    request: Mapped = {"Tags": tag_list(context, {})} if kind in _TAGGED_MADE else {}
+    _put(request, _ROLE_MADE.get(kind, ()), context.role(step))
+    _put(request, _NETWORK_MADE.get(kind, ()), vpc_config(context.settings))
+    _put(request, _ISOLATION_MADE.get(kind, ()), context.is_isolated(step) or None)
+    return {"Type": kind, "Arguments": without_empty(request)}
 
 
 def split_arguments(step: Step) -> tuple[Mapped, dict[str, Any]]:
@@ -84,8 +106,8 @@ def type_of(step: Step) -> str:
 def split_given(step: Step, asked: dict[str, Any]) -> tuple[Mapped, dict[str, Any]]:
     """Return the members of what a step asks for that stand beside its request, and those of the request."""
     step_type = STEP_TYPES.get(_TYPES.get(step.step_class, type_of(step)), ANY_TYPE)
-    if step_type is ANY_TYPE and isinstance(whole := asked.get("Arguments"), dict):
-        return {key: value for key, value in asked.items() if key != "Arguments"}, whole
+    if (step.made or step_type is ANY_TYPE) and isinstance(whole := asked.get("Arguments"), dict):
+        return {key: value for key, value in asked.items() if key not in ("Arguments", "Name", "Type")}, whole
     named = () if step.step_class in _INPUTS else _ANYWHERE  # whose arguments are inputs of any name
     beside = (*step_type.keys, "RetryPolicies", *named)
     own = {key: value for key, value in asked.items() if key in beside and value is not None}

@@ -254,13 +254,13 @@ def references(value: Any) -> list[str]:
 def _collect(value: Any, found: list[str]) -> None:
     if isinstance(value, list):
         for item in value:
-            if isinstance(item, dict | list):
+            if isinstance(item, (dict, list)):
                 _collect(item, found)
     elif isinstance(value, dict):
         if len(value) == 1 and isinstance(value.get("Get"), str):
             found.append(value["Get"])
         for item in value.values():
-            if isinstance(item, dict | list):
+            if isinstance(item, (dict, list)):
                 _collect(item, found)
 
 

@@ -15,8 +15,10 @@ from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_too_old
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages, images_of
+from pipeline_builder.engine.jobs.processes import faults_of
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, pythons_of
-from pipeline_builder.engine.jobs.trials import as_training
+from pipeline_builder.engine.jobs.training import framework_parameters, group_of
+from pipeline_builder.engine.jobs.trials import DEFINITION, as_training
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
@@ -117,10 +119,12 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
             secrets_of(as_training(step, request)[1], means.secrets)
         except InputProblems as error:
             yield from (Seen(path=("Environment",), problem=problem) for problem in error.problems)
+    known: Layers | None = None
     try:
-        layers = means.layers(step, request)
+        layers = known = means.layers(step, request)
     except (InputProblems, KeyError, TypeError, AttributeError):  # its code isn't there, or isn't known yet
         layers = _image_layers(step, request, means.images)
+    yield from _processes(step, request, known)
     try:
         clean_layers(layers)
         for version in pythons_of(layers):
@@ -129,6 +133,17 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
                 refuse_too_old(version)
     except InputProblems as error:
         yield from (Seen(path=(), problem=problem) for problem in error.problems)
+
+
+def _processes(step: Step, request: Request, layers: Layers | None) -> Iterator[Seen]:
+    """Yield why several processes can't be started here, of a training or of a tuning's trainings."""
+    training, asked = as_training(step, request)
+    own = (asked.get("AlgorithmSpecification") or {}).get("ContainerEntrypoint")
+    if training.type != "Training" or own or not isinstance(asked.get("HyperParameters"), dict):
+        return
+    member = (DEFINITION, "StaticHyperParameters") if step.type == "Tuning" else ("HyperParameters",)
+    for name, problem in faults_of(framework_parameters(asked), group_of(asked), layers):
+        yield Seen(path=(*member, name), problem=problem)
 
 
 def _image_layers(step: Step, request: Request, images: Sequence[tuple[str, tuple[str, ...]]]) -> Layers:

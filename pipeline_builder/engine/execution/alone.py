@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline_builder.engine.execution.starts import check_able
 from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.records import (
     KINDS,
+    JobRecord,
     fail_job,
     find_job,
     keep_log,
@@ -27,6 +29,7 @@ from pipeline_builder.engine.jobs.records import (
     stop_job,
 )
 from pipeline_builder.engine.jobs.resolving import with_model
+from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Stop
 from pipeline_builder.engine.jobs.tools import JobStoppedError, StepFailedError, StepStoppedError
 from pipeline_builder.engine.jobs.work import WORK
@@ -55,7 +58,7 @@ def refusal_of_job(engine: Engine, kind: str, request: Mapping[str, Any]) -> str
     return engine.judge(_TYPES[kind][0], request).partition("Error Details: ")[2]
 
 
-def run_job(engine: Engine, kind: str, name: str, halt: threading.Event, slots: threading.Semaphore) -> str:
+def run_job(engine: Engine, kind: str, name: str, halt: threading.Event, slots: Slots) -> str:
     """Run a job to its end and return its status, or where `halt` cuts it off, leave it for the next to begin again.
 
     Where another process runs it, nothing is done. `slots` are for jobs that run at once.
@@ -71,7 +74,7 @@ def run_job(engine: Engine, kind: str, name: str, halt: threading.Event, slots: 
             if not _waited(engine, kind, name, halt, slots):
                 return _left(engine, kind, name)
             try:
-                future = pool.submit(_run, engine, kind, job.request, folder / "job", stop)
+                future = pool.submit(_run, engine, job, folder / "job", stop, slots)
                 future.add_done_callback(lambda _: ended.set())
                 while not ended.wait(_LOOK):
                     if halt.is_set():
@@ -80,7 +83,7 @@ def run_job(engine: Engine, kind: str, name: str, halt: threading.Event, slots: 
                         stop.ask(engine.grace)
                 future.result()
             finally:
-                slots.release()
+                slots.give()
         if halt.is_set() and _status(engine, kind, name) == "Stopped":
             reopen_job(engine.state, kind, name)
         return _status(engine, kind, name)
@@ -91,12 +94,14 @@ def _status(engine: Engine, kind: str, name: str) -> str:
     return str(rows[0]["status"]) if rows else ""
 
 
-def _waited(engine: Engine, kind: str, name: str, halt: threading.Event, slots: threading.Semaphore) -> bool:
-    """Wait for a slot; tell whether there is one, before the job is to stop."""
-    while not slots.acquire(timeout=_LOOK):
-        if halt.is_set() or _status(engine, kind, name) == "Stopping":
-            return False
-    return True
+def _waited(engine: Engine, kind: str, name: str, halt: threading.Event, slots: Slots) -> bool:
+    """Wait for a place; tell whether there is one, before the job is to stop."""
+    while not (there := slots.seize()):
+        slots.want(True)  # no trial takes what becomes free
+        if halt.wait(_LOOK) or _status(engine, kind, name) == "Stopping":
+            break
+    slots.want(False)
+    return there
 
 
 def _left(engine: Engine, kind: str, name: str) -> str:
@@ -106,21 +111,22 @@ def _left(engine: Engine, kind: str, name: str) -> str:
     return _status(engine, kind, name)
 
 
-def _run(engine: Engine, kind: str, given: Mapping[str, Any], folder: Path, stop: Stop) -> None:
+def _run(engine: Engine, job: JobRecord, folder: Path, stop: Stop, slots: Slots) -> None:
     """Do a job's work; its record says how it has ended."""
-    step_type, member = _TYPES[kind]
-    name = str(given[member])
-    step = Step(name=name, type=step_type, arguments=given, before=())
+    kind, name = job.kind, job.name
+    step_type, _ = _TYPES[kind]
+    step = Step(name=name, type=step_type, arguments=job.request, before=())
     try:
-        request = with_model(step, dict(given), {}, engine.state)
+        request = with_model(step, dict(job.request), {}, engine.state)
         keep_log(engine.state, folder)
         sweep_folder(folder)
         folder.mkdir(parents=True)
-        tools = replace(tools_of(engine, folder, stop, lambda _: None), job=name)
-        with recorded(engine.state, step, request, tools) as job, reach_of(engine, step, request, tools) as reach:
-            job.result = WORK[step_type](step, request, replace(tools, journal=job.journal, reach=reach)).result
+        tools = tools_of(engine, folder, stop, lambda _: None)
+        tools = replace(tools, job=name, slots=slots, calling=partial(reach_of, engine))
+        with recorded(engine.state, step, request, tools) as outcome, reach_of(engine, step, request, tools) as reach:
+            outcome.result = WORK[step_type](step, request, replace(tools, journal=outcome.journal, reach=reach)).result
             sweep_folder(folder / "ml")
-        job.complete()
+        outcome.complete()
     except (StepFailedError, JobStoppedError, StepStoppedError):
         pass  # it is on record
     except (PipelineBuilderError, OSError) as given_error:

@@ -72,7 +72,7 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
     for member, value in compared(step.type, request, _COMPARED).items():
         if isinstance(value, list):
             for item in value:
-                name = item.get("InputName") or item.get("ChannelName")
+                name = item.get("InputName") or item.get("ChannelName") or item.get("ChannelType")
                 parts[f"input '{name}'"] = _sha256(by_content(item, store))
         elif value:
             # What a job keeps there itself, and finds again, would let it never be the same.
@@ -82,7 +82,7 @@ def build_key(step: Step, request: Mapping[str, Any], packages: object, store: L
         parts["answers"] = _sha256(answers)
     if outputs := _outputs(request):
         parts["outputs"] = _sha256(outputs)
-    for address in addresses_elsewhere(as_training(step, request)[1]):
+    for address in addresses_elsewhere(step.type, as_training(step, request)[1]):
         parts[f"data of '{address}'"] = store.digest(address)
     if "Model" in request:
         parts["model"] = _sha256(by_content(request["Model"], store))

@@ -70,7 +70,7 @@ def _inputs(document: Document) -> Iterator[tuple[str, str]]:
         arguments = as_training(step, step.arguments)[1]
         for member in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
             yield from _literal(arguments.get(member))
-        yield from ((address, PREFIX) for address in addresses_elsewhere(arguments))
+        yield from ((address, PREFIX) for address in addresses_elsewhere(step.type, arguments))
         yield from _models(arguments)
 
 

@@ -39,6 +39,12 @@ _NAMED: Mapping[str, tuple[str, str, str]] = {
     "Job": ("JobName", "JobArn", "job"),
 }
 _OUTPUTS = "OutputParameters"
+# The files in which a check leaves its baselines [SDK's QualityCheckStep, ClarifyCheckStep].
+_BASELINES: Mapping[str, Mapping[str, str]] = {
+    "QualityCheck": {"Constraints": "constraints.json", "Statistics": "statistics.json"},
+    "ClarifyCheck": {"Constraints": "analysis.json"},
+}
+_LINEAGE = ("Action", "Artifact", "Context")
 _OURS = "arn:aws:sagemaker:localhost:000000000000"
 
 
@@ -142,7 +148,29 @@ def stubbed_result(
         named = {name_key: name, arn_key: f"{_OURS}:{kind}/{name}"}
     said = {key: value for key, value in request.items() if key != _OUTPUTS}  # which are declared there, not given
     outputs = {_OUTPUTS: _by_name(stub[_OUTPUTS])} if _OUTPUTS in stub else {}
-    return {**said, **named, **stub, **outputs}
+    return {**said, **named, **_baselines(step.type, said), **_recorded(step.type, said), **stub, **outputs}
+
+
+def _baselines(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a check's baselines: those that it makes, in its output, and those that it uses: given, else made."""
+    found: dict[str, Any] = {}
+    outputs = (said.get("ProcessingOutputConfig") or {}).get("Outputs") or ()
+    folder = next((str((one.get("S3Output") or {}).get("S3Uri") or "") for one in outputs), "")
+    for what, file in _BASELINES.get(kind, {}).items() if folder else ():
+        made = f"{folder.rstrip('/')}/{file}"
+        given = said.get(f"SuppliedBaseline{what}")
+        found |= {f"CalculatedBaseline{what}": made, f"BaselineUsedForDriftCheck{what}": given or made}
+    return found
+
+
+def _recorded(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ARNs of what a Lineage step records, by the names that it gives."""
+    found: dict[str, Any] = {}
+    for what in _LINEAGE if kind == "Lineage" else ():
+        names = [str(one[f"{what}Name"]) for one in said.get(f"{what}s") or () if one.get(f"{what}Name")]
+        if names:
+            found[f"{what}Arns"] = {name: f"{_OURS}:{what.lower()}/{name}" for name in names}
+    return found
 
 
 def _by_name(outputs: Any) -> Any:

@@ -38,6 +38,10 @@ class Arrival:
     attributes: tuple[str, ...] = ()
 
 
+# Types whose requests have channels or inputs as jobs do.
+_ARRIVING = ("ClarifyCheck", "Processing", "QualityCheck", "Training", "Tuning")
+
+
 def training_arrivals(request: Request) -> tuple[Arrival, ...]:
     """Return the channels of a training job that this instance gets, in the order of the request."""
     group = instance_group(request)
@@ -148,8 +152,10 @@ def _elsewhere(scheme: str, *parts: Any) -> str:
     return "" if any(map(is_open, parts)) else f"{scheme}://{'/'.join(part.strip('/') for part in parts)}".rstrip("/")
 
 
-def addresses_elsewhere(request: Request) -> Iterator[str]:
-    """Yield the addresses of a request's data that are none of S3's."""
+def addresses_elsewhere(step_type: str, request: Request) -> Iterator[str]:
+    """Yield the addresses of a request's data that are none of S3's; requests of other types name theirs otherwise."""
+    if step_type not in _ARRIVING:
+        return
     for arrival in (*training_arrivals(request), *processing_arrivals(request)):
         if is_elsewhere(arrival.address):
             yield arrival.address

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.container import region_variables
 from pipeline_builder.engine.jobs.job import Job
 
 PORT = 8265
@@ -27,4 +28,4 @@ def calling_variables(job: Job, inherited: Mapping[str, str], *, cut: bool) -> d
         return {}
     url = f"http://{_OURS}:{PORT}" if socket_of(job, cut=cut) else job.reach.url
     past = {name: ",".join(filter(None, (inherited.get(name), _OURS))) for name in ("NO_PROXY", "no_proxy")}
-    return {**past, **job.reach.variables, "AWS_ENDPOINT_URL": url}
+    return {**past, **region_variables(job.reach.region), **job.reach.variables, "AWS_ENDPOINT_URL": url}

@@ -47,7 +47,9 @@ def run_lambda(step: Step, request: Request, tools: Tools) -> Done:
         "result": _RESULT, "failure": _FAILURE,
     }  # fmt: skip
     (ml / "call.json").write_text(json.dumps(spec), encoding="utf-8")
-    program = Program(("python", str(Path(invoking.__file__).resolve()), _SPEC), _environment(request, arn), CODE)
+    program = Program(
+        ("python", str(Path(invoking.__file__).resolve()), _SPEC), _environment(request, arn, tools.reach.region), CODE
+    )
     limited = {"StoppingCondition": {"MaxRuntimeInSeconds": seconds}}  # an input of any name is the handler's
     try:
         run_program(step, limited, tools, program)
@@ -79,11 +81,11 @@ def _wrong(outputs: Outputs, answer: Mapping[str, Any]) -> Iterator[str]:
             yield f"the output parameter '{name}' is {type(answer[name]).__name__}, expected {kind}"
 
 
-def _environment(request: Request, arn: str) -> dict[str, str]:
+def _environment(request: Request, arn: str, region: str) -> dict[str, str]:
     name = arn.rsplit(":", 1)[-1]
     own = {"AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "LAMBDA_TASK_ROOT": CODE}
     given = {key.removeprefix(_VARIABLE): str(value) for key, value in request.items() if key.startswith(_VARIABLE)}
-    return {**region_variables("local"), **own, **given}
+    return {**region_variables(region), **own, **given}
 
 
 def _failure(ml: Path, arn: str) -> str:

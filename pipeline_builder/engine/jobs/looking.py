@@ -21,6 +21,7 @@ from pipeline_builder.engine.jobs.kept import kept_folders
 from pipeline_builder.engine.jobs.models import doubts_of
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
+from pipeline_builder.engine.jobs.tracking import notes_of
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.jobs.transforming import refused_members
 from pipeline_builder.engine.jobs.trials import CONFIG, DEFINITION, RESOURCES, trial_request
@@ -72,7 +73,13 @@ def member_name(path: DataPath) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
+def _surroundings(step_type: str, request: Request) -> Iterator[Seen]:
+    for name, note in notes_of(step_type, request):
+        yield Seen(path=("Environment", name), problem=note)
+
+
 def _processing(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
+    yield from _surroundings("Processing", request)
     yield from _raised(("AppSpecification", "ContainerEntrypoint"), lambda: processing_command(request))
     for index, arrival in enumerate(processing_arrivals(request)):
         item = request["ProcessingInputs"][index]
@@ -94,6 +101,7 @@ def _training(request: Request, elsewhere: Elsewhere) -> Iterator[Seen]:
     if not is_open((request.get("HyperParameters") or {}).get(_PROGRAM)):
         yield from _raised(("HyperParameters",), lambda: training_command(request))
     yield from _groups(request)
+    yield from _surroundings("Training", request)
     yield from _address(
         (request.get("OutputDataConfig") or {}).get("S3OutputPath"), ("OutputDataConfig", "S3OutputPath")
     )

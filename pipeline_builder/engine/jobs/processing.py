@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline_builder.engine.jobs.container import HOST, NETWORK, Request, region_variables, write_json
 from pipeline_builder.engine.jobs.logs import MESSAGE_LIMIT
+from pipeline_builder.engine.jobs.tracking import local_variables
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import Tree, read_beginning
 
@@ -30,7 +31,7 @@ def processing_files(request: Request, *, ml: Path, job_arn: str, job_name: str)
 def processing_environment(request: Request, *, job_arn: str = "", region: str = "") -> dict[str, str]:
     """Return the request's `Environment` over what SageMaker sets; there are no credentials in it."""
     service = {"PROCESSING_JOB_ARN": job_arn, **region_variables(region)}
-    return {**service, **{str(name): str(value) for name, value in (request.get("Environment") or {}).items()}}
+    return {**service, **local_variables("Processing", request)}
 
 
 def processing_command(request: Request) -> tuple[str, ...]:

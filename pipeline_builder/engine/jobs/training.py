@@ -21,6 +21,8 @@ from pipeline_builder.engine.jobs.container import (
     write_json,
 )
 from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.processes import installed, start_of, started
+from pipeline_builder.engine.jobs.tracking import local_variables
 from pipeline_builder.errors import InputProblems, Problem
 
 GROUP = "homogeneousCluster"
@@ -43,6 +45,8 @@ _DISTRIBUTIONS = tuple(
 )  # fmt: skip
 _ENTRY_POINT = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(?:/[A-Za-z0-9._+-]+)*")
 
+_MODULES = re.compile(r"/sagemaker-(?:scikit-learn|xgboost):")
+
 
 def training_files(request: Request, *, ml: Path) -> None:
     """Write `input/config/*.json` below `ml` and make the folders that a training container finds."""
@@ -61,11 +65,13 @@ def training_environment(
 
     `cpus` is by default what this machine has. The request's `Environment` comes last, as on SageMaker.
     """
-    environment = {str(name): str(value) for name, value in (request.get("Environment") or {}).items()}
+    environment = local_variables("Training", request)
     split = _split(request)
     state = _training_state(request, environment, job_name, (os.cpu_count() or 1) if cpus is None else cpus, gpus)
     sm = {f"SM_{name.upper()}": _text(value) for name, value in _sm_values(state).items()}
+    start = start_of(framework_parameters(request), group_of(request), gpus)
     service = {
+        **(start.variables if start else {}),
         "TRAINING_JOB_NAME": job_name, "TRAINING_JOB_ARN": job_arn, **region_variables(region),
         "SAGEMAKER_JOB_NAME": _plain(split[1].get("sagemaker_job_name", "")), "CURRENT_HOST": HOST,
         "SAGEMAKER_REGION": _plain(split[1].get("sagemaker_region", region)), "PYTHONPATH": CODE,
@@ -73,10 +79,18 @@ def training_environment(
     return {**service, **sm, **environment}
 
 
-def training_command(request: Request, *, package: bool = False) -> tuple[str, ...]:
+def is_module(request: Request, code: Path) -> bool:
+    """Tell whether the entry point is a module's name: scikit-learn's and XGBoost's images run one as it is."""
+    image = str((request.get("AlgorithmSpecification") or {}).get("TrainingImage") or "")
+    program = _plain(_split(request)[1].get("sagemaker_program") or "")
+    return bool(_MODULES.search(image) and _ENTRY_POINT.fullmatch(program)) and (code / f"{program}.py").is_file()
+
+
+def training_command(request: Request, *, package: bool = False, module: bool = False) -> tuple[str, ...]:
     """Return the command, to be run in /opt/ml/code: the request's own, or the script with its hyperparameters.
 
-    `package` says that there is a `setup.py` beside the script, which the toolkit then installs and runs as a module.
+    `package` says that there is a `setup.py` beside the script, which the toolkit then installs and runs as a module,
+    `module` that it is one's name.
     Raises InputProblems (PB513) where the request names no script, or not one inside the code folder.
     """
     algorithm = request.get("AlgorithmSpecification") or {}
@@ -84,12 +98,15 @@ def training_command(request: Request, *, package: bool = False) -> tuple[str, .
         return (*algorithm["ContainerEntrypoint"], *(algorithm.get("ContainerArguments") or ()))
     program = _entry_point(request)
     arguments = user_arguments(_split(request)[0])
+    if module:
+        return ("python", "-m", program, *arguments)
+    if start := start_of(framework_parameters(request), group_of(request), gpus=0):
+        return started(start, program, arguments, package=package)
     if program.endswith(".sh") or (not package and not program.endswith(".py")):
         quoted = shlex.quote(program)
         return ("/bin/sh", "-c", f"chmod +x ./{quoted} && exec ./{quoted} {shlex.join(arguments)}")
     if package:
-        script = 'python -m pip install --quiet . && exec python -m "$0" "$@"'
-        return ("/bin/sh", "-c", script, program.removesuffix(".py"), *arguments)
+        return installed(("python", "-m", program.removesuffix(".py"), *arguments))
     return ("python", "--", program, *arguments)
 
 
@@ -130,12 +147,22 @@ def _split(request: Request) -> tuple[dict[str, JSON], dict[str, JSON]]:
     return mine, own
 
 
+def framework_parameters(request: Request) -> dict[str, JSON]:
+    """Return the hyperparameters for the container but for those that the toolkit knows by name."""
+    return {k: v for k, v in _split(request)[1].items() if k not in (*_OWN_KNOWN, *_OWN_NAMES)}
+
+
+def group_of(request: Request) -> str:
+    """Return the name of the instance group that is played."""
+    return instance_group(request) or GROUP
+
+
 def _training_state(
     request: Request, environment: Mapping[str, str], job_name: str, cpus: int, gpus: int
 ) -> dict[str, JSON]:
     """Return what the toolkit knows of the job, which is also the content of SM_TRAINING_ENV."""
     mine, own = _split(request)
-    framework: dict[str, JSON] = {k: v for k, v in own.items() if k not in (*_OWN_KNOWN, *_OWN_NAMES)}
+    framework = framework_parameters(request)
     resources = _resource_config(request)
     channels = _input_data_config(request)
     program = environment.get("SAGEMAKER_PROGRAM") or own.get("sagemaker_program")
@@ -210,7 +237,7 @@ def _instance_group(request: Request) -> dict[str, JSON]:
     # Of groups the first one's instance; of preferences the first, which is launched if there is any of it.
     choices = [*(resources.get("InstanceGroups") or ()), *(resources.get("InstancePreferences") or ()), {}]
     kind = resources.get("InstanceType") or choices[0].get("InstanceType") or "local"
-    return {"instance_group_name": instance_group(request) or GROUP, "instance_type": kind, "hosts": [HOST]}
+    return {"instance_group_name": group_of(request), "instance_type": kind, "hosts": [HOST]}
 
 
 def _text(value: JSON) -> str:

@@ -31,7 +31,7 @@ from pipeline_builder.engine.jobs.running import (
     refuse_end,
 )
 from pipeline_builder.engine.jobs.tools import ACCOUNT, Done, JobStoppedError, StepStoppedError, Tools, job_name
-from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
+from pipeline_builder.engine.jobs.training import is_module, training_command, training_environment, training_files
 from pipeline_builder.machine.folders import sweep_folder
 
 MODEL, DATA = f"{OPT_ML}/model", f"{OPT_ML}/output/data"
@@ -138,9 +138,11 @@ class _TrainingJob:
         if code.startswith("s3://"):
             unpack(code_archive(code, self._tools.store), ml / "code")
         self._restore()
-        environment = training_environment(request, job_name=self.name, job_arn=self.arn, region="local")
+        region = self._tools.reach.region
+        environment = training_environment(request, job_name=self.name, job_arn=self.arn, region=region)
         environment |= secrets_of(request, self._tools.secrets)
-        command = training_command(request, package=(ml / "code" / "setup.py").is_file())
+        package, module = (ml / "code" / "setup.py").is_file(), is_module(request, ml / "code")
+        command = training_command(request, package=package, module=module)
         return Program(command, environment, CODE, data)
 
     def _restore(self) -> None:

@@ -24,8 +24,9 @@ def ended_before(state: State, execution: str, step: str) -> Iterator[JobRecord]
     worth going on is not: the tuning has told of that.
     """
     known = [job for job in jobs_like(state, KIND, execution, step) if job.step == step]  # `_` is any letter there
-    tunings = [job for job in known if job.status not in ("InProgress", "Stopping")]
-    cut_off = list(takewhile(_is_cut_off, reversed(tunings)))
+    going = ("InProgress", "Stopping")  # a tuning that is no step's goes on under its name
+    tunings = [job for job in known if job.status not in going]
+    cut_off = [*takewhile(_is_cut_off, reversed(tunings)), *(job for job in known if job.status in going)]
     names = {job.arn for job in cut_off}
     told = {each["TrainingJobName"] for job in cut_off for each in job.result.get("TrainingJobSummaries") or ()}
     trials = jobs_like(state, "training-job", execution, f"{step}.%")

@@ -74,7 +74,7 @@ class _TuningJob:
     def __init__(self, step: Step, request: Request, tools: Tools) -> None:
         self._step = step
         self._request = request
-        self._tools = tools
+        self._tools = replace(tools, job="")  # the trials' names are made
         self._state = tools.registry.state
         self.name = job_name(tools, step, request.get("HyperParameterTuningJobName", ""))
         self.arn = f"{ACCOUNT}:hyper-parameter-tuning-job/{self.name}"

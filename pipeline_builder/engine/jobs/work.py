@@ -56,7 +56,9 @@ def run_processing(step: Step, request: Request, tools: Tools) -> Done:
     for output in outputs:
         folder_inside(ml, output["LocalPath"])
     processing_files(request, ml=ml, job_arn=arn, job_name=name)
-    environment = processing_environment(request, job_arn=arn, region="local") | secrets_of(request, tools.secrets)
+    environment = processing_environment(request, job_arn=arn, region=tools.reach.region) | secrets_of(
+        request, tools.secrets
+    )
     program = Program(processing_command(request), environment, OPT_ML, data)
     live = [Mirror(o["LocalPath"], o["S3Uri"]) for o in outputs if o.get("S3UploadMode") == "Continuous"]
     try:

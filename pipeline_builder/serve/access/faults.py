@@ -15,6 +15,8 @@ class Fault(enum.Enum):
     SKEWED = enum.auto()
     EXPIRED = enum.auto()
     SCOPE = enum.auto()
+    UNCOVERED = enum.auto()
+    TWICE = enum.auto()
 
 
 class AccessError(Exception):
@@ -34,6 +36,10 @@ _MISMATCH = (
 _MISMATCH_OF_S3 = (
     "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 )
+_TWICE = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
+    "the Authorization header should be specified"
+)
 _NO_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - words
 JSON: dict[Fault, Words] = {
     Fault.MISSING: ("MissingAuthenticationTokenException", "Missing Authentication Token", 400),
@@ -43,6 +49,8 @@ JSON: dict[Fault, Words] = {
     Fault.SKEWED: ("InvalidSignatureException", "", 400),
     Fault.EXPIRED: ("InvalidSignatureException", "", 400),
     Fault.SCOPE: ("InvalidSignatureException", "Credential should be scoped to correct service.", 400),
+    Fault.UNCOVERED: ("IncompleteSignatureException", "", 400),
+    Fault.TWICE: ("IncompleteSignatureException", _TWICE, 400),
 }
 QUERY: dict[Fault, Words] = {
     Fault.MISSING: ("MissingAuthenticationToken", "Request is missing Authentication Token", 403),
@@ -52,6 +60,8 @@ QUERY: dict[Fault, Words] = {
     Fault.SKEWED: ("SignatureDoesNotMatch", "", 403),
     Fault.EXPIRED: ("SignatureDoesNotMatch", "", 403),
     Fault.SCOPE: ("SignatureDoesNotMatch", "Credential should be scoped to correct service.", 403),
+    Fault.UNCOVERED: ("IncompleteSignature", "", 400),
+    Fault.TWICE: ("IncompleteSignature", _TWICE, 400),
 }
 S3: dict[Fault, Words] = {
     Fault.MISSING: ("AccessDenied", "Access Denied", 403),
@@ -59,16 +69,14 @@ S3: dict[Fault, Words] = {
     Fault.UNKNOWN_KEY: (
         "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403,
     ),
-    Fault.MISMATCH: (
-        "SignatureDoesNotMatch",
-        _MISMATCH_OF_S3,
-        403,
-    ),
+    Fault.MISMATCH: ("SignatureDoesNotMatch", _MISMATCH_OF_S3, 403),
     Fault.SKEWED: (
         "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 403,
     ),
     Fault.EXPIRED: ("AccessDenied", "Request has expired", 403),
     Fault.SCOPE: ("AuthorizationHeaderMalformed", "The authorization header is malformed.", 400),
+    Fault.UNCOVERED: ("AccessDenied", "There were headers present in the request which were not signed", 403),
+    Fault.TWICE: ("InvalidArgument", _TWICE, 400),
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ _JOB = {
 _NAMES = {
     "PipelineName": "pipeline", "ModelPackageName": "model-package", "ModelPackageGroupName": "model-package-group",
     "TrainingJobName": "training-job", "ProcessingJobName": "processing-job", "TransformJobName": "transform-job",
-    "ModelName": "model",
+    "ModelName": "model", "HyperParameterTuningJobName": "hyper-parameter-tuning-job",
 }  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def verify(request: Request, signed: Signed, key: Key) -> Chain | None:
         expected = _of_old(request, signed, HmacV1Auth(given))
         _compare(signed.signature, expected)
         return None
+    _check_covered(request, signed)
     kind = _S3 if signed.service == "s3" else _Other
     signer = kind(given, signed.service, signed.region)
     rebuilt = _rebuilt(request, signed)
@@ -70,6 +71,16 @@ def verify(request: Request, signed: Signed, key: Key) -> Chain | None:
         signed.signature, signer.signature(signer.string_to_sign(rebuilt, signer.canonical_request(rebuilt)), rebuilt)
     )
     return Chain(lambda text: str(signer.signature(text, rebuilt)), signed)
+
+
+def _check_covered(request: Request, signed: Signed) -> None:
+    """Refuse what says more than was signed: whoever has a presigned address could make another request of it.
+
+    Digest and date are signed whether or not their headers are.
+    """
+    for name in request.headers.keys(lower=True):
+        if name.startswith("x-amz-") and name not in (*signed.headers, HASH.lower(), "x-amz-date"):
+            raise AccessError(Fault.UNCOVERED, f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
 def _compare(given: str, expected: str) -> None:
@@ -126,9 +137,9 @@ def _payload(request: Request, signed: Signed) -> str:
 
 def _address(request: Request) -> str:
     """Return the address as it came, written as the canonical one is; without the signature itself."""
-    sent = urlsplit(f"http://{request.host}{request.environ.get('REQUEST_URI') or _made(request)}")
-    path = quote(unquote_to_bytes(sent.path), safe="/" + _UNRESERVED) or "/"
-    pairs = [pair.partition("=")[::2] for pair in sent.query.split("&") if pair]
+    sent, _, query = str(request.environ.get("REQUEST_URI") or _made(request)).partition("?")
+    path = quote(unquote_to_bytes(sent), safe="/" + _UNRESERVED) or "/"
+    pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
     kept = [f"{_again(name)}={_again(value)}" for name, value in pairs if name not in _OF_QUERY[:1]]
     return f"http://{request.host}{path}?{'&'.join(kept)}"
 

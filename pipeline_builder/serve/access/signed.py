@@ -43,16 +43,19 @@ def signed(request: Request) -> Signed | None:
     """Return how a request is signed; None where it isn't at all.
 
     Raises:
-        AccessError: MALFORMED where nobody could say.
+        AccessError: MALFORMED where nobody could say, TWICE where it says so in more than one place.
     """
     header, asked = request.headers.get("Authorization", ""), request.args
+    old = "AWSAccessKeyId" in asked and "Signature" in asked
+    if header and (old or asked.get("X-Amz-Algorithm")):
+        raise AccessError(Fault.TWICE)
     if header.startswith(_FOUR):
         return _of_header(request, header)
     if header.startswith("AWS "):
         return _of_old_header(request, header)
     if asked.get("X-Amz-Algorithm"):
         return _of_query(request)
-    if "AWSAccessKeyId" in asked and "Signature" in asked:
+    if old:
         return _of_old_query(request)
     if header:
         raise AccessError(Fault.MALFORMED, "Unsupported Authorization Type")
@@ -77,7 +80,10 @@ def _of_query(request: Request) -> Signed:
     if not re.fullmatch(r"\d{1,9}", expires, re.ASCII) or int(expires) > _WEEK:
         raise AccessError(Fault.MALFORMED, "X-Amz-Expires must be less than a week (in seconds)")
     begun = _time_of(asked["X-Amz-Date"])
-    until = begun + timedelta(seconds=int(expires))
+    try:
+        until = begun + timedelta(seconds=int(expires))
+    except OverflowError:
+        raise AccessError(Fault.MALFORMED, "X-Amz-Date is beyond all times.") from None
     names, signature = asked["X-Amz-SignedHeaders"], asked["X-Amz-Signature"]
     return _of_scope(asked["X-Amz-Credential"], names, signature, begun, until=until)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.serve.access.keys import OF_A_STEP, Key, draw_key
-from pipeline_builder.serve.regions import ACCOUNT
+from pipeline_builder.serve.regions import ACCOUNT, CLIENTS
 from pipeline_builder.target import Calling, Reach
 
 _OUTPUTS = ("OutputDataConfig", "ProcessingOutputConfig", "TransformOutput", "CheckpointConfig", "DebugHookConfig",
             "ProfilerConfig", "TensorBoardOutputConfig")  # fmt: skip
+_BASE = "--s3_base_uri"
 _INPUTS = ("S3Uri", "ModelDataUrl", "ManifestS3Uri", "sagemaker_submit_directory")
 
 
@@ -90,7 +91,7 @@ class StepKeys:
             "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
         try:
-            yield Reach(url=self._url, socket=self._socket, variables=variables)
+            yield Reach(url=self._url, region=CLIENTS, socket=self._socket, variables=variables)
         finally:
             with self._lock:
                 del self._known[found.key.id]
@@ -100,8 +101,9 @@ def step_key(calling: Calling) -> StepKey:
     """Return a new key for a job: it reads what it is given, and writes to what is its own."""
     reads, writes = set(_inputs(calling.request)), set(_own(calling))
     execution, job = calling.execution, calling.job
-    for base in _shared_outputs(calling.request):  # of functions with `@step`, where all steps have one address
-        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"} if execution else set()
+    for base in _shared_outputs(calling) if execution else ():  # of functions, whose steps have one address
+        reads |= {f"{base}/{execution.rsplit('/', 1)[-1]}", f"{base}/{calling.step}"}
+        reads |= set(_handed(calling, base))
     return StepKey(
         key=draw_key(OF_A_STEP),
         execution=execution,
@@ -133,8 +135,10 @@ def _inputs(value: Any) -> Iterator[str]:
 def _own(calling: Calling) -> Iterator[str]:
     request, job = calling.request, calling.job.rsplit("/", 1)[-1]
     execution = calling.execution.rsplit("/", 1)[-1]
-    for base in _shared_outputs(request):
-        yield base if base.rsplit("/", 1)[-1] == job else f"{base}/{job}"
+    for base in _shared_outputs(calling):
+        parts = base.split("/")
+        alone = parts[-1] == job or (execution in parts and calling.step in parts)
+        yield base if alone else f"{base}/{job}"
         if execution:
             yield f"{base}/{execution}/{calling.step}"
     for output in (request.get("ProcessingOutputConfig") or {}).get("Outputs") or ():
@@ -143,10 +147,34 @@ def _own(calling: Calling) -> Iterator[str]:
     yield _address(request.get("CheckpointConfig"), "S3Uri")
 
 
-def _shared_outputs(request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the address below which a training has a folder of its own, as others have."""
-    if base := _address(request.get("OutputDataConfig"), "S3OutputPath"):
+def _handed(calling: Calling, base: str) -> Iterator[str]:
+    """Yield what a function is handed below an address: what steps before have returned, in a selective run those of
+    another execution.
+    """
+    run = calling.execution.rsplit("/", 1)[-1]
+    for word in _arguments(calling.request):
+        if word.startswith(f"{base}/") and (run in word.split("/") or word.endswith("/results")):
+            yield word.rstrip("/")
+
+
+def _shared_outputs(calling: Calling) -> Iterator[str]:
+    """Yield the addresses below which a training has a folder of its own, as others have.
+
+    A function of newer SDKs has the folder of its step in its execution as output path; the function itself lies beside
+    it, below the address that its arguments name. They count only as far as the output path lies there too.
+    """
+    output = _address(calling.request.get("OutputDataConfig"), "S3OutputPath")
+    if output:
+        yield output
+    given = _arguments(calling.request)
+    base = given[given.index(_BASE) + 1].rstrip("/") if _BASE in given[:-1] else ""
+    own = f"{base}/{calling.execution.rsplit('/', 1)[-1]}/{calling.step}"
+    if base and calling.execution and (output == own or output.startswith(f"{own}/")):
         yield base
+
+
+def _arguments(request: Mapping[str, Any]) -> list[str]:
+    return [str(part) for part in (request.get("AlgorithmSpecification") or {}).get("ContainerArguments") or ()]
 
 
 def _address(section: Any, member: str) -> str:

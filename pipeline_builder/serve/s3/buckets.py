@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, document, iso, number_of, xml_response
+from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, count_of, document, iso, xml_response
 from pipeline_builder.serve.s3.rights import check_object
 from pipeline_builder.serve.s3.xml import Value, read_xml
 
@@ -20,14 +20,19 @@ LIST_QUERY = (
     "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token", "encoding-type", "fetch-owner",
     "list-type", "max-buckets", "bucket-region",
 )  # fmt: skip
-_MOST = 1000
+_MOST, _MOST_BUCKETS = 1000, 10_000
 
 
 def list_buckets(place: Place) -> Response:
-    """List buckets."""
-    store = place.objects.store
-    items: list[Value] = [{"Name": name, "CreationDate": "2020-01-01T00:00:00.000Z"} for name in store.buckets()]
-    return xml_response("ListAllMyBucketsResult", {"Owner": {"ID": "local"}, "Buckets": {"Bucket": items}})
+    """List buckets by name; the token of a next page is the last name of the one before."""
+    asked = place.request.args
+    prefix, after = asked.get("prefix", ""), asked.get("continuation-token", "")
+    names = sorted(name for name in place.objects.store.buckets() if name.startswith(prefix) and name > after)
+    most = count_of(asked.get("max-buckets", str(_MOST_BUCKETS)), _MOST_BUCKETS, "buckets")
+    items: list[Value] = [{"Name": name, "CreationDate": "2020-01-01T00:00:00.000Z"} for name in names[:most]]
+    token = names[most - 1] if 0 < most < len(names) else None
+    answer: dict[str, Value] = {"Owner": {"ID": "local"}, "Buckets": {"Bucket": items}, "ContinuationToken": token}
+    return xml_response("ListAllMyBucketsResult", answer)
 
 
 def get_location(place: Place) -> Response:
@@ -113,7 +118,7 @@ def listing_after(place: Place, after: str) -> Listing:
     """Return the names after `after`, keys and common prefixes together in one order."""
     check_bucket(place)
     asked = place.request.args
-    most = _count(asked.get("max-keys", str(_MOST)))
+    most = count_of(asked.get("max-keys", str(_MOST)), _MOST, "keys")
     prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
     contents: list[tuple[str, ObjectFacts]] = []
     prefixes: list[str] = []
@@ -138,13 +143,6 @@ def _names(place: Place, prefix: str, delimiter: str, after: str) -> Iterator[tu
             continue
         seen = name
         yield name, None if cut else place.objects.facts_of(path)
-
-
-def _count(text: str) -> int:
-    count = number_of(text, _MOST)
-    if count is None:
-        raise S3Error("InvalidArgument", f"'{text[:20]}' is no number of keys")
-    return count
 
 
 def list_v2(place: Place) -> Response:
@@ -192,7 +190,7 @@ def _render(place: Place, listing: Listing, more: dict[str, Value]) -> Response:
             "Name": place.bucket,
             "Prefix": shown(place, asked.get("prefix", "")),
             "Delimiter": shown(place, asked["delimiter"]) if "delimiter" in asked else None,
-            "MaxKeys": _count(asked.get("max-keys", str(_MOST))),
+            "MaxKeys": count_of(asked.get("max-keys", str(_MOST)), _MOST, "keys"),
             "EncodingType": asked.get("encoding-type"),
             "IsTruncated": listing.more,
             **more,

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from werkzeug.wrappers import Response
 
 from pipeline_builder.serve.s3.multipart import ABOUT, MOST_PARTS, found_upload
-from pipeline_builder.serve.s3.place import Place, check_bucket, number_of, xml_response
+from pipeline_builder.serve.s3.place import Place, check_bucket, count_of, xml_response
 from pipeline_builder.serve.s3.xml import Value
 
 _PAGE = 1000
@@ -17,8 +17,8 @@ _PAGE = 1000
 def list_parts(place: Place) -> Response:
     """List the parts of an upload that have come."""
     folder, asked = found_upload(place), place.request.args
-    after = number_of(asked.get("part-number-marker", "0"), MOST_PARTS) or 0
-    most = number_of(asked.get("max-parts", str(_PAGE)), _PAGE) or _PAGE
+    after = count_of(asked.get("part-number-marker", "0"), MOST_PARTS, "a part")
+    most = count_of(asked.get("max-parts", str(_PAGE)), _PAGE, "parts")
     parts = sorted((int(path.stem), path) for path in folder.iterdir() if path.stem.isdigit())
     left = [(number, path) for number, path in parts if number > after]
     shown: list[Value] = [
@@ -30,8 +30,8 @@ def list_parts(place: Place) -> Response:
     ]  # fmt: skip
     answer: dict[str, Value] = {
         "Bucket": place.bucket, "Key": place.key, "UploadId": folder.name, "PartNumberMarker": after,
-        "NextPartNumberMarker": left[:most][-1][0] if left else None, "MaxParts": most,
-        "IsTruncated": len(left) > most, "Part": shown, "StorageClass": "STANDARD",
+        "NextPartNumberMarker": left[:most][-1][0] if left[:most] else None, "MaxParts": most,
+        "IsTruncated": len(left) > most > 0, "Part": shown, "StorageClass": "STANDARD",
     }  # fmt: skip
     return xml_response("ListPartsResult", answer)
 
@@ -41,10 +41,10 @@ def list_uploads(place: Place) -> Response:
     check_bucket(place)
     asked = place.request.args
     marker, after = asked.get("key-marker", ""), asked.get("upload-id-marker", "")
-    most = number_of(asked.get("max-uploads", str(_PAGE)), _PAGE) or _PAGE
+    most = count_of(asked.get("max-uploads", str(_PAGE)), _PAGE, "uploads")
     known = _uploads(place, asked.get("prefix", ""))
     left = [one for one in known if one[0] > marker or (after and one[0] == marker and one[1] > after)]
-    more = len(left) > most
+    more = len(left) > most > 0
     uploads: list[Value] = [
         {"Key": key, "UploadId": number, "Initiated": time, "StorageClass": "STANDARD"}
         for key, number, time in left[:most]

@@ -89,6 +89,18 @@ def number_of(text: str, most: int) -> int | None:
     return min(int(text[-_DIGITS:]) if len(text.lstrip("0")) <= _DIGITS else most, most)
 
 
+def count_of(text: str, most: int, what: str) -> int:
+    """Return how many of something a page may have, at most `most`.
+
+    Raises:
+        S3Error: InvalidArgument.
+    """
+    count = number_of(text, most)
+    if count is None:
+        raise S3Error("InvalidArgument", f"'{text[:20]}' is no number of {what}")
+    return count
+
+
 def check_key(place: Place) -> None:
     """Raise KeyTooLongError, InvalidURI for a key that S3 has none like."""
     size = len(place.key.encode("utf-8", "surrogatepass"))

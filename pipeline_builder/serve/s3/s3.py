@@ -26,6 +26,9 @@ from pipeline_builder.serve.s3.xml import Value, render_xml
 if TYPE_CHECKING:
     from pipeline_builder.serve.access.access import Caller
 
+_DIGEST = re.compile(
+    r"[0-9a-fA-F]{64}|UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|STREAMING-AWS4-HMAC-SHA256-PAYLOAD(-TRAILER)?"
+)
 # What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
 _PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
 
@@ -50,6 +53,7 @@ def answer_s3(request: Request, store: LocalStore, state: State, caller: Caller)
     try:
         _check_uri(request)
         check_key(place)
+        _check_digest(request)
         return _handler(place)(place)
     except (S3Error, UploadError) as error:
         return _error(place, error.code, str(error), getattr(error, "status", 400))
@@ -73,6 +77,17 @@ def _check_uri(request: Request) -> None:
         (request.environ["PATH_INFO"].encode("latin-1") + b"?" + asked).decode()
     except UnicodeDecodeError:
         raise S3Error("InvalidURI", "Couldn't parse the specified URI.") from None
+
+
+def _check_digest(request: Request) -> None:
+    """Raise InvalidArgument for what is no way to say of a body how it is signed: it would be held against nothing."""
+    named = request.headers.get("x-amz-content-sha256", "")
+    if named and not _DIGEST.fullmatch(named):
+        message = (
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, or a valid sha256 value."
+        )
+        raise S3Error("InvalidArgument", message)
 
 
 def _refused(place: Place, error: OutsideFailure) -> Response:

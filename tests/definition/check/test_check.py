@@ -822,7 +822,8 @@ def test_a_mistake(
     full = full_path(*path)
     name = step_name(definition, full)
     named = problem_id == faults.DUPLICATE and full[-1] in ("InputName", "OutputName", "ChannelName")
-    stage: fault.Stage = "job" if named or problem_id == fault.NO_MATCH else "create"
+    late = named or problem_id in (fault.NO_MATCH, faults.KINDS) or "of the other branch of" in message
+    stage: fault.Stage = "job" if late else "create"
     assert check_definition(definition) == (Finding(name, full, problem_id, message, hint, stage),)
 
 

@@ -18,7 +18,9 @@ from tests.definition.oracle.steps_v2 import Several, analytics, checks, conditi
 
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
+from sagemaker.instance_group import InstanceGroup
 from sagemaker.network import NetworkConfig
+from sagemaker.pytorch.estimator import PyTorch
 from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner, IntegerParameter
 from sagemaker.workflow.functions import Join
 from sagemaker.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
@@ -165,6 +167,11 @@ def parameters(source: str) -> Any:
     )
 
 
+def chosen(source: str) -> Any:
+    tier = ParameterString(name="Tier", default_value="small", enum_values=["small", "large"])
+    return tiny(source, hyperparameters={"scale": 2, "tier": tier}, parameters=[tier])
+
+
 def retries(source: str) -> Any:
     step_errors = [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING]
     job_errors = [
@@ -231,6 +238,62 @@ def spot(source: str) -> Any:
     )
 
 
+def _estimator(source: str, distribution: Any, **more: Any) -> Any:
+    """Return the tiny model, trained by the SDK's PyTorch class: the general one knows of no distribution."""
+    estimator = {"distribution": distribution, **more.pop("estimator", {})}
+    return tiny(source, estimator_class=PyTorch, estimator=estimator, **more)
+
+
+def spot_and_mpi(source: str) -> Any:
+    return _estimator(
+        source,
+        {"mpi": {"enabled": True, "processes_per_host": 2, "custom_mpi_options": "--NCCL_DEBUG WARN -x LEVEL"}},
+        estimator={
+            "use_spot_instances": True,
+            "max_wait": 7200,
+            "checkpoint_s3_uri": "s3://local/points/",
+            "checkpoint_local_path": "/opt/ml/points",
+            "metric_definitions": [
+                {"Name": "loss", "Regex": "loss: ([0-9.]+)"},
+                {"Name": "rows", "Regex": "rows: ([0-9]+)"},
+            ],
+        },
+    )
+
+
+def instance_groups(source: str) -> Any:
+    fast, cheap = InstanceGroup("fast", "ml.g5.xlarge", 2), InstanceGroup("cheap", "ml.c5.xlarge", 1)
+    return _estimator(
+        source,
+        {"mpi": {"enabled": True}, "instance_groups": [fast]},
+        estimator={"instance_groups": [cheap, fast]},
+        train_inputs={"own": TrainingInput("s3://local/own.csv", instance_groups=["cheap"])},
+        input_groups={"train": ["fast"]},
+    )
+
+
+def warm_pool(source: str) -> Any:
+    return _estimator(
+        source,
+        {"torch_distributed": {"enabled": True}},
+        train_instance="ml.p4d.24xlarge",
+        train_instances=2,
+        estimator={
+            "keep_alive_period_in_seconds": 600,
+            "metric_definitions": [{"Name": "loss", "Regex": "loss: ([0-9.]+)"}],
+        },
+    )
+
+
+def data_parallel(source: str) -> Any:
+    return _estimator(
+        source,
+        {"smdistributed": {"dataparallel": {"enabled": True}}},
+        train_instance="ml.p4d.24xlarge",
+        train_instances=2,
+    )
+
+
 def _several(source: str) -> Any:
     unit = Several(name="churn", pipeline="tiny", source=source)
     return build(unit, unit.steps())
@@ -255,6 +318,10 @@ CASES: dict[str, Callable[[str], Any]] = {
         source, train_inputs={"train": TrainingInput("s3://local/manifest.json", s3_data_type="ManifestFile")}
     ),
     "spot": spot,
+    "spot-and-mpi": spot_and_mpi,
+    "instance-groups": instance_groups,
+    "warm-pool-and-torchrun": warm_pool,
+    "data-parallel": data_parallel,
     "entry-point-in-a-folder": lambda source: tiny(
         source, train_script="jobs/train.py", evaluate_script="jobs/deep/evaluate.py"
     ),
@@ -278,6 +345,7 @@ CASES: dict[str, Callable[[str], Any]] = {
     "job-names": lambda source: tiny(source, job_names=_NAMES, prefixes=True),
     "cache-expiry": lambda source: tiny(source, train_expiry="P10D"),
     "parameters": parameters,
+    "values-to-choose-from": chosen,
     "retries": retries,
     "gate": lambda source: tiny(
         source,

@@ -1,4 +1,4 @@
-"""Environments of their own, `.venv-sdk/v2-…`, `v3-…` and `checkov-…`: made once for each lock file, apart from ours.
+"""Environments of their own in `.venv-sdk`: the SDK's as the product makes them, and checkov's, each once for its lock.
 
 The SageMaker SDK is 60 (v2) or 130 (v3) packages and takes an older rich than we do, checkov an older botocore: so they
 aren't part of the tools' environment.
@@ -15,20 +15,22 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline_builder.sdk.environment import SdkEnvironment
 from tests.places import ROOT
 
-LOCKS = {
-    "v2": ROOT / "requirements-sdk.txt",
-    "v3": ROOT / "requirements-sdk-v3.txt",
-    "checkov": ROOT / "requirements-checkov.txt",
-}
+LOCKS = {"checkov": ROOT / "requirements-checkov.txt", "suite": ROOT / "requirements-sdk-suite.txt"}
+SDKS = {"v2": 2, "v3": 3}
+FOLDER = ROOT / ".venv-sdk"
+"""Outlives a run of the tests: hundreds of megabytes that change with the lock alone."""
 
 
 def sdk_python(version: str) -> Path:
     """Return the Python of an environment; the first call for a lock file makes it."""
+    if version in SDKS:
+        return SdkEnvironment(SDKS[version], FOLDER, say=lambda _: None).python(alone=True)
     lock = LOCKS[version]
     wanted = hashlib.sha256(f"{sys.version}\0{lock.read_text()}".encode()).hexdigest()[:12]
-    folder = ROOT / ".venv-sdk" / f"{version}-{wanted}"
+    folder = FOLDER / f"{version}-{wanted}"
     ready = folder / ".ready"
     folder.parent.mkdir(exist_ok=True)
     with (folder.parent / f"{version}.lock").open("w") as mutex:

@@ -65,10 +65,13 @@ class Unit:
     hyperparameters: Mapping[str, Any] = field(default_factory=lambda: {"scale": 2})
     instance: str = "ml.m5.2xlarge"
     train_instances: Any = 1
+    train_instance: str = ""
     train_script: str = "train.py"
     evaluate_script: str = "evaluate.py"
     estimator: Mapping[str, Any] = field(default_factory=dict)
+    estimator_class: Any = Estimator
     input_modes: Mapping[str, str] = field(default_factory=dict)
+    input_groups: Mapping[str, Any] = field(default_factory=dict)
     train_inputs: Mapping[str, Any] = field(default_factory=dict)
     processor: Mapping[str, Any] = field(default_factory=dict)
     distribution: str = "FullyReplicated"
@@ -178,11 +181,10 @@ class Unit:
 
     def _train(self) -> Any:
         step = f"{self.name}-Train"
-        estimator = Estimator(
+        estimator = self.estimator_class(
             image_uri=self.image,
             role=ROLE,
-            instance_count=self.train_instances,
-            instance_type=self.instance,
+            **self._instances(),
             volume_size=self.volumes[1],
             max_run=self.run_times[1],
             base_job_name=self.job_names.get("train"),
@@ -202,7 +204,9 @@ class Unit:
         )
         chained = {
             f"{self.name}-Preprocess-{name}": TrainingInput(
-                closed(self.output(name)), input_mode=self.input_modes.get(name)
+                closed(self.output(name)),
+                input_mode=self.input_modes.get(name),
+                instance_groups=self.input_groups.get(name),
             )
             for name in self.channels
         }
@@ -213,6 +217,12 @@ class Unit:
             cache_config=cached(self.train_expiry),
             retry_policies=list(self.train_retries) or None,
         )
+
+    def _instances(self) -> dict[str, Any]:
+        if "instance_groups" in self.estimator:
+            return {}
+        instance = self.train_instance or self.instance
+        return {"instance_count": self.train_instances, "instance_type": instance}
 
     def _model(self) -> Any:
         common = {

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.view import INSIDE
@@ -54,7 +55,7 @@ def test_more_connections_than_it_may_have_wait_for_others_to_end(tmp_path: Path
         threading.Thread(target=echo, args=(listening,), daemon=True).start()
         process = subprocess.Popen([sys.executable, "-I", "-c", _MAIN, str(INSIDE), str(port), str(path)])
         try:
-            calls = [until(lambda word=b"%d" % number: called(port, word)) for number in range(30)]
+            calls = [until(partial(called, port, b"%d" % number)) for number in range(30)]
             answers = []
             for one in calls:
                 answers.append(int(one.recv(100)))

@@ -95,7 +95,7 @@ def test_training_command_of_a_shell_script_and_a_package() -> None:
     request = with_(REQUEST, HyperParameters={"sagemaker_program": "bin/run.sh", "name": "a b"})
     assert training_command(request)[2] == "chmod +x ./bin/run.sh && exec ./bin/run.sh --name 'a b'"
     request = with_(REQUEST, HyperParameters={"sagemaker_program": "train.py", "name": "a"})
-    assert training_command(request, package=True)[3:] == ("train", "--name", "a")
+    assert training_command(request, package=True)[3:] == ("python", "-m", "train", "--name", "a")
 
 
 @pytest.mark.parametrize("program", ["../x.py", "/x.py", "-c", "a;b.py", "a/../b.py", "./x.py", "x y.py", "x.py\n"])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.definition.handing import ARTIFACTS
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at
 
@@ -15,7 +16,7 @@ Pieces = tuple[str, ...]
 
 ANYTHING: Pieces = ("", "")
 # Members under which a job's results go, in the requests of all kinds of steps.
-_WRITTEN = frozenset(("S3Output", "S3OutputPath", "CheckpointConfig", "ProfilerConfig", "DebugHookConfig"))
+_WRITTEN = frozenset(("S3Output", "S3OutputPath", "CheckpointConfig", "ProfilerConfig", "DebugHookConfig", ARTIFACTS))
 _METRICS = "ModelMetrics"
 _STEP_OUTPUT = re.compile(r"Steps\.(?P<step>[^.]+)\.(?P<path>.+)")
 _PROCESSING = re.compile(r"ProcessingOutputConfig\.Outputs\['(?P<name>[^']+)'\]\.S3Output\.S3Uri")

@@ -19,6 +19,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
 )
 from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
+from pipeline_builder.service.cloudformation.access.tracking import tracking_and_indexes
 
 # By kind of resource: what makes one, looks at it and ends it. A model has no end that a pipeline would ask for.
 _VERBS = {
@@ -65,6 +66,7 @@ def _execution_role(facts: Facts) -> Role:
         *key_use(facts, "s3", *(("sqs",) if facts.has_queues else ())),
         *_data_keys(facts, definition),
         *secrets_of_jobs(definition),
+        *tracking_and_indexes(definition),
     )
     return _role("execution", statements, "SageMaker: runs the steps of the pipeline")
 
@@ -103,6 +105,7 @@ def _job_role(facts: Facts, repository: str, touched: DefinitionFacts) -> Role:
         *key_use(facts, "s3"),
         *_data_keys(facts, touched),
         *secrets_of_jobs(touched),
+        *tracking_and_indexes(touched),
     )
     name = role_name(facts.service.name, repository).removeprefix(f"{facts.service.name}-")
     role = _role(name, statements, f"SageMaker: the jobs of the repository {repository}")

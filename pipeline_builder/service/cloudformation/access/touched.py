@@ -35,6 +35,8 @@ _NAMES = {
     "Endpoint": ("endpoint", "EndpointName"),
     "InferenceComponent": ("inference-component", "InferenceComponentName"),
 }
+_SERVERS, _INDEX = ("MlflowResourceArn", "MLFLOW_TRACKING_URI"), "CA_REPOSITORY_ARN"
+_SERVER = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:mlflow-[a-z-]+/[A-Za-z0-9-]+")
 _WITHOUT_ACCESS = ("Condition", "Fail", "ForEach", "RegisterModel")
 # What a step of the type calls, or sends to: the member beside its arguments that names it.
 _CALLED = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
@@ -56,7 +58,8 @@ class Image:
 class DefinitionFacts:
     """What steps of a definition touch; `jobs` has by kind (`processing-job`, …) the names that steps ask for.
 
-    `functions` and `queues` are the ARNs of what steps call or send to.
+    `functions` and `queues` are the ARNs of what steps call or send to, `servers` those of MLflow that jobs track with,
+    `indexes` the repositories of CodeArtifact that they install from.
 
     `by_repository` has the same of each repository's steps alone, `registered` of those that register models.
     `approves` says that one registers models as Approved, which the judging stage takes back where the gate blocks.
@@ -76,6 +79,8 @@ class DefinitionFacts:
     secrets: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     approves: bool = False
@@ -167,6 +172,8 @@ class _Touched:
             secrets=tuple(sorted({name for key, value in members if (name := _secret(key, value))})),
             functions=tuple(text for text in _called(steps, "Lambda") if _FUNCTION.fullmatch(text)),
             queues=tuple(queue for text in _called(steps, "Callback") if (queue := _queue_arn(text))),
+            servers=tuple(text for text in _texts(members, _SERVERS) if _SERVER.fullmatch(text)),
+            indexes=tuple(text for text in _texts(members, (_INDEX,)) if text.startswith("arn:")),
             subnets=_texts(members, (_SUBNETS,)),
             security_groups=_texts(members, (_GROUPS,)),
             approves=any(is_registered_approved(step) for step in steps.values()),
@@ -234,9 +241,9 @@ def _untold(step: str, text: str) -> Problem:
 
 
 def _listed(manifests: Iterable[bytes]) -> Iterator[Location]:
-    """Yield the place of every file in the lists."""
-    for content in manifests:
-        first, *names = json.loads(content)
+    """Yield the place of every file in the lists; what goes up with them for a check's job is none."""
+    for found in map(json.loads, manifests):
+        first, *names = found if isinstance(found, list) else [{"prefix": ""}]
         bucket, _, folder = first["prefix"].removeprefix("s3://").partition("/")
         yield from (Location(bucket, (f"{folder}{name}",)) for name in names)
 
@@ -295,6 +302,7 @@ def _unfit(facts: DefinitionFacts) -> Iterator[Problem]:
     others += [("image", image.repository) for image in facts.images]
     others += [("role", name) for name in facts.roles] + [("key", name) for name in facts.keys]
     others += [("network", name) for name in (*facts.subnets, *facts.security_groups)]
+    others += [("index", name) for name in facts.indexes]
     others += [("job", name) for names in facts.jobs.values() for name in names]
     for kind, text in dict.fromkeys((*locations, *others)):
         if _UNFIT.search(text):

@@ -235,4 +235,4 @@ def _embedded(node: Node) -> Document:
             )
         ) from error
     keys, values = ({path: moved(*at) for path, at in positions.items()} for positions in (inner.keys, inner.values))
-    return Document(source, inner.data, keys, values)
+    return Document(source, inner.data, lambda: (keys, values))

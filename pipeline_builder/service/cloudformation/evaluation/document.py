@@ -86,8 +86,8 @@ def load_template(text: str, label: str) -> Template:
     Raises:
         InputProblems: it isn't YAML, or has not the shape of a template; all problems at once.
     """
-    document = parse_yaml(Source(label, text), UNREADABLE, _TAGS)
-    document = Document(document.source, _long(document.data), document.keys, document.values)
+    document = parse_yaml(Source(label, text), UNREADABLE, _TAGS, placed=True)
+    document = Document(document.source, _long(document.data), document.look)
     problems = _shape_problems(document)
     if problems:
         raise InputProblems(*problems)

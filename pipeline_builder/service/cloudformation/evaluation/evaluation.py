@@ -46,7 +46,7 @@ def resolve_template(template: Template, parameters: Mapping[str, str], home: Ho
     data = evaluation.whole()
     if evaluation.problems:
         raise InputProblems(*evaluation.problems)
-    return Template(Document(template.document.source, data, evaluation.keys, evaluation.values))
+    return Template(Document(template.document.source, data, lambda: (evaluation.keys, evaluation.values)))
 
 
 def _pseudo_parameters(home: Home) -> dict[str, _Value]:

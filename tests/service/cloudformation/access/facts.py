@@ -74,6 +74,8 @@ def locations(draw: st.DrawFn) -> Location:
 
 _PLACES = st.lists(locations(), max_size=4).map(tuple)
 _OWN = st.sampled_from([(), (Location("", ("their/own/", "")),)])
+_SERVERS = st.sampled_from([(), ("arn:aws:sagemaker:eu-central-1:111122223333:mlflow-tracking-server/runs",)])
+_INDEXES = st.sampled_from([(), ("arn:aws:codeartifact:eu-west-1:444455556666:repository/ml/pypi",)])
 _TOUCHED = st.builds(
     DefinitionFacts,
     pipeline=_NAME,
@@ -81,6 +83,8 @@ _TOUCHED = st.builds(
     reads=_PLACES,
     writes=_OWN,
     metrics=_PLACES,
+    servers=_SERVERS,
+    indexes=_INDEXES,
     keys=st.lists(_KEY.filter(bool), max_size=2).map(tuple),
 )
 _DEFINITIONS = st.builds(
@@ -92,6 +96,8 @@ _DEFINITIONS = st.builds(
     reads=_PLACES,
     writes=_PLACES,
     metrics=_PLACES,
+    servers=_SERVERS,
+    indexes=_INDEXES,
     listed=st.lists(locations(), max_size=3).map(lambda found: tuple(Location(p.bucket, p.pieces[:1]) for p in found)),
     images=st.lists(st.builds(Image, st.just("us-east-1"), st.just("763104351884"), _NAME), max_size=2).map(tuple),
     jobs=st.dictionaries(st.sampled_from(sorted(JOBS)), st.lists(st.one_of(st.just(""), _NAME), max_size=2).map(tuple)),

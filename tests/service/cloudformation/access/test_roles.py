@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from pipeline_builder.service.cloudformation.access.listing import render_polici
 from pipeline_builder.service.cloudformation.access.roles import build_access, definition_facts
 from pipeline_builder.service.cloudformation.access.statements import literal
 from pipeline_builder.service.cloudformation.access.touched import Image
+from pipeline_builder.service.cloudformation.access.tracking import tracking_and_indexes
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from tests.definition.composing import compose_definition
+from tests.definition.step_cases import CHECKS
 from tests.places import GOLDEN
 from tests.service.cloudformation.access.facts import CONNECTION, NETWORK, OLDER, definition_with, facts_with
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents, matches
@@ -424,3 +428,35 @@ def test_a_function_that_no_policy_can_name(named: object) -> None:
     found = read({**step("Lambda"), "FunctionArn": named})
     assert found.functions == ()
     assert [problem.id for problem in found.warnings] == ["PB642"]
+
+
+def test_servers_and_indexes_get_what_using_them_takes_and_no_more() -> None:
+    """Of an environment and of a request's own member; whose address is another server's needs nothing of IAM."""
+    server = "arn:aws:sagemaker:us-east-1:111122223333:mlflow-tracking-server/runs"
+    app = "arn:aws:sagemaker:us-east-1:111122223333:mlflow-app/app-1"
+    index = "arn:aws:codeartifact:eu-west-1:444455556666:repository/ml/pypi"
+    found = read(
+        step("Training", MlflowConfig={"MlflowResourceArn": server}, Environment={"CA_REPOSITORY_ARN": index}),
+        step("Processing", "b", Environment={"MLFLOW_TRACKING_URI": app, "SMP_MLFLOW_ARTIFACTS": "s3://runs/all"}),
+        step("Processing", "c", Environment={"MLFLOW_TRACKING_URI": "https://mlflow.example.com"}),
+    )
+    assert (found.servers, found.indexes) == ((app, server), (index,))
+    assert found.writes == (Location("runs", ("all/", "")),)
+    granted = {statement.sid: statement for statement in tracking_and_indexes(found)}
+    assert granted["Tracking"].resources == (server,)
+    assert not any("Delete" in action or action.endswith("*") for one in granted.values() for action in one.actions)
+    assert (granted["TrackingApps"].actions, granted["TrackingApps"].resources) == (
+        ("sagemaker:CallMlflowAppApi",), (app,),
+    )  # fmt: skip
+    assert granted["IndexToken"].resources == ("arn:aws:codeartifact:eu-west-1:444455556666:domain/ml",)
+    assert granted["Index"].resources == (index,)
+    assert tracking_and_indexes(read(step("Training"))) == ()
+
+
+def test_the_file_of_a_checks_analysis_is_no_list(tmp_path: Path) -> None:
+    made = compose_definition(tmp_path, CHECKS)
+    assert any(uri.endswith("analysis_config.json") for uri in made.manifests)
+    found = definition_facts(
+        "tiny", made.content, bucket="local", manifests=made.manifests, repositories=made.repositories
+    )
+    assert found.reads

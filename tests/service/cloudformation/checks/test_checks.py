@@ -160,7 +160,7 @@ def test_whatever_stands_in_a_template_is_only_a_problem(place: tuple[str, DataP
     for part in path[:-1]:
         inner = inner[part]
     inner[path[-1]] = value
-    changed = {**_TEMPLATES, name: Template(Document(document.source, data, document.keys, document.values))}
+    changed = {**_TEMPLATES, name: Template(Document(document.source, data, document.look))}
     try:
         found = check_service(changed, buildspec())
     except InputProblems as error:

@@ -1,0 +1,175 @@
+"""The nodes of a YAML file, as PyYAML composes them, and what is read of them: plain data, and where it stands."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import yaml
+
+from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.source import DataPath, Positions, Source
+from pipeline_builder.errors import Problem
+
+# More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
+_MOST_NODES = 200_000
+_OURS = "tag:yaml.org,2002:"
+_TEXT, _MAP, _LIST, _MERGE = f"{_OURS}str", f"{_OURS}map", f"{_OURS}seq", f"{_OURS}merge"
+_LONG = 80
+
+# The C loader is some ten times faster; PyYAML builds without libyaml lack it.
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(_Base):  # type: ignore[misc] # one of two
+    """PyYAML's loader; of what a thousand files have in common each scalar is resolved once."""
+
+    # Nothing is resolved by its path: functions of C that take as many arguments, and do nothing, take the least time.
+    descend_resolver, ascend_resolver = operator.is_, bool
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """Return the tag of a node that has none."""
+        if kind is yaml.ScalarNode:
+            if not implicit[0]:
+                return _TEXT
+            return _tag_of(value) if len(value) <= _LONG else str(super().resolve(kind, value, implicit))
+        return _LIST if kind is yaml.SequenceNode else _MAP
+
+
+@functools.lru_cache(maxsize=10_000)
+def _tag_of(value: str) -> str:
+    """Return the tag of a scalar without quotes."""
+    resolver = yaml.resolver.Resolver()
+    return str(resolver.resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call] # likewise
+
+
+class Reader:
+    """Turns composed nodes into data, and notes where each key and value stands if the root is to be `placed`."""
+
+    def __init__(self, source: Source, problem_id: str, loader: Loader, tags: Mapping[str, str]) -> None:
+        self.source = source
+        self.problem_id = problem_id
+        self.loader = loader
+        self.tags = tags
+        self.data: JSON = None
+        self.problems: list[Problem] = []
+        self.keys: Positions = {}
+        self.values: Positions = {}
+        self.nodes = 0
+        self.open: set[int] = set()
+
+    def read_root(self, node: yaml.Node | None, *, placed: bool) -> None:
+        """Read the whole document."""
+        if node is not None:
+            self.data = self.read(node, () if placed else None)
+
+    def read(self, node: yaml.Node, path: DataPath | None) -> JSON:
+        """Read a node; without a path nothing is noted of where it stands."""
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            message = f"more than {_MOST_NODES:,} values, those of aliases counted"
+            raise yaml.MarkedYAMLError(None, None, message, node.start_mark)
+        if id(node) in self.open:
+            raise yaml.MarkedYAMLError(None, None, "an alias contains itself", node.start_mark)
+        if path is not None:
+            self.values.setdefault(path, _position(node))
+        if node.tag in self.tags:
+            return self._tagged(node, path)
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value) if node.tag == _TEXT else self._scalar(node)
+        if node.tag not in (_MAP, _LIST):
+            raise yaml.MarkedYAMLError(None, None, f"the tag '{node.tag}' is not allowed", node.start_mark)
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.read(item, _inner(path, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else None
+        finally:
+            self.open.discard(id(node))
+
+    def _tagged(self, node: yaml.Node, path: DataPath | None) -> JSON:
+        """A tag is a short way to write a mapping of one key; a scalar behind it is a text."""
+        tag, key = node.tag, self.tags[node.tag]
+        inner = _inner(path, key)
+        if inner is not None:
+            self.keys[inner] = _position(node)
+        kind = {yaml.ScalarNode: "str", yaml.SequenceNode: "seq", yaml.MappingNode: "map"}[type(node)]
+        node.tag = f"{_OURS}{kind}"
+        try:
+            return {key: self.read(node, inner)}
+        finally:
+            node.tag = tag  # an alias may read it again
+
+    def _scalar(self, node: yaml.ScalarNode) -> JSON:
+        if not node.tag.startswith(_OURS):
+            raise yaml.MarkedYAMLError(None, None, f"the tag '{node.tag}' is not allowed", node.start_mark)
+        try:
+            value = self.loader.construct_object(node)
+        except ValueError as error:  # 2026-13-45 looks like a date and is none
+            raise yaml.MarkedYAMLError(None, None, f"'{node.value}': {error}", node.start_mark) from error
+        # JSON has no dates, bytes, infinities: what YAML 1.1 takes for one is meant as the text that was written.
+        plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+        return value if plain else str(node.value)
+
+    def _mapping(self, node: yaml.MappingNode, path: DataPath | None) -> dict[str, JSON]:
+        data: dict[str, JSON] = {}
+        seen: dict[str, yaml.Node] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                for merged in self._merged(value_node, path):
+                    data = {**merged, **data}
+                continue
+            key = self._key(key_node)
+            if key in seen:
+                self._duplicate(key, _position(key_node), _position(seen[key]))
+                continue
+            seen[key] = key_node
+            inner = _inner(path, key)
+            if inner is not None:
+                if key in data:
+                    self._forget(inner)
+                self.keys[inner] = _position(key_node)
+            data[key] = self.read(value_node, inner)
+        return data
+
+    def _forget(self, path: DataPath) -> None:
+        """Drop positions that a merge key left at a path which the mapping itself now sets."""
+        if path in self.values:
+            for positions in (self.keys, self.values):
+                for known in [p for p in positions if p[: len(path)] == path]:
+                    del positions[known]
+
+    def _merged(self, node: yaml.Node, path: DataPath | None) -> list[dict[str, JSON]]:
+        if isinstance(node, yaml.SequenceNode):
+            return [merged for item in node.value for merged in self._merged(item, path)]
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.MarkedYAMLError(None, None, "'<<' takes a mapping or a list of mappings", node.start_mark)
+        data = self.read(node, path)
+        return [data] if isinstance(data, dict) else []
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(None, None, "a key must be a plain word", node.start_mark)
+        return str(node.value)
+
+    def _duplicate(self, key: str, at: tuple[int, int], first: tuple[int, int]) -> None:
+        self.problems.append(
+            Problem(
+                id=self.problem_id,
+                message=f"the key '{key}' stands twice in this mapping",
+                place=self.source.place(*at),
+                related=(self.source.place(*first),),
+                hint="keep one of them",
+            )
+        )
+
+
+def _position(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _inner(path: DataPath | None, key: str | int) -> DataPath | None:
+    return None if path is None else (*path, key)

@@ -1,0 +1,1 @@
+"""What runs with the SDK's own Python: nothing of this program is there, and nothing else of it is imported there."""

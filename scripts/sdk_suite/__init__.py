@@ -1,0 +1,1 @@
+"""The SDK's own integration tests against `serve`: `scripts/sdk-suite`."""

@@ -1,0 +1,325 @@
+"""What is written of a definition, what it says of itself, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.importing.given import read_given
+from tests.checkout.repositories import make_repository
+from tests.importing.definitions import composed_from, imported, plain
+from tests.workspaces import Ended, Workspace
+
+ROLE = "arn:aws:iam::111122223333:role/pipeline"
+PROCESS: dict[str, Any] = {
+    "Name": "Report",
+    "Type": "Processing",
+    "Arguments": {
+        "AppSpecification": {"ImageUri": "img:1", "ContainerEntrypoint": ["sh", "-c", "echo $HOME ${HOME} SMP_ROLE"]},
+        "RoleArn": ROLE,
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+        "ProcessingInputs": [
+            {
+                "InputName": "code",
+                "S3Input": {
+                    "S3Uri": "s3://b/code/report.py",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                    "LocalPath": "/opt/ml/processing/code",
+                },
+            }
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "out",
+                    "S3Output": {
+                        "S3Uri": "s3://b/reports",
+                        "LocalPath": "/opt/ml/processing/output",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+    },
+    "PropertyFiles": [{"PropertyFileName": "Report", "OutputName": "out", "FilePath": "report.json"}],
+}
+METRIC = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Report.PropertyFiles.Report"}, "Path": "auc.value"}}
+DEFINITION: dict[str, Any] = {
+    "Version": "2020-12-01",
+    "Metadata": {},
+    "Parameters": [
+        {"Name": "Bound", "Type": "Float", "DefaultValue": 0.8},
+        {"Name": "Day", "Type": "String"},
+        {"Name": "Mode", "Type": "String", "DefaultValue": "full", "EnumValues": ["full", "quick"]},
+    ],
+    "PipelineExperimentConfig": {"ExperimentName": {"Get": "Execution.PipelineName"}, "TrialName": None},
+    "Steps": [
+        PROCESS,
+        {
+            "Name": "Tell",
+            "Type": "Lambda",
+            "FunctionArn": "arn:aws:lambda:us-east-1:111122223333:function:tell",
+            "Arguments": {"day": {"Get": "Parameters.Day"}},
+            "OutputParameters": [{"OutputName": "said", "OutputType": "Boolean"}],
+            "DependsOn": ["Report"],
+        },
+        {
+            "Name": "Good",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [
+                    {"Type": "GreaterThanOrEqualTo", "LeftValue": METRIC, "RightValue": {"Get": "Parameters.Bound"}},
+                    {
+                        "Type": "Or",
+                        "Conditions": [
+                            {"Type": "In", "QueryValue": {"Get": "Parameters.Mode"}, "Values": ["full", "quick"]},
+                            {
+                                "Type": "Not",
+                                "Condition": {
+                                    "Type": "Equals",
+                                    "LeftValue": {"Get": "Execution.PipelineName"},
+                                    "RightValue": "x",
+                                },
+                            },
+                        ],
+                    },
+                ],
+                "IfSteps": [],
+                "ElseSteps": [
+                    {
+                        "Name": "Bad",
+                        "Type": "Fail",
+                        "Arguments": {"ErrorMessage": {"Std:Join": {"On": "", "Values": ["auc is ", METRIC]}}},
+                    }
+                ],
+            },
+        },
+    ],
+}
+ANSWER = {
+    "PipelineArn": "arn:aws:sagemaker:us-east-1:111122223333:pipeline/churn",
+    "PipelineName": "churn",
+    "PipelineDefinition": json.dumps(DEFINITION),
+    "RoleArn": ROLE,
+    "ParallelismConfiguration": {"MaxParallelExecutionSteps": 3},
+}
+CONF = """\
+conf:
+  models:
+    churn:
+      source_directory: scripts
+      lambda:
+        function: arn:aws:lambda:us-east-1:111122223333:function:tell
+        inputs:
+          day: $params.Day
+        outputs:
+          said: Boolean
+  sagemakerPipeline:
+    pipelineName: churn
+    models:
+      churn:
+        steps:
+          - step_name: Report
+            step_class: Raw
+            step_type: Processing
+            arguments:
+"""
+BRANCHES = """\
+          - step_name: Tell
+            step_class: Lambda
+            depends_on:
+              - Report
+          - step_name: Good
+            step_class: Condition
+            conditions:
+              - metric: auc.value
+                of: Report
+                file: Report
+                at_least:
+                  parameter: Bound
+              - any:
+                  - parameter: Mode
+                    in:
+                      - full
+                      - quick
+                  - variable: PipelineName
+                    is_not: x
+            else:
+              - Bad
+          - step_name: Bad
+            step_class: Fail
+            message:
+              - 'auc is '
+              - metric: auc.value
+                of: Report
+                file: Report
+"""
+
+
+def test_a_conf_as_people_write_it(tmp_path: Path) -> None:
+    done = imported(ANSWER, name="")
+    assert done.problems == ()
+    assert done.text.startswith(CONF)
+    assert BRANCHES in done.text
+    assert (done.pipeline, done.model, done.role, done.steps, done.keyed) == ("churn", "churn", ROLE, 4, 3)
+    assert {one.place: one.kind for one in done.differences} == {
+        "Steps[Report].Arguments.AppSpecification.ContainerEntrypoint": "changed",
+        "Parameters[Mode].EnumValues": "lost",
+        "Parameters[ManifestCommit]": "added",
+        "Parameters[Commit-churn]": "added",
+        "PipelineExperimentConfig": "lost",
+        "ParallelismConfiguration": "lost",
+    }
+    assert [(code.step, code.address) for code in done.codes] == [("Report", "s3://b/code/report.py")]
+
+
+def test_texts_that_mean_something_in_a_conf_mean_themselves(tmp_path: Path) -> None:
+    words = ["${HOME}", "$${HOME}", "${A:-b}", "$HOME", "yes", "1e3", "0o7", " x", "a: b", "#", "\t", "ä", "", "null"]
+    step = json.loads(json.dumps(PROCESS))
+    step["Arguments"]["AppSpecification"]["ContainerEntrypoint"] = words
+    definition = {"Version": "2020-12-01", "Steps": [step]}
+    found = composed_from(tmp_path, imported(definition))
+    assert plain(found["Steps"]) == plain([step])
+
+
+def test_what_has_no_form_of_its_own_is_put_together(tmp_path: Path) -> None:
+    step = json.loads(json.dumps(PROCESS))
+    step["Arguments"]["AppSpecification"]["ContainerEntrypoint"] = ["echo", "SMP_ROLE", "a $params.x SMP_B"]
+    found = composed_from(tmp_path, imported({"Version": "2020-12-01", "Steps": [step]}))
+    words = found["Steps"][0]["Arguments"]["AppSpecification"]["ContainerEntrypoint"]
+    assert ["".join(word["Std:Join"]["Values"]) if isinstance(word, dict) else word for word in words] == [
+        "echo",
+        "SMP_ROLE",
+        "a $params.x SMP_B",
+    ]
+
+
+def test_a_step_of_a_type_that_nobody_knows_yet(tmp_path: Path) -> None:
+    step = {"Name": "New", "Type": "Quantum", "Arguments": {"Bits": 7}, "Beside": {"a": [1.5, True]}}
+    done = imported({"Version": "2020-12-01", "Steps": [step]})
+    assert plain(composed_from(tmp_path, done)["Steps"]) == [step]
+
+
+def test_problems_of_the_conf_are_said(tmp_path: Path) -> None:
+    step = {**PROCESS, "DependsOn": ["Nobody"]}
+    done = imported({"Version": "2020-12-01", "Steps": [step]})
+    assert [problem.id for problem in done.problems] == ["PB313"]
+
+
+WRONG = {
+    "no JSON": (b'{"Version": "2020-12-01",\n  "Steps": [}', "PB935", "definition.json:2:13: PB935 it is no JSON"),
+    "inside": (
+        json.dumps({"PipelineName": "p", "PipelineDefinition": '{"Steps":\n x'}).encode(),
+        "PB935",
+        "in 'PipelineDefinition': it is no JSON: Expecting value (line 2, column 2 of it)",
+    ),
+    "not UTF-8": (b'"\xff"', "PB935", "byte 1 is 0xff"),
+    "a list": (b"[1]", "PB935", "expected a mapping"),
+    "no steps": (b'{"Version": "2020-12-01", "Steps": []}', "PB935", "no list of 'Steps'"),
+    "something else": (b'{"PipelineName": "p"}', "PB935", "no list of 'Steps'"),
+    "twice": (b'{"Version": "2020-12-01", "Version": "2020-12-01"}', "PB935", "'Version' is given twice"),
+    "no number": (b'{"Version": "2020-12-01", "Steps": [NaN]}', "PB935", "'NaN' is no number"),
+    "half a character": (b'{"Version": "2020-12-01", "Steps": ["\\ud800"]}', "PB935", "half of a character"),
+    "deep": (b"[" * 100_000, "PB935", "nested too deep"),
+    "version": (b'{"Version": "2031-01-01", "Steps": [{"Name": "a", "Type": "Fail"}]}', "PB936", "2031-01-01"),
+    "no version": (b'{"Steps": [{"Name": "a", "Type": "Fail"}]}', "PB936", "has no 'Version'"),
+    "no name": (b'{"Version": "2020-12-01", "Steps": [{"Type": "Fail"}]}', "PB937", "Steps[0]: a step has no text"),
+    "same names": (
+        b'{"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": "Fail"}, {"Name": "a", "Type": "Fail"}]}',
+        "PB937",
+        "Steps[1]: two steps have the name 'a'",
+    ),
+    "parameter": (
+        b'{"Version": "2020-12-01", "Parameters": [7], "Steps": [{"Name": "a", "Type": "Fail"}]}',
+        "PB937",
+        "Parameters[0]: a parameter has no name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_definition(name: str) -> None:
+    content, problem, words = WRONG[name]
+    with pytest.raises(InputProblems) as refused:
+        read_given(content, "definition.json")
+    assert [one.id for one in refused.value.problems] == [problem]
+    assert words in str(refused.value.problems[0])
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+def take(workspace: Workspace, *arguments: str) -> Ended:
+    return workspace.call("import", *arguments)
+
+
+def test_the_command(empty: Workspace) -> None:
+    file = empty.root / "churn.json"
+    file.write_text(json.dumps(ANSWER))
+    done = take(empty, "churn.json")
+    assert done.code == 0, done.err
+    assert "churn/conf/conf.yaml: 4 steps, 3 in keys of their class" in done.out
+    assert 'Parameters[Mode].EnumValues: not said, ["full", "quick"]' in done.out
+    assert "Report: echo $HOME ${HOME} SMP_ROLE in s3://b/code/report.py" in done.out
+    conf = empty.root / "churn/conf/conf.yaml"
+    written = conf.read_text()
+    again = take(empty, "churn.json")
+    assert (again.code, conf.read_text()) == (0, written)
+    assert "it was there already" in again.out
+    conf.write_text(f"{written}# mine\n")
+    refused = take(empty, "churn.json")
+    assert (refused.code, conf.read_text()) == (1, f"{written}# mine\n")
+    assert "PB939 'churn/conf/conf.yaml' is there already" in refused.err
+    elsewhere = take(empty, "churn.json", "--out", "models/new", "--name", "other", "--json")
+    found = json.loads(elsewhere.out)
+    assert (found["pipeline"], found["model"], found["problems"]) == ("other", "other", [])
+    assert {"place": "PipelineExperimentConfig", "kind": "lost"}.items() <= next(
+        one for one in found["differences"] if one["place"] == "PipelineExperimentConfig"
+    ).items()
+    assert (empty.root / "models/new/scripts/.gitkeep").exists()
+
+
+def test_what_is_written_is_valid_with_the_policy_that_is_said(empty: Workspace) -> None:
+    (empty.root / "churn.json").write_text(json.dumps(ANSWER))
+    said = json.loads(take(empty, "churn.json", "--json").out)
+    make_repository(empty.root / "churn")
+    manifest = f"version: 1\nrepos: [{{name: churn, url: churn}}]\n{said['policy']}"
+    (empty.root / "model_repos.yaml").write_text(manifest)
+    assert empty.call("checkout", SMP_ROLE=ROLE).code == 0
+    valid = empty.call("validate", SMP_ROLE=ROLE)
+    assert valid.code == 0, valid.err
+    assert "s3://b/code/report.py" in said["policy"]
+
+
+def test_problems_end_the_command_after_the_conf_is_written(empty: Workspace) -> None:
+    step = {**PROCESS, "DependsOn": ["Nobody"]}
+    (empty.root / "d.json").write_text(json.dumps({"Version": "2020-12-01", "Steps": [step]}))
+    wrong = json.loads(json.dumps({"Version": "2020-12-01", "Steps": [PROCESS]}))
+    wrong["Steps"][0]["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceType"] = "ml.m5"
+    (empty.root / "wrong.json").write_text(json.dumps(wrong))
+    unsound = take(empty, "wrong.json", "--name", "q", "--json")
+    assert (unsound.code, [one["id"] for one in json.loads(unsound.out)["problems"]]) == (1, ["PB404"])
+    no_name = take(empty, "d.json")
+    assert (no_name.code, "PB938" in no_name.err) == (1, True)
+    done = take(empty, "d.json", "--name", "p")
+    assert (done.code, "PB313 there is no step 'Nobody'" in done.err) == (1, True)
+    assert (empty.root / "p/conf/conf.yaml").exists()
+
+
+def test_what_cannot_be_read(empty: Workspace) -> None:
+    (empty.root / "churn.json").write_text(json.dumps(ANSWER))
+    missing = take(empty, "nothing.json")
+    assert (missing.code, "PB935 cannot read 'nothing.json'" in missing.err) == (1, True)
+    program = take(empty, "nothing.py")
+    assert (program.code, "PB940 there is no file 'nothing.py'" in program.err) == (1, True)
+    option = take(empty, "churn.json", "--function", "build")
+    assert (option.code, "--function is for a program (.py)" in option.err) == (2, True)

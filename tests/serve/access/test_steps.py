@@ -1,0 +1,46 @@
+"""What a job of the SDK's `@step` may read: the function that it runs, and the results that it is handed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline_builder.serve.access.steps import StepKey, step_key
+from pipeline_builder.target import Calling
+
+EXECUTION = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p/execution/now1"
+ROOT = "s3://bucket/prefix/p"
+
+
+def key_of(output: str, *arguments: str) -> StepKey:
+    request: dict[str, Any] = {
+        "AlgorithmSpecification": {"ContainerArguments": ["--s3_base_uri", ROOT, *arguments]},
+        "OutputDataConfig": {"S3OutputPath": output},
+    }
+    job = "arn:aws:sagemaker:us-east-1:000000000000:training-job/pipelines-now1-sum"
+    return step_key(Calling(execution=EXECUTION, step="sum-1", job=job, request=request))
+
+
+def test_the_function_lies_beside_the_results() -> None:
+    key = key_of(f"{ROOT}/now1/sum-1/results")
+    assert key.may_read("bucket", "prefix/p/sum-1/2026-11-29/function/metadata.json")
+    assert key.may_read("bucket", "prefix/p/now1/generator-1/results/payload.pkl")
+    assert key.may_write("bucket", "prefix/p/now1/sum-1/exception/payload.pkl")
+    assert not key.may_write("bucket", "prefix/p/now1/generator-1/results/payload.pkl")
+    assert not key.may_read("bucket", "prefix/p/then2/generator-1/results/payload.pkl")
+    assert not key.may_read("bucket", "prefix/other/sum-1/function/metadata.json")
+
+
+def test_results_of_another_execution_are_read_where_they_are_handed_over() -> None:
+    handed = f"{ROOT}/then2/generator-1/results"
+    key = key_of(f"{ROOT}/now1/sum-1/results", "--then2", handed, "s3://bucket/prefix/other/then2/generator-1/results")
+    assert key.may_read("bucket", "prefix/p/then2/generator-1/results/payload.pkl")
+    assert not key.may_write("bucket", "prefix/p/then2/generator-1/results/payload.pkl")
+    assert not key.may_read("bucket", "prefix/p/then2/other-1/results/payload.pkl")
+    assert not key.may_read("bucket", "prefix/other/then2/generator-1/results/payload.pkl")
+
+
+def test_an_output_of_another_form_opens_nothing_above_it() -> None:
+    key = key_of("s3://bucket/now1/sum-1/results")
+    assert not key.may_read("bucket", "other/anything")
+    key = key_of(f"{ROOT}/then2/sum-1/results")
+    assert not key.may_read("bucket", "prefix/p/sum-1/function/metadata.json")
