@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_builder.conf.conf import ParameterSection
+from pipeline_builder.conf.parameters import ParameterSection
 from pipeline_builder.documents.schema import known_keys
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.importing.comparing import BRANCHES, NOTHING, Difference, differences, flat
