@@ -200,6 +200,17 @@ def test_what_has_no_form_of_its_own_is_put_together(tmp_path: Path) -> None:
     ]
 
 
+def test_a_cached_step_keeps_its_variables(tmp_path: Path) -> None:
+    step = json.loads(json.dumps(PROCESS))
+    step |= {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}
+    step["Arguments"]["Environment"] = {"LEVEL": "3"}
+    done = imported({"Version": "2020-12-01", "Steps": [step]})
+    assert done.problems == ()
+    found = composed_from(tmp_path, done)["Steps"][0]["Arguments"]["Environment"]
+    assert found == {"LEVEL": "3", "SMP_CACHE_GENERATION": {"Get": "Parameters.CacheGeneration"}}
+    assert "Steps[Report].Arguments.Environment.SMP_CACHE_GENERATION" in {one.place for one in done.differences}
+
+
 def test_a_step_of_a_type_that_nobody_knows_yet(tmp_path: Path) -> None:
     step = {"Name": "New", "Type": "Quantum", "Arguments": {"Bits": 7}, "Beside": {"a": [1.5, True]}}
     done = imported({"Version": "2020-12-01", "Steps": [step]})
