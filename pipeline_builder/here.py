@@ -126,14 +126,14 @@ def find_unrunnable_here(
     composed: Composed, stub_files: Mapping[str, Path], kept: Kept | None = None
 ) -> tuple[Problem, ...]:
     """Return a problem for each step without a stub that this machine can't run, at its place, and for wrong stubs."""
-    from pipeline_builder.definition.check.parts import have_passed
-    from pipeline_builder.engine.document.document import load_definition
-    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
-
     definition = composed.definition
     known = kept if not stub_files else None
     if known and known.get(_RUNS, definition.sha256):
         return ()
+    from pipeline_builder.definition.check.parts import have_passed
+    from pipeline_builder.engine.document.document import load_definition
+    from pipeline_builder.engine.execution.stubs import find_unrunnable, find_wrong_stubs, load_stubs
+
     content = composed.renewed if known and known.get(_RUNS, composed.before) else definition.content
     stubs = load_stubs(stub_files)
 

@@ -160,7 +160,9 @@ class Session(Opened):
 
     def find_unrunnable(self) -> tuple[Problem, ...]:
         """Return a problem for each step that the local target can't run and that has no stub; on AWS all run."""
-        return find_unrunnable_here(self.composed, self.workspace.stubs) if self.workspace.target == "local" else ()
+        if self.workspace.target != "local":
+            return ()
+        return find_unrunnable_here(self.composed, self.workspace.stubs, self.kept)
 
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""

@@ -144,6 +144,7 @@ def _parent(path: str, aws: bool, kills: bool) -> _Parent:
 def main() -> NoReturn:
     """Import everything, then fork for each order until the tests are gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    gc.disable()  # nothing of what is made here goes away
     _import_everything()
     _make_what_is_made_once()
     if sys.argv[2:] or os.environ["PYTHONPATH"] == str(ROOT):  # elsewhere something may count what is changed
@@ -153,6 +154,7 @@ def main() -> NoReturn:
         _read_templates()
     gc.collect()
     gc.freeze()  # no fork looks through what all have, nor copies its pages for that
+    gc.enable()
     wakes, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)

@@ -59,6 +59,10 @@ class ChangedError(OutsideFailure):
     """What was to be replaced is another by now; the caller knows what that means, and if nobody does it is said."""
 
 
+class UnservedError(OutsideFailure):
+    """Whoever is asked has no such operation: an emulator of parts of AWS, as `serve` is."""
+
+
 def not_found(operation: str, said: str) -> NotFoundError:
     """Return that what a call was about isn't there; `said` is the service's word on it."""
     message = f"AWS has nothing there for {operation}: {_short(said)}"
@@ -172,6 +176,8 @@ class translated:  # noqa: N801 - it is used as a function
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
             if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
                 raise not_found(self._operation, said or code) from error
+            if code == "UnknownOperationException":
+                raise UnservedError(_refused(self._operation, code, said)) from error
             if code in _CHANGED or (code in _MOVED and self._asked.startswith("cloudformation ")):
                 raise _changed(self._operation, said or code) from error
             if code in _SKEWED or (code in _SIGNED and _CLOCK.search(said)):

@@ -21,7 +21,7 @@ _NEVER = {
     "Model": "models are always made anew",
     "RegisterModel": "a run registers a new version",
     "Condition": "conditions are always decided anew",
-    "Fail": "only where the condition before it says so",
+    "Fail": "an execution that comes to it fails",
 }
 
 

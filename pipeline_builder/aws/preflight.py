@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.client import Aws, NotFoundError, UnservedError
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.regions.hosts import ecr_image, registry
 
@@ -20,7 +20,9 @@ _DENIED = "PB704"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a definition takes of an account; `instances` counts by quota name the most that one job wants."""
+    """What a definition takes of an account; `instances` counts by quota name the most that one job wants, `pools` the
+    most that one wants to stay after it.
+    """
 
     role: str
     bucket: str
@@ -30,6 +32,7 @@ class Needs:
     images: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     instances: Mapping[str, int] = field(default_factory=dict)
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key: str) -> Needs:
@@ -38,6 +41,7 @@ def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key:
     roles: set[str] = set()
     functions: set[str] = set()
     instances: dict[str, int] = {}
+    pools: dict[str, int] = {}
     for kind, found in _mappings(json.loads(definition)["Steps"], ""):
         images |= {found[key] for key in ("ImageUri", "TrainingImage", "Image") if isinstance(found.get(key), str)}
         roles |= {found[key] for key in ("RoleArn", "ExecutionRoleArn") if isinstance(found.get(key), str)}
@@ -47,6 +51,9 @@ def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key:
         if isinstance(name, str) and isinstance(count, int):
             quota = f"{name} for {kind} job usage"
             instances[quota] = max(count, instances.get(quota, 0))
+            if found.get("KeepAlivePeriodInSeconds"):
+                pool = f"{name} for {kind} warm pool usage"
+                pools[pool] = max(count, pools.get(pool, 0))
     return Needs(
         role=role,
         bucket=bucket,
@@ -56,6 +63,7 @@ def needs_of(definition: bytes, *, role: str, bucket: str, region: str, kms_key:
         images=frozenset(images),
         functions=frozenset(functions),
         instances=instances,
+        pools=pools,
     )
 
 
@@ -65,8 +73,10 @@ def _mappings(value: Any, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for item in value:
             yield from _mappings(item, kind)
     elif isinstance(value, dict):
-        types = {"Processing": "processing", "Training": "training", "Transform": "transform"}
+        types = {"Processing": "processing", "Training": "training", "Transform": "transform", "Tuning": "training"}
         kind = types.get(str(value.get("Type")), kind)
+        if value.get("EnableManagedSpotTraining") is True:
+            kind = f"spot {kind}"
         yield kind, value
         for item in value.values():
             yield from _mappings(item, kind)
@@ -88,7 +98,7 @@ def preflight(aws: Aws, needs: Needs) -> tuple[Problem, ...]:
         lambda: _key(aws, needs.kms_key),
         *(_image_look(aws, needs, image) for image in sorted(needs.images)),
         *(_function_look(aws, function) for function in sorted(needs.functions)),
-        lambda: _quotas(aws, needs.instances),
+        lambda: _quotas(aws, needs.instances, needs.pools),
     )
     return (*credentials, *(problem for look in looks for problem in _look(look)))
 
@@ -180,6 +190,8 @@ def _function_look(aws: Aws, function: str) -> Callable[[], Iterable[Problem]]:
 def _function(aws: Aws, function: str) -> Iterator[Problem]:
     try:
         aws.call("lambda", "get_function_configuration", FunctionName=function)
+    except UnservedError:
+        return  # who has no functions runs handlers by their code, which calls name
     except NotFoundError:
         hint = "'pipeline-builder deploy' makes the functions of handlers; or correct 'function'"
         yield Problem(id="PB874", message=f"the function '{function}' is not there", hint=hint)
@@ -206,7 +218,7 @@ def _image(aws: Aws, needs: Needs, image: str) -> Iterator[Problem]:
         yield Problem(id="PB715", message=f"the image '{image}' is not there", hint="push it, or correct the address")
 
 
-def _quotas(aws: Aws, instances: Mapping[str, int]) -> Iterator[Problem]:
+def _quotas(aws: Aws, instances: Mapping[str, int], pools: Mapping[str, int]) -> Iterator[Problem]:
     if not instances:
         return
     pages = aws.pages("service-quotas", "list_service_quotas", ServiceCode="sagemaker")
@@ -217,3 +229,8 @@ def _quotas(aws: Aws, instances: Mapping[str, int]) -> Iterator[Problem]:
             yield Problem(
                 id="PB716", message=message, hint="ask for more in Service Quotas, or use another instance type"
             )
+    for name, count in sorted(pools.items()):
+        if name in values and values[name] < count:
+            message = f"the quota '{name}' is {values[name]:g}, and a job wants {count} to stay: SageMaker keeps none"
+            hint = "ask for more in Service Quotas: each type begins with 0"
+            yield Problem(id="PB716", message=message, hint=hint, warning=True)

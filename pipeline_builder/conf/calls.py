@@ -109,7 +109,7 @@ class CallSection(Section):
         BeforeValidator(_outputs, json_schema_input_type=dict[str, OutputType] | tuple[str, ...] | None),
         AfterValidator(_names),
     ] = Field({}, description="what comes back: names with String, Integer, Boolean or Float; a list of names is texts")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     arguments: Arguments = Field({}, description="merged over the inputs, and over the step's members beside them")
 
 

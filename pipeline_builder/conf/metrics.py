@@ -27,12 +27,14 @@ Regex = Annotated[str, AfterValidator(_regex)]
 
 
 def _by_name(value: JSON) -> JSON:
-    """They come by name, or as the service writes them: a list of Name and Regex."""
+    """They come by name, in whatever order, or as the service writes them: a list of Name and Regex."""
     if isinstance(value, list) and all(isinstance(one, dict) and set(one) == {"Name", "Regex"} for one in value):
         names = [str(one["Name"]) for one in value if isinstance(one, dict)]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two metrics have the name '{twice}'")
         return {str(one["Name"]): one["Regex"] for one in value if isinstance(one, dict)}
+    if isinstance(value, dict):
+        return dict(sorted(value.items()))
     return {} if value is None else value
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
 from pipeline_builder.documents.fields import Arguments, Count, Env, Image, Tags, Word
-from pipeline_builder.documents.schema import Section, did_you_mean, read_section
+from pipeline_builder.documents.schema import Section, did_you_mean, known_keys, read_section
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class RequestSection(Section):
     """What all of them have."""
 
     tags: Tags = Field({}, description="tags of the job")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     arguments: Arguments = Field({}, description="merged over the request to the service, and checked like it")
 
     @property
@@ -68,10 +68,13 @@ def read_requests(
     One that couldn't be read is None.
     """
     section = conf.section.models[name]
-    named = {step.step_type: step.step_class for step in steps if step.step_class in NAMES and step.step_type}
-    wanted = {**{key: kind for kind, key in NAMES.items()}, **named}
+    own = {key: kind for kind, key in NAMES.items()}
+    asked = {step.step_type: step.step_class for step in steps if step.step_class in NAMES}
+    wanted = {**own, **{key: kind for key, kind in asked.items() if key in section.others}}
     written: dict[str, Any] = {
-        key: data for key in wanted if (data := getattr(section, key, None) or section.others.get(key)) is not None
+        key: data
+        for key in wanted
+        if (data := getattr(section, key) if key in own else section.others[key]) is not None
     }
     found: dict[str, RequestSection | None] = {}
     for key, data in written.items():
@@ -88,10 +91,18 @@ def request_name(unit: Unit, asked: StepSection) -> str:
     return name if name in unit.requests or not asked.arguments else ""
 
 
+def request_of(unit: Unit, asked: StepSection, name: str) -> RequestSection | None:
+    """Return a step's section; None where it couldn't be read, or is of another class."""
+    section = unit.requests.get(name)
+    return section if isinstance(section, kinds()[asked.step_class]) else None
+
+
 def missing_request(unit: Unit, asked: StepSection, name: str) -> Iterator[str]:
     """Yield what is wrong where a step's section isn't there, or is of another class."""
     section = unit.requests.get(name)
-    if name not in unit.requests:
+    if name not in unit.requests and name in known_keys(type(unit.section)) and name != NAMES[asked.step_class]:
+        yield f"step '{asked.step_name}': the section '{name}' is not one for a {asked.step_class} step"
+    elif name not in unit.requests:
         yield (
             f"step '{asked.step_name}' ({asked.step_class}) needs the section '{name}' of the model '{unit.name}', "
             "or its whole request in 'arguments'"

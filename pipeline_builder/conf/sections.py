@@ -60,7 +60,7 @@ class JobSection(Section):
     env: Env = Field({}, description="environment variables of the job")
     secrets: Secrets = Field({}, description="NAME: secretsmanager:ID, variables that only the job gets to see")
     channels: Channels = Field({}, description="data of the job; a bare name, or names with files")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
     arguments: Arguments = Field({}, description="merged over the request to the service, and checked like it")
 
@@ -127,7 +127,7 @@ class PreprocessSection(_ProcessingSection):
         "EndOfJob", description="when outputs are uploaded"
     )
     framework_version: Text = Field("0", description="read for compatibility; the image decides the version")
-    location: LocationSection = Field(LocationSection(), description="where outputs are looked for")
+    location: LocationSection = Field(LocationSection.model_construct(), description="where outputs are looked for")
     input_path: str = Field(
         "/opt/ml/processing/input", alias="inputLocalFilepath", description="folder with a folder for each data file"
     )

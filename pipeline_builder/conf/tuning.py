@@ -182,13 +182,13 @@ class TuneSection(Section):
         description="maximum time of the whole tuning, seconds",
     )
     early_stopping: bool = Field(False, description="stops trainings that are worse than the median of those before")
-    complete: CompletionSection = Field(CompletionSection(), description="when it has enough")
+    complete: CompletionSection = Field(CompletionSection.model_construct(), description="when it has enough")
     warm_start: WarmStartSection | None = Field(None, description="tuning jobs to begin with")
     seed: Annotated[Annotated[int, Field(ge=0)] | Expression | None, REFERABLE] = Field(
         None, description="the same seed chooses the same values again"
     )
     base_job_name: Word = Field("", description="prefix of the tuning job's name")
     tags: Tags = Field({}, description="tags of the tuning job and its trainings, over those of the training's section")
-    cache: CacheSection = Field(CacheSection(), description="expiry of the step cache")
+    cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
     arguments: Arguments = Field({}, description="merged over CreateHyperParameterTuningJob, and checked like it")

@@ -18,6 +18,7 @@ from pipeline_builder.conf.requests import (
     missing_request,
     read_requests,
     request_name,
+    request_of,
 )
 from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
 from pipeline_builder.conf.sdk import KEY, MadeSteps, sections_of
@@ -363,7 +364,7 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     written = read_own(asked, owner, path, IDS, problems)
     if requested := request_name(unit, asked):
-        section_name, written = requested, unit.requests.get(requested)
+        section_name, written = requested, request_of(unit, asked, requested)
     step = Step(
         name=asked.step_name,
         step_class=asked.step_class,

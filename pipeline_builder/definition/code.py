@@ -82,7 +82,8 @@ def _handler(step: Step, call: LambdaSection, bundler: Bundler) -> Bundle | None
 
 def _entry_points(unit: Unit) -> list[str]:
     handlers = [call.entry_point for call in unit.calls.values() if isinstance(call, LambdaSection)]
-    return [name for name in (*(job.entry_point for job in unit.jobs.values()), *handlers) if name]
+    factory = unit.section.sdk.entry_point if unit.section.sdk else None
+    return [name for name in (*(job.entry_point for job in unit.jobs.values()), *handlers, factory) if name]
 
 
 def _of_containers(step: Step, scripts: list[str], bundler: Bundler, include: tuple[str, ...]) -> Bundle:

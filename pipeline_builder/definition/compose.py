@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # What a policy's limits say of a number that is beyond SageMaker's own anyway.
 _LIMITS = ("PB240", "PB241")
+# What may be said because the steps of a factory aren't there.
+_OF_STEPS = ("PB310", "PB313", "PB314", "PB316")
 # Nobody's fault but that of what lies outside.
 _OUTSIDE = ("PB915", "PB916", "PB924")
 
@@ -144,6 +146,8 @@ def _graph(
         return None
     source = values.get("SMP_SOURCE_DIR_PATH", "")
     graph, found = read_graph(whole, training_dir=training_dir, default_source=source, made=made)
+    if any(model.sdk and name not in made for conf in whole for name, model in conf.section.models.items()):
+        found = [problem for problem in found if problem.id not in _OF_STEPS]
     _add_certain(problems, found)
     return graph
 
@@ -158,9 +162,9 @@ def _made(
     values: Mapping[str, str],
     build: FactoryBuilder,
 ) -> Mapping[str, MadeSteps]:
-    """Return the steps of factories; most confs have none, and then nobody is asked."""
+    """Return the steps of factories: most confs have none, and nobody's code is run for confs that are wrong."""
     whole = [conf for conf in confs if conf is not None]
-    if settings is None or not any(model.sdk for conf in whole for model in conf.section.models.values()):
+    if settings is None or problems or not any(model.sdk for conf in whole for model in conf.section.models.values()):
         return {}
     source = values.get("SMP_SOURCE_DIR_PATH", "")
     rules = {repo.name: manifest.policy.rules(repo.name, values) for repo in manifest.repos}

@@ -25,7 +25,8 @@ class Section(BaseModel):
     `later` has the documented keys that this version doesn't support yet, each with what to do meanwhile.
     """
 
-    # Validators are built when first used: only the outermost section ever needs one of its own.
+    # Validators are built when first used: only the outermost section ever needs one of its own. So a default that is a
+    # section is made with `model_construct`.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
     later: ClassVar[Mapping[str, str]] = {}
 

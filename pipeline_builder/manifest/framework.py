@@ -52,7 +52,9 @@ class FrameworkSection(Section):
     prefix: Prefix = Field("", alias="s3Prefix", description="what all lies below in that bucket; SMP_S3PREFIX wins")
     config: str = Field("", alias="modelConfigFilePath", description="glob of conf files; SMP_MODEL_CONFIGPATH wins")
     security: SecuritySection = Field(
-        SecuritySection(), alias="sagemakerNetworkSecurity", description="network, role and key of every job"
+        SecuritySection.model_construct(),
+        alias="sagemakerNetworkSecurity",
+        description="network, role and key of every job",
     )
     tags: Tags = Field({}, description="tags of the pipeline and of every job")
 

@@ -19,8 +19,10 @@ class LocalSection(Section):
         {}, description="filesystem://, athena:// or redshift:// address, or its beginning: folder with its data"
     )
     images: tuple[ImageSection, ...] = Field((), description="images and the Python packages that stand for them")
-    limits: LimitsSection = Field(LimitsSection(), description="how much of the machine one job may take")
-    keep: KeepSection = Field(KeepSection(), description="how much 'gc' keeps of what has run")
+    limits: LimitsSection = Field(
+        LimitsSection.model_construct(), description="how much of the machine one job may take"
+    )
+    keep: KeepSection = Field(KeepSection.model_construct(), description="how much 'gc' keeps of what has run")
     interrupt: Interrupts = Field(
         {},
         description="spot training step: seconds after which its machine is taken away; a list for one after another",

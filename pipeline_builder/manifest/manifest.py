@@ -87,7 +87,9 @@ class DefaultsSection(Section):
 
     revision: Revision | None = Field(None, description="branch, tag or full commit id; where nothing says it 'main'")
     tag: Tag | None = Field(None, description=TAG)
-    trigger: Trigger = Field(TriggerSection(), description="what starts the service when a repository changes")
+    trigger: Trigger = Field(
+        TriggerSection.model_construct(), description="what starts the service when a repository changes"
+    )
     known_hosts: KnownHosts = Field((), description=_KNOWN_HOSTS)
     submodules: bool = Field(False, description=SUBMODULES)
     lfs: bool = Field(False, description=LFS)
@@ -108,13 +110,17 @@ class ManifestSection(Section):
     version: Literal[1] = Field(description="version of this format: 1")
     training_dir: RelativePath = Field("aws-train", description="where the repositories are checked out")
     config: RelativePath = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
-    defaults: DefaultsSection = Field(DefaultsSection(), description="what repositories that don't say it get")
+    defaults: DefaultsSection = Field(
+        DefaultsSection.model_construct(), description="what repositories that don't say it get"
+    )
     repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
     schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
-    service: ServiceSection = Field(ServiceSection(), description="the service on AWS")
-    approval: RuleSection = Field(RuleSection(), description="what holds for every approval, on each target")
-    local: LocalSection = Field(LocalSection(), description="only for the local target")
-    policy: PolicySection = Field(PolicySection(), description="what confs may ask for")
+    service: ServiceSection = Field(ServiceSection.model_construct(), description="the service on AWS")
+    approval: RuleSection = Field(
+        RuleSection.model_construct(), description="what holds for every approval, on each target"
+    )
+    local: LocalSection = Field(LocalSection.model_construct(), description="only for the local target")
+    policy: PolicySection = Field(PolicySection.model_construct(), description="what confs may ask for")
 
 
 class Repo(Section):
@@ -132,7 +138,7 @@ class Repo(Section):
     lfs: bool = False
     hosts: Mapping[str, HostSection] = {}
     groups: tuple[str, ...] = ()
-    trigger: TriggerSection = TriggerSection()
+    trigger: TriggerSection = TriggerSection.model_construct()
     place: Place
     revision_place: Place
     trigger_place: Place | None = None
@@ -169,12 +175,12 @@ class Manifest(Section):
     repos: tuple[Repo, ...]
     local: LocalSection
     schedules: tuple[Schedule, ...] = ()
-    service: ServiceSection = ServiceSection()
-    approval: RuleSection = RuleSection()
+    service: ServiceSection = ServiceSection.model_construct()
+    approval: RuleSection = RuleSection.model_construct()
     service_place: Place | None = None
     service_places: Mapping[str, Place] = {}
     interrupt_places: Mapping[str, Place] = {}
-    policy: Policy = Policy()
+    policy: Policy = Policy.model_construct()
 
     def at_service(self, key: str) -> Place | None:
         """Return where a key of `service` stands, or where it would."""
@@ -195,7 +201,7 @@ class _LocalFile(Section):
     """A manifest of which only this machine's settings are read."""
 
     version: Literal[1] = Field(description="version of this format: 1")
-    local: LocalSection = Field(LocalSection(), description="only for the local target")
+    local: LocalSection = Field(LocalSection.model_construct(), description="only for the local target")
 
 
 def build_local(document: Document) -> LocalSection:

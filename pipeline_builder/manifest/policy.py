@@ -136,7 +136,9 @@ class RulesSection(Section):
         ("PendingManualApproval", "Rejected"), description="approval that a new model package may begin with"
     )
     images: Texts = Field(("*",), description="addresses of container images, with * and ?")
-    instances: InstancesSection = Field(InstancesSection(), description="which instances a job may ask for")
+    instances: InstancesSection = Field(
+        InstancesSection.model_construct(), description="which instances a job may ask for"
+    )
     max_runtime: Span = Field(432_000, description="the longest that a job may run: 5d, 12h, 90m, or seconds")
     network: Literal["any", "isolated"] = Field("any", description="isolated: every job has EnableNetworkIsolation")
     encryption: Literal["any", "required"] = Field(
@@ -206,7 +208,7 @@ class Policy(Section):
     `withheld` are the variables that hold tokens of repositories: no conf gets at them, whatever the policy says.
     """
 
-    section: PolicySection = PolicySection()
+    section: PolicySection = PolicySection.model_construct()
     places: Mapping[tuple[str, ...], Place] = {}
     withheld: frozenset[str] = frozenset()
 

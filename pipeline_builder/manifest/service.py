@@ -173,9 +173,11 @@ class ServiceSection(Section):
     name: Annotated[
         str, matching(SERVICE_NAME_PATTERN, "2 to 29 lower-case letters, digits and '-', the first a letter")
     ] = Field("pipeline-builder", description="begins the names of everything that is made")
-    source: SourceSection = Field(SourceSection(), description="where this repository is")
+    source: SourceSection = Field(SourceSection.model_construct(), description="where this repository is")
     connection: Connection | None = Field(None, description="the connection of everything that names none")
-    approval: ApprovalSection = Field(ApprovalSection(), description="who is asked before a model is promoted")
+    approval: ApprovalSection = Field(
+        ApprovalSection.model_construct(), description="who is asked before a model is promoted"
+    )
     notifications: NotificationsSection | None = Field(None, description="a channel of a team's chat")
     policies: Policies = Field(
         (), description="managed policies that are made for people to be given: approver, operator"

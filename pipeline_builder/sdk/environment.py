@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,9 +14,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.environments import Environments
+from pipeline_builder.engine.jobs.job import Command
+from pipeline_builder.engine.jobs.sandbox import run_plain
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError
+from pipeline_builder.machine.temporary import temporary_folder
 
 _LOCKS: Mapping[int, Path] = {number: Path(__file__).with_name(f"requirements-{number}.txt") for number in (2, 3)}
+_IMPORTED: Mapping[int, str] = {
+    2: "sagemaker.workflow.pipeline, sagemaker.workflow.pipeline_context, sagemaker.estimator, sagemaker.processing",
+    3: "sagemaker.mlops.workflow.pipeline, sagemaker.core.processing, sagemaker.train.model_trainer",
+}
+_PATIENCE = 300.0
 _HINT = (
     "look at the network, the proxy variables and UV_DEFAULT_INDEX, and repeat the command; where there is no index, "
     "write addresses of images as image_uri"
@@ -56,10 +65,32 @@ class SdkEnvironment:
         """
         if not alone and _installed() == self.release:
             return Path(sys.executable)
+        said: list[str] = []
+
+        def observe(line: str) -> None:
+            said.append(line)
+            self._told(line)
+
         try:
-            return Environments(self.folder, whole=False).get((tuple(self.lock.splitlines()),), observe=self._told)
+            python = Environments(self.folder, whole=False).get((tuple(self.lock.splitlines()),), observe=observe)
         except PipelineBuilderError as error:
             raise self._unmade(error) from error
+        if said:
+            self._compile(python)
+        return python
+
+    def _compile(self, python: Path) -> None:
+        """Have what factories import compiled, once: jobs can't write into the environment. It may fail: then not."""
+        with temporary_folder() as home:
+            command = Command(
+                name="the SageMaker SDK",
+                command=(str(python), "-c", f"import {_IMPORTED[self.number]}"),
+                environment=plain_variables(home),
+                workdir=str(home),
+                log=home / "said.txt",
+                timeout=_PATIENCE,
+            )
+            run_plain(command, stop=threading.Event())
 
     def _told(self, line: str) -> None:
         """The engine names every requirement with its hashes."""

@@ -34,7 +34,7 @@ SECONDS = 300.0
 _INSIDE = Path(__file__).parent / "inside"
 _GIVEN, _CONFIG = f"{OPT_ML}/input/given.json", f"{OPT_ML}/input/config.yaml"
 _LIMITS = JobLimits(processes=256, memory=4 << 30, disk=1 << 30, file_size=256 << 20, log=8 << 20)
-_QUIET = b"SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
+QUIET = b"SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
 _LINES = 12
 
 
@@ -95,7 +95,7 @@ class Room:
             code.write(packed)
         unpack(folder / "code.tar.gz", folder / "ml" / "code")
         (folder / "ml" / "input" / "given.json").write_text(json.dumps(given), "utf-8")
-        (folder / "ml" / "input" / "config.yaml").write_bytes(_QUIET)
+        (folder / "ml" / "input" / "config.yaml").write_bytes(QUIET)
         return Job(
             name=f"factory of {name}",
             folder=folder,

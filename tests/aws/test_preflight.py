@@ -14,7 +14,7 @@ from moto import mock_aws
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.preflight import Needs, needs_of, preflight
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.definitions import definition, script
+from tests.engine.definitions import definition, script, training
 
 REGION = "eu-central-1"
 IMAGE = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/train:2"
@@ -56,6 +56,32 @@ def test_what_a_definition_needs() -> None:
     found = needs_of(definition(script("a", "true"), script("b", "true")), role="r", bucket="b", region="x", kms_key="")
     assert found.images == {"image:1"}
     assert found.instances == {"ml.m5.large for processing job usage": 1}
+
+
+def test_spot_machines_warm_pools_and_groups_have_quotas_of_their_own(aws: Aws) -> None:
+    def wanted(**more: Any) -> Needs:
+        content = definition(training("a", "", **more))
+        return needs_of(content, role=ROLE, bucket="ml-artifacts", region=REGION, kms_key="")
+
+    groups = [{"InstanceGroupName": n, "InstanceType": f"ml.{n}.large", "InstanceCount": 2} for n in ("c5", "m5")]
+    found = wanted(EnableManagedSpotTraining=True, ResourceConfig={"InstanceGroups": groups})
+    assert found.instances == dict.fromkeys([f"ml.{n}.large for spot training job usage" for n in ("c5", "m5")], 2)
+    own = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    pool = wanted(ResourceConfig={**own, "KeepAlivePeriodInSeconds": 60})
+    assert (pool.instances, pool.pools) == (
+        {"ml.m5.large for training job usage": 2},
+        {"ml.m5.large for training warm pool usage": 2},
+    )
+    assert wanted(ResourceConfig={**own, "KeepAlivePeriodInSeconds": 0}).pools == {}
+    make_account()
+    with Stubber(aws.client("service-quotas")) as quotas:
+        quota = {"QuotaName": "ml.m5.large for training warm pool usage", "Value": 0.0}
+        quotas.add_response("list_service_quotas", {"Quotas": [quota]}, {"ServiceCode": "sagemaker"})
+        (problem,) = [one for one in preflight(aws, pool) if one.id == "PB716"]
+    assert (problem.warning, problem.message) == (
+        True,
+        "the quota 'ml.m5.large for training warm pool usage' is 0, and a job wants 2 to stay: SageMaker keeps none",
+    )
 
 
 def test_all_is_well(aws: Aws) -> None:
@@ -134,3 +160,6 @@ def test_functions_that_are_not_deployed(aws: Aws) -> None:
     found = needs_of(definition(*steps), role=ROLE, bucket="ml-artifacts", region=REGION, kms_key="")
     assert found.functions == {own}
     assert ids(aws, needs(functions=found.functions)) == ["PB874"]
+    with Stubber(aws.client("lambda")) as functions:
+        functions.add_client_error("get_function_configuration", "UnknownOperationException", "not served")
+        assert ids(aws, needs(functions=found.functions)) == []

@@ -97,3 +97,6 @@ def test_how_it_is_called(workspace: Workspace) -> None:
     for wrong in (("--success",), ("--failure", "no")):  # nobody's answer is no answer
         ended = workspace.call("callback", *wrong)
         assert (ended.code, "callback TOKEN" in ended.err) == (2, True)
+    there = {"SMP_TARGET": "aws", "SMP_REGION": "us-east-1", "SMP_ACCOUNTID": "000000000000", "SMP_ROLE": "local",
+             "SMP_S3BUCKETNAME": "local", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}  # fmt: skip
+    assert workspace.call("callback", **there).out.strip() == "the steps that wait are in the messages of their queues"

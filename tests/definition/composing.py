@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline_builder.conf.conf import load_conf
-from pipeline_builder.conf.graph import Graph, build_graph
+from pipeline_builder.conf.graph import Graph, read_graph
+from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.errors import InputProblems
 from tests.tiny import CONF, write_model
 
 LABEL = "churn@1f3c9ab:conf/conf.yaml"
@@ -27,7 +29,7 @@ def compose_graph(training_dir: Path, conf: str = CONF, **values: str) -> Graph:
     return load_graph(training_dir, "churn", **values)
 
 
-def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
+def load_graph(training_dir: Path, *repos: str, made: Mapping[str, MadeSteps] | None = None, **values: str) -> Graph:
     """Return the graph of the repositories that are below the training directory already."""
     confs = [
         load_conf(
@@ -39,7 +41,10 @@ def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
         )
         for repo in repos
     ]
-    return build_graph(confs, training_dir=training_dir)
+    graph, problems = read_graph(confs, training_dir=training_dir, made=made)
+    if graph is None or problems:
+        raise InputProblems(*problems)
+    return graph
 
 
 def compose_definition(

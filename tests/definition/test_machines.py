@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.passed import Passed
+from tests.definition.cases import TUNE
 from tests.definition.composing import load_graph
 from tests.definition.machine_cases import REPOSITORY, SERVER
 from tests.tiny import variant, write_model
 
 TRAIN = "        hyperparams: {scale: 2}\n"
+TUNING = ("step_class: Training", "step_class: Tuning")
 GROUPS = "instance_groups: {fast: {instance_type: ml.g5.xlarge}, cheap: {instance_type: ml.c5.xlarge}}"
 # Lines of the train section, and what is said of them: line and column among those, id, the beginning of the message.
 SAID = [
@@ -109,3 +112,28 @@ def test_torchrun_starts_scripts_only(tmp_path: Path) -> None:
     (found,) = said(tmp_path, ["distributed: {by: torchrun, processes_per_host: 2}"], setup_py="")
     assert (found.id, found.place and found.place.line) == ("PB902", 16), str(found)
     assert "its source directory has a setup.py" in found.message
+
+
+def test_a_tuning_has_what_its_trainings_have(tmp_path: Path) -> None:
+    """But for MLflow's member, which it has none of: its trainings find the server by their variables."""
+    lines = (
+        "spot: true", "max_wait_seconds: 3600", "checkpoints: s3://local/points/", "metrics: {rows: 'rows: (.+)'}",
+        "distributed: {by: mpi, processes_per_host: 2}", f"mlflow: {{server: '{SERVER}', run: nightly}}",
+    )  # fmt: skip
+    more = "".join(f"        {line}\n" for line in lines)
+    write_model(tmp_path / "churn", variant((TRAIN, TRAIN + more + TUNE), TUNING))
+    content = build_definition(load_graph(tmp_path, "churn"), build_settings(LOCAL_DEFAULTS), {}).content
+    (step,) = [step for step in json.loads(content)["Steps"] if step["Type"] == "Tuning"]
+    found = step["Arguments"]["TrainingJobDefinition"]
+    assert (found["EnableManagedSpotTraining"], found["CheckpointConfig"]) == (True, {"S3Uri": "s3://local/points/"})
+    assert found["StoppingCondition"]["MaxWaitTimeInSeconds"] == 3600
+    assert [one["Name"] for one in found["AlgorithmSpecification"]["MetricDefinitions"]] == ["rows", "mean"]
+    assert found["StaticHyperParameters"]["sagemaker_mpi_num_of_processes_per_host"] == "2"
+    assert ("MlflowConfig" in found, found["Environment"]["MLFLOW_TRACKING_URI"]) == (False, SERVER)
+
+
+def test_a_tuning_has_warm_pools_by_itself(tmp_path: Path) -> None:
+    write_model(tmp_path / "churn", variant((TRAIN, f"{TRAIN}        keep_alive_seconds: 60\n{TUNE}"), TUNING))
+    graph = load_graph(tmp_path, "churn")
+    (found,) = findings_of(build_definition(graph, build_settings(LOCAL_DEFAULTS), {}), graph, Passed())
+    assert (found.id, found.place and (found.place.line, found.place.column)) == ("PB256", (18, 29))

@@ -168,6 +168,14 @@ def test_a_step_says_which_section_it_has_or_its_whole_request(tmp_path: Path) -
     assert problems(tmp_path / "c", variant((REGISTER, f"{REGISTER}          - {raw}\n"))) == []
 
 
+@pytest.mark.parametrize("name", ["quality_check", "train", "registry", "gate", "__class__", "others"])
+def test_a_section_of_another_class_is_none_of_the_steps(tmp_path: Path, name: str) -> None:
+    section = "quality_check: {image_uri: i, dataset: s3://local/x}"
+    (found,) = problems(tmp_path, with_section(section, f"{{step_name: S, step_class: EMR, step_type: {name}}}"))
+    assert "PB311 step 'S'" in found
+    assert "image" not in found
+
+
 def test_arguments_go_over_the_request_and_beside_it(tmp_path: Path) -> None:
     section = (
         "quality_check: {image_uri: i, dataset: s3://b/x, arguments: {FailOnViolation: false, "

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
@@ -19,9 +21,9 @@ EXAMPLES = ROOT / "examples"
 _GOLDEN = GOLDEN / "examples"
 
 
-def check_golden(name: str, folder: Path, *repos: str) -> None:
-    """Compose the repositories below the folder; compare with the golden file, where hashes of code are left out."""
-    graph = load_graph(folder, *repos)
+def check_golden(name: str, folder: Path, *repos: str, made: Mapping[str, MadeSteps] | None = None) -> None:
+    """Compose the repositories below the folder, with what factories have made; compare with the golden file, where hashes of code are left out."""
+    graph = load_graph(folder, *repos, made=made)
     definition = build_definition(graph, build_settings(LOCAL_DEFAULTS, {}), {repo: repo for repo in repos})
     found = json.loads(definition.content)
     assert check_definition(found) == ()

@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.conf.sdk import MadeSteps
+from pipeline_builder.definition.compose import compose
+from pipeline_builder.documents.source import load_yaml
+from pipeline_builder.documents.values import LOCAL_DEFAULTS
+from pipeline_builder.machine.kept import Kept
+from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.manifest.manifest import build_manifest
+from pipeline_builder.sdk.factories import Maker
+from pipeline_builder.sdk.room import Room
 from tests.checkout.repositories import ENVIRONMENT
+from tests.definition.oracle.environment import FOLDER
 from tests.engine.environments import equip, share_environments
 from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
 from tests.places import ROOT, with_uv
 
 EXAMPLE = EXAMPLES / "housing"
+STUBBED = ("--stub", "pca-Quality=examples/housing/stubs/pca-Quality.json", "--accept-stubs")
 DATA = EXAMPLES / "data" / "housing" / "housing.csv"
 
 
@@ -36,8 +47,32 @@ def test_the_scripts_are_fit_for_the_containers() -> None:
     check_scripts(EXAMPLE)
 
 
+MADE = ROOT / "tests" / "golden" / "made" / "housing.json"
+
+
 def test_golden() -> None:
-    check_golden("housing", EXAMPLE, "pca", "price")
+    (profile,) = json.loads(MADE.read_text())
+    check_golden("housing", EXAMPLE, "pca", "price", made={"housing-pca": MadeSteps(steps=(profile,))})
+
+
+@pytest.mark.long
+def test_the_factory_makes_the_step_of_the_golden_file(tmp_path: Path) -> None:
+    (tmp_path / "aws-train").mkdir()
+    for name in ("pca", "price"):
+        (tmp_path / "aws-train" / f"housing-{name}").symlink_to(EXAMPLE / name)
+    manifest = build_manifest(load_yaml(EXAMPLE / "model_repos.yaml", "model_repos.yaml", "PB100"))
+    room = Room(folder=tmp_path / "factories", report=pytest.fail)
+    maker = Maker(
+        room=room, environments=FOLDER, kept=Kept(folder=tmp_path / "kept"), handed=tmp_path, say=lambda _: None
+    )
+    lock = Lock(manifest_commit="", repos=())
+    found = compose(manifest, lock, root=tmp_path, values=LOCAL_DEFAULTS, build=maker).definition
+    (profile,) = [step for step in json.loads(found.content)["Steps"] if step["Name"] == "pca-Profile"]
+    (known,) = json.loads(MADE.read_text())
+    assert {**profile, "Arguments": {**profile["Arguments"], "RoleArn": "", "Environment": {}}} == {
+        **known,
+        "Arguments": {**known["Arguments"], "RoleArn": "", "Environment": {}},
+    }
 
 
 def test_the_price_model_takes_the_trained_pca_model() -> None:
@@ -61,7 +96,7 @@ def test_the_whole_job_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
     share_environments(clone / "examples" / "housing" / ".pipeline_builder", tmp_path_factory)
     equip(EXAMPLE / "model_repos.yaml", EXAMPLE, tmp_path_factory)
-    command = [str(clone / "scripts" / "run"), "--manifest", "examples/housing/model_repos.yaml", "--approve"]
+    command = [str(clone / "scripts" / "run"), "--manifest", "examples/housing/model_repos.yaml", "--approve", *STUBBED]
     own = {"PATH": with_uv(os.environ["PATH"]), "UV_LINK_MODE": "hardlink", "GIT_CONFIG_GLOBAL": os.devnull}
     environment = {**os.environ, **own}
 

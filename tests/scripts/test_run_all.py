@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.places import ROOT
 
+STUBBED = "--stub pca-Quality=examples/housing/stubs/pca-Quality.json --accept-stubs"
 HOUSING, SUMMARIZER = "examples/housing/model_repos.yaml", "examples/summarizer/model_repos.yaml"
 
 
@@ -45,7 +46,7 @@ def test_every_example_gets_a_build_folder_and_the_arguments(tmp_path: Path) -> 
         0,
         [
             "up --manifest model_repos.yaml --build-dir build --comment a b",
-            f"up --manifest {HOUSING} --build-dir build/housing --comment a b",
+            f"up --manifest {HOUSING} --build-dir build/housing {STUBBED} --comment a b",
             f"up --manifest {SUMMARIZER} --build-dir build/summarizer --comment a b",
         ],
     )

@@ -102,6 +102,14 @@ def test_what_another_service_would_be_asked_for(
     assert SECRET not in str(found)
 
 
+def test_a_role_by_its_name_is_one_of_the_account(tmp_path: Path) -> None:
+    roles = cluster(ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole")
+    allowed = "policy: {roles: ['arn:aws:iam::000000000000:role/EMR_DefaultRole']}\n"
+    (found,) = refusals(tmp_path, conf("EMR", roles), allowed)
+    assert "the role 'arn:aws:iam::000000000000:role/EMR_EC2_DefaultRole' is none" in found.message
+    assert "roles: ['arn:aws:iam::000000000000:role/EMR_DefaultRole', 'arn:" in str(found.hint)
+
+
 def test_as_many_at_once_as_a_job_says(tmp_path: Path) -> None:
     tune = {
         "objective": {"metric": "a", "type": "minimize", "regex": "a: ([0-9]+)"}, "max_jobs": 90,

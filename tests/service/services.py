@@ -80,10 +80,12 @@ def read_service(
     schedules: tuple[Mapping[str, Any], ...] = SCHEDULES,
     place: Mapping[str, str] | None = None,
     made: Made | None = None,
+    policy: Mapping[str, Any] | None = None,
     **service: Any,
 ) -> tuple[ServiceModel, tuple[Problem, ...]]:
     """Return the model of a service with roles for the tiny pipeline, and its problems."""
-    manifest = parse_manifest({"repos": repos, "schedules": schedules, "service": {**SERVICE, **service}})
+    written = {"policy": policy} if policy else {}
+    manifest = parse_manifest({"repos": repos, "schedules": schedules, "service": {**SERVICE, **service}, **written})
     values = {
         "account": ACCOUNT,
         "region": REGION,

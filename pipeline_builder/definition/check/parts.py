@@ -13,6 +13,7 @@ from pipeline_builder.definition.check.alike import likeness
 from pipeline_builder.definition.loaded import document_of, steps_in
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.passed import Passed
 
 # What a text may refer to; a name with other letters is found in no part, and then the whole is checked.
@@ -54,10 +55,17 @@ def have_passed(
     if len(looked) > _MANY:
         alike = {likeness(part.content, part.names, part.kinds, told): part for part in reversed(looked)}
         looked = [*alike.values()]
-    if len(looked) * _FEW > len(parts) or any(check(part.content) for part in looked):
+    if len(looked) * _FEW > len(parts) or any(_finds(check, part.content) for part in looked):
         return False
     passed.mark(new, about)
     return True
+
+
+def _finds(check: Callable[[bytes], object], part: bytes) -> bool:
+    try:
+        return bool(check(part))
+    except InputProblems:  # of this part alone: who checks the whole says all of them
+        return True
 
 
 def parts_of(content: bytes, sizes: tuple[int, ...] = ()) -> tuple[bytes, ...]:

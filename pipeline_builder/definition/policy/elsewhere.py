@@ -55,7 +55,7 @@ def elsewhere(step_type: str, request: dict[str, JSON], own: JSON) -> Iterator[M
 
 def _texts(value: JSON, path: DataPath) -> Iterator[Member]:
     """Yield every text that has an address in it, and every expression, which may come to one."""
-    if is_expression(value) or (isinstance(value, str) and "s3" in value and ADDRESS.search(value)):
+    if path and (is_expression(value) or (isinstance(value, str) and "s3" in value and ADDRESS.search(value))):
         written = bool(path) and path[-1] in _WRITTEN
         yield Member(kind="write" if written else "text", path=path, value=value)
         return

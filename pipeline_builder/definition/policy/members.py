@@ -134,6 +134,12 @@ def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
     yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
     yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    # What is named there the roles that the service makes may read.
+    yield from (
+        Member(kind="text", path=(*path, key), value=item)
+        for key, item in value.items()
+        if key not in _CODE and key != ARTIFACTS and _may_lead(item)
+    )
     if ARTIFACTS in value:
         yield Member(kind="write", path=(*path, ARTIFACTS), value=value[ARTIFACTS])
     servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
@@ -151,6 +157,13 @@ def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
         addressed = isinstance(value, str) and value.startswith(("s3://", "arn:"))
         if kind := named or ("read" if addressed or (isinstance(value, dict) and _may_name(value)) else ""):
             yield Member(kind=kind, path=path, value=value)
+
+
+def _may_lead(value: JSON) -> bool:
+    """Tell whether there can be an address of S3 in a text, or in what an expression stands for."""
+    if isinstance(value, dict):
+        return _may_name(value) or str(value.get("Get")).startswith("Parameters.")
+    return isinstance(value, str) and "s3://" in value
 
 
 def _may_name(value: JSON) -> bool:

@@ -19,6 +19,7 @@ from pipeline_builder.manifest.patterns import fits_any
 from pipeline_builder.manifest.refusal import Refused, shown_span
 
 ANYTHING = "*"
+_NAMED_ROLES = ("AutoScalingRole", "JobFlowRole", "ServiceRole")
 PROCESSING = ("Processing", "QualityCheck", "ClarifyCheck")
 UNKNOWABLE = (
     "write the value itself, or a pipeline parameter: what a job writes decides of nothing that a policy is for"
@@ -77,7 +78,7 @@ def _check_member(asking: Asking, member: Member, own_role: str) -> Iterator[Ref
     rules = asking.rules
     match member.kind:
         case "role":
-            yield from _listed(asking, member, (own_role, *rules.roles), _LISTS["role"])
+            yield from _listed(asking, _by_arn(member, own_role), (own_role, *rules.roles), _LISTS["role"])
         case "status":
             yield from _listed(asking, member, rules.statuses, _LISTS["status"])
         case "other" if member.path[-1] in _WITH_IMAGE and ANYTHING not in rules.images:
@@ -105,6 +106,13 @@ def _check_runtime(asking: Asking, member: Member) -> Iterator[Refused]:
         yield asking.refuse("PB241", "max_runtime", seconds, message, path)
     elif seconds is None and not meaning.waits:
         yield _unknowable(asking, path, "PB241", f"the {what}")
+
+
+def _by_arn(member: Member, own_role: str) -> Member:
+    """Return a role that a cluster of EMR names without its ARN with that, as a policy has it: of this account."""
+    account, role, _ = own_role.partition(":role/")
+    named = member.path[-1] in _NAMED_ROLES and isinstance(member.value, str) and ":" not in member.value
+    return member._replace(value=f"{account}{role}{member.value}") if named and role else member
 
 
 def _listed(asking: Asking, member: Member, allowed: tuple[str, ...], of: tuple[str, str, str]) -> Iterator[Refused]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from pipeline_builder.conf.comparisons import ALIASES, OPERATORS, Comparison, ConditionSection, FailSection, Operand
@@ -69,7 +70,9 @@ def place_in_conf(step: Step, below: DataPath) -> DataPath | None:
         return None
     current: Any = list(_conditions(step, lambda _operand, _at: None))
     found: DataPath = (*step.path, "conditions")
-    for member in below[1:]:
+    for before, member in pairwise(below):
+        if before == "Values" and isinstance(member, int):
+            found = (*found, member)
         if isinstance(current, Said) and member in ("LeftValue", "QueryValue"):
             found = (*found[:-1], current.value_key)
         current = (

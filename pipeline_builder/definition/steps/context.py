@@ -15,6 +15,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.members import items_of, member_at
 from pipeline_builder.documents.values import Settings
+from pipeline_builder.errors import InputProblems, Problem
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"
@@ -88,9 +89,20 @@ class Context:
         return found[-1] if found else None
 
     def trained(self, step: Step) -> Step:
-        """Return the step of the same model whose model this one takes: a training, or a tuning."""
+        """Return the step of the same model whose model this one takes: a training, or a tuning.
+
+        Raises:
+            InputProblems: PB854 where the step counts models, and that one trains a single one.
+        """
         found = [s for s in self.graph.by_unit[step.unit.name] if s.trains and s.name in step.depends_on]
-        return ([s for s in found if s.name not in sources_of(step)] or found)[-1]
+        chosen = ([s for s in found if s.name not in sources_of(step)] or found)[-1]
+        if step.asked.top_k is not None and not chosen.tune_name:
+            message = (
+                f"step '{step.name}': 'top_k' chooses a model of a tuning, and it takes the one of '{chosen.name}'"
+            )
+            place = step.conf.document.place((*step.path, "top_k"))
+            raise InputProblems(Problem(id="PB854", message=message, place=place))
+        return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +139,7 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
     outputs: list[Chained] = []
     for name in step.asked.chained:
         source = context.graph.by_name[name]
+        top = step.asked.top_k if source.tune_name else None
         if source.call is not None:
             continue  # its outputs are values
         if source.made:
@@ -137,7 +150,7 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
             label = report_output(source)
             outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
         elif source.trains:
-            outputs.append(Chained(step=name, label=single, uri=model_uri(source, step.asked.top_k)))
+            outputs.append(Chained(step=name, label=single, uri=model_uri(source, top)))
         else:
             outputs.append(Chained(step=name, label=single, uri=get(f"Steps.{name}.TransformOutput.S3OutputPath")))
     return tuple(outputs)

@@ -120,8 +120,10 @@ def _broken(path: str, why: str) -> InputProblems:
 # --- Std:JsonGet
 
 
-def _json_get(get: Mapping[str, Any], scope: Scope) -> str | int | float | bool:
+def _json_get(get: Any, scope: Scope) -> str | int | float | bool:
     """Return the number, text or flag at a path in a step's property file, or in the object at an address."""
+    if not isinstance(get, Mapping) or "Path" not in get or not {"PropertyFile", "S3Uri"} & get.keys():
+        raise _broken("Std:JsonGet", f"it is {json.dumps(get)[:80]}, expected 'Path' and 'PropertyFile' or 'S3Uri'")
     path = str(get["Path"])
     uri = str(resolve(get["S3Uri"], scope)) if "S3Uri" in get else _property_file(get["PropertyFile"], scope)
     try:

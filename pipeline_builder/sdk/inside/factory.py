@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 _BEGIN = 1577836800.0  # 2020-01-01
 _LINES = 8
+_VALUES = ("parameters", "steps", "session", "role", "bucket", "region")
 
 
 class Failed(Exception):
@@ -52,13 +53,14 @@ def _stand_still() -> None:
 
 
 def _steps(asked: Mapping[str, Any]) -> Any:
-    sdk = importlib.import_module(f"smp_v{asked['version']}").open_sdk(asked)
-    sys.path.remove(str(Path(__file__).parent))  # the factory's modules may have any names
-    root = Path.cwd()
+    inside, root = str(Path(__file__).parent), Path.cwd()
+    sys.path.remove(inside)  # the factory's modules may have any names
     function = _function(root, asked)
+    wanted = _wanted(function, asked)
+    sys.path.append(inside)
+    sdk = importlib.import_module(f"smp_v{asked['version']}").open_sdk(asked)
     values = {**sdk.values, "region": asked["region"], "bucket": asked["bucket"], "role": asked["role"]}
-    arguments = _arguments(function, values, asked)
-    returned = _called(lambda: function(**arguments), root)
+    returned = _called(lambda: function(**{name: values[name] for name in wanted}), root)
     listed = list(returned) if isinstance(returned, list | tuple) else [returned]
     for index, item in enumerate(listed):
         if not isinstance(item, sdk.kinds):
@@ -86,7 +88,7 @@ def _function(root: Path, asked: Mapping[str, Any]) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _arguments(function: Callable[..., Any], values: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _wanted(function: Callable[..., Any], asked: Mapping[str, Any]) -> list[str]:
     """Return what the function asks for by the names of its parameters."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -94,11 +96,11 @@ def _arguments(function: Callable[..., Any], values: Mapping[str, Any], asked: M
         raise Failed("function", str(error), file=str(asked["entry_point"])) from error
     named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     for one in named:
-        if one.name not in values and one.default is one.empty:
-            known = ", ".join(f"'{name}'" for name in values)
+        if one.name not in _VALUES and one.default is one.empty:
+            known = ", ".join(f"'{name}'" for name in _VALUES)
             text = f"wants '{one.name}', and there is {known}"
             raise Failed("wants", text, **_place_of(function, Path.cwd()))
-    return {one.name: values[one.name] for one in named if one.name in values}
+    return [one.name for one in named if one.name in _VALUES]
 
 
 def _place_of(function: Callable[..., Any], root: Path) -> dict[str, Any]:

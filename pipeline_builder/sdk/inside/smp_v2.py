@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import smp_handles as handles  # type: ignore[import-not-found] # beside this file
+from sagemaker import session as helper
 from sagemaker.workflow.entities import PipelineVariable  # noqa: F401 - before the steps, which import it in a circle
 from sagemaker.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline
@@ -19,6 +20,7 @@ from sagemaker.workflow.steps import Step, StepTypeEnum
 
 def open_sdk(asked: Mapping[str, Any]) -> handles.Sdk:
     """Return what there is for a factory."""
+    handles.stay_here(helper)
     session = PipelineSession(
         boto_session=boto3.Session(region_name=asked["region"]),
         default_bucket=asked["bucket"],

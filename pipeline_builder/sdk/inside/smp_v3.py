@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import smp_handles as handles  # type: ignore[import-not-found] # beside this file
+from sagemaker.core.helper import session_helper
 from sagemaker.core.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import Properties, PropertyFile
@@ -18,6 +19,7 @@ from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
 
 def open_sdk(asked: Mapping[str, Any]) -> handles.Sdk:
     """Return what there is for a factory."""
+    handles.stay_here(session_helper)
     session = PipelineSession(
         boto_session=boto3.Session(region_name=asked["region"]),
         default_bucket=asked["bucket"],

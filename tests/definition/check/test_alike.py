@@ -10,6 +10,7 @@ import pytest
 from pipeline_builder.definition.check.alike import likeness
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.check.parts import _parted, have_passed
+from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.passed import Passed
 from tests.definition.check.test_check import CASES, VALID, Change
 from tests.definition.check.test_parts import content
@@ -79,6 +80,11 @@ def test_one_of_many_that_are_alike_is_looked_at() -> None:
     looked: list[bytes] = []
     assert have_passed(content(many(*units)), looked.append, Passed(), "a")
     assert len(looked) == 1
+
+    def refuse(part: bytes) -> None:
+        raise InputProblems(Problem(id="PB501", message="of one part"))
+
+    assert not have_passed(content(many(*units)), refuse, Passed(), "a")
     broken = many(*units)
     broken["Steps"][-1]["Arguments"]["Unknown"] = "x"
     assert not have_passed(content(broken), lambda part: check_definition(json.loads(part)), Passed(), "a")

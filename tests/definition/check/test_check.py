@@ -14,7 +14,7 @@ from pipeline_builder.definition.check.finding import Finding
 from pipeline_builder.definition.shapes import fault
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.descriptions import JSON
-from tests.definition.shapes.test_shapes import MODEL
+from tests.definition.shapes.test_shapes import model
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
@@ -408,7 +408,7 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         put("ml.m5.lrge", *CLUSTER_PATH, "InstanceType"),
         (*CLUSTER_PATH, "InstanceType"),
         "'ProcessingResources.ClusterConfig.InstanceType' is 'ml.m5.lrge', "
-        f"expected one of the {len(MODEL.shape_for('ProcessingInstanceType').enum)} values of ProcessingInstanceType",
+        f"expected one of the {len(model().shape_for('ProcessingInstanceType').enum)} values of ProcessingInstanceType",
         "did you mean 'ml.m5.large'",
     ),
     (
@@ -850,7 +850,7 @@ def test_every_id_has_a_mistake() -> None:
 def test_the_service_makes_names(name: str) -> None:
     """Of the request's required fields, only the name of the job or model may be left out, and is prefix if it isn't."""
     step_type = STEP_TYPES[name]
-    required = MODEL.shape_for(step_type.request.removeprefix("sagemaker:")).metadata["required"]
+    required = model().shape_for(step_type.request.removeprefix("sagemaker:")).metadata["required"]
     assert step_type.generated in required
     definition: JSON = {"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": name, "Arguments": {}}]}
     missing = {finding.path[-1] for finding in check_definition(definition) if finding.id == fault.MISSING_FIELD}
@@ -858,7 +858,7 @@ def test_the_service_makes_names(name: str) -> None:
 
 
 def test_limits_are_those_of_the_service() -> None:
-    assert MODEL.shape_for("StepName").metadata["pattern"] == language.NAME["pattern"]
+    assert model().shape_for("StepName").metadata["pattern"] == language.NAME["pattern"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.services import load_sagemaker
 
 CASES = Path(__file__).with_name("cases")
-BASES = yaml.safe_load((CASES / "bases.yaml").read_text("utf-8"))
+BASES = yaml.load((CASES / "bases.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
 # Where the cases of a table that several types share are put, by type; else at the request's root.
 PLACES = {
     ("trainings", "Tuning"): "TrainingJobDefinition",
@@ -87,7 +87,7 @@ def base_of(table: str, step_type: str, case: dict[str, Any]) -> Any:
 
 def cases() -> Iterator[Any]:
     for table in TABLE_NAMES:
-        for name, case in yaml.safe_load((CASES / f"{table}.yaml").read_text("utf-8")).items():
+        for name, case in yaml.load((CASES / f"{table}.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader).items():
             first = next(step_type for step_type, tables in TABLES.items() if table in tables)
             for step_type in case.get("on", [first]):
                 yield pytest.param(table, name, step_type, case, id=f"{name}-{step_type}")
@@ -138,7 +138,7 @@ def test_requests_that_are_taken_for_alike_break_the_same_rules(table: str) -> N
 
 @pytest.mark.parametrize("table", TABLE_NAMES)
 def test_no_row_lacks_its_case(table: str) -> None:
-    rows = yaml.safe_load((CASES / f"{table}.yaml").read_text("utf-8"))
+    rows = yaml.load((CASES / f"{table}.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
     assert list(rows) == [rule.name for rule in load_table(table)]
 
 

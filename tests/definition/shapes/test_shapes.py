@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections import Counter
@@ -44,7 +45,12 @@ RESPONSES = (
     "DescribeModelPackageOutput",
 )
 SHAPES = load_sagemaker()
-MODEL = ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
+
+
+@functools.cache
+def model() -> ServiceModel:
+    """Return botocore's own: megabytes, which every process of a run would read as it collects the tests."""
+    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
 
 
 def without_unseen(shape: Shape) -> Shape:
@@ -124,7 +130,7 @@ def test_agrees_with_botocores_validator(name: str) -> None:
     wrong = 0
     for seed in range(400):
         request = Maker(Random(seed), faulty=(0, 0.003, 0.03)[seed % 3]).make(name)
-        report = ParamValidator().validate(request, MODEL.shape_for(name))
+        report = ParamValidator().validate(request, model().shape_for(name))
         expected = Counter(ORACLE_IDS[kind] for kind, _, _ in report._errors)
         assert Counter(fault.id for fault in SEEN.check(name, request)) == expected, (seed, request)
         more = Counter(fault.id for fault in SHAPES.check(name, request)) - expected
@@ -136,7 +142,7 @@ def test_agrees_with_botocores_validator(name: str) -> None:
 def test_true_is_no_number() -> None:
     """The one difference to botocore's validator, for which Python's true is the number 1."""
     request: JSON = {"MaxRuntimeInSeconds": True}
-    assert not ParamValidator().validate(request, MODEL.shape_for("ProcessingStoppingCondition")).has_errors()
+    assert not ParamValidator().validate(request, model().shape_for("ProcessingStoppingCondition")).has_errors()
     assert SHAPES.check("ProcessingStoppingCondition", request) == (
         Fault(WRONG_TYPE, ("MaxRuntimeInSeconds",), "is true, expected a whole number"),
     )

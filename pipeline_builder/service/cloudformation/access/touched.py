@@ -241,9 +241,9 @@ def _untold(step: str, text: str) -> Problem:
 
 
 def _listed(manifests: Iterable[bytes]) -> Iterator[Location]:
-    """Yield the place of every file in the lists."""
-    for content in manifests:
-        first, *names = json.loads(content)
+    """Yield the place of every file in the lists; what goes up with them for a check's job is none."""
+    for found in map(json.loads, manifests):
+        first, *names = found if isinstance(found, list) else [{"prefix": ""}]
         bucket, _, folder = first["prefix"].removeprefix("s3://").partition("/")
         yield from (Location(bucket, (f"{folder}{name}",)) for name in names)
 

@@ -101,7 +101,7 @@ class Place:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceModel:
     """Everything that stands in the templates; `people` has the policies that somebody gives to persons, `made` what is
-    there for Lambda and Callback steps.
+    there for Lambda and Callback steps; `factories` says that some repository may have steps made by a function.
     """
 
     service: ServiceSection
@@ -112,6 +112,7 @@ class ServiceModel:
     roles: tuple[Role, ...] = ()
     people: tuple[Role, ...] = ()
     made: Made = field(default_factory=Made)
+    factories: bool = False
 
     @property
     def name(self) -> str:
@@ -188,7 +189,10 @@ def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[P
     schedules, schedule_problems = build_schedules(manifest.schedules)
     relative = any(parse_address(repo.url).relative for repo in manifest.repos)
     source = build_source(service, region=place.region, clone=relative)
-    model = ServiceModel(service=service, place=place, source=source, triggers=triggers, schedules=schedules)
+    factories = any(manifest.policy.rules(repo.name, {}).factories for repo in manifest.repos)
+    model = ServiceModel(
+        service=service, place=place, source=source, triggers=triggers, schedules=schedules, factories=factories
+    )
     regional = find_regional(manifest, place.region, {"SMP_ROLE": place.role, "SMP_KMSKEY": place.kms_key})
     return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest), *regional)
 

@@ -23,10 +23,6 @@ from tests.service.cloudformation.access.facts import all_facts, definition_with
 from tests.service.cloudformation.access.iam import documents, size
 from tests.service.services import ACCOUNT, KEY, REGION, render
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it uses pkg_resources
-    import parliament
-
 # Actions that parliament's list lacks; AWS's service authorization reference has each with the resource type here.
 NEWER = {
     "sagemaker:ListPipelineVersions": ("pipeline",),
@@ -41,13 +37,22 @@ EXPLAINED = {
 
 
 @cache
+def parliament() -> Any:
+    """Import it where it is asked for: half a second, which every process of a run would take to collect the tests."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it uses pkg_resources
+        import parliament as found
+    return found
+
+
+@cache
 def privileges() -> Mapping[str, tuple[str, ...]]:
     """Return the types of resources that each action takes; `` stands for none."""
     return {
         f"{service['prefix']}:{one['privilege']}": tuple(
             kind["resource_type"].rstrip("*") for kind in one["resource_types"]
         )
-        for service in parliament.iam_definition
+        for service in parliament().iam_definition
         for one in service["privileges"]
     } | NEWER
 
@@ -73,7 +78,7 @@ def findings(policy: Mapping[str, Any]) -> list[str]:
     text = json.dumps({**policy, "Statement": shown})
     for action in NEWER:
         text = text.replace(f'"{action}"', '"sagemaker:DescribePipeline"')
-    analyzed = parliament.analyze_policy_string(text)
+    analyzed = parliament().analyze_policy_string(text)
     return [f"{found.issue}: {found.detail} {found.location.get('string', '')}" for found in analyzed.findings]
 
 
@@ -127,7 +132,7 @@ def test_it_has_nothing_to_say_of_policies_of_resources_either() -> None:
             assert isinstance(properties, dict)
             if document := properties.get("KeyPolicy") or properties.get("PolicyDocument"):
                 policies.append(resource.id)
-                analyzed = parliament.analyze_policy_string(json.dumps(document))
+                analyzed = parliament().analyze_policy_string(json.dumps(document))
                 found |= {(resource.id, one.issue) for one in analyzed.findings}
     assert policies == ["Key", "BucketPolicy", "MissedPolicy", "TopicPolicy"]
     assert found == EXPLAINED_OF_KEYS

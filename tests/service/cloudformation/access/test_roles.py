@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from pipeline_builder.service.cloudformation.access.tracking import tracking_and
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
+from tests.definition.composing import compose_definition
+from tests.definition.step_cases import CHECKS
 from tests.places import GOLDEN
 from tests.service.cloudformation.access.facts import CONNECTION, NETWORK, OLDER, definition_with, facts_with
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents, matches
@@ -448,3 +451,12 @@ def test_servers_and_indexes_get_what_using_them_takes_and_no_more() -> None:
     assert granted["IndexToken"].resources == ("arn:aws:codeartifact:eu-west-1:444455556666:domain/ml",)
     assert granted["Index"].resources == (index,)
     assert tracking_and_indexes(read(step("Training"))) == ()
+
+
+def test_the_file_of_a_checks_analysis_is_no_list(tmp_path: Path) -> None:
+    made = compose_definition(tmp_path, CHECKS)
+    assert any(uri.endswith("analysis_config.json") for uri in made.manifests)
+    found = definition_facts(
+        "tiny", made.content, bucket="local", manifests=made.manifests, repositories=made.repositories
+    )
+    assert found.reads

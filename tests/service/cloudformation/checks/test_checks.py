@@ -28,7 +28,7 @@ def _faults() -> list[dict[str, Any]]:
     text = (FOLDER / "faults.yaml").read_text("utf-8")
     for word, meaning in _STANDS_FOR.items():
         text = text.replace(word, meaning)
-    return list(yaml.safe_load(text))
+    return list(yaml.load(text, Loader=yaml.CSafeLoader))
 
 
 FAULTS = _faults()

@@ -76,7 +76,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "every kind": {"repos": (*REPOS, INSIDE), "approval": {"emails": ["a@example.com", "b@example.com"]}},
     "nothing starts it": {"repos": (QUIET,), "schedules": ()},
     "polls only": {"repos": (REPOS[3],), "schedules": (), "poll_minutes": 1},
-    "schedules only": {"repos": (QUIET,), "schedules": WEEKLY},
+    "schedules only": {"repos": (QUIET,), "schedules": WEEKLY, "policy": {"factories": True}},
     "one connection": {"repos": connected(1), "schedules": WEEKLY},
     "as many connections as go": {"repos": connected(49), "schedules": WEEKLY},
     "as many connections beside CodeCommit": {

@@ -728,3 +728,17 @@ def test_a_service_that_cannot_be_is_said(service: Mapping[str, Any], fault: str
     )  # fmt: skip
     _, problems = build_model(manifest, place)
     assert [f"{problem.id} {problem.message}" for problem in problems] == [fault]
+
+
+def test_the_build_alone_is_privileged_and_only_where_factories_are_allowed() -> None:
+    def privileged(policy: Mapping[str, Any] | None) -> set[str]:
+        template = read_template(render(policy=policy)["service.yaml"])
+        projects = {
+            name: one["Properties"]
+            for name, one in template["Resources"].items()
+            if one["Type"] == "AWS::CodeBuild::Project"
+        }
+        return {name for name, project in projects.items() if project["Environment"].get("PrivilegedMode")}
+
+    assert privileged(None) == privileged({"repos": {"churn": {"network": "isolated"}}}) == set()
+    assert privileged({"factories": True}) == privileged({"repos": {"churn": {"factories": True}}}) == {"BuildProject"}
