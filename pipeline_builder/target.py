@@ -52,12 +52,16 @@ SecretGiver = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calling:
-    """A job that may want to call AWS: of which execution (its ARN) and step, its own ARN, and what was asked for."""
+    """A job that may want to call AWS: of which execution (its ARN) and step, its own ARN, and what was asked for.
+
+    `taken` are the ARNs of other executions whose results this one has taken.
+    """
 
     execution: str
     step: str
     job: str
     request: Mapping[str, Any]
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,11 @@ class Draft:
         self.at, self.over, self.patched = self.at + 1, {}, False
         return True
 
+    def without_over(self) -> bool:
+        """Take back what is merged over it; False where nothing is."""
+        had, self.over = bool(self.over), {}
+        return had
+
 
 def listed(steps: Mapping[str, Draft]) -> tuple[Mapped, list[Mapped]]:
     """Return the sections and the steps of the model; a step in a branch of one that is a whole request is in that."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline_builder.dag import caching
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.importing.comparing import BRANCHES, NOTHING, flat, same
 from pipeline_builder.importing.confs import Composed
@@ -25,7 +26,7 @@ def improve(steps: Mapping[str, Draft], composed: Composed) -> bool:
     changed = False
     for name, step in steps.items():
         if name in broken or name not in there:
-            changed |= step.next_way()
+            changed |= step.next_way() or step.without_over()
         elif not same(step.given, there[name]):
             if step.patched:
                 changed |= step.next_way()
@@ -49,13 +50,19 @@ def _patch(given: Mapped, composed: Mapped) -> Mapped:
     found: Mapped = {}
     for key in (*given, *(key for key in composed if key not in given)):
         one, other = given.get(key, NOTHING), composed.get(key, NOTHING)
-        if key in (*BRANCHES, "Conditions") or same(one, other):
+        if key in (*BRANCHES, "Conditions") or same(one, other) or _is_generation(key, one, other):
             continue
         if isinstance(one, dict) and isinstance(other, dict):
             found[key] = _patch(one, other)
         else:
             found[key] = None if one is NOTHING else worded(one)
     return found
+
+
+def _is_generation(key: str, given: Any, composed: Any) -> bool:
+    """Tell whether composing has added what holds a cached step to its generation, which no conf may take out."""
+    ours = (caching.VARIABLE, caching.HYPERPARAMETER)
+    return given is NOTHING and (key in ours or (isinstance(composed, dict) and set(composed) == {caching.VARIABLE}))
 
 
 def _broken(steps: Mapping[str, Draft], composed: Composed) -> set[str]:

@@ -41,10 +41,11 @@ FAILS = {"transform-keys": ("churn-Transform", "InputFilter: a range is asked fo
 # A Metrics step without a report fails.
 OWN = {"entry-point-in-a-folder": {"jobs/deep/evaluate.py": "import shared\n" + SCRIPTS["evaluate.py"]}}
 
-# They need a function that is on AWS alone, stubs, a tuning of before, models or reports of their own; each runs where
-# its class is tested.
+# They need a function that is on AWS alone, stubs, a tuning of before, models or reports of their own, or programs and
+# clusters that this machine hasn't; each runs where its class is tested.
 ELSEWHERE = {
     "lambda-and-callback", "condition", "checks", "analytics", "containers", "tuning", "second-best-of-a-tuning",
+    "spot-and-mpi", "warm-pool-and-torchrun", "data-parallel", "instance-groups",
 }  # fmt: skip
 
 

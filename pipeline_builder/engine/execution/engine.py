@@ -75,4 +75,12 @@ def reach_of(
     if step.type not in KINDS:
         return contextlib.nullcontext(Reach())
     job = job_arn(step, request, tools)
-    return engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request))
+    handed = (request.get("AlgorithmSpecification") or {}).get("ContainerArguments")  # of a function with `@step`
+    taken = taken_from(engine.state, tools.execution) if handed else ()
+    return engine.reach(Calling(execution=tools.execution, step=step.name, job=job, request=request, taken=taken))
+
+
+def taken_from(state: State, execution: str) -> tuple[str, ...]:
+    """Return the ARNs of the executions whose results stand for steps of this one: selected, or out of the cache."""
+    rows = state.query("SELECT DISTINCT source, cache_hit FROM steps WHERE execution = ?", execution)
+    return tuple(sorted({str(arn) for row in rows for arn in (row["source"], row["cache_hit"]) if arn}))

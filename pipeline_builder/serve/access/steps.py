@@ -148,12 +148,12 @@ def _own(calling: Calling) -> Iterator[str]:
 
 
 def _handed(calling: Calling, base: str) -> Iterator[str]:
-    """Yield what a function is handed below an address: what steps before have returned, in a selective run those of
-    another execution.
+    """Yield what a function is handed below an address: what steps before have returned, in this execution or in one
+    whose results it has taken.
     """
-    run = calling.execution.rsplit("/", 1)[-1]
+    runs = {arn.rsplit("/", 1)[-1] for arn in (calling.execution, *calling.taken)}
     for word in _arguments(calling.request):
-        if word.startswith(f"{base}/") and (run in word.split("/") or word.endswith("/results")):
+        if word.startswith(f"{base}/") and runs & set(word.split("/")):
             yield word.rstrip("/")
 
 
@@ -168,8 +168,8 @@ def _shared_outputs(calling: Calling) -> Iterator[str]:
         yield output
     given = _arguments(calling.request)
     base = given[given.index(_BASE) + 1].rstrip("/") if _BASE in given[:-1] else ""
-    own = f"{base}/{calling.execution.rsplit('/', 1)[-1]}/{calling.step}"
-    if base and calling.execution and (output == own or output.startswith(f"{own}/")):
+    below = output.removeprefix(f"{base}/").split("/") if base and output.startswith(f"{base}/") else []
+    if calling.execution and {calling.execution.rsplit("/", 1)[-1], calling.step} <= set(below):
         yield base
 
 

@@ -11,13 +11,16 @@ EXECUTION = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p/execution/now1"
 ROOT = "s3://bucket/prefix/p"
 
 
-def key_of(output: str, *arguments: str) -> StepKey:
+THEN = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p/execution/then2"
+
+
+def key_of(output: str, *arguments: str, taken: tuple[str, ...] = ()) -> StepKey:
     request: dict[str, Any] = {
         "AlgorithmSpecification": {"ContainerArguments": ["--s3_base_uri", ROOT, *arguments]},
         "OutputDataConfig": {"S3OutputPath": output},
     }
     job = "arn:aws:sagemaker:us-east-1:000000000000:training-job/pipelines-now1-sum"
-    return step_key(Calling(execution=EXECUTION, step="sum-1", job=job, request=request))
+    return step_key(Calling(execution=EXECUTION, step="sum-1", job=job, request=request, taken=taken))
 
 
 def test_the_function_lies_beside_the_results() -> None:
@@ -30,9 +33,16 @@ def test_the_function_lies_beside_the_results() -> None:
     assert not key.may_read("bucket", "prefix/other/sum-1/function/metadata.json")
 
 
-def test_results_of_another_execution_are_read_where_they_are_handed_over() -> None:
+def test_results_that_were_taken_from_another_execution_are_read_where_they_are_handed_over() -> None:
     handed = f"{ROOT}/then2/generator-1/results"
-    key = key_of(f"{ROOT}/now1/sum-1/results", "--then2", handed, "s3://bucket/prefix/other/then2/generator-1/results")
+    key = key_of(
+        f"{ROOT}/now1/sum-1/results",
+        "--then2",
+        handed,
+        "s3://bucket/prefix/other/then2/generator-1/results",
+        taken=(THEN,),
+    )
+    assert not key_of(f"{ROOT}/now1/sum-1/results", handed).may_read("bucket", f"{handed[12:]}/payload.pkl")
     assert key.may_read("bucket", "prefix/p/then2/generator-1/results/payload.pkl")
     assert not key.may_write("bucket", "prefix/p/then2/generator-1/results/payload.pkl")
     assert not key.may_read("bucket", "prefix/p/then2/other-1/results/payload.pkl")
