@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.errors import Place, Problem, limit_per_file, sort_problems
 from pipeline_builder.here import local_settings, look_here, looks_elsewhere, refuse_here
 from pipeline_builder.machine.kept import Kept, open_kept
+from pipeline_builder.machine.standard import has_mpirun
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.workspace import (
     RUN,
@@ -195,7 +196,7 @@ class Opened:
         workspace, manifest = self.workspace, self.manifest
         if workspace.target != "local" or looks_elsewhere(manifest):
             return None
-        about = repr((manifest, self.lock.images, workspace.root, workspace.tags, workspace.jobs))
+        about = repr((manifest, self.lock.images, workspace.root, workspace.tags, workspace.jobs, has_mpirun()))
         commits = hashlib.sha256(repr(self.lock).encode("utf-8", "backslashreplace")).hexdigest()
         folder = workspace.root / manifest.training_dir
         return Recalled(

@@ -257,9 +257,11 @@ def _rehearse() -> None:
 
     private_mounts_available()  # on the device that the tests' folders are on
     with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder  # what is kept for a next workspace goes too: this process ends without a clean-up
         workspace = make_workspace(Path(folder) / "rehearsed", state=False)
         for command in ("checkout", "validate"):
             workspace.call(command)
+    tempfile.tempdir = None
 
 
 def _read_models(services: Sequence[str]) -> None:

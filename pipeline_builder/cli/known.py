@@ -14,6 +14,7 @@ from pipeline_builder.cli.options import Asked, given_stubs, open_workspace, tar
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
 from pipeline_builder.machine.kept import open_kept
+from pipeline_builder.machine.standard import has_mpirun
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Known:
         if asked.target != "local" or given_stubs():
             return ""
         files = (asked.manifest, asked.build / _LOCK, asked.framework, *([asked.env_file] if asked.env_file else []))
-        about = [str(asked), str(target_is_given()), _cwd(), *map(_digest, files)]
+        about = [str(asked), str(target_is_given()), str(has_mpirun()), _cwd(), *map(_digest, files)]
         return hashlib.sha256("\0".join(about).encode("utf-8", "backslashreplace")).hexdigest()
 
 

@@ -156,7 +156,8 @@ def nested_names(step: Step) -> tuple[str, ...]:
         return ()
     if step.made:
         return tuple(_nested(step.asked.step_type, step.asked.arguments.get("Arguments")))
-    return tuple(_nested(step.step_class, step.asked.arguments))
+    kind = step.asked.step_type if step.step_class == "Raw" else step.step_class
+    return tuple(_nested(kind, step.asked.arguments))
 
 
 def _nested(kind: str, arguments: JSON) -> Iterable[str]:

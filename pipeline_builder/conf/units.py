@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.conf.branching import read_own
-from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
+from pipeline_builder.conf.calls import CallSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
+from pipeline_builder.conf.kinds import CALL_OF, CHOOSING, KIND_OF, SECTION_OF, kind_of, read_sections
 from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
@@ -23,41 +24,17 @@ from pipeline_builder.conf.requests import (
 from pipeline_builder.conf.scripts import check_entry_points, find_source_directory
 from pipeline_builder.conf.sdk import KEY, MadeSteps, sections_of
 from pipeline_builder.conf.sections import (
-    EvaluateSection,
     JobSection,
-    PreprocessSection,
     TrainSection,
-    TransformSection,
 )
 from pipeline_builder.conf.tuning import TuneSection
 from pipeline_builder.conf.tunings import name_of_tuning, tuning_problems
 from pipeline_builder.documents.fields import TYPED, StepClass
-from pipeline_builder.documents.schema import Section, describe, did_you_mean, known_keys, read_section
+from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
 
-_SECTION_OF: Mapping[StepClass, str] = {
-    "Processing": "preprocess",
-    "Training": "train",
-    "CreateModel": "registry",
-    "Transform": "transform",
-    "Metrics": "evaluate",
-    "RegisterModel": "registry",
-    "Lambda": "lambda",
-    "Callback": "callback",
-}
-_KIND_OF: Mapping[str, type[JobSection]] = {
-    "Processing": PreprocessSection,
-    "Training": TrainSection,
-    "Transform": TransformSection,
-    "Metrics": EvaluateSection,
-}
-# Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
-_CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
 _CALLED = frozenset(("FunctionArn", "SqsQueueUrl"))
-JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
-# The classes whose step_type chooses a section.
-_CHOOSING = ("Processing", "Training", "Tuning", *_CALL_OF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +103,7 @@ class Step:
         if not self.asked.step_type and _CALLED & self.asked.arguments.keys():
             return None
         found = self.unit.calls.get(self.section_name)
-        return found if isinstance(found, _CALL_OF.get(self.step_class, ())) else None
+        return found if isinstance(found, CALL_OF.get(self.step_class, ())) else None
 
     @property
     def tune(self) -> TuneSection | None:
@@ -156,10 +133,10 @@ class Step:
     @property
     def is_whole(self) -> bool:
         """Whether the section that configures the step is there and is of the right kind."""
-        kind = _KIND_OF.get(self.step_class)
+        kind = KIND_OF.get(self.step_class)
         if self.tune_name:
             return self.tune is not None and isinstance(self.job, TrainSection)
-        if self.step_class in _CALL_OF:
+        if self.step_class in CALL_OF:
             return self.call is not None or bool(self.asked.arguments)
         if self.step_class in TYPED:
             return self.request is not None or not self.section_name
@@ -238,7 +215,7 @@ def build_units(
         folder = find_source_directory(name, asked, conf, training_dir, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
         requests = read_requests(name, conf, steps, IDS, problems)
-        jobs, tunings, calls = _sections(name, conf, steps, requests, problems)
+        jobs, tunings, calls = read_sections(name, conf, steps, requests, problems)
         units[name] = Unit(
             name=name,
             section=section,
@@ -252,60 +229,6 @@ def build_units(
         if folder:
             check_entry_points(units[name], problems)
     return units
-
-
-def _sections(
-    name: str, conf: ModelConf, steps: tuple[StepSection, ...], read: Collection[str], problems: list[Problem]
-) -> tuple[dict[str, JobSection], dict[str, TuneSection], dict[str, CallSection]]:
-    """Return the model's job sections, its tunings and its calls; one of another name is what steps make of it.
-
-    Those that are `read` already are none of these.
-    """
-    section = conf.section.models[name]
-    jobs: dict[str, JobSection] = {key: job for key in JOB_SECTIONS if (job := getattr(section, key))}
-    tunings = {"tune": section.tune} if section.tune else {}
-    named = {"lambda": section.function, "callback": section.callback}
-    calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
-    kinds = _kinds(section, steps)
-    for key, data in section.others.items():
-        path: DataPath = ("conf", "models", name, key)
-        if key in read:
-            continue
-        if key not in kinds:
-            hint = did_you_mean(key, known_keys(ModelSection))
-            message = f"the key '{key}' is not known here"
-            place = conf.document.place(path, key=True)
-            problems.append(Problem(id=IDS["unknown"], message=message, place=place, hint=hint))
-            continue
-        found, wrong = read_section(kinds[key], data, conf.document, path, IDS)
-        problems.extend(wrong)
-        if isinstance(found, TuneSection):
-            tunings[key] = found
-        elif isinstance(found, JobSection):
-            jobs[key] = found
-        elif isinstance(found, CallSection):
-            calls[key] = found
-    return jobs, tunings, calls
-
-
-def _kind_of(step_class: str) -> type[JobSection | CallSection] | None:
-    """Return the section that configures a step of the class; None for that of the registry."""
-    return _KIND_OF.get(step_class) or _CALL_OF.get(step_class)
-
-
-def _kinds(
-    section: ModelSection, steps: tuple[StepSection, ...]
-) -> dict[str, type[JobSection | TuneSection | CallSection]]:
-    """Return what the sections of other names are: what steps name, and the trainings that those vary."""
-    kinds: dict[str, type[JobSection | TuneSection | CallSection]] = {
-        step.step_type: _kind_of(step.step_class) or TuneSection for step in steps if step.step_class in _CHOOSING
-    }
-    varied = [section.tune.train] if section.tune else []
-    for name, kind in kinds.items():
-        data = section.others.get(name)
-        if kind is TuneSection and isinstance(data, dict) and isinstance(data.get("train"), str):
-            varied.append(str(data["train"]))
-    return {**dict.fromkeys(varied, TrainSection), **kinds}
 
 
 def build_steps(
@@ -357,9 +280,9 @@ def _made(unit: Unit, made: Mapping[str, MadeSteps], problems: list[Problem]) ->
 
 
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
-    chosen = asked.step_type if asked.step_class in _CHOOSING else ""
+    chosen = asked.step_type if asked.step_class in CHOOSING else ""
     tune_name = name_of_tuning(unit, asked)
-    section_name = chosen or _SECTION_OF.get(asked.step_class, "")
+    section_name = chosen or SECTION_OF.get(asked.step_class, "")
     if asked.step_class == "Tuning":
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     written = read_own(asked, owner, path, IDS, problems)
@@ -383,21 +306,21 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
         problems.extend(raw_problems(step))
     if tune_name:
         problems.extend(tuning_problems(step))
-    elif not step.is_raw or (step.step_class in _CALL_OF and not asked.arguments):
+    elif not step.is_raw or (step.step_class in CALL_OF and not asked.arguments):
         problems.extend(_section_problems(step))
     return step
 
 
 def _section_problems(step: Step) -> Iterable[Problem]:
     """The section that configures the step is there and is of the right kind."""
-    unit, kind = step.unit, _kind_of(step.step_class)
+    unit, kind = step.unit, kind_of(step.step_class)
     if kind is None:
         found = unit.section.registry is not None
     else:  # a section of another name that couldn't be read has had its problems said already
         found = step.section_name in {*unit.jobs, *unit.calls} or step.section_name in unit.section.others
     if not found and unit.section.others.keys() - unit.jobs.keys() - unit.calls.keys():
         return  # a misspelt section is said already, and is most likely the one
-    if not found and step.asked.step_type and step.step_class in _CHOOSING:
+    if not found and step.asked.step_type and step.step_class in CHOOSING:
         message = f"step '{step.name}': there is no section '{step.section_name}'"
         place = step.conf.document.place((*step.path, "step_type"))
         yield Problem(

@@ -107,8 +107,8 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
-            *(w for step in graph.steps for w in find_pointless(step, requirements=step.name in code.requirements)),
-            *find_isolated(graph, steps, code.requirements),
+            *(w for step in graph.steps for w in find_pointless(step, requirements=step.name in context.requirements)),
+            *find_isolated(graph, steps, context.requirements),
             *find_left_out(graph, steps, owners, context.settings),
             *find_always_cached(graph, [*nested], owners),
         ),

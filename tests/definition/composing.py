@@ -7,15 +7,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline_builder.conf.conf import load_conf
-from pipeline_builder.conf.graph import Graph, read_graph
-from pipeline_builder.conf.sdk import MadeSteps
+from pipeline_builder.conf.conf import ModelConf, load_conf
+from pipeline_builder.conf.graph import Graph, build_graph
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
-from pipeline_builder.errors import InputProblems
 from tests.tiny import CONF, write_model
 
 LABEL = "churn@1f3c9ab:conf/conf.yaml"
@@ -29,9 +27,13 @@ def compose_graph(training_dir: Path, conf: str = CONF, **values: str) -> Graph:
     return load_graph(training_dir, "churn", **values)
 
 
-def load_graph(training_dir: Path, *repos: str, made: Mapping[str, MadeSteps] | None = None, **values: str) -> Graph:
+def load_graph(training_dir: Path, *repos: str, **values: str) -> Graph:
     """Return the graph of the repositories that are below the training directory already."""
-    confs = [
+    return build_graph(load_confs(training_dir, *repos, **values), training_dir=training_dir)
+
+
+def load_confs(training_dir: Path, *repos: str, **values: str) -> list[ModelConf]:
+    return [
         load_conf(
             training_dir / repo / "conf" / "conf.yaml",
             label=LABEL.replace("churn", repo),
@@ -41,10 +43,6 @@ def load_graph(training_dir: Path, *repos: str, made: Mapping[str, MadeSteps] | 
         )
         for repo in repos
     ]
-    graph, problems = read_graph(confs, training_dir=training_dir, made=made)
-    if graph is None or problems:
-        raise InputProblems(*problems)
-    return graph
 
 
 def compose_definition(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.definition.bundle import Bundle, Bundler
+from pipeline_builder.definition.tar import write_tar
 from tests.definition.composing import archive_of
 from tests.workspaces import make_workspace
 
@@ -152,6 +153,29 @@ def test_the_archive_is_a_plain_tar(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive_of(bundle(tmp_path))))) as archive:
         entries = [(e.name, e.mode, e.mtime, e.uid, e.uname) for e in archive.getmembers()]
     assert entries == [("lib/a.py", 0o644, 0, 0, ""), ("train.py", 0o755, 0, 0, "")]
+
+
+def test_the_tar_is_what_tarfile_writes(tmp_path: Path) -> None:
+    sizes = {"a.py": 0, "b.py": 512, "c.sh": 513, "large.bin": 150_001, f"{'long/' * 30}d.py": 7, "\u00e9.py": 3}
+    expected, found = io.BytesIO(), io.BytesIO()
+    with tarfile.TarFile(fileobj=expected, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, size in sizes.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x" * size)
+            path.chmod(0o755 if name == "c.sh" else 0o600)
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = size, 0o755 if name == "c.sh" else 0o644
+            archive.addfile(entry, io.BytesIO(path.read_bytes()))
+        added = tarfile.TarInfo("added.py")
+        added.size = 4
+        archive.addfile(added, io.BytesIO(b"pass"))
+
+    def read(path: Path) -> bytes | None:
+        return None if path.name == "large.bin" else path.read_bytes()
+
+    write_tar(tmp_path, tuple(sizes), found, read, {"added.py": b"pass"})
+    assert found.getvalue() == expected.getvalue()
 
 
 def test_a_build_without_changes_writes_nothing(tmp_path: Path) -> None:

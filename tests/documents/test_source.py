@@ -87,6 +87,22 @@ def test_deep_nesting_is_no_traceback() -> None:
         assert "nested more than 100 deep" in problems(text)
 
 
+def test_brackets_that_close_where_they_opened_are_not_deep() -> None:
+    assert len(parse_yaml(Source("a.yaml", "- [a, b]\n- {c: d}\n" * 300), "PB201").data or ()) == 600  # type: ignore[arg-type] # a list
+    for text in ("[" + "[a], " * 101 + "[" * 101 + "]" * 102, "[" + "'[', " * 3 + "[" * 101 + "']'" + "]" * 102):
+        assert "nested more than 100 deep" in problems(text)
+
+
+def test_places_are_of_the_text_that_was_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("a: &x {b: 1, c: [2, 3]}\nd: {<<: *x, b: 4}\n")
+    later, at_once = (load_yaml(file, "a.yaml", "PB201", placed=placed) for placed in (False, True))
+    file.unlink()
+    assert (later.data, later.keys, later.values) == (at_once.data, at_once.keys, at_once.values)
+    assert str(later.place(("d", "b"))) == "a.yaml:2:16"
+    assert later.keys["d", "c"] == (1, 14)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputProblems, match=r"^x.yaml: PB100 cannot read 'x.yaml': No such file or directory$"):
         load_yaml(tmp_path / "x.yaml", "x.yaml", "PB100")

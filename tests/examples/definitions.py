@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.conf.graph import read_graph
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
-from tests.definition.composing import load_graph
+from tests.definition.composing import load_confs
 from tests.places import GOLDEN, ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -23,7 +24,9 @@ _GOLDEN = GOLDEN / "examples"
 
 def check_golden(name: str, folder: Path, *repos: str, made: Mapping[str, MadeSteps] | None = None) -> None:
     """Compose the repositories below the folder, with what factories have made; compare with the golden file, where hashes of code are left out."""
-    graph = load_graph(folder, *repos, made=made)
+    graph, problems = read_graph(load_confs(folder, *repos), training_dir=folder, made=made)
+    assert graph is not None
+    assert problems == []
     definition = build_definition(graph, build_settings(LOCAL_DEFAULTS, {}), {repo: repo for repo in repos})
     found = json.loads(definition.content)
     assert check_definition(found) == ()

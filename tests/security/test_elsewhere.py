@@ -102,6 +102,28 @@ def test_what_another_service_would_be_asked_for(
     assert SECRET not in str(found)
 
 
+INNER = {"Name": "inner", "Type": "Model", "Arguments": {
+    "ExecutionRoleArn": "arn:aws:iam::123456789012:role/admin", "PrimaryContainer": {"Image": "example.com/tiny:1"},
+}}  # fmt: skip
+DECIDED = {"Conditions": [{"Type": "Equals", "LeftValue": 1, "RightValue": 1}], "IfSteps": [INNER], "ElseSteps": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "expected"),
+    [
+        ("Condition", DECIDED, {"PB235"}),
+        ("ForEach", {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": [INNER]}, {"PB235"}),
+        ("New", {"Deep": [{"Arguments": {"TrainingImage": "example.com/other:1", "RoleArn": "arn:x"}}]}, {"PB235", "PB239"}),
+        ("New", {"Arguments": {"RoleArn": "arn:aws:iam::123456789012:role/admin"}, "Name": "other"}, {"PB235", "PB950"}),
+    ],
+)  # fmt: skip
+def test_what_a_raw_step_holds(tmp_path: Path, kind: str, arguments: dict[str, Any], expected: set[str]) -> None:
+    """Under another name, or within another step, nothing is nobody's."""
+    step = f"          - {{step_name: R, step_class: Raw, step_type: {kind}, arguments: {json.dumps(arguments)}}}\n"
+    found = refusals(tmp_path, variant((LAST, LAST + step)), POLICY)
+    assert {one.id for one in found} == expected, found
+
+
 def test_a_role_by_its_name_is_one_of_the_account(tmp_path: Path) -> None:
     roles = cluster(ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole")
     allowed = "policy: {roles: ['arn:aws:iam::000000000000:role/EMR_DefaultRole']}\n"

@@ -19,7 +19,7 @@ _SILENT = ("Condition", "Fail", "ForEach", "Cleanup")
 _WRITTEN = ("LogUri", "logUri")
 # What a step calls or sends to, under a name of its own where that is no ARN.
 _CALLED: Mapping[str, tuple[str, str, Kind]] = {
-    "Lambda": ("FunctionArn", "arn:aws:lambda:*:*:function:", "read"),
+    "Lambda": ("FunctionArn", "lambda://", "read"),
     "Callback": ("SqsQueueUrl", "sqs://", "write"),
     "EMR": ("ClusterId", "emr://", "read"),
     "EMRServerless": ("ApplicationId", "emr-serverless://", "read"),

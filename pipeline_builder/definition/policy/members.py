@@ -42,6 +42,9 @@ _BY_NAME: Mapping[str, Kind] = {
     "ServiceRole": "role",
     "AutoScalingRole": "role",
     "CustomAmiId": "image",
+    # Of a type that only its conf knows.
+    "ImageUri": "image",
+    "TrainingImage": "image",
     "MasterInstanceType": "type",
     "SlaveInstanceType": "type",
 }

@@ -13,7 +13,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Reach
 
 OPT_ML = "/opt/ml"
-STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LONGEST_NAME = 255  # bytes
 
 

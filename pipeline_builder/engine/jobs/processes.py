@@ -9,12 +9,11 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from pipeline_builder.engine.jobs.job import STANDARD_PATH
 from pipeline_builder.engine.jobs.requirements import Layers, without_python
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.standard import has_mpirun
 
 MPI, TORCHRUN = "sagemaker_mpi_enabled", "sagemaker_torch_distributed_enabled"
 # What the toolkit looks at before torchrun, and what of it is nowhere but in AWS's images.
@@ -159,8 +158,3 @@ def faults_of(framework: Mapping[str, Any], group: str, layers: Layers | None) -
         message = "the training's processes are started by torchrun, and its environment has no packages at all here"
         hint = "let the image of the manifest's 'local.images' require 'torch'"
         yield TORCHRUN, Problem(id="PB911", message=message, hint=hint)
-
-
-def has_mpirun() -> bool:
-    """Tell whether jobs find one on this machine."""
-    return any(Path(folder, "mpirun").exists() for folder in STANDARD_PATH.split(":"))

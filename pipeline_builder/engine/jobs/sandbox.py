@@ -19,7 +19,7 @@ from pipeline_builder.engine.jobs.calling import PORT, SOCKET, calling_variables
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group, numbers_of
 from pipeline_builder.engine.jobs.forkserver import Fork, NotForkedError, forked
 from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
-from pipeline_builder.engine.jobs.job import OPT_ML, STANDARD_PATH, Command, Job, JobEnd, JobResult
+from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.shims import shims_of
@@ -27,6 +27,7 @@ from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.supervisor import Started, Supervisor
 from pipeline_builder.engine.jobs.view import CHANGES, HOME, INSIDE, SCRATCH, TMP, environment_folder, launcher_python
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.standard import STANDARD_PATH
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, survey
 

@@ -15,8 +15,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline_builder.engine.jobs.job import STANDARD_PATH, Job
+from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.standard import STANDARD_PATH
 
 _PYTHON = re.compile(r"(?:python|pypy)\d*(?:\.\d+)?")
 _PIP = re.compile(r"pip\d*(?:\.\d+)?")

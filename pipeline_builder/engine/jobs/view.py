@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import stat
@@ -160,18 +161,16 @@ def _entries_of_opt() -> list[os.DirEntry[str]]:
 def masked_paths() -> tuple[str, ...]:
     """Return what in /etc is not for everybody, such as keys and password hashes: a job may run as root."""
     found: list[str] = []
-    for folder, folders, files in os.walk("/etc"):
-        for name in [*folders, *files]:
-            path = f"{folder}/{name}"
-            try:
-                mode = os.lstat(path).st_mode
-            except OSError:
-                continue
-            if stat.S_ISLNK(mode) or mode & stat.S_IROTH or not os.access(path, os.R_OK):
-                continue
-            found.append(path)
-            if stat.S_ISDIR(mode):
-                folders.remove(name)
+    folders = ["/etc"]
+    for folder in folders:  # it grows
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in (one for one in entries if not one.is_symlink()):
+                with contextlib.suppress(OSError):  # it has gone
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    if not mode & stat.S_IROTH and os.access(entry.path, os.R_OK):
+                        found.append(entry.path)
+                    elif stat.S_ISDIR(mode):
+                        folders.append(entry.path)
     return tuple(found)
 
 

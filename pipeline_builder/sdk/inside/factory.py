@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -56,7 +56,7 @@ def _steps(asked: Mapping[str, Any]) -> Any:
     inside, root = str(Path(__file__).parent), Path.cwd()
     sys.path.remove(inside)  # the factory's modules may have any names
     function = _function(root, asked)
-    wanted = _wanted(function, asked)
+    wanted = _wanted(function, _VALUES, asked)
     sys.path.append(inside)
     sdk = importlib.import_module(f"smp_v{asked['version']}").open_sdk(asked)
     values = {**sdk.values, "region": asked["region"], "bucket": asked["bucket"], "role": asked["role"]}
@@ -88,19 +88,23 @@ def _function(root: Path, asked: Mapping[str, Any]) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _wanted(function: Callable[..., Any], asked: Mapping[str, Any]) -> list[str]:
-    """Return what the function asks for by the names of its parameters."""
+def _arguments(function: Callable[..., Any], values: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the function asks for of the values, by the names of its parameters."""
+    return {name: values[name] for name in _wanted(function, [*values], asked)}
+
+
+def _wanted(function: Callable[..., Any], known: Sequence[str], asked: Mapping[str, Any]) -> list[str]:
+    """Return what of the known names the function asks for."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         raise Failed("function", str(error), file=str(asked["entry_point"])) from error
     named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     for one in named:
-        if one.name not in _VALUES and one.default is one.empty:
-            known = ", ".join(f"'{name}'" for name in _VALUES)
-            text = f"wants '{one.name}', and there is {known}"
+        if one.name not in known and one.default is one.empty:
+            text = f"wants '{one.name}', and there is {', '.join(map(repr, known))}"
             raise Failed("wants", text, **_place_of(function, Path.cwd()))
-    return [one.name for one in named if one.name in _VALUES]
+    return [one.name for one in named if one.name in known]
 
 
 def _place_of(function: Callable[..., Any], root: Path) -> dict[str, Any]:

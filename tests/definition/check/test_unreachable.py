@@ -51,7 +51,7 @@ def test_steps_that_never_run(steps: list[Step], never: list[str]) -> None:
 
 def test_the_next_step_is_said_once() -> None:
     steps = [condition("C", [model("If")], [model("Else", "If")])]
-    assert check(steps) == [("Else", "PB270", "create")]
+    assert check(steps) == [("Else", "PB270", "job")]
 
 
 def test_a_chain_of_thousands() -> None:

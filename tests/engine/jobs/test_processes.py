@@ -17,9 +17,9 @@ from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable
-from pipeline_builder.engine.jobs.processes import has_mpirun
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.state.elsewhere import Elsewhere
+from pipeline_builder.machine.standard import has_mpirun
 from tests.engine.definitions import definition, run, script, target, training
 from tests.engine.environments import share_environments
 
