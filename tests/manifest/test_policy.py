@@ -92,8 +92,8 @@ policy:
         "m.yaml:10:12: PB104 'network' is 'none', expected 'any', 'isolated'",
         "m.yaml:11:15: PB104 'encryption' is true, expected 'any', 'required'",
         "m.yaml:12:15: PB104 'A-B' cannot be used, expected the name of a variable, * as a pattern",
-        "m.yaml:13:13: PB104 'https://me:secret@x/simple' cannot be used, expected 'default' or the url of an index, "
-        "without a login",
+        "m.yaml:13:13: PB104 'https://me:secret@x/simple' cannot be used, expected 'default', the url of an index "
+        "without a login, or the ARN of a CodeArtifact repository",
         "m.yaml:13:43: PB104 'pypi' cannot be used, expected 'default', the url of an index without a login, or the ARN of a CodeArtifact repository",
         "m.yaml:14:12: PB104 secrets are named, never written here: expected secretsmanager:ID, or ID#KEY of a JSON one",
         "m.yaml:15:38: PB102 the key 'wriet' is not known here",
