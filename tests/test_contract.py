@@ -178,7 +178,9 @@ def test_a_failed_step_has_its_reason_and_log(target: Target) -> None:
     assert ended.status is ExecutionStatus.FAILED
     assert ended.failure_reason in ("steps failed: Bad", OF_THE_SERVICE)
     assert steps["Bad"].status is StepStatus.FAILED
-    assert steps["Bad"].failure_reason.removeprefix("AlgorithmError: ") == "about to fail\nthe disk is full"
+    assert (
+        steps["Bad"].failure_reason.removeprefix("ClientError: AlgorithmError: ") == "about to fail\nthe disk is full"
+    )
     assert (steps["After"].status, steps["After"].attempts) == (StepStatus.WAITING, 0)
     log = target.pipelines.read_log(ended.arn, "Bad")
     assert "about to fail\n" in log

@@ -151,7 +151,7 @@ def test_a_kill_at_any_moment_leaves_the_next_one_its_work(workspace: Workspace)
     while not codes or codes[-1] == -signal.SIGKILL:  # later each time, until one is quicker
         process = workspace.start("gc", "--yes")
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=0.05 * 1.15 ** len(codes))
+            process.communicate(timeout=0.01 * 1.2 ** len(codes))
         process.kill()
         process.communicate(timeout=60)
         codes.append(process.wait())

@@ -197,7 +197,7 @@ def test_a_killed_job_says_so(served: Served) -> None:
     served.end(arn)
     reason = "AlgorithmError: exit code 137 (SIGKILL, often out of memory)\nepoch 7"
     step = served.steps(arn)["P"]
-    assert (step["FailureReason"], describe(served, step)["FailureReason"]) == (reason, reason)
+    assert (step["FailureReason"], describe(served, step)["FailureReason"]) == (f"ClientError: {reason}", reason)
 
 
 def test_what_a_processing_job_says_at_its_end(served: Served) -> None:

@@ -61,7 +61,9 @@ def _fill_sagemaker(served: Served) -> None:
     client = served.sagemaker
     tags = [{"Key": key, "Value": "1"} for key in "ab"]
     parameters = [{"Name": name, "Type": "String", "DefaultValue": "1"} for name in "xy"]
-    content = definition(fail("one"), fail("two"), Parameters=parameters)
+    of_execution = {"Get": "Execution.PipelineExecutionId"}
+    config = {"ExperimentName": of_execution, "TrialName": of_execution}
+    content = definition(fail("one"), fail("two"), Parameters=parameters, PipelineExperimentConfig=config)
     for name in ("p", "q"):
         served.create(name, content, Tags=tags)
         other = definition(fail("one"), Parameters=parameters).decode()
@@ -86,6 +88,8 @@ def _fill_jobs(served: Served) -> None:
             tried = "UPDATE jobs SET execution = 'e', step = ? WHERE name = ? AND kind = ?"
             db.execute(tried, (f"tune.{number}", name, "training-job"))
             db.execute(tried, ("tune", name, TUNING))
+            of_execution = "UPDATE jobs SET execution = ?, step = ? WHERE name = ? AND kind = 'processing-job'"
+            db.execute(of_execution, (served.engine.state.executions()[0].arn, ("one", "two")[number - 1], name))
 
 
 def arguments(served: Served) -> dict[str, Found]:
