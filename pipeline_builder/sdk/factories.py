@@ -6,9 +6,11 @@ import base64
 import hashlib
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from pipeline_builder.definition.bundle import Bundle, Bundler
 from pipeline_builder.definition.factories import Factories, factory_place, refusals
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.code import fingerprint_package
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.sdk.answers import Failure, WrongAnswerError, read_answer
@@ -57,7 +60,8 @@ class Factory:
 class Maker:
     """Has steps made: in the `room`, by the SDK's environment among `environments`.
 
-    What was made is `kept`, and handed on in a folder of the build, so that its later stages run no factory again.
+    What was made is `kept`, and handed on in a folder of the build, so that its later stages run no factory again; both
+    only within one version of our `code`.
     """
 
     room: Room
@@ -65,6 +69,7 @@ class Maker:
     kept: Kept
     handed: Path
     say: Callable[[str], None]
+    code: str = field(default_factory=fingerprint_package)
 
     def __call__(self, asking: Factories) -> Found:
         """Return the steps of each model, and every problem; where one can't be made, all others are.
@@ -76,8 +81,13 @@ class Maker:
         if problems:
             return {}, problems
         factories = list(_factories(asking, problems))
+        stop = threading.Event()
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            done = [*pool.map(self._made, factories)]
+            try:
+                done = [*pool.map(partial(self._made, stop=stop), factories)]
+            except BaseException:
+                stop.set()  # interrupted: what runs keeps nobody
+                raise
         made = {}
         for factory, found in zip(factories, done, strict=True):
             if isinstance(found, MadeSteps):
@@ -86,14 +96,14 @@ class Maker:
                 problems.extend(found)
         return made, problems
 
-    def _made(self, factory: Factory) -> MadeSteps | tuple[Problem, ...]:
+    def _made(self, factory: Factory, stop: threading.Event) -> MadeSteps | tuple[Problem, ...]:
         environment = SdkEnvironment(factory.section.version, self.environments, self.say)
         key = f"{environment.digest} {factory.key}"
         if known := _read(self.kept.get(_KIND, key)) or self._handed(key):
             self._hand(key, known)
             return known
         try:
-            made = self._run(factory, environment)
+            made = self._run(factory, environment, stop)
         except InputProblems as error:
             return error.problems
         except OutsideFailure as error:
@@ -102,10 +112,10 @@ class Maker:
         self._hand(key, made)
         return made
 
-    def _run(self, factory: Factory, environment: SdkEnvironment) -> MadeSteps:
-        python = environment.python(alone=True)
+    def _run(self, factory: Factory, environment: SdkEnvironment, stop: threading.Event) -> MadeSteps:
+        python = environment.python(alone=True, stop=stop)
         self.say(f"the steps of the model '{factory.model}' are made with the SageMaker SDK {environment.release}")
-        with self.room.run(factory.model, python, factory.code, factory.given) as left:
+        with self.room.run(factory.model, python, factory.code, factory.given, stop=stop) as left:
             return _steps(factory, left)
 
     def _handed(self, key: str) -> MadeSteps | None:
@@ -118,7 +128,7 @@ class Maker:
         write_file(self._file(key), json.dumps(_written(made)).encode())
 
     def _file(self, key: str) -> Path:
-        return self.handed / _FOLDER / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        return self.handed / _FOLDER / f"{hashlib.sha256(f'{self.code} {key}'.encode()).hexdigest()}.json"
 
 
 def at_factory(factory: Factory, problem: Problem) -> Problem:
