@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipeline_builder.conf.scripts import find_source_directory
 from pipeline_builder.conf.sdk import MadeSteps, SdkSection
 from pipeline_builder.definition.bundle import Bundle, Bundler
 from pipeline_builder.definition.factories import Factories, factory_place, refusals
+from pipeline_builder.definition.roles import role_of
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.code import fingerprint_package
@@ -41,7 +42,7 @@ Found = tuple[Mapping[str, MadeSteps], list[Problem]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factory:
-    """One factory: its section, its code, and what it is given."""
+    """One factory: its section, its code, what it is given, and the role of its repository, which it never sees."""
 
     model: str
     conf: ModelConf
@@ -49,6 +50,7 @@ class Factory:
     code: Bundle
     given: Mapping[str, Any]
     base: str
+    role: str
 
     @property
     def key(self) -> str:
@@ -91,7 +93,8 @@ class Maker:
         made = {}
         for factory, found in zip(factories, done, strict=True):
             if isinstance(found, MadeSteps):
-                made[factory.model] = found
+                steps = tuple(_with_role(step, factory.role) for step in found.steps)
+                made[factory.model] = replace(found, steps=steps)
             else:
                 problems.extend(found)
         return made, problems
@@ -149,17 +152,19 @@ def _steps(factory: Factory, left: Left) -> MadeSteps:
         raise InputProblems(failed(factory.conf, factory.model, factory.section, factory.code, answer))
     uploads = Uploads(bucket=factory.given["bucket"], base=factory.base, objects=left.objects)
     try:
-        steps = tuple(uploads.rewritten(_without_role(step)) for step in answer)
+        steps = tuple(uploads.rewritten(step) for step in answer)
     except InputProblems as error:
         raise InputProblems(*(at_factory(factory, problem) for problem in error.problems)) from error
     return MadeSteps(steps=steps, files=uploads.files)
 
 
-def _without_role(value: Any) -> Any:
-    """Return a value without the role that stands for the repository's own."""
+def _with_role(value: Any, role: str) -> Any:
+    """Return a value with the repository's own role where the one stands that a factory is given for it."""
+    if isinstance(value, str):
+        return value.replace(ROLE, role)
     if isinstance(value, dict):
-        return {key: _without_role(item) for key, item in value.items() if item != ROLE}
-    return [_without_role(item) for item in value] if isinstance(value, list) else value
+        return {key: _with_role(item, role) for key, item in value.items()}
+    return [_with_role(item, role) for item in value] if isinstance(value, list) else value
 
 
 def _factories(asking: Factories, problems: list[Problem]) -> Iterator[Factory]:
@@ -177,7 +182,8 @@ def _factories(asking: Factories, problems: list[Problem]) -> Iterator[Factory]:
             continue
         base = asking.settings.base(asking.pipeline.name) if asking.pipeline else ""
         given = _given(asking, model, conf, section, problems)
-        yield Factory(model=model, conf=conf, section=section, code=code, given=given, base=base)
+        role = role_of(asking.settings, conf.repo)
+        yield Factory(model=model, conf=conf, section=section, code=code, given=given, base=base, role=role)
 
 
 def _without_file(conf: ModelConf, model: str, section: SdkSection, code: Bundle) -> Problem:

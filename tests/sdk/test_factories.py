@@ -256,6 +256,16 @@ def test_a_factory_runs_once_for_its_content(tmp_path: Path) -> None:
     assert len(said) == 4
 
 
+def test_the_role_is_the_repositorys_wherever_it_stands(tmp_path: Path) -> None:
+    given: Any = {"environments": plain_environments(tmp_path), "program": with_a_tiny_sdk(tmp_path)}
+    code = "def build(role):\n    import smp_v2\n    return smp_v2.Step('end', ErrorMessage='as ' + role)\n"
+    for _ in range(2):  # made, and found
+        found = made(composed(tmp_path / "root", conf(), {"steps.py": code}, **given))
+        assert found[0]["Arguments"] == {"ErrorMessage": "as arn:aws:iam::000000000000:role/local"}
+    kept = "".join(path.read_text() for path in (tmp_path / "root" / "build" / "factories").iterdir())
+    assert "role/local" not in kept
+
+
 class Interrupting(list[str]):
     """Where a factory says that it runs, somebody presses Ctrl-C soon."""
 
