@@ -21,7 +21,7 @@ def write_repository(folder: Path, text: str, uploads: Mapping[str, bytes] | Non
     `uploads` are what a program would have put into the bucket, by their addresses there.
 
     Raises:
-        InputProblems: PB939 where another conf, or another file in the place of an upload, is there; nothing is written.
+        InputProblems: PB939 where another conf, or another file for an upload, is there; nothing is written.
     """
     files = {f"{UPLOADS}/{_below(address)}": content for address, content in sorted((uploads or {}).items())}
     conf, wanted = folder / FILE, text.encode()
