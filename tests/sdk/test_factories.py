@@ -216,6 +216,7 @@ def check(folder: Path, cases: Mapping[str, tuple[str, str, str, str]], **given:
         assert problem.hint, case
 
 
+@pytest.mark.long
 def test_what_is_wrong_is_said_at_its_line(tmp_path: Path) -> None:
     environments = plain_environments(tmp_path)
     check(tmp_path, EARLY, environments=environments, seconds=2.0)
