@@ -24,9 +24,8 @@ def write_repository(folder: Path, text: str, uploads: Mapping[str, bytes] | Non
         InputProblems: PB939 where another file is there, or a link leads elsewhere, PB940 for an upload that is no
             file; nothing is written.
     """
-    files = {f"{UPLOADS}/{_below(address)}": content for address, content in sorted((uploads or {}).items())}
-    if not os.path.lexists(folder / SCRIPTS):
-        files[_KEEP] = b""
+    files = {} if os.path.lexists(folder / SCRIPTS) else {_KEEP: b""}
+    files |= {f"{UPLOADS}/{_below(address)}": content for address, content in sorted((uploads or {}).items())}
     files[FILE] = text.encode()  # the last: with it the repository is one
     if problems := [problem for name, content in files.items() if (problem := _taken(folder, name, content))]:
         raise InputProblems(*problems)

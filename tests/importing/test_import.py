@@ -344,7 +344,7 @@ def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
         (said,) = refused(tmp_path / "new", {f"s3://b/uploads/{name}": b""})
         assert said.startswith("PB940 an upload has a name that is no file's"), name
     assert write_repository(tmp_path / "new", "conf: {}\n", upload) == (
-        "uploads/a/run.py", "scripts/.gitkeep", "conf/conf.yaml"
+        "scripts/.gitkeep", "uploads/a/run.py", "conf/conf.yaml"
     )  # fmt: skip
     assert write_repository(tmp_path / "new", "conf: {}\n", upload) == ()
 
@@ -402,6 +402,18 @@ def test_a_definition_cannot_speak_for_the_command(empty: Workspace) -> None:
     assert "PipelineDescription: not said, x\\ncomposed it is what was given" in done.out
     assert "composed it is what was given" not in done.out.splitlines()
     assert "lie:" not in [line.partition(" ")[0] for line in done.err.splitlines()]
+
+
+def test_uploads_of_a_program_are_written_over_nothing(tmp_path: Path) -> None:
+    uploads = {"s3://b/uploads/say.py": b"theirs", "s3://b/uploads/deep/a": b"a"}
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads/say.py").write_text("mine")
+    with pytest.raises(InputProblems) as refused:
+        write_repository(tmp_path, "conf: {}\n", uploads)
+    assert [problem.id for problem in refused.value.problems] == ["PB939"]
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == ["uploads/say.py"]
+    (tmp_path / "uploads/say.py").write_text("theirs")
+    assert write_repository(tmp_path, "conf: {}\n", uploads) == ("scripts/.gitkeep", "uploads/deep/a", "conf/conf.yaml")
 
 
 def test_what_is_written_is_valid_with_the_policy_that_is_said(empty: Workspace) -> None:
