@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.passed import Passed
 from tests.definition.check.test_check import CASES, VALID, Change
 from tests.definition.check.test_parts import content
+from tests.definition.test_renewed import open_workspace
+from tests.many import make_units
 
 DIGESTS = ("a" * 64, "b" * 64)
 
@@ -98,3 +101,17 @@ def test_one_of_many_that_are_alike_is_looked_at() -> None:
     broken = many(*units)
     broken["Steps"][-1]["Arguments"]["Unknown"] = "x"
     assert not have_passed(content(broken), lambda part: check_definition(json.loads(part)), Passed(), "a")
+
+
+def test_an_image_that_stands_for_other_packages_is_seen_among_many(tmp_path: Path) -> None:
+    make_units(tmp_path, 60)
+    for folder in (tmp_path / "aws-train").iterdir():
+        conf = folder / "conf" / "conf.yaml"
+        conf.write_text(conf.read_text().replace("example.com/tiny:1", f"example.com/{folder.name}:1"))
+    manifest = tmp_path / "model_repos.yaml"
+    images = "[{match: '*/unit0041:*', requirements: [./x]}, {match: '*', requirements: [numpy]}]"
+    manifest.write_text(f"{manifest.read_text()}local: {{images: {images}}}\n")
+    with pytest.raises(InputProblems) as caught:
+        _ = open_workspace(tmp_path, "state").composed
+    assert {problem.id for problem in caught.value.problems} == {"PB511"}
+    assert all("unit0041-" in problem.message for problem in caught.value.problems)
