@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline_builder.documents.schema import describe
@@ -21,27 +21,37 @@ def write_repository(folder: Path, text: str, uploads: Mapping[str, bytes] | Non
     `uploads` are what a program would have put into the bucket, by their addresses there.
 
     Raises:
-        InputProblems: PB939 where another conf is there; nothing is written.
+        InputProblems: PB939 where another conf, or another file for an upload, is there; nothing is written.
     """
+    files = {f"{UPLOADS}/{_below(address)}": content for address, content in sorted((uploads or {}).items())}
     conf, wanted = folder / FILE, text.encode()
-    if conf.is_symlink() or (conf.exists() and not _is(conf, wanted)):
-        shown = os.path.relpath(conf)
-        message = f"'{shown}' is there already, and is another conf"
-        hint = "give another folder with --out, or move it away"
-        raise InputProblems(Problem(id="PB939", message=message, place=Place(shown), hint=hint))
+    others = [*_others(conf, wanted, "conf")]
+    for name, content in files.items():
+        others += _others(folder / name, content, "file")
+    if others:
+        raise InputProblems(*others)
     written = []
     if not (folder / SCRIPTS).exists():
         (folder / SCRIPTS).mkdir(parents=True)
         write_file(folder / _KEEP, b"")
         written.append(_KEEP)
-    for address, content in sorted((uploads or {}).items()):
-        name = f"{UPLOADS}/{_below(address)}"
+    for name, content in files.items():
         if write_file(folder / name, content):
             written.append(name)
     conf.parent.mkdir(parents=True, exist_ok=True)
     if write_file(conf, wanted):
         written.append(FILE)
     return tuple(written)
+
+
+def _others(path: Path, content: bytes, what: str) -> Iterator[Problem]:
+    """Yield a problem where something else is in the place of a file."""
+    if path.is_symlink() or (path.exists() and not _is(path, content)):
+        shown = os.path.relpath(path)
+        message = f"'{shown}' is there already, and is another {what}"
+        yield Problem(
+            id="PB939", message=message, place=Place(shown), hint="give another folder with --out, or move it away"
+        )
 
 
 def _below(address: str) -> str:

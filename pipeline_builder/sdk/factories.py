@@ -166,8 +166,10 @@ def _factories(asking: Factories, problems: list[Problem]) -> Iterator[Factory]:
             problems.append(_without_file(conf, model, section, code))
             continue
         base = asking.settings.base(asking.pipeline.name) if asking.pipeline else ""
+        found = len(problems)
         given = _given(asking, model, conf, section, problems)
-        yield Factory(model=model, conf=conf, section=section, code=code, given=given, base=base)
+        if len(problems) == found:  # what is wrong with it is said without a run
+            yield Factory(model=model, conf=conf, section=section, code=code, given=given, base=base)
 
 
 def _without_file(conf: ModelConf, model: str, section: SdkSection, code: Bundle) -> Problem:

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.importing.given import read_given
+from pipeline_builder.importing.writing import write_repository
 from tests.checkout.repositories import make_repository
 from tests.importing.definitions import composed_from, imported, plain
 from tests.workspaces import Ended, Workspace
@@ -296,6 +297,18 @@ def test_the_command(empty: Workspace) -> None:
         one for one in found["differences"] if one["place"] == "PipelineExperimentConfig"
     ).items()
     assert (empty.root / "models/new/scripts/.gitkeep").exists()
+
+
+def test_uploads_of_a_program_are_written_over_nothing(tmp_path: Path) -> None:
+    uploads = {"s3://b/uploads/say.py": b"theirs", "s3://b/uploads/deep/a": b"a"}
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads/say.py").write_text("mine")
+    with pytest.raises(InputProblems) as refused:
+        write_repository(tmp_path, "conf: {}\n", uploads)
+    assert [problem.id for problem in refused.value.problems] == ["PB939"]
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == ["uploads/say.py"]
+    (tmp_path / "uploads/say.py").write_text("theirs")
+    assert write_repository(tmp_path, "conf: {}\n", uploads) == ("scripts/.gitkeep", "uploads/deep/a", "conf/conf.yaml")
 
 
 def test_what_is_written_is_valid_with_the_policy_that_is_said(empty: Workspace) -> None:

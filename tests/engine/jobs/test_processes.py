@@ -80,7 +80,7 @@ def ran(folder: Path, step: dict[str, Any], *packages: str, **files: str) -> tup
 
 def test_torchrun_starts_so_many_processes_of_the_script(tmp_path: Path) -> None:
     status, _, log = ran(
-        tmp_path, distributed("T", torch_distributed_enabled=True, mpi_num_of_processes_per_host=2), "pip"
+        tmp_path, distributed("T", torch_distributed_enabled=True, mpi_num_of_processes_per_host=2), CARRIED
     )
     assert status is ExecutionStatus.SUCCEEDED
     asked, *processes = sorted(log.splitlines())
