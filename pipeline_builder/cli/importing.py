@@ -14,6 +14,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE
 from pipeline_builder.cli.output import problems_json, say, show
 from pipeline_builder.errors import ExitCode, InputProblems
+from pipeline_builder.inert import inert_line
 
 if TYPE_CHECKING:
     from pipeline_builder.importing.comparing import Difference
@@ -25,7 +26,7 @@ _LONGEST = 60
 @main.command(name="import")
 @click.argument("definition", type=FILE)
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="The repository; default: the model's name."
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="The repository; default: named for the model."
 )
 @click.option("--name", default="", metavar="NAME", help="Name of the pipeline, where the file doesn't say it.")
 @click.option("--model", default="", metavar="NAME", help="Name of the model in the conf; default: the pipeline's.")
@@ -53,8 +54,8 @@ def import_(*, definition: Path, out: Path | None, name: str, model: str, as_jso
     from pipeline_builder.importing.writing import write_repository
 
     done, uploads = _take(definition, name, model, program)
-    folder = out or Path(done.model)
-    allowed = allow(done.text, done.model, done.role)
+    folder = out or Path(done.repository)
+    allowed = allow(done.text, done.repository, done.role)
     problems = done.problems or allowed.problems
     written = write_repository(folder, done.text, uploads)
     result = {**_json(done, folder, written), "policy": allowed.text, "uploads": [*uploads], **problems_json(problems)}
@@ -115,6 +116,7 @@ def _json(done: Imported, folder: Path, written: tuple[str, ...]) -> dict[str, A
         "written": list(written),
         "pipeline": done.pipeline,
         "model": done.model,
+        "repository": done.repository,
         "role": done.role or None,
         "steps": done.steps,
         "keyed": done.keyed,
@@ -147,7 +149,9 @@ def _text(done: Imported, folder: Path, written: tuple[str, ...], policy: str) -
         lines.append("composed it is what was given")
     if done.codes:
         lines.append("scripts that stay where they lie:")
-        lines += [f"  {one.step}: {one.program or '?'} in {_short(one.address)}" for one in done.codes]
+        lines += [
+            f"  {inert_line(one.step)}: {inert_line(one.program) or '?'} in {_short(one.address)}" for one in done.codes
+        ]
     if policy and policy.strip() != "policy: {}":
         lines.append("what the manifest has to allow:")
         lines += [f"  {line}" for line in policy.rstrip().splitlines()]
@@ -155,25 +159,27 @@ def _text(done: Imported, folder: Path, written: tuple[str, ...], policy: str) -
 
 
 def _line(one: Difference) -> str:
+    place = inert_line(one.place)
     match one.kind:
         case "lost":
-            return f"{one.place}: not said, {_short(one.given)} ({one.why})"
+            return f"{place}: not said, {_short(one.given)} ({one.why})"
         case "added":
-            return f"{one.place}: added, {_short(one.composed)} ({one.why})"
+            return f"{place}: added, {_short(one.composed)} ({one.why})"
         case _:
-            return f"{one.place}: {_short(one.given)} became {_short(one.composed)} ({one.why})"
+            return f"{place}: {_short(one.given)} became {_short(one.composed)} ({one.why})"
 
 
 def _short(value: Any) -> str:
     import json
 
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = inert_line(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _hints(done: Imported, folder: Path) -> list[str]:
     shown = shlex.quote(os.path.relpath(folder))
-    hints = [f"next: commit {shown}, and name it in the manifest: repos: [{{name: {done.model}, url: {shown}}}]"]
+    hints = [f"next: commit {shown}, and name it in the manifest: repos: [{{name: {done.repository}, url: {shown}}}]"]
     if done.role:
-        hints.append(f"its role was {done.role}: SMP_ROLE, or 'role' in framework.yaml")
+        hints.append(f"its role was {inert_line(done.role)}: SMP_ROLE, or 'role' in framework.yaml")
     return hints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from pipeline_builder.definition.names import ROLE_NAME, shorten
+from pipeline_builder.documents.values import Settings
 from pipeline_builder.regions.partitions import partition_of
 
 REPOSITORY = "{repository}"
@@ -23,6 +24,11 @@ def job_role(pattern: str, repository: str) -> str:
     path, _, name = pattern.rpartition("/")
     before, found, after = name.partition(REPOSITORY)
     return f"{path}/{before}{role_part(repository, ROLE_NAME - len(before) - len(after))}{after}" if found else pattern
+
+
+def role_of(settings: Settings, repository: str) -> str:
+    """Return the role that a repository's jobs run as."""
+    return job_role(settings.job_roles, repository) if settings.job_roles else settings.role
 
 
 def made_roles(service: str, *, account: str, region: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import json
 
 from pipeline_builder.conf.conf import conf_of
 from pipeline_builder.definition.compose import compose_confs
@@ -11,19 +10,19 @@ from pipeline_builder.definition.policy.suggestion import Suggestion, suggest
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.importing.confs import FILE, SCRIPTS, values_with
 from pipeline_builder.machine.passed import Passed
+from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 
 
 def allow(text: str, repo: str, role: str) -> Suggestion:
     """Return the policy for a conf that is its manifest's only one."""
-    label = "model_repos.yaml"
+    label, name = "model_repos.yaml", json.dumps(repo)  # a name of digits is no number
     manifest = build_manifest(
-        parse_yaml(Source(label, f"version: 1\nrepos: [{{name: {repo}, url: {repo}}}]\n"), "PB100")
+        parse_yaml(Source(label, f"version: 1\nrepos: [{{name: {name}, url: {name}}}]\n"), "PB100")
     )
     values = values_with(role)
-    with TemporaryDirectory(prefix="import-") as name:
-        root = Path(name)
+    with temporary_folder() as root:
         folder = root / manifest.training_dir / repo
         (folder / SCRIPTS).mkdir(parents=True)
         conf, problems = conf_of(parse_yaml(Source(FILE, text), "PB201"), repo=repo, folder=folder, values=values)

@@ -117,7 +117,9 @@ def operand(value: Any) -> Any:
     raise UnsaidError
 
 
-def _metric(inner: Mapping[str, Any]) -> Mapped:
+def _metric(inner: Any) -> Mapped:
+    if not isinstance(inner, Mapping):
+        raise UnsaidError
     source, path = inner.get("PropertyFile"), inner.get("Path")
     named = source.get("Get") if isinstance(source, dict) else None
     found = _FILE.fullmatch(named) if isinstance(named, str) else None

@@ -56,10 +56,14 @@ def _plain_step(step: Mapped) -> dict[str, Any]:
     if waits:
         plain["DependsOn"] = sorted(waits)
     if isinstance(outputs := plain.get("OutputParameters"), list):
-        plain["OutputParameters"] = sorted(outputs, key=lambda one: str(one.get("OutputName")))
+        plain["OutputParameters"] = sorted(outputs, key=_output_name)
     if not plain.get("OutputParameters"):
         plain.pop("OutputParameters", None)
     return plain
+
+
+def _output_name(one: Any) -> str:
+    return str(one.get("OutputName")) if isinstance(one, dict) else ""
 
 
 def _waited(one: Any) -> str:

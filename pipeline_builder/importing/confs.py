@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline_builder.conf.conf import conf_of
@@ -15,6 +13,7 @@ from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.documents.source import Document, Source, parse_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.temporary import temporary_folder
 
 SCRIPTS = "scripts"
 FILE = "conf/conf.yaml"
@@ -63,15 +62,15 @@ def compose_text(text: str, repo: str, role: str) -> Composed:
     Raises:
         InputProblems: for a text that can't be read at all.
     """
-    with tempfile.TemporaryDirectory(prefix="import-") as name:
-        folder = Path(name) / repo
+    with temporary_folder() as root:
+        folder = root / repo
         (folder / SCRIPTS).mkdir(parents=True)
         document = parse_yaml(Source(FILE, text), "PB201")
         values = values_with(role)
         conf, problems = conf_of(document, repo=repo, folder=folder, values=values)
         if conf is None:
             raise InputProblems(*problems)
-        graph, found = read_graph([conf], training_dir=Path(name))
+        graph, found = read_graph([conf], training_dir=root)
         if graph is None:
             return Composed(definition={}, problems=(*problems, *found), document=document)
         definition, more = read_definition(graph, build_settings(values), {repo: repo})

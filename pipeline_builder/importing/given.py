@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 VERSION = "2020-12-01"
 _MOST_BYTES = 8 << 20
 _DEEPEST = 100
+_BRANCHES = ("IfSteps", "ElseSteps")
 _INSIDE = "PipelineDefinition"
 # What describe-pipeline answers of a pipeline that is no part of its definition, and is said elsewhere or nowhere.
 _BESIDE = ("PipelineDescription", "ParallelismConfiguration", "PipelineDisplayName")
@@ -129,6 +131,8 @@ def _look_at(value: Any, label: str, at: str, depth: int = 0) -> None:
         _refuse(f"{at}it is nested deeper than {_DEEPEST} levels", Place(label))
     if isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         _refuse(f"{at}the text {describe(value)} has half of a character in it", Place(label))
+    if isinstance(value, float) and not math.isfinite(value):
+        _refuse(f"{at}a number in it is too large", Place(label))
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inner:
         _look_at(item, label, at, depth + 1)
@@ -166,11 +170,31 @@ def _structure(inner: Mapping[str, Any], label: str, at: str) -> list[Problem]:
             say(path, f"two steps have the name '{step['Name']}'")
         else:
             seen.add(step["Name"])
-    listed = inner.get("Parameters") or []
-    for index, one in enumerate(listed if isinstance(listed, list) else [listed]):
-        if not isinstance(one, dict) or not isinstance(one.get("Name"), str):
-            say(f"Parameters[{index}]", "a parameter has no name")
+    for path, message in (*_no_lists(steps), *_wrong_parameters(inner.get("Parameters") or [])):
+        say(path, message)
     return problems
+
+
+def _wrong_parameters(listed: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(listed, list):
+        yield "Parameters", f"it is {describe(listed)}, expected a list"
+        return
+    for index, one in enumerate(listed):
+        if not isinstance(one, dict) or not isinstance(one.get("Name"), str):
+            yield f"Parameters[{index}]", "a parameter has no name"
+
+
+def _no_lists(steps: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the members of steps that have to be lists, and are something else."""
+    for path, step in _all_steps(steps, "Steps"):
+        given = step if isinstance(step, dict) else {}
+        members = {key: given.get(key) for key in ("DependsOn", "OutputParameters")}
+        arguments = given.get("Arguments")
+        if given.get("Type") == "Condition" and isinstance(arguments, dict):
+            members |= {f"Arguments.{key}": arguments.get(key) for key in _BRANCHES}
+        for key, value in members.items():
+            if not isinstance(value, list | None):
+                yield f"{path}.{key}", f"it is {describe(value)}, expected a list"
 
 
 def _all_steps(steps: list[Any], path: str) -> list[tuple[str, Any]]:
@@ -180,7 +204,7 @@ def _all_steps(steps: list[Any], path: str) -> list[tuple[str, Any]]:
         here = f"{path}[{index}]"
         found.append((here, step))
         arguments = step.get("Arguments") if isinstance(step, dict) and step.get("Type") == "Condition" else None
-        for branch in ("IfSteps", "ElseSteps"):
+        for branch in _BRANCHES:
             inner = arguments.get(branch) if isinstance(arguments, dict) else None
             found += _all_steps(inner, f"{here}.Arguments.{branch}") if isinstance(inner, list) else []
     return found

@@ -22,6 +22,8 @@ from pipeline_builder.importing.sources import Code, codes_of
 Mapped = dict[str, Any]
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
+_NOT_IN_REPOSITORIES = re.compile(r"[^a-z0-9_-]+")
+_LONGEST = 64
 _KNOWN = frozenset(known_keys(ParameterSection))
 _KEYS = {
     "Name": "name", "Type": "type", "DefaultValue": "default", "EnumValues": "values", "Description": "description",
@@ -46,6 +48,11 @@ class Imported:
     differences: tuple[Difference, ...]
     problems: tuple[Problem, ...]
 
+    @property
+    def repository(self) -> str:
+        """What a manifest may call the repository."""
+        return _repository_name(self.model)
+
 
 def import_definition(given: Given, *, name: str, model: str) -> Imported:
     """Return the conf.
@@ -64,7 +71,7 @@ def import_definition(given: Given, *, name: str, model: str) -> Imported:
     parameters = _parameters(definition)
     while True:
         text = text_of(pipeline, model, *listed(steps), parameters)
-        composed = compose_text(text, model, given.role)
+        composed = compose_text(text, _repository_name(model), given.role)
         if not improve(steps, composed):
             break
     found = [*renamed, *differences(definition, composed.definition), *_beside(given)]
@@ -83,6 +90,11 @@ def import_definition(given: Given, *, name: str, model: str) -> Imported:
 
 def _model_name(pipeline: str) -> str:
     return pipeline if _MODEL.fullmatch(pipeline) else _NOT_IN_NAMES.sub("-", pipeline).strip("-") or "imported"
+
+
+def _repository_name(model: str) -> str:
+    """Return the name of a model as one of repositories, which have no capitals and are no longer than others."""
+    return _NOT_IN_REPOSITORIES.sub("-", model.lower())[:_LONGEST].strip("-_") or "imported"
 
 
 def _in_order(steps: list[Mapped]) -> Iterator[Mapped]:

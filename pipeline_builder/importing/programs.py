@@ -15,11 +15,13 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.importing.given import Given, read_given
 from pipeline_builder.importing.importing import Imported
 from pipeline_builder.sdk import room
+from pipeline_builder.sdk.answers import WrongAnswerError, load_answer
 from pipeline_builder.sdk.environment import SdkEnvironment
 from pipeline_builder.sdk.room import ROLE, Left, Room
 
 _PROGRAM = Path(room.__file__).parent / "inside" / "pipeline.py"
 _MOST_UPLOADS = 64 << 20
+_WORDS = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def run_program(asked: Asked, state: Path, say: Callable[[str], None]) -> Built:
 
 def with_own_role(done: Imported) -> Imported:
     """Return it with the service's role where the program asked for the one that it runs as."""
-    text = re.sub(rf"(?<=: ){re.escape(ROLE)}$", "SMP_ROLE", done.text, flags=re.MULTILINE)
+    text = re.sub(rf"(?<![A-Za-z0-9_$]){re.escape(ROLE)}(?![A-Za-z0-9_])", "SMP_ROLE", done.text)
     return replace(done, text=text, role="")
 
 
@@ -84,12 +86,14 @@ def _built(asked: Asked, left: Left, label: str, code: Bundle) -> Built:
     if left.ended:
         _refuse(f"'{label}' was ended: {left.ended}", label, left.said)
     try:
-        answer = json.loads(left.answer)
-    except (ValueError, RecursionError):
+        answer = load_answer(left.answer)
+    except WrongAnswerError:
         _refuse(f"'{label}' has come to no pipeline", label, left.said)
     match answer:
         case {"failed": {"kind": str(kind), "text": str(text), "file": str(file), "line": int(line)}}:
-            place = Place(os.path.relpath(code.folder / file), line) if file in code.files else Place(label)
+            place = (
+                Place(os.path.relpath(code.folder / file), line) if file in code.files and line > 0 else Place(label)
+            )
             _refuse(_failure(kind, text, label), str(place))
         case {"PipelineName": str(), "PipelineDefinition": str()}:
             given = read_given(json.dumps({**answer, "RoleArn": ROLE}).encode(), label)
@@ -102,7 +106,7 @@ def _built(asked: Asked, left: Left, label: str, code: Bundle) -> Built:
 
 
 def _failure(kind: str, text: str, label: str) -> str:
-    lines = "\n    ".join(text.splitlines())
+    lines = "\n    ".join(text[-_WORDS:].splitlines())
     if kind == "function" and " " not in text:
         return f"there is no function '{text}' in '{label}'"
     if kind in ("function", "thing", "wants"):

@@ -59,13 +59,24 @@ def ways_of(step: Mapped) -> list[Said]:
     found: list[Said] = []
     if (own := _own_keys(step)) is not None:
         found.append(Said(keys={**_head(step, step["Type"]), **own, **_tail(step)}, left=_left(step)))
-    if step["Type"] in _SECTIONED:
-        name, say = _SECTIONED[step["Type"]]
-        section = say(step)
-        if section is not None:
-            keys = {**_head(step, step["Type"]), **_cache(step, section), **_tail(step)}
-            found.append(Said(keys=keys, section_name=name, section=section, left=_left(step)))
+    if (said := _sectioned(step)) is not None:
+        found.append(said)
     return [*found, _request(step)]
+
+
+def _sectioned(step: Mapped) -> Said | None:
+    """Return a step in the section of its class; None where there is none, or its request isn't one of that class."""
+    if step["Type"] not in _SECTIONED:
+        return None
+    name, say = _SECTIONED[step["Type"]]
+    try:
+        section = say(step)
+        if section is None:
+            return None
+        keys = {**_head(step, step["Type"]), **_cache(step, section), **_tail(step)}
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return Said(keys=keys, section_name=name, section=section, left=_left(step))
 
 
 def _own_keys(step: Mapped) -> Mapped | None:

@@ -38,7 +38,8 @@ def _of_training(request: Mapping[str, Any]) -> tuple[Any, str] | None:
 
 
 def _of_processing(request: Mapping[str, Any]) -> tuple[Any, str] | None:
-    for one in request.get("ProcessingInputs") or ():
+    inputs = request.get("ProcessingInputs")
+    for one in inputs if isinstance(inputs, list) else ():
         source = one.get("S3Input") if isinstance(one, dict) and one.get("InputName") in _INPUTS else None
         if isinstance(source, dict):
             application = request.get("AppSpecification")

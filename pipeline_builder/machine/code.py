@@ -20,15 +20,22 @@ def fingerprint_code() -> str:
 
     A developer's edit is another version; a container that is built of the same code again is not.
     """
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.version}\0{fingerprint_package()}\0".encode())
+    for name in sorted(set(_distributions())):
+        digest.update(f"{name}\0".encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def fingerprint_package() -> str:
+    """Return a digest of the package's own files: the same wherever there is the same code."""
+    digest = hashlib.sha256()
     package = Path(__file__).parent.parent
     for name in sorted(_files(os.fspath(package))):
         with open(name, "rb", buffering=0) as file:  # noqa: PTH123 - hundreds of files, for each command
             content = file.read()
         digest.update(f"{name[len(os.fspath(package)) :]}\0{len(content)}\0".encode())
         digest.update(content)
-    for name in sorted(set(_distributions())):
-        digest.update(f"{name}\0".encode())
     return digest.hexdigest()
 
 

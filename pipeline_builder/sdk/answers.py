@@ -29,20 +29,29 @@ class Failure:
     line: int
 
 
+def load_answer(content: bytes) -> Any:
+    """Return what the JSON says that a program of others has left.
+
+    Raises:
+        WrongAnswerError: it is none, or says what no file of ours could.
+    """
+    if len(content) > MOST:
+        raise WrongAnswerError(f"it has more than {MOST >> 20} MB")
+    try:
+        found = json.loads(content, parse_constant=_refuse)
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise WrongAnswerError(f"it is no JSON: {str(error)[:200]}" if content else "there is none") from error
+    return found
+
+
 def read_answer(content: bytes) -> list[dict[str, Any]] | Failure:
     """Return the steps, or the failure.
 
     Raises:
         WrongAnswerError: it is neither.
     """
-    if len(content) > MOST:
-        raise WrongAnswerError(f"it has more than {MOST >> 20} MB")
-    try:
-        found = json.loads(content, parse_constant=_refuse)
-        json.dumps(found, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise WrongAnswerError(f"it is no JSON: {str(error)[:200]}" if content else "there is none") from error
-    match found:
+    match load_answer(content):
         case {"failed": {"kind": str(kind), "text": str(text), "file": str(file), "line": int(line)}} if kind in KINDS:
             return Failure(kind, text[-_WORDS:], file, line)
         case {"steps": list(steps)} if len(steps) <= _STEPS:
@@ -60,7 +69,7 @@ def _check(step: Any) -> None:
     waits = step.get("DependsOn", [])
     if not isinstance(waits, list) or not all(map(_is_dependency, waits)):
         raise WrongAnswerError(f"the step '{step['Name'][:100]}' has a DependsOn that is no list of steps")
-    if _depth(step) > _DEEPEST:
+    if _is_deep(step, _DEEPEST):
         raise WrongAnswerError(f"the step '{step['Name'][:100]}' is too deep")
 
 
@@ -73,9 +82,9 @@ def _is_dependency(value: Any) -> bool:
     return False
 
 
-def _depth(value: Any) -> int:
+def _is_deep(value: Any, left: int) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inner), default=0)
+    return not left or any(_is_deep(item, left - 1) for item in inner)
 
 
 def _refuse(word: str) -> None:

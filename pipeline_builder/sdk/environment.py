@@ -56,9 +56,9 @@ class SdkEnvironment:
         assert found
         return found[1]
 
-    def python(self, *, alone: bool = False) -> Path:
+    def python(self, *, alone: bool = False, stop: threading.Event | None = None) -> Path:
         """Return a Python that has the SDK: this program's own where the same release is installed, else one that is
-        made in the folder. With `alone` it has the lock's packages and nothing else.
+        made in the folder. With `alone` it has the lock's packages and nothing else. `stop` being set ends making it.
 
         Raises:
             OutsideFailure: PB915 where it can't be made.
@@ -72,14 +72,16 @@ class SdkEnvironment:
             self._told(line)
 
         try:
-            python = Environments(self.folder, whole=False).get((tuple(self.lock.splitlines()),), observe=observe)
+            python = Environments(self.folder, whole=False).get(
+                (tuple(self.lock.splitlines()),), observe=observe, stop=stop
+            )
         except PipelineBuilderError as error:
             raise self._unmade(error) from error
         if said:
-            self._compile(python)
+            self._compile(python, stop or threading.Event())
         return python
 
-    def _compile(self, python: Path) -> None:
+    def _compile(self, python: Path, stop: threading.Event) -> None:
         """Have what factories import compiled, once: jobs can't write into the environment. It may fail: then not."""
         with temporary_folder() as home:
             command = Command(
@@ -90,7 +92,7 @@ class SdkEnvironment:
                 log=home / "said.txt",
                 timeout=_PATIENCE,
             )
-            run_plain(command, stop=threading.Event())
+            run_plain(command, stop=stop)
 
     def _told(self, line: str) -> None:
         """The engine names every requirement with its hashes."""

@@ -6,9 +6,11 @@ import base64
 import hashlib
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from pipeline_builder.conf.scripts import find_source_directory
 from pipeline_builder.conf.sdk import MadeSteps, SdkSection
 from pipeline_builder.definition.bundle import Bundle, Bundler
 from pipeline_builder.definition.factories import Factories, factory_place, refusals
+from pipeline_builder.definition.roles import role_of
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.machine.code import fingerprint_package
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.sdk.answers import Failure, WrongAnswerError, read_answer
@@ -38,7 +42,7 @@ Found = tuple[Mapping[str, MadeSteps], list[Problem]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factory:
-    """One factory: its section, its code, and what it is given."""
+    """One factory: its section, its code, what it is given, and the role of its repository, which it never sees."""
 
     model: str
     conf: ModelConf
@@ -46,6 +50,7 @@ class Factory:
     code: Bundle
     given: Mapping[str, Any]
     base: str
+    role: str
 
     @property
     def key(self) -> str:
@@ -57,7 +62,8 @@ class Factory:
 class Maker:
     """Has steps made: in the `room`, by the SDK's environment among `environments`.
 
-    What was made is `kept`, and handed on in a folder of the build, so that its later stages run no factory again.
+    What was made is `kept`, and handed on in a folder of the build, so that its later stages run no factory again; both
+    only within one version of our `code`.
     """
 
     room: Room
@@ -65,6 +71,7 @@ class Maker:
     kept: Kept
     handed: Path
     say: Callable[[str], None]
+    code: str = field(default_factory=fingerprint_package)
 
     def __call__(self, asking: Factories) -> Found:
         """Return the steps of each model, and every problem; where one can't be made, all others are.
@@ -76,24 +83,30 @@ class Maker:
         if problems:
             return {}, problems
         factories = list(_factories(asking, problems))
+        stop = threading.Event()
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            done = [*pool.map(self._made, factories)]
+            try:
+                done = [*pool.map(partial(self._made, stop=stop), factories)]
+            except BaseException:
+                stop.set()  # interrupted: what runs keeps nobody
+                raise
         made = {}
         for factory, found in zip(factories, done, strict=True):
             if isinstance(found, MadeSteps):
-                made[factory.model] = found
+                steps = tuple(_with_role(step, factory.role) for step in found.steps)
+                made[factory.model] = replace(found, steps=steps)
             else:
                 problems.extend(found)
         return made, problems
 
-    def _made(self, factory: Factory) -> MadeSteps | tuple[Problem, ...]:
+    def _made(self, factory: Factory, stop: threading.Event) -> MadeSteps | tuple[Problem, ...]:
         environment = SdkEnvironment(factory.section.version, self.environments, self.say)
         key = f"{environment.digest} {factory.key}"
         if known := _read(self.kept.get(_KIND, key)) or self._handed(key):
             self._hand(key, known)
             return known
         try:
-            made = self._run(factory, environment)
+            made = self._run(factory, environment, stop)
         except InputProblems as error:
             return error.problems
         except OutsideFailure as error:
@@ -102,10 +115,10 @@ class Maker:
         self._hand(key, made)
         return made
 
-    def _run(self, factory: Factory, environment: SdkEnvironment) -> MadeSteps:
-        python = environment.python(alone=True)
+    def _run(self, factory: Factory, environment: SdkEnvironment, stop: threading.Event) -> MadeSteps:
+        python = environment.python(alone=True, stop=stop)
         self.say(f"the steps of the model '{factory.model}' are made with the SageMaker SDK {environment.release}")
-        with self.room.run(factory.model, python, factory.code, factory.given) as left:
+        with self.room.run(factory.model, python, factory.code, factory.given, stop=stop) as left:
             return _steps(factory, left)
 
     def _handed(self, key: str) -> MadeSteps | None:
@@ -118,7 +131,7 @@ class Maker:
         write_file(self._file(key), json.dumps(_written(made)).encode())
 
     def _file(self, key: str) -> Path:
-        return self.handed / _FOLDER / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        return self.handed / _FOLDER / f"{hashlib.sha256(f'{self.code} {key}'.encode()).hexdigest()}.json"
 
 
 def at_factory(factory: Factory, problem: Problem) -> Problem:
@@ -139,17 +152,19 @@ def _steps(factory: Factory, left: Left) -> MadeSteps:
         raise InputProblems(failed(factory.conf, factory.model, factory.section, factory.code, answer))
     uploads = Uploads(bucket=factory.given["bucket"], base=factory.base, objects=left.objects)
     try:
-        steps = tuple(uploads.rewritten(_without_role(step)) for step in answer)
+        steps = tuple(uploads.rewritten(step) for step in answer)
     except InputProblems as error:
         raise InputProblems(*(at_factory(factory, problem) for problem in error.problems)) from error
     return MadeSteps(steps=steps, files=uploads.files)
 
 
-def _without_role(value: Any) -> Any:
-    """Return a value without the role that stands for the repository's own."""
+def _with_role(value: Any, role: str) -> Any:
+    """Return a value with the repository's own role where the one stands that a factory is given for it."""
+    if isinstance(value, str):
+        return value.replace(ROLE, role)
     if isinstance(value, dict):
-        return {key: _without_role(item) for key, item in value.items() if item != ROLE}
-    return [_without_role(item) for item in value] if isinstance(value, list) else value
+        return {key: _with_role(item, role) for key, item in value.items()}
+    return [_with_role(item, role) for item in value] if isinstance(value, list) else value
 
 
 def _factories(asking: Factories, problems: list[Problem]) -> Iterator[Factory]:
@@ -168,8 +183,9 @@ def _factories(asking: Factories, problems: list[Problem]) -> Iterator[Factory]:
         base = asking.settings.base(asking.pipeline.name) if asking.pipeline else ""
         found = len(problems)
         given = _given(asking, model, conf, section, problems)
+        role = role_of(asking.settings, conf.repo)
         if len(problems) == found:  # what is wrong with it is said without a run
-            yield Factory(model=model, conf=conf, section=section, code=code, given=given, base=base)
+            yield Factory(model=model, conf=conf, section=section, code=code, given=given, base=base, role=role)
 
 
 def _without_file(conf: ModelConf, model: str, section: SdkSection, code: Bundle) -> Problem:

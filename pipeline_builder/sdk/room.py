@@ -21,6 +21,7 @@ from pipeline_builder.engine.local import open_engine
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.machine.holdings import weigh
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, read_beginning
 from pipeline_builder.sdk.answers import MOST
@@ -36,6 +37,9 @@ _GIVEN, _CONFIG = f"{OPT_ML}/input/given.json", f"{OPT_ML}/input/config.yaml"
 _LIMITS = JobLimits(processes=256, memory=4 << 30, disk=1 << 30, file_size=256 << 20, log=8 << 20)
 QUIET = b"SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
 _LINES = 12
+_MOST_STATE = 256 << 20
+"""Bytes of what a factory uploads, several times what is taken of it."""
+_TICK = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +65,10 @@ class Room:
     report: Callable[[str], None]
 
     @contextmanager
-    def run(self, name: str, python: Path, code: Bundle, given: Mapping[str, Any]) -> Iterator[Left]:
-        """Run a factory's code to its end, and give what it has left; it is gone afterwards.
+    def run(
+        self, name: str, python: Path, code: Bundle, given: Mapping[str, Any], stop: threading.Event | None = None
+    ) -> Iterator[Left]:
+        """Run a factory's code to its end, and give what it has left; it is gone afterwards. `stop` being set ends it.
 
         Raises:
             OutsideFailure: PB924 where this machine can't keep it apart.
@@ -77,7 +83,9 @@ class Room:
             beside = Beside(self.report)
             beside.engine = engine
             with beside.reach(_calling(name, given)) as reach:
-                yield _run(replace(job, reach=reach), engine.store, given["bucket"])
+                with watched(folder / "state", stop or threading.Event()) as watch:
+                    left = _run(replace(job, reach=reach), engine.store, given["bucket"], watch)
+                yield left
 
     def _refuse_open(self, folder: Path) -> None:
         isolation = find_isolation(folder)
@@ -124,9 +132,40 @@ def _calling(name: str, given: Mapping[str, Any]) -> Calling:
     return Calling(execution="", step=name, job=f"factory/{name}", request=request)
 
 
-def _run(job: Job, store: LocalStore, bucket: str) -> Left:
-    result = run_job(job, stop=threading.Event(), private=True, alone=True)
+@dataclass(slots=True)
+class Watch:
+    """What looks after a factory: `ended` is set where it is to end, and `why` says so where it is the factory's."""
+
+    ended: threading.Event = field(default_factory=threading.Event)
+    why: str = ""
+
+
+@contextmanager
+def watched(state: Path, stop: threading.Event, most: int = _MOST_STATE) -> Iterator[Watch]:
+    """Look after a factory while the body runs: what it uploads lies beside its job, whose limits don't count it."""
+    watch, done = Watch(), threading.Event()
+
+    def look() -> None:
+        while not watch.ended.is_set() and not done.wait(_TICK):
+            if weigh([state]) > most:
+                watch.why = f"it has uploaded more than {most >> 20} MB"
+            if watch.why or stop.is_set():
+                watch.ended.set()
+
+    looking = threading.Thread(target=look, name="factory")
+    looking.start()
+    try:
+        yield watch
+    finally:
+        done.set()
+        looking.join()
+
+
+def _run(job: Job, store: LocalStore, bucket: str, watch: Watch) -> Left:
+    result = run_job(job, stop=watch.ended, private=True, alone=True)
     said = tuple(log_tail(job.log, _LINES))
+    if watch.why:
+        return Left(ended=watch.why, said=said)
     if result.end is JobEnd.TIMED_OUT:
         return Left(ended=f"it has not ended after {job.timeout:g} seconds", said=said)
     if result.exit_code or result.excess:

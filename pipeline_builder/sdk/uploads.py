@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.jobs.entries import Archive
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.machine.streams import BLOCK
 
 MOST = 64 << 20
 """Bytes of all uploads of a factory, unpacked; a definition's own bundles are as small."""
@@ -108,16 +110,31 @@ def _packed(content: bytes) -> bytes:
     if len(plain) > MOST:
         raise _too_much()
     out = io.BytesIO()
-    with (
-        tarfile.open(fileobj=io.BytesIO(plain)) as source,
-        tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as target,
-    ):
-        members = {member.name.removeprefix("./"): member for member in source.getmembers() if member.isfile()}
-        for name, member in sorted(members.items()):
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as target:
+        for name, (mode, file) in sorted(_files(plain).items()):
             info = tarfile.TarInfo(name)
-            info.size, info.mode = member.size, 0o755 if member.mode & 0o100 else 0o644
-            target.addfile(info, source.extractfile(member))
+            info.size, info.mode = len(file), mode
+            target.addfile(info, io.BytesIO(file))
     return out.getvalue()
+
+
+def _files(plain: bytes) -> dict[str, tuple[int, bytes]]:
+    """Return mode and content of a tar's files; a sparse one says itself how many zeros it is."""
+    found, size = {}, 0
+    with Archive.open(fileobj=io.BytesIO(plain), mode="r|", bufsize=BLOCK) as source:
+        while member := source.next():
+            if not member.isfile():
+                continue
+            if member.size < 0:
+                raise tarfile.ReadError("a file in it has less than nothing")
+            size += member.size
+            if size > MOST:
+                raise _too_much()
+            content = source.extractfile(member)
+            assert content is not None
+            mode = 0o755 if member.mode & 0o100 else 0o644
+            found[member.name.removeprefix("./")] = mode, content.read()
+    return found
 
 
 def _too_much() -> InputProblems:

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.importing.allowing import allow
 from pipeline_builder.importing.given import read_given
+from pipeline_builder.importing.programs import with_own_role
 from pipeline_builder.importing.writing import write_repository
+from pipeline_builder.sdk.room import ROLE as OF_PROGRAMS
 from tests.checkout.repositories import make_repository
 from tests.importing.definitions import composed_from, imported, plain
 from tests.workspaces import Ended, Workspace
@@ -247,6 +250,26 @@ WRONG = {
         "PB937",
         "Steps[1]: two steps have the name 'a'",
     ),
+    "parameters": (
+        b'{"Version": "2020-12-01", "Parameters": {"Name": "x"}, "Steps": [{"Name": "a", "Type": "Fail"}]}',
+        "PB937",
+        "Parameters: it is a mapping, expected a list",
+    ),
+    "dependencies": (
+        b'{"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": "Fail", "DependsOn": "b"}]}',
+        "PB937",
+        "Steps[0].DependsOn: it is 'b', expected a list",
+    ),
+    "branches": (
+        b'{"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": "Condition", "Arguments": {"IfSteps": {"b": 1}}}]}',
+        "PB937",
+        "Steps[0].Arguments.IfSteps: it is a mapping, expected a list",
+    ),
+    "a large number": (
+        b'{"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": "Fail", "Arguments": {"a": 1e999}}]}',
+        "PB935",
+        "a number in it is too large",
+    ),
     "parameter": (
         b'{"Version": "2020-12-01", "Parameters": [7], "Steps": [{"Name": "a", "Type": "Fail"}]}',
         "PB937",
@@ -262,6 +285,68 @@ def test_what_is_no_definition(name: str) -> None:
         read_given(content, "definition.json")
     assert [one.id for one in refused.value.problems] == [problem]
     assert words in str(refused.value.problems[0])
+
+
+@pytest.mark.parametrize("kind", ["Lambda", "Callback", "QualityCheck", "EMR", "EMRServerless", "AutoML", "Quantum"])
+def test_requests_of_any_shape_come_to_a_conf(kind: str) -> None:
+    for odd in (7, "x", {"a": 1}, [[1]], [{"Key": [], "Value": 1, "OutputName": []}]):
+        members = ("Tags", "Environment", "ProcessingInputs", "ProcessingOutputConfig", "InputDataConfig", "StepConfig")
+        arguments: dict[str, Any] = dict.fromkeys(members, odd)
+        arguments |= {"Environment": {"dataset_format": odd}} if odd == "x" else {}
+        step: dict[str, Any] = {"Name": "a", "Type": kind, "Arguments": arguments, "FunctionArn": "f"}
+        step |= {"CacheConfig": odd, "RetryPolicies": odd, "SqsQueueUrl": "q"}
+        step |= {"OutputParameters": odd} if isinstance(odd, list) else {}
+        assert "step_name: a" in imported({"Version": "2020-12-01", "Steps": [step]}).text
+
+
+@pytest.mark.parametrize("odd", [7, "x", {}, {"On": ""}, {"On": "", "Values": 7}, [1]])
+def test_expressions_of_any_shape_come_to_a_conf(odd: Any) -> None:
+    fails = {"Name": "a", "Type": "Fail", "Arguments": {"ErrorMessage": {"Std:Join": odd}}}
+    joined = {"On": "", "Values": ["x", {"Std:JsonGet": odd}, {"Std:Join": odd}]}
+    also = {"Name": "b", "Type": "Fail", "Arguments": {"ErrorMessage": {"Std:Join": joined}}}
+    compared = [{"Type": "Equals", "LeftValue": {"Std:JsonGet": odd}, "RightValue": {"Std:Join": odd}}]
+    chosen = {"Name": "c", "Type": "Condition", "Arguments": {"Conditions": compared}}
+    done = imported({"Version": "2020-12-01", "Steps": [fails, also, chosen]})
+    assert [f"step_name: {name}" in done.text for name in "abc"] == [True] * 3
+    assert allow(done.text, done.repository, "").problems
+
+
+def test_the_role_of_a_program_is_the_services_wherever_it_stands() -> None:
+    step = json.loads(json.dumps(PROCESS))
+    step["Arguments"]["AppSpecification"]["ContainerArguments"] = [OF_PROGRAMS, f'"{OF_PROGRAMS}"']
+    step["Arguments"]["RoleArn"] = OF_PROGRAMS
+    text = with_own_role(imported({"Version": "2020-12-01", "Steps": [step]})).text
+    assert (text.count("SMP_ROLE"), OF_PROGRAMS in text) == (3, False)
+
+
+def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    def refused(folder: Path, uploads: dict[str, bytes]) -> list[str]:
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(InputProblems) as caught:
+            write_repository(folder, "conf: {}\n", uploads)
+        assert sorted(tmp_path.rglob("*")) == before
+        return [f"{problem.id} {problem.message}" for problem in caught.value.problems]
+
+    upload = {"s3://b/uploads/a/run.py": b"print()"}
+    folder, keys = tmp_path / "out", tmp_path / "keys"
+    (folder / "uploads" / "a").mkdir(parents=True)
+    (folder / "uploads" / "a" / "run.py").write_text("mine")
+    (said,) = refused(folder, upload)
+    assert said.endswith("/uploads/a/run.py' is there already, and is another file")
+    (keys / "a").mkdir(parents=True)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "uploads").symlink_to(keys)
+    (said,) = refused(tmp_path / "linked", upload)
+    assert "/uploads/a/run.py' can't be written: it is a link" in said
+    (tmp_path / "linked" / "conf").symlink_to(keys)
+    assert len(refused(tmp_path / "linked", upload)) == 2
+    for name in ("", "a//b", "../b", "a\x1b[2J"):
+        (said,) = refused(tmp_path / "new", {f"s3://b/uploads/{name}": b""})
+        assert said.startswith("PB940 an upload has a name that is no file's"), name
+    assert write_repository(tmp_path / "new", "conf: {}\n", upload) == (
+        "scripts/.gitkeep", "uploads/a/run.py", "conf/conf.yaml"
+    )  # fmt: skip
+    assert write_repository(tmp_path / "new", "conf: {}\n", upload) == ()
 
 
 @pytest.fixture
@@ -297,6 +382,26 @@ def test_the_command(empty: Workspace) -> None:
         one for one in found["differences"] if one["place"] == "PipelineExperimentConfig"
     ).items()
     assert (empty.root / "models/new/scripts/.gitkeep").exists()
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "repository"), [("ChurnPipeline", "churnpipeline"), ("2024", "2024"), ("A" * 256, "a" * 64)]
+)
+def test_a_pipeline_may_have_any_name(empty: Workspace, pipeline: str, repository: str) -> None:
+    (empty.root / "p.json").write_text(json.dumps({**ANSWER, "PipelineName": pipeline}))
+    done = take(empty, "p.json")
+    assert done.code == (0 if len(pipeline) < 100 else 1), done.err  # such a long one makes no names of jobs
+    assert f"repos: [{{name: {repository}, url: {repository}}}]" in done.err
+    assert (empty.root / repository / "conf/conf.yaml").exists()
+
+
+def test_a_definition_cannot_speak_for_the_command(empty: Workspace) -> None:
+    text = "x\ncomposed it is what was given"
+    (empty.root / "p.json").write_text(json.dumps({**ANSWER, "PipelineDescription": text, "RoleArn": f"{ROLE}\nlie"}))
+    done = take(empty, "p.json")
+    assert "PipelineDescription: not said, x\\ncomposed it is what was given" in done.out
+    assert "composed it is what was given" not in done.out.splitlines()
+    assert "lie:" not in [line.partition(" ")[0] for line in done.err.splitlines()]
 
 
 def test_uploads_of_a_program_are_written_over_nothing(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ WRONG: dict[str, bytes] = {
     "no number": b'{"steps": [{"Type": "Fail", "Name": "a", "Arguments": {"a": NaN}}]}',
     "half a character": b'{"steps": [{"Type": "Fail", "Name": "\\ud800"}]}',
     "too deep": json.dumps({"steps": [{"Type": "Fail", "Name": "a", "Arguments": {"a": deep(80)}}]}).encode(),
+    "deeper": b'{"steps": [{"Type": "Fail", "Name": "a", "Arguments": {"a": ' + b"[" * 700 + b"]" * 700 + b"}}]}",
+    "a number that is too large": b'{"steps": [{"Type": "Fail", "Name": "a", "Arguments": {"a": 1e999}}]}',
     "far too deep": b"[" * 100_000,
     "too large": b" " * (MOST + 1),
     "too many": json.dumps({"steps": [{"Type": "Fail", "Name": "a"}] * 1001}).encode(),
@@ -119,6 +121,23 @@ def test_what_is_no_archive_is_said(tmp_path: Path) -> None:
         with pytest.raises(InputProblems) as caught:
             uploaded(tmp_path, x_tar_gz=content).rewritten("s3://local/tiny/churn/x.tar.gz")
         assert [problem.id for problem in caught.value.problems] == ["PB925"]
+
+
+def test_zeros_that_an_archive_only_says_it_has_are_counted(tmp_path: Path) -> None:
+    out, sparse = io.BytesIO(), tarfile.TarInfo("a")
+    sparse.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(module.MOST + 1)}
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as file:
+        file.addfile(sparse)
+    assert len(out.getvalue()) < 1000
+    with pytest.raises(InputProblems, match="more than 64 MB"):
+        uploaded(tmp_path, x_tar_gz=out.getvalue()).rewritten("s3://local/tiny/churn/x.tar.gz")
+    torn = tarfile.TarInfo("a")
+    torn.pax_headers = {"GNU.sparse.map": "a,b"}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as file:
+        file.addfile(torn)
+    with pytest.raises(InputProblems, match="is no archive"):
+        uploaded(tmp_path, x_tar_gz=out.getvalue()).rewritten("s3://local/tiny/churn/x.tar.gz")
 
 
 def test_too_much_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

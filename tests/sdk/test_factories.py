@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +57,7 @@ def composed(
     seconds: float = 300.0,
     environments: Path = FOLDER,
     program: Path | None = None,
+    code: str = "ours",
 ) -> Composed:
     """Compose a model repository; what was made before is kept in the root."""
     if not (root / "aws-train").exists():
@@ -64,7 +68,12 @@ def composed(
     room = replace(room, program=program) if program else room
     said = [] if said is None else said
     maker = Maker(
-        room=room, environments=environments, kept=Kept(folder=root / "kept"), handed=root / "build", say=said.append
+        room=room,
+        environments=environments,
+        kept=Kept(folder=root / "kept"),
+        handed=root / "build",
+        say=said.append,
+        code=code,
     )
     manifest = read_manifest("policy: {factories: true}\n", "[{url: churn}]")
     return compose(manifest, Lock(manifest_commit="", repos=()), root=root, values=LOCAL_DEFAULTS, build=maker)
@@ -234,15 +243,56 @@ def test_a_factory_runs_once_for_its_content(tmp_path: Path) -> None:
         sweep_folder(root / gone)
         assert composed(root, conf(), {}, said, **given).definition.content == found.definition.content
         assert len(said) == 1
+    sweep_folder(root / "kept")
+    composed(root, conf(), {}, said, code="another", **given)  # what another version of ours has made is none of its
+    assert len(said) == 2
     for file in (root / "build" / "factories").iterdir():  # what isn't whole is none
         file.write_text(file.read_text()[:-9])
     sweep_folder(root / "kept")
     assert composed(root, conf(), {}, said, **given).definition.content == found.definition.content
-    assert len(said) == 2
+    assert len(said) == 3
     assert made(composed(root, conf(), {"steps.py": code.format("b")}, said, **given))[0]["Arguments"] == {
         "ErrorMessage": "b"
     }
-    assert len(said) == 3
+    assert len(said) == 4
+
+
+def test_the_role_is_the_repositorys_wherever_it_stands(tmp_path: Path) -> None:
+    given: Any = {"environments": plain_environments(tmp_path), "program": with_a_tiny_sdk(tmp_path)}
+    code = "def build(role):\n    import smp_v2\n    return smp_v2.Step('end', ErrorMessage='as ' + role)\n"
+    for _ in range(2):  # made, and found
+        found = made(composed(tmp_path / "root", conf(), {"steps.py": code}, **given))
+        assert found[0]["Arguments"] == {"ErrorMessage": "as arn:aws:iam::000000000000:role/local"}
+    kept = "".join(path.read_text() for path in (tmp_path / "root" / "build" / "factories").iterdir())
+    assert "role/local" not in kept
+
+
+class Interrupting(list[str]):
+    """Where a factory says that it runs, somebody presses Ctrl-C soon."""
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        press = (threading.main_thread().ident, signal.SIGINT)
+        threading.Timer(0.3, signal.pthread_kill, press).start()
+
+
+def test_an_interrupted_factory_keeps_nobody(tmp_path: Path) -> None:
+    seconds, begun = 20.0, time.monotonic()
+    environments = plain_environments(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            composed(
+                tmp_path / "root",
+                conf(),
+                {"steps.py": "import time\ntime.sleep(1000)\n"},
+                Interrupting(),
+                environments=environments,
+                seconds=seconds,
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - begun < seconds  # it has not come to the end of its own time
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 
 from pipeline_builder.definition.bundle import Bundler
 from pipeline_builder.errors import OutsideFailure
-from pipeline_builder.sdk.room import Left, Room
+from pipeline_builder.sdk.inside import images
+from pipeline_builder.sdk.room import Left, Room, watched
 from tests.engine.environments import share_environment
 
 GIVEN = {"bucket": "local", "prefix": "tiny/churn", "region": "us-east-1"}
@@ -110,6 +112,24 @@ def test_an_answer_that_leads_elsewhere_is_none(tmp_path: Path) -> None:
     secret.write_text('{"steps": []}')
     left = run(tmp_path, f"import os\nos.symlink({str(secret)!r}, '/opt/ml/output/steps.json')\n")
     assert (left.answer, left.ended) == (b"", "")
+
+
+def test_what_it_uploads_is_bounded(tmp_path: Path) -> None:
+    with watched(tmp_path, threading.Event(), most=1 << 20) as watch:
+        (tmp_path / "object").write_bytes(b"x" * (2 << 20))
+        assert watch.ended.wait(60)
+    assert watch.why == "it has uploaded more than 1 MB"
+    stop = threading.Event()
+    with watched(tmp_path, stop, most=4 << 20) as watch:
+        stop.set()
+        assert watch.ended.wait(60)
+    assert watch.why == ""
+
+
+def test_a_framework_is_no_path() -> None:
+    assert images._answer({"framework": "../../secret", "region": "us-east-1"}) == {
+        "refused": "there is no framework '../../secret'"
+    }
 
 
 def test_a_machine_that_cannot_keep_it_apart_runs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

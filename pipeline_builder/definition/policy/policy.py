@@ -37,7 +37,7 @@ from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
 from pipeline_builder.definition.policy.territory import Territory
 from pipeline_builder.definition.policy.volumes import check_volume
-from pipeline_builder.definition.roles import job_role
+from pipeline_builder.definition.roles import role_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
@@ -155,7 +155,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
 
 def own_role(settings: Settings, step: Step) -> str:
     """Return the role that a step's job runs as by itself."""
-    return job_role(settings.job_roles, step.repository) if settings.job_roles else settings.role
+    return role_of(settings, step.repository)
 
 
 def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:

@@ -195,7 +195,8 @@ def _put_together(parts: list[JSON]) -> JSON:
     found: list[JSON] = []
     for part in parts:
         inner: Any = part.get("Std:Join") if isinstance(part, dict) else None
-        for item in inner["Values"] if isinstance(inner, dict) and inner.get("On") == "" else [part]:
+        whole = isinstance(inner, dict) and inner.get("On") == "" and isinstance(inner.get("Values"), list)
+        for item in inner["Values"] if whole else [part]:
             if isinstance(item, str) and found and isinstance(found[-1], str):
                 found[-1] += item
             else:

@@ -10,7 +10,7 @@ from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, TrainSection
 from pipeline_builder.definition.names import CHANNEL_NAME, shorten
-from pipeline_builder.definition.roles import job_role
+from pipeline_builder.definition.roles import role_of
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.members import items_of, member_at
@@ -73,8 +73,7 @@ class Context:
 
     def role(self, step: Step) -> str:
         """Return the role that a step's job runs as."""
-        pattern = self.settings.job_roles
-        return job_role(pattern, step.repository) if pattern else self.settings.role
+        return role_of(self.settings, step.repository)
 
     @property
     def base(self) -> str:

@@ -82,11 +82,12 @@ def compose_typed(context: Context, step: Step) -> Mapped:
 
 
 def _compose_made(context: Context, step: Step, kind: str) -> Mapped:
-    """Return a step of a factory, whose request has no role, with what all jobs of its repository have."""
+    """Return a step of a factory with what all jobs of its repository have."""
     request: Mapped = {"Tags": tag_list(context, {})} if kind in _TAGGED_MADE else {}
-    _put(request, _ROLE_MADE.get(kind, ()), context.role(step))
-    _put(request, _NETWORK_MADE.get(kind, ()), vpc_config(context.settings))
-    _put(request, _ISOLATION_MADE.get(kind, ()), context.is_isolated(step) or None)
+    if _SEVERAL not in (step.asked.arguments.get("Arguments") or {}):  # each of several says its own
+        _put(request, _ROLE_MADE.get(kind, ()), context.role(step))
+        _put(request, _NETWORK_MADE.get(kind, ()), vpc_config(context.settings))
+        _put(request, _ISOLATION_MADE.get(kind, ()), context.is_isolated(step) or None)
     return {"Type": kind, "Arguments": without_empty(request)}
 
 

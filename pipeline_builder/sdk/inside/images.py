@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,8 @@ def main() -> None:
 
 
 def _answer(image: Mapping[str, Any]) -> dict[str, str]:
+    if not re.fullmatch(r"[\w-]+", image["framework"]):  # the SDK takes it for the name of a file
+        return {"refused": f"there is no framework {image['framework']!r}"}
     from sagemaker import image_uris
 
     try:

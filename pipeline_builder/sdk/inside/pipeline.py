@@ -77,10 +77,11 @@ def _stop(pipeline: Any, *_: Any, **__: Any) -> None:
 
 def _configure(asked: Mapping[str, Any]) -> None:
     """Let every session of the program have our bucket, and keep what it uploads below our prefix."""
-    session = f"{{DefaultS3Bucket: {asked['bucket']}, DefaultS3ObjectKeyPrefix: {asked['prefix']}}}"
-    modules = f"{{TelemetryOptOut: true, Session: {session}}}"
+    session = {"DefaultS3Bucket": asked["bucket"], "DefaultS3ObjectKeyPrefix": asked["prefix"]}
+    sdk = {"Modules": {"TelemetryOptOut": True, "Session": session}}
     path = Path(os.environ["TMPDIR"], "config.yaml")
-    path.write_text(f"SchemaVersion: '1.0'\nSageMaker: {{PythonSDK: {{Modules: {modules}}}}}\n", "utf-8")
+    config = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": sdk}}
+    path.write_text(json.dumps(config), "utf-8")  # which is YAML, whatever a bucket is called
     os.environ["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(path)
 
 
