@@ -150,7 +150,7 @@ class StepState:
         return (self.ended - self.started).total_seconds() if self.started and self.ended else None
 
 
-_FIRST_SAYS_IT = re.compile(r"PB\d{3} |AlgorithmError: exit code ")
+_FIRST_SAYS_IT = re.compile(r"(?:ClientError: )?(?:PB\d{3} |AlgorithmError: exit code )")
 
 
 def reason_line(failure: str) -> str:

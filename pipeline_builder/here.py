@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.engine.settings import LocalSettings
 
 _NOT_HERE, _RUNS = "PB677", "runs"
+_IMAGES = re.compile(rb'"(?:Image|ImageUri|TrainingImage)":"([^"]*)"')
 
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
@@ -79,6 +81,7 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     """
     from pipeline_builder.definition.check.parts import have_passed, parts_of
     from pipeline_builder.engine.execution.ability import look_at
+    from pipeline_builder.engine.jobs.packages import image_packages
     from pipeline_builder.engine.jobs.processes import MPI
     from pipeline_builder.engine.jobs.requirements import included_lines, pythons_of
 
@@ -101,10 +104,18 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     elsewhere = bool(settings.sources or MPI.encode() in content or pythons)
 
     def told(digest: str) -> str:
-        return repr(lines(by_digest.get(digest)))
+        try:
+            return repr(lines(by_digest.get(digest)))
+        except InputProblems as error:  # which is said where a job asks for them
+            return str(error)
+
+    def packages(part: bytes) -> tuple[tuple[str, ...], ...]:
+        """What the images of a part stand for: patterns may tell apart what is alike else."""
+        named = _IMAGES.findall(part) if settings.images else ()
+        return tuple(image_packages(image.decode(), settings.images) for image in named)
 
     sizes = tuple(part.size for part in composed.definition.parts)
-    if not elsewhere and have_passed(content, look, passed, about, told=told, sizes=sizes):
+    if not elsewhere and have_passed(content, look, passed, about, told=told, seen=packages, sizes=sizes):
         return composed
     if not (found := look(content)):
         if not elsewhere:

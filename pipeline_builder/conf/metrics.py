@@ -15,7 +15,7 @@ def _regex(value: str) -> str:
     """An expression that finds a number: what has no group finds none, and each training has run when that is seen."""
     try:
         groups = re.compile(_NAMED_GROUP.sub("(?P<", value)).groups
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"the expression {describe(value)} can't be read: {error}") from error
     if value and not groups:
         raise ValueError(f"the expression {describe(value)} has no group in it that is the number, such as ([0-9.]+)")

@@ -16,6 +16,8 @@ from pipeline_builder.documents.source import Source
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem
 
+_SETUP = "setup.py"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
@@ -31,6 +33,11 @@ class Code:
     def requirements(self) -> frozenset[str]:
         """The steps whose bundle has a requirements.txt."""
         return frozenset(step for step, uri in self.addresses.items() if self.bundles[uri].has_requirements)
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The steps whose bundle has a setup.py, by which a toolkit installs it as a package."""
+        return frozenset(step for step, uri in self.addresses.items() if _SETUP in self.bundles[uri].files)
 
 
 def bundle_code(graph: Graph, settings: Settings) -> Code:

@@ -72,6 +72,7 @@ def read_definition(
         settings=settings,
         code=code.addresses,
         requirements=code.requirements,
+        packages=code.packages,
         commit_parameters=commit_parameters([*others, *(step.repository for step in graph.steps)]),
         data_parameters=data_parameters(graph),
         manifest_parameter=MANIFEST_PARAMETER,

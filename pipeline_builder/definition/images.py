@@ -61,7 +61,7 @@ def resolve_images(
     """
     region = _LOCAL_REGION if settings.region == "local" else settings.region
     wanted = {at: (one, one.key(region)) for at, one in _wanted(graph)}
-    missing = {key: one for one, key in reversed([*wanted.values()]) if key not in locked}
+    missing = {key: one for one, key in reversed([*wanted.values()]) if not locked.get(key)}
     answers = dict(zip(missing, _answers(ask, missing), strict=True)) if missing else {}
     refused = {key: str(answer["refused"]) for key, answer in answers.items() if "address" not in answer}
     if problems := [_unknown(one, refused[key]) for one, key in wanted.values() if key in refused]:

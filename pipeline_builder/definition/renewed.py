@@ -26,7 +26,7 @@ from pipeline_builder.definition.policy.groups import identity
 from pipeline_builder.definition.prefixes import are_apart
 from pipeline_builder.definition.record import Record, record_of
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.errors import InputProblems, Place
+from pipeline_builder.errors import InputProblems, OutsideFailure, Place
 from pipeline_builder.machine.passed import Passed
 
 _LISTS = re.compile(rb'"(s3://[^"]*/manifests/[^"]*)"')
@@ -99,7 +99,7 @@ def _compose(
                 others=others,
             )
         )
-    except InputProblems:
+    except (InputProblems, OutsideFailure):  # who composes the whole asks for images, too
         return None
     return None if part.warnings or part.images else part
 

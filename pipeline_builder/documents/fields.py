@@ -36,7 +36,7 @@ def _text(value: JSON) -> JSON:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def _no_boolean(value: JSON) -> JSON:
+def no_boolean(value: JSON) -> JSON:
     """Where a number is expected, true is none; a text that reads as one is."""
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "expected a number")
@@ -135,11 +135,11 @@ Args = Annotated[
     BeforeValidator(_args, json_schema_input_type=str | tuple[Text, ...] | dict[str, Text | None] | None),
 ]
 Count = Annotated[
-    Annotated[int, Field(ge=1), BeforeValidator(_no_boolean, json_schema_input_type=Annotated[int, Field(ge=1)])]
+    Annotated[int, Field(ge=1), BeforeValidator(no_boolean, json_schema_input_type=Annotated[int, Field(ge=1)])]
     | Expression,
     REFERABLE,
 ]
-Number = Annotated[Annotated[float, BeforeValidator(_no_boolean, json_schema_input_type=float)] | Expression, REFERABLE]
+Number = Annotated[Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float)] | Expression, REFERABLE]
 Env = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
 Texts = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_type=Word | tuple[Word, ...])]

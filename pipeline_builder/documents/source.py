@@ -178,8 +178,10 @@ def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: b
     return reader
 
 
-_FLAT = re.compile(r"[\[{][^\[\]{}'\"#\n]*[\]}]")
+_FLAT = re.compile(r"[\[{][^\[\]{}'\"#!\n]*[\]}]")
 """Brackets with none of their kind, and nothing that could hide one, between them: one of these is open at a time."""
+_BREAKS = ("\r", "\x85", "\u2028", "\u2029")
+"""What ends a line in YAML besides."""
 _INDENT = re.compile(r"^[ \-?]+", re.MULTILINE)
 
 
@@ -187,7 +189,8 @@ def _refuse_depth(text: str, loader_class: type) -> None:
     """libyaml composes by recursion in C: brackets nested by the thousand would end the process, not raise."""
     import yaml
 
-    indented = max(map(len, _INDENT.findall(text)), default=0)
+    lines = functools.reduce(lambda left, mark: left.replace(mark, "\n"), _BREAKS, text)
+    indented = max(map(len, _INDENT.findall(lines)), default=0)
     brackets = text.count("[") + text.count("{")
     if brackets + indented <= _DEEPEST or brackets - len(_FLAT.findall(text)) + 1 + indented <= _DEEPEST:
         return

@@ -51,13 +51,13 @@ def _trials(call: Call) -> Iterator[Trial]:
 
 
 def _config(content: bytes, execution: Execution) -> Mapping[str, Any]:
-    scope = Scope(
-        parameters=parameter_values(load_definition(content), execution.parameters),
-        execution=execution_variables(execution.arn, execution.pipeline, execution.started.isoformat()),
-    )
     try:
+        scope = Scope(
+            parameters=parameter_values(load_definition(content), execution.parameters),
+            execution=execution_variables(execution.arn, execution.pipeline, execution.started.isoformat()),
+        )
         found = resolve(json.loads(content).get("PipelineExperimentConfig") or {}, scope)
-    except PipelineBuilderError:  # a reference that only a step could answer
+    except PipelineBuilderError:  # only a step could answer, or this version doesn't take the definition
         return {}
     return found if isinstance(found, Mapping) else {}
 
@@ -88,10 +88,14 @@ def list_experiments(call: Call) -> Mapping[str, Any]:
 
 
 def list_trials(call: Call) -> Mapping[str, Any]:
-    """List the trials of an experiment, or all."""
-    wanted = call.request.get("ExperimentName")
-    known = [trial for trial in _trials(call) if wanted in (None, trial.experiment)]
-    items, token = _listed(call, known, lambda one: one.name)
+    """List the trials of an experiment, of a component, or all."""
+    wanted, part = call.request.get("ExperimentName"), call.request.get("TrialComponentName")
+    known: dict[str, Trial] = {}  # executions that say the same name have one trial, as it was first
+    for trial in _trials(call):
+        inside = part is None or part in map(_component_name, _jobs(call, trial))
+        if inside and wanted in (None, trial.experiment):
+            known.setdefault(trial.name, trial)
+    items, token = _listed(call, [*known.values()], lambda one: one.name)
     summaries = [{**_trial(trial), "TrialSource": _source(trial)} for trial in items]
     return {"TrialSummaries": summaries, "NextToken": token}
 
@@ -145,8 +149,12 @@ def _experiment(trial: Trial) -> dict[str, Any]:
     return {"ExperimentName": name, "ExperimentArn": arn, "DisplayName": name, **times}
 
 
+def _component_name(job: JobRecord) -> str:
+    return f"{job.name}-aws-{job.kind}"
+
+
 def _component(job: JobRecord) -> dict[str, Any]:
-    name = f"{job.name}-aws-{job.kind}"
+    name = _component_name(job)
     return {
         "TrialComponentName": name,
         "TrialComponentArn": f"{HOME_ARN}:experiment-trial-component/{name.lower()}",

@@ -41,6 +41,14 @@ def test_the_lock_answers_for_the_sdk(tmp_path: Path) -> None:
     assert (found, keys) == ({("churn", "train"): URI}, locked)
     steps = json.loads(build_definition(graph, SETTINGS, {}, found).content)["Steps"]
     assert steps[1]["Arguments"]["AlgorithmSpecification"]["TrainingImage"] == URI
+    asked: list[str] = []
+
+    def ask(wanted: Sequence[str]) -> list[Any]:
+        asked.extend(wanted)
+        return [{"address": URI}]
+
+    again = resolve_images(graph, SETTINGS, dict.fromkeys(keys, ""), ask)  # nothing is no address
+    assert (again, asked) == ((found, keys), [*keys])
 
 
 @pytest.mark.parametrize("changed", FACTS)

@@ -62,6 +62,8 @@ SAID = [
     (["distributed: {by: torchrun, mpi_options: -v}"], (1, 22, "PB204", "'mpi_options' are for 'mpi' and")),
     (["distributed: {by: data_parallel, processes_per_host: 2}"], (1, 22, "PB204", "'processes_per_host' is for")),
     (["metric_definitions: [{Name: a, Regex: x}, {Name: a, Regex: y}]"], (1, 29, "PB204", "two metrics have the name")),
+    (["metrics: {loss: '(a){99999999999}'}"], (1, 25, "PB204", "the expression '(a){99999999999}' can't be read")),
+    (["keep_alive_seconds: true"], (1, 29, "PB204", "'keep_alive_seconds' is true")),
     (["metrics: {loss: '('}"], (1, 25, "PB204", "the expression '(' can't be read")),
 ]  # fmt: skip
 GOOD = [
@@ -109,9 +111,11 @@ def test_good_neighbours(tmp_path: Path, lines: list[str]) -> None:
 
 
 def test_torchrun_starts_scripts_only(tmp_path: Path) -> None:
-    (found,) = said(tmp_path, ["distributed: {by: torchrun, processes_per_host: 2}"], setup_py="")
+    lines = ["distributed: {by: torchrun, processes_per_host: 2}"]
+    (found,) = said(tmp_path / "whole", lines, setup_py="")
     assert (found.id, found.place and found.place.line) == ("PB902", 16), str(found)
     assert "its source directory has a setup.py" in found.message
+    assert said(tmp_path / "without", lines, setup_py="", _smpignore="setup.py\n") == ()
 
 
 def test_a_tuning_has_what_its_trainings_have(tmp_path: Path) -> None:

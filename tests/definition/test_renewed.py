@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.opened import Opened
+from pipeline_builder.sdk.environment import SdkEnvironment
 from pipeline_builder.workspace import Workspace, load_values
 from tests.many import make_units
 
@@ -239,6 +241,20 @@ def test_a_variable_counts(folder: Path) -> None:
     found, whole, renewed = kept_then(folder, ALONE["a script"], SMP_S3BUCKETNAME="other")
     assert found == whole
     assert not renewed
+
+
+def test_an_image_that_nobody_has_asked_for_is_asked_for(folder: Path) -> None:
+    key = {"framework": "xgboost", "instance_type": "ml.m5.2xlarge", "region": "us-east-1", "scope": "training"}
+    for state in ("kept", "anew"):
+        digest = SdkEnvironment(2, folder / state, print).digest
+        answer = f"{digest} {json.dumps({**key, 'version': '1.7-1'}, sort_keys=True)}"
+        open_workspace(folder, state).kept.put("images", answer, {"address": "example.com/xgboost:1.7-1"})
+    named = "image: {framework: xgboost, version: 1.7-1}\n        entry_point: train.py"
+    change = rewrite("unit0003", "image_uri: example.com/tiny:1\n        entry_point: train.py", named)
+    found, whole, renewed = kept_then(folder, change)
+    assert found == whole
+    assert not renewed
+    assert list(found[4].values()) == ["example.com/xgboost:1.7-1"]
 
 
 @pytest.mark.parametrize("change", WHOLE.values(), ids=WHOLE)

@@ -83,8 +83,10 @@ def test_an_alias_bomb_is_stopped() -> None:
 
 
 def test_deep_nesting_is_no_traceback() -> None:
-    for text in ("[" * 50_000, "- " * 50_000, "{a: " * 50_000):
+    for text in ("[" * 50_000, "- " * 50_000, "{a: " * 50_000, "[ !<]> " * 50_000):
         assert "nested more than 100 deep" in problems(text)
+    for end in ("\n", "\r", "\x85", "\u2028", "\u2029"):
+        assert "nested more than 100 deep" in problems(end.join(f"{' ' * depth}a:" for depth in range(300)))
 
 
 def test_brackets_that_close_where_they_opened_are_not_deep() -> None:

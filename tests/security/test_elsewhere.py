@@ -50,7 +50,12 @@ def serverless(**more: Any) -> dict[str, Any]:
 
 FLEET = {"InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 64}
 HEAVY = [{"InstanceType": "m5.xlarge", "WeightedCapacity": 32}]
+LIGHT = {"InstanceType": "m5.large", "WeightedCapacity": {"Get": "Parameters.p"}}
 GROWING = {"AutoScalingPolicy": {"Constraints": {"MinCapacity": 1, "MaxCapacity": 9}}}
+GROWN = {
+    "InstanceType": "m5.xlarge", "InstanceCount": 1,
+    "AutoScalingPolicy": {"Constraints": {"MinCapacity": 1, "MaxCapacity": 2}},
+}  # fmt: skip
 LIMITS = {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 9}
 WORKERS = {"DRIVER": {"workerCount": 9}}
 ATTACKS: list[tuple[str, dict[str, Any], str, list[str]]] = [
@@ -67,6 +72,9 @@ ATTACKS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ("EMR", cluster(Instances={"MasterInstanceType": "p4d.24xlarge", "InstanceCount": 9}), "", ["PB240", "PB240"]),
     ("EMR", cluster(Instances={"InstanceFleets": [FLEET]}), "", ["PB240"]),
     ("EMR", cluster(Instances={"InstanceFleets": [{**FLEET, "InstanceTypeConfigs": HEAVY}]}), "", []),
+    ("EMR", cluster(Instances={"InstanceFleets": [{**FLEET, "InstanceTypeConfigs": [*HEAVY, LIGHT]}]}), "", ["PB240", "PB411"]),
+    ("EMR", cluster(Instances={"InstanceGroups": [{**GROWN, "InstanceRole": role} for role in ("CORE", "TASK")]}), "",
+     ["PB240", "PB411", "PB411"]),
     ("EMR", cluster(Instances={"InstanceGroups": [{**GROUPS["InstanceGroups"][0], **GROWING}]}), "",
      ["PB240", "PB411"]),
     ("EMR", cluster(ManagedScalingPolicy={"ComputeLimits": LIMITS}), "", ["PB240"]),

@@ -318,6 +318,12 @@ ASKED = [
     ("PB231", "read: ['s3://local/*']", train("hyperparams: {data: s3://payroll/2026}").replace(TRAIN, "", 1)),
     ("PB231", "read: ['s3://local/*']", parameter(", default: 's3://payroll/2026'", "env: {DATA: $params.p}")),
     ("PB231", "read: ['s3://local/*']", variant((_PREPROCESS, f"{_PREPROCESS}        env: {{DATA: s3://payroll/2026}}\n"))),
+    ("PB231", "read: ['s3://local/*']", train("env: {DATA: {'Std:Join': {On: '', Values: ['s3:', //payroll/2026]}}}")),
+    ("PB231", "read: ['s3://local/*']", train(
+        "env: {DATA: {'Std:Join': {On: /, Values: ['s3://payroll', {Get: Steps.churn-Preprocess.ProcessingJobName}]}}}")),
+    ("PB231", "read: ['s3://local/*']", train("tags: {data: s3://payroll/2026}")),
+    ("PB231", "read: ['s3://local/*']", variant((_PREPROCESS, f"{_PREPROCESS}        args: {{data: s3://payroll/2026}}\n"))),
+    ("PB231", "read: ['s3://local/*']", arguments("{AppSpecification: {ContainerArguments: [s3://payroll/2026]}}", _PREPROCESS)),
     ("PB232", "write: ['s3://local/*']", train("checkpoints: s3://theirs/points")),
     ("PB231", "read: ['s3://local/*']", train(f"mlflow: {SERVER}")),
     ("PB231", "read: ['s3://local/*']", train(f"env: {{MLFLOW_TRACKING_URI: '{SERVER}'}}")),
@@ -483,6 +489,18 @@ def test_no_index_by_a_variable(tmp_path: Path, name: str) -> None:
 def test_what_indexes_are_listed(tmp_path: Path, text: str, listed: str, allowed: bool) -> None:
     found = refusals(tmp_path, CONF, f"policy: {{indexes: [{listed}]}}\n", files={"requirements.txt": text})
     assert ids(found) == (set() if allowed else {"PB245"})
+
+
+@pytest.mark.parametrize("taken", ["", "        arguments: {Environment: {CA_REPOSITORY_ARN: null}}\n"])
+def test_an_index_that_a_request_has_no_more_is_none(tmp_path: Path, taken: str) -> None:
+    """The section's repository of CodeArtifact stands for pip's default index only where the job is told of it."""
+    conf = CONF.partition("          - step_name: churn-CreateModel")[0]  # a model's code is installed otherwise
+    for name, more in (("preprocess", ""), ("train", taken)):
+        line = f"        entry_point: {name}.py\n"
+        conf = conf.replace(line, f"{line}        codeartifact: {REPOSITORY}\n{more}")
+    files = {"requirements.txt": "x\n"}
+    found = refusals(tmp_path, conf, f"policy: {{indexes: ['{REPOSITORY}']}}\n", files=files)
+    assert ids(found) == ({"PB245"} if taken else set())
 
 
 @pytest.mark.parametrize("coding", ["utf-16", "utf-32", "latin-1"])

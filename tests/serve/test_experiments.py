@@ -15,6 +15,7 @@ NAMED = {
     "ExperimentName": {"Get": "Parameters.Experiment"},
     "TrialName": {"Std:Join": {"On": "-", "Values": ["trial", {"Get": "Execution.PipelineExecutionId"}]}},
 }
+SAME = {"ExperimentName": "same", "TrialName": "always"}
 PARAMETERS = [{"Name": "Experiment", "Type": "String", "DefaultValue": "all-of-it"}]
 
 
@@ -47,5 +48,20 @@ def test_each_execution_has_a_trial_in_its_experiment(served: Served) -> None:
     trials = served.sagemaker.list_trials(ExperimentName="own")["TrialSummaries"]
     assert [one["TrialName"] for one in trials] == [ids["own"]]
     assert served.sagemaker.describe_experiment(ExperimentName="own")["ExperimentArn"].endswith(":experiment/own")
+    of_component = served.sagemaker.list_trials(TrialComponentName=component["TrialComponentName"])["TrialSummaries"]
+    assert [one["TrialName"] for one in of_component] == [ids["own"]]
     with refused("ResourceNotFound", "Trial 'other' does not exist"):
         served.sagemaker.describe_trial(TrialName="other")
+
+
+def test_executions_that_say_the_same_name_share_a_trial(served: Served) -> None:
+    served.create("same", definition(script("Say", "echo hello"), PipelineExperimentConfig=SAME))
+    arns = [served.start("same") for _ in range(2)]
+    for arn in arns:
+        served.end(arn)
+    (trial,) = served.sagemaker.list_trials()["TrialSummaries"]
+    assert (trial["TrialName"], trial["TrialSource"]["SourceArn"]) == ("always", arns[0])
+    assert len(served.sagemaker.list_trial_components(TrialName="always")["TrialComponentSummaries"]) == 2
+    with served.engine.state.transaction() as db:  # as another version of this program could have left it
+        db.execute("UPDATE versions SET content = replace(content, '2020-12-01', '1999-01-01')")
+    assert served.sagemaker.list_trials()["TrialSummaries"] == []

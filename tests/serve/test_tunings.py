@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.engine.jobs.records import open_jobs
+from pipeline_builder.engine.jobs.records import find_job, open_jobs
 from tests.engine.definitions import definition, tuning
 from tests.serve.serving import Found, Served, refused, serving, until
 
@@ -132,17 +132,36 @@ def test_a_tuning_that_is_no_step_s_stops(served: Served) -> None:
     assert ended(served, "slow-one")["HyperParameterTuningJobStatus"] == "Stopped"
 
 
-def test_a_tuning_that_is_no_step_s_goes_on_with_the_next_server(tmp_path: Path) -> None:
+def test_tunings_go_on_with_the_next_server(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         door = tmp_path / "door"
         program = (
             f"import pathlib\nwhile hp['x'] != '0' and not pathlib.Path('{door}').exists(): time.sleep(0.05)\nsay(0)"
         )
         served.sagemaker.create_hyper_parameter_tuning_job(**asked(served, "long", program, 2))
-        until(lambda: served.sagemaker.list_training_jobs(StatusEquals="Completed")["TrainingJobSummaries"])
-        (first,) = served.sagemaker.list_training_jobs(StatusEquals="Completed")["TrainingJobSummaries"]
+        step = tuning("tune", program, {"x": ["0", "1"]}, strategy="Grid", jobs=2)
+        served.create("p", definition(scripted(served, step)))
+        arn = served.start("p")
+        first = until(lambda: completed(served, 2))
+        with served.engine.state.transaction() as db:  # as one that was killed with its engine leaves it
+            db.execute(
+                "INSERT INTO jobs (kind, name, arn, execution, step, status, request, started) "
+                "VALUES ('training-job', 'left', 'left', '', 'long.099', 'InProgress', '{}', '2026-01-01T00:00:00+00:00')"
+            )
     door.touch()
     with serving(tmp_path) as served:
-        assert ended(served, "long")["TrainingJobStatusCounters"]["Completed"] == 2
-        again = served.sagemaker.describe_training_job(TrainingJobName=first["TrainingJobName"])
-    assert again["TrainingEndTime"] == first["TrainingEndTime"]
+        assert served.end(arn)["PipelineExecutionStatus"] == "Succeeded"
+        for name in ("long", named(served.steps(arn)["tune"])):
+            counters = ended(served, name)["TrainingJobStatusCounters"]
+            assert (counters["Completed"], counters["Stopped"]) == (2, 0), name
+        again = {one["TrainingJobName"]: one["TrainingEndTime"] for one in completed(served, 4)}
+        assert again.items() >= {one["TrainingJobName"]: one["TrainingEndTime"] for one in first}.items()
+        left = find_job(served.engine.state, "training-job", "left")
+        assert left is not None
+        assert left.status == "Failed"
+
+
+def completed(served: Served, count: int) -> list[Found]:
+    """Return the trainings that are completed, where there are so many."""
+    found: list[Found] = served.sagemaker.list_training_jobs(StatusEquals="Completed")["TrainingJobSummaries"]
+    return found if len(found) == count else []

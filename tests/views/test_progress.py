@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.descriptions import StepState, StepStatus
+from pipeline_builder.descriptions import StepState, StepStatus, reason_line
 from pipeline_builder.views.progress import describe, open_progress
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -81,3 +81,10 @@ def _all_of(terminal: int) -> str:
 def test_a_problem_is_told_and_not_its_hint() -> None:
     failed = state("churn-Train", StepStatus.FAILED, 2.5, failure_reason="PB520 there is no data\n  hint: look there")
     assert describe(failed) == "Failed 2.5 s: PB520 there is no data"
+
+
+def test_the_line_that_says_why_is_the_same_over_serve() -> None:
+    for said in ("AlgorithmError: exit code 137 (SIGKILL)", "PB513 no script"):
+        for reason in (said, f"ClientError: {said}"):
+            assert reason_line(f"{reason}\nepoch 7") == reason
+    assert reason_line("ClientError: AlgorithmError: Traceback\nValueError: no rows") == "ValueError: no rows"

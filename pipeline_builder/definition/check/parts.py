@@ -42,18 +42,23 @@ def have_passed(
     about: str,
     *,
     told: Callable[[str], str] = lambda _digest: "",
+    seen: Callable[[bytes], object] = lambda _part: None,
     sizes: tuple[int, ...] = (),
 ) -> bool:
     """Tell whether a check finds nothing in any part of a definition's content, where few parts are new.
 
     Of parts that are alike one is looked at. `about` says which check it is, and all that it reads besides; `told` is
-    what it reads of code, by its digest. `sizes` are those of the steps in canonical JSON, where they are known.
+    what it reads of code, by its digest, `seen` what it knows of the names in a part. `sizes` are those of the steps in
+    canonical JSON, where they are known.
     """
     parts = _parted(content, sizes)
     new = {*passed.new([part.content for part in parts], about)}
     looked = [part for part in parts if part.content in new]
     if len(looked) > _MANY:
-        alike = {likeness(part.content, part.names, part.kinds, told): part for part in reversed(looked)}
+        alike = {
+            (likeness(part.content, part.names, part.kinds, told), seen(part.content)): part
+            for part in reversed(looked)
+        }
         looked = [*alike.values()]
     if len(looked) * _FEW > len(parts) or any(_finds(check, part.content) for part in looked):
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.elsewhere import ADDRESS
-from pipeline_builder.definition.policy.known import EXECUTION, Meaning
+from pipeline_builder.definition.policy.known import EXECUTION
 from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside, plain
@@ -41,8 +41,8 @@ def check_addresses(asking: Asking, members: Iterable[Member], territory: Territ
         if member.kind == "other" and not (meaning.text or "").startswith("arn:"):
             continue  # a name in this account, or nothing that names something
         if member.kind == "text" and (meaning.text is not None or member.path[-1] not in _CODE):
-            yield from _texts(asking, member.path, meaning, territory)
-            continue  # of a text that only a run knows the role decides, unless code is fetched from there
+            yield from _texts(asking, member, territory)
+            continue  # of what only a run knows of a text the role decides, unless code is fetched from there
         if meaning.text is None:
             if not meaning.waits:
                 problem_id, what = ("PB232", "where it writes") if writes else ("PB231", "what it reads")
@@ -59,8 +59,9 @@ def check_addresses(asking: Asking, members: Iterable[Member], territory: Territ
         )
 
 
-def _texts(asking: Asking, path: DataPath, meaning: Meaning, territory: Territory) -> Iterator[Refused]:
+def _texts(asking: Asking, member: Member, territory: Territory) -> Iterator[Refused]:
     """Yield what the addresses in a text may not be; what fetches code takes the whole text as one."""
+    path, meaning = member.path, asking.known.beginning(member.value)
     text = meaning.text or ""
     begins = ADDRESS.match(text)
     found = [text] if begins and path[-1] in _CODE else ADDRESS.findall(text)

@@ -15,7 +15,7 @@ from pipeline_builder.documents.source import DataPath
 ADDRESS = re.compile(r"s3[an]?://[^\s'\",;|]*")
 """An address of S3 within a text, in Hadoop's spellings too."""
 # Types whose texts are what people read or compare, and that run nothing themselves.
-_SILENT = ("Condition", "Fail", "ForEach", "Cleanup")
+SILENT = ("Condition", "Fail", "ForEach", "Cleanup")
 _WRITTEN = ("LogUri", "logUri")
 # What a step calls or sends to, under a name of its own where that is no ARN.
 _CALLED: Mapping[str, tuple[str, str, Kind]] = {
@@ -42,7 +42,7 @@ def elsewhere(step_type: str, request: dict[str, JSON], own: JSON) -> Iterator[M
         member, prefix, kind = _CALLED[step_type]
         if (value := request.get(member)) not in (None, ""):
             yield Member(kind=kind, path=(member,), value=value, prefix=prefix)
-    if step_type not in _SILENT:
+    if step_type not in SILENT:
         yield from _texts(own, ())
     if step_type == "EMR":
         yield from _cluster(request)
@@ -66,8 +66,9 @@ def _texts(value: JSON, path: DataPath) -> Iterator[Member]:
 def _cluster(request: dict[str, JSON]) -> Iterator[Member]:
     """Yield how many machines a cluster may have: of fleets by their weights, of groups that grow at most."""
     for index, fleet in enumerate(items_of(member_at(request, _FLEETS[:-1]), _FLEETS[-1])):
-        weights = [member_at(item, ("WeightedCapacity",)) or 1 for item in items_of(fleet, "InstanceTypeConfigs")]
-        least = min((w for w in weights if isinstance(w, int) and w > 0), default=1)
+        weights = [member_at(item, ("WeightedCapacity",)) for item in items_of(fleet, "InstanceTypeConfigs")]
+        # What isn't known now may be the lightest.
+        least = min((w if isinstance(w, int) and w > 0 else 1 for w in weights), default=1)
         for name in _CAPACITIES:
             target = member_at(fleet, (name,))
             if target is not None:

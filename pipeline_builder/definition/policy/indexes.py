@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Step
@@ -41,8 +41,13 @@ class Line:
         return not self.text.startswith("-") or self.text.startswith(("-e", "--editable"))
 
 
-def check_indexes(steps: Iterable[tuple[Step, Bundle]], rules: Mapping[str, Rules]) -> Iterator[Refused]:
-    """Yield every line of a bundle's requirements that installs from where the repository's policy doesn't say so."""
+def check_indexes(
+    steps: Iterable[tuple[Step, Bundle]], rules: Mapping[str, Rules], indexed: Container[str] = ()
+) -> Iterator[Refused]:
+    """Yield every line of a bundle's requirements that installs from where the repository's policy doesn't say so.
+
+    `indexed` are the steps whose requests name a repository of CodeArtifact, which is looked at there.
+    """
     known: dict[str, tuple[Line, ...]] = {}
     said: set[tuple[str, str, Place]] = set()
     for step, bundle in steps:
@@ -51,7 +56,7 @@ def check_indexes(steps: Iterable[tuple[Step, Bundle]], rules: Mapping[str, Rule
         label = folder_label(step, bundle)
         if label not in known:
             known[label] = tuple(_lines(bundle, FILE, label, depth=0))
-        for url, place in _named(known[label], _own(step)):
+        for url, place in _named(known[label], step.name in indexed and _own(step)):
             key = (step.repository, url, place)
             if key not in said and not allowed(rules[key[0]], url):
                 said.add(key)
@@ -73,7 +78,7 @@ def refused(rules: Rules, url: str, place: Place) -> Refused:
 
 
 def _own(step: Step) -> bool:
-    """Tell whether the section says an index, which is looked at where the request has it."""
+    """Tell whether the section says an index: only then a job installs from that."""
     return isinstance(step.job, TrainSection | PreprocessSection | EvaluateSection) and bool(step.job.codeartifact)
 
 

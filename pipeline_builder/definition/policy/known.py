@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import NamedTuple
 
 from pipeline_builder.dag.outline import NESTED
@@ -61,6 +62,16 @@ class Known:
         if told is None or told[0] is not value:
             told = self._told[id(value)] = (value, self._meaning(value, 0))
         return told[1]
+
+    def beginning(self, value: JSON) -> Meaning:
+        """Return what a value is, or what it begins with as far as that is known before a run."""
+        meaning, joined = self.meaning(value), value.get("Std:Join") if isinstance(value, dict) else None
+        if meaning.text is not None or not isinstance(joined, dict):
+            return meaning
+        parts = found if isinstance(found := joined.get("Values"), list) else []
+        known = [*takewhile(lambda part: self.meaning(part).text is not None, parts)]
+        left = (self.beginning(part).text or "" for part in parts[len(known) : len(known) + 1])
+        return self._join({**joined, "Values": [*known, *left]}, 1)
 
     def _meaning(self, value: JSON, depth: int) -> Meaning:
         if isinstance(value, bool):

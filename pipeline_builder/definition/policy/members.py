@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pipeline_builder.conf.tracking import ARTIFACTS
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
-from pipeline_builder.definition.policy.elsewhere import elsewhere
+from pipeline_builder.definition.policy.elsewhere import SILENT, elsewhere
 from pipeline_builder.definition.policy.member import Kind, Member
 from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
 from pipeline_builder.definition.shapes.values import Shape
@@ -81,6 +81,8 @@ def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
     found: list[Member | Holder] = []
     _walk(shapes.shapes, name, own, (), found)
+    if not known.api and step_type not in SILENT:  # whose texts are all looked at as such
+        found = [one for one in found if isinstance(one, Holder) or one.kind != "text"]
     found.extend(_loose(beside, ()))
     found.extend(elsewhere(step_type, {**own, **beside}, {} if known.api else own))
     return found
@@ -103,7 +105,8 @@ def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, f
         case "anything":
             found.extend(_loose(value, path))
         case _:
-            if value not in (None, "") and (kind := _kind(name, str(path[-1]) if path else "")):
+            kind = _kind(name, str(path[-1]) if path else "") if value not in (None, "") else ""
+            if kind := kind or ("text" if _may_begin(value) else ""):
                 written = kind == "read" and not _WRITTEN.isdisjoint(path)
                 found.append(Member("write" if written else kind, path, value))
 
@@ -164,9 +167,16 @@ def _loose(value: JSON, path: DataPath) -> Iterator[Member]:
 
 def _may_lead(value: JSON) -> bool:
     """Tell whether there can be an address of S3 in a text, or in what an expression stands for."""
+    return "s3://" in value if isinstance(value, str) else _may_begin(value)
+
+
+def _may_begin(value: JSON) -> bool:
+    """Tell whether a text may be an address of S3, whatever member it is: the roles that the service makes take it for
+    one that is read.
+    """
     if isinstance(value, dict):
-        return _may_name(value) or str(value.get("Get")).startswith("Parameters.")
-    return isinstance(value, str) and "s3://" in value
+        return "Std:Join" in value or str(value.get("Get")).startswith("Parameters.")
+    return isinstance(value, str) and value.startswith(("s3://", '"s3://'))
 
 
 def _may_name(value: JSON) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.tracking import VARIABLE as INDEX
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.loaded import document_of
@@ -127,11 +128,14 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     written: list[Written] = []
     groups: list[Registering] = []
     names: set[str] = set()
+    indexed: set[str] = set()
     for one in _asked(policed, given or {}):
         names.add(one.name)
         both = find_members(one.type, one.request)
         problems += check_request(one, both, own_role(policed.settings, one.step))
         members = [member for member in both if isinstance(member, Member)]
+        if any(member.path[-1] == INDEX for member in _of(members, "index")):
+            indexed.add(one.name)
         problems += check_secrets(one, _of(members, "secret"))
         problems += check_volume(one, policed.settings, defaults_of(policed.graph))
         problems += _check_data(one, members, policed, written)
@@ -145,7 +149,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     problems += check_nesting(written)
     problems += _check_name(policed)
     problems += check_groups(groups, default_groups(policed.graph))
-    problems += check_indexes(_bundles(policed), policed.rules)
+    problems += check_indexes(_bundles(policed), policed.rules, indexed)
     return Held(problems=sort_problems(problems), written=tuple(written), groups=tuple(groups))
 
 

@@ -52,6 +52,8 @@ _LISTS = {
 _WITH_IMAGE = ("AlgorithmName", "ModelPackageName")
 # Stands for the address of an image that couldn't be told, which is a problem of its own.
 UNRESOLVED = "unknown"
+# Below which a group of a cluster says how far it grows by itself.
+_GROWS = "AutoScalingPolicy"
 _PARALLEL = ("HyperParameterTuningJobConfig", "ResourceLimits", "MaxParallelTrainingJobs")
 # Where a request has its tags: of SageMaker's own at the top.
 _TAGGED: Mapping[str, tuple[str, ...]] = {
@@ -137,16 +139,23 @@ def _whole(meaning: Meaning) -> int | None:
 
 
 def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
-    """All instances of a job count, those of groups together."""
+    """All instances of a job count, those of groups together, each as far as it may grow."""
     counts = [member for member in found if isinstance(member, Member) and member.kind in ("count", "most")]
-    total = most = 0
+    groups: dict[DataPath, int] = {}
+    most = 0
     for member in counts:
         meaning = asking.known.meaning(member.value)
-        count = _whole(meaning)
-        if count is None and not meaning.waits:
+        count = _whole(meaning) or 0
+        if _whole(meaning) is None and not meaning.waits:
             yield _unknowable(asking, member.path, "PB240", "the number of instances")
-        total, most = (total, max(most, count or 0)) if member.kind == "most" else (total + (count or 0), most)
-    total = max(total, most)
+        if member.kind == "count":
+            groups[member.path[:-1]] = groups.get(member.path[:-1], 0) + count
+        elif _GROWS in member.path:
+            group = member.path[: member.path.index(_GROWS)]
+            groups[group] = max(groups.get(group, 0), count)
+        else:
+            most = max(most, count)
+    total = max(sum(groups.values()), most)
     side_by_side = asking.known.meaning(_parallel(asking))
     parallel = _whole(side_by_side) or 1
     if side_by_side.text is None and not side_by_side.waits:

@@ -31,15 +31,17 @@ _ELSEWHERE = ("EMR", "EMRServerless")  # whose jobs are none of SageMaker's
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """`code` has the s3:// address of each step's bundle, `requirements` the steps whose bundle has a requirements.txt,
-    `commit_parameters` the parameter that carries the commit of each repository, `data_parameters` that of each step
-    which carries the fingerprint of its data, `images` the address of each image that confs name by framework and
-    version, by model and section, `isolated` the repositories whose jobs are to have no network.
+    `packages` those whose bundle has a setup.py, `commit_parameters` the parameter that carries the commit of each
+    repository, `data_parameters` that of each step which carries the fingerprint of its data, `images` the address of
+    each image that confs name by framework and version, by model and section, `isolated` the repositories whose jobs
+    are to have no network.
     """
 
     graph: Graph
     settings: Settings
     code: Mapping[str, str]
     requirements: frozenset[str] = frozenset()
+    packages: frozenset[str] = frozenset()
     commit_parameters: Mapping[str, str] = field(default_factory=dict)
     data_parameters: Mapping[str, str] = field(default_factory=dict)
     manifest_parameter: str = ""

@@ -17,8 +17,8 @@ _WITH_CHIPS = "ml.[gp][0-9]*", "ml.trn*", "ml.inf*"
 _DATA_PARALLEL = ("ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge", "ml.p4de.24xlarge")
 
 
-def check_distributed(step: Step, job: TrainSection) -> Iterator[Problem]:
-    """Yield what can't work of several processes: PB900 to PB902."""
+def check_distributed(step: Step, job: TrainSection, *, package: bool) -> Iterator[Problem]:
+    """Yield what can't work of several processes, PB900 to PB902; `package` says whether the code has a setup.py."""
     asked = job.distributed
     if asked is None:
         return
@@ -34,12 +34,11 @@ def check_distributed(step: Step, job: TrainSection) -> Iterator[Problem]:
         )
         hint = "name them: 'distributed: {by: …, instance_groups: […]}'"
         yield Problem(id="PB901", message=message, place=step.section_place("distributed"), hint=hint)
-    yield from _not_a_script(step, job, asked)
+    yield from _not_a_script(step, job, asked, package=package)
 
 
-def _not_a_script(step: Step, job: TrainSection, asked: DistributedSection) -> Iterator[Problem]:
+def _not_a_script(step: Step, job: TrainSection, asked: DistributedSection, *, package: bool) -> Iterator[Problem]:
     """The toolkit's way to torchrun takes a script of Python only, and none that is installed as a package."""
-    package = (step.unit.source_directory / "setup.py").is_file()
     if asked.by != "torchrun" or (job.entry_point.endswith(".py") and not package):
         return
     why = "its source directory has a setup.py, which makes a package of it" if package else "it is none"

@@ -40,7 +40,7 @@ def compose_training(context: Context, step: Step) -> Mapped:
     """
     job, settings = step.job, context.settings
     assert isinstance(job, TrainSection)
-    if problems := [*check_distributed(step, job)]:
+    if problems := [*check_distributed(step, job, package=step.name in context.packages)]:
         raise InputProblems(*problems)
     network = vpc_config(settings)
     output: Mapped = {

@@ -21,6 +21,7 @@ from pipeline_builder.engine.jobs.orphans import end_left
 from pipeline_builder.engine.jobs.records import (
     KINDS,
     JobRecord,
+    close_trials,
     fail_job,
     find_job,
     keep_log,
@@ -69,6 +70,8 @@ def run_job(engine: Engine, kind: str, name: str, halt: threading.Event, slots: 
         if not held or job is None or job.ended is not None:
             return job.status if job else ""
         end_left(engine.jobs_folder, folder.name)
+        if kind == KINDS["Tuning"][1]:
+            close_trials(engine.state, name)
         stop, ended = Stop(below=Stop()), threading.Event()
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix=name) as pool:
             if not _waited(engine, kind, name, halt, slots):

@@ -133,9 +133,10 @@ def put_job(db: sqlite3.Connection, kind: str, name: str, request: Mapping[str, 
 
 
 def reopen_job(state: State, kind: str, name: str) -> None:
-    """Let a job that was cut off be on its way again, as it was asked for."""
+    """Let a job that was cut off be on its way again, as it was asked for; a tuning has told of its trials."""
     with state.transaction() as db:
-        anew = "status = 'InProgress', reason = '', result = '{}', ended = NULL"
+        result = "result" if kind == KINDS["Tuning"][1] else "'{}'"
+        anew = f"status = 'InProgress', reason = '', result = {result}, ended = NULL"
         db.execute(f"UPDATE jobs SET {anew} WHERE kind = ? AND name = ?", (kind, name))  # noqa: S608 - fixed texts
 
 
@@ -211,12 +212,19 @@ def drop_model(db: sqlite3.Connection, name: str) -> bool:
 
 def close_jobs(state: State, execution: str) -> None:
     """End the records of jobs that an engine which was killed has left behind; their processes died with it."""
+    _close(state, "execution = ?", execution)
+
+
+def close_trials(state: State, tuning: str) -> None:
+    """End those of the trials of a tuning that is no step's."""
+    _close(state, "execution = '' AND step GLOB ?", f"{tuning}.*")
+
+
+def _close(state: State, which: str, value: str) -> None:
+    going = f"{which} AND status IN ('InProgress', 'Stopping')"
+    sql = f"UPDATE jobs SET status = 'Failed', reason = ?, ended = ? WHERE {going}"  # noqa: S608 - fixed texts
     with state.transaction() as db:
-        db.execute(
-            "UPDATE jobs SET status = 'Failed', reason = ?, ended = ? WHERE execution = ? "
-            "AND status IN ('InProgress', 'Stopping')",
-            (ENGINE_ENDED, now().isoformat(), execution),
-        )
+        db.execute(sql, (ENGINE_ENDED, now().isoformat(), value))
 
 
 def keep_log(state: State, folder: Path) -> None:

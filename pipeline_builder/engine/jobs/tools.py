@@ -26,7 +26,10 @@ ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 
 
 class StepFailedError(Exception):
-    """The step's job failed; the text is the reason that people see."""
+    """The step's job failed; the text is the reason that people see, with half a character as the escape that it is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason.encode("utf-8", "backslashreplace").decode())
 
 
 class JobStoppedError(StepFailedError):

@@ -82,7 +82,7 @@ def training_environment(
 def is_module(request: Request, code: Path) -> bool:
     """Tell whether the entry point is a module's name: scikit-learn's and XGBoost's images run one as it is."""
     image = str((request.get("AlgorithmSpecification") or {}).get("TrainingImage") or "")
-    program = _plain(_split(request)[1].get("sagemaker_program") or "")
+    program = _plain(_given_program(request) or "")
     return bool(_MODULES.search(image) and _ENTRY_POINT.fullmatch(program)) and (code / f"{program}.py").is_file()
 
 
@@ -121,8 +121,13 @@ def user_arguments(hyperparameters: Mapping[str, JSON]) -> tuple[str, ...]:
     return tuple(arguments)
 
 
+def _given_program(request: Request) -> Any:
+    environment = request.get("Environment") or {}
+    return environment.get("SAGEMAKER_PROGRAM") or _split(request)[1].get("sagemaker_program")
+
+
 def _entry_point(request: Request) -> str:
-    given = (request.get("Environment") or {}).get("SAGEMAKER_PROGRAM") or _split(request)[1].get("sagemaker_program")
+    given = _given_program(request)
     if not given:
         message = "the training request names no script: it has neither 'sagemaker_program' nor 'ContainerEntrypoint'"
         hint = "built-in algorithms and images with their own program need Docker or AWS; give the step an entry point"

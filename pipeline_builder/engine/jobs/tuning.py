@@ -84,6 +84,7 @@ class _TuningJob:
         self._before = parents_of(self._state, request, self._ranges)
         self._ended: dict[int, dict[str, Any]] = {}  # summaries, in the order of their ends
         self._artifacts: dict[int, str] = {}
+        self._cut: set[str] = set()  # names of those that were stopped with all
         self._running: dict[Future[JobRecord], _Trial] = {}
         self._queue: SimpleQueue[Future[JobRecord]] = SimpleQueue()
         self._borrowed = 0  # places besides the step's own
@@ -212,6 +213,8 @@ class _TuningJob:
         at = trial_number(self._step.name, job.step)
         assert at is not None
         self._ended[at] = summary = summary_of(job, self._request, self._ranges)
+        if job.status == "Stopped" and self._tools.stop.is_set():
+            self._cut.add(job.name)
         self._see(at)
         self._artifacts[at] = str((job.result.get("ModelArtifacts") or {}).get("S3ModelArtifacts", ""))
         values = ", ".join(f"{name} {value}" for name, value in summary["TunedHyperParameters"].items())
@@ -301,7 +304,8 @@ class _TuningJob:
 
     def _told(self, summaries: list[dict[str, Any]]) -> dict[str, Any]:
         ranked = best_first(self._request, summaries)
-        found: dict[str, Any] = {"TrainingJobSummaries": ranked[:MOST_TOLD]}
+        told = [summary for summary in ranked if summary["TrainingJobName"] not in self._cut]  # the others run again
+        found: dict[str, Any] = {"TrainingJobSummaries": told[:MOST_TOLD]}
         if ranked and value_of(ranked[0]) is not None:
             found["BestTrainingJob"] = ranked[0]
             parents = [summary for _, _, summary in self._before]

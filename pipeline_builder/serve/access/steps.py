@@ -134,10 +134,10 @@ def _inputs(value: Any) -> Iterator[str]:
 
 def _own(calling: Calling) -> Iterator[str]:
     request, job = calling.request, calling.job.rsplit("/", 1)[-1]
-    execution = calling.execution.rsplit("/", 1)[-1]
+    execution = calling.execution.rsplit("/", 1)[-1]  # of a job that is no step's empty
     for base in _shared_outputs(calling):
         parts = base.split("/")
-        alone = parts[-1] == job or (execution in parts and calling.step in parts)
+        alone = parts[-1] == job or (execution != "" and execution in parts and calling.step in parts)
         yield base if alone else f"{base}/{job}"
         if execution:
             yield f"{base}/{execution}/{calling.step}"
@@ -161,7 +161,7 @@ def _shared_outputs(calling: Calling) -> Iterator[str]:
     """Yield the addresses below which a training has a folder of its own, as others have.
 
     A function of newer SDKs has the folder of its step in its execution as output path; the function itself lies beside
-    it, below the address that its arguments name. They count only as far as the output path lies there too.
+    it, below the address that its arguments name. That counts only where the output path lies just there.
     """
     output = _address(calling.request.get("OutputDataConfig"), "S3OutputPath")
     if output:
@@ -169,7 +169,8 @@ def _shared_outputs(calling: Calling) -> Iterator[str]:
     given = _arguments(calling.request)
     base = given[given.index(_BASE) + 1].rstrip("/") if _BASE in given[:-1] else ""
     below = output.removeprefix(f"{base}/").split("/") if base and output.startswith(f"{base}/") else []
-    if calling.execution and {calling.execution.rsplit("/", 1)[-1], calling.step} <= set(below):
+    run, step = calling.execution.rsplit("/", 1)[-1], calling.step
+    if run and (below[:2] == [run, step] or (below[:1] == [step] and below[2:3] == [run])):  # SDK 2, SDK 3
         yield base
 
 

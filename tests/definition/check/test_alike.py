@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.passed import Passed
 from tests.definition.check.test_check import CASES, VALID, Change
 from tests.definition.check.test_parts import content
+from tests.definition.test_renewed import open_workspace
+from tests.many import make_units
 
 DIGESTS = ("a" * 64, "b" * 64)
 
@@ -75,6 +78,16 @@ def test_what_is_wrong_is_like_nothing_that_is_right(change: Change) -> None:
         assert not like(right) >= like(wrong)
 
 
+def test_what_a_check_knows_of_names_tells_parts_apart() -> None:
+    units = content(many(*(f"unit{number:02}" for number in range(60))))
+    looked: list[bytes] = []
+    assert have_passed(units, looked.append, Passed(), "a", seen=lambda part: b"unit07" in part)
+    assert [b"unit07" in part for part in looked] == [True, False] or [b"unit07" in part for part in looked] == [
+        False,
+        True,
+    ]
+
+
 def test_one_of_many_that_are_alike_is_looked_at() -> None:
     units = [f"unit{number:02}" for number in range(60)]
     looked: list[bytes] = []
@@ -88,3 +101,17 @@ def test_one_of_many_that_are_alike_is_looked_at() -> None:
     broken = many(*units)
     broken["Steps"][-1]["Arguments"]["Unknown"] = "x"
     assert not have_passed(content(broken), lambda part: check_definition(json.loads(part)), Passed(), "a")
+
+
+def test_an_image_that_stands_for_other_packages_is_seen_among_many(tmp_path: Path) -> None:
+    make_units(tmp_path, 60)
+    for folder in (tmp_path / "aws-train").iterdir():
+        conf = folder / "conf" / "conf.yaml"
+        conf.write_text(conf.read_text().replace("example.com/tiny:1", f"example.com/{folder.name}:1"))
+    manifest = tmp_path / "model_repos.yaml"
+    images = "[{match: '*/unit0041:*', requirements: [./x]}, {match: '*', requirements: [numpy]}]"
+    manifest.write_text(f"{manifest.read_text()}local: {{images: {images}}}\n")
+    with pytest.raises(InputProblems) as caught:
+        _ = open_workspace(tmp_path, "state").composed
+    assert {problem.id for problem in caught.value.problems} == {"PB511"}
+    assert all("unit0041-" in problem.message for problem in caught.value.problems)

@@ -27,6 +27,8 @@ import beside
 def handler(event, context):
     if event.get("fails"):
         raise ValueError("no rows in " + event["day"])
+    if event.get("half"):
+        raise ValueError(chr(0xD800))
     if event.get("sleeps"):
         time.sleep(60)
     if event.get("answers"):
@@ -86,6 +88,7 @@ def test_the_handler_gets_its_inputs_and_its_outputs_go_on(tmp_path: Path) -> No
     ("inputs", "reason"),
     [
         ({"fails": True}, f"Lambda function {ARN} failed: ValueError: no rows in monday"),
+        ({"half": True}, f"Lambda function {ARN} failed: ValueError: \\ud800"),
         ({"answers": {"day": "x"}}, "the output parameter 'rows' is not in the answer, which has: day"),
         ({"answers": {"day": 1, "rows": True, "mode": "x"}}, "'day' is int, expected String; the output parameter"),
         ({"answers": "text"}, "its answer is no mapping of output parameters"),

@@ -31,6 +31,8 @@ def asked(image: str, program: str) -> dict[str, Any]:
 def test_which_entry_points_are_modules(tmp_path: Path, image: str, program: str, module: bool) -> None:
     (tmp_path / "fit.py").write_text("print('fitted')\n")
     assert is_module(asked(image, program), tmp_path) is module
+    named = {**asked(image, "other"), "Environment": {"SAGEMAKER_PROGRAM": program}}  # which counts first
+    assert is_module(named, tmp_path) is module
 
 
 def test_a_module_gets_the_hyperparameters() -> None:

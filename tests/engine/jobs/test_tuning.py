@@ -16,7 +16,16 @@ import pytest
 
 from pipeline_builder.descriptions import ExecutionStatus, StepStatus
 from pipeline_builder.engine.jobs.early import Early
-from pipeline_builder.engine.jobs.records import ENGINE_ENDED, JobRecord, jobs_like, list_jobs
+from pipeline_builder.engine.jobs.records import (
+    ENGINE_ENDED,
+    JobRecord,
+    close_trials,
+    find_job,
+    jobs_like,
+    list_jobs,
+    put_job,
+    reopen_job,
+)
 from pipeline_builder.engine.jobs.trial_records import KIND, ended_before, parents_of
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import InputProblems
@@ -272,6 +281,30 @@ def test_trials_of_a_tuning_that_failed_by_itself_are_none_of_one_that_was_cut_o
     note("e", "tune.003", "Stopped", "", "stopped")
     note("now", "tune", "InProgress")
     assert [job.name for job in ended_before(state, "e", "tune")] == ["c", "d"]
+
+
+def test_a_tuning_that_is_no_step_s_goes_on_with_what_it_has_told(tmp_path: Path) -> None:
+    state, told = State(tmp_path / "state.db"), json.dumps({"TrainingJobSummaries": [{"TrainingJobName": "poor"}]})
+    with state.transaction() as db:
+        put_job(db, KIND, "tune", {})
+        db.execute("UPDATE jobs SET status = 'Stopped', result = ?", (told,))
+        arn = json.dumps({"TuningJobArn": db.execute("SELECT arn FROM jobs").fetchone()[0]})
+        for name, step, status in (
+            ("poor", "tune.000", "Stopped"), ("cut", "tune.001", "Stopped"), ("left", "tune.002", "InProgress"),
+            ("others", "Tune.002", "InProgress"),
+        ):  # fmt: skip
+            db.execute(
+                "INSERT INTO jobs (kind, name, arn, execution, step, status, request, result, started) "
+                "VALUES ('training-job', ?, '', '', ?, ?, '{}', ?, '2026-01-01T00:00:00+00:00')",
+                (name, step, status, arn),
+            )
+    reopen_job(state, KIND, "tune")
+    close_trials(state, "tune")
+    assert [job.name for job in ended_before(state, "", "tune")] == ["poor"]
+    left, others = (find_job(state, "training-job", name) for name in ("left", "others"))
+    assert left is not None
+    assert others is not None
+    assert (left.status, left.reason, others.status) == ("Failed", ENGINE_ENDED, "InProgress")
 
 
 def test_killed_with_the_engine_it_goes_on_and_what_had_ended_is_not_run_again(tmp_path: Path) -> None:

@@ -54,3 +54,19 @@ def test_an_output_of_another_form_opens_nothing_above_it() -> None:
     assert not key.may_read("bucket", "other/anything")
     key = key_of(f"{ROOT}/then2/sum-1/results")
     assert not key.may_read("bucket", "prefix/p/sum-1/function/metadata.json")
+
+
+def test_an_address_that_arguments_name_counts_just_above_the_results_only() -> None:
+    arguments = {"AlgorithmSpecification": {"ContainerArguments": ["--s3_base_uri", "s3://bucket/prefix"]}}
+    request = {**arguments, "OutputDataConfig": {"S3OutputPath": f"{ROOT}/now1/sum-1/results"}}
+    key = step_key(Calling(execution=EXECUTION, step="sum-1", job="arn:x:training-job/job", request=request))
+    assert key.may_write("bucket", "prefix/p/now1/sum-1/results/payload.pkl")
+    assert not key.may_write("bucket", "prefix/now1/sum-1/results/payload.pkl")
+    assert not key.may_read("bucket", "prefix/sum-1/2026/function/payload.pkl")
+
+
+def test_a_job_that_is_no_step_s_has_a_folder_of_its_own_whatever_it_is_called() -> None:
+    request = {"OutputDataConfig": {"S3OutputPath": "s3://bucket/models/churn"}}
+    key = step_key(Calling(execution="", step="models", job="arn:x:training-job/models", request=request))
+    assert key.may_write("bucket", "models/churn/models/output/model.tar.gz")
+    assert not key.may_write("bucket", "models/churn/other/output/model.tar.gz")
