@@ -226,4 +226,7 @@ def print_table(results: Sequence[Result]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # what a test has started, and `serve`, are ended by then
+        sys.exit(130)

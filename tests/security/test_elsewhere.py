@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.security.policing import refusals
-from tests.tiny import variant
+from pipeline_builder.definition.policy.policy import check_policy
+from tests.security.policing import compose_all, read_manifest, refusals
+from tests.tiny import CONF, variant
 
 LAST = "            step_class: RegisterModel\n"
 PIPELINE = "    pipelineName: tiny\n"
@@ -177,3 +179,13 @@ def test_jobs_that_no_request_keeps_from_the_network(
     )  # fmt: skip
     found = refusals(tmp_path, text, ALONE)
     assert {one.id for one in found if "'S'" in one.message} == expected, found
+
+
+def test_a_step_that_is_nobodys_is_allowed_by_nobody(tmp_path: Path) -> None:
+    """No conf makes one; should composing ever do, no policy would be looked at for it."""
+    manifest = read_manifest("", "[{url: churn}]")
+    policed = compose_all(tmp_path, {"churn": CONF}, manifest).policed
+    assert check_policy(policed) == ()
+    content = policed.definition.content.replace(b'"Name":"churn-Train"', b'"Name":"stranger"')
+    found = check_policy(replace(policed, definition=replace(policed.definition, content=content)))
+    assert [(problem.id, "'stranger'" in problem.message) for problem in found] == [("PB951", True)]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any
 
 from pipeline_builder.definition.check.language import LANGUAGE
+from pipeline_builder.definition.rules.likeness import texts_of
 from pipeline_builder.definition.rules.table import groups_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.services import load_sagemaker
 
 _CODE = re.compile(rb"/code/([0-9a-f]{64})/")
 _WORD = re.compile(r"[A-Za-z0-9]+")
+# Patterns that tell letters from letters, or digits from digits, are those of digests, addresses and times of clusters:
+# no name of a model is a word in these.
 _LETTERS = bytes.maketrans(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", b"a" * 26 + b"A" * 26 + b"0" * 10
 )
@@ -71,15 +73,5 @@ def _known(kinds: frozenset[str]) -> frozenset[str]:
         for own in (load_sagemaker(), LANGUAGE)
         for name, shape in own.shapes.items()
     ]
-    text = "\n".join(_texts([*_MEANT, *STEP_TYPES, rows, shapes])).lower()
+    text = "\n".join(texts_of([*_MEANT, *STEP_TYPES, rows, shapes])).lower()
     return frozenset(_WORD.findall(text))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from value
-        yield from (text for item in value.values() for text in _texts(item))
-    elif isinstance(value, list | tuple):
-        yield from (text for item in value for text in _texts(item))

@@ -47,7 +47,7 @@ def _compared(step_type: str) -> frozenset[str]:
         name
         for group in groups_of(step_type)
         for rule in group.rules
-        for text in _texts(_comparing(rule))
+        for text in texts_of(_comparing(rule))
         for name in _NAME.findall(text)
     )
 
@@ -62,11 +62,12 @@ def _is_presence(matcher: Any) -> bool:
     return isinstance(matcher, Mapping) and matcher.keys() == {"given"}
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_of(value: Any) -> Iterator[str]:
+    """Yield every text in a value, keys among them."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         yield from value
-        yield from (text for item in value.values() for text in _texts(item))
+        yield from (text for item in value.values() for text in texts_of(item))
     elif isinstance(value, (list, tuple)):
-        yield from (text for item in value for text in _texts(item))
+        yield from (text for item in value for text in texts_of(item))

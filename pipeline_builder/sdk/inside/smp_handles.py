@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
+
 # What Describe answers, by the type of a step.
 _SHAPES: Mapping[str, tuple[str, ...]] = {
     "Processing": ("DescribeProcessingJobResponse",),
@@ -29,8 +31,9 @@ class Classes:
     Properties: Any
     PropertyFile: Any
     Pipeline: Any
+    Session: Any
     others: tuple[Any, ...]
-    parameters: Mapping[str, Any]
+    parameters: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,13 @@ class _Outputs(dict[str, Any]):
         return self._make(name)
 
 
-def open_sdk(classes: Classes, session: Any, asked: Mapping[str, Any]) -> Sdk:
+def open_sdk(classes: Classes, asked: Mapping[str, Any]) -> Sdk:
     """Return what there is for a factory."""
+    session = classes.Session(
+        boto_session=boto3.Session(region_name=asked["region"]),
+        default_bucket=asked["bucket"],
+        default_bucket_prefix=asked["prefix"],
+    )
 
     class Handle(classes.Step):  # type: ignore[misc,name-defined]
         """A step of the conf."""
@@ -116,7 +124,8 @@ def stay_here(*modules: Any) -> None:
 
 def _parameter(classes: Classes, one: Mapping[str, Any]) -> Any:
     default = {} if one["default"] is None else {"default_value": one["default"]}
-    return classes.parameters[one["type"]](name=one["name"], **default)
+    kind = next(kind for kind in classes.parameters if kind.__name__ == f"Parameter{one['type']}")
+    return kind(name=one["name"], **default)
 
 
 def _properties(classes: Classes, one: Mapping[str, Any], step: Any) -> Any:

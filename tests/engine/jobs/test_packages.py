@@ -14,6 +14,7 @@ from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems
+from tests.engine.archives import archive
 
 IMAGES = (("image:*", ("six==1.17.0",)),)
 
@@ -21,16 +22,6 @@ IMAGES = (("image:*", ("six==1.17.0",)),)
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store", {}, State(tmp_path / "state.db"))
-
-
-def archive(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text.encode())
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()
 
 
 def transform(directory: str) -> tuple[Step, dict[str, Any]]:

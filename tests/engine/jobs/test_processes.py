@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from pipeline_builder.engine.execution.ability import Means, find_unable
 from pipeline_builder.engine.jobs.training import training_command
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.machine.standard import has_mpirun
+from tests.engine.archives import archive
 from tests.engine.definitions import definition, run, script, target, training
 from tests.engine.environments import share_environments
 
@@ -47,16 +46,6 @@ TORCH = {"torch/__init__.py": "", "torch/distributed/__init__.py": "", "torch/di
 
 # A list with nothing in it, so that the environment is the one that all tests share: this torch is in the code.
 CARRIED = "# torch"
-
-
-def archive(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as out:
-        for name, text in files.items():
-            item = tarfile.TarInfo(name)
-            item.size = len(text.encode())
-            out.addfile(item, io.BytesIO(text.encode()))
-    return buffer.getvalue()
 
 
 def distributed(name: str, program: str = "train.py", **own: Any) -> dict[str, Any]:

@@ -32,11 +32,16 @@ def _index(facts: Facts) -> Iterator[Statement]:
     owner, region = index.owner or ACCOUNT, index.region or REGION
     domain = arn("codeartifact", f"domain/{index.domain}", region=region, account=owner)
     repository = arn("codeartifact", f"repository/{index.domain}/{index.repository}", region=region, account=owner)
-    yield Statement(sid="IndexToken", actions=("codeartifact:GetAuthorizationToken",), resources=(domain,))
+    yield from read_indexes((domain,), (repository,))
+
+
+def read_indexes(domains: tuple[str, ...], repositories: tuple[str, ...], why: str = "") -> Iterator[Statement]:
+    """Yield what it takes to install packages from these repositories of CodeArtifact, which are in these domains."""
+    yield Statement(sid="IndexToken", actions=("codeartifact:GetAuthorizationToken",), resources=domains, why=why)
     yield Statement(
         sid="Index",
         actions=("codeartifact:GetRepositoryEndpoint", "codeartifact:ReadFromRepository"),
-        resources=(repository,),
+        resources=repositories,
     )
     yield Statement(
         sid="IndexBearer",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pipeline_builder.service.cloudformation.access.statements import Statement, literal
+from pipeline_builder.service.cloudformation.access.surroundings import read_indexes
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 
 # What logging a run takes, artifacts and the model among them [service authorization: sagemaker-mlflow]. Nothing is
@@ -44,16 +45,5 @@ def _indexes(repositories: Iterable[str]) -> Iterator[Statement]:
         return
     domains = tuple(sorted({literal(f"{match['head']}domain/{match['domain']}") for match in found}))
     why = "requirements.txt is installed from there ('codeartifact')"
-    yield Statement(sid="IndexToken", actions=("codeartifact:GetAuthorizationToken",), resources=domains, why=why)
-    yield Statement(
-        sid="Index",
-        actions=("codeartifact:GetRepositoryEndpoint", "codeartifact:ReadFromRepository"),
-        resources=tuple(sorted({literal(match[0]) for match in found})),
-    )
-    yield Statement(
-        sid="IndexBearer",
-        actions=("sts:GetServiceBearerToken",),
-        resources=("*",),
-        conditions={"StringEquals": {"sts:AWSServiceName": "codeartifact.amazonaws.com"}},
-        why="CodeArtifact's token is one of STS, whose action takes no resource",
-    )
+    repositories = tuple(sorted({literal(match[0]) for match in found}))
+    yield from read_indexes(domains, repositories, why)
