@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -538,6 +539,37 @@ def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
     wanted = ("s3://local/a/3", "s3://local/a/1", f"s3://local/b/{'0' * 64}.tar.gz")
     assert target.store.missing(wanted) == (wanted[0], wanted[2])
     assert target.store.missing(()) == ()
+
+
+def test_of_two_writers_with_one_mark_one_writes(target: Target) -> None:
+    store, uri = target.store, "s3://local/once.json"
+    assert store.read(uri) is None
+    assert [store.put_if(uri, b"1", mark=""), store.put_if(uri, b"2", mark="")] == [True, False]
+    found = store.read(uri)
+    assert found
+    assert found[0] == b"1"
+    assert [store.put_if(uri, b"3", mark=found[1]), store.put_if(uri, b"4", mark=found[1])] == [True, False]
+    assert store.get(uri) == b"3"
+    assert not store.put_if("s3://local/none.json", b"", mark=found[1])
+    with ThreadPoolExecutor(8) as pool:
+        written = [*pool.map(lambda n: store.put_if("s3://local/race", str(n).encode(), mark=""), range(8))]
+        assert written.count(True) == 1
+        assert store.get("s3://local/race") == str(written.index(True)).encode()
+        mark = (store.read("s3://local/race") or (b"", ""))[1]
+        again = [*pool.map(lambda n: store.put_if("s3://local/race", f"again {n}".encode(), mark=mark), range(8))]
+    assert again.count(True) == 1
+
+
+def test_entries_are_the_objects_below_a_prefix_with_what_changes(target: Target) -> None:
+    for name in ("b/1", "a/1", "ab", "c"):
+        target.store.put(f"s3://local/{name}", b"1")
+    first = target.store.entries("s3://local/a")
+    assert [*first] == ["s3://local/a/1", "s3://local/ab"]
+    assert target.store.entries("s3://local/a") == first
+    target.store.put("s3://local/ab", b"22")
+    second = target.store.entries("s3://local/a")
+    assert [uri for uri in second if second[uri] != first[uri]] == ["s3://local/ab"]
+    assert target.store.entries("s3://local/none/") == {}
 
 
 def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -> None:
