@@ -122,6 +122,13 @@ class PackageRecord(_Frozen):
         return self.model_copy(update=changes)
 
 
+class ObjectRecord(_Frozen):
+    """An object that was published, with its size in bytes."""
+
+    uri: str
+    size: int = 0
+
+
 ScoreStatus = Literal["scored", "published", "blocked", "failed"]
 
 
@@ -130,7 +137,9 @@ class ScoreRecord(_Frozen):
 
     `rows_in` and `rows_out` are None where nobody can count them; `monitor` is the JSON that its Monitor step wrote,
     None without one. `actions` are those that the gate asks for (`warn`, `block`, `retrain`), `reasons` why. `scored`
-    is what is whole and not published (yet); `published_to` and `pointer` are empty until it is.
+    is what is whole and not published (yet); `published_to`, `pointer` and `objects` are empty until it is.
+    Of the package that was used `approved` is the registry's word about it, `since` when that was said (ISO 8601);
+    `retraining` says in words what was asked for.
     """
 
     model: str
@@ -147,6 +156,11 @@ class ScoreRecord(_Frozen):
     pointer: str = ""
     status: ScoreStatus = "scored"
     reasons: tuple[str, ...] = ()
+    approved: str = ""
+    since: str = ""
+    package_metadata: dict[str, str] = {}
+    objects: tuple[ObjectRecord, ...] = ()
+    retraining: str = ""
 
 
 class StageTime(_Frozen):
