@@ -208,6 +208,12 @@ class Media(enum.Enum):
     YAML = "application/yaml"
 
 
+class Readable(Protocol):
+    """What can be read in parts."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class ObjectStore(Protocol):
     """Objects under `s3://bucket/key`."""
 
@@ -236,6 +242,17 @@ class ObjectStore(Protocol):
 
     def fetch(self, uri: str, path: Path) -> None:
         """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
+        ...
+
+    def reading(self, uri: str) -> AbstractContextManager[Readable]:
+        """Open an object of any size to be read in parts; KeyError where there is none."""
+        ...
+
+    def copy(self, source: str, to: str) -> StoredObject:
+        """Copy an object of any size to another address, whole or not at all, where it is bytes; return what is there.
+
+        KeyError where there is none. The bytes don't pass through this process where the store can do it by itself.
+        """
         ...
 
     def stamps(self, uris: Iterable[str]) -> dict[str, str]:

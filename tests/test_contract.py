@@ -22,6 +22,7 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.aws.store import S3Store
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus
@@ -30,7 +31,7 @@ from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.run import find_unchanged, follow, go_on, start
 from pipeline_builder.release.selection import select_steps
-from pipeline_builder.target import Target
+from pipeline_builder.target import Media, Target
 from tests.engine import definitions
 from tests.engine.definitions import (
     CACHED,
@@ -587,6 +588,39 @@ def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"smaller")
     target.store.put("s3://local/large", tmp_path / "file")
     assert target.store.get("s3://local/large") == b"smaller"
+
+
+def test_an_object_is_copied(target: Target, tmp_path: Path) -> None:
+    content = b"0123456789abcdef" * (8 << 16)
+    (tmp_path / "file").write_bytes(content)
+    target.store.put("s3://local/from/large", tmp_path / "file", Media.HTML)
+    target.store.put("s3://local/to/large", b"older")
+    made = target.store.copy("s3://local/from/large", "s3://local/to/large")
+    assert made.size == len(content)
+    assert made == target.store.look("s3://local/to/large")
+    target.store.put("s3://local/from/large", b"another")
+    with target.store.reading("s3://local/to/large") as body:
+        assert body.read(20) + body.read(1 << 30) == content
+    with pytest.raises(KeyError):
+        target.store.copy("s3://local/from/none", "s3://local/to/none")
+    with pytest.raises(KeyError), target.store.reading("s3://local/to/none"):
+        pass
+
+
+def test_s3_copies_a_large_object_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(range(256)) * (41 << 10)
+    with serving(tmp_path) as served:
+        served.s3.create_bucket(Bucket="local")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
+        aws.most_copied = 5 << 20
+        store = S3Store(aws)
+        store.put("s3://local/from", content)
+        made = store.copy("s3://local/from", "s3://local/to/it")
+        assert (made.size, made.etag.rsplit("-", 1)[-1]) == (len(content), "3")
+        store.fetch("s3://local/to/it", tmp_path / "back")
+        assert (tmp_path / "back").read_bytes() == content
+        aws.client("s3").close()
 
 
 def test_an_address_that_is_none(target: Target) -> None:
