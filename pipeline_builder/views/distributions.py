@@ -103,9 +103,7 @@ def _joined(counts: Sequence[float], together: int) -> list[float]:
 def _categorical(names: list[str], before: list[float], now: list[float]) -> Distribution:
     """Return the most frequent categories, by their share in either; the others are one bar."""
     share_before, share_now = (sum(before) or 1.0), (sum(now) or 1.0)
-    rows = sorted(
-        zip(names, before, now, strict=True), key=lambda row: -max(row[1] / share_before, row[2] / share_now)
-    )
+    rows = sorted(zip(names, before, now, strict=True), key=lambda row: -max(row[1] / share_before, row[2] / share_now))
     shown, rest = rows[:_MOST_CATEGORIES], rows[_MOST_CATEGORIES:]
     shown.sort(key=lambda row: -row[1])
     if rest:
