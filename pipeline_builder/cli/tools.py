@@ -88,12 +88,8 @@ def schema(which: str) -> None:
     Example: pipeline-builder schema manifest > manifest.schema.json
     """
     from pipeline_builder.conf.conf import ConfFile
-<<<<<<< HEAD
     from pipeline_builder.conf.inference import InferenceFile
-    from pipeline_builder.manifest.manifest import ManifestSection
-=======
     from pipeline_builder.manifest.sections import ManifestSection
->>>>>>> 0f0a523aba8cb91826225a67495b677000f14a33
 
     models: dict[str, type[ConfFile | ManifestSection]] = {
         "manifest": ManifestSection, "conf": ConfFile, "inference": InferenceFile,

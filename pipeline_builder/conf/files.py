@@ -41,11 +41,11 @@ def read_confs(
     return tuple(confs), problems
 
 
-<<<<<<< HEAD
 def kind_of(manifest: Manifest) -> Kind:
     """Return what the pipeline is for that the manifest is narrowed to."""
     return manifest.entry.kind
-=======
+
+
 def no_files(manifest: Manifest, values: Mapping[str, str]) -> Problem:
     """Return the problem that no repository has a file of the manifest's pipeline."""
     entry = manifest.entry
@@ -54,7 +54,6 @@ def no_files(manifest: Manifest, values: Mapping[str, str]) -> Problem:
     return Problem(
         id="PB957", message=message, place=entry.at("config"), hint="add one, or mend the pipeline's 'config'"
     )
->>>>>>> 0f0a523aba8cb91826225a67495b677000f14a33
 
 
 def find_files(
