@@ -28,10 +28,11 @@ from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
-from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
+from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.views import lines
@@ -69,7 +70,8 @@ if TYPE_CHECKING:
 class Session(Opened):
     """One command's way through the stages.
 
-    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters.
+    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters, `date` is the logical
+    date of an inference run, today where it is empty.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Session(Opened):
         super().__init__(workspace, warn=warn, manifest=manifest)
         self.say = say
         self.given: Mapping[str, str] = {}
+        self.date = ""
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
         self.named = False
@@ -96,7 +99,7 @@ class Session(Opened):
         manifest = self.manifest.narrowed(pipeline)
         workspace = self.workspace.narrowed(manifest.narrowed_to)
         one = Session(workspace, say=self.say, warn=self.warn, manifest=manifest)
-        one.given, one.named = self.given, named
+        one.given, one.date, one.named = self.given, self.date, named
         return one
 
     @property
@@ -116,17 +119,16 @@ class Session(Opened):
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
         self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
 
+    @cached_property
+    def starting(self) -> Starting:
+        """What an execution starts with, each looked up once in a command."""
+        return Starting(
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
+        )
+
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
-        definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
-        return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
-
-    @cached_property
-    def fingerprints(self) -> Mapping[str, str]:
-        """Those of the data, which is looked at once in a command."""
-        return data_fingerprints(self.composed.definition, self.target.store)
+        return self.starting.parameters
 
     # --- to what is deployed
 
@@ -288,7 +290,7 @@ class Session(Opened):
         return self._follow(self._again(own, pipeline), eyes, planned=pipeline)
 
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
-        if moved := find_moved(own, self.fingerprints):
+        if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
