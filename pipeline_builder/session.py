@@ -9,7 +9,7 @@ here does one stage's output become the next one's input, and only here is it sa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +26,11 @@ from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
-from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
+from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.several import Several
@@ -66,17 +67,16 @@ if TYPE_CHECKING:
 class Session(Several):
     """One command's way through the stages."""
 
+    @cached_property
+    def starting(self) -> Starting:
+        """What an execution starts with, each looked up once in a command."""
+        return Starting(
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
+        )
+
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
-        definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
-        return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
-
-    @cached_property
-    def fingerprints(self) -> Mapping[str, str]:
-        """Those of the data, which is looked at once in a command."""
-        return data_fingerprints(self.composed.definition, self.target.store)
+        return self.starting.parameters
 
     # --- to what is deployed
 
@@ -239,7 +239,7 @@ class Session(Several):
         return self._follow(self._again(own, pipeline), eyes, planned=pipeline)
 
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
-        if moved := find_moved(own, self.fingerprints):
+        if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 

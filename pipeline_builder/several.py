@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.manifest import Manifest
@@ -15,17 +15,17 @@ from pipeline_builder.views import lines
 from pipeline_builder.workspace import RUN, Workspace
 
 if TYPE_CHECKING:
-    from pipeline_builder.release.run import Start
+    from typing_extensions import Self
 
-Own = TypeVar("Own", bound="Several")
+    from pipeline_builder.release.run import Start
 
 
 class Several(Opened):
     """A workspace beside those of the manifest's other pipelines.
 
-    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters. `named` says that this is
-    about one pipeline, because somebody has asked for it, or as one of `each`; else it is about the main one, and what
-    is looked up is looked for in all.
+    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters, `date` is the logical
+    date of an inference run, today where it is empty. `named` says that this is about one pipeline, because somebody
+    has asked for it, or as one of `each`; else it is about the main one, and what is looked up is looked for in all.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Several(Opened):
         super().__init__(workspace, warn=warn, manifest=manifest)
         self.say = say
         self.given: Mapping[str, str] = {}
+        self.date = ""
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
         self.named = False
@@ -61,7 +62,8 @@ class Several(Opened):
         manifest = self.manifest.narrowed(pipeline)
         workspace = self.workspace.narrowed(manifest.narrowed_to)
         one = type(self)(workspace, say=self.say, warn=self.warn, manifest=manifest)
-        one.given, one.seconds, one.named, one.first = self.given, dict(self.seconds), True, self.first or self
+        one.given, one.date, one.seconds = self.given, self.date, dict(self.seconds)
+        one.named, one.first = True, self.first or self
         return one
 
     @property
