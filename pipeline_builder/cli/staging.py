@@ -66,6 +66,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT
 
+    session = session.of("") if session.several else session
     build = session.workspace.build
     for stale in (build / _EXPORTS, build / JUNIT):
         stale.unlink(missing_ok=True)

@@ -272,31 +272,3 @@ def _cut(text: str) -> str:
 def plan_json(plan: Plan) -> JSON:
     """Return the plan as JSON."""
     return {"format": 1, "changed": plan.changed, **asdict(plan)}
-
-
-def load_plan(path: Path) -> Plan:
-    """Read a plan that was written as JSON.
-
-    Raises:
-        InputProblems: PB424 where the file isn't one.
-    """
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        return Plan(
-            pipeline=str(data["pipeline"]),
-            base_sha256=str(data["base_sha256"]),
-            base_version=int(data["base_version"]),
-            new_sha256=str(data["new_sha256"]),
-            changes=(),
-            predictions=(),
-            unsafe=tuple(str(reason) for reason in data.get("unsafe", ())),
-        )
-    except OSError as error:
-        raise InputProblems(_no_plan(path, error.strerror or "it cannot be read")) from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise InputProblems(_no_plan(path, "it is not a plan")) from error
-
-
-def _no_plan(path: Path, why: str) -> Problem:
-    hint = "make one with 'pipeline-builder plan --out plan.json'"
-    return Problem(id="PB424", message=f"cannot take the plan '{path}': {why}", hint=hint)
