@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from dataclasses import dataclass
@@ -40,10 +41,8 @@ def is_over(life: Life) -> bool:
 
 def _machine() -> str:
     parts = [socket.gethostname(), _text(Path("/proc/sys/kernel/random/boot_id"))]
-    try:
+    with contextlib.suppress(OSError):
         parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - it leads to no file
-    except OSError:
-        pass
     return " ".join(part for part in parts if part)
 
 
