@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,6 +203,7 @@ class Session(Opened):
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
+            plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
         return plan
 
