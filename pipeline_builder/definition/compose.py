@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
+from pipeline_builder.conf.naming import clashes
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
@@ -19,6 +20,7 @@ from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_i
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.policy import Policed, hold, territory_of
+from pipeline_builder.definition.policy.uses import owned_uses
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
@@ -62,6 +64,7 @@ def compose(
             that doesn't come from the problem itself.
     """
     confs, problems = read_confs(manifest, lock, root=root, values=values)
+    problems.extend(clashes(manifest, root=root, values=values))
     passed = passed or Passed()
     return compose_confs(
         confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask, build=build
@@ -102,6 +105,9 @@ def compose_confs(
     definition = replace(definition, files=files) if files else definition
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
+    definition = (
+        replace(definition, models=owned_uses(definition, graph, rules, urls)) if definition.models else definition
+    )
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls

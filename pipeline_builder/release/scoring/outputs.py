@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.requests import Ran, RanOf, inputs_of, outputs_of, read_ran
-from pipeline_builder.descriptions import StepState, StepStatus
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.descriptions import StepState
 from pipeline_builder.target import Target
 
 if TYPE_CHECKING:
