@@ -117,7 +117,7 @@ class Table:
         return file
 
     def _open(self, path: str) -> io.TextIOWrapper:
-        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")  # type: ignore[type-var] # of bytes
+        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")
 
 
 def files_below(folder: str) -> list[str]:
