@@ -102,6 +102,7 @@ class WatchSection(PreprocessSection):
     columns: Annotated[dict[str, ColumnSection], EmptyMapping] = Field(
         {}, description="types of columns, and bounds of their own"
     )
+    files: Names = Field((), description="patterns of the data's file names, such as '*.csv'; default: every file")
     format: Literal["csv", "json_lines", "parquet"] | None = Field(
         None, description="how the data are written; default: as the files' names say, or their beginning"
     )
@@ -146,12 +147,12 @@ class WatchSection(PreprocessSection):
         """What the job's script is told: every key of this section that isn't about the job."""
         plain: dict[str, Any] = {key: getattr(self, key) for key in _TOLD if getattr(self, key) not in (None, "", ())}
         columns = {name: one.model_dump(exclude_none=True) for name, one in sorted(self.columns.items())}
-        plain |= {key: list(plain[key]) for key in ("ignore", "names") if key in plain}
+        plain |= {key: list(plain[key]) for key in ("ignore", "names", "files") if key in plain}
         return {**plain, **({"columns": columns} if columns else {})}
 
 
 _TOLD = (
-    "label", "prediction", "key", "ignore", "format", "header", "names", "separator", "encoding", "problem",
+    "label", "prediction", "key", "ignore", "format", "header", "names", "files", "separator", "encoding", "problem",
     "positive", "threshold",
 )  # fmt: skip
 

@@ -80,16 +80,21 @@ def _of_roles(context: Context, step: Step, job: WatchSection) -> dict[str, list
     for role in (LABELS, PREDICTIONS, DATA):
         asked = job.channel if role == DATA else str(getattr(job, role))
         if asked:
-            chosen = _named(step, rest, asked, role)
+            others = rest if role == PREDICTIONS else [one for one in rest if not _predicts(context, one)]
+            chosen = _named(step, others, asked, role)
             found[role] = [*own[role], chosen.uri]
             rest.remove(chosen)
-    answers = [one for one in rest if context.graph.by_name[one.step].kind == "Transform"]
+    answers = [one for one in rest if _predicts(context, one)]
     if not found[PREDICTIONS] and len(answers) == 1:
         found[PREDICTIONS] = [answers[0].uri]
     others = [one for one in rest if one not in answers]
     if not found[DATA]:
         found[DATA] = [_data(context, step, others, answers)]
     return found
+
+
+def _predicts(context: Context, output: Chained) -> bool:
+    return context.graph.by_name[output.step].kind == "Transform"
 
 
 def _named(step: Step, outputs: list[Chained], asked: str, role: str) -> Chained:
