@@ -15,7 +15,10 @@ WIDTH, HEIGHT = 300, 96
 """Of the axes, in pixels."""
 _MOST_BARS = 14
 _MOST_CATEGORIES = 10
-_LONGEST = 14
+_LETTER = 6.0
+"""Pixels of a letter."""
+_LONGEST = 9
+"""Letters of a word that is tilted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +106,18 @@ def _joined(counts: Sequence[float], together: int) -> list[float]:
 def _categorical(names: list[str], before: list[float], now: list[float]) -> Distribution:
     """Return the most frequent categories, by their share in either; the others are one bar."""
     share_before, share_now = (sum(before) or 1.0), (sum(now) or 1.0)
-    rows = sorted(
-        zip(names, before, now, strict=True), key=lambda row: -max(row[1] / share_before, row[2] / share_now)
-    )
+    rows = sorted(zip(names, before, now, strict=True), key=lambda row: -max(row[1] / share_before, row[2] / share_now))
     shown, rest = rows[:_MOST_CATEGORIES], rows[_MOST_CATEGORIES:]
     shown.sort(key=lambda row: -row[1])
+    words = [name for name, _, _ in shown]
     if rest:
         shown.append((f"{len(rest)} others", sum(row[1] for row in rest), sum(row[2] for row in rest)))
+        words.append(f"+{len(rest)}")
     slot = WIDTH / len(shown)
-    tilted = any(len(name) * 6.2 > slot for name, _, _ in shown)
-    ticks = tuple(Tick(x=round((i + 0.5) * slot, 1), text=_cut(name)) for i, (name, _, _) in enumerate(shown))
+    room = int(slot / _LETTER)
+    tilted = room < _LONGEST and any(len(word) > room for word in words)
+    cut = [_cut(word, _LONGEST if tilted else room) for word in words]
+    ticks = tuple(Tick(x=round((index + 0.5) * slot, 1), text=word) for index, word in enumerate(cut))
     return _drawn([row[0] for row in shown], [row[1] for row in shown], [row[2] for row in shown], ticks, tilted=tilted)
 
 
@@ -155,5 +160,5 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 100_000 else f"{value:.2g}"
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

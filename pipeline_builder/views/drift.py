@@ -83,7 +83,7 @@ def read_watched(found: Any) -> Watched:
     violations = _violations(found.get("violations"))
     raw = {name: mapping(column) for name, column in mapping(found.get("columns")).items()}
     bounds = mapping(found.get("bounds"))
-    names = tuple(name for name in STATISTICS if any(number(column.get(name)) is not None for column in raw.values()))
+    names = tuple(name for name in STATISTICS if _says_something(name, raw))
     limits = {name: _limits(name, column, bounds, violations) for name, column in raw.items()}
     scales = {name: _scale(name, raw, limits) for name in names}
     named = {violation.column for violation in violations}
@@ -99,6 +99,12 @@ def read_watched(found: Any) -> Watched:
         quality=_quality(found.get("quality")),
         library=text(found.get("library")),
     )
+
+
+def _says_something(name: str, raw: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether a statistic is worth its room: of missing values only where any are."""
+    values = [number(column.get(name)) for column in raw.values()]
+    return any(values) if name == "missing" else any(value is not None for value in values)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

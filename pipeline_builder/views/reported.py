@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.record import RunRecord
+from pipeline_builder.views.days import Day
 
 _KIND = "report"
-_TEMPLATE = TEMPLATES / "report.html.j2"
+_TEMPLATES = tuple(TEMPLATES / name for name in ("report.html.j2", "scored.css.j2", "scored.html.j2", "days.html.j2"))
 
 
-def write_report(path: Path, record: RunRecord, kept: Kept) -> None:
-    """Write the report, unless the file is what this version has made of the record: how long the stages of a command
-    took makes no other one.
+def write_report(path: Path, record: RunRecord, kept: Kept, days: Sequence[Day] = ()) -> None:
+    """Write the report, unless the file is what this version has made of the record and of the days before: how long
+    the stages of a command took makes no other one.
     """
-    shown = _shown(record)
+    shown = _shown(record, days)
     known = kept.get(_KIND, shown)
     if known is not None and _digest(path) == known:
         return
     from pipeline_builder.views.report import render_report
 
-    write_file(path, content := render_report(record).encode())
+    write_file(path, content := render_report(record, days).encode())
     kept.put(_KIND, shown, hashlib.sha256(content).hexdigest())
 
 
-def _shown(record: RunRecord) -> str:
-    """Return a digest of what is shown, and of the template: that one may lie beside the package."""
-    digest = hashlib.sha256(_TEMPLATE.read_bytes())
+def _shown(record: RunRecord, days: Sequence[Day]) -> str:
+    """Return a digest of what is shown, and of the templates: those may lie beside the package."""
+    digest = hashlib.sha256()
+    for template in _TEMPLATES:
+        digest.update(template.read_bytes())
+    digest.update(repr(days).encode("utf-8", "backslashreplace") if days else b"")
     digest.update(record.model_copy(update={"stages": ()}).model_dump_json().encode())
     return digest.hexdigest()
 

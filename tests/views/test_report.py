@@ -11,7 +11,8 @@ import pytest
 
 from pipeline_builder.machine.programs import find_working
 from pipeline_builder.release.record import RunRecord, TrialRecord, VerdictRecord
-from pipeline_builder.views.report import format_duration, format_number, render_report
+from pipeline_builder.views.formats import format_duration, format_number
+from pipeline_builder.views.report import render_report
 from tests.release.records import CHAMPION, METRICS, package, run_record, steps
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}${x}"""
