@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 WIDTH, HIGH, LOW = 900, 150, 46
 """Of the axes in pixels: of the drift's, and of the rows' below it."""
@@ -49,7 +51,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Where another version was used for the first time; `named` where there is room for a word, `long` for a longer."""
+    """Where another version was used first; `named` where there is room for a word, `long` where for a longer."""
 
     x: float
     version: int
@@ -93,11 +95,8 @@ def timelines(days: Sequence[Day], *, now: str, bounds: dict[str, float]) -> lis
 
 def moment_of(date: str) -> datetime | None:
     """Return the beginning of a logical date, a day or an hour; None for anything else."""
-    for form in ("%Y-%m-%d", "%Y-%m-%dT%H"):
-        try:
-            return datetime.strptime(date, form)  # noqa: DTZ007 - a day of nobody's zone
-        except ValueError:
-            continue
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(date, "%Y-%m-%dT%H" if "T" in date else "%Y-%m-%d")  # noqa: DTZ007 - nobody's zone
     return None
 
 
@@ -164,7 +163,7 @@ def _lines(dots: Sequence[Dot], slot: float) -> tuple[str, ...]:
 
 def _gaps(indices: Sequence[int], slot: float) -> tuple[Gap, ...]:
     found = []
-    for before, after in zip(indices, indices[1:], strict=False):
+    for before, after in pairwise(indices):
         if (count := after - before - 1) > 0:
             words = f"{count} not scored"
             found.append(Gap(x=round((before + 1) * slot, 1), width=round(count * slot, 1), words=words))
@@ -172,10 +171,9 @@ def _gaps(indices: Sequence[int], slot: float) -> tuple[Gap, ...]:
 
 
 def _turns(dots: Sequence[Dot], slot: float) -> tuple[Turn, ...]:
-    pairs = zip(dots, dots[1:], strict=False)
     found: list[Turn] = []
     named = -math.inf
-    for before, after in pairs:
+    for before, after in pairwise(dots):
         if after.day.version == before.day.version:
             continue
         x = round(after.x - slot / 2, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 WIDTH, HEIGHT = 300, 96
@@ -90,7 +91,7 @@ def _numerical(edges: list[float] | None, before: list[float], now: list[float])
     if together > 1:
         before, now = _joined(before, together), _joined(now, together)
         edges = [*edges[:-1:together], edges[-1]] if edges else None
-    spans = list(zip(edges, edges[1:], strict=False)) if edges else [(math.nan, math.nan)] * len(before)
+    spans = list(pairwise(edges)) if edges else [(math.nan, math.nan)] * len(before)
     labels = [_span(*span) for span in spans]
     slot = WIDTH / len(before)
     inner = list(enumerate(edges))[1:-1] if edges else []
