@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from pipeline_builder.inert import inert_line
-from pipeline_builder.views.days import Day
+from pipeline_builder.views.days import Day, moment_of
 from pipeline_builder.views.formats import format_number, format_statistic
 
 _HEAD = ("day", "version", "rows", "worst drift", "violations", "status", "published")
@@ -22,7 +23,12 @@ def render_days(days: Sequence[Day]) -> str:
 
 
 def _table(model: str, days: Sequence[Day]) -> str:
-    rows = [_HEAD, *(_cells(day) for day in sorted(days, key=lambda day: day.date, reverse=True))]
+    newest = sorted(days, key=lambda day: day.date, reverse=True)
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for day, before in zip(newest, [*newest[1:], None], strict=True):
+        rows.append(_cells(day))
+        if before and (missing := days_between(before.date, day.date)):
+            rows.append(("", *[""] * 4, f"{missing:,} not scored", ""))
     widths = [max(len(row[index]) for row in rows) for index in range(len(_HEAD))]
     lines = [
         "  "
@@ -30,6 +36,14 @@ def _table(model: str, days: Sequence[Day]) -> str:
         for row in rows
     ]
     return "\n".join([inert_line(model), *(line.rstrip() for line in lines)])
+
+
+def days_between(before: str, after: str) -> int:
+    """Return how many logical dates are between two, by the hour where either is one."""
+    first, last = moment_of(before), moment_of(after)
+    if first is None or last is None:
+        return 0
+    return (last - first) // timedelta(**{"hours" if "T" in before + after else "days": 1}) - 1
 
 
 def _aligned(cell: str, width: int, index: int) -> str:

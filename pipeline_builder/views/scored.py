@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.views.days import Day
-from pipeline_builder.views.drift import Column, Violation, Watched, mapping, number, read_watched
+from pipeline_builder.views.drift import Column, Violation, Watched, mapping, number, read_watched, worst_drift
 
 _MOST_SCORES = 100
 _MOST_OPEN, _LEAST_OPEN = 30, 10
@@ -59,13 +59,19 @@ def _view(score: ScoreRecord) -> ScoreView:
         watched=watched,
         violations=violations[:_MOST_VIOLATIONS],
         violations_folded=violations[_MOST_VIOLATIONS:],
-        columns=columns[:cut],
+        columns=(*_drifting(watched), *columns[:cut]),
         columns_folded=columns[cut:],
         shapes=tuple(drawable[: min(max(beyond, _LEAST_SHAPES), _MOST_SHAPES)]),
         commits=_commits(score),
         size=sum(found.size for found in score.objects),
         objects_left=max(len(score.objects) - _MOST_OBJECTS, 0),
     )
+
+
+def _drifting(watched: Watched | None) -> tuple[Column, ...]:
+    """Return the predictions, which stand above the columns, where there is anything to say of their drift."""
+    predictions = watched.predictions if watched else None
+    return (predictions,) if predictions and any(predictions.meters) else ()
 
 
 def _commits(score: ScoreRecord) -> tuple[tuple[str, str], ...]:
@@ -132,7 +138,7 @@ def days_of(record: RunRecord) -> list[Day]:
             version=score.package_version,
             status=score.status,
             rows=score.rows_in,
-            drift=number(mapping(mapping(score.monitor).get("drift")).get("max_psi")),
+            drift=worst_drift(mapping(score.monitor).get("drift"), mapping(score.monitor).get("bounds")),
             violations=len(mapping(score.monitor).get("violations") or ()),
             actions=score.actions,
             execution=record.execution.rsplit("/", 1)[-1],

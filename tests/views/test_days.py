@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.views.daily import days_json, render_days
 from pipeline_builder.views.days import WIDTH, Day, timelines
 from pipeline_builder.views.report import render_report
 from tests.views.watched import column, monitor, score, scored
@@ -22,7 +23,7 @@ def test_missing_days_are_gaps_and_promotions_are_marked() -> None:
     slot = WIDTH / 7
     assert [(gap.x, gap.words) for gap in drawn.gaps] == [(round(2 * slot, 1), "2 not scored")]
     assert len(drawn.lines) == 2
-    assert [(turn.version, turn.x) for turn in drawn.turns] == [(2, round(5 * slot, 1)), (1, round(6 * slot, 1))]
+    assert [(turn.version, round(turn.x)) for turn in drawn.turns] == [(2, round(5 * slot)), (1, round(6 * slot))]
     assert drawn.missing == 2
     assert [dot.now for dot in drawn.dots] == [False] * 4 + [True]
 
@@ -62,3 +63,23 @@ def test_the_report_shows_the_days_before_beside_its_own() -> None:
     assert "2026-11-29: blocked, version 7, 100 rows, worst drift 0.500" in html
     assert html.count("<circle") == 3
     assert "The days before" not in render_report(record)
+
+
+def test_the_table_of_the_terminal() -> None:
+    days = [
+        day("2026-11-02", published="s3://b/scores/dt=2026-11-02/"),
+        day("2026-11-05", version=2, status="blocked", rows=2068, drift=1.5444, violations=3, actions=("block",)),
+        day("2026-11-06\x1b[31m", model="b\n", version=0, rows=None, drift=None, status="failed"),
+    ]
+    assert render_days(days) == (
+        "churn\n"
+        "  day         version   rows  worst drift  violations  status           published\n"
+        "  2026-11-05        2  2,068        1.544           3  blocked (block)\n"
+        "                                                       2 not scored\n"
+        "  2026-11-02        1    100        0.100              published        s3://b/scores/dt=2026-11-02/\n"
+        "\n"
+        "b\\n\n"
+        "  day                 version  rows  worst drift  violations  status  published\n"
+        "  2026-11-06\\x1b[31m                                          failed"
+    )
+    assert days_json(days)[1]["drift"] == 1.5444
