@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +29,11 @@ from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
-from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
+from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.views import lines
@@ -69,7 +71,8 @@ if TYPE_CHECKING:
 class Session(Opened):
     """One command's way through the stages.
 
-    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters.
+    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters, `date` is the logical
+    date of an inference run, today where it is empty.
     """
 
     def __init__(
@@ -83,8 +86,30 @@ class Session(Opened):
         super().__init__(workspace, warn=warn, manifest=manifest)
         self.say = say
         self.given: Mapping[str, str] = {}
+        self.date = ""
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
+        self.named = False
+
+    def of(self, pipeline: str, *, named: bool = False) -> Session:
+        """Return the session of another pipeline of the manifest; `named` says that somebody has asked for just that.
+
+        Raises:
+            InputProblems: PB954 where the manifest doesn't have it.
+        """
+        manifest = self.manifest.narrowed(pipeline)
+        workspace = self.workspace.narrowed(manifest.narrowed_to)
+        one = Session(workspace, say=self.say, warn=self.warn, manifest=manifest)
+        one.given, one.date, one.named = self.given, self.date, named
+        return one
+
+    @property
+    def each(self) -> tuple[Session, ...]:
+        """The sessions of all pipelines, those that train first; only this one where somebody has asked for it."""
+        if self.named or len(self.manifest.pipelines) == 1:
+            return (self,)
+        current = self.manifest.entry.name
+        return tuple(self if e.name == current else self.of(e.name) for e in self.manifest.pipelines)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:
@@ -95,17 +120,16 @@ class Session(Opened):
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
         self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
 
+    @cached_property
+    def starting(self) -> Starting:
+        """What an execution starts with, each looked up once in a command."""
+        return Starting(
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
+        )
+
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
-        definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
-        return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
-
-    @cached_property
-    def fingerprints(self) -> Mapping[str, str]:
-        """Those of the data, which is looked at once in a command."""
-        return data_fingerprints(self.composed.definition, self.target.store)
+        return self.starting.parameters
 
     # --- to what is deployed
 
@@ -125,11 +149,11 @@ class Session(Opened):
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
                 keys=open_keys(workspace),
-                histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
+                histories=load_histories(workspace.shared / AUTHORS) if manifest.four_eyes else None,
                 jobs=workspace.parallel or 8,
             )
             if manifest.four_eyes:
-                write_histories(workspace.build / AUTHORS, done.histories)
+                write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
@@ -169,7 +193,7 @@ class Session(Opened):
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
             changed = write_file(folder / DEFINITION, definition.content)
-            new = write_bundles(folder / BUNDLES, definition.bundles.values())
+            new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values())
             words.append(lines.build_line(definition, changed=changed, new=new))
         return folder / DEFINITION
 
@@ -179,6 +203,7 @@ class Session(Opened):
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
+            plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
         return plan
 
@@ -267,7 +292,7 @@ class Session(Opened):
         return self._follow(self._again(own, pipeline), eyes, planned=pipeline)
 
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
-        if moved := find_moved(own, self.fingerprints):
+        if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
@@ -358,7 +383,7 @@ class Session(Opened):
             runs=self.runs,
             composed=lambda: self.composed,
             say=self.say,
-            histories=lambda: load_histories(self.workspace.build / AUTHORS) if self.manifest.four_eyes else None,
+            histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def schema(which: str) -> None:
     """
     from pipeline_builder.conf.conf import ConfFile
     from pipeline_builder.conf.inference import InferenceFile
-    from pipeline_builder.manifest.manifest import ManifestSection
+    from pipeline_builder.manifest.sections import ManifestSection
 
     models: dict[str, type[ConfFile | ManifestSection]] = {
         "manifest": ManifestSection, "conf": ConfFile, "inference": InferenceFile,
