@@ -27,6 +27,7 @@ from pipeline_builder.opened import Opened, callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
+from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.selection import Found
     from pipeline_builder.release.whole import Left
+    from pipeline_builder.views.days import Day
 
 
 class Session(Opened):
@@ -415,10 +417,20 @@ class Session(Opened):
         write_record(self.workspace.build / RUN, record)
         write_junit(self.workspace.build / JUNIT, record)
 
+    def days_before(self, record: RunRecord) -> tuple[Day, ...]:
+        """Return the days that the ledger of the run's pipeline has, oldest first; only an inference run is about any."""
+        if record.kind != "inference":
+            return ()
+        from pipeline_builder.release.scoring.ledger import list_days
+        from pipeline_builder.views.days import day_of
+
+        return tuple(map(day_of, list_days(self.target, record.pipeline)))
+
     def report(self, record: RunRecord) -> Path:
         """Write the report for people, unless it is there already."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            write_report(path, record, self.kept)
+            prices = machine_prices(self.workspace.values)
+            write_report(path, record, self.kept, self.days_before(record), prices)
             words.append(os.path.relpath(path))
         return path

@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pipeline_builder.views.drift import worst_drift
+
+if TYPE_CHECKING:
+    from pipeline_builder.release.scoring.ledger import LedgerDay
 
 WIDTH, HIGH, LOW = 900, 150, 46
 """Of the axes in pixels: of the drift's, and of the rows' below it."""
@@ -34,6 +40,23 @@ class Day:
     actions: tuple[str, ...] = ()
     published: str = ""
     execution: str = ""
+
+
+def day_of(noted: LedgerDay) -> Day:
+    """Return what the ledger has of a model's logical date."""
+    monitor = noted.monitor
+    return Day(
+        model=noted.model,
+        date=noted.date,
+        version=noted.package.version,
+        status=noted.status,
+        rows=noted.rows.input,
+        drift=worst_drift(monitor.drift, {}) if monitor else None,
+        violations=monitor.violations if monitor else 0,
+        actions=monitor.actions if monitor else (),
+        published=noted.publication.pointer if noted.publication and noted.status == "published" else "",
+        execution=noted.execution.rsplit("/", 1)[-1],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

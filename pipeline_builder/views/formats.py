@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+from pipeline_builder.release.machines import MachineTime
 
 
 def format_number(value: float | None) -> str:
@@ -55,6 +58,17 @@ def format_duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_machines(times: Sequence[MachineTime], target: str) -> str:
+    """Say how long which machines were used, and what that costs where prices are known; this machine costs nothing."""
+    if target == "local":
+        return f"{format_duration(sum(time.seconds for time in times))}, on this machine"
+    usd = [time.usd for time in times if time.usd is not None]
+    words = ", ".join(f"{format_duration(time.seconds)} of {time.type}" for time in times[:4])
+    more = f" and {len(times) - 4} other types" if len(times) > 4 else ""
+    cost = f"about {sum(usd):.2g} USD{'' if len(usd) == len(times) else ' and more'}: " if usd else ""
+    return f"{cost}{words}{more}"
 
 
 def format_moment(when: datetime | None) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.dag.outline import Node
 from pipeline_builder.inert import inert_text
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.release.approval import failure_text
+from pipeline_builder.release.machines import machine_times
 from pipeline_builder.release.metrics import (
     Compared,
     Confusion,
@@ -32,6 +34,7 @@ from pipeline_builder.views.drift import STATISTICS
 from pipeline_builder.views.formats import (
     format_bound,
     format_duration,
+    format_machines,
     format_moment,
     format_number,
     format_percent,
@@ -91,8 +94,13 @@ class Headline:
     tone: str
 
 
-def render_report(record: RunRecord, days: Sequence[Day] = ()) -> str:
-    """Return the report as HTML: one file, no script, nothing from the network; `days` are what the ledger has."""
+def render_report(
+    record: RunRecord, days: Sequence[Day] = (), prices: Mapping[str, float] = MappingProxyType({})
+) -> str:
+    """Return the report as HTML: one file, no script, nothing from the network.
+
+    `days` are what the ledger has; `prices` are USD of an hour, by type of machine.
+    """
     whole, record = record, bounded(record)
     failed = [step for step in record.steps if step.status == "Failed"]
     return _template().render(
@@ -110,6 +118,7 @@ def render_report(record: RunRecord, days: Sequence[Day] = ()) -> str:
         execution_id=record.execution.rsplit("/", 1)[-1],
         seconds=_seconds(record.started, record.ended),
         plot=_PLOT,
+        machines=machine_times(record.steps, prices),
         scores=score_views(record),
         statistic_names=STATISTICS,
         shape_width=distributions.WIDTH,
@@ -143,6 +152,7 @@ def _template() -> Template:
         "moment": format_moment,
         "unquoted": unquoted,
         "statistic": format_statistic,
+        "machines": format_machines,
         "bound": format_bound,
         "percent": format_percent,
         "short": format_short,

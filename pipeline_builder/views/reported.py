@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.machine.kept import Kept
@@ -16,26 +17,32 @@ _KIND = "report"
 _TEMPLATES = tuple(TEMPLATES / name for name in ("report.html.j2", "scored.css.j2", "scored.html.j2", "days.html.j2"))
 
 
-def write_report(path: Path, record: RunRecord, kept: Kept, days: Sequence[Day] = ()) -> None:
+def write_report(
+    path: Path,
+    record: RunRecord,
+    kept: Kept,
+    days: Sequence[Day] = (),
+    prices: Mapping[str, float] = MappingProxyType({}),
+) -> None:
     """Write the report, unless the file is what this version has made of the record and of the days before: how long
     the stages of a command took makes no other one.
     """
-    shown = _shown(record, days)
+    shown = _shown(record, days, prices)
     known = kept.get(_KIND, shown)
     if known is not None and _digest(path) == known:
         return
     from pipeline_builder.views.report import render_report
 
-    write_file(path, content := render_report(record, days).encode())
+    write_file(path, content := render_report(record, days, prices).encode())
     kept.put(_KIND, shown, hashlib.sha256(content).hexdigest())
 
 
-def _shown(record: RunRecord, days: Sequence[Day]) -> str:
+def _shown(record: RunRecord, days: Sequence[Day], prices: Mapping[str, float]) -> str:
     """Return a digest of what is shown, and of the templates: those may lie beside the package."""
     digest = hashlib.sha256()
     for template in _TEMPLATES:
         digest.update(template.read_bytes())
-    digest.update(repr(days).encode("utf-8", "backslashreplace") if days else b"")
+    digest.update(repr((tuple(days), sorted(prices.items()))).encode("utf-8", "backslashreplace"))
     digest.update(record.model_copy(update={"stages": ()}).model_dump_json().encode())
     return digest.hexdigest()
 

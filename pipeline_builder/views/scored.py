@@ -15,7 +15,7 @@ _MOST_SHAPES, _LEAST_SHAPES = 12, 3
 _MOST_VIOLATIONS = 12
 _MOST_OBJECTS = 200
 _TONES = {"published": "good", "blocked": "bad", "failed": "bad", "scored": "wait"}
-_WORDS = {"published": "Published", "blocked": "Not published", "failed": "Failed", "scored": "Not published yet"}
+_WORDS = {"published": "Published", "blocked": "Not published", "failed": "Failed", "scored": "Scored"}
 _DONE = {"warn": "warned", "block": "publication blocked", "retrain": "retraining asked for"}
 
 
@@ -124,7 +124,7 @@ def _why(score: ScoreRecord, date: str) -> str:
         f"; and {len(score.reasons) - 5:,} more reasons" if len(score.reasons) > 5 else ""
     )
     if score.status == "scored":
-        return f"{date} is scored, and not where readers look yet: 'pipeline-builder publish' puts it there."
+        return f"{date} is scored; 'pipeline-builder publish' puts it where readers look, if the conf says where."
     what = "failed" if score.status == "failed" else "is not published"
     return f"{date} {what}{f': {reasons}' if reasons else ''}."
 

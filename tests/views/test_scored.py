@@ -48,7 +48,7 @@ def blocked(model: str, **changes: Any) -> ScoreRecord:
         ((blocked("churn", reasons=("psi is 0.9",)),), "Not published", "2026-11-29 is not published: psi is 0.9."),
         ((score(None), blocked("b")), "Partly published", "b: 2026-11-29 is not published."),
         ((blocked("churn", retraining="retraining was asked for"),), "Not published", "Retraining was asked for."),
-        ((score(None, status="scored"),), "Not published yet", "'pipeline-builder publish' puts it there"),
+        ((score(None, status="scored"),), "Scored", "'pipeline-builder publish' puts it where readers look"),
         ((score(None, status="failed", reasons=("no rows",)),), "Failed", "2026-11-29 failed: no rows."),
     ],
 )
