@@ -38,7 +38,7 @@ from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
-from pipeline_builder.views.reported import write_report
+from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import (
     APPLIED,
     AUTHORS,
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.selection import Found
     from pipeline_builder.release.whole import Left
-    from pipeline_builder.views.days import Day
 
 
 class Session(Several):
@@ -366,20 +365,11 @@ class Session(Several):
         write_record(self.workspace.build / RUN, record)
         write_junit(self.workspace.build / JUNIT, record)
 
-    def days_before(self, record: RunRecord) -> tuple[Day, ...]:
-        """Return the days that the ledger of the run's pipeline has, oldest first; a training run is about none."""
-        if record.kind != "inference":
-            return ()
-        from pipeline_builder.release.scoring.ledger import list_days
-        from pipeline_builder.views.days import day_of
-
-        return tuple(map(day_of, list_days(self.target, record.pipeline)))
-
     def report(self, record: RunRecord) -> Path:
         """Write the report for people, unless it is there already."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
             prices = machine_prices(self.workspace.values)
-            write_report(path, record, self.kept, self.days_before(record), prices)
+            write_report(path, record, self.kept, days_before(record, self.target), prices)
             words.append(os.path.relpath(path))
         return path

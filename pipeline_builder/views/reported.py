@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.record import RunRecord
-from pipeline_builder.views.days import Day
+
+if TYPE_CHECKING:
+    from pipeline_builder.target import Target
+    from pipeline_builder.views.days import Day
 
 _KIND = "report"
 _TEMPLATES = tuple(TEMPLATES / name for name in ("report.html.j2", "scored.css.j2", "scored.html.j2", "days.html.j2"))
@@ -35,6 +39,19 @@ def write_report(
 
     write_file(path, content := render_report(record, days, prices).encode())
     kept.put(_KIND, shown, hashlib.sha256(content).hexdigest())
+
+
+def days_before(record: RunRecord, target: Target) -> tuple[Day, ...]:
+    """Return the days that the ledger of the run's pipeline has, oldest first; a training run is about none."""
+    return noted_days(target, record.pipeline) if record.kind == "inference" else ()
+
+
+def noted_days(target: Target, pipeline: str) -> tuple[Day, ...]:
+    """Return the days that the ledger of a pipeline has, oldest first."""
+    from pipeline_builder.release.scoring.ledger import list_days
+    from pipeline_builder.views.days import day_of
+
+    return tuple(map(day_of, list_days(target, pipeline)))
 
 
 def _shown(record: RunRecord, days: Sequence[Day], prices: Mapping[str, float]) -> str:
