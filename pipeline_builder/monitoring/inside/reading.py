@@ -58,7 +58,7 @@ class Table:
     def _kind(self, path: str) -> str:
         plain = path.lower()
         for end in _OPENERS:
-            plain = plain[: -len(end)] if plain.endswith(end) else plain
+            plain = plain.removesuffix(end)
         if self.format:
             return self.format
         if plain.endswith(_PARQUET):
@@ -133,7 +133,7 @@ def files_below(folder: str) -> list[str]:
             for name in names
             if not name.startswith((".", "_")) and not name.endswith(_LEFT_OUT)
         ]
-    return sorted(found, key=lambda path: path[:-4] if path.endswith(".out") else path)
+    return sorted(found, key=lambda path: path.removesuffix(".out"))
 
 
 def numbers_of(values: Any) -> Any:

@@ -70,9 +70,8 @@ def _packages(composed: Composed, execution: Execution, target: Target) -> Itera
         arn = execution.parameters.get(parameter, "")
         if use.what == "package" and arn:
             yield use.unit, target.registry.describe_package(arn)
-        elif use.what == "artifact" and arn:
-            if found := _of_artifact(use.group, arn, target):
-                yield use.unit, found
+        elif use.what == "artifact" and arn and (found := _of_artifact(use.group, arn, target)):
+            yield use.unit, found
 
 
 def _of_artifact(group: str, artifact: str, target: Target) -> ModelPackage | None:
