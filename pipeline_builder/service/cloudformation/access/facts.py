@@ -31,6 +31,8 @@ class Facts:
 
     service: ServiceSection
     definition: DefinitionFacts
+    kind: str = "training"
+    handle: str = ""
     fetched: Fetched = field(default_factory=Fetched)
     polled: Fetched = field(default_factory=Fetched)
     connections: tuple[str, ...] = ()

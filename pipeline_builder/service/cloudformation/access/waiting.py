@@ -7,9 +7,15 @@ from pipeline_builder.service.cloudformation.access.resources import named
 from pipeline_builder.service.cloudformation.access.statements import OURS, Role, Statement, arn
 
 # The actions of the stage that waits without a build.
-STAGE, START, WAIT, JUDGE = "Train", "Start", "Wait", "Judge"
+START, WAIT, JUDGE = "Start", "Wait", "Judge"
+_STAGES = {"training": "Train", "inference": "Score"}
 # What the state machine says in its answer where it has stopped a run, by which Judge knows it.
 TOO_LONG = "it has taken longer than a run may"
+
+
+def run_stage(kind: str) -> str:
+    """Return the stage that runs a pipeline of a kind, and waits for that."""
+    return _STAGES[kind]
 
 
 def machine_name(service: str) -> str:
@@ -61,7 +67,7 @@ def _looks(facts: Facts) -> tuple[Statement, ...]:
 
 
 def _answers(facts: Facts) -> Statement:
-    action = arn("codepipeline", f"{facts.service.name}/{STAGE}/{WAIT}")
+    action = arn("codepipeline", f"{facts.service.name}/{run_stage(facts.kind)}/{WAIT}")
     why = "this action alone: no approval of models"
     return Statement(sid="Answer", actions=("codepipeline:PutApprovalResult",), resources=(action,), why=why)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline_builder.definition.made import Made
+from pipeline_builder.definition.names import logical_id
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
@@ -16,7 +18,7 @@ from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.roles import Role
-from pipeline_builder.service.cloudformation.access.waiting import machine_name
+from pipeline_builder.service.cloudformation.access.waiting import machine_name, run_stage
 from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.lasting import lasting_problems
@@ -27,6 +29,7 @@ from pipeline_builder.stacks.stacks import OWNER_TAG
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
+PipelineKind = Literal["training", "inference"]
 _TAG = re.compile(r"^[\w\s.:/=+@-]*$")
 
 
@@ -102,6 +105,9 @@ class Place:
 class ServiceModel:
     """Everything that stands in the templates; `people` has the policies that somebody gives to persons, `made` what is
     there for Lambda and Callback steps; `factories` says that some repository may have steps made by a function.
+
+    That is the main pipeline with what starts and tells. `further` are the others, each a model of its own with another
+    name: `handle` is theirs in the manifest, `owner` the service's name.
     """
 
     service: ServiceSection
@@ -113,14 +119,28 @@ class ServiceModel:
     people: tuple[Role, ...] = ()
     made: Made = field(default_factory=Made)
     factories: bool = False
+    handle: str = ""
+    kind: PipelineKind = "training"
+    owner: str = ""
+    further: tuple[ServiceModel, ...] = ()
 
     @property
     def name(self) -> str:
         return self.service.name
 
     @property
+    def id(self) -> str:
+        """What begins the names of its resources in the template; nothing for the main pipeline."""
+        return logical_id("Of", self.handle) if self.handle else ""
+
+    @property
+    def caches(self) -> str:
+        """What the names of its builds' caches begin with."""
+        return f"{self.handle}/" if self.handle else ""
+
+    @property
     def tags(self) -> Mapping[str, str]:
-        return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.name}
+        return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.owner or self.name}
 
     @property
     def telling(self) -> Telling:
@@ -177,9 +197,14 @@ class ServiceModel:
         return min(minutes, LONGEST_BUILD_ACTION) if self.waits_without_build else minutes
 
     @property
+    def runs_in(self) -> str:
+        """The stage that runs the SageMaker pipeline and judges the run."""
+        return run_stage(self.kind)
+
+    @property
     def projects(self) -> tuple[str, ...]:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
-        return ("build", "train", "promote", "worker")
+        return ("build", "score", "publish") if self.kind == "inference" else ("build", "train", "promote", "worker")
 
 
 def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:

@@ -54,7 +54,7 @@ def codecommit_input(repository: str) -> str:
 
 def wait_definition_text(model: ServiceModel) -> str:
     """Return the state machine that waits for runs, as JSON."""
-    return json.dumps(wait_definition(model.name), indent=2)
+    return json.dumps(wait_definition(model.name, model.runs_in), indent=2)
 
 
 def chat_message(title: str, lines: Sequence[str]) -> str:
@@ -68,7 +68,9 @@ def chat_message(title: str, lines: Sequence[str]) -> str:
 
 def execution_role(model: ServiceModel) -> str:
     """Return the role of the training pipeline as YAML."""
-    return "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else "!GetAtt ExecutionRole.Arn"
+    return (
+        "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else f"!GetAtt {model.id}ExecutionRole.Arn"
+    )
 
 
 def job_roles(model: ServiceModel) -> str:
@@ -92,7 +94,8 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_SECURITYGROUPS": place.security_groups,
         "SMP_MANIFEST": place.manifest if place.manifest != "model_repos.yaml" else "",
     }
-    waits = stage == "train" and model.waits_without_build
+    runs = stage in ("train", "score")
+    waits = runs and model.waits_without_build
     return {
         # Of two actions that run the same project each says which it is.
         **({} if waits else {"STAGE": "watch" if stage == "worker" else stage}),
@@ -104,7 +107,8 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_JOBROLES": job_roles(model),
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
+        **({"SMP_PIPELINE": quote(model.handle)} if model.handle else {}),
         **({"SMP_LOOK": quote("1")} if stage == "build" and model.triggers.looks else {}),
-        **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
-        **({"SMP_WAIT_MACHINE": "!Ref WaitMachine"} if waits else {}),
+        **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if runs else {}),
+        **({"SMP_WAIT_MACHINE": f"!Ref {model.id}WaitMachine"} if waits else {}),
     } | {name: quote(value) for name, value in given.items() if value}
