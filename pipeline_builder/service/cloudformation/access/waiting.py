@@ -27,9 +27,10 @@ def start_wait(facts: Facts) -> tuple[Statement, ...]:
     """Return what starting the state machine takes, where there is one."""
     if not facts.waits_without_build:
         return ()
-    machine = arn("states", f"stateMachine:{machine_name(facts.service.name)}")
+    names = (machine_name(one.service.name) for one in (facts, *facts.further))
+    machines = tuple(arn("states", f"stateMachine:{name}") for name in names)
     why = "the state machine that waits for the run"
-    return (Statement(sid="StartWait", actions=("states:StartExecution",), resources=(machine,), why=why),)
+    return (Statement(sid="StartWait", actions=("states:StartExecution",), resources=machines, why=why),)
 
 
 def wait_role(facts: Facts) -> Role:
@@ -38,7 +39,7 @@ def wait_role(facts: Facts) -> Role:
         name="wait",
         trust="states.amazonaws.com",
         trust_conditions=OURS,
-        statements=(*_looks(facts), _answers(facts), _logs()),
+        statements=(*_looks(facts), _answers(facts), machine_logs()),
         description="Step Functions: waits for a run, stops it when its time is up, answers the action Wait",
     )
 
@@ -72,7 +73,8 @@ def _answers(facts: Facts) -> Statement:
     return Statement(sid="Answer", actions=("codepipeline:PutApprovalResult",), resources=(action,), why=why)
 
 
-def _logs() -> Statement:
+def machine_logs() -> Statement:
+    """Return what the log of a state machine takes."""
     return Statement(
         sid="Logs",
         actions=(
