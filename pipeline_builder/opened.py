@@ -230,10 +230,10 @@ class Opened:
         workspace = self.workspace
         begin_state(workspace.state)
         settings = local_settings(workspace.root, self.manifest, workspace.jobs)
-        hidden = (workspace.state, workspace.build, *settings.hidden, *settings.mounts.values())
+        hidden = (workspace.state, workspace.shared, *settings.hidden, *settings.mounts.values())
         room = Room(folder=workspace.state / "factories", hidden=hidden, report=say_aside)
         maker = Maker(
-            room=room, environments=workspace.state / "envs", kept=self.kept, handed=workspace.build, say=say_aside
+            room=room, environments=workspace.state / "envs", kept=self.kept, handed=workspace.shared, say=say_aside
         )
         return maker(asking)
 

@@ -85,6 +85,27 @@ class Session(Opened):
         self.given: Mapping[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
+        self.named = False
+
+    def of(self, pipeline: str, *, named: bool = False) -> Session:
+        """Return the session of another pipeline of the manifest; `named` says that somebody has asked for just that.
+
+        Raises:
+            InputProblems: PB954 where the manifest doesn't have it.
+        """
+        manifest = self.manifest.narrowed(pipeline)
+        workspace = self.workspace.narrowed(manifest.narrowed_to)
+        one = Session(workspace, say=self.say, warn=self.warn, manifest=manifest)
+        one.given, one.named = self.given, named
+        return one
+
+    @property
+    def each(self) -> tuple[Session, ...]:
+        """The sessions of all pipelines, those that train first; only this one where somebody has asked for it."""
+        if self.named or len(self.manifest.pipelines) == 1:
+            return (self,)
+        current = self.manifest.entry.name
+        return tuple(self if e.name == current else self.of(e.name) for e in self.manifest.pipelines)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:
@@ -125,11 +146,11 @@ class Session(Opened):
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
                 keys=open_keys(workspace),
-                histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
+                histories=load_histories(workspace.shared / AUTHORS) if manifest.four_eyes else None,
                 jobs=workspace.parallel or 8,
             )
             if manifest.four_eyes:
-                write_histories(workspace.build / AUTHORS, done.histories)
+                write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
@@ -169,7 +190,7 @@ class Session(Opened):
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
             changed = write_file(folder / DEFINITION, definition.content)
-            new = write_bundles(folder / BUNDLES, definition.bundles.values())
+            new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values())
             words.append(lines.build_line(definition, changed=changed, new=new))
         return folder / DEFINITION
 
@@ -358,7 +379,7 @@ class Session(Opened):
             runs=self.runs,
             composed=lambda: self.composed,
             say=self.say,
-            histories=lambda: load_histories(self.workspace.build / AUTHORS) if self.manifest.four_eyes else None,
+            histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
+PIPELINES = "pipelines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class Workspace:
     `environment` is the process's own, `values` what placeholders may name: framework file first, then env file, then
     the environment; `tags` go on every job. `jobs` run at once on this machine; `parallel` is what was asked for, which
     AWS takes for an execution's steps, None where nothing was. `stubs` are the files with the results of steps that
-    this machine is not to run.
+    this machine is not to run. `pipeline` is the handle of the manifest's pipeline, empty for the main one; `build` is
+    that one's folder.
     """
 
     manifest_path: Path
@@ -57,6 +59,7 @@ class Workspace:
     parallel: int | None = None
     require_isolation: bool = False
     stubs: Mapping[str, Path] = field(default_factory=dict)
+    pipeline: str = ""
 
     @property
     def root(self) -> Path:
@@ -73,8 +76,18 @@ class Workspace:
         return self.values.get("SMP_REGION", "")
 
     @property
+    def shared(self) -> Path:
+        """The build folder of what all pipelines share: lock, authors, bundles; it is that of the main one, too."""
+        return self.build.parents[1] if self.pipeline else self.build
+
+    @property
     def lock_path(self) -> Path:
-        return self.build / LOCK
+        return self.shared / LOCK
+
+    def narrowed(self, pipeline: str) -> Workspace:
+        """Return the workspace of the pipeline of that handle, empty for the main one."""
+        build = self.shared / PIPELINES / pipeline if pipeline else self.shared
+        return replace(self, pipeline=pipeline, build=build)
 
 
 def load_values(
@@ -121,10 +134,10 @@ def begin_state(state: Path) -> None:
 
 
 def load_manifest(workspace: Workspace) -> Manifest:
-    """Read the manifest.
+    """Read the manifest, for the workspace's pipeline.
 
     Raises:
-        InputProblems: PB100 to PB107.
+        InputProblems: PB100 to PB107, PB954 where it doesn't have that pipeline.
     """
     path = workspace.manifest_path
     label = os.path.relpath(path)
@@ -133,7 +146,7 @@ def load_manifest(workspace: Workspace) -> Manifest:
         message = f"the manifest '{label}' {what}"
         hint = "go to the folder of model_repos.yaml, or name the file with --manifest"
         raise InputProblems(Problem(id="PB100", message=message, hint=hint))
-    return build_manifest(load_yaml(path, label, "PB100", placed=True))
+    return build_manifest(load_yaml(path, label, "PB100", placed=True)).narrowed(workspace.pipeline)
 
 
 def load_workspace_lock(workspace: Workspace) -> Lock:
@@ -162,7 +175,7 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
-    hidden = (workspace.build, *settings.hidden)
+    hidden = (workspace.shared, *settings.hidden)
     stubs = load_stubs(workspace.stubs)
     settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation, stubs=stubs)
     # Who only uses models has no manifest, and hands no secrets to anybody.

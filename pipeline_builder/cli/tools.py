@@ -88,7 +88,7 @@ def schema(which: str) -> None:
     Example: pipeline-builder schema manifest > manifest.schema.json
     """
     from pipeline_builder.conf.conf import ConfFile
-    from pipeline_builder.manifest.manifest import ManifestSection
+    from pipeline_builder.manifest.sections import ManifestSection
 
     model = ManifestSection if which == "manifest" else ConfFile
     show(model.model_json_schema(by_alias=True), as_json=True, text="")

@@ -116,9 +116,10 @@ class TriggerSection(Section):
 
 
 class ScheduleSection(Section):
-    """One entry of `schedules`: retrain at these times. Exactly one of cron and rate."""
+    """One entry of `schedules`: run a pipeline at these times. Exactly one of cron and rate."""
 
     name: ScheduleName = Field(description="lower-case letters, digits, '-' and '_', at most 32")
+    pipeline: str = Field("", description="name of the pipeline that runs; default: the first that trains")
     cron: str = Field("", description="six fields as EventBridge has them: minute hour day month weekday year")
     rate: str = Field("", description="such as '12 hours' or '1 day'")
     timezone: str = Field("UTC", description="IANA name; daylight saving is followed")

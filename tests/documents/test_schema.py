@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from pipeline_builder.conf.conf import ConfFile
-from pipeline_builder.manifest.manifest import ManifestSection
+from pipeline_builder.manifest.sections import ManifestSection
 from tests.definition.cases import CASES
 from tests.definition.test_every_key import ROWS, Row, put, tree
 from tests.places import ROOT

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
-from pipeline_builder.manifest.manifest import Schedule
+from pipeline_builder.manifest.schedules import Schedule
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
