@@ -31,7 +31,7 @@ class Facts:
 
     `further` are the service's other pipelines, each with the name that stands before its parts' and its `handle`, and
     the service's name as `owner`; `scheduled` are the CodePipelines that schedules start. Of those that use models: `used` are the groups, `trained` the definitions that register in them, `published` where
-    predictions are put. `gathers` says that something starts a pipeline in batches, `is_gathered` that it is this
+    predictions are put. `landing` are the addresses whose new data starts it, `gathers` says that something starts a pipeline in batches, `is_gathered` that it is this
     one, `retrains` that scores may start it.
     """
 
@@ -45,6 +45,7 @@ class Facts:
     trained: tuple[DefinitionFacts, ...] = ()
     published: tuple[Location, ...] = ()
     further: tuple[Facts, ...] = ()
+    landing: tuple[str, ...] = ()
     gathers: bool = False
     is_gathered: bool = False
     retrains: bool = False

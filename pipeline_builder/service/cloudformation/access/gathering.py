@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.projects import start
-from pipeline_builder.service.cloudformation.access.statements import OURS, Role, Statement, arn
+from pipeline_builder.service.cloudformation.access.resources import objects
+from pipeline_builder.service.cloudformation.access.statements import OURS, Role, Statement, arn, literal
 from pipeline_builder.service.cloudformation.access.waiting import machine_logs
 
 ARRIVALS, BATCH = "arrivals", "batch"
@@ -25,6 +26,17 @@ def start_gather(facts: Facts) -> tuple[Statement, ...]:
     if not facts.gathers:
         return ()
     return (_start_machine(facts, ARRIVALS, "events that start a pipeline in batches"),)
+
+
+def look_at_landing(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking takes whether the buckets tell of their new objects whose data starts this pipeline."""
+    buckets = tuple(dict.fromkeys(address.removeprefix("s3://").partition("/")[0] for address in facts.landing))
+    if not buckets:
+        return ()
+    resources = tuple(text for bucket in buckets for text in objects(literal(bucket)))
+    why = "whether they send their events to EventBridge"
+    actions = ("s3:GetBucketNotification",)
+    return (Statement(sid="LookAtLanding", actions=actions, resources=resources, why=why),)
 
 
 def _start_machine(facts: Facts, name: str, why: str) -> Statement:
