@@ -34,8 +34,10 @@ from pipeline_builder.conf import (
     conf,
     containers,
     distributed,
+    inference,
     machines,
     parameters,
+    publishing,
     registration,
     sections,
     tracking,
@@ -130,7 +132,7 @@ def points_table() -> str:
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
     more = (calls, comparisons, containers, checks, analytics, tuning, machines, distributed, tracking, parameters)
-    of_conf = (conf, sections, channels, attempts, registration, *more)
+    of_conf = (conf, sections, channels, attempts, registration, inference, publishing, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (written, pipelines, images)}
     *prefix, plain = name.split(" ")
     candidates = (
@@ -310,7 +312,8 @@ def serve_page() -> str:
 def schemas() -> dict[Path, str]:
     """Return the JSON Schemas, for editors and of the acceptance's report, by where they are."""
     models: dict[str, type[BaseModel]] = {
-        "conf": conf.ConfFile, "manifest": written.ManifestSection, "acceptance": Report,
+        "conf": conf.ConfFile, "inference": inference.InferenceFile, "manifest": written.ManifestSection,
+        "acceptance": Report,
     }  # fmt: skip
     return {
         DOCS / "schemas" / f"{name}.schema.json": json.dumps(model.model_json_schema(by_alias=True), indent=1) + "\n"

@@ -15,6 +15,7 @@ from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import PARAMETERS
 from pipeline_builder.documents.expressions import references
 from pipeline_builder.documents.fields import TYPED
 from pipeline_builder.documents.schema import describe, did_you_mean
@@ -124,6 +125,7 @@ def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every expression in a step's sections names a parameter or a step that is there."""
     parameters = [parameter.name for parameter in pipeline.parameters]
+    parameters += PARAMETERS if any(step.unit.infers for step in steps.values()) else ()
     known = {*steps, *(name for step in steps.values() for name in nested_names(step))}
     for step in steps.values():
         for path, at in _references(step):

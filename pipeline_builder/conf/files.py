@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pipeline_builder.conf.conf import ModelConf, read_conf
+from pipeline_builder.conf.conf import Kind, ModelConf, read_conf
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.lock import Lock
@@ -31,12 +31,19 @@ def read_confs(
         for path in files[repo.name]:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
             rules = manifest.policy.rules(repo.name, values)
-            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values, rules=rules)
+            conf, found = read_conf(
+                path, label=label, repo=repo.name, folder=folder, values=values, rules=rules, kind=kind_of(manifest)
+            )
             confs.append(conf)
             problems.extend(found)
     if not confs:
         problems.append(no_files(manifest, values))
     return tuple(confs), problems
+
+
+def kind_of(manifest: Manifest) -> Kind:
+    """Return what the pipeline is for that the manifest is narrowed to."""
+    return manifest.entry.kind
 
 
 def no_files(manifest: Manifest, values: Mapping[str, str]) -> Problem:

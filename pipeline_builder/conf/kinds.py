@@ -29,6 +29,8 @@ SECTION_OF: Mapping[StepClass, str] = {
     "Lambda": "lambda",
     "Callback": "callback",
 }
+# Of a step that makes a model of a package.
+USED = "model"
 KIND_OF: Mapping[str, type[JobSection]] = {
     "Processing": PreprocessSection,
     "Training": TrainSection,
@@ -37,7 +39,7 @@ KIND_OF: Mapping[str, type[JobSection]] = {
 }
 # Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
 CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
-_JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
+_JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate", "postprocess")
 # The classes whose step_type chooses a section.
 CHOOSING = ("Processing", "Training", "Tuning", *CALL_OF)
 
@@ -50,7 +52,7 @@ def read_sections(
     Those that are `read` already are none of these.
     """
     section = conf.section.models[name]
-    jobs: dict[str, JobSection] = {key: job for key in _JOB_SECTIONS if (job := getattr(section, key))}
+    jobs: dict[str, JobSection] = {key: job for key in _JOB_SECTIONS if (job := getattr(section, key, None))}
     tunings = {"tune": section.tune} if section.tune else {}
     named = {"lambda": section.function, "callback": section.callback}
     calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}

@@ -126,6 +126,11 @@ class PreprocessSection(_ProcessingSection):
     s3_upload_mode: Annotated[Literal["EndOfJob", "Continuous"] | Expression, REFERABLE] = Field(
         "EndOfJob", description="when outputs are uploaded"
     )
+    model_channel: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$")] = Field(
+        "",
+        description="of an inference conf: the model package's artifact arrives in the folder of this name below "
+        "/opt/ml/processing/input, for a script that scores by itself",
+    )
     framework_version: Text = Field("0", description="read for compatibility; the image decides the version")
     location: LocationSection = Field(LocationSection.model_construct(), description="where outputs are looked for")
     input_path: str = Field(

@@ -63,7 +63,7 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
         return _handler(step, call, bundler)
     job = step.job if step.step_class != "Transform" else None
     if step.step_class in ("CreateModel", "RegisterModel"):
-        job = section.transform
+        job = None if step.unit.infers else section.transform  # the package has its own
     scripts = [one.entry_point for one in containers_of(step) if one.entry_point]
     if scripts:
         own = [job.entry_point] if job and job.entry_point else []

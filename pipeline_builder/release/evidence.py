@@ -111,6 +111,38 @@ class DataEvidence(_Frozen):
     fingerprint: str
 
 
+class ScoreBoundEvidence(_Frozen):
+    """A bound on what monitoring has found, and what is done past it."""
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    then: tuple[str, ...] = ()
+
+
+class ScoreEvidence(_Frozen):
+    """What one model's data was scored with for a logical date, what came of it, and what that is judged by.
+
+    `evidence` is the sha256 of the evidence that the package was approved with. `monitor` is the report of its Monitor
+    step, None where it has none.
+    """
+
+    model: str
+    date: str
+    package: str
+    group: str = ""
+    version: int = 0
+    evidence: str = ""
+    containers: tuple[ContainerEvidence, ...] = ()
+    rows_in: int | None = None
+    rows_out: int | None = None
+    predictions: FileEvidence | None = None
+    monitor: ReportEvidence | None = None
+    bounds: tuple[ScoreBoundEvidence, ...] = ()
+    on_drift: tuple[str, ...] = ()
+    on_violation: tuple[str, ...] = ()
+
+
 class StepEvidence(_Frozen):
     """What became of a step. `stub` is the sha256 of the result that was given for it, where it didn't run."""
 
@@ -146,6 +178,7 @@ class Evidence(_Frozen):
     code: tuple[CodeEvidence, ...] = ()
     steps: tuple[StepEvidence, ...] = ()
     packages: tuple[PackageEvidence, ...] = ()
+    scores: tuple[ScoreEvidence, ...] = ()
 
     @property
     def content(self) -> bytes:

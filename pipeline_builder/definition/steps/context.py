@@ -264,7 +264,7 @@ def dependencies(step: Step) -> Mapped:
 
 def retry_policies(step: Step) -> Mapped:
     """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
-    section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.own
+    section = step.modelled or step.own
     asked = section.retry if section else step.request.attempts if step.request else ()
     has_job = step.job is not None or (step.request is not None and step.step_class not in _ELSEWHERE)
     policies: list[JSON] = []

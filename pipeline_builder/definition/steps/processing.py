@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from pipeline_builder.conf.belonging import channel_of
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection
 from pipeline_builder.definition.handing import job_variables, secret_variables
@@ -22,6 +23,7 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs
+from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, s3_uri
 
@@ -68,7 +70,7 @@ def _metrics_uri(context: Context, step: Step, job: EvaluateSection) -> JSON:
 def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
     job, settings = step.job, context.settings
     assert isinstance(job, PreprocessSection | EvaluateSection)
-    chained = _chained(context, step, job)
+    chained = [*_chained(context, step, job), *_model(step, job)]
     own, placed = processing_inputs(step, job, len(chained))
     network = vpc_config(settings)
     cluster: Mapped = {
@@ -152,6 +154,12 @@ def _chained(context: Context, step: Step, job: PreprocessSection | EvaluateSect
         name = channel_name(output.step, label)
         inputs.append(_input(name, output.uri, f"{BASE}/input/{name}", job))
     return inputs
+
+
+def _model(step: Step, job: PreprocessSection | EvaluateSection) -> list[JSON]:
+    """Return the input with the artifact of the model package that the step scores with."""
+    name = channel_of(step)
+    return [_input(name, package_reference("artifact", step.unit.name), f"{BASE}/input/{name}", job)] if name else []
 
 
 def _input(name: str, uri: JSON, path: str, job: JobSection) -> Mapped:
