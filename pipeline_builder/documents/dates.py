@@ -41,6 +41,11 @@ def fill_dates(text: str, date: str) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
+def split_at_dates(text: str) -> tuple[str, ...]:
+    """Return what of a text is known on every day: the parts around the placeholders of the logical date."""
+    return tuple(_PLACEHOLDER.split(text)[::2])
+
+
 def names_dates(text: str) -> bool:
     """Tell whether a text has a placeholder of the logical date in it."""
     return bool(_PLACEHOLDER.search(text))

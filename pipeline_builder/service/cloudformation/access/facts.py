@@ -30,9 +30,10 @@ class Facts:
     another, `key` that of jobs.
 
     `further` are the service's other pipelines, each with the name that stands before its parts' and its `handle`, and
-    the service's name as `owner`; `scheduled` are the CodePipelines that schedules start. Of those that use models: `used` are the groups, `trained` the definitions that register in them, `published` where
-    predictions are put. `landing` are the addresses whose new data starts it, `gathers` says that something starts a pipeline in batches, `is_gathered` that it is this
-    one, `retrains` that scores may start it.
+    the service's name as `owner`; `scheduled` are the CodePipelines that schedules start. Of those that use models
+    `used` are the groups, `trained` the definitions that register in them, `published` where predictions are put.
+    `landing` are the addresses whose new data starts it, `gathers` says that something starts a pipeline in batches,
+    `is_gathered` that it is this one, `retrains` that scores may start it.
     """
 
     service: ServiceSection
@@ -117,11 +118,15 @@ def service_facts(
     Raises:
         InputProblems: PB641 for names that no policy can have in it.
     """
-    service = manifest.service
-    artifacts = f"{service.name}-{settings.account}-{settings.region}"
+    service = manifest.service.model_copy(update={"name": manifest.service_name})
+    artifacts = f"{manifest.service.name}-{settings.account}-{settings.region}"
     hooks = tuple(webhooks) if webhooks is not None else None
     return Facts(
         service=service,
+        kind=manifest.entry.kind,
+        handle=manifest.narrowed_to,
+        owner=manifest.service.name,
+        landing=manifest.entry.trigger.data,
         definition=definition_facts(
             definition.pipeline,
             definition.content,

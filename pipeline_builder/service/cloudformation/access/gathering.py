@@ -1,4 +1,4 @@
-"""Access of what gathers events into batches: the machine that each event starts, and the one that starts a pipeline."""
+"""Access of what gathers events into batches: a machine that each event starts, and one that starts a pipeline."""
 
 from __future__ import annotations
 

@@ -25,7 +25,16 @@ from pipeline_builder.service.cloudformation.access.statements import BUCKET, OU
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
 from pipeline_builder.service.cloudformation.access.waiting import start_wait, wait_role
 
-__all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "further_access", "service_facts"]
+__all__ = [
+    "DefinitionFacts",
+    "Facts",
+    "Role",
+    "Statement",
+    "build_access",
+    "definition_facts",
+    "further_access",
+    "service_facts",
+]
 
 STAGES = {"training": ("build", "train", "promote"), "inference": ("build", "score", "publish")}
 

@@ -27,10 +27,18 @@ def read_packages(facts: Facts) -> tuple[Statement, ...]:
     """Return what finding out takes which package scores, and what it is made of."""
     if not facts.used:
         return ()
-    groups = tuple(text for group in facts.used for text in named("model-package-group", group))
-    packages = tuple(text for group in facts.used for text in named("model-package", group, "/*"))
+    groups = tuple(text for group in facts.used for text in _named("model-package-group", group))
+    packages = tuple(text for group in facts.used for text in _named("model-package", group, "/*"))
     actions = ("sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages")
     return (Statement(sid="UsedPackages", actions=actions, resources=(*packages, *groups)),)
+
+
+def _named(kind: str, group: str, suffix: str = "") -> tuple[str, ...]:
+    """Return the ARNs of a group, or of its packages; one that is named by its ARN may be another account's."""
+    if not group.startswith("arn:"):
+        return named(kind, group, suffix)
+    head, _, name = group.partition(":model-package-group/")
+    return tuple(f"{literal(head)}:{kind}/{literal(one)}{suffix}" for one in dict.fromkeys((name, name.lower())))
 
 
 def read_proof(facts: Facts) -> tuple[Statement, ...]:

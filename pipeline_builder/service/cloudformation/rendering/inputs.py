@@ -13,19 +13,31 @@ from pipeline_builder.manifest import tags
 from pipeline_builder.service.cloudformation.access.looks import NOTES
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
+from pipeline_builder.service.cloudformation.description.starting import (
+    Gathered,
+    arrivals_definition,
+    batch_definition,
+)
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
 from pipeline_builder.service.cloudformation.rendering.quoting import quote
 
 
 def start_input(model: ServiceModel, timing: Timing) -> str:
-    """Return what EventBridge Scheduler asks CodePipeline for, as JSON in the spelling of its universal targets."""
+    """Return what EventBridge Scheduler asks CodePipeline for, as JSON in the spelling of its universal targets.
+
+    It puts the time in that a start is for, however late it is tried; in UTC, so that the schedule's own zone is beside
+    it. https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    """
+    one = model.of(timing.handle) or model
     variables = {
         "TRIGGER": f"schedule:{timing.name}",
         "GROUPS": ",".join(timing.groups) or "all",
         "CACHE": "use" if timing.cache else "skip",
     }
+    if one.kind == "inference":
+        variables["DATE"] = f"<aws.scheduler.scheduled-time>[{timing.timezone}]"
     named = [{"Name": name, "Value": value} for name, value in variables.items()]
-    return json.dumps({"Name": model.name, "Variables": named})
+    return json.dumps({"Name": one.name, "Variables": named})
 
 
 def look_input(model: ServiceModel) -> str:
@@ -55,6 +67,28 @@ def codecommit_input(repository: str) -> str:
 def wait_definition_text(model: ServiceModel) -> str:
     """Return the state machine that waits for runs, as JSON."""
     return json.dumps(wait_definition(model.name, model.runs_in), indent=2)
+
+
+def arrivals_text(model: ServiceModel) -> str:
+    """Return the state machine that events start, as JSON."""
+    return json.dumps(arrivals_definition(model.name), indent=2)
+
+
+def batch_text() -> str:
+    """Return the state machine of a batch, as JSON."""
+    return json.dumps(batch_definition(), indent=2)
+
+
+def arrival_input(found: Gathered) -> str:
+    """Return what a rule tells the first of them, as JSON; EventBridge puts the event's time in."""
+    told = {"pipeline": found.pipeline, "trigger": found.trigger, "batch": found.batch, "minutes": found.minutes}
+    return json.dumps({**told, "time": "<time>"})
+
+
+def asking_input() -> str:
+    """Return what a rule on scores that ask for a training gives CodePipeline; EventBridge puts the cause in."""
+    variables = {"TRIGGER": "retraining", "CAUSE": "<cause>"}
+    return json.dumps({"variables": [{"name": name, "value": value} for name, value in variables.items()]})
 
 
 def chat_message(title: str, lines: Sequence[str]) -> str:
