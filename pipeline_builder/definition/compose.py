@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.files import read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
+from pipeline_builder.conf.naming import clashes
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
@@ -62,6 +63,7 @@ def compose(
             that doesn't come from the problem itself.
     """
     confs, problems = read_confs(manifest, lock, root=root, values=values)
+    problems.extend(clashes(manifest, root=root, values=values))
     passed = passed or Passed()
     return compose_confs(
         confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask, build=build
