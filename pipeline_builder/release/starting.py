@@ -40,6 +40,7 @@ class Starting:
         """
         definition = self.composed.definition
         check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
+        self.uses  # noqa: B018 - says them, before anything is done with them
         used = {name: used.value for name, used in self.models.items()}
         return start_parameters(definition, self.lock, self.fingerprints) | used | self._dates | dict(self.given)
 
@@ -53,11 +54,22 @@ class Starting:
         """The model packages that an inference run uses, by parameter."""
         if not (definition := self.composed.definition).models:
             return {}
-        from pipeline_builder.release.resolving import describe_used, resolve_models
+        from pipeline_builder.release.resolving import resolve_models
 
-        found = resolve_models(definition, self.target)
-        for line in describe_used(found.values()):
-            self.say(f"model     {line}")
+        return resolve_models(definition, self.target)
+
+    @cached_property
+    def uses(self) -> tuple[str, ...]:
+        """What an inference run takes from its start, in words, which are said as soon as it is known."""
+        found: tuple[str, ...] = ()
+        if self.models:
+            from pipeline_builder.release.resolving import describe_used
+
+            found = tuple(describe_used(self.models.values()))
+        if self.composed.definition.dates:
+            found = (*found, f"the logical date {self.logical_date}")
+        for words in found:
+            self.say(f"uses      {words}")
         return found
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.composed import Composed
@@ -17,6 +17,7 @@ from pipeline_builder.release.differences import describe_bytes, describe_file
 from pipeline_builder.release.evidence import Evidence, files_of
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.upheld import Upheld
 from pipeline_builder.target import Target
@@ -54,7 +55,7 @@ def judge_execution(
 
     since = time.time()
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
-    evidence = witness_run(record, target, asked_of(composed, planned.definition))
+    evidence = witness_run(record, target, asked_of(composed, planned.definition, record.parameters))
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
     record = judge_evidence(evidence, record)
@@ -63,8 +64,8 @@ def judge_execution(
     return record
 
 
-def asked_of(composed: Composed, planned: bytes) -> Asked:
-    """Return what the confs ask of a run of the planned definition."""
+def asked_of(composed: Composed, planned: bytes, parameters: Mapping[str, str]) -> Asked:
+    """Return what the confs ask of a run of the planned definition, which started with these parameters."""
     from pipeline_builder.release.witness import Asked
 
     gates = {name: unit.section.gate for name, unit in composed.graph.units.items()}
@@ -72,7 +73,7 @@ def asked_of(composed: Composed, planned: bytes) -> Asked:
     return Asked(
         planned_sha256=hashlib.sha256(planned).hexdigest(),
         gates=gates,
-        data=definition.data,
+        data=data_addresses(definition, parameters),
         commits=definition.commit_parameters,
     )
 
