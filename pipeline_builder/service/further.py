@@ -104,10 +104,10 @@ def with_further(opened: Opened, model: ServiceModel, facts: Facts) -> tuple[Ser
     Raises:
         InputProblems: whatever is wrong with these.
     """
-    found = compose_further(opened)
-    trained = (facts.definition, *(_trained(one) for one in found if not one.entry.is_inference))
+    composed = compose_further(opened)
+    trained = (facts.definition, *(_trained(one) for one in composed if not one.entry.is_inference))
     pairs = []
-    for one in found:
+    for one in composed:
         its = further_facts(one, model, trained)
         for problem in (*its.definition.warnings, *untold_models(one, its)):
             opened.warn(problem)
@@ -117,15 +117,14 @@ def with_further(opened: Opened, model: ServiceModel, facts: Facts) -> tuple[Ser
     models = [_asking(one, its, used) for one, its in pairs]
     model = replace(_asking(model, facts, used), further=tuple(models))
     every = tuple(replace(its, **_started(one)) for one, (_, its) in zip(model.further, pairs, strict=True))
-    names = [one.name for timing in model.schedules if (one := model.of(timing.handle))]
-    scheduled = tuple(dict.fromkeys(names))
+    scheduled = tuple(dict.fromkeys(found.name for timing in model.schedules if (found := model.of(timing.handle))))
     return model, replace(
         facts,
         **_started(model),
         further=every,
         scheduled=scheduled,
         gathers=bool(model.gathered),
-        has_schedules=bool(names),
+        has_schedules=bool(scheduled),
     )
 
 
