@@ -10,6 +10,9 @@ from pipeline_builder.descriptions import Container
 QUALITY = "ModelQuality.Statistics"
 """The report that gates look into."""
 
+STATISTICS = "ModelDataQuality.Statistics"
+"""The baseline that a Monitor step reads; its folder has the others."""
+
 COPIED_FROM = "copied-from"
 """The custom property of a package in another account that has the ARN of the one that it was copied from."""
 
@@ -45,6 +48,11 @@ def _container(container: Mapping[str, Any]) -> Container:
 def reports_of(request: Mapping[str, Any]) -> dict[str, str]:
     """Return the address of each report by its name, such as `ModelQuality.Statistics` or `Bias.Report`."""
     return dict(_reports(request.get("ModelMetrics") or {}))
+
+
+def baselines_of(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the address of each file that later data are held against, such as `ModelDataQuality.Statistics`."""
+    return dict(_reports(request.get("DriftCheckBaselines") or {}))
 
 
 def _reports(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
