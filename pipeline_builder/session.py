@@ -9,9 +9,8 @@ here does one stage's output become the next one's input, and only here is it sa
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,18 +21,20 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
-from pipeline_builder.opened import Opened, callers_names
+from pipeline_builder.opened import callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
-from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
+from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
+from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
 from pipeline_builder.views.reported import write_report
@@ -45,7 +46,6 @@ from pipeline_builder.workspace import (
     JUNIT,
     REPORT,
     RUN,
-    Workspace,
     begin_state,
     load_workspace_lock,
     open_keys,
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import Execution, Selection
     from pipeline_builder.manifest.lock import Lock
-    from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.narrowing import Wanted
@@ -66,67 +65,19 @@ if TYPE_CHECKING:
     from pipeline_builder.release.whole import Left
 
 
-class Session(Opened):
-    """One command's way through the stages.
+class Session(Several):
+    """One command's way through the stages."""
 
-    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters.
-    """
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        *,
-        say: Callable[[str], None],
-        warn: Callable[[Problem], None],
-        manifest: Manifest | None = None,
-    ) -> None:
-        super().__init__(workspace, warn=warn, manifest=manifest)
-        self.say = say
-        self.given: Mapping[str, str] = {}
-        self.seconds: dict[str, float] = {}
-        self.begun: Start | None = None
-        self.named = False
-
-    def of(self, pipeline: str, *, named: bool = False) -> Session:
-        """Return the session of another pipeline of the manifest; `named` says that somebody has asked for just that.
-
-        Raises:
-            InputProblems: PB954 where the manifest doesn't have it.
-        """
-        manifest = self.manifest.narrowed(pipeline)
-        workspace = self.workspace.narrowed(manifest.narrowed_to)
-        one = Session(workspace, say=self.say, warn=self.warn, manifest=manifest)
-        one.given, one.named = self.given, named
-        return one
-
-    @property
-    def each(self) -> tuple[Session, ...]:
-        """The sessions of all pipelines, those that train first; only this one where somebody has asked for it."""
-        if self.named or len(self.manifest.pipelines) == 1:
-            return (self,)
-        current = self.manifest.entry.name
-        return tuple(self if e.name == current else self.of(e.name) for e in self.manifest.pipelines)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[list[str]]:
-        """Time a stage, and say in one line what it did: the words that the body puts into the list."""
-        started = time.monotonic()
-        words: list[str] = []
-        yield words
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-        self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
+    @cached_property
+    def starting(self) -> Starting:
+        """What an execution starts with, each looked up once in a command."""
+        return Starting(
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
+        )
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
-        definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
-        return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
-
-    @cached_property
-    def fingerprints(self) -> Mapping[str, str]:
-        """Those of the data, which is looked at once in a command."""
-        return data_fingerprints(self.composed.definition, self.target.store)
+        return self.starting.parameters
 
     # --- to what is deployed
 
@@ -190,7 +141,8 @@ class Session(Opened):
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
             changed = write_file(folder / DEFINITION, definition.content)
-            new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values())
+            needed = self.workspace.needed_by_others(self.manifest)
+            new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values(), needed=needed)
             words.append(lines.build_line(definition, changed=changed, new=new))
         return folder / DEFINITION
 
@@ -200,6 +152,7 @@ class Session(Opened):
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
+            plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
         return plan
 
@@ -288,7 +241,7 @@ class Session(Opened):
         return self._follow(self._again(own, pipeline), eyes, planned=pipeline)
 
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
-        if moved := find_moved(own, self.fingerprints):
+        if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 

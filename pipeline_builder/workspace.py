@@ -89,6 +89,12 @@ class Workspace:
         build = self.shared / PIPELINES / pipeline if pipeline else self.shared
         return replace(self, pipeline=pipeline, build=build)
 
+    def needed_by_others(self, manifest: Manifest) -> tuple[bytes, ...]:
+        """Return the definitions that were built of the manifest's other pipelines."""
+        handles = [manifest.narrowed(entry.name).narrowed_to for entry in manifest.pipelines]
+        paths = [self.narrowed(handle).build / DEFINITION for handle in handles if handle != self.pipeline]
+        return tuple(path.read_bytes() for path in paths if path.is_file())
+
 
 def load_values(
     environment: Mapping[str, str], env_file: Path | None, target: str, framework: Path

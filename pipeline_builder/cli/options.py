@@ -212,7 +212,7 @@ def open_session(asked: Asked) -> Session:
     from pipeline_builder.session import Session
 
     session = Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
-    return session.of(asked.pipeline, named=True) if asked.pipeline else session
+    return session.of(asked.pipeline) if asked.pipeline else session
 
 
 def open_workspace(asked: Asked, environment: Mapping[str, str] | None = None) -> Workspace:

@@ -10,6 +10,7 @@ from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.conf import ConfFile, ConfSection, ModelSection
 from pipeline_builder.conf.monitoring import MonitorSection
 from pipeline_builder.conf.publishing import PublishSection
+from pipeline_builder.conf.scoring import ScoreGateSection
 from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import EmptyMapping, Env, Later
@@ -66,6 +67,9 @@ class InferenceModel(ModelSection):
     postprocess: PreprocessSection | None = Field(None, description="a Processing step's job, after the predictions")
     monitor: Annotated[Any, Later(MonitorSection)] = Field(
         None, description="a Monitor step's job: what data and predictions are held against"
+    )
+    gate: tuple[ScoreGateSection, ...] = Field(  # type: ignore[assignment] # bounds of another kind
+        (), description="bounds on what monitoring has found, and what is done past them"
     )
     publish: PublishSection | None = Field(None, description="where readers find the predictions")
 

@@ -45,6 +45,12 @@ def _container(container: Mapping[str, Any]) -> Container:
     return Container(image=str(container.get("Image", "")), model_data_url=address)
 
 
+def stage_of(request: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the stage of a package's life cycle, and the status that it has there; empty where it has none."""
+    cycle = request.get("ModelLifeCycle") or {}
+    return str(cycle.get("Stage", "")), str(cycle.get("StageStatus", ""))
+
+
 def reports_of(request: Mapping[str, Any]) -> dict[str, str]:
     """Return the address of each report by its name, such as `ModelQuality.Statistics` or `Bias.Report`."""
     return dict(_reports(request.get("ModelMetrics") or {}))

@@ -109,7 +109,7 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         kind=graph.kind,
         models=model_uses(graph, steps),
         dates=date_uses(graph, steps),
-        data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
+        data=_data(context) if whole else {},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
             *(w for step in graph.steps for w in find_pointless(step, requirements=step.name in context.requirements)),
@@ -118,6 +118,10 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
             *find_always_cached(graph, [*nested], owners),
         ),
     )
+
+
+def _data(context: Context) -> Mapping[str, tuple[str, ...]]:
+    return {name: data_addresses(context.graph.by_name[step]) for step, name in context.data_parameters.items()}
 
 
 def _part(graph: Graph, step: Mapped, size: int) -> Part:

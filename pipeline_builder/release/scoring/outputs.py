@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.requests import Ran, RanOf, inputs_of, outputs_of, read_ran
-from pipeline_builder.descriptions import StepState, StepStatus
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.descriptions import StepState
 from pipeline_builder.target import Target
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _outputs(steps: Sequence[Step], ran: RanOf) -> Outputs:
     if scoring is None:
         return Outputs()
     outputs = outputs_of(scoring.name, ran)
-    monitor = next((step for step in reversed(steps) if step.step_class == "Monitor"), None)
+    monitor = next((step for step in reversed(steps) if step.kind == "Monitor"), None)
     report = outputs_of(monitor.name, ran).get(MONITOR, "") if monitor else ""
     return Outputs(
         predictions=_folder(predicted(outputs)),
@@ -83,9 +82,8 @@ def predicting(steps: Sequence[Step]) -> Step | None:
     """Return the step of a model, in the order of the graph, whose output is what is published: that of the section
     `postprocess`, else the last one that scores.
     """
-    scoring = [step for step in steps if step.step_class in _SCORING]
-    after = [step for step in scoring if step.section_name == "postprocess"]
-    return (after or [found] if (found := _scored_by(steps)) else after or [None])[-1]
+    after = [step for step in steps if step.step_class in _SCORING and step.section_name == "postprocess"]
+    return after[-1] if after else _scored_by(steps)
 
 
 def _scored_by(steps: Sequence[Step]) -> Step | None:

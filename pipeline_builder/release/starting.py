@@ -1,0 +1,89 @@
+"""What an execution starts with: commits, data, which models it uses and which day it is about, each looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline_builder.release.parameters import check_given, data_fingerprints, start_parameters
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.release.resolving import Used
+    from pipeline_builder.target import Target
+
+
+@dataclass(kw_only=True)
+class Starting:
+    """`given` are values of pipeline parameters, `date` is the logical date of an inference run, now where it is empty;
+    `say` gets a line about each model that is used.
+    """
+
+    composed: Composed
+    target: Target
+    lock: Lock
+    given: Mapping[str, str]
+    date: str
+    say: Callable[[str], None]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What an execution starts with.
+
+        Raises:
+            InputProblems: PB505, PB231 to PB245 for a given one that mustn't be given, PB963 to PB966 for a model that
+                isn't there to be used.
+        """
+        definition = self.composed.definition
+        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
+        self.uses  # noqa: B018 - says them, before anything is done with them
+        used = {name: used.value for name, used in self.models.items()}
+        return start_parameters(definition, self.lock, self.fingerprints) | used | self._dates | dict(self.given)
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:
+        """Those of the data."""
+        return data_fingerprints(self.composed.definition, self.target.store, {**self._dates, **self.given})
+
+    @cached_property
+    def models(self) -> Mapping[str, Used]:
+        """The model packages that an inference run uses, by parameter."""
+        if not (definition := self.composed.definition).models:
+            return {}
+        from pipeline_builder.release.resolving import resolve_models
+
+        return resolve_models(definition, self.target)
+
+    @cached_property
+    def uses(self) -> tuple[str, ...]:
+        """What an inference run takes from its start, in words, which are said as soon as it is known."""
+        found: tuple[str, ...] = ()
+        if self.models:
+            from pipeline_builder.release.resolving import describe_used
+
+            found = tuple(describe_used(self.models.values()))
+        if self.composed.definition.dates:
+            found = (*found, f"the logical date {self.logical_date}")
+        for words in found:
+            self.say(f"uses      {words}")
+        return found
+
+    @cached_property
+    def logical_date(self) -> str:
+        """The day, or the hour, that an inference run is about: what was asked for, or else now."""
+        from pipeline_builder.release.scoring.dates import logical_date
+
+        hourly = "hour" in self.composed.definition.dates.values()
+        return logical_date(self.date, hourly=hourly, now=datetime.now(timezone.utc))
+
+    @property
+    def _dates(self) -> dict[str, str]:
+        if not (definition := self.composed.definition).dates:
+            return {}
+        from pipeline_builder.release.resolving import date_parameters
+
+        return dict(date_parameters(definition, self.logical_date))
