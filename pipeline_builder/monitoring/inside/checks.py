@@ -25,7 +25,11 @@ class Bounds:
         drift = settings.get("drift") or {}
         self.share = drift.get("share")
         own = {key: settings[key] for key in DEFAULTS if settings.get(key) is not None}
-        self.all: dict[str, float] = {**DEFAULTS, **own, **{key: drift[key] for key in STATISTICS if drift.get(key) is not None}}
+        self.all: dict[str, float] = {
+            **DEFAULTS,
+            **own,
+            **{key: drift[key] for key in STATISTICS if drift.get(key) is not None},
+        }
         self.columns: dict[str, dict[str, Any]] = settings.get("columns") or {}
 
     def of(self, column: str) -> dict[str, float]:
@@ -93,7 +97,9 @@ def _categories(baseline: Distribution, current: Distribution, bounds: dict[str,
     if baseline.type != CATEGORICAL or not baseline.is_complete or not baseline.categories:
         return
     if not current.is_complete:
-        message = f"'{baseline.name}': its values are too many to be categories, the baseline has {len(baseline.categories)}"
+        message = (
+            f"'{baseline.name}': its values are too many to be categories, the baseline has {len(baseline.categories)}"
+        )
         yield violation(
             "category", message, column=baseline.name, statistic="category", value=1.0, bound=bounds["category"]
         )
@@ -154,5 +160,3 @@ def check_rows(rows: int, predictions: int | None, unread: list[str]) -> Iterato
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
-
-

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .columns import CATEGORICAL, NUMERICAL, Column
-from .distribution import Distribution, read_feature
+from .distribution import Distribution, of_column, read_feature
 from .failure import UnusableError
 from .sketch import quantiles
 

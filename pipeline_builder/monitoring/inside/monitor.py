@@ -92,7 +92,12 @@ class Monitoring:
             about = compare(before, now)
             self.violations += check_column(before, now, about, self.bounds.of(name))
             own = self.bounds.own(name)
-            found[name] = {"type": before.type, "missing": now.missing_share, **about, **({"bounds": own} if own else {})}
+            found[name] = {
+                "type": before.type,
+                "missing": now.missing_share,
+                **about,
+                **({"bounds": own} if own else {}),
+            }
         return found
 
     def _compared(self, answers: Answers) -> dict[str, Any] | None:
@@ -114,9 +119,7 @@ class Monitoring:
         share = len(names) / len(columns) if columns else 0.0
         if self.bounds.share is not None and share > self.bounds.share:
             message = f"{len(names)} of {len(columns)} columns have drifted"
-            self.violations.append(
-                violation("drift", message, statistic="share", value=share, bound=self.bounds.share)
-            )
+            self.violations.append(violation("drift", message, statistic="share", value=share, bound=self.bounds.share))
         found: dict[str, Any] = {"columns": len(names), "share": share}
         for statistic in STATISTICS:
             values = [one[statistic] for one in columns.values() if one.get(statistic) is not None]
@@ -125,7 +128,9 @@ class Monitoring:
 
     def _quality(self, answers: Answers, keys: Keys) -> dict[str, Any] | None:
         truth = Answers(self.label, self.key, kept=True)
-        truth.read(folder("labels"), Table(self.plain, known=[name for name in (self.key, self.label) if name]), strict=False)
+        truth.read(
+            folder("labels"), Table(self.plain, known=[name for name in (self.key, self.label) if name]), strict=False
+        )
         if not truth.rows and not truth.unread:
             return None  # they come later
         try:
