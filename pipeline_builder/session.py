@@ -270,9 +270,11 @@ class Session(Several):
         return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
