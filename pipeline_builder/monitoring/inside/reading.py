@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import fnmatch
 import gzip
 import io
 import os
@@ -22,6 +23,7 @@ MOST_ROWS = 50_000
 _PROBE = 1 << 20
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 _JSON = (".json", ".jsonl", ".ndjson", ".jsonlines")
+_CSV = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
 _LEFT_OUT = (".manifest",)
 
@@ -34,8 +36,28 @@ class Table:
         self.header = Header(settings.get("header"), settings.get("names") or (), known)
         self.separator = settings.get("separator") or ","
         self.encoding = settings.get("encoding") or "utf-8-sig"
+        self.patterns = tuple(settings.get("files") or ())
         self.rows_key = settings.get("rows_key") or ""
         self.texts = frozenset(texts)
+
+    def files(self, folder: str) -> list[str]:
+        """Return the files below a folder that are meant.
+
+        Raises:
+            UnusableError: they are written in several ways, so that not all can be meant.
+        """
+        found = [path for path in files_below(folder) if self._is_meant(path)]
+        kinds: dict[str, str] = {}
+        for path in found if not self.format else ():
+            kinds.setdefault(self._kind_by_name(path), os.path.basename(path))  # noqa: PTH119 - paths are texts here
+        if len(kinds) > 1 and not self.patterns:
+            named = ", ".join(f"'{name}'" for name in sorted(kinds.values()))
+            raise UnusableError(f"the files are written in several ways: {named}; say with 'files' which are the data")
+        return found
+
+    def _is_meant(self, path: str) -> bool:
+        name = os.path.basename(path)  # noqa: PTH119 - paths are texts here
+        return not self.patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def parts(self, path: str) -> Iterator[Any]:
         """Yield a file's rows as tables.
@@ -55,18 +77,19 @@ class Table:
         except pd.errors.ParserError as error:
             raise UnusableError(f"'{name}' can't be read as {self._kind(path)}: {_short(error)}") from None
 
-    def _kind(self, path: str) -> str:
+    def _kind_by_name(self, path: str) -> str:
         plain = path.lower()
         for end in _OPENERS:
             plain = plain[: -len(end)] if plain.endswith(end) else plain
-        if self.format:
-            return self.format
         if plain.endswith(_PARQUET):
             return "parquet"
         if plain.endswith(_JSON):
             return "json_lines"
-        if plain.endswith(".csv"):
-            return "csv"
+        return "csv" if plain.endswith(_CSV) else ""
+
+    def _kind(self, path: str) -> str:
+        if found := self.format or self._kind_by_name(path):
+            return found
         first = self._probe(path).lstrip()[:1]
         return "json_lines" if first in ("{", "[") else "csv"
 
@@ -117,7 +140,7 @@ class Table:
         return file
 
     def _open(self, path: str) -> io.TextIOWrapper:
-        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")  # type: ignore[type-var] # of bytes
+        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")
 
 
 def files_below(folder: str) -> list[str]:

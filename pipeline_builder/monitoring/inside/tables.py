@@ -7,7 +7,7 @@ from typing import Any
 
 from .columns import Column
 from .failure import UnusableError
-from .reading import Table, files_below
+from .reading import Table
 
 
 class Profile:
@@ -45,7 +45,14 @@ def read_profile(
     Raises:
         UnusableError: with `strict` for a file that can't be read, which is a line of `unread` otherwise.
     """
-    for path in files_below(folder):
+    try:
+        paths = table.files(folder)
+    except UnusableError as error:
+        if strict:
+            raise
+        profile.unread.append(str(error))
+        return profile
+    for path in paths:
         try:
             for part in table.parts(path):
                 profile.add(part)

@@ -38,7 +38,7 @@ def collect_scores(
         done = all(step.status in _DONE for step in record.steps if step.model == name)
         scores.append(_score(name, day, packages.get(name), outputs[name] if done else Outputs(), target))
         section: Any = unit.section
-        monitor = getattr(section, "monitor", None)
+        monitor = next((s.job for s in composed.graph.by_unit[name] if s.kind == "Monitor"), unit.jobs.get("monitor"))
         asked[name] = AskedScore(
             bounds=bounds_of(section.gate),
             on_drift=tuple(getattr(monitor, "on_drift", ())),
@@ -70,9 +70,8 @@ def _packages(composed: Composed, execution: Execution, target: Target) -> Itera
         arn = execution.parameters.get(parameter, "")
         if use.what == "package" and arn:
             yield use.unit, target.registry.describe_package(arn)
-        elif use.what == "artifact" and arn:
-            if found := _of_artifact(use.group, arn, target):
-                yield use.unit, found
+        elif use.what == "artifact" and arn and (found := _of_artifact(use.group, arn, target)):
+            yield use.unit, found
 
 
 def _of_artifact(group: str, artifact: str, target: Target) -> ModelPackage | None:
