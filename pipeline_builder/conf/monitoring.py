@@ -106,7 +106,9 @@ class WatchSection(PreprocessSection):
     format: Literal["csv", "json_lines", "parquet"] | None = Field(
         None, description="how the data are written; default: as the files' names say, or their beginning"
     )
-    header: bool | None = Field(None, description="whether the first line has the columns' names; default: it is looked")
+    header: bool | None = Field(
+        None, description="whether the first line has the columns' names; default: it is looked"
+    )
     names: Names = Field((), description="names of the columns of a CSV without any")
     separator: Annotated[str, BeforeValidator(_separator)] = Field(",", description="of CSV: between fields")
     encoding: str = Field("", pattern=r"^[A-Za-z0-9_.:-]*$", description="of the files; default: UTF-8")
@@ -114,7 +116,9 @@ class WatchSection(PreprocessSection):
         None, description="what the model does; default: as the labels look"
     )
     positive: _Text = Field("", description="of classification: the label that a score speaks of; default: the last")
-    threshold: _Share | None = Field(None, description="of classification: from which score on it is that; default: 0.5")
+    threshold: _Share | None = Field(
+        None, description="of classification: from which score on it is that; default: 0.5"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -190,7 +194,9 @@ class MonitorSection(WatchSection):
     quality: Annotated[dict[Metric, _Number], EmptyMapping] = Field(
         {}, description="what the quality has to be where labels are there: at least, of errors (rmse) at most"
     )
-    on_drift: Actions = Field(("warn",), description="what follows drift past a bound: warn, block, retrain, or several")
+    on_drift: Actions = Field(
+        ("warn",), description="what follows drift past a bound: warn, block, retrain, or several"
+    )
     on_violation: Actions = Field(
         ("warn",), description="what follows missing values, values out of range, new categories, and bad quality"
     )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.conf.monitoring import DATA, LABELS, PREDICTIONS, ROLES, BaselineSection, MonitorSection, WatchSection
+from pipeline_builder.conf.monitoring import (
+    DATA,
+    LABELS,
+    PREDICTIONS,
+    ROLES,
+    BaselineSection,
+    MonitorSection,
+    WatchSection,
+)
 from pipeline_builder.definition.steps.commands import BASE
 from pipeline_builder.definition.steps.context import (
     Chained,
@@ -51,7 +59,10 @@ def compose_monitor(context: Context, step: Step) -> Mapped:
 
 
 def _request(context: Context, step: Step, job: WatchSection, name: str, more: list[JSON]) -> Mapped:
-    inputs = [*(job_input(named, uri, f"{BASE}/input/{at}", job) for named, uri, at in _inputs(context, step, job)), *more]
+    inputs = [
+        *(job_input(named, uri, f"{BASE}/input/{at}", job) for named, uri, at in _inputs(context, step, job)),
+        *more,
+    ]
     if len(inputs) + 1 > MOST_INPUTS:
         message = f"step '{step.name}' has {len(inputs)} inputs, and a processing job takes {MOST_INPUTS - 1}"
         hint = "name a folder instead of its files"
@@ -109,7 +120,9 @@ def _named(step: Step, outputs: list[Chained], asked: str, role: str) -> Chained
     key = "channel" if role == DATA else role
     labels = [f"{one.step}/{one.label}" for one in outputs]
     message = f"step '{step.name}': '{key}' names '{asked}', and the chained outputs are: {', '.join(labels) or 'none'}"
-    hint = did_you_mean(asked, [one.label for one in outputs]) or "write one of them, as step/output where it isn't alone"
+    hint = (
+        did_you_mean(asked, [one.label for one in outputs]) or "write one of them, as step/output where it isn't alone"
+    )
     raise InputProblems(Problem(id="PB967", message=message, place=step.section_place(key), hint=hint))
 
 
