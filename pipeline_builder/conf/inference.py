@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.conf import ConfFile, ConfSection, ModelSection
 from pipeline_builder.conf.publishing import PublishSection
+from pipeline_builder.conf.scoring import ScoreGateSection
 from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import EmptyMapping, Env
@@ -64,6 +65,9 @@ class InferenceModel(ModelSection):
     )
     postprocess: PreprocessSection | None = Field(None, description="a Processing step's job, after the predictions")
     monitor: Any = Field(None, description="what inputs and predictions are compared with")
+    gate: tuple[ScoreGateSection, ...] = Field(  # type: ignore[assignment] # bounds of another kind
+        (), description="bounds on what monitoring has found, and what is done past them"
+    )
     publish: PublishSection | None = Field(None, description="where readers find the predictions")
 
     @property

@@ -21,6 +21,7 @@ from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.landing import Written, find_loops
 from pipeline_builder.definition.policy.policy import Policed, hold, outputs_of, territory_of
+from pipeline_builder.definition.policy.uses import owned_uses
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
@@ -105,6 +106,9 @@ def compose_confs(
     definition = replace(definition, files=files) if files else definition
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
+    definition = (
+        replace(definition, models=owned_uses(definition, graph, rules, urls)) if definition.models else definition
+    )
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls

@@ -30,6 +30,11 @@ def fill_dates(text: str, date: str) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
+def plain_dates(text: str, stands: str) -> str:
+    """Return a text with the same word where any part of the date would be, in either way of writing it."""
+    return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
+
+
 def names_dates(text: str) -> bool:
     """Tell whether a text has a placeholder of the logical date in it."""
     return bool(_PLACEHOLDER.search(text))

@@ -136,6 +136,7 @@ class ScoreEvidence(_Frozen):
     containers: tuple[ContainerEvidence, ...] = ()
     rows_in: int | None = None
     rows_out: int | None = None
+    least_share: float = 1.0
     predictions: FileEvidence | None = None
     monitor: ReportEvidence | None = None
     bounds: tuple[ScoreBoundEvidence, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.composed import Composed
@@ -35,15 +36,19 @@ def judge_execution(
     planned: DeployedPipeline,
     reused: bool,
     kept: Kept | None = None,
+    date: str = "",
 ) -> RunRecord:
     """Return the record of an execution, with the verdict on it; one that is `kept` where it still stands.
+
+    `date` is the logical date of an inference run, where its parameters don't tell it.
 
     Raises:
         PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
     """
     execution = target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
     upheld = None
-    if kept:
+    infers = composed.definition.kind == "inference"
+    if kept and not infers:  # whose predictions lie below prefixes, where something may come
         definition = composed.definition
         own = (definition.sha256, definition.owners, definition.data, definition.commit_parameters, composed.judged_by)
         shown = repr((hashlib.sha256(planned.definition).hexdigest(), own, lock, reused))
@@ -55,7 +60,13 @@ def judge_execution(
 
     since = time.time()
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
-    evidence = witness_run(record, target, asked_of(composed, planned.definition, record.parameters))
+    asked = asked_of(composed, planned.definition, record.parameters)
+    if infers:
+        from pipeline_builder.release.scoring.collecting import collect_scores
+
+        record, scores = collect_scores(record, execution, target, composed, date=date)
+        asked = replace(asked, gates={}, scores=scores)
+    evidence = witness_run(record, target, asked)
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
     record = judge_evidence(evidence, record)
