@@ -24,6 +24,7 @@ from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.opened import callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
+from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
@@ -37,7 +38,7 @@ from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
-from pipeline_builder.views.reported import write_report
+from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import (
     APPLIED,
     AUTHORS,
@@ -368,6 +369,7 @@ class Session(Several):
         """Write the report for people, unless it is there already."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            write_report(path, record, self.kept)
+            prices = machine_prices(self.workspace.values)
+            write_report(path, record, self.kept, days_before(record, self.target), prices)
             words.append(os.path.relpath(path))
         return path

@@ -136,7 +136,7 @@ def _settings(
     values: Mapping[str, str], tags: Mapping[str, str] | None, manifest: Manifest, problems: list[Problem]
 ) -> Settings | None:
     try:
-        return replace(build_settings(values, tags), service=manifest.service.name)
+        return replace(build_settings(values, tags), service=manifest.service_name)
     except InputProblems as error:
         problems.extend(error.problems)
         return None

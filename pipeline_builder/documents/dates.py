@@ -35,6 +35,11 @@ def plain_dates(text: str, stands: str) -> str:
     return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
 
 
+def split_at_dates(text: str) -> tuple[str, ...]:
+    """Return what of a text is known on every day: the parts around the placeholders of the logical date."""
+    return tuple(_PLACEHOLDER.split(text)[::2])
+
+
 def names_dates(text: str) -> bool:
     """Tell whether a text has a placeholder of the logical date in it."""
     return bool(_PLACEHOLDER.search(text))

@@ -179,7 +179,7 @@ def _used(use: ModelUse, package: ModelPackage) -> Used | Problem:
             return _unmountable(use, package, len(artifacts))
         value = artifacts[0]
     if use.what == "baseline":
-        statistics = str(getattr(package, "baselines", {}).get(_STATISTICS, ""))
+        statistics = package.baselines.get(_STATISTICS, "")
         if not statistics:
             return _without_baseline(use, package)
         value = f"{statistics.rpartition('/')[0]}/"

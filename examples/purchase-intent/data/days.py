@@ -14,6 +14,7 @@ from generate import COLUMNS, USUAL, session
 USUAL_DAYS = tuple(f"2026-11-{day}" for day in range(20, 27))
 SALE = "2026-11-27"
 SESSIONS = 1000
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SALE_SHARES = {
     "VisitorType": {"Returning_Visitor": 40, "New_Visitor": 58, "Other": 2},
     "OperatingSystems": {1: 9, 2: 24, 3: 55, 4: 9, 5: 1, 6: 1, 7: 1, 8: 1},
@@ -35,11 +36,11 @@ def main(folder, *dates):
 
 def sessions(date):
     """Return the rows of a day with their labels; the number of a day differs as it does in a shop."""
-    generator = random.Random(date)
+    generator, month = random.Random(date), {"Month": {MONTHS[int(date[5:7]) - 1]: 1}}
     count = SESSIONS + generator.randrange(-120, 120)
     if date == SALE:
-        return [session(generator, {**USUAL, **SALE_SHARES}, lift=0.9) for _ in range(2 * count)]
-    return [session(generator) for _ in range(count)]
+        return [session(generator, {**USUAL, **SALE_SHARES, **month}, lift=0.9) for _ in range(2 * count)]
+    return [session(generator, {**USUAL, **month}) for _ in range(count)]
 
 
 if __name__ == "__main__":

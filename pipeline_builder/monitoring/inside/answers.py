@@ -9,7 +9,7 @@ import pandas as pd
 from .columns import NUMERICAL, Column, category
 from .distribution import Distribution, of_column
 from .failure import UnusableError
-from .reading import Table, files_below
+from .reading import Table
 
 PREDICTION = "prediction"
 _NAMES = ("prediction", "predictions", "predicted_label", "score", "probability", "label")
@@ -32,7 +32,7 @@ class Answers:
         Raises:
             UnusableError: with `strict` for a file that can't be read, and for one without the column.
         """
-        for path in files_below(folder):
+        for path in table.files(folder):
             try:
                 for part in table.parts(path):
                     self.see(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import fnmatch
 import gzip
 import io
 import os
@@ -22,6 +23,7 @@ MOST_ROWS = 50_000
 _PROBE = 1 << 20
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 _JSON = (".json", ".jsonl", ".ndjson", ".jsonlines")
+_CSV = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
 _LEFT_OUT = (".manifest",)
 
@@ -34,8 +36,28 @@ class Table:
         self.header = Header(settings.get("header"), settings.get("names") or (), known)
         self.separator = settings.get("separator") or ","
         self.encoding = settings.get("encoding") or "utf-8-sig"
+        self.patterns = tuple(settings.get("files") or ())
         self.rows_key = settings.get("rows_key") or ""
         self.texts = frozenset(texts)
+
+    def files(self, folder: str) -> list[str]:
+        """Return the files below a folder that are meant.
+
+        Raises:
+            UnusableError: they are written in several ways, so that not all can be meant.
+        """
+        found = [path for path in files_below(folder) if self._is_meant(path)]
+        kinds: dict[str, str] = {}
+        for path in found if not self.format else ():
+            kinds.setdefault(self._kind_by_name(path), os.path.basename(path))
+        if len(kinds) > 1 and not self.patterns:
+            named = ", ".join(f"'{name}'" for name in sorted(kinds.values()))
+            raise UnusableError(f"the files are written in several ways: {named}; say with 'files' which are the data")
+        return found
+
+    def _is_meant(self, path: str) -> bool:
+        name = os.path.basename(path)
+        return not self.patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def parts(self, path: str) -> Iterator[Any]:
         """Yield a file's rows as tables.
@@ -43,7 +65,7 @@ class Table:
         Raises:
             UnusableError: the file can't be read, with its name.
         """
-        name = os.path.basename(path)  # noqa: PTH119 - paths are texts here
+        name = os.path.basename(path)
         try:
             yield from self._parts(path)
         except UnusableError as error:
@@ -55,18 +77,19 @@ class Table:
         except pd.errors.ParserError as error:
             raise UnusableError(f"'{name}' can't be read as {self._kind(path)}: {_short(error)}") from None
 
-    def _kind(self, path: str) -> str:
+    def _kind_by_name(self, path: str) -> str:
         plain = path.lower()
         for end in _OPENERS:
-            plain = plain.removesuffix(end)
-        if self.format:
-            return self.format
+            plain = plain[: -len(end)] if plain.endswith(end) else plain
         if plain.endswith(_PARQUET):
             return "parquet"
         if plain.endswith(_JSON):
             return "json_lines"
-        if plain.endswith(".csv"):
-            return "csv"
+        return "csv" if plain.endswith(_CSV) else ""
+
+    def _kind(self, path: str) -> str:
+        if found := self.format or self._kind_by_name(path):
+            return found
         first = self._probe(path).lstrip()[:1]
         return "json_lines" if first in ("{", "[") else "csv"
 
@@ -94,7 +117,8 @@ class Table:
         with self._open(path) as file:
             reader = pd.read_csv(
                 file, sep=self.separator, names=names, header=None, skiprows=first, dtype=texts or None,
-                chunksize=_rows(probe), low_memory=False, index_col=False, float_precision="high", skip_blank_lines=len(names) > 1,
+                chunksize=_rows(probe), low_memory=False, index_col=False, float_precision="high",
+                skip_blank_lines=len(names) > 1,
             )  # fmt: skip
             for part in reader:
                 yield self._whole(part)
@@ -117,7 +141,7 @@ class Table:
         return file
 
     def _open(self, path: str) -> io.TextIOWrapper:
-        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")  # type: ignore[type-var] # of bytes
+        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")
 
 
 def files_below(folder: str) -> list[str]:
@@ -129,11 +153,11 @@ def files_below(folder: str) -> list[str]:
     for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
-            os.path.join(base, name)  # noqa: PTH118 - paths are texts here
+            os.path.join(base, name)
             for name in names
             if not name.startswith((".", "_")) and not name.endswith(_LEFT_OUT)
         ]
-    return sorted(found, key=lambda path: path.removesuffix(".out"))
+    return sorted(found, key=lambda path: path[:-4] if path.endswith(".out") else path)
 
 
 def numbers_of(values: Any) -> Any:

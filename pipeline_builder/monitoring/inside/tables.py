@@ -7,7 +7,7 @@ from typing import Any
 
 from .columns import Column
 from .failure import UnusableError
-from .reading import Table, files_below
+from .reading import Table
 
 
 class Profile:
@@ -22,7 +22,7 @@ class Profile:
         self._left_out = left_out
 
     def add(self, part: Any) -> None:
-        """Take in rows; a column that comes later was missing in all before, and one that stays away is from then on."""
+        """Take in rows; a column was missing in all those before it came, and is where it stays away."""
         names = [name for name in part.columns if name not in self._left_out]
         for name in names:
             if name not in self.columns:
@@ -45,7 +45,14 @@ def read_profile(
     Raises:
         UnusableError: with `strict` for a file that can't be read, which is a line of `unread` otherwise.
     """
-    for path in files_below(folder):
+    try:
+        paths = table.files(folder)
+    except UnusableError as error:
+        if strict:
+            raise
+        profile.unread.append(str(error))
+        return profile
+    for path in paths:
         try:
             for part in table.parts(path):
                 profile.add(part)

@@ -38,7 +38,7 @@ def collect_scores(
         done = all(step.status in _DONE for step in record.steps if step.model == name)
         scores.append(_score(name, day, packages.get(name), outputs[name] if done else Outputs(), target))
         section: Any = unit.section
-        monitor = getattr(section, "monitor", None)
+        monitor = next((s.job for s in composed.graph.by_unit[name] if s.kind == "Monitor"), unit.jobs.get("monitor"))
         asked[name] = AskedScore(
             bounds=bounds_of(section.gate),
             on_drift=tuple(getattr(monitor, "on_drift", ())),

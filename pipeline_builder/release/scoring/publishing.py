@@ -24,6 +24,7 @@ from pipeline_builder.machine.streams import read_small
 from pipeline_builder.release.scoring.dates import partition
 from pipeline_builder.release.scoring.ledger import (
     MOST_LISTED,
+    InputGiven,
     PackageUsed,
     Publication,
     PublishedObject,
@@ -54,7 +55,7 @@ class Pointer(BaseModel):
     bytes: int
     rows: RowCounts
     package: PackageUsed
-    input: Mapping[str, Any] = {}
+    input: InputGiven = InputGiven()
     definition_sha256: str
     evidence: str = ""
     published: str = ""
