@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
-    from pipeline_builder.release.record import RunRecord
+    from pipeline_builder.release.record import RunRecord, ScoreRecord
 
 
 def stage_line(stage: str, words: str, seconds: float) -> str:
@@ -73,6 +73,17 @@ def gate_line(record: RunRecord) -> str:
     verdict = record.verdict
     assert verdict is not None
     return "passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}"
+
+
+def publish_line(record: RunRecord, *, changed: bool) -> str:
+    """Say what became of each model's scores, or that nothing of it is new."""
+    said = ", ".join(f"{score.model} {score.status}{_rows(score)}" for score in record.scores) or "nothing"
+    return f"{record.date} {said}{'' if changed else '; nothing changed'}"
+
+
+def _rows(score: ScoreRecord) -> str:
+    counts = [f"{count:,}" if count is not None else "?" for count in (score.rows_in, score.rows_out)]
+    return f" ({counts[1]} of {counts[0]} rows)" if score.status == "published" else ""
 
 
 def promote_line(record: RunRecord) -> str:
