@@ -5,22 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from pipeline_builder.workspace import DEFINITION
 from tests.scoring import INFERENCE, LIKE, Scoring, make_scoring
 from tests.workspaces import Ended
 
 DAY, NEXT = "2026-11-29", "2026-11-30"
-
-
-@pytest.fixture(scope="module")
-def scoring(tmp_path_factory: pytest.TempPathFactory) -> Scoring:
-    """Return a workspace with an approved model, which the tests go on with in their order."""
-    made = make_scoring(tmp_path_factory.mktemp("inference") / "workspace")
-    made.land(DAY)
-    made.land(NEXT)
-    return made
 
 
 def score(scoring: Scoring, *more: str) -> Ended:
@@ -31,7 +20,7 @@ def definition(scoring: Scoring) -> bytes:
     return (scoring.root / "build" / "pipelines" / "scoring" / DEFINITION).read_bytes()
 
 
-def test_without_an_approved_version_nothing_runs(scoring: Scoring) -> None:
+def without_an_approved_version_nothing_runs(scoring: Scoring) -> None:
     done = score(scoring)
     assert (done.code, "PB963 there is no model package group 'churn'" in done.err) == (1, True), done.err
     assert scoring.run("up", "--pipeline", "training").code in (0, 3)
@@ -44,7 +33,7 @@ def test_without_an_approved_version_nothing_runs(scoring: Scoring) -> None:
     assert scoring.run("promote", "--pipeline", "training").code == 0
 
 
-def test_a_day_is_scored_once_and_again_where_its_data_has_changed(scoring: Scoring) -> None:
+def a_day_is_scored_once_and_again_where_its_data_has_changed(scoring: Scoring) -> None:
     first = score(scoring)
     assert first.code == 0, first.err
     assert "uses      churn: 'churn' version 1, the champion" in first.err
@@ -60,13 +49,13 @@ def test_a_day_is_scored_once_and_again_where_its_data_has_changed(scoring: Scor
     assert scoring.record()["execution"] != execution
 
 
-def test_a_plan_says_what_a_run_would_use(scoring: Scoring) -> None:
+def a_plan_says_what_a_run_would_use(scoring: Scoring) -> None:
     planned = json.loads(scoring.run("plan", "--pipeline", "scoring", "--date", NEXT, "--json").out)
     assert planned["uses"] == ["churn: 'churn' version 1, the champion", f"the logical date {NEXT}"]
     assert "uses" not in json.loads(scoring.run("plan", "--pipeline", "training", "--json").out)
 
 
-def test_a_promotion_changes_no_byte_and_the_next_run_uses_it(scoring: Scoring) -> None:
+def a_promotion_changes_no_byte_and_the_next_run_uses_it(scoring: Scoring) -> None:
     before = definition(scoring)
     scoring.data(*(number + 1 for number in LIKE))
     assert scoring.run("up", "--pipeline", "training", "--approve").code == 0
@@ -80,13 +69,25 @@ def test_a_promotion_changes_no_byte_and_the_next_run_uses_it(scoring: Scoring) 
     assert "version 1 unchanged" in done.err
 
 
-def test_bytes_that_have_moved_since_the_approval_are_not_used(scoring: Scoring) -> None:
+def bytes_that_have_moved_since_the_approval_are_not_used(scoring: Scoring) -> None:
     execution = scoring.record()["execution"]
     for archive in scoring.object("churn-training").rglob("model.tar.gz"):
         archive.write_bytes(archive.read_bytes() + b"\0")
     done = score(scoring)
     assert (done.code, "PB461 churn version 2: " in done.err, "started" in done.err) == (3, True, False), done.err
     assert scoring.record()["execution"] == execution
+
+
+def test_the_life_of_an_inference_pipeline(tmp_path: Path) -> None:
+    """One workspace after the other of these: what was trained and scored before is what they are about."""
+    made = make_scoring(tmp_path / "workspace")
+    made.land(DAY)
+    made.land(NEXT)
+    without_an_approved_version_nothing_runs(made)
+    a_day_is_scored_once_and_again_where_its_data_has_changed(made)
+    a_plan_says_what_a_run_would_use(made)
+    a_promotion_changes_no_byte_and_the_next_run_uses_it(made)
+    bytes_that_have_moved_since_the_approval_are_not_used(made)
 
 
 MOUNTED = (
