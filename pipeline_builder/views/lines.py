@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.record import RunRecord
 
+_MOST = 4
+"""Models that a line speaks of."""
+
 
 def stage_line(stage: str, words: str, seconds: float) -> str:
     """Say what a stage did, and how long it took."""
@@ -69,10 +72,29 @@ def apply_line(applied: Applied) -> str:
 
 
 def gate_line(record: RunRecord) -> str:
-    """Say whether the gate lets a run through that was judged, and where not, why."""
+    """Say whether the gate lets a run through that was judged, and where not, why; of scores what was found."""
     verdict = record.verdict
     assert verdict is not None
+    if record.scores:
+        from pipeline_builder.views.scores import score_words
+
+        return "; ".join(score_words(score) for score in record.scores[:_MOST]) + _more(len(record.scores))
     return "passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}"
+
+
+def publish_line(record: RunRecord) -> str:
+    """Say which days are where readers look now, and which aren't."""
+    words = [
+        f"{inert_line(score.model)} {score.date} {score.published_to or 'published'}"
+        if score.status == "published"
+        else f"{inert_line(score.model)} {score.date} not published"
+        for score in record.scores[:_MOST]
+    ]
+    return "; ".join(words) + _more(len(record.scores))
+
+
+def _more(count: int) -> str:
+    return f"; and {count - _MOST:,} more models" if count > _MOST else ""
 
 
 def promote_line(record: RunRecord) -> str:
